@@ -1,0 +1,45 @@
+package driver
+
+import "fmt"
+
+// Kind says what went wrong, in the few ways that callers act on differently.
+// The list only grows.
+type Kind uint8
+
+// The kinds of failure.
+const (
+	Other       Kind = iota // none of the others
+	NotFound                // there is no such blob
+	Exists                  // a put with IfAbsent found a blob
+	Mismatch                // a put with IfVersion found another version, or none
+	Denied                  // the store knows us and says no, or does not know us
+	Throttled               // the store asks us to slow down
+	Unavailable             // the store cannot be reached, or failed for now; full disks too
+	Corrupt                 // what came back is not what was stored
+	Invalid                 // the key, the URI or the request makes no sense
+)
+
+var kindNames = [...]string{"failed", "not found", "exists already", "changed meanwhile",
+	"permission denied", "throttled", "unavailable", "corrupt", "invalid"}
+
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Error is how drivers report a failure. Err may be nil where the kind says it all.
+type Error struct {
+	Kind Kind
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Kind.String()
+	}
+	return e.Kind.String() + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }

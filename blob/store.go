@@ -1,0 +1,173 @@
+// Package blob is a blob store as mops uses it: small records and large files
+// under slash-separated keys below a root URI, with put-if-absent and
+// compare-and-swap. [Store] is the concrete type that all of mops talks to; it
+// wraps a driver, checks keys and names the blob in every error.
+package blob
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// Names that callers need of a driver's.
+type (
+	Version    = driver.Version
+	Info       = driver.Info
+	Range      = driver.Range
+	PutOptions = driver.PutOptions
+)
+
+// Store is a blob store opened at a root. It is safe for concurrent use.
+type Store struct {
+	root   string // URI without a trailing slash
+	driver driver.Store
+}
+
+// New makes a store of a driver that was opened at root, for decorators and tests.
+func New(root string, d driver.Store) *Store {
+	return &Store{root: strings.TrimSuffix(root, "/"), driver: d}
+}
+
+// Driver returns what is below, for decorators and for abilities that Store does not name.
+func (s *Store) Driver() driver.Store { return s.driver }
+
+// Root is the URI that the store was opened with, without a trailing slash.
+func (s *Store) Root() string { return s.root }
+
+// URI is the address of a blob, for people and for messages.
+func (s *Store) URI(key string) string { return s.root + "/" + key }
+
+// ReadAll reads a small blob whole. It appends to buf, which may be nil.
+func (s *Store) ReadAll(ctx context.Context, key string, buf []byte) ([]byte, Info, error) {
+	if err := ValidKey(key); err != nil {
+		return buf, Info{}, s.fail("get", key, err)
+	}
+	if slurper, ok := s.driver.(driver.Slurper); ok {
+		data, info, err := slurper.Slurp(ctx, key, buf)
+		return data, info, s.fail("get", key, err)
+	}
+	body, info, err := s.driver.Get(ctx, key, Range{})
+	if err != nil {
+		return buf, Info{}, s.fail("get", key, err)
+	}
+	defer body.Close()
+	into := bytes.NewBuffer(buf)
+	if _, err := into.ReadFrom(body); err != nil {
+		return buf, Info{}, s.fail("get", key, err)
+	}
+	return into.Bytes(), info, nil
+}
+
+// Get opens a blob, or a part of it, for streaming.
+func (s *Store) Get(ctx context.Context, key string, part Range) (io.ReadCloser, Info, error) {
+	if err := ValidKey(key); err != nil {
+		return nil, Info{}, s.fail("get", key, err)
+	}
+	body, info, err := s.driver.Get(ctx, key, part)
+	return body, info, s.fail("get", key, err)
+}
+
+// Put writes a blob whole or not at all. Size is the length of body in bytes,
+// or -1 where it is not known.
+func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (Info, error) {
+	if err := ValidKey(key); err != nil {
+		return Info{}, s.fail("put", key, err)
+	}
+	info, err := s.driver.Put(ctx, key, body, size, opts)
+	return info, s.fail("put", key, err)
+}
+
+// PutBytes is Put for what is in memory.
+func (s *Store) PutBytes(ctx context.Context, key string, data []byte, opts PutOptions) (Info, error) {
+	return s.Put(ctx, key, bytes.NewReader(data), int64(len(data)), opts)
+}
+
+// Stat describes a blob without reading it.
+func (s *Store) Stat(ctx context.Context, key string) (Info, error) {
+	if err := ValidKey(key); err != nil {
+		return Info{}, s.fail("stat", key, err)
+	}
+	info, err := s.driver.Stat(ctx, key)
+	return info, s.fail("stat", key, err)
+}
+
+// List yields the blobs whose key starts with prefix, in byte order, from
+// startAt (inclusive) on. It ends after the first error.
+func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		for info, err := range s.driver.List(ctx, prefix, startAt) {
+			if err != nil {
+				yield(Info{}, s.fail("list", prefix, err))
+				return
+			}
+			if !yield(info, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Delete removes a blob; one that is not there is no error.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if err := ValidKey(key); err != nil {
+		return s.fail("delete", key, err)
+	}
+	return s.fail("delete", key, s.driver.Delete(ctx, key))
+}
+
+// Now is the time by the store's own clock; ok is false where it tells none.
+func (s *Store) Now(ctx context.Context) (now time.Time, ok bool, err error) {
+	clock, ok := s.driver.(driver.Clock)
+	if !ok {
+		return time.Time{}, false, nil
+	}
+	now, err = clock.Now(ctx)
+	return now, true, s.fail("clock", "", err)
+}
+
+// LocalPath is the file in which a blob lies, for reading only; ok is false
+// where blobs do not lie in files of this machine.
+func (s *Store) LocalPath(ctx context.Context, key string) (path string, ok bool, err error) {
+	local, ok := s.driver.(driver.Local)
+	if !ok {
+		return "", false, nil
+	}
+	path, err = local.LocalPath(ctx, key)
+	return path, true, s.fail("stat", key, err)
+}
+
+// IsLocal reports whether the store lies in files that this machine can open,
+// so that an operation costs microseconds rather than a round trip.
+func (s *Store) IsLocal() bool {
+	_, ok := s.driver.(driver.Local)
+	return ok
+}
+
+// Close ends the use of the store.
+func (s *Store) Close() error { return s.fail("close", "", s.driver.Close()) }
+
+// fail names operation and blob in a driver's error. What the caller's context
+// says stays as it is.
+func (s *Store) fail(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	uri := s.root
+	if key != "" {
+		uri = s.URI(key)
+	}
+	if e, ok := errors.AsType[*driver.Error](err); ok && error(e) == err {
+		return &Error{Op: op, URI: uri, Kind: e.Kind, Err: e.Err}
+	}
+	return &Error{Op: op, URI: uri, Kind: KindOf(err), Err: err}
+}

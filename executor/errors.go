@@ -1,0 +1,40 @@
+package executor
+
+import "errors"
+
+// ErrGone says that a handle names no worker that runs.
+var ErrGone = errors.New("the worker is gone")
+
+// Reason is why a worker could not do its work. The list only grows.
+type Reason string
+
+// The reasons.
+const (
+	LaunchFailed     Reason = "LaunchFailed"     // the worker could not be started
+	Signalled        Reason = "Signalled"        // killed by a signal that was not ours
+	OOMKilled        Reason = "OOMKilled"        // ran out of memory
+	NoResult         Reason = "NoResult"         // ended without a result or an error in the store
+	WorkerFailed     Reason = "WorkerFailed"     // mops failed in the worker; its log says how
+	WorkerLost       Reason = "WorkerLost"       // vanished without a trace of its end
+	VersionSkew      Reason = "VersionSkew"      // the worker's program is not the caller's
+	DeadlineExceeded Reason = "DeadlineExceeded" // took longer than the timeout
+	LeaseLost        Reason = "LeaseLost"        // somebody else took the call over
+)
+
+// Error is a failure of an executor or a worker, not of the user's function.
+type Error struct {
+	Reason  Reason
+	Message string // what happened, to what, what to do
+	Tail    string // the last lines that the worker printed, if any
+	Err     error
+}
+
+func (e *Error) Error() string {
+	message := string(e.Reason) + ": " + e.Message
+	if e.Err != nil {
+		message += ": " + e.Err.Error()
+	}
+	return message
+}
+
+func (e *Error) Unwrap() error { return e.Err }

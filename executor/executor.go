@@ -1,0 +1,102 @@
+// Package executor is where workers run. An [Executor] starts a worker for an
+// invocation, here or elsewhere, and finds it again after the process that
+// started it died. It is a leaf: the orchestrator and the executors know it, it
+// knows neither of them, and it never looks at what a call computes: that
+// travels through the blob store.
+package executor
+
+import (
+	"context"
+	"time"
+)
+
+// Exit codes of a worker process. Any other code means that mops itself failed.
+const (
+	ExitOK   = 0  // the result is in the store
+	ExitFunc = 46 // the user's function failed; its error is in the store
+	ExitLost = 47 // the worker no longer holds the lease; somebody else computes the call
+)
+
+// Invocation is one execution of one call by one worker, as executors see it.
+type Invocation struct {
+	Function string // "name@version", for people
+	MemoURI  string // of the call, for people and for names derived from it
+	LeaseID  string // the lease under which the worker runs
+	RunID    string // of this execution
+	Attempt  int    // 1 for the first under this lease
+
+	// Env is what the worker's process must find in its environment, beside
+	// what the executor adds. It holds no secrets.
+	Env []string
+
+	// Work runs the invocation in this process and returns one of the exit
+	// codes. Only executors that run in process call it.
+	Work func(ctx context.Context) int
+
+	// Log takes what the worker prints, in chunks as it comes, both streams in
+	// the order of writing. It may be nil. An executor calls it from one
+	// goroutine at a time and never after Wait returned.
+	Log func(chunk []byte)
+}
+
+// Executor starts workers and attaches to those that run already.
+// It is safe for concurrent use.
+type Executor interface {
+	// Name is the kind of the executor: "inproc", "subprocess", "k8s". A handle
+	// is understood by executors of the same name only.
+	Name() string
+
+	// Start begins the invocation and returns as soon as it has a handle. The
+	// context bounds the start only, not the worker. A failure is an *Error.
+	Start(ctx context.Context, inv Invocation) (Worker, error)
+
+	// Attach finds the worker that a handle names, though another process may
+	// have started it. It fails with ErrGone when that worker has ended or
+	// never was. The invocation's Work and Env are not used.
+	Attach(ctx context.Context, inv Invocation, handle string) (Worker, error)
+}
+
+// Optional abilities of an executor.
+type (
+	// Namer knows the handle of a worker before it is started, so that the
+	// lease can name it at once and no crash in between strands the worker.
+	Namer interface {
+		HandleOf(inv Invocation) string
+	}
+
+	// Limited runs a limited number of functions side by side; 0 means no limit.
+	// The orchestrator holds back what is above it, before taking a lease.
+	Limited interface {
+		Limit() int
+	}
+)
+
+// Worker is one worker that runs or ran. Its methods may be called from any
+// number of goroutines.
+type Worker interface {
+	// Handle finds the worker again, from another process too. It is short,
+	// printable and holds no secrets. "" where nothing outlives this process.
+	Handle() string
+
+	// Wait returns when the worker has ended, or the context has.
+	Wait(ctx context.Context) (Exit, error)
+
+	// Stop ends the worker with all that it started, and returns once it is
+	// certain that nothing of it runs any more. Stopping one that ended is fine.
+	Stop(ctx context.Context) error
+
+	// Release lets go of the worker without ending it: it runs on, unwatched.
+	Release()
+}
+
+// Exit is how a worker ended, as far as the executor could see.
+type Exit struct {
+	Code int // exit code; -1 where there was none (a signal, a deleted pod, …)
+
+	// Err is nil for codes that the worker protocol knows. Otherwise it says
+	// how the worker died.
+	Err *Error
+
+	CPU        time.Duration // user and system; 0 where unknown
+	PeakMemory int64         // bytes; 0 where unknown
+}
