@@ -1,0 +1,87 @@
+package record
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"testing"
+)
+
+// rawSeal puts a right first line over any bytes.
+func rawSeal(rest string) []byte {
+	return fmt.Appendf(nil, "mops1 result %x %d\n%s", sha256.Sum256([]byte(rest)), len(rest), rest)
+}
+
+func TestCheck(t *testing.T) {
+	for _, c := range []struct {
+		name, header string
+		runID        string
+		ok, foreign  bool
+	}{
+		{"as written", `{"memo_key":"k1","run_id":"r1","function":"f"}`, "r1", true, false},
+		{"no run", `{"memo_key":"k1","run_id":"","function":"f"}`, "", true, false},
+		{"other order", `{"function":"f", "run_id":"r1", "memo_key":"k1"}`, "r1", true, false},
+		{"escapes", `{"memo_key":"k1","run_id":"r\u0031"}`, "r1", true, false},
+		{"other call", `{"memo_key":"k2","run_id":"r1"}`, "", false, true},
+		{"longer key", `{"memo_key":"k11","run_id":"r1"}`, "", false, true},
+		{"shorter key", `{"memo_key":"k","run_id":"r1"}`, "", false, true},
+		{"key elsewhere", `{"run_id":"k1"}`, "", false, true},
+		{"no JSON", `{"memo_key":"k1","run_id":"r1`, "", false, false},
+		{"empty", ``, "", false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			id, ok := QuickCheck([]byte(c.header), "k1")
+			if id != c.runID || ok != c.ok {
+				t.Errorf("QuickCheck: %q, %v; want %q, %v", id, ok, c.runID, c.ok)
+			}
+			id, err := Check([]byte(c.header), "k1")
+			if id != c.runID || (err == nil) != c.ok {
+				t.Errorf("Check: %q, %v; want %q", id, err, c.runID)
+			}
+			if _, foreign := errors.AsType[*ForeignError](err); foreign != c.foreign {
+				t.Errorf("Check: %v; foreign %v, want %v", err, foreign, c.foreign)
+			}
+			if _, format := errors.AsType[*FormatError](err); format == (c.ok || c.foreign) {
+				t.Errorf("Check: %v; format error %v", err, format)
+			}
+		})
+	}
+	if _, ok := scan([]byte(`{"memo_key":"a","run_id":"x","b":"c","run_id":"r"}`), `a","run_id":"x","b":"c`); ok {
+		t.Error("a memo key with quotes reads past the field")
+	}
+}
+
+// The scan allocates the run id and nothing else.
+func TestQuickCheckAllocates(t *testing.T) {
+	r, err := Open(KindResult, sealed(t, samples()[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { QuickCheck(r.Header, sampleKey) }); n > 1 {
+		t.Errorf("%v allocations, want 1", n)
+	}
+}
+
+func BenchmarkHit(b *testing.B) {
+	data := sealed(b, samples()[0])
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := Open(KindResult, data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, ok := QuickCheck(r.Header, sampleKey); !ok {
+			b.Fatal("not ours")
+		}
+	}
+}
+
+func BenchmarkSeal(b *testing.B) {
+	s := samples()[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Seal(s.kind, s.header, s.body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
