@@ -1,0 +1,79 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// FromEnv reads the settings from MOPS_ROOT, MOPS_PIPELINE, MOPS_EXECUTOR,
+// MOPS_OFF, MOPS_REFRESH, MOPS_READ_ONLY, MOPS_REQUIRE_RESULTS,
+// MOPS_KEEP_ERRORS, MOPS_TIMEOUT and MOPS_RETRIES. lookup is [os.LookupEnv] or
+// the like. An empty variable is as good as none. The error names each variable
+// that is wrong, its value and what is allowed.
+func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
+	var found Settings
+	var problems []error
+	for _, s := range settings {
+		text, _ := lookup(s.variable())
+		if text == "" {
+			continue
+		}
+		value, err := s.fromText(text)
+		if err == nil {
+			err = s.put(&found, value)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s=%q: %w", s.variable(), text, err))
+		}
+	}
+	for _, pair := range found.contradictions() {
+		first, _ := settingOf(pair[0])
+		second, _ := settingOf(pair[1])
+		problems = append(problems, fmt.Errorf("%s and %s contradict each other: %s; unset one of them",
+			first.variable(), second.variable(), whyNot[pair]))
+	}
+	if len(problems) > 0 {
+		return Settings{}, errors.Join(problems...)
+	}
+	return found, nil
+}
+
+// Variables of mops that are no settings of functions.
+var otherVariables = []string{
+	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", "MOPS_K8S_LOGS",
+}
+
+// Unknown finds the variables in environ, which is [os.Environ] or the like,
+// that look like settings of mops and are none. Each comes as a sentence to warn
+// with, which never shows the value.
+func Unknown(environ []string) (warnings []string) {
+	known := slices.Clone(otherVariables)
+	for _, s := range settings {
+		known = append(known, s.variable())
+	}
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "MOPS_") || strings.HasPrefix(name, "MOPS_WORKER") || slices.Contains(known, name) {
+			continue
+		}
+		warning := fmt.Sprintf("the environment variable %q is no setting of mops and has no effect", name)
+		if meant := nearest(strings.TrimPrefix(name, "MOPS_"), withoutMops(known)); meant != "" {
+			warning += fmt.Sprintf("; did you mean MOPS_%s?", meant)
+		}
+		warnings = append(warnings, warning)
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// withoutMops are the variables without what is common to all, which would make
+// them all look alike.
+func withoutMops(variables []string) []string {
+	short := make([]string, len(variables))
+	for i, v := range variables {
+		short[i] = strings.TrimPrefix(v, "MOPS_")
+	}
+	return short
+}

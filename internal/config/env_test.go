@@ -1,0 +1,82 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func environment(variables map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := variables[name]
+		return value, ok
+	}
+}
+
+func TestFromEnv(t *testing.T) {
+	got, err := FromEnv(environment(map[string]string{
+		"MOPS_ROOT": "s3://bucket/x", "MOPS_PIPELINE": "p", "MOPS_EXECUTOR": "cluster", "MOPS_OFF": "0",
+		"MOPS_REFRESH": "Yes", "MOPS_READ_ONLY": "off", "MOPS_REQUIRE_RESULTS": "false", "MOPS_KEEP_ERRORS": " 1 ",
+		"MOPS_TIMEOUT": "1h30m", "MOPS_RETRIES": "3",
+	}))
+	want := Settings{
+		Root: of("s3://bucket/x"), Pipeline: of("p"), Executor: of("cluster"), Off: of(false),
+		Refresh: of(true), ReadOnly: of(false), RequireResults: of(false), KeepErrors: of(true),
+		Timeout: of(90 * time.Minute), Retries: of(3),
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	got, err = FromEnv(environment(map[string]string{"MOPS_ROOT": ""}))
+	if err != nil || got != (Settings{}) {
+		t.Errorf("an empty variable must be as good as none: %+v, %v", got, err)
+	}
+}
+
+func TestFromEnvMistakes(t *testing.T) {
+	_, err := FromEnv(environment(map[string]string{
+		"MOPS_ROOT": "data", "MOPS_OFF": "maybe", "MOPS_RETRIES": "many", "MOPS_TIMEOUT": "3", "MOPS_PIPELINE": "A",
+	}))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{
+		`MOPS_ROOT="data": not a URI; write one such as`,
+		`MOPS_OFF="maybe": neither yes nor no; write true or false`,
+		`MOPS_RETRIES="many": not a whole number; write one from 0 to 1000`,
+		`MOPS_TIMEOUT="3": not a duration; write one such as "90s"`,
+		`MOPS_PIPELINE="A": only the characters`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %s in:\n%s", want, err)
+		}
+	}
+	_, err = FromEnv(environment(map[string]string{"MOPS_REFRESH": "1", "MOPS_REQUIRE_RESULTS": "1"}))
+	if err == nil || !strings.Contains(err.Error(), "MOPS_REFRESH and MOPS_REQUIRE_RESULTS contradict each other") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Whoever adds a field to Settings adds its key.
+func TestEveryFieldIsASetting(t *testing.T) {
+	if fields := reflect.TypeFor[Settings]().NumField(); fields != len(settings) {
+		t.Errorf("%d fields, %d settings", fields, len(settings))
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	got := Unknown([]string{
+		"PATH=/bin", "MOPS_ROOT=x", "MOPS_CONFIG=x", "MOPS_WORKER=x", "MOPS_WORKER_LEASE=x", "MOPS_SOAK=1", "MOPSY=1",
+		"MOPS_PIPLINE=secret", "MOPS_GREETING=hello", "MOPS_=",
+	})
+	want := []string{
+		`the environment variable "MOPS_" is no setting of mops and has no effect`,
+		`the environment variable "MOPS_GREETING" is no setting of mops and has no effect`,
+		`the environment variable "MOPS_PIPLINE" is no setting of mops and has no effect; did you mean MOPS_PIPELINE?`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got:\n%s", strings.Join(got, "\n"))
+	}
+}
