@@ -11,6 +11,10 @@ import (
 // gives up: no setting is that long, and the search stays quick.
 const maxSpan = 40
 
+// maxDepth is the depth of the deepest keys that anybody asks for: those of
+// [function."name"].
+const maxDepth = 3
+
 // lines are the lines, from 1, on which the keys of a TOML document are first
 // named. The empty key has the line where the search ended.
 type lines map[string]int
@@ -69,6 +73,9 @@ func expressionAt(rest [][]byte) (expression map[string]any, span int) {
 // add notes the keys of an expression below table, and returns the deepest.
 func (l lines) add(table []string, expression map[string]any, line int) (deepest []string) {
 	deepest = table
+	if len(table) == maxDepth {
+		return deepest
+	}
 	for key, value := range expression {
 		path := append(table[:len(table):len(table)], key)
 		if _, ok := l[pathKey(path)]; !ok {

@@ -19,10 +19,13 @@ type Error struct {
 	Message string // what is wrong and how to mend it
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Message) }
+func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, cut(e.Message, 500)) }
+
+// maxMistakes is how many are reported at once.
+const maxMistakes = 20
 
 // Parse understands the content of a config file; path is for messages. The
-// error holds an [*Error] for each mistake.
+// error holds an [*Error] for each mistake, up to twenty.
 func Parse(path string, data []byte) (*File, error) {
 	data, problem := decodable(data)
 	if problem != nil {
@@ -39,9 +42,9 @@ func Parse(path string, data []byte) (*File, error) {
 	p.document(document)
 	if len(p.problems) > 0 {
 		slices.SortStableFunc(p.problems, func(a, b *Error) int { return a.Line - b.Line })
-		all := make([]error, len(p.problems))
-		for i, problem := range p.problems {
-			all[i] = problem
+		var all []error
+		for _, problem := range p.problems[:min(maxMistakes, len(p.problems))] {
+			all = append(all, problem)
 		}
 		return nil, errors.Join(all...)
 	}
@@ -256,13 +259,18 @@ func normalPrefix(name string) (string, error) {
 func shown(value any) string {
 	switch value := value.(type) {
 	case string:
-		if runes := []rune(value); len(runes) > 100 {
-			return fmt.Sprintf("%q", string(runes[:100])+"…")
-		}
-		return fmt.Sprintf("%q", value)
+		return fmt.Sprintf("%q", cut(value, 100))
 	case bool, int64, float64:
 		return fmt.Sprint(value)
 	default:
 		return "…"
 	}
+}
+
+// cut is text, or its beginning where it has more than so many characters.
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
