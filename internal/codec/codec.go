@@ -1,0 +1,236 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Side says what a type is used for.
+type Side int
+
+const (
+	// Input is canonical: equal values have one encoding.
+	Input Side = iota
+	// Output is faithful: a value comes back as it was.
+	Output
+)
+
+// root is the name of the whole value in paths.
+func (s Side) root() string {
+	if s == Output {
+		return "Out"
+	}
+	return "In"
+}
+
+// Limits, the same when encoding and when decoding. The number of elements is
+// limited only by the size.
+const (
+	// MaxSize is how long an encoded value may be, in bytes.
+	MaxSize = 1 << 30
+	// MaxDepth is how deep arrays and maps may be nested.
+	MaxDepth = 10_000
+)
+
+// Codec encodes and decodes values of one type. It is immutable, and so safe
+// for concurrent use.
+type Codec struct {
+	typ         reflect.Type
+	side        Side
+	root        *plan
+	kept        [][]int
+	fingerprint string
+	maxSize     int
+}
+
+// For makes the codec of a type. Types, which may be nil, is what it knows of
+// interfaces. An error is a *[TypeError].
+func For(typ reflect.Type, side Side, types *Types) (*Codec, error) {
+	b := &planner{side: side, types: types, plans: map[reflect.Type]*plan{}}
+	root, err := b.plan(typ, side.root())
+	if err != nil {
+		return nil, err
+	}
+	kept, err := checkKept(root, side.root(), nil, true, map[*plan]bool{})
+	if err != nil {
+		return nil, err
+	}
+	b.facts(root)
+	return &Codec{typ: typ, side: side, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}, nil
+}
+
+// Type is the type that the codec is for.
+func (c *Codec) Type() reflect.Type { return c.typ }
+
+// Fingerprint is a SHA-256 in hexadecimal over the structure of the type: names
+// of fields on the wire, kinds, and what they are made of. It does not change
+// with the names and places of types, nor with the order of fields, nor when an
+// omitzero field is added. Types that marshal themselves count by their full
+// name, types in interfaces by their registered name too.
+func (c *Codec) Fingerprint() string { return c.fingerprint }
+
+// Encode returns the encoding of v, a value of the codec's type. An error is a
+// *[ValueError] with the path.
+func (c *Codec) Encode(v reflect.Value) ([]byte, error) {
+	if v.Type() != c.typ {
+		return nil, fmt.Errorf("encode: got a %v where the codec is for %v", v.Type(), c.typ)
+	}
+	data, err := c.encode(v)
+	if err != nil {
+		return nil, valueError(c.side.root(), err)
+	}
+	if len(data) > c.maxSize {
+		return nil, valueError(c.side.root(), c.tooLarge(len(data)))
+	}
+	if c.root.raw || c.root.verify {
+		if err := c.prove(data); err != nil {
+			return nil, valueError(c.side.root(), err)
+		}
+	}
+	return data, nil
+}
+
+func (c *Codec) encode(v reflect.Value) ([]byte, error) {
+	if !c.root.direct {
+		return c.walkEncode(v, false)
+	}
+	data, err := c.mode().Marshal(argument(v))
+	if err != nil {
+		if _, located := c.walkEncode(v, true); located != nil {
+			err = located
+		}
+		return nil, err
+	}
+	if c.side == Input && c.root.floats {
+		unsignZeros(data)
+	}
+	return data, nil
+}
+
+func (c *Codec) tooLarge(size int) error {
+	return fmt.Errorf("it takes %d bytes or more, and the limit is %d: pass big things as mops.File or mops.Share", size, c.maxSize)
+}
+
+// prove checks what types that marshal themselves may break: that what was
+// written can be read.
+func (c *Codec) prove(data []byte) error {
+	if err := decMode.Wellformed(data); err != nil {
+		return fmt.Errorf("a type that marshals itself wrote what cannot be read again: %w", err)
+	}
+	if !c.root.verify {
+		return nil
+	}
+	if err := c.decode(data, reflect.New(c.typ).Elem()); err != nil {
+		return withReason(err, "a type that marshals itself does not read what it wrote")
+	}
+	return nil
+}
+
+func withReason(err error, reason string) error {
+	if e, ok := err.(*pathError); ok {
+		e.err = fmt.Errorf("%s: %w", reason, e.err)
+		return e
+	}
+	return fmt.Errorf("%s: %w", reason, err)
+}
+
+// Decode sets what into points to, a value of the codec's type, to what was
+// encoded. After an error, which is a *[ValueError], that is the zero value.
+func (c *Codec) Decode(data []byte, into reflect.Value) error {
+	if into.Kind() != reflect.Pointer || into.IsNil() || into.Type().Elem() != c.typ {
+		return fmt.Errorf("decode: got a %v where a pointer to %v is needed", into.Type(), c.typ)
+	}
+	into = into.Elem()
+	into.SetZero()
+	if len(data) > c.maxSize {
+		return valueError(c.side.root(), c.tooLarge(len(data)))
+	}
+	if err := c.decode(data, into); err != nil {
+		into.SetZero()
+		return valueError(c.side.root(), err)
+	}
+	return nil
+}
+
+func (c *Codec) decode(data []byte, v reflect.Value) error {
+	if !c.root.direct {
+		return c.walkDecode(data, v, false)
+	}
+	err := decMode.Unmarshal(data, v.Addr().Interface())
+	if err != nil {
+		v.SetZero()
+		if located := c.walkDecode(data, v, true); located != nil {
+			err = located
+		}
+	}
+	return err
+}
+
+// HandOver copies the fields tagged mops:"-" from the caller's value into the
+// one that was decoded, which must be settable.
+func (c *Codec) HandOver(from, to reflect.Value) {
+	for _, index := range c.kept {
+		to.FieldByIndex(index).Set(from.FieldByIndex(index))
+	}
+}
+
+// HandsOver reports whether there is anything for HandOver to do.
+func (c *Codec) HandsOver() bool { return len(c.kept) > 0 }
+
+func (c *Codec) mode() cbor.UserBufferEncMode { return encModes[c.side] }
+
+// argument is v for the library: by address, where it has one, to copy nothing.
+func argument(v reflect.Value) any {
+	if v.CanAddr() {
+		return v.Addr().Interface()
+	}
+	return v.Interface()
+}
+
+// The library's modes, with its defaults corrected.
+var (
+	encModes = [...]cbor.UserBufferEncMode{Input: encMode(Input), Output: encMode(Output)}
+	decMode  = newDecMode()
+)
+
+func encMode(side Side) cbor.UserBufferEncMode {
+	opts := cbor.CoreDetEncOptions()
+	opts.Time = cbor.TimeRFC3339NanoUTC // the default drops to whole seconds
+	opts.TimeTag = cbor.EncTagRequired
+	opts.OmitEmpty = cbor.OmitEmptyGoValue // the default may leave out structs
+	opts.TextMarshaler = cbor.TextMarshalerTextString
+	opts.NilContainers = cbor.NilContainerAsEmpty
+	if side == Output {
+		opts.NilContainers = cbor.NilContainerAsNull
+		opts.NaNConvert = cbor.NaNConvertNone
+	}
+	return must(opts.UserBufferEncMode())
+}
+
+func newDecMode() cbor.DecMode {
+	return must(cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TimeTag:           cbor.DecTagRequired,
+		TextUnmarshaler:   cbor.TextUnmarshalerTextString,
+		UTF8:              cbor.UTF8DecodeInvalid, // Go strings may hold any bytes
+		MaxNestedLevels:   MaxDepth,
+		MaxArrayElements:  math.MaxInt32, // the library's maximum
+		MaxMapPairs:       math.MaxInt32,
+	}.DecMode())
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+var errTooDeep = errors.New("it is nested more than 10,000 deep, or contains itself: flatten it, for example into a slice with indices")
