@@ -1,0 +1,74 @@
+package progress
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"golang.org/x/term"
+)
+
+// Mode is how much is shown.
+type Mode uint8
+
+// The modes.
+const (
+	Auto  Mode = iota // a live block on a terminal, else plain lines
+	Plain             // plain lines
+	Off               // nothing
+)
+
+// ParseMode understands the value of MOPS_PROGRESS: auto, plain or off. Nothing means auto.
+func ParseMode(text string) (Mode, error) {
+	switch text {
+	case "", "auto":
+		return Auto, nil
+	case "plain":
+		return Plain, nil
+	case "off":
+		return Off, nil
+	}
+	return Auto, fmt.Errorf("progress %q: there is no such mode; use auto, plain or off", text)
+}
+
+// Options of a display.
+type Options struct {
+	Out    *os.File                    // default: standard error
+	Mode   Mode                        // default: Auto
+	Lookup func(string) (string, bool) // of the environment; default: os.LookupEnv
+}
+
+// screen is what a display writes to.
+type screen struct {
+	out   interface{ Write([]byte) (int, error) }
+	mode  Mode                       // Auto means live
+	color bool                       // by https://no-color.org
+	size  func() (width, height int) // in characters, where live
+}
+
+func screenOf(opts Options) screen {
+	out, lookup := opts.Out, opts.Lookup
+	if out == nil {
+		out = os.Stderr
+	}
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	noColor, _ := lookup("NO_COLOR")
+	// The console of Windows understands control sequences only once it was told to.
+	terminal := term.IsTerminal(int(out.Fd())) && runtime.GOOS != "windows"
+	if kind, _ := lookup("TERM"); kind == "" || kind == "dumb" {
+		terminal = false
+	}
+	s := screen{out: out, mode: opts.Mode, color: terminal && noColor == "", size: func() (int, int) {
+		width, height, err := term.GetSize(int(out.Fd()))
+		if err != nil || width <= 0 || height <= 0 {
+			return 80, 24
+		}
+		return width, height
+	}}
+	if s.mode == Auto && !terminal {
+		s.mode = Plain
+	}
+	return s
+}

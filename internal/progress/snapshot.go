@@ -1,0 +1,161 @@
+package progress
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// How many single calls a snapshot names.
+const (
+	maxOldest   = 10
+	maxLongest  = 10
+	maxFailures = 100
+)
+
+// Counts are numbers of calls. Those that are under way are running, waiting or
+// awaiting; all others that started have ended.
+type Counts struct {
+	Expected  int64 // announced; 0 where nothing was
+	Started   int64
+	Hits      int64
+	Computed  int64
+	Awaited   int64 // somebody else computed it
+	Failed    int64
+	Cancelled int64
+
+	Running  int64
+	Waiting  int64 // for a slot
+	Awaiting int64 // for somebody else
+}
+
+// Done is how many calls have ended.
+func (c Counts) Done() int64 { return c.Hits + c.Computed + c.Awaited + c.Failed + c.Cancelled }
+
+// Total is how many calls there are and will be, as far as is known.
+func (c Counts) Total() int64 { return max(c.Expected, c.Started) }
+
+// Outstanding is how many calls are under way.
+func (c Counts) Outstanding() int64 { return c.Running + c.Waiting + c.Awaiting }
+
+// Plus is the sum of two.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{
+		Expected: c.Expected + d.Expected, Started: c.Started + d.Started, Hits: c.Hits + d.Hits,
+		Computed: c.Computed + d.Computed, Awaited: c.Awaited + d.Awaited, Failed: c.Failed + d.Failed,
+		Cancelled: c.Cancelled + d.Cancelled, Running: c.Running + d.Running, Waiting: c.Waiting + d.Waiting,
+		Awaiting: c.Awaiting + d.Awaiting,
+	}
+}
+
+// Snapshot is what a tracker has counted at one moment. Calls that begin or end
+// meanwhile may be in it or not.
+type Snapshot struct {
+	Time      time.Time
+	Functions []Function // in the order of their first calls
+	Oldest    []Running  // the ten calls that have run the longest and still do, oldest first
+	Longest   []Ended    // the ten calls that ran the longest and have ended, longest first
+	Failures  []Ended    // the first hundred, in the order of their ends
+}
+
+// Function is what was counted for one function.
+type Function struct {
+	Name string
+	Counts
+	First   time.Time // when its first call was made
+	LastEnd time.Time // when a call that was no hit last ended; zero for none
+
+	// How long the computed calls ran, in total and each; the median is right
+	// to about a tenth.
+	Computing, Shortest, Median, Longest time.Duration
+
+	firstMiss time.Time
+}
+
+// Running is a call that runs.
+type Running struct {
+	Function, MemoURI, RunID, Where string
+	Since                           time.Time
+}
+
+// Ended is a call that was no hit and has ended.
+type Ended struct {
+	Function, MemoURI, RunID string
+	Outcome                  Outcome
+	Took                     time.Duration // of its runs; 0 where it never ran here
+	Error                    string        // first line, where it failed
+}
+
+// endings are the calls worth remembering. Guarded by the tracker's mutex.
+type endings struct {
+	longest  []Ended // longest first
+	failures []Ended
+}
+
+func (t *Tracker) note(e Ended) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Outcome == Failed && len(t.ended.failures) < maxFailures {
+		t.ended.failures = append(t.ended.failures, e)
+	}
+	longest := t.ended.longest
+	if e.Took == 0 || len(longest) == maxLongest && e.Took <= longest[maxLongest-1].Took {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(longest, e, func(a, b Ended) int { return cmp.Compare(b.Took, a.Took) })
+	longest = slices.Insert(longest, at, e)
+	t.ended.longest = longest[:min(len(longest), maxLongest)]
+}
+
+// Snapshot costs microseconds per function, however many calls are under way.
+func (t *Tracker) Snapshot() Snapshot {
+	if t == nil {
+		return Snapshot{Time: time.Now()}
+	}
+	t.mu.Lock()
+	functions := slices.Clone(t.order)
+	s := Snapshot{
+		Time:     time.Now(),
+		Longest:  slices.Clone(t.ended.longest),
+		Failures: slices.Clone(t.ended.failures),
+	}
+	t.mu.Unlock()
+	for _, f := range functions {
+		s.Functions = append(s.Functions, f.snapshot())
+		s.Oldest = f.appendOldest(s.Oldest)
+	}
+	slices.SortStableFunc(s.Oldest, func(a, b Running) int { return a.Since.Compare(b.Since) })
+	s.Oldest = s.Oldest[:min(len(s.Oldest), maxOldest)]
+	return s
+}
+
+// Total is the sum over all functions.
+func (s Snapshot) Total() (total Counts) {
+	for _, f := range s.Functions {
+		total = total.Plus(f.Counts)
+	}
+	return total
+}
+
+func (f *function) snapshot() Function {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	hits := f.hits.sum()
+	counts := f.counts
+	counts.Hits += hits
+	counts.Started += hits
+	return Function{
+		Name: f.name, Counts: counts, First: f.first, LastEnd: f.lastEnd, firstMiss: f.firstMiss,
+		Computing: f.computing.total, Shortest: f.computing.min, Median: f.computing.median(), Longest: f.computing.max,
+	}
+}
+
+func (f *function) appendOldest(to []Running) []Running {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for i := f.oldest; i != nil && n < maxOldest; i, n = i.next, n+1 {
+		to = append(to, Running{Function: f.name, MemoURI: i.memoURI, RunID: i.runID, Where: i.where, Since: i.start})
+	}
+	return to
+}
