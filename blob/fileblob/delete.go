@@ -1,0 +1,87 @@
+package fileblob
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// Delete removes a blob with all its versions, and the folders that become
+// empty by it. Whatever of it is left undone by a process that is killed belongs
+// to a life that has ended, and does no harm.
+func (s *store) Delete(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	path, err := s.path(key)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return nil // blobs lie under it, but it is none
+	}
+	if err := syscall.Unlink(path); err != nil && !isNotExist(err) {
+		return classify(err)
+	}
+	removeDead(path)
+	s.prune(path)
+	return nil
+}
+
+// removeDead removes the versions of lives that have ended. The order matters:
+// a life that was listed first, and is not the current one afterwards, is over
+// for good.
+func removeDead(path string) {
+	names, err := readNames(versionsOf(path))
+	if err != nil {
+		return
+	}
+	current, err := identityOf(path)
+	if err != nil && !isNotExist(err) {
+		return
+	}
+	alive := err == nil
+	var dead []version
+	for _, name := range names {
+		if number, life, ok := parseVersionFile(name); ok && (!alive || life != current) {
+			dead = append(dead, version{number: number, life: life})
+		}
+	}
+	// Ascending, for who still reads takes the highest.
+	slices.SortFunc(dead, func(a, b version) int { return cmp.Compare(a.number, b.number) })
+	for _, v := range dead {
+		os.Remove(v.at(path))
+	}
+	removeEmpty(versionsOf(path))
+}
+
+// prune removes the folders above path that are empty, below the root.
+func (s *store) prune(path string) {
+	for dir := filepath.Dir(path); len(dir) > len(s.dir); dir = filepath.Dir(dir) {
+		if removeEmpty(dir) != nil {
+			return
+		}
+	}
+}
+
+// removeEmpty removes a folder that is empty. It must not be os.Remove, which
+// would take a file, too.
+func removeEmpty(dir string) error { return syscall.Rmdir(dir) }
+
+func readNames(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if errors.Is(err, fs.ErrNotExist) { // removed while it was read
+		err = nil
+	}
+	return names, err
+}

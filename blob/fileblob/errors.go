@@ -1,0 +1,72 @@
+package fileblob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"syscall"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+var notFound = &driver.Error{Kind: driver.NotFound}
+
+// missing is classify for the file of version 0, whose absence is the most
+// ordinary of failures and allocates nothing.
+func missing(err error) error {
+	if isNotExist(err) {
+		return notFound
+	}
+	return classify(err)
+}
+
+// advice is what to make of an error of the operating system.
+var advice = []struct {
+	err  error
+	kind driver.Kind
+	mend string
+}{
+	{fs.ErrNotExist, driver.NotFound, ""},
+	{syscall.EROFS, driver.Denied, "the file system is mounted for reading only; choose another root, or mount it for writing"},
+	{fs.ErrPermission, driver.Denied, "look at the owner and mode of the file and of the folders above it"},
+	{syscall.ENOSPC, driver.Unavailable, "free some space on the disk, or choose another root"},
+	{syscall.EDQUOT, driver.Unavailable, "remove some of your files, or ask for a larger quota"},
+	{syscall.EFBIG, driver.Unavailable, "the file system or the limit on file sizes (ulimit -f) allows no larger file"},
+	{syscall.EMFILE, driver.Unavailable, "raise the limit on open files (ulimit -n)"},
+	{syscall.ENFILE, driver.Unavailable, "the machine has too many open files"},
+	{syscall.EIO, driver.Unavailable, "the disk or the network behind it failed; look at the kernel's log"},
+	{syscall.ESTALE, driver.Unavailable, "another host removed the folder; try again, or mount it anew"},
+	{syscall.ETIMEDOUT, driver.Unavailable, "the file server does not answer"},
+	{syscall.ENAMETOOLONG, driver.Invalid, "choose a shorter key or a root with a shorter path"},
+	{syscall.ENOTDIR, driver.Invalid, "a file lies where a folder should be: one blob cannot lie under another"},
+	{syscall.EISDIR, driver.Invalid, "a folder lies where the blob should be: one blob cannot lie under another"},
+	{syscall.ELOOP, driver.Invalid, "the symbolic links in the path go in circles"},
+	{syscall.EXDEV, driver.Invalid, "a folder of the root lies on another file system; one root must lie on one file system"},
+	{errors.ErrUnsupported, driver.Invalid, "the file system must know hard links; choose a root on another"},
+	{io.ErrUnexpectedEOF, driver.Corrupt, "the file became shorter while it was read"},
+}
+
+// classify makes a driver's error of one of the operating system.
+func classify(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		return e
+	}
+	for _, a := range advice {
+		if !errors.Is(err, a.err) {
+			continue
+		}
+		if a.mend != "" {
+			err = fmt.Errorf("%w: %s", err, a.mend)
+		}
+		return &driver.Error{Kind: a.kind, Err: err}
+	}
+	return &driver.Error{Err: err}
+}

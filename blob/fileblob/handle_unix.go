@@ -1,0 +1,104 @@
+//go:build unix
+
+package fileblob
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// handle is a file that is open for reading, without what os.File adds to it:
+// on a small record, os.Open and its four calls of fcntl cost as much as all
+// the rest.
+type handle int
+
+func openHandle(path string) (handle, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			return handle(fd), nil
+		}
+		if err != unix.EINTR {
+			return -1, err
+		}
+	}
+}
+
+func (h handle) stat() (attributes, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(h), &st); err != nil {
+		return attributes{}, err
+	}
+	return attributesOf(&st), nil
+}
+
+func attributesOf(st *unix.Stat_t) attributes {
+	return attributes{
+		identity: identity{uint64(st.Ino), st.Mtim.Nano()},
+		size:     st.Size,
+		links:    uint64(st.Nlink),
+		dir:      st.Mode&unix.S_IFMT == unix.S_IFDIR,
+	}
+}
+
+// appendTo reads size bytes and appends them to buf.
+func (h handle) appendTo(buf []byte, size int64) ([]byte, error) {
+	start := len(buf)
+	buf = grow(buf, size)
+	into := buf[start : start+int(size)]
+	for len(into) > 0 {
+		n, err := unix.Read(int(h), into)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return buf[:start], err
+		case n == 0:
+			return buf[:start], io.ErrUnexpectedEOF
+		default:
+			into = into[n:]
+		}
+	}
+	return buf[:start+int(size)], nil
+}
+
+// file turns the handle into an os.File, which then owns it.
+func (h handle) file(path string) *os.File { return os.NewFile(uintptr(h), path) }
+
+func (h handle) Close() error { return unix.Close(int(h)) }
+
+// exists says whether there is anything at path. One that cannot be looked at
+// counts as there, so that what is done with it says why not.
+func exists(path string) bool {
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	return err == nil || !isNotExist(err)
+}
+
+func isNotExist(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
+}
+
+// errStale is what NFS says of a file that another host removed.
+const errStale = unix.ESTALE
+
+func attributesAt(path string) (attributes, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return attributes{}, err
+	}
+	return attributesOf(&st), nil
+}
+
+func (st *staged) stat() (attributes, error) { return handle(st.file.Fd()).stat() }
+
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

@@ -1,0 +1,105 @@
+package fileblob
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+const (
+	// tempDir holds temporary files where they need names, and the probes of
+	// the clock. No key can reach it.
+	tempDir = ".mops-tmp"
+
+	// silly starts the names that NFS clients give to files that are removed
+	// while open.
+	silly = ".nfs"
+
+	// lost is what mkfs makes at the top of a file system, readable by root only.
+	lost = "lost+found"
+
+	// maxName is the length of the longest file name, in bytes: NAME_MAX of
+	// Linux, less one for the ~ of the versions.
+	maxName = 254
+)
+
+// path is the file of version 0 of a blob.
+func (s *store) path(key string) (string, error) {
+	start, plain := 0, true
+	for i := 0; i <= len(key); i++ {
+		if i < len(key) && key[i] != '/' {
+			plain = plain && key[i] != '%'
+			continue
+		}
+		plain = plain && !reserved(key[start:i]) && i-start <= maxName
+		start = i + 1
+	}
+	if plain {
+		return s.prefix + key, nil
+	}
+	segments := strings.Split(key, "/")
+	for i, segment := range segments {
+		name := escape(segment)
+		if len(name) > maxName {
+			return "", &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
+				"the part %q… of the key is too long for a file name: %d bytes, and %d are the most", segment[:32], len(name), maxName)}
+		}
+		segments[i] = name
+	}
+	return s.prefix + strings.Join(segments, "/"), nil
+}
+
+// reserved says that a segment would be taken for one of our own files.
+func reserved(segment string) bool {
+	return strings.HasSuffix(segment, "~") || startsReserved(segment)
+}
+
+func startsReserved(segment string) bool {
+	return strings.HasPrefix(segment, tempDir) || strings.HasPrefix(segment, silly) || segment == lost
+}
+
+// escape is the file name of a segment of a key.
+func escape(segment string) string {
+	name := strings.ReplaceAll(segment, "%", "%25")
+	if startsReserved(segment) {
+		name = fmt.Sprintf("%%%02X", name[0]) + name[1:]
+	}
+	if base, ok := strings.CutSuffix(name, "~"); ok {
+		name = base + "%7E"
+	}
+	return name
+}
+
+// unescape is the segment that a file name stands for; ok is false where the
+// file is none of ours.
+func unescape(name string) (segment string, ok bool) {
+	if !strings.Contains(name, "%") {
+		return name, !reserved(name)
+	}
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		if name[i] != '%' {
+			b.WriteByte(name[i])
+			continue
+		}
+		if i+2 >= len(name) {
+			return "", false
+		}
+		c, err := strconv.ParseUint(name[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		b.WriteByte(byte(c))
+		i += 2
+	}
+	segment = b.String()
+	return segment, escape(segment) == name
+}
+
+// versionsOf is the folder of the later versions of the blob at path.
+func versionsOf(path string) string { return path + "~" }
+
+func (s *store) tempDir() string { return filepath.Join(s.dir, tempDir) }

@@ -1,0 +1,196 @@
+package fileblob
+
+import (
+	"bytes"
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const (
+	fileMode = 0o444 // what is stored never changes
+	dirMode  = 0o777 // the umask says who else may write
+
+	// maxTries bounds the races with those who remove folders that became empty.
+	maxTries = 100
+)
+
+// staged is a complete file that waits to be published.
+type staged struct {
+	file  *os.File
+	name  string // of the temporary file; "" where it has none
+	links uint64 // names that it has before it is published
+	spent bool   // was published and withdrawn; Linux links no unnamed file twice
+	attributes
+}
+
+// stage copies a body into a file that nobody sees yet, on the file system of
+// the folder that it will be published in.
+func (s *store) stage(ctx context.Context, dir string, body io.Reader, size int64, durable bool) (*staged, error) {
+	st, err := s.newStaged(dir)
+	if err != nil {
+		return nil, classify(err)
+	}
+	if err := st.fill(ctx, body, size, durable); err != nil {
+		st.discard()
+		return nil, err
+	}
+	return st, nil
+}
+
+// newStaged makes the file: unnamed where possible, so that nothing is left
+// when the process is killed.
+func (s *store) newStaged(dir string) (*staged, error) {
+	if !s.named.Load() {
+		file, err := withFolder(dir, func() (*os.File, error) { return openUnnamed(dir) })
+		if err == nil {
+			return &staged{file: file}, nil
+		}
+		if !errors.Is(err, errNoUnnamed) {
+			return nil, err
+		}
+		s.named.Store(true)
+	}
+	name := filepath.Join(s.tempDir(), crand.Text())
+	file, err := withFolder(s.tempDir(), func() (*os.File, error) {
+		return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &staged{file: file, name: name, links: 1}, nil
+}
+
+// withFolder does something in a folder and, only if that is missing, makes it
+// and tries again.
+func withFolder[T any](dir string, do func() (T, error)) (result T, err error) {
+	for range maxTries {
+		result, err = do()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return result, err
+		}
+		if err := os.MkdirAll(dir, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return result, err
+		}
+	}
+	return result, err
+}
+
+// fill writes the body and settles the identity of the file.
+func (st *staged) fill(ctx context.Context, body io.Reader, size int64, durable bool) error {
+	if err := st.copy(ctx, body, size); err != nil {
+		return err
+	}
+	if err := st.date(); err != nil {
+		return classify(err)
+	}
+	if durable {
+		return classify(st.file.Sync())
+	}
+	return nil
+}
+
+func (st *staged) copy(ctx context.Context, body io.Reader, size int64) error {
+	var copied int64
+	var err error
+	if small, ok := body.(*bytes.Reader); ok {
+		copied, err = small.WriteTo(st.file) // in one write
+	} else {
+		limit := size + 1 // to see a body that is too long
+		if size < 0 {
+			limit = 1<<63 - 1
+		}
+		copied, err = copyChunks(ctx, st.file, body, limit)
+	}
+	if err != nil {
+		return classify(err)
+	}
+	if size >= 0 && copied != size {
+		length := fmt.Sprint(copied, " bytes")
+		if copied > size {
+			length = "more bytes"
+		}
+		return invalid("the body has %s than the %d that were announced; nothing was written", length, size)
+	}
+	return nil
+}
+
+// copyChunks copies up to limit bytes, and looks at the context now and then.
+// Between files the kernel copies (copy_file_range(2)).
+func copyChunks(ctx context.Context, w io.Writer, r io.Reader, limit int64) (copied int64, err error) {
+	const chunk = 16 << 20
+	for copied < limit {
+		if err := ctx.Err(); err != nil {
+			return copied, err
+		}
+		want := min(chunk, limit-copied)
+		n, err := io.Copy(w, &io.LimitedReader{R: r, N: want})
+		copied += n
+		if err != nil || n < want {
+			return copied, err
+		}
+	}
+	return copied, nil
+}
+
+// date turns the time of the file back by a random part of a millisecond. Its
+// inode may be that of a file removed a moment ago, and the kernel's clock for
+// files stands still for up to 10 ms, so that without it the two could be taken
+// for one.
+func (st *staged) date() error {
+	a, err := st.stat()
+	if err != nil {
+		return err
+	}
+	if err := st.setTime(time.Unix(0, a.mtime-rand.Int64N(int64(time.Millisecond)))); err != nil {
+		return err
+	}
+	st.attributes, err = st.stat() // as exact as the file system keeps it
+	return err
+}
+
+// publish gives the file its name, unless that is taken.
+func (st *staged) publish(path string) error {
+	err := st.link(path)
+	if err == nil {
+		return nil
+	}
+	// On NFS, the link may exist though the reply said otherwise, as a reply
+	// that was lost is asked for again (open(2), under O_EXCL).
+	if a, statErr := st.stat(); statErr == nil && a.links > st.links {
+		return nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w (or the file system knows no hard links)", err)
+	}
+	return err
+}
+
+// discard drops the file, or its temporary name where it has been published.
+func (st *staged) discard() {
+	st.file.Close()
+	if st.name != "" {
+		os.Remove(st.name)
+	}
+}
+
+// syncFolders makes durable that path has its name, and that the folders above
+// it have theirs, up to the root's.
+func (s *store) syncFolders(path string) error {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if err := syncFolder(dir); err != nil {
+			return classify(err)
+		}
+		if len(dir) < len(s.dir) || dir == filepath.Dir(dir) || !strings.HasPrefix(dir+"/", s.prefix) {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package blob
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// OpenFunc opens the root that a URI names, which starts with the scheme that
+// the function was registered for. It should not touch the network: a store
+// that cannot be reached shows at the first operation.
+//
+// A store with a method Root() string says by it what its root is properly
+// called (absolute, canonical, without secrets); otherwise the root is the URI
+// without user and query.
+type OpenFunc func(ctx context.Context, uri string) (driver.Store, error)
+
+// Registry knows how to open URIs, by their scheme. The zero value is empty and
+// ready; it is safe for concurrent use.
+type Registry struct {
+	mu    sync.RWMutex
+	opens map[string]OpenFunc
+}
+
+// The default registry, in which driver packages register when imported.
+var registry Registry
+
+// homes are the packages that know the schemes of mops.
+var homes = map[string]string{
+	"file": "blob/fileblob",
+	"mem":  "blob/memblob",
+	"adls": "blob/azureblob",
+	"s3":   "blob/s3blob",
+	"gs":   "blob/gcsblob",
+}
+
+// RFC 3986, section 3.1.
+var validScheme = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
+
+// Register makes a scheme known to [Open]. Driver packages call it in init. It
+// panics when the scheme is taken.
+func Register(scheme string, open OpenFunc) { registry.Register(scheme, open) }
+
+// Open opens the root that a URI names, such as file:///data/mops, by the
+// drivers that the program imports. An URI that nobody can open is of kind
+// Invalid.
+func Open(ctx context.Context, uri string) (*Store, error) { return registry.Open(ctx, uri) }
+
+// Register makes a scheme known. It panics when the scheme is taken.
+func (r *Registry) Register(scheme string, open OpenFunc) {
+	if !validScheme.MatchString(scheme) || open == nil {
+		panic(fmt.Sprintf("blob: cannot register scheme %q", scheme))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, taken := r.opens[scheme]; taken {
+		panic(fmt.Sprintf("blob: scheme %q is registered twice", scheme))
+	}
+	if r.opens == nil {
+		r.opens = make(map[string]OpenFunc)
+	}
+	r.opens[scheme] = open
+}
+
+// Open opens the root that a URI names.
+func (r *Registry) Open(ctx context.Context, uri string) (*Store, error) {
+	shown := withoutSecrets(uri)
+	scheme, _, ok := strings.Cut(uri, ":")
+	if scheme = strings.ToLower(scheme); !ok || !validScheme.MatchString(scheme) {
+		return nil, &Error{Op: "open", URI: shown, Kind: Invalid,
+			Err: fmt.Errorf("a root is a URI, such as file:///data/mops or s3://bucket/folder; for a folder write file://%s", shown)}
+	}
+	r.mu.RLock()
+	open, ok := r.opens[scheme]
+	r.mu.RUnlock()
+	if !ok {
+		return nil, &Error{Op: "open", URI: shown, Kind: Invalid, Err: r.unknown(scheme)}
+	}
+	d, err := open(ctx, uri)
+	if err != nil {
+		return nil, New(shown, nil).fail("open", "", scrub(err, uri))
+	}
+	root := shown
+	if named, ok := d.(interface{ Root() string }); ok {
+		root = named.Root()
+	}
+	return New(root, d), nil
+}
+
+// unknown says what to do about a scheme without a driver.
+func (r *Registry) unknown(scheme string) error {
+	if home, ok := homes[scheme]; ok {
+		return fmt.Errorf(`the driver of %s:// is not part of this program; add import _ "github.com/TrilliantHealth/mops-go/%s"`, scheme, home)
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	known := slices.Collect(maps.Keys(r.opens))
+	for scheme := range homes {
+		known = append(known, scheme)
+	}
+	slices.Sort(known)
+	return fmt.Errorf("no driver knows the scheme %q; there are %s", scheme, strings.Join(slices.Compact(known), ", "))
+}
+
+// withoutSecrets cuts off what may be a secret: user, password and query.
+func withoutSecrets(uri string) string {
+	if i := strings.IndexAny(uri, "?#"); i >= 0 {
+		uri = uri[:i]
+	}
+	scheme, rest, ok := strings.Cut(uri, "://")
+	if !ok {
+		return uri
+	}
+	authority, path, slash := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		authority = authority[i+1:]
+	}
+	if slash {
+		path = "/" + path
+	}
+	return scheme + "://" + authority + path
+}
+
+// scrub takes the URI's secrets out of a driver's message, which may quote it:
+// net/url does in its errors.
+func scrub(err error, uri string) error {
+	shown := withoutSecrets(uri)
+	if shown == uri {
+		return err
+	}
+	secrets := []string{uri, shown}
+	if _, query, ok := strings.Cut(uri, "?"); ok && query != "" {
+		secrets = append(secrets, query, "…")
+	}
+	if _, rest, ok := strings.Cut(uri, "://"); ok {
+		authority, _, _ := strings.Cut(rest, "/")
+		if i := strings.LastIndexByte(authority, '@'); i > 0 {
+			secrets = append(secrets, authority[:i], "…")
+		}
+	}
+	kind, inner := KindOf(err), err
+	if e, ok := err.(*driver.Error); ok && e.Err != nil {
+		inner = e.Err
+	}
+	message := strings.NewReplacer(secrets...).Replace(inner.Error())
+	if message == inner.Error() {
+		return err
+	}
+	return &driver.Error{Kind: kind, Err: scrubbed{message, inner}}
+}
+
+// scrubbed is an error with another text.
+type scrubbed struct {
+	message string
+	err     error
+}
+
+func (s scrubbed) Error() string { return s.message }
+func (s scrubbed) Unwrap() error { return s.err }
