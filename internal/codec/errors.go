@@ -13,10 +13,19 @@ type TypeError struct {
 	Path   string       // where it is, such as In.Model.Layers[].hook
 	Reason string       // why
 	Mend   string       // what to do instead
+
+	unregistered bool
 }
 
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("%s (%s): %s; %s", e.Path, e.Type, e.Reason, e.Mend)
+}
+
+// IsUnregistered reports whether a type was refused only because nothing is
+// registered (yet) that may stand in one of its interfaces.
+func IsUnregistered(err error) bool {
+	e, ok := errors.AsType[*TypeError](err)
+	return ok && e.unregistered
 }
 
 // ValueError says why a value could not be encoded or decoded.

@@ -221,7 +221,7 @@ func (b *planner) iface(p *plan, path string) error {
 		p.impls = append(p.impls, impl{r.name, held})
 	}
 	if len(p.impls) == 0 {
-		return refuse(t, path, "no registered type implements this interface", "register those that it may hold with mops.RegisterType, before the function is defined")
+		return &TypeError{Type: t, Path: path, Reason: "no registered type implements this interface", Mend: "register those that it may hold with mops.RegisterType", unregistered: true}
 	}
 	return nil
 }

@@ -7,28 +7,36 @@ import (
 
 // Visit calls fn for every watched value inside v (see [Types.Watch]), in the
 // order of the encoding, and ends at the first error, which it returns as a
-// *[ValueError] with the path. Types that hold none are not walked.
-//
-// Where v has an address, fn may change what it is given: values in maps and
-// interfaces, which have no address of their own, are then put back.
+// *[ValueError] with the path. Types that hold none are not walked. The values
+// are for looking at: some are copies.
 func (c *Codec) Visit(v reflect.Value, fn func(reflect.Value) error) error {
+	return c.visit(v, fn, false)
+}
+
+// Rewrite is Visit for functions that change what they are given, which is
+// settable. V must be settable too, and nobody else may use it meanwhile.
+func (c *Codec) Rewrite(v reflect.Value, fn func(reflect.Value) error) error {
+	return c.visit(v, fn, true)
+}
+
+func (c *Codec) visit(v reflect.Value, fn func(reflect.Value) error, change bool) error {
 	if !c.root.visits {
 		return nil
 	}
-	w := visitor{codec: c, fn: fn, change: v.CanAddr()}
+	w := visitor{codec: c, fn: fn, change: change}
 	if err := w.value(c.root, v); err != nil {
 		return valueError(c.side.root(), err)
 	}
 	return nil
 }
 
-// Visits reports whether there is anything for Visit to find in the type.
+// Visits reports whether the type may hold watched values.
 func (c *Codec) Visits() bool { return c.root.visits }
 
 type visitor struct {
 	codec  *Codec
 	fn     func(reflect.Value) error
-	change bool
+	change bool // put back what is visited in maps and interfaces
 	trail  trail
 }
 
@@ -104,7 +112,7 @@ func (w *visitor) iface(p *plan, v reflect.Value) error {
 		if err := w.value(i.plan, held); err != nil {
 			return at(err, "("+i.name+")")
 		}
-		if w.change && v.CanSet() {
+		if w.change {
 			v.Set(held)
 		}
 	}
