@@ -1,0 +1,145 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+const (
+	firstRetry = 250 * time.Millisecond // after a renewal that failed
+	endTries   = 3
+)
+
+// run renews the session until the context ends or the session is lost.
+func (l *life) run(ctx context.Context) {
+	defer l.expiry.Stop()
+	retry := firstRetry
+	began := time.Time{} // of the first try of this renewal
+	for wait := l.renew; sleep(ctx, wait); {
+		if began.IsZero() {
+			began = time.Now()
+		}
+		state := Live
+		if l.lost() != nil {
+			state = Dead // nobody can know yet: spare them the wait
+		}
+		err := l.tryWrite(ctx, state)
+		switch {
+		case err == nil && state == Dead:
+			return
+		case err == nil && l.lost() != nil:
+			wait = 0 // it came too late: say so at once
+		case err == nil:
+			l.expiry.Reset(time.Until(began.Add(l.patience())))
+			l.lookAtOne(ctx)
+			l.payDebts(ctx)
+			wait = max(0, time.Until(began.Add(l.renew)))
+			retry, began = firstRetry, time.Time{}
+		case errors.Is(err, ErrLost):
+			l.lose(err)
+			return
+		default:
+			l.log.Debug("session not renewed", "session", l.id, "err", err)
+			wait = retry
+			retry = min(2*retry, l.renew/2)
+		}
+	}
+}
+
+// tryWrite is write, but does not wait for ever for a store that hangs.
+func (l *life) tryWrite(ctx context.Context, state string) error {
+	ctx, cancel := context.WithTimeout(ctx, l.renew/2)
+	defer cancel()
+	return l.write(ctx, state)
+}
+
+// draft is a writing of the session that may have reached the store.
+type draft struct {
+	state SessionState
+	data  []byte
+}
+
+// write swaps the session's blob, or makes it. Tries of one renewal write the
+// same bytes, so that it does not matter which of them arrives. The error is
+// ErrLost if others declared the session dead, else it is worth another try.
+func (l *life) write(ctx context.Context, state string) error {
+	if n := len(l.drafts); n == 0 || l.drafts[n-1].state.State != state {
+		next := l.state
+		next.State, next.Nonce, next.Waits = state, NewID(), l.waits.list()
+		next.Renewal++
+		data, err := record.Seal(record.KindSession, next, nil)
+		if err != nil {
+			return err
+		}
+		l.drafts = append(l.drafts, draft{next, data})
+	}
+	current := l.drafts[len(l.drafts)-1]
+	info, err := l.store.PutBytes(ctx, l.key, current.data, blob.PutOptions{IfAbsent: l.version == "", IfVersion: l.version})
+	if err == nil {
+		l.written(current, info.Version)
+		return nil
+	}
+	if !blob.Is(err, blob.Mismatch) && !blob.Is(err, blob.Exists) {
+		return err
+	}
+	return l.reread(ctx, current, err)
+}
+
+func (l *life) written(d draft, version blob.Version) {
+	l.state, l.version, l.drafts = d.state, version, nil
+}
+
+// reread finds out why a swap failed: an earlier try of ours has arrived after
+// all, or others declared the session dead.
+func (l *life) reread(ctx context.Context, current draft, failure error) error {
+	found, info, err := ReadSession(ctx, l.store, l.id)
+	switch {
+	case blob.Is(err, blob.NotFound):
+		return fmt.Errorf("%w: the blob of session %s is gone", ErrLost, l.id)
+	case errors.Is(err, ErrDamaged):
+		l.version = info.Version // nobody's judgement: the next try writes over it
+		return failure
+	case err != nil:
+		return err
+	case found.Nonce == current.state.Nonce:
+		l.written(current, info.Version)
+		return nil
+	case slices.ContainsFunc(l.drafts, func(d draft) bool { return d.state.Nonce == found.Nonce }):
+		l.version = info.Version // the next try goes on from there
+		return failure
+	}
+	return fmt.Errorf("%w: session %s was declared dead by %s: %s", ErrLost, l.id, found.JudgedBy, found.Reason)
+}
+
+// end tells everybody that the session is over.
+func (l *life) end(ctx context.Context) error {
+	var err error
+	for range endTries {
+		err = l.write(ctx, Ended)
+		if err == nil || errors.Is(err, ErrLost) {
+			return nil // over either way
+		}
+		if !sleep(ctx, firstRetry) {
+			break
+		}
+	}
+	return fmt.Errorf("ending session %s (others wait %v for it to expire): %w", l.id, l.ttl, err)
+}
+
+// sleep reports whether the time passed before the context ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
