@@ -1,0 +1,6 @@
+package subprocess
+
+import "os"
+
+// enlarge does nothing: the pipes of macOS grow by themselves.
+func enlarge(*os.File) {}

@@ -1,0 +1,87 @@
+//go:build linux || darwin
+
+package subprocess
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/process"
+)
+
+// ending is all that tells how a worker ended.
+type ending struct {
+	worker  string // "worker of f@1 (process 42)"
+	status  syscall.WaitStatus
+	used    syscall.Rusage
+	tail    *tail
+	stopped bool   // by us
+	killer  string // what the kernel says about memory; "" if nothing
+}
+
+func (e *ending) exit() executor.Exit {
+	exit := executor.Exit{Code: -1, CPU: process.CPU(&e.used), PeakMemory: process.PeakMemory(&e.used)}
+	if e.status.Exited() {
+		exit.Code = e.status.ExitStatus()
+	}
+	switch exit.Code {
+	case executor.ExitOK, executor.ExitFunc, executor.ExitLost:
+		return exit
+	}
+	exit.Err = e.failure(exit.Code)
+	exit.Err.Tail = e.tail.String()
+	return exit
+}
+
+func (e *ending) failure(code int) *executor.Error {
+	signal := unix.SignalName(e.status.Signal())
+	switch {
+	case e.stopped && code < 0:
+		return &executor.Error{
+			Reason: executor.Signalled, Message: "the " + e.worker + " was stopped by " + signal, Err: context.Canceled,
+		}
+	case e.stopped:
+		return &executor.Error{
+			Reason: executor.WorkerFailed, Message: fmt.Sprintf("the %s was stopped and ended with code %d", e.worker, code),
+			Err: context.Canceled,
+		}
+	case code < 0 && e.status.Signal() == syscall.SIGKILL && e.killer != "":
+		return &executor.Error{Reason: executor.OOMKilled, Message: fmt.Sprintf(
+			"the %s was killed by SIGKILL while %s: it ran out of memory; let fewer functions run side by side, or run it where there is more",
+			e.worker, e.killer)}
+	case code < 0:
+		return &executor.Error{Reason: executor.Signalled, Message: fmt.Sprintf(
+			"the %s was killed by %s, not by mops; see who on this machine did, and call it again", e.worker, signal)}
+	case code == crashCode && outOfMemory(e.tail):
+		return &executor.Error{Reason: executor.OOMKilled, Message: fmt.Sprintf(
+			"the %s could get no more memory from the system; let fewer functions run side by side, or see its limits (ulimit -v)", e.worker)}
+	case code == crashCode && e.tail.crashed:
+		return &executor.Error{Reason: executor.WorkerFailed, Message: fmt.Sprintf(
+			"the %s crashed (exit code %d); its last lines say where", e.worker, code)}
+	}
+	return &executor.Error{Reason: executor.WorkerFailed, Message: fmt.Sprintf(
+		"the %s ended with exit code %d, which no worker of mops uses; its last lines may say why", e.worker, code)}
+}
+
+// crashCode is what the Go runtime exits with after a panic or a fatal error.
+const crashCode = 2
+
+// outOfMemory recognizes Go's own words, of runtime.throw and of ENOMEM.
+func outOfMemory(t *tail) bool {
+	text := t.String()
+	if t.crashed {
+		text = string(t.crash)
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, thrown) && strings.Contains(line, "out of memory") ||
+			strings.Contains(line, "cannot allocate memory") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,120 @@
+//go:build linux || darwin
+
+package subprocess
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// pipes connect a worker with us. Both are closed on exec, but for the copies
+// that the worker is given under the numbers below.
+type pipes struct {
+	null              *os.File
+	output, outputEnd *os.File // what the worker prints: our end, its end
+	alive, aliveEnd   *os.File // open as long as we watch: the worker's end, our end
+}
+
+// The worker's descriptors, behind standard input, output and error.
+const (
+	outputFD = 3 // the reading end of its own output, for when nobody else reads it
+	aliveFD  = 4 // the reading end of a pipe that ends when we do
+)
+
+func newPipes() (p pipes, err error) {
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.null, err = os.Open(os.DevNull); err != nil {
+		return p, err
+	}
+	if p.output, p.outputEnd, err = os.Pipe(); err != nil {
+		return p, err
+	}
+	p.alive, p.aliveEnd, err = os.Pipe()
+	return p, err
+}
+
+// closeTheirs closes what only the worker needs.
+func (p *pipes) closeTheirs() {
+	for _, file := range []*os.File{p.null, p.outputEnd, p.alive} {
+		file.Close() // closing nil is harmless
+	}
+}
+
+func (p *pipes) close() {
+	p.closeTheirs()
+	p.output.Close()
+	p.aliveEnd.Close()
+}
+
+// launch starts the process, as the leader of a process group of its own.
+func (p *pipes) launch(path string, arguments []string, dir string, env ...[]string) (pid int, err error) {
+	output, err1 := descriptor(p.output)
+	alive, err2 := descriptor(p.alive)
+	if err := errors.Join(err1, err2); err != nil {
+		return 0, err
+	}
+	variable := pipesVariable + "=" + describe(outputFD, output) + "," + describe(aliveFD, alive)
+	// Fd makes the end that the worker writes to blocking, as programs expect of
+	// their output. Our own end must remain non-blocking.
+	end := p.outputEnd.Fd()
+	pid, _, err = syscall.StartProcess(path, append([]string{path}, arguments...), &syscall.ProcAttr{
+		Dir:   dir,
+		Env:   environ(os.Environ(), append(env, []string{variable})...),
+		Files: []uintptr{p.null.Fd(), end, end, output, alive},
+		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	})
+	return pid, err
+}
+
+// descriptor returns the number of a file without making it blocking.
+func descriptor(file *os.File) (number uintptr, err error) {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = conn.Control(func(fd uintptr) { number = fd })
+	return number, err
+}
+
+// launchFailed explains why there is no worker, and what to do.
+func launchFailed(function, path, dir string, err error) *executor.Error {
+	advice := "see the cause"
+	switch {
+	case errors.Is(err, syscall.E2BIG):
+		advice = "the environment is larger than the kernel takes; make it smaller (a single variable must stay under 128 KiB on Linux)"
+	case errors.Is(err, syscall.ENOMEM):
+		advice = "the machine has no memory for another process; let fewer functions run side by side (subprocess.Limit)"
+	case errors.Is(err, syscall.EAGAIN):
+		advice = "there are too many processes; raise the limit (ulimit -u), or let fewer functions run side by side (subprocess.Limit)"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		advice = "there are too many open files; raise the limit (ulimit -n), or let fewer functions run side by side (subprocess.Limit)"
+	case errors.Is(err, syscall.ENOENT) && dir != "" && !isDir(dir):
+		advice = fmt.Sprintf("its working directory %s is not there; create it, or change subprocess.Dir", dir)
+	case errors.Is(err, syscall.ENOENT):
+		advice = "the program is not there any more; build it again, or change subprocess.Command"
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		advice = "the program may not be executed; see its permissions, and whether its file system is mounted noexec"
+	case errors.Is(err, syscall.ENOEXEC):
+		advice = "the program is not one for this machine; build it for this one"
+	case errors.Is(err, syscall.ETXTBSY):
+		advice = "the program is being written; call it again when that is done"
+	}
+	return &executor.Error{
+		Reason:  executor.LaunchFailed,
+		Message: fmt.Sprintf("%s could not be started as the process %s; %s", function, path, advice),
+		Err:     err,
+	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

@@ -1,0 +1,90 @@
+package subprocess
+
+import (
+	"bytes"
+	"strings"
+)
+
+// The size of Error.Tail.
+const (
+	tailBytes  = 4 << 10
+	tailLines  = 20
+	crashBytes = 2 << 10
+	crashLines = 10
+)
+
+// Lines that begin so begin the report of a crash; see runtime.throw and panic.
+const (
+	panicked = "panic: "
+	thrown   = "fatal error: "
+)
+
+// tail keeps the end of what a worker printed, and the beginning of its crash:
+// the stacks that Go prints behind the reason push it far up.
+type tail struct {
+	last    []byte // at most 2*tailBytes
+	begin   []byte // of the unfinished line, as much as tells a crash
+	crash   []byte // from the latest crash on, at most crashBytes
+	crashed bool
+}
+
+func (t *tail) add(chunk []byte) {
+	for rest := chunk; len(rest) > 0; {
+		line, end := rest, bytes.IndexByte(rest, '\n')
+		if end >= 0 {
+			line = rest[:end+1]
+		}
+		rest = rest[len(line):]
+		t.watch(line)
+		if end >= 0 {
+			t.begin = t.begin[:0]
+		}
+	}
+	chunk = chunk[max(0, len(chunk)-tailBytes):]
+	if len(t.last)+len(chunk) > 2*tailBytes {
+		t.last = append(t.last[:0], t.last[len(t.last)-tailBytes:]...)
+	}
+	t.last = append(t.last, chunk...)
+}
+
+// watch looks at a line, or at the next part of one.
+func (t *tail) watch(part []byte) {
+	if n := min(len(part), len(thrown)-len(t.begin)); n > 0 {
+		t.begin = append(t.begin, part[:n]...)
+		if bytes.HasPrefix(t.begin, []byte(panicked)) || bytes.HasPrefix(t.begin, []byte(thrown)) {
+			t.crash, t.crashed = append(t.crash[:0], t.begin...), true
+			part = part[n:]
+		}
+	}
+	if t.crashed {
+		t.crash = append(t.crash, part[:min(len(part), crashBytes-len(t.crash))]...)
+	}
+}
+
+// String returns the last lines, below the first lines of the crash if those
+// are not among them.
+func (t *tail) String() string {
+	last := string(t.last[max(0, len(t.last)-tailBytes):])
+	if !t.crashed {
+		return lastLines(last, tailLines)
+	}
+	crash := strings.Join(firstLines(string(t.crash), crashLines), "")
+	if last := lastLines(last, tailLines); strings.Contains(last, crash) {
+		return last
+	}
+	last = last[max(0, len(last)-crashBytes):]
+	return strings.TrimSuffix(crash, "\n") + "\n…\n" + lastLines(last, tailLines-crashLines)
+}
+
+func firstLines(text string, n int) []string {
+	lines := strings.SplitAfter(text, "\n")
+	return lines[:min(len(lines), n)]
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}

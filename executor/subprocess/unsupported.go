@@ -1,0 +1,33 @@
+//go:build !linux && !darwin
+
+package subprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// Start fails: there are no process groups here.
+func (e *Executor) Start(_ context.Context, inv executor.Invocation) (executor.Worker, error) {
+	return nil, &executor.Error{
+		Reason:  executor.LaunchFailed,
+		Message: fmt.Sprintf("%s cannot run in a process of its own on %s; use another executor", inv.Function, runtime.GOOS),
+		Err:     errors.ErrUnsupported,
+	}
+}
+
+// Attach fails with executor.ErrGone: nothing was ever started here.
+func (e *Executor) Attach(context.Context, executor.Invocation, string) (executor.Worker, error) {
+	return nil, fmt.Errorf("subprocess on %s: %w", runtime.GOOS, executor.ErrGone)
+}
+
+func inherit(string, string) (*os.File, error) { return nil, errors.ErrUnsupported }
+func readAll(*os.File, func([]byte)) bool      { return true }
+func readRest(*os.File, func([]byte))          {}
+func enlarge(*os.File)                         {}
+func expire(*os.File)                          {}

@@ -1,0 +1,251 @@
+//go:build linux || darwin
+
+package subprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/process"
+)
+
+// Start starts a process for the invocation, in a process group of its own, with
+// nothing to read from standard input. The chunks that inv.Log is given are
+// valid during the call only.
+func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
+	e.reapReleased()
+	path, arguments := e.command()
+	if err := ctx.Err(); err != nil {
+		return nil, &executor.Error{
+			Reason: executor.LaunchFailed, Message: inv.Function + " was cancelled before it started", Err: err,
+		}
+	}
+	p, err := newPipes()
+	if err != nil {
+		return nil, launchFailed(inv.Function, path, e.dir, err)
+	}
+	kills := countOOMKills()
+	pid, err := p.launch(path, arguments, e.dir, e.env, inv.Env)
+	if err != nil {
+		p.close()
+		return nil, launchFailed(inv.Function, path, e.dir, err)
+	}
+	p.closeTheirs()
+	w := &worker{
+		executor: e,
+		name:     fmt.Sprintf("worker of %s (process %d)", inv.Function, pid),
+		log:      inv.Log,
+		kills:    kills,
+		output:   p.output,
+		alive:    p.aliveEnd,
+		reaped:   make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	// It is not reaped yet, so that this is it and nobody else.
+	if w.id, err = process.Of(pid); err == nil {
+		w.handle = w.id.String()
+	}
+	ctx, w.unwatch = context.WithCancel(context.Background())
+	go w.watch(ctx)
+	return w, nil
+}
+
+// worker is a child of this process.
+type worker struct {
+	executor *Executor
+	name     string
+	id       process.Identity
+	handle   string
+	log      func([]byte)
+	tail     tail
+	kills    oomKills // before it started
+	output   *os.File
+	alive    *os.File
+	unwatch  context.CancelFunc
+	reaped   chan struct{} // closed when the process is gone
+	done     chan struct{} // closed when nobody watches any more; exit is there unless it was released
+	exit     executor.Exit
+	orphans  bool // it left others in its group; to be read after reaped
+
+	mu       sync.Mutex
+	gone     bool // reaped: its number may be somebody else's
+	stopped  bool
+	released bool
+}
+
+// watch sees the worker to its end, or until unwatch.
+func (w *worker) watch(ctx context.Context) {
+	defer close(w.done)
+	defer w.output.Close()
+	defer w.alive.Close()
+	reading := make(chan struct{})
+	go func() {
+		defer close(reading)
+		w.read(ctx)
+	}()
+	e := ending{worker: w.name, tail: &w.tail}
+	err := process.WaitChild(ctx, w.id.PID)
+	if err == nil {
+		err = w.reap(&e)
+	}
+	// All that the process printed is in the pipe by now. That others may hold
+	// the pipe open must not keep us.
+	w.output.SetReadDeadline(time.Unix(1, 0))
+	<-reading
+	switch {
+	case err == nil:
+		w.exit = e.exit()
+	case ctx.Err() == nil:
+		w.exit = executor.Exit{Code: -1, Err: &executor.Error{
+			Reason:  executor.WorkerLost,
+			Message: "the " + w.name + " ended, but somebody else in this program took its exit code; see who calls wait4(-1)",
+			Err:     err,
+		}}
+	}
+}
+
+// reap kills what is left of the group, then takes the exit code. In this order,
+// because the number is ours until the process is reaped.
+func (w *worker) reap(e *ending) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	process.KillGroup(w.id.PID, syscall.SIGKILL)
+	var err error
+	for {
+		_, err = syscall.Wait4(w.id.PID, &e.status, 0, &e.used)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	if e.status.Signaled() && e.status.Signal() == syscall.SIGKILL {
+		e.killer = countOOMKills().since(w.kills)
+	}
+	e.stopped = w.stopped
+	w.orphans = syscall.Kill(-w.id.PID, 0) == nil
+	w.gone = true
+	close(w.reaped)
+	return err
+}
+
+func (w *worker) Handle() string { return w.handle }
+
+// Wait returns when the process has ended and inv.Log has got all that it
+// printed. After Release it fails.
+func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
+	select {
+	case <-w.done:
+	default:
+		select {
+		case <-w.done:
+		case <-ctx.Done():
+			return executor.Exit{}, ctx.Err()
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.gone {
+		return executor.Exit{}, w.errReleased()
+	}
+	return w.exit, nil
+}
+
+// Stop sends SIGTERM to the process group and, when the worker has not ended
+// after the executor's Grace or until the context ends, SIGKILL. It returns
+// when nothing of the group runs any more. What left the group (setsid) is out
+// of its reach.
+func (w *worker) Stop(ctx context.Context) error {
+	if err := w.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	grace := time.NewTimer(w.executor.grace)
+	defer grace.Stop()
+	select {
+	case <-w.reaped:
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+	if err := w.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	select {
+	case <-w.reaped:
+	case <-ctx.Done():
+		return fmt.Errorf("stop the %s: it was sent SIGKILL, but its end was not seen: %w", w.name, ctx.Err())
+	}
+	if !w.orphans {
+		return nil
+	}
+	if err := w.id.WaitGroup(ctx); err != nil {
+		return fmt.Errorf("stop the %s: it is gone, but the end of processes that it started was not seen: %w", w.name, err)
+	}
+	return nil
+}
+
+// signal sends a signal to the group, SIGTERM once only.
+func (w *worker) signal(signal syscall.Signal) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.gone:
+		return nil
+	case w.released:
+		return w.errReleased()
+	case signal == syscall.SIGTERM && w.stopped:
+		return nil
+	}
+	w.stopped = true
+	if err := process.KillGroup(w.id.PID, signal); err != nil {
+		return fmt.Errorf("stop the %s: %w", w.name, err)
+	}
+	return nil
+}
+
+func (w *worker) errReleased() error {
+	return fmt.Errorf("the %s was released and is not watched any more; attach to it by its handle", w.name)
+}
+
+// Release lets the worker run on as an orphan; see [Inherit]. It must not be
+// called by inv.Log, which is not called any more when Release has returned.
+func (w *worker) Release() {
+	w.mu.Lock()
+	first := !w.gone && !w.released
+	w.released = w.released || first
+	w.mu.Unlock()
+	if !first {
+		return
+	}
+	w.unwatch()
+	<-w.done
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.gone {
+		w.executor.release(w.id.PID)
+	}
+}
+
+func (e *Executor) release(pid int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.released = append(e.released, pid)
+}
+
+// reapReleased takes the exit codes of released workers that have ended; else
+// they would remain as zombies.
+func (e *Executor) reapReleased() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	running := e.released[:0]
+	for _, pid := range e.released {
+		reaped, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		if reaped == 0 && (err == nil || errors.Is(err, syscall.EINTR)) {
+			running = append(running, pid)
+		}
+	}
+	e.released = running
+}
