@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	quiet = 500 * time.Millisecond // a program that ends sooner shows nothing
-	frame = 125 * time.Millisecond // between two looks at the tracker
+	quiet      = 500 * time.Millisecond // a program that ends sooner shows nothing
+	frame      = 125 * time.Millisecond // between two looks at the tracker, on a terminal
+	plainFrame = 500 * time.Millisecond // and elsewhere
 )
 
 // Display shows what a tracker counts until it is closed. It is safe for
@@ -68,7 +69,11 @@ func (d *Display) run() {
 		return
 	case <-time.After(quiet):
 	}
-	tick := time.NewTicker(frame)
+	every := plainFrame
+	if d.live() {
+		every = frame
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var last Counts
 	for {

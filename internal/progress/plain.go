@@ -24,7 +24,7 @@ func (p *plainLines) next(s Snapshot, after time.Duration) string {
 	for _, f := range s.Failures[p.failures:] {
 		if !p.failed[f.Function] {
 			p.failed[f.Function] = true
-			say(Label(f.Function, f.MemoURI) + " failed: " + cut(Clean(f.Error), 300))
+			say(Label(f.Function, f.MemoURI) + " failed: " + cut(strings.TrimSpace(Clean(f.Error)), 300))
 		}
 	}
 	p.failures = len(s.Failures)

@@ -1,0 +1,282 @@
+package progress
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// on runs a test with a tracker shown on a terminal, by a clock of its own.
+func on(t *testing.T, width, height int, test func(tracker *Tracker, display *Display, term *terminal)) {
+	synctest.Test(t, func(t *testing.T) {
+		tracker, term := NewTracker(), newTerminal(t, width, height)
+		display := start(tracker, term.screen(false))
+		defer display.Close()
+		test(tracker, display, term)
+	})
+}
+
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func TestBlock(t *testing.T) {
+	on(t, 100, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		tracker.Expect("forecast/train", 1000)
+		for range 380 {
+			tracker.Hit("forecast/train")
+		}
+		var running []*Item
+		for i := range 40 {
+			item := tracker.Begin("forecast/train", fmt.Sprintf("mem://r/forecast/train@0/amber-kite-%d.abc", i))
+			item.Running("run", "pod-7")
+			running = append(running, item)
+		}
+		tracker.Begin("clean", "mem://r/clean@0/blue-oak-sea.def")
+		pass(time.Second)
+		term.expect(`
+forecast/train  [=======>            ]  380/1000  1 s  40 running, 380 hits
+clean           [>                   ]       0/1  1 s  1 waiting`)
+		pass(9 * time.Second)
+		for i, item := range running[:30] {
+			if i < 2 {
+				item.End(Failed, errors.New("boom"))
+			} else {
+				item.End(Computed, nil)
+			}
+		}
+		pass(time.Second)
+		term.expect(`
+forecast/train  [========>           ]  410/1000  11 s, about 20 s left  2 failed, 10 running, 2...
+clean           [>                   ]       0/1  11 s  1 waiting
+oldest running: forecast/train amber-kite-30 (11 s, pod-7), forecast/train amber-kite-31 (11 s, ...`)
+		for _, item := range running[30:] {
+			item.End(Computed, nil)
+		}
+		display.Close()
+		term.expect("mops: 421 calls: 380 hits, 38 computed, 2 failed, 1 not finished in 11 s")
+	})
+}
+
+func TestQuickProgramsShowNothing(t *testing.T) {
+	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		item := tracker.Begin("f", "x")
+		item.Running("", "")
+		pass(490 * time.Millisecond)
+		item.End(Computed, nil)
+		display.Close()
+		if term.frames() != 0 {
+			t.Errorf("wrote %q", term.bytes())
+		}
+	})
+}
+
+func TestHitsOnlyHaveNoLastLine(t *testing.T) {
+	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		tracker.Hit("f")
+		pass(time.Minute)
+		display.Close()
+		term.expect("")
+	})
+}
+
+func TestLogsAppearAboveTheBlock(t *testing.T) {
+	on(t, 80, 6, func(tracker *Tracker, display *Display, term *terminal) {
+		item := tracker.Begin("f", "x")
+		item.Running("", "")
+		pass(time.Second)
+		log := display.Writer()
+		var want strings.Builder
+		for i := range 20 { // the screen scrolls
+			fmt.Fprintf(log, "line %d\n", i)
+			fmt.Fprintf(&want, "line %d\n", i)
+		}
+		io.WriteString(log, "half")
+		term.expect(want.String() + "f  [>                   ]  0/1  1 s  1 running")
+		io.WriteString(log, " and half\nthe rest")
+		want.WriteString("half and half\n")
+		term.expect(want.String() + "f  [>                   ]  0/1  1 s  1 running")
+		item.End(Computed, nil)
+		term.expect(want.String())
+		display.Close()
+		term.expect(want.String() + "the rest\nmops: 1 call: 1 computed in 1 s")
+		fmt.Fprint(log, "straight through")
+		term.expect(want.String() + "the rest\nmops: 1 call: 1 computed in 1 s\nstraight through")
+	})
+}
+
+// What the program itself prints, past the display, is never wiped away.
+func TestForeignLinesStay(t *testing.T) {
+	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		for i := range 5 {
+			for _, name := range []string{"f", "g"} {
+				item := tracker.Begin(name, "x")
+				defer item.End(Computed, nil)
+			}
+			pass(time.Second)
+			fmt.Fprintf(term, "result %d\n", i)
+			pass(time.Second)
+		}
+		for i := range 5 {
+			if want := fmt.Sprintf("result %d", i); strings.Count(term.text(), want) != 1 {
+				t.Errorf("%s is not there once:\n%s", want, term.text())
+			}
+		}
+	})
+}
+
+// The block goes before the last call returns, so that its result can be printed.
+func TestTheBlockGoesWithTheLastCall(t *testing.T) {
+	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		for i := range 3 {
+			item := tracker.Begin("f", "x")
+			pass(time.Second)
+			if !strings.Contains(term.text(), "1 waiting") {
+				t.Errorf("no block:\n%s", term.text())
+			}
+			item.End(Computed, nil)
+			fmt.Fprintln(term, "result", i)
+		}
+		pass(time.Minute)
+		term.expect("result 0\nresult 1\nresult 2")
+	})
+}
+
+func TestCalm(t *testing.T) {
+	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		item := tracker.Begin("f", "x")
+		item.Running("", "")
+		pass(10 * time.Second)
+		if frames := term.frames(); frames > 11 {
+			t.Errorf("%d frames in 10 s in which only the time went on", frames)
+		}
+		for range 1000 {
+			tracker.Begin("f", "x")
+			pass(10 * time.Millisecond)
+		}
+		if frames := term.frames(); frames > 81 {
+			t.Errorf("%d frames in 10 s", frames)
+		}
+	})
+}
+
+func TestManyFunctionsAndResizing(t *testing.T) {
+	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		for i := range 20 {
+			item := tracker.Begin(fmt.Sprintf("f%02d", i), "x")
+			if i < 15 { // the first ones have ended
+				item.End(Computed, nil)
+			}
+			pass(10 * time.Millisecond)
+		}
+		pass(time.Second)
+		lines := strings.Split(term.text(), "\n")
+		if len(lines) != 9 || lines[8] != "and 12 more functions" {
+			t.Fatalf("got\n%s", term.text())
+		}
+		for i, line := range lines[:8] {
+			if want := fmt.Sprintf("f%02d", 12+i); !strings.HasPrefix(line, want) {
+				t.Errorf("line %d: got %q, want %s", i, line, want)
+			}
+		}
+		for _, size := range [][2]int{{40, 5}, {10, 3}, {3, 2}, {1, 1}, {200, 50}} {
+			term.mu.Lock()
+			term.width, term.height = size[0], size[1]
+			term.lines, term.row, term.column, term.top = [][]rune{nil}, 0, 0, 0
+			term.mu.Unlock()
+			pass(time.Second)
+			text := term.text()
+			if lines := strings.Count(text, "\n") + 1; lines > max(size[1]-1, 1) {
+				t.Errorf("%d lines on %d:\n%s", lines, size[1], text)
+			}
+		}
+	})
+}
+
+func TestUserTextIsCleaned(t *testing.T) {
+	on(t, 100, 24, func(tracker *Tracker, display *Display, term *terminal) {
+		item := tracker.Begin("f\x1b[2J\x07", "mem://r/a\x1b[31mb.c")
+		item.Running("\x1b[5m", "pod\x1b[2J\t\x00x")
+		pass(time.Minute)
+		if text := term.text(); !strings.Contains(text, "pod \ufffdx)") {
+			t.Errorf("got\n%s", text)
+		}
+		if raw := term.bytes(); strings.Contains(raw, "\x1b[2J") || strings.ContainsAny(raw, "\x00\x07\t") {
+			t.Errorf("got %q", raw)
+		}
+	})
+}
+
+func TestColourIsForFailures(t *testing.T) {
+	for _, color := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			tracker, term := NewTracker(), newTerminal(t, 80, 24)
+			display := start(tracker, term.screen(color))
+			defer display.Close()
+			tracker.Begin("f", "x").End(Failed, nil)
+			tracker.Begin("f", "x")
+			pass(time.Second)
+			if got := strings.Contains(term.bytes(), red+"1 failed"+plain); got != color || display.Color() != color {
+				t.Errorf("color %v: got %q", color, term.bytes())
+			}
+		})
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	tracker, term := NewTracker(), newTerminal(t, 80, 24)
+	display := start(tracker, term.screen(true))
+	var group sync.WaitGroup
+	for w := range 8 {
+		group.Go(func() {
+			lines := NewLines(display.Writer(), fmt.Sprint("w", w), false)
+			defer lines.Close()
+			for i := range 100 {
+				item := tracker.Begin("f", "x")
+				fmt.Fprintf(lines, "line %d\n", i)
+				item.End(Computed, nil)
+				// Frames come once in an eighth of a second: draw by hand.
+				display.show(tracker.Snapshot(), true)
+			}
+		})
+	}
+	group.Wait()
+	group.Go(display.Close)
+	display.Close()
+	group.Wait()
+	text := term.text()
+	for w := range 8 {
+		for i := range 100 {
+			if line := fmt.Sprintf("[w%d] line %d\n", w, i); strings.Count(text+"\n", line) != 1 {
+				t.Fatalf("%q is not there once", line)
+			}
+		}
+	}
+}
+
+func TestOffAndNothingToShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, display := range []func(*terminal) *Display{
+			func(term *terminal) *Display {
+				tracker := NewTracker()
+				tracker.Begin("f", "x").End(Failed, nil)
+				return start(tracker, screen{out: term, mode: Off})
+			},
+			func(term *terminal) *Display { return start(nil, term.screen(false)) },
+			func(term *terminal) *Display { return start(nil, screen{out: term, mode: Plain}) },
+		} {
+			term := newTerminal(t, 80, 24)
+			d := display(term)
+			pass(time.Minute)
+			io.WriteString(d.Writer(), "log\n")
+			d.Close()
+			term.expect("log")
+		}
+	})
+}
