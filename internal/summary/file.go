@@ -38,6 +38,9 @@ type Entry struct {
 // removes all but the newest 200. The file is there whole or not at all.
 func Write(dir string, s Summary) error {
 	s.Format = Format
+	if s.End.IsZero() {
+		s.End = time.Now()
+	}
 	s.Root = withoutSecrets(s.Root)
 	s.Start, s.End = s.Start.UTC(), s.End.UTC()
 	dir = filepath.Join(dir, "runs")

@@ -27,9 +27,8 @@ func renderHead(text *strings.Builder, s Summary) {
 		title += " " + s.Version
 	}
 	if s.Revision != "" {
-		revision, dirty := strings.CutSuffix(s.Revision, "+dirty")
-		revision = revision[:min(len(revision), 12)]
-		if dirty {
+		revision := s.Revision[:min(len(s.Revision), 12)]
+		if s.Dirty {
 			revision += ", with uncommitted changes"
 		}
 		title += " (" + revision + ")"

@@ -8,11 +8,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
 // Format is the version of the format that is written.
@@ -25,11 +25,12 @@ type Summary struct {
 	Program   string    `json:"program"`           // path of the executable
 	Version   string    `json:"version,omitempty"` // of its main module
 	Revision  string    `json:"revision,omitempty"`
-	Arguments int       `json:"arguments"` // how many
+	Dirty     bool      `json:"dirty,omitempty"` // built from sources that differ from the revision
+	Arguments int       `json:"arguments"`       // how many
 	Host      string    `json:"host,omitempty"`
 	PID       int       `json:"pid"`
 	Start     time.Time `json:"start"`
-	End       time.Time `json:"end"`
+	End       time.Time `json:"end"` // Write sets it to now where it is zero
 	Exit      int       `json:"exit"`
 	Cancelled bool      `json:"cancelled,omitempty"` // by a signal
 	Root      string    `json:"root,omitempty"`
@@ -76,16 +77,10 @@ func New(start time.Time) Summary {
 	s := Summary{Format: Format, Arguments: max(len(os.Args)-1, 0), PID: os.Getpid(), Start: start.UTC()}
 	s.Program, _ = os.Executable()
 	s.Host, _ = os.Hostname()
-	if build, ok := debug.ReadBuildInfo(); ok {
-		s.Version = strings.Trim(build.Main.Version, "()")
-		for _, setting := range build.Settings {
-			switch {
-			case setting.Key == "vcs.revision":
-				s.Revision = setting.Value
-			case setting.Key == "vcs.modified" && setting.Value == "true":
-				s.Revision += "+dirty"
-			}
-		}
+	build := record.ThisProgram()
+	s.Revision, s.Dirty = build.Revision, build.Dirty
+	if build.Version != "(devel)" {
+		s.Version = build.Version
 	}
 	return s
 }
