@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -70,14 +71,16 @@ func (s *store) newStaged(dir string) (*staged, error) {
 }
 
 // withFolder does something in a folder and, only if that is missing, makes it
-// and tries again.
+// and tries again. In a folder that is just being removed, ext4 refuses unnamed
+// files with EPERM rather than ENOENT.
 func withFolder[T any](dir string, do func() (T, error)) (result T, err error) {
 	for range maxTries {
 		result, err = do()
-		if !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EPERM) {
 			return result, err
 		}
-		if err := os.MkdirAll(dir, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// Both errors come of folders that appear or vanish meanwhile.
+		if err := os.MkdirAll(dir, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return result, err
 		}
 	}

@@ -1,0 +1,249 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// RetryPolicy says how often and how patiently [Retry] tries. Its zero value
+// means the defaults.
+type RetryPolicy struct {
+	Tries int           // of one operation, the first one included; default 8
+	First time.Duration // longest wait before the second try; default 100 ms
+	Max   time.Duration // longest wait before any; default 20 s
+}
+
+// maxReplay is how much of a body that cannot be rewound is kept in memory, in
+// bytes, in order to send it again.
+const maxReplay = 1 << 20
+
+// Retry returns a store that tries again what s reports as Throttled or
+// Unavailable, within the caller's context. The waits grow exponentially with
+// full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
+//
+// A conditional put whose acknowledgement was lost is resolved: when a later try
+// finds the condition broken, but the blob holds exactly the bytes of this put,
+// the put has succeeded. That is right as long as no two writers put equal
+// bytes, which a nonce in the record ensures.
+//
+// A body that has begun to flow is not tried again: that of Get, and one to put
+// that is over 1 MiB and no io.Seeker.
+func Retry(s *Store, policy RetryPolicy) *Store {
+	if policy.Tries <= 0 {
+		policy.Tries = 8
+	}
+	if policy.First <= 0 {
+		policy.First = 100 * time.Millisecond
+	}
+	if policy.Max <= 0 {
+		policy.Max = 20 * time.Second
+	}
+	return New(s.root, driver.Like(s.driver, retrying{s.driver, policy}))
+}
+
+type retrying struct {
+	inner  driver.Store
+	policy RetryPolicy
+}
+
+func transient(err error) bool {
+	kind := KindOf(err)
+	return kind == Throttled || kind == Unavailable
+}
+
+// do tries until it is done, cannot succeed, or took too many tries.
+func (r retrying) do(ctx context.Context, try func() error) error {
+	longest := r.policy.First
+	for n := 1; ; n++ {
+		err := try()
+		if err == nil || !transient(err) || ctx.Err() != nil {
+			return err
+		}
+		if n >= r.policy.Tries {
+			return &driver.Error{Kind: KindOf(err), Err: fmt.Errorf("after %d tries: %w", n, cause(err))}
+		}
+		timer := time.NewTimer(rand.N(min(longest, r.policy.Max)) + 1)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%w, while waiting to try again after: %w", ctx.Err(), err)
+		}
+		longest = min(2*longest, r.policy.Max)
+	}
+}
+
+// cause is what a driver's error says beyond its kind.
+func cause(err error) error {
+	if e, ok := err.(*driver.Error); ok && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
+func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (info Info, err error) {
+	replay, err := replayable(body, size)
+	if err != nil {
+		return Info{}, err
+	}
+	if replay.rewind == nil {
+		return r.inner.Put(ctx, key, replay.body, size, opts)
+	}
+	conditional := opts.IfAbsent || opts.IfVersion != ""
+	perhaps := false // an earlier try may have succeeded
+	err = r.do(ctx, func() error {
+		if err := replay.rewind(); err != nil {
+			return err
+		}
+		var err error
+		info, err = r.inner.Put(ctx, key, replay.body, size, opts)
+		switch KindOf(err) {
+		case Unavailable:
+			perhaps = true
+		case Exists, Mismatch:
+			if conditional && perhaps {
+				info, err = r.resolve(ctx, key, replay, err)
+			}
+		}
+		return err
+	})
+	return info, err
+}
+
+// resolve finds out whether a blob holds what we put. It returns refusal if not.
+func (r retrying) resolve(ctx context.Context, key string, ours replay, refusal error) (Info, error) {
+	body, info, err := r.inner.Get(ctx, key, Range{})
+	switch {
+	case Is(err, NotFound):
+		return Info{}, refusal
+	case err != nil:
+		return Info{}, err
+	}
+	defer body.Close()
+	if err := ours.rewind(); err != nil {
+		return Info{}, err
+	}
+	wanted, stored := sha256.New(), sha256.New()
+	size, err := io.Copy(wanted, ours.body)
+	if err != nil {
+		return Info{}, err
+	}
+	if size != info.Size {
+		return Info{}, refusal
+	}
+	if _, err := io.Copy(stored, body); err != nil {
+		return Info{}, &driver.Error{Kind: Unavailable, Err: err}
+	}
+	if !bytes.Equal(wanted.Sum(nil), stored.Sum(nil)) {
+		return Info{}, refusal
+	}
+	return info, nil
+}
+
+// replay is a body that can be read again, if rewind is not nil.
+type replay struct {
+	body   io.Reader
+	rewind func() error
+}
+
+func replayable(body io.Reader, size int64) (replay, error) {
+	if seeker, ok := body.(io.Seeker); ok {
+		if start, err := seeker.Seek(0, io.SeekCurrent); err == nil { // a pipe is a Seeker, too
+			return replay{body, func() error { _, err := seeker.Seek(start, io.SeekStart); return err }}, nil
+		}
+	}
+	if size > maxReplay {
+		return replay{body: body}, nil
+	}
+	begin, err := io.ReadAll(io.LimitReader(body, maxReplay+1))
+	if err != nil {
+		return replay{}, fmt.Errorf("cannot read what to store: %w", err)
+	}
+	if len(begin) > maxReplay {
+		return replay{body: io.MultiReader(bytes.NewReader(begin), body)}, nil
+	}
+	whole := bytes.NewReader(begin)
+	return replay{whole, func() error { _, err := whole.Seek(0, io.SeekStart); return err }}, nil
+}
+
+func (r retrying) Get(ctx context.Context, key string, part Range) (body io.ReadCloser, info Info, err error) {
+	err = r.do(ctx, func() (err error) { body, info, err = r.inner.Get(ctx, key, part); return err })
+	return body, info, err
+}
+
+func (r retrying) Stat(ctx context.Context, key string) (info Info, err error) {
+	err = r.do(ctx, func() (err error) { info, err = r.inner.Stat(ctx, key); return err })
+	return info, err
+}
+
+// List goes on where it was interrupted. Whatever it yields starts the tries anew.
+func (r retrying) List(ctx context.Context, prefix, startAt string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		last, stopped := "", false
+		for again := true; again; {
+			again = false
+			err := r.do(ctx, func() error {
+				from := max(startAt, last)
+				for info, err := range r.inner.List(ctx, prefix, from) {
+					if err != nil {
+						if again { // some came, so this was no vain try
+							return nil
+						}
+						return err
+					}
+					if last != "" && info.Key == last {
+						continue
+					}
+					last, again = info.Key, true
+					if !yield(info, nil) {
+						stopped = true
+						return nil
+					}
+				}
+				again = false
+				return nil
+			})
+			if stopped {
+				return
+			}
+			if err != nil {
+				yield(Info{}, err)
+				return
+			}
+		}
+	}
+}
+
+func (r retrying) Delete(ctx context.Context, key string) error {
+	return r.do(ctx, func() error { return r.inner.Delete(ctx, key) })
+}
+
+func (r retrying) Close() error { return r.inner.Close() }
+
+// The rest is called only where the inner store can do it; see driver.Like.
+
+func (r retrying) Slurp(ctx context.Context, key string, buf []byte) (data []byte, info Info, err error) {
+	err = r.do(ctx, func() (err error) {
+		data, info, err = r.inner.(driver.Slurper).Slurp(ctx, key, buf)
+		return err
+	})
+	return data, info, err
+}
+
+func (r retrying) Now(ctx context.Context) (now time.Time, err error) {
+	err = r.do(ctx, func() (err error) { now, err = r.inner.(driver.Clock).Now(ctx); return err })
+	return now, err
+}
+
+func (r retrying) LocalPath(ctx context.Context, key string) (path string, err error) {
+	err = r.do(ctx, func() (err error) { path, err = r.inner.(driver.Local).LocalPath(ctx, key); return err })
+	return path, err
+}
