@@ -1,0 +1,12 @@
+// Package source makes files and folders arguments and results of memoized
+// calls. A [Ref] is one file or folder, known by the hash of its content; a
+// [Files], one per environment, hashes it before a call, stores it on a miss,
+// and finds its bytes again on the other side. It stands between the root
+// package, which wraps Ref for users, and package blob, which holds the bytes.
+//
+// The life of an argument: [Files.Resolve] hashes it, the memo key is made,
+// [Files.Upload] stores it if the call must be computed, the worker decodes it
+// and [Files.Bind] tells it where its bytes are. The life of a result:
+// [Files.Publish] stores it, the record is written, the caller decodes it and
+// binds it.
+package source

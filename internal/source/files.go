@@ -1,0 +1,142 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+// Options are the settings of a Files.
+type Options struct {
+	// CacheDir holds what was downloaded and folders that were unpacked. It may
+	// be deleted at any time. Without one, nothing that is not on this machine
+	// already can be opened.
+	CacheDir string
+
+	// StateDir holds the hashes of files that were hashed before. It may be
+	// deleted at any time. Without one they are known to this process only.
+	StateDir string
+
+	// Logger gets what is worth knowing; default: nobody.
+	Logger *slog.Logger
+
+	// Parallel is how many files are hashed or copied side by side; default: the
+	// number of processors, at most 16.
+	Parallel int
+
+	// MaxAge is the age from which a blob that is there already is stored again,
+	// so that the store does not expire it under a running call. It belongs well
+	// below the time to live of the store; 0 means that blobs live for ever.
+	MaxAge time.Duration
+
+	// Open opens the store of an explicit URI; default: blob.Open.
+	Open func(ctx context.Context, uri string) (*blob.Store, error)
+}
+
+// Files knows the files of one environment: what was hashed before, what was
+// downloaded, how much may go on at once. It is safe for concurrent use.
+type Files struct {
+	cacheDir string
+	log      *slog.Logger
+	maxAge   time.Duration
+	open     func(ctx context.Context, uri string) (*blob.Store, error)
+	hashes   *hashes
+	cpu      slots // hashing, and copying on this machine
+	net      slots // transfers from and to other machines
+	turns    turns
+	sweep    sync.Once
+
+	mu      sync.Mutex
+	roots   map[string]*blob.Store  // that were used, by their root; not ours to close
+	stores  map[string]*blob.Store  // opened for explicit URIs; ours
+	damaged map[string]blob.Version // blobs found damaged, by URI
+	folders map[string]wholeFolder  // folders found whole in a store, by URI of the manifest
+
+	hook func(moment, path string) // for tests; may be nil
+}
+
+// parallelTransfers hides the latency of other machines. A driver buffers some
+// MiB for each.
+const parallelTransfers = 16
+
+// New makes the Files of an environment. It does no I/O yet.
+func New(opts Options) (*Files, error) {
+	f := &Files{
+		log:     opts.Logger,
+		maxAge:  opts.MaxAge,
+		open:    opts.Open,
+		roots:   map[string]*blob.Store{},
+		stores:  map[string]*blob.Store{},
+		damaged: map[string]blob.Version{},
+		folders: map[string]wholeFolder{},
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.open == nil {
+		f.open = blob.Open
+	}
+	if opts.Parallel < 0 || opts.MaxAge < 0 {
+		return nil, fmt.Errorf("sources: Parallel %d and MaxAge %v must not be negative", opts.Parallel, opts.MaxAge)
+	}
+	parallel := opts.Parallel
+	if parallel == 0 {
+		parallel = min(runtime.GOMAXPROCS(0), 16)
+	}
+	f.cpu, f.net = make(slots, parallel), make(slots, max(parallel, parallelTransfers))
+
+	var err error
+	if opts.CacheDir != "" {
+		if f.cacheDir, err = filepath.Abs(opts.CacheDir); err != nil {
+			return nil, fmt.Errorf("sources: cache folder %s: %w", opts.CacheDir, err)
+		}
+	}
+	known := ""
+	if opts.StateDir != "" {
+		if known, err = filepath.Abs(filepath.Join(opts.StateDir, "source-hashes")); err != nil {
+			return nil, fmt.Errorf("sources: state folder %s: %w", opts.StateDir, err)
+		}
+	}
+	f.hashes = newHashes(known, func(err error) { f.log.Warn("cache of hashes", "file", known, "err", err) })
+	return f, nil
+}
+
+// Close lets go of files and stores that were opened. Sources that were bound
+// must not be opened afterwards.
+func (f *Files) Close() error {
+	err := f.hashes.close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, store := range f.stores {
+		err = errors.Join(err, store.Close())
+	}
+	clear(f.stores)
+	return err
+}
+
+// slotsFor is what bounds transfers from and to a store.
+func (f *Files) slotsFor(store *blob.Store) slots {
+	if store.IsLocal() {
+		return f.cpu
+	}
+	return f.net
+}
+
+// Moments at which a test may step in.
+const (
+	hashedFile = "hashed"
+	copiedFile = "copied"
+)
+
+func (f *Files) at(moment, path string) {
+	if f.hook != nil {
+		f.hook(moment, path)
+	}
+}

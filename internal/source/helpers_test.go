@@ -1,0 +1,162 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/fileblob"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
+)
+
+const callPrefix = "mops1/p/f@0/call"
+
+// newFiles is one environment, with folders of its own.
+func newFiles(t testing.TB) *Files {
+	t.Helper()
+	return newFilesWith(t, Options{CacheDir: filepath.Join(t.TempDir(), "cache"), StateDir: filepath.Join(t.TempDir(), "state")})
+}
+
+func newFilesWith(t testing.TB, opts Options) *Files {
+	t.Helper()
+	f, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// stores are one on files of this machine and one that is elsewhere, for all
+// that sources know.
+func stores(t *testing.T) map[string]*blob.Store {
+	return map[string]*blob.Store{"local": localStore(t), "remote": remoteStore(t)}
+}
+
+func localStore(t testing.TB) *blob.Store {
+	t.Helper()
+	s, err := fileblob.Open(filepath.Join(t.TempDir(), "root"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func remoteStore(t testing.TB) *blob.Store {
+	t.Helper()
+	uri := "mem://" + strings.ReplaceAll(t.Name(), "/", "-")
+	s, err := blob.Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { memblob.Forget(uri) })
+	return s
+}
+
+// write makes a file that was not written to lately.
+func write(t testing.TB, path, content string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func tempFile(t testing.TB, content string) string {
+	t.Helper()
+	return write(t, filepath.Join(t.TempDir(), "file"), content)
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// asArgument takes a source through a call: hashed, stored, decoded, bound.
+func asArgument(t testing.TB, f *Files, store *blob.Store, r *Ref) *Ref {
+	t.Helper()
+	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
+		t.Fatal(err)
+	}
+	locations := must(f.Upload(t.Context(), store, []*Ref{r}))(t)
+	return bound(t, f, store, r, locations)
+}
+
+// asResult takes a source through a return: stored, decoded, bound.
+func asResult(t testing.TB, f *Files, store *blob.Store, outDir string, r *Ref) *Ref {
+	t.Helper()
+	locations := must(f.Publish(t.Context(), store, callPrefix, "run1", outDir, []*Ref{r}))(t)
+	return bound(t, f, store, r, locations)
+}
+
+func bound(t testing.TB, f *Files, store *blob.Store, r *Ref, locations []Location) *Ref {
+	t.Helper()
+	decoded := must(Decode(must(r.MarshalCBOR())(t)))(t)
+	if err := f.Bind(store, callPrefix, []*Ref{decoded}, locations); err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
+
+func read(t testing.TB, r *Ref) string {
+	t.Helper()
+	file := must(r.Open(t.Context()))(t)
+	defer file.Close()
+	return string(must(io.ReadAll(file))(t))
+}
+
+func wantError(t testing.TB, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error; want one with %q", words)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("error %q does not mention %q", err, word)
+		}
+	}
+}
+
+// keys lists what is in a store.
+func keys(t testing.TB, store *blob.Store) (all []string) {
+	t.Helper()
+	for info, err := range store.List(context.Background(), "", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, info.Key)
+	}
+	return all
+}
+
+// settle waits until files written before are not racy any more: for the few
+// tests that are about remembering hashes.
+func settle(t testing.TB, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := stampOf(info)
+	for s.racy(time.Now()) { // no event tells, and ctime cannot be set
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func pattern(size int) string {
+	return string(bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size])
+}

@@ -1,0 +1,327 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"golang.org/x/sync/errgroup"
+)
+
+// keep makes sure that store holds an object, whole and young enough, and says
+// under which key: where it lies already, or else under its hash.
+func (f *Files) keep(ctx context.Context, store *blob.Store, o *object) (key string, err error) {
+	at, err := f.placeOfObject(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	if at.store != nil && at.store.Root() == store.Root() && at.key != BlobKey(o.sum) {
+		if _, sound, err := f.look(ctx, store, at.key, o); err != nil || sound {
+			return at.key, err
+		}
+	}
+	key = BlobKey(o.sum)
+	done, err := f.turns.take(ctx, "store "+store.URI(key))
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	for range 4 { // others may put or replace it at the same moment
+		info, sound, err := f.look(ctx, store, key, o)
+		if err != nil || sound {
+			return key, err
+		}
+		opts := blob.PutOptions{IfAbsent: true}
+		if info.Version != "" {
+			opts = blob.PutOptions{IfVersion: info.Version}
+		}
+		err = f.put(ctx, store, key, o, opts)
+		if !conditionFailed(err) {
+			return key, err
+		}
+	}
+	return "", fmt.Errorf("source %s: others keep replacing it in the store: call again", store.URI(key))
+}
+
+// look says whether the blob under key holds the object. Version is empty where
+// there is none.
+func (f *Files) look(ctx context.Context, store *blob.Store, key string, o *object) (info blob.Info, sound bool, err error) {
+	info, err = store.Stat(ctx, key)
+	if blob.Is(err, blob.NotFound) {
+		return blob.Info{}, false, nil
+	}
+	if err != nil {
+		return info, false, err
+	}
+	if o.size != unknownSize && info.Size != o.size || f.isDamaged(store.URI(key), info.Version) {
+		return info, false, nil
+	}
+	if old, err := f.tooOld(ctx, store, info); err != nil || old {
+		return info, false, err
+	}
+	path, ok, err := store.LocalPath(ctx, key)
+	if err != nil || !ok {
+		return info, !ok, ignoreNotFound(err)
+	}
+	// Here a damaged blob costs no transfer to find. Its hash is known unless
+	// another host stored it, and then its reader here needs it, too.
+	found, err := f.hashFile(ctx, path, true)
+	if ctx.Err() != nil {
+		return info, false, ctx.Err()
+	}
+	return info, err == nil && found.sum == o.sum, nil
+}
+
+func ignoreNotFound(err error) error {
+	if blob.Is(err, blob.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// tooOld judges by the store's own clock, where it tells one.
+func (f *Files) tooOld(ctx context.Context, store *blob.Store, info blob.Info) (bool, error) {
+	if f.maxAge == 0 {
+		return false, nil
+	}
+	now, ok, err := store.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		now = time.Now()
+	}
+	return now.Sub(info.ModTime) > f.maxAge, nil
+}
+
+// put copies an object into a store.
+func (f *Files) put(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
+	switch {
+	case o.data != nil:
+		if _, err := store.PutBytes(ctx, key, o.data, opts); err != nil {
+			return err
+		}
+		f.trust(ctx, store, key, o.sum)
+		return nil
+	case o.path != "":
+		_, _, err := f.putFile(ctx, store, key, o, opts)
+		return err
+	}
+	return f.transfer(ctx, store, key, o, opts)
+}
+
+// putFile copies a file of this machine into a store. Where its hash is not
+// known yet, it is found out on the way.
+func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) (Hash, stamp, error) {
+	file, err := openUnchanged(o)
+	if err != nil {
+		return Hash{}, stamp{}, err
+	}
+	defer file.Close()
+	now, err := fileStamp(file)
+	if err != nil {
+		return Hash{}, stamp{}, readable(o.path, err)
+	}
+	known := o.stamp != stamp{}
+	if known && now != o.stamp {
+		// Perhaps it was only renamed, or written anew with the same content.
+		again, err := f.hashFile(ctx, o.path, false)
+		if err != nil {
+			return Hash{}, stamp{}, err
+		}
+		if again.sum != o.sum || again.stamp != now {
+			return Hash{}, stamp{}, changed(o.path, differ(o.stamp, now))
+		}
+	}
+	done, err := f.slotsFor(store).take(ctx)
+	if err != nil {
+		return Hash{}, stamp{}, err
+	}
+	defer done()
+	sum := o.sum
+	if known && !o.racy && store.IsLocal() {
+		err = f.putUnread(ctx, store, key, file, o.path, now, opts)
+	} else {
+		sum, err = f.putHashed(ctx, store, key, file, o, now, opts)
+	}
+	if err != nil {
+		return Hash{}, stamp{}, err
+	}
+	f.log.DebugContext(ctx, "stored", "source", o.path, "blob", store.URI(key), "bytes", now.size)
+	f.trust(ctx, store, key, sum)
+	return sum, now, nil
+}
+
+// putUnread lets the kernel copy from file to file (copy_file_range(2), which
+// shares blocks where the file system can). The stamp answers for the content,
+// but only after the blob is there: if the file changed, the blob goes again.
+// Who sees it in between verifies it, as every reader does.
+func (f *Files) putUnread(ctx context.Context, store *blob.Store, key string, file *os.File, path string, s stamp, opts blob.PutOptions) error {
+	info, err := store.Put(ctx, key, file, s.size, opts)
+	if conditionFailed(err) {
+		return err
+	}
+	change := f.unchanged(file, path, s)
+	if err != nil {
+		if change != nil {
+			return change
+		}
+		return storeError(path, err)
+	}
+	if change != nil {
+		ctx := context.WithoutCancel(ctx)
+		if now, err := store.Stat(ctx, key); err == nil && now.Version == info.Version {
+			return errors.Join(change, store.Delete(ctx, key))
+		}
+	}
+	return change
+}
+
+// putHashed reads the file and hashes what it hands to the store.
+func (f *Files) putHashed(ctx context.Context, store *blob.Store, key string, file *os.File, o *object, s stamp, opts blob.PutOptions) (Hash, error) {
+	b := f.newBody(file, o.path, s)
+	b.known, b.sum = o.stamp != stamp{}, o.sum
+	defer b.hash.Close()
+	_, err := store.Put(ctx, key, b, s.size, opts)
+	if b.err != nil {
+		return Hash{}, b.err
+	}
+	if err != nil && !conditionFailed(err) {
+		err = storeError(o.path, err)
+	}
+	return b.sum, err
+}
+
+// conditionFailed says that somebody else was faster.
+func conditionFailed(err error) bool {
+	return blob.Is(err, blob.Exists) || blob.Is(err, blob.Mismatch)
+}
+
+func storeError(source string, err error) error {
+	return fmt.Errorf("source %s: it could not be stored: %w", source, err)
+}
+
+func openUnchanged(o *object) (*os.File, error) {
+	file, err := os.Open(o.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, changed(o.path, fmt.Errorf("it was removed: %w", err))
+	}
+	if err != nil {
+		return nil, readable(o.path, err)
+	}
+	return file, nil
+}
+
+// trust remembers the hash of a blob that was just written, so that whoever
+// reads it on this machine need not hash it again.
+func (f *Files) trust(ctx context.Context, store *blob.Store, key string, sum Hash) {
+	path, ok, err := store.LocalPath(ctx, key)
+	if err != nil || !ok {
+		return
+	}
+	if info, err := os.Stat(path); err == nil {
+		f.hashes.put(stampOf(info).key(), sum, true)
+	}
+}
+
+// transfer copies an object from where it is into another store, or to another
+// key, and makes sure of its content on the way.
+func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
+	at, err := f.placeOfObject(ctx, o)
+	if err != nil {
+		return err
+	}
+	if at.path != "" || at.store.IsLocal() {
+		path, err := f.localFile(ctx, o)
+		if err != nil {
+			return err
+		}
+		file, err := f.hashFile(ctx, path, at.store != nil)
+		if err == nil {
+			_, _, err = f.putFile(ctx, store, key, &file, opts)
+		}
+		return err
+	}
+	done, err := f.net.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	body, err := f.stream(ctx, at, o)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = store.Put(ctx, key, body, body.size, opts)
+	if body.err != nil {
+		return body.err
+	}
+	if err != nil && !conditionFailed(err) {
+		err = storeError(o.where(), err)
+	}
+	if err != nil {
+		return err
+	}
+	f.trust(ctx, store, key, o.sum)
+	return nil
+}
+
+// wholeFolder remembers that all files of a folder were found in a store.
+type wholeFolder struct {
+	manifest blob.Version
+	at       time.Time
+}
+
+// folderKnown is how long nobody asks again for each of a folder's files, while
+// its manifest stays as it was: thousands of calls with one folder of thousands
+// of files would otherwise ask millions of times.
+const folderKnown = 10 * time.Minute
+
+// keepFolder is keep for a folder: its files first, its manifest last.
+func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content) (key string, err error) {
+	uri := store.URI(BlobKey(c.id.Hash))
+	done, err := f.turns.take(ctx, "folder "+uri)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	f.mu.Lock()
+	before, ok := f.folders[uri]
+	f.mu.Unlock()
+	if ok && time.Since(before.at) < folderKnown {
+		info, sound, err := f.look(ctx, store, BlobKey(c.id.Hash), &c.file)
+		if err != nil {
+			return "", err
+		}
+		if sound && info.Version == before.manifest {
+			return BlobKey(c.id.Hash), nil
+		}
+	}
+
+	if c, err = f.unfold(ctx, c); err != nil {
+		return "", err
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(cap(f.slotsFor(store)))
+	for i := range c.objects {
+		group.Go(func() error {
+			_, err := f.keep(groupCtx, store, &c.objects[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	if key, err = f.keep(ctx, store, &c.file); err != nil {
+		return "", err
+	}
+	if info, err := store.Stat(ctx, key); err == nil {
+		f.mu.Lock()
+		f.folders[uri] = wholeFolder{info.Version, time.Now()}
+		f.mu.Unlock()
+	}
+	return key, nil
+}

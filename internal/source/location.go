@@ -1,0 +1,80 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+// Location tells whoever reads a record where the bytes of one source are. It
+// stands in the record's header, beside the identity in its body.
+type Location struct {
+	Identity
+
+	// At is one of: "out/<run id>/<name>", below the call's own folder; a key
+	// below the root, such as "mops1-blobs/sha256/<hash>"; an explicit URI. All
+	// but the last hold wherever the root is mounted.
+	At string `json:"at"`
+}
+
+const outPrefix = "out/"
+
+// object is the source's bytes as the location describes them.
+func (l Location) object(store *blob.Store, callPrefix string) (object, error) {
+	o := object{sum: l.Hash, size: sizeOfBlob(l.Identity)}
+	switch {
+	case l.At == "":
+		return o, errors.New("its location is empty")
+	case strings.Contains(l.At, "://"):
+		o.uri = l.At
+		return o, checkURI(l.At)
+	case strings.HasPrefix(l.At, outPrefix):
+		o.store, o.key = store, path.Join(callPrefix, l.At)
+	default:
+		o.store, o.key = store, l.At
+	}
+	if err := blob.ValidKey(l.At); err != nil {
+		return o, fmt.Errorf("its location: %w", err)
+	}
+	return o, nil
+}
+
+// Bind tells sources that were decoded from a record where their bytes are:
+// locations is what Upload or Publish returned for that record, callPrefix the
+// key of the call's folder in store. Sources that are known already stay as
+// they are. It does no I/O.
+func (f *Files) Bind(store *blob.Store, callPrefix string, refs []*Ref, locations []Location) error {
+	// Sources of one content may lie in several places: each takes the next.
+	places := map[Identity][]Location{}
+	for _, l := range locations {
+		places[l.Identity] = append(places[l.Identity], l)
+	}
+	for _, r := range refs {
+		if r == nil || r.path != "" || r.uri != "" {
+			continue
+		}
+		c := r.snapshot()
+		if c == nil {
+			return errors.New("bind a source: it was not decoded from a record")
+		}
+		if c.file.store != nil || c.file.uri != "" {
+			continue
+		}
+		left := places[c.id]
+		if len(left) == 0 {
+			return fmt.Errorf("bind a source: the record says nothing about where to find the %s: the source changed while the call was made; call again", c.id)
+		}
+		if len(left) > 1 {
+			places[c.id] = left[1:]
+		}
+		o, err := left[0].object(store, callPrefix)
+		if err != nil {
+			return fmt.Errorf("bind the %s: %w", c.id, err)
+		}
+		r.set(f, &content{id: c.id, file: o})
+	}
+	return nil
+}

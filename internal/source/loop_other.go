@@ -1,0 +1,5 @@
+//go:build !unix
+
+package source
+
+func isLoop(error) bool { return false }

@@ -1,0 +1,205 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+// Open opens a file for reading. What is not on this machine is downloaded to
+// the cache first, once, and verified.
+func (r *Ref) Open(ctx context.Context) (io.ReadSeekCloser, error) {
+	file, err := r.openFile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+func (r *Ref) openFile(ctx context.Context) (*os.File, error) {
+	f, c, err := r.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil { // of this machine
+		info, err := os.Stat(r.path)
+		if err == nil {
+			err = regular(r.path, info)
+		} else {
+			err = readable(r.path, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		file, err := os.Open(r.path)
+		if err != nil {
+			return nil, readable(r.path, err)
+		}
+		return file, nil
+	}
+	if c.id.Kind == KindDir {
+		return nil, fmt.Errorf("source %s: a folder cannot be opened: use Path", r)
+	}
+	for range 3 { // the cache may be deleted in between
+		var path string
+		if path, err = f.localFile(ctx, &c.file); err != nil {
+			return nil, err
+		}
+		file, openErr := os.Open(path)
+		if openErr == nil {
+			return file, nil
+		}
+		if err = readable(path, openErr); !errors.Is(openErr, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+// OpenRange opens a part of a file: n bytes from off, fewer at the end; a
+// negative n means up to the end. Only the part is transferred, so it cannot be
+// verified unless the file is on this machine or in the cache.
+func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	if off < 0 {
+		return nil, fmt.Errorf("source %s: a range cannot start at %d", r, off)
+	}
+	f, c, err := r.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil && c.id.Kind == KindFile && n != 0 {
+		at, err := f.placeOfObject(ctx, &c.file)
+		if err != nil {
+			return nil, err
+		}
+		if at.store != nil && !at.store.IsLocal() && !f.inCache(c.file.sum) {
+			body, _, err := at.store.Get(ctx, at.key, blob.Range{Offset: off, Length: max(n, 0)})
+			if blob.Is(err, blob.NotFound) {
+				return nil, gone(at.store.URI(at.key), err)
+			}
+			return body, err
+		}
+	}
+	file, err := r.openFile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 {
+		n = 1<<63 - 1 - off
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(file, off, n), file}, nil
+}
+
+// Path is a file or folder of this machine with the content. It is for reading
+// only: it may be the store's own. What is not on this machine is downloaded to
+// the cache first, once, and verified.
+func (r *Ref) Path(ctx context.Context) (string, error) {
+	f, c, err := r.known(ctx)
+	if err != nil {
+		return "", err
+	}
+	if c == nil {
+		info, err := os.Stat(r.path)
+		if err != nil {
+			return "", readable(r.path, err)
+		}
+		if r.want == KindDir && !info.IsDir() {
+			return "", fmt.Errorf("source %s: this is a file: use File", r.path)
+		}
+		if r.want == KindFile {
+			return r.path, regular(r.path, info)
+		}
+		return r.path, nil
+	}
+	if c.id.Kind == KindDir {
+		return f.tree(ctx, c)
+	}
+	return f.localFile(ctx, &c.file)
+}
+
+// known is the environment and content of a source that is not a file or folder
+// of this machine; c is nil for one that is.
+func (r *Ref) known(ctx context.Context) (f *Files, c *content, err error) {
+	if r.bad != nil {
+		return nil, nil, r.bad
+	}
+	if r.path != "" {
+		return nil, nil, nil
+	}
+	r.mu.Lock()
+	f, c = r.files, r.content
+	r.mu.Unlock()
+	if f == nil {
+		return nil, nil, fmt.Errorf("source %s: it belongs to no environment yet: open it with a context that has one", r)
+	}
+	if c == nil {
+		if c, err = f.find(ctx, r); err == nil {
+			r.set(f, c)
+		}
+	}
+	return f, c, err
+}
+
+func (f *Files) inCache(sum Hash) bool {
+	if f.cacheDir == "" {
+		return false
+	}
+	_, err := os.Stat(f.cachePath(sum))
+	return err == nil
+}
+
+// Check asks whether the bytes of each source are still where they were stored,
+// with the right size, without reading them. Of a folder it asks for each file.
+func (f *Files) Check(ctx context.Context, refs []*Ref) error {
+	return f.each(ctx, refs, func(ctx context.Context, _ int, r *Ref) error {
+		files, c, err := r.known(ctx)
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			_, err := r.Path(ctx)
+			return err
+		}
+		if err := files.check(ctx, &c.file); err != nil || c.id.Kind == KindFile {
+			return err
+		}
+		if c, err = files.unfold(ctx, c); err != nil {
+			return err
+		}
+		for i := range c.objects {
+			if err := files.check(ctx, &c.objects[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (f *Files) check(ctx context.Context, o *object) error {
+	at, err := f.placeOfObject(ctx, o)
+	if err != nil {
+		return err
+	}
+	if at.path != "" {
+		return f.verified(ctx, at.path, o, o.where(), false)
+	}
+	if at.store == nil {
+		return nil
+	}
+	info, err := at.store.Stat(ctx, at.key)
+	if blob.Is(err, blob.NotFound) {
+		return gone(at.store.URI(at.key), err)
+	}
+	if err == nil && o.size != unknownSize && info.Size != o.size {
+		err = corrupt(at.store.URI(at.key), fmt.Sprintf("%d bytes", o.size), fmt.Sprint(info.Size))
+	}
+	return err
+}

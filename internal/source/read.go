@@ -1,0 +1,170 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+// gone says what to do about bytes that are no longer where they were stored.
+func gone(uri string, err error) error {
+	return fmt.Errorf("source %s: the stored bytes are gone, expired or deleted; call again with mops.Refresh to compute or upload them anew: %w", uri, err)
+}
+
+// corrupt says what to do about bytes that are not what was stored.
+func corrupt(uri string, want, got string) error {
+	return &blob.Error{Op: "read", URI: uri, Kind: blob.Corrupt, Err: fmt.Errorf(
+		"the content is not what was stored: %s instead of %s; delete it and call again with mops.Refresh, so that it is stored anew", got, want)}
+}
+
+// localFile is a file of this machine that holds the object: the user's own,
+// the store's own, or a copy in the cache. All but the user's own are verified,
+// once for each state of the file.
+func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
+	if o.path != "" {
+		return o.path, nil
+	}
+	at, err := f.placeOfObject(ctx, o)
+	switch {
+	case err != nil:
+		return "", err
+	case at.path != "":
+		return at.path, f.verified(ctx, at.path, o, o.uri, false)
+	case at.store == nil:
+		return "", errors.New("source: nothing says where its bytes are: it was decoded, but not bound to the record that it came from")
+	case !at.store.IsLocal():
+		return f.cached(ctx, at, o)
+	}
+	uri := at.store.URI(at.key)
+	path, _, err := at.store.LocalPath(ctx, at.key)
+	if blob.Is(err, blob.NotFound) {
+		return "", gone(uri, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err = f.verified(ctx, path, o, uri, true); blob.Is(err, blob.Corrupt) {
+		f.setDamaged(ctx, at)
+	}
+	return path, err
+}
+
+// verified makes sure that a file holds the object.
+func (f *Files) verified(ctx context.Context, path string, o *object, uri string, trusted bool) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return gone(uri, err)
+	}
+	if err != nil {
+		return fmt.Errorf("source %s: %w", uri, err)
+	}
+	if o.size != unknownSize && info.Size() != o.size {
+		return corrupt(uri, fmt.Sprintf("%d bytes", o.size), fmt.Sprint(info.Size()))
+	}
+	done, err := f.turns.take(ctx, "hash "+path)
+	if err != nil {
+		return err
+	}
+	defer done()
+	found, err := f.hashFile(ctx, path, trusted)
+	if err != nil {
+		return err
+	}
+	if found.sum != o.sum {
+		return corrupt(uri, "SHA-256 "+o.sum.String(), found.sum.String())
+	}
+	return nil
+}
+
+// setDamaged remembers that a blob is damaged, so that the next Upload replaces it.
+func (f *Files) setDamaged(ctx context.Context, at place) {
+	info, err := at.store.Stat(ctx, at.key)
+	if err != nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.damaged[at.store.URI(at.key)] = info.Version
+}
+
+func (f *Files) isDamaged(uri string, v blob.Version) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found, ok := f.damaged[uri]
+	return ok && found == v
+}
+
+// stream reads an object from a store and verifies it: the last bytes come only
+// when all of them are right.
+func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error) {
+	if at.store == nil {
+		return nil, errors.New("source: nothing says where its bytes are: it was decoded, but not bound to the record that it came from")
+	}
+	uri := at.store.URI(at.key)
+	body, info, err := at.store.Get(ctx, at.key, blob.Range{})
+	if blob.Is(err, blob.NotFound) {
+		return nil, gone(uri, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{body: body, uri: uri, want: o.sum, size: info.Size, left: info.Size, hash: sha256.New()}
+	s.damaged = func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.damaged[uri] = info.Version
+	}
+	if o.size != unknownSize && info.Size != o.size {
+		body.Close()
+		s.damaged()
+		return nil, corrupt(uri, fmt.Sprintf("%d bytes", o.size), fmt.Sprint(info.Size))
+	}
+	return s, nil
+}
+
+type stream struct {
+	body    io.ReadCloser
+	uri     string
+	want    Hash
+	size    int64
+	left    int64
+	hash    hash.Hash
+	err     error // what was wrong with the bytes
+	damaged func()
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	if s.left == 0 && s.size > 0 {
+		return 0, io.EOF
+	}
+	n, err := s.body.Read(p[:min(int64(len(p)), s.left)])
+	s.hash.Write(p[:n])
+	s.left -= int64(n)
+	if s.left == 0 {
+		if sum := Hash(s.hash.Sum(nil)); sum != s.want {
+			s.err = corrupt(s.uri, "SHA-256 "+s.want.String(), sum.String())
+			s.damaged()
+			return 0, s.err
+		}
+		return n, io.EOF
+	}
+	if err == io.EOF {
+		err = fmt.Errorf("source %s: %w, %d bytes short", s.uri, io.ErrUnexpectedEOF, s.left)
+	}
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *stream) Close() error { return s.body.Close() }

@@ -1,0 +1,127 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Resolve makes the identity of each source known: files and folders of this
+// machine are hashed unless their hash is known from before, files at a URI are
+// read once per version. It must come before encoding. A file that changed
+// since an earlier Resolve gets a new identity. Nothing is stored.
+func (f *Files) Resolve(ctx context.Context, refs []*Ref) error {
+	return f.each(ctx, refs, func(ctx context.Context, _ int, r *Ref) error { return f.resolve(ctx, r) })
+}
+
+// each does something for all refs, side by side; the first error ends it.
+func (f *Files) each(ctx context.Context, refs []*Ref, do func(ctx context.Context, i int, r *Ref) error) error {
+	for i, r := range refs {
+		if r == nil {
+			return fmt.Errorf("source %d of %d is nil: make one with File, Dir or At", i+1, len(refs))
+		}
+		if r.bad != nil {
+			return r.bad
+		}
+	}
+	if len(refs) == 1 {
+		return do(ctx, 0, refs[0])
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * cap(f.net)) // what it bounds is the number of goroutines, not the work
+	for i, r := range refs {
+		group.Go(func() error { return do(ctx, i, r) })
+	}
+	return group.Wait()
+}
+
+func (f *Files) resolve(ctx context.Context, r *Ref) error {
+	c, err := f.find(ctx, r)
+	if err != nil {
+		return err
+	}
+	r.set(f, c)
+	return nil
+}
+
+// find looks at what the source is now.
+func (f *Files) find(ctx context.Context, r *Ref) (*content, error) {
+	if r.path == "" {
+		if r.uri != "" {
+			return f.findRemote(ctx, r.uri)
+		}
+		if c := r.snapshot(); c != nil { // decoded: it is what it is
+			return c, nil
+		}
+		return nil, errors.New("source: an empty value: make one with File, Dir or At")
+	}
+	info, err := os.Stat(r.path)
+	if err != nil {
+		return nil, readable(r.path, err)
+	}
+	if info.IsDir() {
+		if r.want == KindFile {
+			return nil, regular(r.path, info)
+		}
+		return f.findDir(ctx, r.path)
+	}
+	if r.want == KindDir {
+		return nil, fmt.Errorf("source %s: this is a file: use File", r.path)
+	}
+	return f.findFile(ctx, r.path)
+}
+
+func (f *Files) findFile(ctx context.Context, path string) (*content, error) {
+	done, err := f.turns.take(ctx, "hash "+path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	file, err := f.hashFile(ctx, path, false)
+	if err != nil {
+		return nil, err
+	}
+	return &content{id: Identity{Kind: KindFile, Hash: file.sum, Size: file.size}, file: file}, nil
+}
+
+func (f *Files) findDir(ctx context.Context, path string) (*content, error) {
+	done, err := f.turns.take(ctx, "hash "+path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	files, empty, err := walk(path)
+	if err != nil {
+		return nil, err
+	}
+	m := &manifest{Files: make([]entry, len(files)), Folders: empty}
+	objects := make([]object, len(files))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(cap(f.cpu))
+	for i, file := range files {
+		group.Go(func() error {
+			o, err := f.hashFile(groupCtx, file.path, false)
+			objects[i] = o
+			m.Files[i] = entry{Path: file.name, Hash: o.sum, Size: o.size, Executable: file.executable}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	data, err := m.encode()
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", path, err)
+	}
+	sum := Hash(sha256.Sum256(data))
+	return &content{
+		id:      Identity{Kind: KindDir, Hash: sum, Size: m.size()},
+		file:    object{sum: sum, size: int64(len(data)), data: data},
+		folder:  m,
+		objects: objects,
+	}, nil
+}

@@ -1,0 +1,61 @@
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+// Upload makes sure that store holds the content of each source, in the state
+// in which Resolve found it, and says where, in the order of refs. What is there
+// already, whole and young enough, is left alone, and files at URIs stay where
+// they are. A file that changed since Resolve is ErrChanged.
+func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref) ([]Location, error) {
+	f.know(store)
+	locations := make([]Location, len(refs))
+	err := f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
+		c := r.snapshot()
+		if c == nil {
+			return fmt.Errorf("source %s: it was not resolved before it was uploaded", r)
+		}
+		locations[i], err = f.locate(ctx, store, c)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return locations, nil
+}
+
+// locate makes sure of the content in store, or at its URI, and says where.
+func (f *Files) locate(ctx context.Context, store *blob.Store, c *content) (Location, error) {
+	l := Location{Identity: c.id}
+	if c.id.Kind == KindDir {
+		var err error
+		l.At, err = f.keepFolder(ctx, store, c)
+		return l, err
+	}
+	if c.file.uri != "" {
+		at, err := f.placeOf(ctx, c.file.uri)
+		if err != nil {
+			return l, err
+		}
+		if at.store == nil || at.store.Root() != store.Root() {
+			l.At = c.file.uri
+			return l, nil
+		}
+	}
+	if c.file.store == nil && c.file.uri == "" && c.file.path == "" { // known by its hash only
+		o := c.file
+		o.store, o.key = store, BlobKey(c.id.Hash)
+		if err := f.check(ctx, &o); err != nil {
+			return l, err
+		}
+		l.At = o.key
+		return l, nil
+	}
+	var err error
+	l.At, err = f.keep(ctx, store, &c.file)
+	return l, err
+}
