@@ -1,6 +1,6 @@
 // Package config reads the settings of mops from a TOML file and from the
 // environment. It decides nothing: the root package merges what it says with
-// the options given in code. It knows no other package of mops.
+// the options given in code. Of mops it knows only the rules for names.
 //
 // A file has settings for all functions at its top level, and for the functions
 // below a name prefix in entries:

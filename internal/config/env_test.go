@@ -37,7 +37,7 @@ func TestFromEnv(t *testing.T) {
 
 func TestFromEnvMistakes(t *testing.T) {
 	_, err := FromEnv(environment(map[string]string{
-		"MOPS_ROOT": "data", "MOPS_OFF": "maybe", "MOPS_RETRIES": "many", "MOPS_TIMEOUT": "3", "MOPS_PIPELINE": "A",
+		"MOPS_ROOT": "data", "MOPS_OFF": "maybe", "MOPS_RETRIES": "many", "MOPS_TIMEOUT": "3", "MOPS_PIPELINE": "a b",
 	}))
 	if err == nil {
 		t.Fatal("accepted")
@@ -47,7 +47,7 @@ func TestFromEnvMistakes(t *testing.T) {
 		`MOPS_OFF="maybe": neither yes nor no; write true or false`,
 		`MOPS_RETRIES="many": not a whole number; write one from 0 to 1000`,
 		`MOPS_TIMEOUT="3": not a duration; write one such as "90s"`,
-		`MOPS_PIPELINE="A": only the characters`,
+		`MOPS_PIPELINE="a b": "a b" has ' ', and only letters`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %s in:\n%s", want, err)

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
 )
 
 // Error is one mistake in a config file.
@@ -116,6 +118,8 @@ func (p *parser) document(document map[string]any) {
 		case isTable:
 			if _, known := settingOf(key); known {
 				p.setting(&p.file.Defaults, value, key)
+			} else if nearest(key, []string{"function"}) != "" {
+				p.fail(p.lines.at(key), `unknown table %q; did you mean [function."name"]?`, key)
 			} else {
 				p.fail(p.lines.at(key), "unknown table %q; write settings for the functions of that name below [function.%q]", key, key)
 			}
@@ -227,30 +231,17 @@ func (p *parser) contradictions(s Settings, table ...string) {
 	}
 }
 
-// normalPrefix is a prefix without the slash at its end. A name has 1 to 6
-// segments and at most 160 characters.
+// normalPrefix is a prefix without the slash at its end.
 func normalPrefix(name string) (string, error) {
-	prefix := strings.TrimSuffix(name, "/")
-	if prefix == "" && name == "" {
+	if name == "" {
 		return "", nil
 	}
-	if covered, ok := strings.CutSuffix(prefix, "*"); ok {
-		return "", fmt.Errorf("there are no patterns; %q covers all functions below it", strings.TrimRight(covered, "/"))
+	prefix := strings.TrimSuffix(name, "/")
+	if below, ok := strings.CutSuffix(prefix, "*"); ok {
+		return "", fmt.Errorf("there are no patterns; %q covers all functions below it", strings.TrimRight(below, "/"))
 	}
-	if len(prefix) > 160 {
-		return "", fmt.Errorf("a function's name has at most 160 characters, and this has %d", len(prefix))
-	}
-	segments := strings.Split(prefix, "/")
-	if len(segments) > 6 {
-		return "", fmt.Errorf("a function's name has at most 6 segments, and this has %d", len(segments))
-	}
-	for _, segment := range segments {
-		if segment == "" {
-			return "", fmt.Errorf("a segment is empty; write a function's name, or its first segments, such as %q", "forecast/train")
-		}
-		if err := checkSegment(segment); err != nil {
-			return "", fmt.Errorf("this is no function's name: %w", err)
-		}
+	if err := memokey.ValidName(prefix); err != nil {
+		return "", fmt.Errorf("this is no function's name: %w", nameFault(err))
 	}
 	return prefix, nil
 }

@@ -1,12 +1,15 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
 )
 
 // maxRetries is far above any sensible number and catches a slip of the key.
@@ -78,38 +81,30 @@ func readRoot(value any) (string, error) {
 	return s, nil
 }
 
-// A segment of a name: the grammar of mops1.
-var segment = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
-
-func checkSegment(s string) error {
-	switch {
-	case len(s) > 64:
-		return fmt.Errorf("it has %d characters; at most 64 are allowed", len(s))
-	case !segment.MatchString(s):
-		return fmt.Errorf("only the characters a-z 0-9 . _ - are allowed, and the first is a letter or a digit")
-	case strings.HasSuffix(s, "."):
-		return fmt.Errorf("it ends with a dot; leave the dot out")
-	}
-	return nil
-}
-
 func readPipeline(value any) (string, error) {
 	s, err := text(value, "forecast")
 	if err != nil {
 		return "", err
 	}
-	if strings.Contains(s, "/") {
-		return "", fmt.Errorf("a pipeline is one segment; write it without a slash, such as %q", strings.ReplaceAll(strings.Trim(s, "/"), "/", "-"))
-	}
-	return s, checkSegment(s)
+	return s, nameFault(memokey.ValidPipeline(s))
 }
 
+// The names of executors follow the rules for pipelines.
 func readExecutor(value any) (string, error) {
 	s, err := text(value, "cluster")
 	if err != nil {
 		return "", err
 	}
-	return s, checkSegment(s)
+	return s, nameFault(memokey.ValidPipeline(s))
+}
+
+// nameFault is what is wrong with a name that the message has already.
+func nameFault(err error) error {
+	e, ok := errors.AsType[*memokey.NameError](err)
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("%s; try %q", e.Reason, e.Try)
 }
 
 func readBool(value any) (bool, error) {

@@ -34,7 +34,7 @@ func (p *plainLines) next(s Snapshot, after time.Duration) string {
 	p.due = after + interval(after)
 	busy := false
 	for _, f := range s.Functions {
-		if f.Outstanding() == 0 && p.said[f.Name] == f.Counts {
+		if f.Started == 0 || f.Outstanding() == 0 && p.said[f.Name] == f.Counts {
 			continue
 		}
 		busy = busy || f.Outstanding() > 0
