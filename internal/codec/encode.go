@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -200,16 +201,20 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// isZero is omitzero: what decodes as the zero value when it is left out.
-// Inputs that are one in a canonical encoding must be left out alike.
+// isZero is omitzero: what decodes as the zero value when it is left out. See
+// subtleZero for what is not as it seems.
 func isZero(side Side, p *plan, v reflect.Value) bool {
 	if p.typ == timeType {
 		return v.Interface().(interface{ IsZero() bool }).IsZero()
 	}
-	if side == Output || !manyZeros(p) {
+	if !subtleZero(side, p) {
 		return v.IsZero()
 	}
 	switch p.shape {
+	case leaf:
+		if isFloat(p.typ) {
+			return v.Float() == 0 && !math.Signbit(v.Float())
+		}
 	case array:
 		for i := range v.Len() {
 			if !isZero(side, p.elem, v.Index(i)) {
@@ -223,7 +228,7 @@ func isZero(side Side, p *plan, v reflect.Value) bool {
 			return ok && (throughPointer(p.typ, f.index) || !isZero(side, f.plan, fv))
 		})
 	}
-	return isEmpty(v)
+	return v.Len() == 0
 }
 
 // throughPointer reports whether an embedded pointer lies on the way to a field.

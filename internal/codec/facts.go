@@ -46,8 +46,7 @@ func below(p *plan, seen map[*plan]bool) {
 
 // inherit takes over what is true of whatever holds a q.
 func (b *planner) inherit(p, q *plan) {
-	kind := q.typ.Kind()
-	p.floats = p.floats || q.shape == leaf && (kind == reflect.Float32 || kind == reflect.Float64)
+	p.floats = p.floats || q.shape == leaf && isFloat(q.typ)
 	p.raw = p.raw || q.form == formCBOR
 	p.visits = p.visits || q.watched
 	p.verify = p.verify || q.shape == opaque && b.side == Output && !q.watched ||
@@ -56,6 +55,9 @@ func (b *planner) inherit(p, q *plan) {
 
 // alone reports whether the library does right with a type, if it does with its parts.
 func (b *planner) alone(p *plan) bool {
+	if b.side == Input && p.floats && p.raw {
+		return false // the sign of zeros is corrected in the bytes, but not in those of others
+	}
 	switch p.shape {
 	case iface:
 		return false
@@ -63,11 +65,10 @@ func (b *planner) alone(p *plan) bool {
 		return p.elem.typ != timeType && p.elem.form != formCBOR
 	case structure:
 		return !p.exposed && !slices.ContainsFunc(p.fields, func(f field) bool {
-			return f.omitZero && (hasIsZero(f.plan.typ) || b.side == Input && manyZeros(f.plan))
+			return f.omitZero && (hasIsZero(f.plan.typ) || subtleZero(b.side, f.plan))
 		})
 	}
-	// The sign of zeros is corrected in the bytes, but not in the bytes of others.
-	return !(b.side == Input && p.floats && p.raw)
+	return true
 }
 
 // hasIsZero reports whether the library would ask the type itself, which may
@@ -76,21 +77,30 @@ func hasIsZero(t reflect.Type) bool {
 	return t != timeType && (t.Implements(isZeroType) || reflect.PointerTo(t).Implements(isZeroType))
 }
 
-// manyZeros reports whether values of a type that are one in a canonical
-// encoding may differ from the zero value in memory.
-func manyZeros(p *plan) bool {
+// subtleZero reports whether reflect's zero is not the zero of the encoding. In
+// inputs empty things and zero times are zero too, and fields that stay in the
+// process do not count; in outputs -0 is not zero.
+func subtleZero(side Side, p *plan) bool {
 	switch p.shape {
 	case slice, mapping:
-		return true
+		return side == Input
 	case array:
-		return manyZeros(p.elem)
+		return subtleZero(side, p.elem)
 	case structure:
-		return len(p.kept) > 0 || slices.ContainsFunc(p.fields, func(f field) bool { return f.plan.typ == timeType || manyZeros(f.plan) })
+		return len(p.kept) > 0 || slices.ContainsFunc(p.fields, func(f field) bool {
+			return side == Input && f.plan.typ == timeType || subtleZero(side, f.plan)
+		})
 	case leaf:
-		kind := p.typ.Kind()
-		return kind == reflect.Slice || kind == reflect.Float32 || kind == reflect.Float64
+		if side == Input {
+			return p.typ.Kind() == reflect.Slice
+		}
+		return isFloat(p.typ)
 	}
 	return false
+}
+
+func isFloat(t reflect.Type) bool {
+	return t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64
 }
 
 // nesting is the depth of arrays and maps in the encoding of a type that does

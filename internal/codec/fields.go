@@ -157,7 +157,7 @@ func (b *planner) checkOmitEmpty(f field, path string) error {
 	case b.side == Input:
 	case kind == reflect.Slice || kind == reflect.Map:
 		reason = "omitempty loses the difference between nil and empty"
-	case kind == reflect.Float32 || kind == reflect.Float64:
+	case isFloat(t):
 		reason = "omitempty loses the difference between -0 and +0"
 	}
 	if reason == "" {

@@ -240,7 +240,7 @@ func checkKey(p *plan, path string, seen map[*plan]bool) error {
 		return nil
 	case p.typ == timeType:
 		return refuse(p.typ, path, "one instant can be several map keys, which would become one", "use UnixNano, or a string")
-	case p.typ.Kind() == reflect.Float32 || p.typ.Kind() == reflect.Float64:
+	case isFloat(p.typ):
 		return refuse(p.typ, path, "a NaN is a map key that equals nothing, and -0 equals +0", "use an integer, or a string")
 	case p.shape == pointer:
 		return refuse(p.typ, path, "a pointer is another map key after decoding", "use what it points to")

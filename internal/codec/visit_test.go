@@ -1,0 +1,116 @@
+package codec
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type (
+	holder interface{ hold() }
+	held   struct{ V textValue }
+	album  struct {
+		Cover textValue
+		Pages []textValue
+		Named map[string]*textValue
+		Loose map[int]textValue
+		Any   holder
+		None  *textValue
+		Next  *album
+		Other []int
+	}
+)
+
+func (held) hold() {}
+
+func watching(t testing.TB) *Types {
+	types := NewTypes()
+	types.Watch(func(typ reflect.Type) bool { return typ == reflect.TypeFor[textValue]() })
+	if err := types.Register("held", reflect.TypeFor[held]()); err != nil {
+		t.Fatal(err)
+	}
+	return types
+}
+
+func newAlbum() album {
+	return album{
+		Cover: textValue{"cover"}, Pages: []textValue{{"p0"}, {"p1"}},
+		Named: map[string]*textValue{"z": {"z"}, "a": {"a"}, "bb": {"bb"}, "n": nil},
+		Loose: map[int]textValue{-1: {"-1"}, 5: {"5"}},
+		Any:   held{textValue{"any"}}, Next: &album{Cover: textValue{"next"}},
+	}
+}
+
+func TestVisitFindsAllInTheOrderOfTheEncoding(t *testing.T) {
+	c := codecFor(t, reflect.TypeFor[album](), Input, watching(t))
+	v := newAlbum()
+	for range 5 {
+		var found []string
+		err := c.Visit(reflect.ValueOf(v), func(v reflect.Value) error {
+			found = append(found, v.Interface().(textValue).s)
+			return nil
+		})
+		want := []string{"any", "next", "cover", "5", "-1", "a", "z", "bb", "p0", "p1"}
+		if err != nil || !slices.Equal(found, want) {
+			t.Fatalf("found %q, %v, want %q", found, err, want)
+		}
+		data := string(encoded(t, Input, watching(t), v))
+		at := -1
+		for _, s := range want {
+			next := strings.Index(data, "<"+s+">")
+			if next <= at {
+				t.Errorf("%s is not in the order of %x", s, data)
+			}
+			at = next
+		}
+	}
+}
+
+func TestRewritePutsBack(t *testing.T) {
+	c := codecFor(t, reflect.TypeFor[album](), Input, watching(t))
+	v := newAlbum()
+	err := c.Rewrite(reflect.ValueOf(&v).Elem(), func(v reflect.Value) error {
+		v.Set(reflect.ValueOf(textValue{v.Interface().(textValue).s + "!"}))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Cover.s != "cover!" || v.Pages[1].s != "p1!" || v.Named["a"].s != "a!" || v.Loose[5].s != "5!" || v.Any.(held).V.s != "any!" || v.Next.Cover.s != "next!" {
+		t.Errorf("rewritten: %+v", v)
+	}
+}
+
+func TestVisitStopsWithThePath(t *testing.T) {
+	c := codecFor(t, reflect.TypeFor[album](), Input, watching(t))
+	stop := errors.New("stop")
+	err := c.Visit(reflect.ValueOf(newAlbum()), func(v reflect.Value) error {
+		if v.Interface().(textValue).s == "p1" {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) || !strings.HasPrefix(err.Error(), "In.Pages[1]: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestVisitIsFreeWhereNothingIsHeld(t *testing.T) {
+	c := codecFor(t, reflect.TypeFor[[]inner](), Input, watching(t))
+	if c.Visits() {
+		t.Error("Visits is true")
+	}
+	v := reflect.ValueOf(make([]inner, 1000))
+	if n := testing.AllocsPerRun(10, func() { _ = c.Visit(v, nil) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestWatchedMapKeysAreRefused(t *testing.T) {
+	_, err := For(reflect.TypeFor[map[textValue]int](), Input, watching(t))
+	if err == nil || !strings.Contains(err.Error(), "slice of pairs") {
+		t.Errorf("got %v", err)
+	}
+}
