@@ -282,3 +282,29 @@ func TestNewID(t *testing.T) {
 		t.Errorf("ids %q and %q", a, b)
 	}
 }
+
+// Who tries again under the same lease id, as a worker does, is not released
+// for the try that failed halfway.
+func TestTakingHalfwayAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProc(newStore())
+		defer mustClose(t, p)
+		_, held := mustTake(t, p)
+		given, _ := held.State(t.Context())
+		p.kill()
+		if err := held.Release(t.Context(), lease.Outcome{Kind: lease.Cancelled}); err == nil {
+			t.Fatal("released without a store")
+		}
+		p.set(nil, nil)
+		_, version := mustRead(t, p.store)
+		ctx, again, err := p.session.Take(t.Context(), key, version, given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if state, _ := mustRead(t, p.store); state.Status != lease.StatusHeld || ctx.Err() != nil {
+			t.Errorf("the lease is %+v; %v", state, context.Cause(ctx))
+		}
+		again.Done()
+	})
+}

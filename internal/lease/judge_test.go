@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
@@ -353,6 +355,69 @@ func TestAskerGivesUp(t *testing.T) {
 		}
 		if isDead(t, p, id) {
 			t.Error("dead because somebody gave up asking")
+		}
+	})
+}
+
+// A process that is seen running gets all of its TTL, though the store's dates
+// say that it is over.
+func TestRunningProcessMissesARenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := newStore()
+		owner, watcher := newProc(base), newProc(base, alive(running), dated(-time.Hour))
+		defer mustClose(t, owner)
+		mustTake(t, owner)
+		owner.kill()
+		for range 19 {
+			if isDead(t, watcher, owner.session.ID()) {
+				t.Fatal("killed before its TTL was over")
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// lagging is a store that goes on showing what a blob was, as NFS does for a
+// while.
+type lagging struct {
+	driver.Store
+	data []byte
+	info driver.Info
+}
+
+func (l *lagging) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	if l.data == nil {
+		body, info, err := l.Store.Get(ctx, key, part)
+		if err != nil {
+			return nil, info, err
+		}
+		defer body.Close()
+		if l.data, err = io.ReadAll(body); err != nil {
+			return nil, info, err
+		}
+		l.info = info
+	}
+	return io.NopCloser(bytes.NewReader(l.data)), l.info, nil
+}
+
+// A swap that fails says that the session was renewed, whatever is read.
+func TestReadingsLagBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := newStore()
+		owner, watcher := newProc(base), newProc(&lagging{Store: base}, noClock)
+		defer mustClose(t, owner)
+		ctx, _ := mustTake(t, owner)
+		for range 100 {
+			if isDead(t, watcher, owner.session.ID()) {
+				t.Fatal("killed while it renews")
+			}
+			time.Sleep(time.Second)
+		}
+		if n := watcher.count("put", true); n < 1 || n > 5 {
+			t.Errorf("%d sentences in 100 s, want one for each TTL", n)
+		}
+		if ctx.Err() != nil {
+			t.Error(context.Cause(ctx))
 		}
 	})
 }

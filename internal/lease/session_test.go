@@ -232,3 +232,26 @@ func TestWaitsAreWritten(t *testing.T) {
 		}
 	})
 }
+
+// Something below tried the first put twice, and the first try had arrived.
+func TestBeginRetriedBelow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProc(newStore())
+		defer mustClose(t, p)
+		p.set(nil, func(op, _ string) error {
+			if op == "put" {
+				return &blob.Error{Kind: blob.Exists}
+			}
+			return nil
+		})
+		id, err := p.session.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.set(nil, nil)
+		time.Sleep(time.Minute)
+		if p.session.ID() != id {
+			t.Error("the session was lost")
+		}
+	})
+}
