@@ -90,11 +90,11 @@ mops: oldest running: forecast/train amber-kite-river (10 s, pod-7), forecast/tr
 		expect(`
 mops: forecast/train 1000/1000: 2 failed, 98 computed, 900 hits; 1h10m
 `)
-		at(10 * time.Hour)
+		at(2 * time.Hour)
 		expect("")
 		display.Close()
 		expect(`
-mops: 1000 calls: 900 hits, 98 computed, 2 failed in 10h00m
+mops: 1000 calls: 900 hits, 98 computed, 2 failed in 2h00m
 `)
 	})
 }
