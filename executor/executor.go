@@ -69,7 +69,19 @@ type (
 	Limited interface {
 		Limit() int
 	}
+
+	// Local runs the invocation's Work in this process, where it needs no lease
+	// of its own and leaves its outcome in memory.
+	Local interface {
+		RunsHere() bool
+	}
 )
+
+// InProcess reports whether an executor runs invocations in this process.
+func InProcess(e Executor) bool {
+	local, ok := e.(Local)
+	return ok && local.RunsHere()
+}
 
 // Worker is one worker that runs or ran. Its methods may be called from any
 // number of goroutines.

@@ -20,6 +20,7 @@ type Executor struct {
 var (
 	_ executor.Executor = (*Executor)(nil)
 	_ executor.Limited  = (*Executor)(nil)
+	_ executor.Local    = (*Executor)(nil)
 )
 
 // Option is a setting of New.
@@ -45,6 +46,9 @@ func (e *Executor) Name() string { return "inproc" }
 
 // Limit returns how many functions may run side by side; 0 means no limit.
 func (e *Executor) Limit() int { return e.limit }
+
+// RunsHere returns true.
+func (e *Executor) RunsHere() bool { return true }
 
 // Start calls inv.Work on a goroutine of its own, with a context that has the
 // values of ctx and ends by Stop only. inv.Env and inv.Log are not used: the

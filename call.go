@@ -1,0 +1,156 @@
+package mops
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+)
+
+// Outcome is how a call came to its result.
+type Outcome string
+
+// The outcomes.
+const (
+	Hit      Outcome = "hit"      // the result was there
+	Computed Outcome = "computed" // this call computed it
+	Awaited  Outcome = "awaited"  // somebody else was computing it
+)
+
+// Info is what is known of a call beside its result.
+type Info struct {
+	URI     string  // memo URI: where its records live
+	Outcome Outcome // "" for a call that failed
+	Run     string  // id of the run that made the result; "" for a call that failed
+}
+
+// Call returns the function's result for in: from the store where it is there,
+// else computed. It returns *[FuncError] when the function failed, *[ExecError]
+// when its worker did, *blob.Error when the store did.
+//
+// When ctx ends first, Call returns its error, and what it had started is
+// stopped unless somebody else waits for it too.
+func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) {
+	out, _, err := f.Do(ctx, in)
+	return out, err
+}
+
+// Do is Call, and tells how the call came to its result.
+func (f *Func[In, Out]) Do(ctx context.Context, in In) (Out, Info, error) {
+	return f.do(ctx, in, orchestrate.LeaveAtOnce)
+}
+
+func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave) (out Out, info Info, err error) {
+	env, c, err := f.prepare(ctx, &in)
+	if err != nil {
+		return out, info, err
+	}
+	outcome, err := env.engine.Do(ctx, c, leave)
+	return f.finish(ctx, env, c, outcome, err)
+}
+
+// Start begins a call and returns at once. The call is cancelled when ctx ends.
+func (f *Func[In, Out]) Start(ctx context.Context, in In) (*Call[Out], error) {
+	env, c, err := f.prepare(ctx, &in)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := env.engine.Start(ctx, c)
+	if err != nil {
+		return nil, public(f.function.Name, env.engine.URI(c), err)
+	}
+	return &Call[Out]{
+		handle: handle,
+		finish: func(outcome orchestrate.Outcome, err error) (Out, Info, error) {
+			return f.finish(ctx, env, c, outcome, err)
+		},
+	}, nil
+}
+
+// Call is a call that was started. It is safe for concurrent use.
+type Call[Out any] struct {
+	handle *orchestrate.Handle
+	finish func(orchestrate.Outcome, error) (Out, Info, error)
+}
+
+// URI is the memo URI: where the call's records live.
+func (c *Call[Out]) URI() string { return c.handle.URI() }
+
+// Done is closed when the call has ended.
+func (c *Call[Out]) Done() <-chan struct{} { return c.handle.Done() }
+
+// Cancel gives the call up. What it had started is stopped unless somebody else
+// waits for it too; Done is closed when that has happened.
+func (c *Call[Out]) Cancel() { c.handle.Cancel(context.Canceled) }
+
+// Wait returns the result when the call has ended. When ctx ends first, Wait
+// returns its error and the call goes on.
+func (c *Call[Out]) Wait(ctx context.Context) (Out, error) {
+	outcome, err := c.handle.Wait(ctx)
+	if err != nil && !c.handle.Ended() {
+		var zero Out
+		return zero, err
+	}
+	out, _, err := c.finish(outcome, err)
+	return out, err
+}
+
+// Info is what is known of the call so far: the outcome once it has ended.
+func (c *Call[Out]) Info() Info {
+	if !c.handle.Ended() {
+		return Info{URI: c.URI()}
+	}
+	return infoOf(c.URI(), c.handle.Outcome())
+}
+
+// prepare encodes the input and settles how the call is to be made.
+func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.Call, error) {
+	env := envOf(ctx)
+	if env == nil {
+		return nil, orchestrate.Call{}, fmt.Errorf("%s: %w", f.function.Name, ErrNoEnvironment)
+	}
+	settings, err := env.resolve(ctx, f.function, f.defined, f.with, &f.settled)
+	if err != nil {
+		return nil, orchestrate.Call{}, fmt.Errorf("%s: %w", f.function.Name, err)
+	}
+	if err := f.function.Prepare(); err != nil {
+		return nil, orchestrate.Call{}, fmt.Errorf("mops: %w", err)
+	}
+	c := orchestrate.Call{Function: f.function, Settings: settings}
+	if refs := f.function.InRefs(in); len(refs) > 0 {
+		if err := env.files.Resolve(ctx, refs); err != nil {
+			return nil, c, fmt.Errorf("%s: its input: %w", f.function.Name, err)
+		}
+		c.Sources = refs
+	}
+	if f.function.In().HandsOver() {
+		c.Local = in
+	}
+	if c.Input, err = f.function.EncodeIn(in); err != nil {
+		return nil, c, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)
+	}
+	return env, c, nil
+}
+
+// finish decodes the outcome of a call.
+func (f *Func[In, Out]) finish(ctx context.Context, env *Env, c orchestrate.Call, outcome orchestrate.Outcome, failed error) (out Out, info Info, err error) {
+	if failed != nil {
+		uri := env.engine.URI(c)
+		return out, Info{URI: uri}, public(f.function.Name, uri, failed)
+	}
+	info = infoOf(outcome.Place.URI(), outcome)
+	if err := f.function.DecodeOut(outcome.Result.Body, &out); err != nil {
+		var zero Out
+		return zero, info, fmt.Errorf("%s: the result at %s is intact, but cannot be decoded (was the type changed in a way that its fingerprint does not show? then change the function's Version): %w", f.function.Name, info.URI, err)
+	}
+	if refs := f.function.OutRefs(&out); len(refs) > 0 {
+		if err := outcome.Result.BindResult(outcome.Place, env.files, refs); err != nil {
+			return out, info, fmt.Errorf("%s: the result at %s: %w", f.function.Name, info.URI, err)
+		}
+	}
+	return out, info, nil
+}
+
+func infoOf(uri string, outcome orchestrate.Outcome) Info {
+	return Info{URI: uri, Outcome: Outcome(outcome.How), Run: outcome.Result.RunID}
+}

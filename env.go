@@ -1,0 +1,199 @@
+package mops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+	"github.com/TrilliantHealth/mops-go/internal/summary"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+
+	_ "github.com/TrilliantHealth/mops-go/blob/fileblob" // file:// and mem:// are always there
+	_ "github.com/TrilliantHealth/mops-go/blob/memblob"
+)
+
+// The defaults of settings that are set nowhere.
+const (
+	DefaultRoot     = "file://~/.mops"
+	DefaultPipeline = "default"
+)
+
+// Env is what calls need around them: stores, executors, settings. Most
+// programs have one, made by [Main]. It is safe for concurrent use.
+type Env struct {
+	code      settings // of Main or New
+	environ   settings // of MOPS_* variables
+	file      *config.File
+	executors map[string]executor.Executor
+
+	engine  *orchestrate.Engine
+	files   *source.Files
+	tracker *progress.Tracker
+	logger  *slog.Logger
+	worker  bool // calls are made by a function that runs in a worker
+
+	started   time.Time
+	stateDir  string // of the summary; "" leaves none
+	closeOnce sync.Once
+	closed    error
+}
+
+// New makes an environment, for programs that have a main of their own. Such a
+// program calls [Init] first. Close ends the environment.
+func New(ctx context.Context, options ...EnvOption) (*Env, error) {
+	return newEnv(ctx, options, inside{})
+}
+
+// inside is what an environment that is not the program's own differs in.
+type inside struct {
+	worker  bool
+	base    config.Settings // of the caller's environment, above the code's
+	config  string          // path of the config file that the caller used
+	tree    *worker.Tree    // where the slots of a worker are
+	output  io.Writer       // for people; standard error by default
+	color   bool
+	tracker *progress.Tracker
+}
+
+func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
+	o := envOptions{registry: defaultRegistry}
+	for _, option := range options {
+		option.setEnv(&o)
+	}
+	if in.output == nil {
+		in.output = os.Stderr
+	}
+	if in.tracker == nil {
+		in.tracker = progress.NewTracker()
+	}
+	if o.logger == nil {
+		o.logger = slog.New(slog.NewTextHandler(in.output, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}}
+	env.code.Settings = env.code.Settings.Overlay(in.base)
+	if err := o.registry.functions.Check(); err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
+	configPath, err := env.configure(&o, in)
+	if err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
+	env.executors = map[string]executor.Executor{"inproc": inproc.New(), "subprocess": subprocess.New()}
+	for name, e := range o.executors {
+		env.executors[name] = e
+	}
+	if err := env.openFiles(&o, in); err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
+	defaults := env.code.Settings
+	defaults.Executor = nil
+	env.engine = orchestrate.New(orchestrate.Options{
+		Files: env.files, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Defaults: defaults, Tree: in.tree,
+		Output: func(function, memoURI string) io.WriteCloser {
+			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
+		},
+	})
+	return env, ctx.Err()
+}
+
+// configure reads the config file and the environment.
+func (env *Env) configure(o *envOptions, in inside) (configPath string, err error) {
+	if o.isolated {
+		return "", nil
+	}
+	explicit := o.configPath
+	if in.worker {
+		explicit = in.config
+	}
+	configPath, found := config.Find(explicit, os.LookupEnv)
+	if found && (!in.worker || in.config != "") {
+		if configPath, err = filepath.Abs(configPath); err != nil {
+			return "", err
+		}
+		if env.file, err = config.Load(configPath); err != nil {
+			return "", err
+		}
+	} else {
+		configPath = ""
+	}
+	if env.environ.Settings, err = config.FromEnv(os.LookupEnv); err != nil {
+		return "", err
+	}
+	for _, warning := range config.Unknown(os.Environ()) {
+		env.logger.Warn(warning)
+	}
+	return configPath, nil
+}
+
+// openFiles prepares what is kept on this machine. Folders that cannot be had
+// are no reason to fail: then files are hashed anew, and nothing is summed up.
+func (env *Env) openFiles(o *envOptions, in inside) (err error) {
+	cache := o.cacheDir
+	if cache == "" && !o.isolated {
+		cache = os.Getenv("MOPS_CACHE")
+	}
+	if cache == "" && !o.isolated {
+		if user, err := os.UserCacheDir(); err == nil {
+			cache = filepath.Join(user, "mops")
+		}
+	}
+	if !o.isolated && !in.worker {
+		if env.stateDir, err = summary.Dir(os.LookupEnv); err != nil {
+			env.logger.Debug("no summary of this run will be kept", "error", err)
+		}
+	}
+	env.files, err = source.New(source.Options{CacheDir: cache, StateDir: cache, Logger: env.logger})
+	return err
+}
+
+// Context returns a context on which calls find the environment.
+func (env *Env) Context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, envKey{}, env)
+}
+
+type envKey struct{}
+
+func envOf(ctx context.Context) *Env {
+	env, _ := ctx.Value(envKey{}).(*Env)
+	return env
+}
+
+// Close cancels the calls that are still under way, waits until their workers
+// are gone, and ends the session, so that others take over at once what was
+// not finished. Calls made afterwards fail with [ErrClosed].
+func (env *Env) Close() error {
+	env.closeOnce.Do(func() {
+		env.closed = errors.Join(env.engine.Close(), env.files.Close())
+	})
+	return env.closed
+}
+
+// leaveSummary writes down what was done since the environment was made.
+func (env *Env) leaveSummary(exit int, cancelled bool) {
+	snapshot := env.tracker.Snapshot()
+	if env.stateDir == "" || len(snapshot.Functions) == 0 {
+		return
+	}
+	s := summary.New(env.started)
+	s.Exit, s.Cancelled = exit, cancelled
+	if settings, err := env.base(); err == nil {
+		s.Root, s.Pipelines = settings.Root, []string{settings.Pipeline}
+	}
+	s.Count(snapshot)
+	if err := summary.Write(env.stateDir, s); err != nil {
+		env.logger.Debug("no summary of this run is kept", "error", err)
+	}
+}

@@ -1,0 +1,100 @@
+package mops
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+)
+
+// Errors of calls that errors.Is finds.
+var (
+	// ErrNoEnvironment says that a call was made on a context without an environment.
+	ErrNoEnvironment = errors.New("there is no mops environment on this context: call from a function run by mops.Main, from env.Context(ctx) of an environment made by mops.New, or in a test from mopstest.Context(t)")
+
+	// ErrCycle says that a call would wait for itself, through others or at once.
+	ErrCycle = orchestrate.ErrCycle
+
+	// ErrNoResult says that there is no result where [RequireResults] forbids computing one.
+	ErrNoResult = orchestrate.ErrNoResult
+
+	// ErrNotImplemented says that a function was declared and never implemented.
+	ErrNotImplemented = function.ErrNotImplemented
+
+	// ErrClosed says that the environment was closed.
+	ErrClosed = orchestrate.ErrClosed
+)
+
+// FuncError says that the user's function failed: it returned an error or
+// panicked. It is made from what the store keeps, so it looks the same whoever
+// ran the function.
+type FuncError struct {
+	Function string
+	URI      string   // memo URI of the call
+	Run      string   // run id
+	Message  string   // of the function's error
+	Types    []string // of the error and of those it wraps, outermost first
+	Panicked bool
+	Stack    string // of a panic
+
+	// Err is the function's error itself where its type is registered with
+	// RegisterError, else nil.
+	Err error
+}
+
+func (e *FuncError) Error() string {
+	return fmt.Sprintf("%s failed: %s (call %s, run %s)", e.Function, e.Message, e.URI, e.Run)
+}
+
+// Unwrap lets errors.As find an error of a registered type.
+func (e *FuncError) Unwrap() error { return e.Err }
+
+// Reason is why a worker could not do its work.
+type Reason = executor.Reason
+
+// ExecError says that a call failed for a reason that is not its function's:
+// the worker could not start, died, or left no result.
+type ExecError struct {
+	Function string
+	URI      string // memo URI of the call
+	Reason   Reason
+	Message  string // what happened, and what to do
+	Tail     string // the last lines that the worker printed, if any
+	Err      error
+}
+
+func (e *ExecError) Error() string {
+	message := fmt.Sprintf("%s could not be computed: %s: %s (call %s)", e.Function, e.Reason, e.Message, e.URI)
+	if e.Tail != "" {
+		message += "\nits last words:\n" + indent(e.Tail)
+	}
+	return message
+}
+
+// Unwrap returns what the executor reported.
+func (e *ExecError) Unwrap() error { return e.Err }
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
+}
+
+// public makes the error that users see of one from below.
+func public(name, uri string, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch e := err.(type) {
+	case *orchestrate.FuncError:
+		return &FuncError{Function: e.Function, URI: e.URI, Run: e.RunID, Message: e.Failed.Message,
+			Types: e.Failed.Types, Panicked: e.Failed.Panic, Stack: e.Failed.Stack, Err: e.Err}
+	case *FuncError, *ExecError:
+		return err
+	}
+	if e, ok := errors.AsType[*executor.Error](err); ok {
+		return &ExecError{Function: name, URI: uri, Reason: e.Reason, Message: e.Message, Tail: e.Tail, Err: e.Err}
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}

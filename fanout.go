@@ -1,0 +1,121 @@
+package mops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+)
+
+// Result is one call of a fan-out.
+type Result[In, Out any] struct {
+	Index int // of the input, from 0
+	In    In
+	Out   Out
+	Err   error
+	Info  Info
+}
+
+// All calls the function once for each input, side by side, and returns the
+// results in the order of the inputs. The first error cancels what is under
+// way, waits until it has ended, and is returned; what was computed until then
+// is kept and found by the next run.
+func (f *Func[In, Out]) All(ctx context.Context, ins []In, options ...EachOption) ([]Out, error) {
+	if env := envOf(ctx); env != nil {
+		env.tracker.Expect(f.function.Name, len(ins))
+		made := 0
+		defer func() { env.tracker.Expect(f.function.Name, made-len(ins)) }()
+		counted := func(yield func(In) bool) {
+			for _, in := range ins {
+				made++
+				if !yield(in) {
+					return
+				}
+			}
+		}
+		return f.all(ctx, len(ins), counted, options)
+	}
+	return f.all(ctx, len(ins), slices.Values(ins), options)
+}
+
+func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], options []EachOption) ([]Out, error) {
+	outs := make([]Out, n)
+	for r := range f.Each(ctx, ins, options...) {
+		if r.Err != nil {
+			return nil, fmt.Errorf("input %d: %w", r.Index, r.Err)
+		}
+		outs[r.Index] = r.Out
+	}
+	// Inputs that the context's end kept from being called have no result.
+	return outs, context.Cause(ctx)
+}
+
+// Each calls the function once for each input, side by side, and yields the
+// results as they come; an error ends nothing but its own call. Inputs are
+// taken as calls become free (see [Concurrency]), on a goroutine of their own.
+// Leaving the loop cancels what is under way and waits until it has ended. When
+// ctx ends, no more inputs are taken and the calls under way yield its error.
+func (f *Func[In, Out]) Each(ctx context.Context, ins iter.Seq[In], options ...EachOption) iter.Seq[Result[In, Out]] {
+	o := eachOptions{concurrency: DefaultConcurrency}
+	for _, option := range options {
+		option.setEach(&o)
+	}
+	with := f.overlay(o.settings)
+	return func(yield func(Result[In, Out]) bool) { with.each(ctx, ins, o.concurrency, yield) }
+}
+
+var errLeft = errors.New("the loop over the results was left")
+
+func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], concurrency int, yield func(Result[In, Out]) bool) {
+	calls, cancel := context.WithCancelCause(ctx)
+	results := make(chan Result[In, Out])
+	var panicked any
+	go func() {
+		defer close(results)
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer func() { panicked = recover() }() // of the user's iterator: goes on in the consumer
+		f.feed(calls, ins, concurrency, &running, results)
+	}()
+	// However the consumer leaves, nothing goes on behind its back.
+	defer func() {
+		cancel(errLeft)
+		for range results {
+		}
+		if panicked != nil {
+			panic(panicked)
+		}
+	}()
+	for r := range results {
+		if !yield(r) {
+			return
+		}
+	}
+}
+
+// feed makes the calls, at most so many at once.
+func (f *Func[In, Out]) feed(ctx context.Context, ins iter.Seq[In], concurrency int, running *sync.WaitGroup, results chan<- Result[In, Out]) {
+	free := make(chan struct{}, concurrency)
+	index := 0
+	for in := range ins {
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		r := Result[In, Out]{Index: index, In: in}
+		running.Go(func() {
+			defer func() { <-free }()
+			r.Out, r.Info, r.Err = f.do(ctx, r.In, orchestrate.LeaveSettled)
+			results <- r
+		})
+		index++
+	}
+}

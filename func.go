@@ -1,0 +1,118 @@
+package mops
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/TrilliantHealth/mops-go/internal/function"
+)
+
+// Func is a function that can be called through mops: its calls are memoized,
+// and run where its options say. It is immutable, apart from Implement, and
+// safe for concurrent use.
+type Func[In, Out any] struct {
+	function *function.Function
+	defined  settings // by Define
+	with     settings // by With
+	settled  atomic.Pointer[settled]
+}
+
+// Define registers a function under a name of 1 to 6 segments such as
+// "forecast/train", at most 160 bytes of a-z, 0-9, '.', '_' and '-'. The name
+// is what results are kept under, so it stays when the function moves.
+//
+// In and Out must be types that can be encoded without loss: no channels, no
+// functions, no unexported fields (unless the type marshals itself), interfaces
+// only with [RegisterType]. Sources ([File], [Dir]) may stand anywhere in them.
+//
+// Define panics, so that the program fails when it starts and not at the call,
+// when the name is invalid or taken, or a type cannot be encoded.
+func Define[In, Out any](name string, fn func(context.Context, In) (Out, error), options ...FuncOption) *Func[In, Out] {
+	f := declare[In, Out](name, place(2), options)
+	f.implement(fn)
+	return f
+}
+
+// Declare is [Define] without the function itself, which [Func.Implement] adds:
+// for a function that calls itself, since Go refuses a variable that is
+// initialised by way of itself, and for a program that calls what only its
+// workers implement.
+func Declare[In, Out any](name string, options ...FuncOption) *Func[In, Out] {
+	return declare[In, Out](name, place(2), options)
+}
+
+// Implement sets the function of a name that was declared, once, and more of
+// its [Calls], which for functions that call each other cannot be named in
+// Declare. Call it from an init function. It panics when the function is
+// implemented already.
+func (f *Func[In, Out]) Implement(fn func(context.Context, In) (Out, error), calls ...FuncOption) {
+	var added funcOptions
+	for _, o := range calls {
+		o.setFunc(&added)
+	}
+	for _, c := range added.calls {
+		f.function.Call(c.callee())
+	}
+	f.implement(fn)
+}
+
+// Name is the name that the function was defined under.
+func (f *Func[In, Out]) Name() string { return f.function.Name }
+
+// With returns a copy with more options; f stays as it is.
+func (f *Func[In, Out]) With(options ...Option) *Func[In, Out] {
+	over := settings{}
+	for _, o := range options {
+		o.set(&over)
+	}
+	return f.overlay(over)
+}
+
+func (f *Func[In, Out]) overlay(over settings) *Func[In, Out] {
+	return &Func[In, Out]{function: f.function, defined: f.defined, with: f.with.overlay(over)}
+}
+
+func (f *Func[In, Out]) callee() *function.Function { return f.function }
+
+func declare[In, Out any](name, place string, options []FuncOption) *Func[In, Out] {
+	o := funcOptions{version: "0", registry: defaultRegistry}
+	for _, option := range options {
+		option.setFunc(&o)
+	}
+	registered, err := o.registry.functions.Add(name, o.version, place, reflect.TypeFor[In](), reflect.TypeFor[Out]())
+	if err != nil {
+		panic(fmt.Sprintf("mops: %v (at %s)", err, place))
+	}
+	for _, c := range o.calls {
+		if c == nil || reflect.ValueOf(c).IsNil() {
+			panic(fmt.Sprintf("mops: function %s (at %s): Calls names a function that is not defined yet: declare it before", name, place))
+		}
+		registered.Call(c.callee())
+	}
+	return &Func[In, Out]{function: registered, defined: o.settings}
+}
+
+func (f *Func[In, Out]) implement(fn func(context.Context, In) (Out, error)) {
+	if fn == nil {
+		panic(fmt.Sprintf("mops: function %s is implemented by nil", f.function.Name))
+	}
+	err := f.function.Implement(func(ctx context.Context, in any) (any, error) {
+		out, err := fn(ctx, *in.(*In))
+		return &out, err
+	})
+	if err != nil {
+		panic("mops: " + err.Error())
+	}
+}
+
+// place is the file and line of a caller, for messages.
+func place(skip int) string {
+	_, file, line, ok := runtime.Caller(skip)
+	if !ok {
+		return "unknown place"
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}

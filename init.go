@@ -1,0 +1,58 @@
+package mops
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+)
+
+// Init is for programs with a main of their own: call it first in main, before
+// flags are parsed, with the options that the functions need in a worker. In a
+// process that was started as a worker it runs the worker and never returns;
+// elsewhere it does nothing.
+func Init(options ...EnvOption) {
+	spec, isWorker, err := worker.TakeSpec()
+	if !isWorker {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
+		os.Exit(exitFailed)
+	}
+	os.Exit(runWorker(spec, options))
+}
+
+func runWorker(spec worker.Spec, options []EnvOption) int {
+	ctx := context.Background()
+	if spec.Tree != nil {
+		if err := spec.Tree.Dial(); err != nil { // the orchestrator is gone, or on another machine
+			spec.Tree = nil
+		} else {
+			defer spec.Tree.Close()
+		}
+	}
+	env, err := newEnv(ctx, options, inside{worker: true, base: spec.Defaults, config: spec.Config, tree: spec.Tree})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
+		return exitFailed
+	}
+	defer env.Close()
+	o := envOptions{registry: defaultRegistry}
+	for _, option := range options {
+		option.setEnv(&o)
+	}
+	p := worker.Process{
+		Spec: spec, Registry: o.registry.functions, Files: env.files, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Context: func(ctx context.Context) context.Context {
+			above := settings{Settings: spec.Context}
+			return env.Context(context.WithValue(ctx, settingsKey{}, &above))
+		},
+	}
+	if spec.Tree != nil {
+		p.Slot = spec.Tree.Slot()
+	}
+	return p.Main(ctx)
+}

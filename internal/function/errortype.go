@@ -1,0 +1,110 @@
+package function
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/codec"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+// errorType is an error type that comes back from a record as itself.
+type errorType struct {
+	name  string
+	typ   reflect.Type
+	codec *codec.Codec
+}
+
+// AddError registers an error type. It is looked up in an error's chain as
+// errors.As does it.
+func (r *Registry) AddError(typ reflect.Type) error {
+	name := TypeName(typ)
+	c, err := codec.For(typ, codec.Output, r.Types)
+	if err != nil {
+		return fmt.Errorf("error type %s: %w", name, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, taken := r.errors[name]; taken {
+		return fmt.Errorf("error type %s is registered twice", name)
+	}
+	r.errors[name] = &errorType{name: name, typ: typ, codec: c}
+	return nil
+}
+
+// TypeName is the full name of a type: what a record knows it by.
+func TypeName(typ reflect.Type) string {
+	if typ.Kind() == reflect.Pointer {
+		return "*" + TypeName(typ.Elem())
+	}
+	if typ.PkgPath() == "" {
+		return typ.String()
+	}
+	return typ.PkgPath() + "." + typ.Name()
+}
+
+// EncodeError finds the first error of a registered type in err's chain and
+// encodes it; nil if there is none.
+func (r *Registry) EncodeError(err error) *record.RegisteredError {
+	for _, known := range r.errorTypes() {
+		target := reflect.New(known.typ)
+		if !errors.As(err, target.Interface()) {
+			continue
+		}
+		if data, encodeErr := known.codec.Encode(target.Elem()); encodeErr == nil {
+			return &record.RegisteredError{Name: known.name, Data: data}
+		}
+	}
+	return nil
+}
+
+// DecodeError makes the error again that EncodeError took; nil where this
+// program does not know its type.
+func (r *Registry) DecodeError(stored *record.RegisteredError) error {
+	if stored == nil {
+		return nil
+	}
+	r.mu.Lock()
+	known := r.errors[stored.Name]
+	r.mu.Unlock()
+	if known == nil {
+		return nil
+	}
+	value := reflect.New(known.typ)
+	if known.codec.Decode(stored.Data, value) != nil {
+		return nil
+	}
+	err, _ := value.Elem().Interface().(error)
+	return err
+}
+
+func (r *Registry) errorTypes() []*errorType {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]*errorType, 0, len(r.errors))
+	for _, known := range r.errors {
+		all = append(all, known)
+	}
+	// The same one of several that match, whatever the order of a map.
+	slices.SortFunc(all, func(a, b *errorType) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// TypeChain names the types of an error and of all that it wraps, outermost first.
+func TypeChain(err error) []string {
+	var chain []string
+	for err != nil && len(chain) < 32 {
+		chain = append(chain, TypeName(reflect.TypeOf(err)))
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, inner := range many.Unwrap() {
+				chain = append(chain, TypeChain(inner)...)
+			}
+			break
+		}
+		err = errors.Unwrap(err)
+	}
+	return chain
+}

@@ -1,0 +1,186 @@
+// Package function holds the functions of a program with their types erased:
+// name, version, codecs and a closure to run. The root package fills it through
+// Define, the orchestrator makes memo keys of it, the worker runs it.
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/TrilliantHealth/mops-go/internal/codec"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+)
+
+// Runner calls the user's function. In and out are pointers to its very types.
+type Runner func(ctx context.Context, in any) (out any, err error)
+
+// ErrNotImplemented says that a function was declared and never implemented.
+var ErrNotImplemented = errors.New("declared, not implemented in this program: call Implement, or import the package that does")
+
+// Function is one registered function.
+type Function struct {
+	Name    string
+	Version string
+	Place   string // file:line of its definition
+
+	registry *Registry
+	in, out  reflect.Type
+	direct   []*Function
+	runner   Runner
+
+	prepare  sync.Once
+	failed   error
+	inCodec  *codec.Codec
+	outCodec *codec.Codec
+	calls    []string
+	hasher   *memokey.Hasher
+}
+
+// ID is "name@version".
+func (f *Function) ID() string { return f.Name + "@" + f.Version }
+
+// Call names those whose versions are part of f's memo key.
+func (f *Function) Call(callees ...*Function) { f.direct = append(f.direct, callees...) }
+
+// Implement sets what runs. It fails where something runs already.
+func (f *Function) Implement(run Runner) error {
+	if f.runner != nil {
+		return fmt.Errorf("%s is implemented already, at %s", f.Name, f.Place)
+	}
+	f.runner = run
+	return nil
+}
+
+// Implemented reports whether the function can run in this program.
+func (f *Function) Implemented() bool { return f.runner != nil }
+
+// Run calls the user's function.
+func (f *Function) Run(ctx context.Context, in any) (any, error) {
+	if f.runner == nil {
+		return nil, fmt.Errorf("function %s: %w", f.Name, ErrNotImplemented)
+	}
+	return f.runner(ctx, in)
+}
+
+// NewIn is a pointer to a zero In.
+func (f *Function) NewIn() any { return reflect.New(f.in).Interface() }
+
+// Prepare makes codecs and key. It runs once; what it finds wrong with the
+// types is the answer of every later use.
+func (f *Function) Prepare() error {
+	f.prepare.Do(func() { f.failed = f.doPrepare() })
+	return f.failed
+}
+
+func (f *Function) doPrepare() (err error) {
+	if f.inCodec, err = codec.For(f.in, codec.Input, f.registry.Types); err != nil {
+		return fmt.Errorf("function %s (%s): its input: %w", f.Name, f.Place, err)
+	}
+	if f.outCodec, err = codec.For(f.out, codec.Output, f.registry.Types); err != nil {
+		return fmt.Errorf("function %s (%s): its output: %w", f.Name, f.Place, err)
+	}
+	f.calls = f.transitive()
+	f.hasher = memokey.NewHasher(memokey.Parts{
+		Name: f.Name, Version: f.Version, Calls: f.calls,
+		In: f.inCodec.Fingerprint(), Out: f.outCodec.Fingerprint(),
+	})
+	return nil
+}
+
+// transitive is every function that f can reach, itself left out, as sorted IDs.
+func (f *Function) transitive() []string {
+	seen := map[*Function]bool{f: true}
+	var ids = map[string]bool{}
+	var visit func(*Function)
+	visit = func(g *Function) {
+		for _, callee := range g.direct {
+			if !seen[callee] {
+				seen[callee] = true
+				ids[callee.ID()] = true
+				visit(callee)
+			}
+		}
+	}
+	visit(f)
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// In and Out are the codecs of the two types, after Prepare.
+func (f *Function) In() *codec.Codec { return f.inCodec }
+
+// Out is the codec of the output; see In.
+func (f *Function) Out() *codec.Codec { return f.outCodec }
+
+// Key is the memo key of a call with that canonical input, after Prepare.
+func (f *Function) Key(input []byte) memokey.Key { return f.hasher.Key(input) }
+
+// Describe says in a record which function a call is of, after Prepare.
+func (f *Function) Describe(pipeline string) record.Call {
+	return record.Call{
+		Function: f.Name, Version: f.Version, Pipeline: pipeline, Codec: record.Codec,
+		Calls: f.calls, In: f.inCodec.Fingerprint(), Out: f.outCodec.Fingerprint(),
+	}
+}
+
+// EncodeIn is the canonical input of a call; in points to the In.
+func (f *Function) EncodeIn(in any) ([]byte, error) {
+	return f.inCodec.Encode(reflect.ValueOf(in).Elem())
+}
+
+// DecodeIn is the inverse of EncodeIn, into a new In. Fields that stay out of
+// the key come from the caller's own value, if there is one.
+func (f *Function) DecodeIn(data []byte, in, local any) error {
+	if err := f.inCodec.Decode(data, reflect.ValueOf(in)); err != nil {
+		return err
+	}
+	if local != nil {
+		f.inCodec.HandOver(reflect.ValueOf(local).Elem(), reflect.ValueOf(in).Elem())
+	}
+	return nil
+}
+
+// EncodeOut is the body of a result; out points to the Out.
+func (f *Function) EncodeOut(out any) ([]byte, error) {
+	return f.outCodec.Encode(reflect.ValueOf(out).Elem())
+}
+
+// DecodeOut is the inverse of EncodeOut.
+func (f *Function) DecodeOut(data []byte, out any) error {
+	return f.outCodec.Decode(data, reflect.ValueOf(out))
+}
+
+// InRefs are the sources in an input, in a fixed order.
+func (f *Function) InRefs(in any) []*source.Ref { return f.refs(f.inCodec, in) }
+
+// OutRefs are the sources in an output, in a fixed order.
+func (f *Function) OutRefs(out any) []*source.Ref { return f.refs(f.outCodec, out) }
+
+func (f *Function) refs(c *codec.Codec, v any) (refs []*source.Ref) {
+	if !c.Visits() {
+		return nil
+	}
+	// Its only errors are those of the callback, and of values that are nested
+	// too deep or in themselves, which encoding reports.
+	_ = c.Visit(reflect.ValueOf(v).Elem(), func(value reflect.Value) error {
+		if ref := f.registry.sources.Ref(value); ref != nil {
+			refs = append(refs, ref)
+		}
+		return nil
+	})
+	return refs
+}
+
+// EncodeError is what a record keeps of an error of a registered type; nil for others.
+func (f *Function) EncodeError(err error) *record.RegisteredError { return f.registry.EncodeError(err) }
+
+// DecodeError makes an error of a registered type again; nil for others.
+func (f *Function) DecodeError(stored *record.RegisteredError) error {
+	return f.registry.DecodeError(stored)
+}

@@ -1,0 +1,93 @@
+package function
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/TrilliantHealth/mops-go/internal/codec"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+)
+
+// Registry is a set of functions, and of the types that may stand in interface
+// fields and in errors. It is safe for concurrent use.
+type Registry struct {
+	Types *codec.Types
+
+	sources   Sources
+	mu        sync.Mutex
+	functions map[string]*Function
+	errors    map[string]*errorType
+}
+
+// Sources says how the root package's source type is seen from below: which
+// type it is, and which file or folder a value of it stands for.
+type Sources struct {
+	Type reflect.Type
+	Ref  func(reflect.Value) *source.Ref
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry(sources Sources) *Registry {
+	r := &Registry{Types: new(codec.Types), sources: sources, functions: map[string]*Function{}, errors: map[string]*errorType{}}
+	r.Types.Watch(func(t reflect.Type) bool { return t == sources.Type })
+	return r
+}
+
+// Add registers a function. It fails on an invalid name or version, on a name
+// that is taken, and on types that can never be encoded.
+func (r *Registry) Add(name, version, place string, in, out reflect.Type) (*Function, error) {
+	if err := memokey.ValidName(name); err != nil {
+		return nil, err
+	}
+	if err := memokey.ValidVersion(version); err != nil {
+		return nil, fmt.Errorf("function %s: %w", name, err)
+	}
+	for _, side := range []struct {
+		of   reflect.Type
+		side codec.Side
+		what string
+	}{{in, codec.Input, "input"}, {out, codec.Output, "output"}} {
+		// What is missing may still be registered; Prepare asks again.
+		if _, err := codec.For(side.of, side.side, r.Types); err != nil && !codec.IsUnregistered(err) {
+			return nil, fmt.Errorf("function %s: its %s: %w", name, side.what, err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if other, taken := r.functions[name]; taken {
+		return nil, fmt.Errorf("function %s is defined twice: at %s and at %s", name, other.Place, place)
+	}
+	f := &Function{Name: name, Version: version, Place: place, registry: r, in: in, out: out}
+	r.functions[name] = f
+	return f, nil
+}
+
+// Lookup finds a function by name.
+func (r *Registry) Lookup(name string) (*Function, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f, ok := r.functions[name]
+	return f, ok
+}
+
+// Check prepares every function, so that a program with a type that cannot be
+// encoded fails when it starts and not at the call.
+func (r *Registry) Check() error {
+	r.mu.Lock()
+	all := make([]*Function, 0, len(r.functions))
+	for _, f := range r.functions {
+		all = append(all, f)
+	}
+	r.mu.Unlock()
+	slices.SortFunc(all, func(a, b *Function) int { return strings.Compare(a.Name, b.Name) })
+	for _, f := range all {
+		if err := f.Prepare(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

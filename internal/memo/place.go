@@ -1,0 +1,174 @@
+// Package memo reads and writes the records of one call in its folder of the
+// blob store: result, invocation, error, runs. It knows the rules for records
+// that are found where one was to be written; when to read or write which is
+// up to orchestrate and worker above it.
+package memo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+// Place is where the records of one call lie.
+type Place struct {
+	Store *blob.Store
+	Path  string      // memo path, below the root of the store
+	Key   memokey.Key // that the records must name
+}
+
+// URI is the memo URI of the call; without a store, only its path.
+func (p Place) URI() string {
+	if p.Store == nil {
+		return p.Path
+	}
+	return p.Store.URI(p.Path)
+}
+
+// The blobs of a call.
+func (p Place) result() string     { return p.Path + "/result" }
+func (p Place) invocation() string { return p.Path + "/invocation" }
+func (p Place) failure() string    { return p.Path + "/error" }
+
+// Lease is the key of the call's lease.
+func (p Place) Lease() string { return p.Path + "/lease" }
+
+// Run is the key of the record of a run that left no result.
+func (p Place) Run(runID string) string { return p.Path + "/runs/" + runID + ".json" }
+
+// Log is the folder of the chunks of what a run printed.
+func (p Place) Log(runID string) string { return p.Path + "/runs/" + runID + ".log" }
+
+// Found is a record as it lies in the store.
+type Found struct {
+	record.Record
+	RunID string
+	Info  blob.Info
+}
+
+// Result reads the result. The error says blob.NotFound where there is none;
+// it is record.ErrDamaged, with Found.Info set, where it may be replaced.
+func (p Place) Result(ctx context.Context) (Found, error) {
+	return p.read(ctx, p.result(), record.KindResult)
+}
+
+// Invocation reads the invocation; see Result for errors.
+func (p Place) Invocation(ctx context.Context) (Found, error) {
+	return p.read(ctx, p.invocation(), record.KindInvocation)
+}
+
+// Error reads the error of the latest failed run; see Result for errors.
+func (p Place) Error(ctx context.Context) (Found, error) {
+	return p.read(ctx, p.failure(), record.KindError)
+}
+
+func (p Place) read(ctx context.Context, key string, kind record.Kind) (Found, error) {
+	found, err := p.readOnce(ctx, key, kind)
+	if !errors.Is(err, record.ErrDamaged) {
+		return found, err
+	}
+	// Damaged only if it is so twice under one version: what looked torn may
+	// have been read while the store or the network had a bad moment.
+	again, err := p.readOnce(ctx, key, kind)
+	for errors.Is(err, record.ErrDamaged) && again.Info.Version != found.Info.Version {
+		found = again
+		again, err = p.readOnce(ctx, key, kind)
+	}
+	return again, err
+}
+
+func (p Place) readOnce(ctx context.Context, key string, kind record.Kind) (Found, error) {
+	data, info, err := p.Store.ReadAll(ctx, key, nil)
+	if err != nil {
+		return Found{}, err
+	}
+	found := Found{Info: info}
+	if found.Record, err = record.Open(kind, data); err == nil {
+		found.RunID, err = record.Check(found.Header, p.Key.String())
+	}
+	if err != nil {
+		return found, fmt.Errorf("%s: %w", p.Store.URI(key), err)
+	}
+	return found, nil
+}
+
+// PutResult writes a sealed result, unless there is a sound one already: then
+// that one is returned and won is false. With replace it is written over
+// exactly that version instead. A damaged result is always replaced.
+func (p Place) PutResult(ctx context.Context, sealed []byte, replace blob.Version, durable bool) (other Found, won bool, err error) {
+	options := blob.PutOptions{IfAbsent: replace == "", IfVersion: replace, Durable: durable}
+	for {
+		_, err := p.Store.PutBytes(ctx, p.result(), sealed, options)
+		if err == nil {
+			return Found{}, true, nil
+		}
+		if !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch) {
+			return Found{}, false, err
+		}
+		other, err := p.Result(ctx)
+		switch {
+		case err == nil:
+			return other, false, nil
+		case errors.Is(err, record.ErrDamaged):
+			options.IfAbsent, options.IfVersion = false, other.Info.Version
+		case blob.Is(err, blob.NotFound):
+			options.IfAbsent, options.IfVersion = true, ""
+		default:
+			return Found{}, false, err
+		}
+	}
+}
+
+// PutInvocation writes a sealed invocation where there is no sound one.
+func (p Place) PutInvocation(ctx context.Context, sealed []byte) error {
+	options := blob.PutOptions{IfAbsent: true}
+	for {
+		_, err := p.Store.PutBytes(ctx, p.invocation(), sealed, options)
+		if !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch) {
+			return err
+		}
+		there, err := p.Invocation(ctx)
+		switch {
+		case errors.Is(err, record.ErrDamaged):
+			options = blob.PutOptions{IfVersion: there.Info.Version}
+		case blob.Is(err, blob.NotFound):
+			options = blob.PutOptions{IfAbsent: true}
+		default:
+			return err
+		}
+	}
+}
+
+// PutError writes a sealed error over whatever error was there.
+func (p Place) PutError(ctx context.Context, sealed []byte) error {
+	_, err := p.Store.PutBytes(ctx, p.failure(), sealed, blob.PutOptions{})
+	return err
+}
+
+// PutRun writes the record of a run that left no result, for people.
+func (p Place) PutRun(ctx context.Context, header record.RunHeader) error {
+	text, err := json.MarshalIndent(header, "", "  ")
+	if err != nil {
+		return fmt.Errorf("the record of run %s: %w", header.RunID, err)
+	}
+	_, err = p.Store.PutBytes(ctx, p.Run(header.RunID), append(text, '\n'), blob.PutOptions{})
+	return err
+}
+
+// ReadRun reads the record of a run that left no result.
+func (p Place) ReadRun(ctx context.Context, runID string) (record.RunHeader, error) {
+	var header record.RunHeader
+	data, _, err := p.Store.ReadAll(ctx, p.Run(runID), nil)
+	if err != nil {
+		return header, err
+	}
+	if err := json.Unmarshal(data, &header); err != nil {
+		return header, fmt.Errorf("%s is not the record of a run: %w", p.Store.URI(p.Run(runID)), err)
+	}
+	return header, nil
+}

@@ -1,0 +1,171 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+)
+
+// owned is a call under our lease, on its way to being computed.
+type owned struct {
+	*flight
+	ctx     context.Context // ends with the flight's, and when the lease is lost
+	held    *lease.Held
+	slot    worker.Slot
+	state   lease.State // as we wrote it; a worker may have put its session in since
+	sources []record.SourceLocation
+	item    *progress.Item
+	started time.Time // of the attempt
+}
+
+var errTimeout = errors.New("the run took longer than its timeout")
+
+// run makes sure that there is still no result, if the lease was swapped from
+// somebody else's, and computes one.
+func (o *owned) run(swapped bool) (outcome Outcome, err error) {
+	defer o.held.Done()
+	if swapped {
+		// Between our look at the result and our lease its holder may have finished.
+		outcome, missed, err := o.findResult(o.ctx)
+		switch {
+		case err != nil:
+			o.release(lease.Outcome{Kind: lease.Cancelled})
+			return Outcome{}, err
+		case missed == nil:
+			o.release(lease.Outcome{Kind: lease.OK, RunID: outcome.Result.RunID})
+			outcome.How = Awaited
+			return outcome, nil
+		}
+		o.miss = *missed
+	}
+	o.item = o.engine.Tracker.Begin(o.call.Function.Name, o.place.URI())
+	defer func() { o.item.End(ended(outcome, err), err) }()
+	if err := o.prepare(); err != nil {
+		o.release(lease.Outcome{Kind: lease.Cancelled, Message: err.Error()})
+		return Outcome{}, err
+	}
+	return o.attempts()
+}
+
+// ended is how the tracker calls the end of a call that we computed.
+func ended(outcome Outcome, err error) progress.Outcome {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, lease.ErrLost), errors.Is(err, ErrClosed):
+		return progress.Cancelled
+	case err != nil:
+		return progress.Failed
+	case outcome.How == Awaited:
+		return progress.Awaited
+	}
+	return progress.Computed
+}
+
+// attempts runs the call until it succeeds or has used up its retries.
+func (o *owned) attempts() (Outcome, error) {
+	for failed := 0; ; failed++ {
+		o.started = time.Now()
+		o.item.Running(o.state.RunID, o.state.Executor)
+		outcome, err := o.attempt()
+		switch {
+		case err == nil:
+			return outcome, nil
+		case o.ctx.Err() != nil:
+			return Outcome{}, context.Cause(o.ctx)
+		case errors.Is(err, lease.ErrLost), isStillRunning(err):
+			return Outcome{}, err
+		case failed >= o.call.Retries || !mayRetry(err):
+			o.release(outcomeOf(o.state.RunID, err))
+			return Outcome{}, err
+		}
+		o.engine.Logger.Warn("a run failed and is tried again", "call", o.place.URI(), "run", o.state.RunID,
+			"attempt", o.state.Attempt, "of", o.call.Retries+1, "error", err)
+		if err := o.nextAttempt(failed); err != nil {
+			return Outcome{}, err
+		}
+	}
+}
+
+// mayRetry reports whether trying again can help.
+func mayRetry(err error) bool {
+	if _, ok := errors.AsType[*FuncError](err); ok {
+		return true
+	}
+	e, ok := errors.AsType[*executor.Error](err)
+	return ok && e.Reason != executor.VersionSkew
+}
+
+// outcomeOf is what waiters elsewhere learn of a failure.
+func outcomeOf(runID string, err error) lease.Outcome {
+	if e, ok := errors.AsType[*executor.Error](err); ok {
+		return lease.Outcome{Kind: lease.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Message, Detail: e.Tail}
+	}
+	if e, ok := errors.AsType[*FuncError](err); ok {
+		return lease.Outcome{Kind: lease.FuncError, RunID: e.RunID, Message: e.Failed.Message}
+	}
+	return lease.Outcome{Kind: lease.Cancelled, RunID: runID, Message: err.Error()}
+}
+
+// nextAttempt waits a little and renews the lease for another run, under the same lease id.
+func (o *owned) nextAttempt(failed int) error {
+	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
+	o.slot.Pause()
+	timer := time.NewTimer(pause/2 + rand.N(pause/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-o.ctx.Done():
+	}
+	err := o.slot.Resume(o.ctx)
+	if err == nil {
+		o.state.Attempt++
+		o.state.RunID = newRunID()
+		if namer, ok := o.call.Executor.(executor.Namer); ok {
+			o.state.Handle = namer.HandleOf(o.invocation(o.state))
+		}
+		err = o.held.Update(o.ctx, func(s *lease.State) {
+			s.Attempt, s.RunID, s.Handle, s.Session = o.state.Attempt, o.state.RunID, o.state.Handle, s.Orchestrator
+		})
+	}
+	if err != nil && !errors.Is(err, lease.ErrLost) {
+		o.release(lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID})
+	}
+	return err
+}
+
+// release lets go of the lease with what came of it; a success needs none. It
+// does not heed the call's context: a cancelled call releases its lease, too.
+func (o *owned) release(outcome lease.Outcome) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), settleTimeout)
+	defer cancel()
+	if err := o.held.Release(ctx, outcome); err != nil && !errors.Is(err, lease.ErrLost) {
+		o.engine.Logger.Warn("a lease could not be released yet; it ends with this process at the latest", "call", o.place.URI(), "error", err)
+	}
+}
+
+// attempt is one run on the executor. It returns only when nothing of the
+// worker runs any more, or when it was told to let the worker run on.
+func (o *owned) attempt() (Outcome, error) {
+	ctx, cancel := o.ctx, context.CancelFunc(func() {})
+	if o.call.Timeout > 0 {
+		ctx, cancel = context.WithTimeoutCause(o.ctx, o.call.Timeout, errTimeout)
+	}
+	defer cancel()
+	if executor.InProcess(o.call.Executor) {
+		return o.here(ctx)
+	}
+	return o.elsewhere(ctx)
+}
+
+// timedOut is the error of a run that was stopped by its timeout.
+func (o *owned) timedOut() *executor.Error {
+	return &executor.Error{Reason: executor.DeadlineExceeded, Err: errTimeout,
+		Message: fmt.Sprintf("run %s was stopped after %v; give it longer with the option Timeout", o.state.RunID, o.call.Timeout)}
+}

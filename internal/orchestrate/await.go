@@ -1,0 +1,217 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+// seen is what came of waiting for somebody else's lease: the outcome of the
+// call, or a lease that is free to be swapped from version.
+type seen struct {
+	ended   bool
+	outcome Outcome
+	version blob.Version
+}
+
+// await waits until the call has an outcome or its lease is free.
+func (f *flight) await(ctx context.Context) (seen, error) {
+	item := f.engine.Tracker.Begin(f.call.Function.Name, f.place.URI())
+	item.Awaiting()
+	result, err := f.awaitLease(ctx)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		item.End(progress.Failed, err)
+	case result.ended:
+		item.End(progress.Awaited, nil)
+	default:
+		item.End(progress.Cancelled, nil)
+	}
+	return result, err
+}
+
+func (f *flight) awaitLease(ctx context.Context) (seen, error) {
+	var waitedFor string // the lease whose outcome is ours, too
+	pause := f.newPause()
+	for {
+		state, version, err := lease.Read(ctx, f.root.store, f.place.Lease())
+		if errors.Is(err, lease.ErrDamaged) {
+			f.engine.Logger.Warn("a damaged lease is replaced", "call", f.place.URI(), "error", err)
+			return seen{version: version}, nil
+		}
+		if err != nil {
+			return seen{}, err
+		}
+		// The result comes after the lease: whoever let go of the lease before
+		// we read it has put the result by now.
+		outcome, missed, err := f.findResult(ctx)
+		if err != nil {
+			return seen{}, err
+		}
+		if missed == nil {
+			outcome.How = Awaited
+			return seen{ended: true, outcome: outcome}, nil
+		}
+		recheck := time.Duration(0)
+		switch {
+		case version == "":
+			return seen{}, nil
+		case state.Status == lease.StatusReleased:
+			if state.LeaseID == waitedFor {
+				if err := f.sharedFailure(ctx, state.Outcome); err != nil {
+					return seen{}, err
+				}
+			}
+			return seen{version: version}, nil
+		default:
+			waitedFor = state.LeaseID
+			if over, err := f.finished(ctx, missed.info, version); over || err != nil {
+				return seen{version: version}, err
+			}
+			var free bool
+			var adopted *seen
+			free, adopted, recheck, err = f.examine(ctx, state, version)
+			switch {
+			case err != nil:
+				return seen{}, err
+			case adopted != nil:
+				return *adopted, nil
+			case free:
+				return seen{version: version}, nil
+			}
+		}
+		if err := pause.wait(ctx, recheck); err != nil {
+			return seen{}, err
+		}
+	}
+}
+
+// finished reports whether a result that cannot be used (it is damaged, or to
+// be refreshed) was put by the lease's last holder rather than before it: both
+// times are the store's. The lease of a success is never released, so that is
+// the only sign that nobody computes any more.
+func (f *flight) finished(ctx context.Context, result blob.Info, version blob.Version) (bool, error) {
+	if result.Version == "" {
+		return false, nil
+	}
+	lease, err := f.root.store.Stat(ctx, f.place.Lease())
+	if err != nil {
+		return false, err
+	}
+	return lease.Version == version && !result.ModTime.Before(lease.ModTime), nil
+}
+
+// examine asks whether those who hold a lease still live: the session that
+// computes, and the one that watches it. A worker that runs on without its
+// orchestrator is adopted; a dead one leaves the lease free.
+func (f *flight) examine(ctx context.Context, state lease.State, version blob.Version) (free bool, adopted *seen, recheck time.Duration, err error) {
+	dead, recheck, err := f.root.judge.Dead(ctx, state.Session)
+	if err != nil {
+		return false, nil, 0, err
+	}
+	orphaned := dead
+	if !dead && state.Orchestrator != "" && state.Orchestrator != state.Session {
+		var again time.Duration
+		if orphaned, again, err = f.root.judge.Dead(ctx, state.Orchestrator); err != nil {
+			return false, nil, 0, err
+		}
+		if again > 0 && (recheck == 0 || again < recheck) {
+			recheck = again
+		}
+	}
+	if orphaned && state.Handle != "" && state.Executor == f.call.Executor.Name() {
+		adopted, err = f.adopt(ctx, state, version)
+		if err != nil || adopted != nil {
+			return false, adopted, 0, err
+		}
+	}
+	if dead {
+		f.engine.Logger.Info("a call whose holder is dead is taken over",
+			"call", f.place.URI(), "holder", state.Session, "host", state.Host, "lease", state.LeaseID)
+	}
+	return dead, nil, recheck, nil
+}
+
+// sharedFailure is the error of the run that we waited for; nil where that was
+// cancelled rather than failed, so that we take over.
+func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) error {
+	if outcome == nil {
+		return nil
+	}
+	switch outcome.Kind {
+	case lease.FuncError:
+		found, err := f.place.Error(ctx)
+		if err == nil && found.RunID == outcome.RunID {
+			return f.funcError(found)
+		}
+		// Somebody failed anew meanwhile; the lease has the essence.
+		return f.newFuncError(outcome.RunID, record.FuncError{Message: outcome.Message})
+	case lease.ExecError:
+		return &executor.Error{Reason: executor.Reason(outcome.Reason), Message: outcome.Message, Tail: outcome.Detail}
+	default:
+		return nil
+	}
+}
+
+// adopt attaches to a worker whose orchestrator is dead, and becomes its
+// orchestrator. It returns nil where there is no such worker any more, or where
+// somebody else adopts it.
+func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version) (*seen, error) {
+	w, err := f.call.Executor.Attach(ctx, f.invocation(state), state.Handle)
+	if errors.Is(err, executor.ErrGone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the worker of %s could not be attached to: %w", f.place.URI(), err)
+	}
+	session, err := f.root.session.Begin(ctx)
+	if err != nil {
+		w.Release()
+		return nil, err
+	}
+	state.Orchestrator = session
+	if _, err = lease.Put(ctx, f.root.store, f.place.Lease(), version, state); err != nil {
+		w.Release()
+		if blob.Is(err, blob.Mismatch) {
+			return nil, nil // somebody was faster, or the worker has just taken its lease
+		}
+		return nil, err
+	}
+	f.engine.Logger.Info("a worker that lost its orchestrator is adopted", "call", f.place.URI(), "run", state.RunID, "worker", state.Handle)
+	outcome, err := f.follow(ctx, w, state)
+	if err != nil {
+		return nil, err
+	}
+	return outcome, nil
+}
+
+// follow waits for a worker that was adopted, showing what it prints. It is not
+// ours to stop: who only attached lets it run on.
+func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.State) (*seen, error) {
+	stop := f.followLog(state.RunID)
+	_, err := w.Wait(ctx)
+	stop()
+	if err != nil {
+		w.Release()
+		return nil, f.cancelled(err)
+	}
+	outcome, missed, err := f.findResult(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if missed == nil {
+		outcome.How = Awaited
+		return &seen{ended: true, outcome: outcome}, nil
+	}
+	if found, err := f.place.Error(ctx); err == nil && found.RunID == state.RunID {
+		return nil, f.funcError(found)
+	}
+	return nil, nil // it left nothing: look at its lease again
+}

@@ -1,0 +1,85 @@
+package orchestrate
+
+import (
+	"errors"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+)
+
+// Call is one function with one input, and how it is to be made.
+type Call struct {
+	Function *function.Function
+	Input    []byte        // canonical
+	Sources  []*source.Ref // the files in it, hashed
+	Local    any           // the caller's own In, for fields that stay out of the key
+	Settings
+}
+
+// Settings are those of one call, after all precedence.
+type Settings struct {
+	Root           string
+	Pipeline       string
+	Executor       executor.Executor
+	Timeout        time.Duration
+	Retries        int
+	Off            bool
+	Detach         bool
+	Refresh        bool
+	ReadOnly       bool
+	RequireResults bool
+	KeepErrors     bool
+
+	// Context is what options on the caller's context said: it goes along to a
+	// worker, for the calls below.
+	Context config.Settings
+}
+
+func (c Call) key() memokey.Key { return c.Function.Key(c.Input) }
+
+func (c Call) path(key memokey.Key) string {
+	return memokey.Path(c.Pipeline, c.Function.Name, c.Function.Version, key)
+}
+
+// How a call came to its result.
+type How string
+
+// The ways.
+const (
+	Hit      How = "hit"      // the result was there
+	Computed How = "computed" // this call computed it
+	Awaited  How = "awaited"  // somebody else was computing it
+)
+
+// Outcome is the result of a call, still encoded.
+type Outcome struct {
+	Place  memo.Place
+	Result memo.Found
+	How    How
+}
+
+var (
+	// ErrCycle says that a call would wait for itself.
+	ErrCycle = errors.New("the call waits for itself")
+	// ErrNoResult says that there is no result and that nothing may run.
+	ErrNoResult = errors.New("there is no result, and results are required")
+)
+
+// FuncError is what the user's function did: it returned an error or panicked.
+type FuncError struct {
+	Function string
+	URI      string
+	RunID    string
+	Failed   record.FuncError
+	Err      error // of a registered type; may be nil
+}
+
+func (e *FuncError) Error() string { return e.Failed.Message }
+
+func (e *FuncError) Unwrap() error { return e.Err }

@@ -1,0 +1,81 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+)
+
+// compute brings a flight that missed to its end. While it waits for a slot its
+// stack is small: a hundred thousand may wait here.
+func (f *flight) compute() {
+	if f.call.ReadOnly {
+		f.end(f.engine.direct(f.ctx, f.call, f.place))
+		return
+	}
+	f.pool = f.engine.pool(f.call.Executor)
+	if f.pool == nil {
+		f.end(f.withSlot(worker.Slot{}))
+		return
+	}
+	slot := worker.Slot{Pool: f.pool, Holder: lease.NewID()}
+	if err := slot.Pool.Acquire(f.ctx, slot.Holder); err != nil {
+		f.end(Outcome{}, f.cancelled(err))
+		return
+	}
+	f.end(f.withSlot(slot))
+}
+
+// withSlot takes the lease and runs the call under it, or waits for who has it.
+func (f *flight) withSlot(s worker.Slot) (Outcome, error) {
+	defer s.Release()
+	var from blob.Version // what the lease is swapped from; "" while it is absent
+	for {
+		state := lease.State{LeaseID: lease.NewID(), Executor: f.call.Executor.Name(), Attempt: 1, RunID: newRunID()}
+		if namer, ok := f.call.Executor.(executor.Namer); ok {
+			state.Handle = namer.HandleOf(f.invocation(state))
+		}
+		ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, state)
+		switch {
+		case err == nil:
+			own := &owned{flight: f, ctx: ctx, held: held, slot: s, state: state}
+			outcome, err := own.run(from != "")
+			if !errors.Is(err, lease.ErrLost) || f.ctx.Err() != nil {
+				return outcome, f.cancelled(err)
+			}
+			f.engine.Logger.Warn("a lease was lost while its call was computed; waiting for who has it now", "call", f.place.URI())
+		case !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch):
+			return Outcome{}, f.cancelled(f.unwritable(err))
+		}
+		// Somebody else has it. Whoever waits does not run: the slot goes back.
+		s.Pause()
+		seen, err := f.await(f.ctx)
+		if err != nil || seen.ended {
+			return seen.outcome, f.cancelled(err)
+		}
+		from = seen.version
+		if err := s.Resume(f.ctx); err != nil {
+			return Outcome{}, f.cancelled(err)
+		}
+	}
+}
+
+// cancelled prefers the reason of a cancel to what the cancel led to.
+func (f *flight) cancelled(err error) error {
+	if err != nil && f.ctx.Err() != nil {
+		return context.Cause(f.ctx)
+	}
+	return err
+}
+
+// unwritable adds what to do to a store that does not take writes.
+func (f *flight) unwritable(err error) error {
+	if blob.Is(err, blob.Denied) {
+		return errors.Join(err, errors.New("a root that you may only read can be used with the option ReadOnly (MOPS_READ_ONLY=1); Off (MOPS_OFF=1) uses none"))
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+)
+
+// settleTimeout bounds what is done after a run has ended, whatever ended it:
+// stopping its worker, reading what it left.
+const settleTimeout = time.Minute
+
+// elsewhere runs the call in a worker process, which takes the lease into its
+// own session and leaves what it made in the store.
+func (o *owned) elsewhere(ctx context.Context) (Outcome, error) {
+	spec, err := o.spec(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	inv := o.invocation(o.state)
+	inv.Env = []string{worker.Variable + "=" + spec}
+	output := o.openOutput(1)
+	defer output.Close()
+	inv.Log = output.write
+	w, err := o.call.Executor.Start(ctx, inv)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Outcome{}, o.stopped(ctx)
+		}
+		return Outcome{}, err
+	}
+	exit, err := w.Wait(ctx)
+	if err != nil {
+		return Outcome{}, o.stop(ctx, w)
+	}
+	return o.outcomeElsewhere(exit)
+}
+
+// stop ends a worker whose run was cancelled or timed out. With Detach, a
+// cancelled run goes on, and so does its lease.
+func (o *owned) stop(ctx context.Context, w executor.Worker) error {
+	timedOut := errors.Is(context.Cause(ctx), errTimeout)
+	if o.call.Detach && !timedOut && w.Handle() != "" {
+		w.Release()
+		o.engine.Logger.Info("a worker is left running", "call", o.place.URI(), "run", o.state.RunID, "worker", w.Handle())
+		return context.Cause(ctx)
+	}
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	if err := w.Stop(settle); err != nil {
+		// It may still run, so its lease stays as it is: it ends with its session.
+		return fmt.Errorf("the worker of run %s could not be stopped: %w", o.state.RunID, err)
+	}
+	o.leaveRun(settle, string(executor.DeadlineExceeded), context.Cause(ctx), timedOut)
+	return o.stopped(ctx)
+}
+
+// outcomeElsewhere reads what a worker that ended left in the store.
+func (o *owned) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), settleTimeout)
+	defer cancel()
+	switch exit.Code {
+	case executor.ExitLost:
+		return Outcome{}, lease.ErrLost
+	case executor.ExitFunc:
+		found, err := o.place.Error(ctx)
+		if err == nil && found.RunID == o.state.RunID {
+			return Outcome{}, o.funcError(found)
+		}
+	}
+	found, err := o.place.Result(ctx)
+	if err == nil && (found.RunID == o.state.RunID || !o.call.Refresh) {
+		how := Computed
+		if found.RunID != o.state.RunID {
+			how = Awaited
+		}
+		return Outcome{Place: o.place, Result: found, How: how}, nil
+	}
+	failure := o.failureElsewhere(ctx, exit)
+	o.leaveRun(ctx, string(failure.Reason), failure, true)
+	return Outcome{}, failure
+}
+
+// failureElsewhere says why a worker left no result: in its own words where it
+// could still write them, else as the executor saw it.
+func (o *owned) failureElsewhere(ctx context.Context, exit executor.Exit) *executor.Error {
+	if left, err := o.place.ReadRun(ctx, o.state.RunID); err == nil && left.Run.Reason != "" {
+		failure := &executor.Error{Reason: executor.Reason(left.Run.Reason), Message: left.Run.Error}
+		if exit.Err != nil {
+			failure.Tail = exit.Err.Tail
+		}
+		return failure
+	}
+	if exit.Err != nil {
+		return exit.Err
+	}
+	return &executor.Error{Reason: executor.NoResult, Message: fmt.Sprintf(
+		"the worker of run %s exited with code %d and left neither a result nor an error: a function must return, not call os.Exit",
+		o.state.RunID, exit.Code)}
+}
+
+// leaveRun records a run that ended without result or error, for people.
+func (o *owned) leaveRun(ctx context.Context, reason string, cause error, failed bool) {
+	if !failed {
+		return
+	}
+	if _, err := o.place.ReadRun(ctx, o.state.RunID); err == nil {
+		return // the worker has, and knows more
+	}
+	run := record.Run{
+		LeaseID: o.state.LeaseID, Attempt: o.state.Attempt, Executor: o.state.Executor,
+		Outcome: "exec_error", Reason: reason, Error: cause.Error(), Started: o.started.UTC(), Ended: time.Now().UTC(),
+	}
+	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
+	err := o.place.PutRun(ctx, record.RunHeader{
+		Head: record.Head{MemoKey: o.place.Key.String(), RunID: o.state.RunID},
+		Call: o.call.Function.Describe(o.call.Pipeline), Run: run,
+	})
+	if err != nil {
+		o.engine.Logger.Warn("a failed run left no record", "call", o.place.URI(), "run", o.state.RunID, "error", err)
+	}
+}
+
+// spec is what the worker is told.
+func (o *owned) spec(ctx context.Context) (string, error) {
+	e := o.engine
+	version, err := o.held.Version(ctx)
+	if err != nil {
+		return "", err
+	}
+	state, err := o.held.State(ctx)
+	if err != nil {
+		return "", err
+	}
+	spec := worker.Spec{
+		Root: o.root.store.Root(), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
+		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt,
+		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
+		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
+		Config: e.ConfigPath, Defaults: e.Defaults, Context: o.call.Context,
+	}
+	if o.pool != nil {
+		if spec.Tree, err = e.tree(o.pool, o.slot.Holder); err != nil {
+			e.Logger.Warn("the calls that a worker makes have slots of their own", "error", err)
+		}
+	}
+	return spec.Encode()
+}
+
+// invocation is the run as executors see it.
+func (f *flight) invocation(state lease.State) executor.Invocation {
+	return executor.Invocation{
+		Function: f.call.Function.ID(), MemoURI: f.place.URI(),
+		LeaseID: state.LeaseID, RunID: state.RunID, Attempt: state.Attempt,
+	}
+}

@@ -1,0 +1,191 @@
+// Package orchestrate makes calls: it looks for the result, takes the lease,
+// hands the work to an executor, waits for those who have the lease, and sees
+// to it that one call is computed once. The root package gives it encoded
+// inputs and decodes what comes back; worker does the computing.
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/slots"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+)
+
+// Options are what an engine works with.
+type Options struct {
+	Files   *source.Files
+	Tracker *progress.Tracker
+	Logger  *slog.Logger
+
+	// Output returns where the lines of a worker go, for people. May be nil.
+	Output func(function, memoURI string) io.WriteCloser
+
+	// ConfigPath and Defaults go along to workers, so that their nested calls
+	// are made under the same settings.
+	ConfigPath string
+	Defaults   config.Settings
+
+	// Tree is where a worker's slots are; nil in a process that is no worker.
+	Tree *worker.Tree
+}
+
+// Engine makes the calls of one environment. It is safe for concurrent use.
+type Engine struct {
+	Options
+
+	owned sync.WaitGroup // every goroutine of the engine
+
+	mu          sync.Mutex
+	closed      bool
+	roots       map[string]*root
+	flights     map[flightKey]*flight
+	pools       slots.Pools
+	perExecutor map[executor.Executor]*pool
+	refreshed   map[string]bool
+	server      *slots.Server // of pools, to workers; nil before the first
+}
+
+// New makes an engine. Close ends it.
+func New(options Options) *Engine {
+	return &Engine{
+		Options: options,
+		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
+		perExecutor: map[executor.Executor]*pool{}, refreshed: map[string]bool{},
+	}
+}
+
+// ErrClosed says that a call was made on an environment that was closed.
+var ErrClosed = errors.New("the environment is closed")
+
+// Close cancels what still runs, waits until its workers are gone, and ends the
+// sessions, so that others need not wait for them to expire.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	e.closed = true
+	for _, f := range e.flights {
+		f.dying = true
+		f.cancel(ErrClosed)
+	}
+	e.mu.Unlock()
+	e.owned.Wait()
+	var failed []error
+	for _, r := range e.roots {
+		failed = append(failed, r.close())
+	}
+	if e.server != nil {
+		failed = append(failed, e.server.Close())
+	}
+	return errors.Join(failed...)
+}
+
+// root is a store that is open, with this process's session in it.
+type root struct {
+	store   *blob.Store
+	session *lease.Session
+	judge   *lease.Judge
+}
+
+func (r *root) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	return errors.Join(r.session.Close(ctx), r.store.Close())
+}
+
+// retryPolicy is patient with stores that are services, and brief with a file
+// system: there is little that it says no to now and yes to later.
+func retryPolicy(store *blob.Store) blob.RetryPolicy {
+	if store.IsLocal() {
+		return blob.RetryPolicy{Tries: 3}
+	}
+	return blob.RetryPolicy{}
+}
+
+// root opens a store, once.
+func (e *Engine) root(ctx context.Context, uri string) (*root, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	if r, ok := e.roots[uri]; ok {
+		return r, nil
+	}
+	store, err := blob.Open(ctx, uri)
+	if err != nil {
+		return nil, fmt.Errorf("the root cannot be opened: %w", err)
+	}
+	store = blob.Retry(store, retryPolicy(store))
+	r := &root{
+		store: store, session: lease.NewSession(store, lease.Config{Log: e.Logger}), judge: lease.NewJudge(store, lease.JudgeConfig{Log: e.Logger}),
+	}
+	e.roots[uri] = r
+	return r, nil
+}
+
+// pool is where calls on an executor wait for their turn; nil where it has no
+// limit. In a worker all of them take their turns in the pool of the tree that
+// the worker belongs to: a function that runs counts once, wherever it runs.
+func (e *Engine) pool(ex executor.Executor) *pool {
+	limited, ok := ex.(executor.Limited)
+	if !ok || limited.Limit() <= 0 {
+		return nil
+	}
+	if e.Tree != nil {
+		return &pool{Pool: e.Tree.Pool(), name: e.Tree.Name, size: e.Tree.Size}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p, ok := e.perExecutor[ex]; ok {
+		return p
+	}
+	p := &pool{name: fmt.Sprintf("%s-%d", ex.Name(), len(e.perExecutor)), size: limited.Limit()}
+	p.Pool = e.pools.Pool(p.name, p.size)
+	e.perExecutor[ex] = p
+	return p
+}
+
+// pool is a number of slots that other processes can be told of.
+type pool struct {
+	slots.Pool
+	name string
+	size int
+}
+
+// tree tells a worker which slot it runs in, and where to ask for others.
+func (e *Engine) tree(p *pool, holder string) (*worker.Tree, error) {
+	if e.Tree != nil {
+		return &worker.Tree{Path: e.Tree.Path, Name: p.name, Size: p.size, Holder: holder}, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.server == nil {
+		server, err := slots.Serve(&e.pools)
+		if err != nil {
+			return nil, err
+		}
+		e.server = server
+	}
+	return &worker.Tree{Path: e.server.Path(), Name: p.name, Size: p.size, Holder: holder}, nil
+}
+
+// URI is where the records of a call would live.
+func (e *Engine) URI(c Call) string {
+	place := unkept(c)
+	e.mu.Lock()
+	if r, open := e.roots[c.Root]; open && !c.Off {
+		place.Store = r.store
+	}
+	e.mu.Unlock()
+	return place.URI()
+}

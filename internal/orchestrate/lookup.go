@@ -1,0 +1,103 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+// looked is what a look for the result came to.
+type looked int
+
+const (
+	answered    looked = iota // the flight has ended
+	missed                    // it must be computed
+	interrupted               // the context ended first
+)
+
+// lookup ends the flight where that takes no computing: with a hit, with a kept
+// error, or because nothing may run.
+func (f *flight) lookup(ctx context.Context) looked {
+	outcome, miss, err := f.find(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return interrupted
+	case err != nil:
+		f.end(Outcome{}, err)
+	case miss == nil:
+		f.engine.Tracker.Hit(f.call.Function.Name)
+		f.end(outcome, nil)
+	case f.call.RequireResults:
+		f.end(Outcome{}, f.engine.explain(ctx, f, miss))
+	default:
+		f.miss = *miss
+		return missed
+	}
+	return answered
+}
+
+// miss is why there is no result to use, and what lies in its place.
+type miss struct {
+	why  string
+	info blob.Info // of the result that is damaged or to be replaced; zero if there is none
+}
+
+// find is one read: the result. A hit costs exactly that. Only under KeepErrors
+// a miss costs a second one.
+func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
+	outcome, missed, err := f.findResult(ctx)
+	if err != nil || missed == nil || !f.call.KeepErrors || f.call.Refresh {
+		return outcome, missed, err
+	}
+	kept, err := f.place.Error(ctx)
+	switch {
+	case err == nil:
+		return Outcome{}, nil, f.funcError(kept)
+	case blob.Is(err, blob.NotFound), errors.Is(err, record.ErrDamaged):
+		return Outcome{}, missed, nil
+	default:
+		return Outcome{}, nil, err
+	}
+}
+
+func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
+	found, err := f.place.Result(ctx)
+	switch {
+	case err == nil && f.call.Refresh:
+		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info}, nil
+	case err == nil:
+		return Outcome{Place: f.place, Result: found, How: Hit}, nil, nil
+	case blob.Is(err, blob.NotFound):
+		return Outcome{}, &miss{why: "there is no result"}, nil
+	case errors.Is(err, record.ErrDamaged):
+		f.engine.Logger.Warn("a damaged result is computed again and replaced", "call", f.place.URI(), "error", err)
+		return Outcome{}, &miss{why: "the result is damaged", info: found.Info}, nil
+	default:
+		return Outcome{}, nil, err
+	}
+}
+
+// funcError makes the error of the user's function out of its record.
+func (f *flight) funcError(found memo.Found) error {
+	failed, err := record.DecodeFuncError(found.Body)
+	if err != nil {
+		return fmt.Errorf("the error record of %s: %w", f.place.URI(), err)
+	}
+	return f.newFuncError(found.RunID, failed)
+}
+
+func (f *flight) newFuncError(runID string, failed record.FuncError) error {
+	return &FuncError{
+		Function: f.call.Function.Name, URI: f.place.URI(), RunID: runID,
+		Failed: failed, Err: f.call.Function.DecodeError(failed.Registered),
+	}
+}
+
+// explain says why there is no result where results are required.
+func (e *Engine) explain(ctx context.Context, f *flight, missed *miss) error {
+	return fmt.Errorf("%s: %w: %s", f.place.URI(), ErrNoResult, missed.why)
+}

@@ -1,0 +1,70 @@
+package orchestrate
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/runlog"
+)
+
+// output is where a worker's lines go: to the person at the terminal, and into
+// the log of its run.
+type output struct {
+	kept  *runlog.Writer
+	shown io.WriteCloser // may be nil
+}
+
+func (o *owned) openOutput(firstChunk int) *output {
+	out := &output{kept: runlog.NewWriter(o.root.store, o.place.Log(o.state.RunID), firstChunk, o.engine.Logger)}
+	if o.engine.Output != nil {
+		out.shown = o.engine.Output(o.call.Function.Name, o.place.URI())
+	}
+	return out
+}
+
+func (o *output) write(chunk []byte) {
+	o.kept.Write(chunk)
+	if o.shown != nil {
+		o.shown.Write(chunk)
+	}
+}
+
+// Close keeps and shows what is left.
+func (o *output) Close() {
+	o.kept.Close()
+	if o.shown != nil {
+		o.shown.Close()
+	}
+}
+
+// followInterval is how often the log of a worker that is not our child is
+// looked at: its chunks come about as often.
+const followInterval = 2 * time.Second
+
+// followLog shows the log that a worker keeps by itself, until stop is called,
+// which shows the rest.
+func (f *flight) followLog(runID string) (stop func()) {
+	if f.engine.Output == nil {
+		return func() {}
+	}
+	to := f.engine.Output(f.call.Function.Name, f.place.URI())
+	ended, done := make(chan struct{}), make(chan struct{})
+	ctx := context.WithoutCancel(f.ctx)
+	go func() {
+		defer close(done)
+		defer to.Close()
+		ticker := time.NewTicker(followInterval)
+		defer ticker.Stop()
+		for next := 1; ; {
+			select {
+			case <-ticker.C:
+				next, _ = runlog.Copy(ctx, to, f.root.store, f.place.Log(runID), next)
+			case <-ended:
+				runlog.Copy(ctx, to, f.root.store, f.place.Log(runID), next)
+				return
+			}
+		}
+	}()
+	return func() { close(ended); <-done }
+}

@@ -1,0 +1,34 @@
+package orchestrate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/words"
+)
+
+func newRunID() string { return words.NewRunID(time.Now()) }
+
+// prepare puts what the worker reads: first the files of the input, then the
+// invocation that refers to them.
+func (o *owned) prepare() error {
+	if len(o.call.Sources) > 0 {
+		locations, err := o.engine.Files.Upload(o.ctx, o.root.store, o.call.Sources)
+		if err != nil {
+			return fmt.Errorf("the files for %s: %w", o.place.URI(), err)
+		}
+		o.sources = memo.Locations(locations)
+	}
+	header := record.InvocationHeader{
+		Head: record.Head{MemoKey: o.place.Key.String(), RunID: o.state.RunID},
+		Call: o.call.Function.Describe(o.call.Pipeline), LeaseID: o.state.LeaseID,
+		Program: record.ThisProgram(), Sources: o.sources,
+	}
+	sealed, err := record.Seal(record.KindInvocation, header, o.call.Input)
+	if err != nil {
+		return err
+	}
+	return o.place.PutInvocation(o.ctx, sealed)
+}

@@ -1,0 +1,152 @@
+// Package runlog keeps what a worker prints in the blob store, in numbered
+// chunks beside the run's record, as it comes: so the last words of a worker
+// that was killed are there. The orchestrator writes it for workers whose
+// output it reads, the worker itself where nobody else does.
+package runlog
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+const (
+	// chunkSize is how much a chunk holds before it is written.
+	chunkSize = 256 << 10
+	// chunkDelay is how long what was printed may wait for its chunk.
+	chunkDelay = 2 * time.Second
+	// keepFirst and keepLast bound what is kept of a run that prints without
+	// end: its beginning, and its last words.
+	keepFirst = 32 << 20
+	keepLast  = 1 << 20
+)
+
+// Writer writes the log of one run. Write never blocks on the store for longer
+// than one chunk takes, and never fails: what cannot be kept is reported once.
+type Writer struct {
+	store  *blob.Store
+	prefix string
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	pending bytes.Buffer
+	tail    bytes.Buffer // behind keepFirst: the newest keepLast bytes, roughly
+	kept    int64
+	dropped int64
+	next    int
+	failed  bool
+	wake    chan struct{}
+	closed  chan struct{}
+	done    chan struct{}
+	started bool
+}
+
+// NewWriter makes a writer of chunks prefix/<n>, from number first on. No
+// goroutine runs and nothing is written before there is something to write.
+func NewWriter(store *blob.Store, prefix string, first int, logger *slog.Logger) *Writer {
+	return &Writer{
+		store: store, prefix: prefix, next: first, logger: logger,
+		wake: make(chan struct{}, 1), closed: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// Write takes what was printed.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.started && len(p) > 0 {
+		w.started = true
+		go w.run()
+	}
+	rest := p
+	if room := keepFirst - w.kept; room > 0 {
+		head := rest[:min(int64(len(rest)), room)]
+		w.pending.Write(head)
+		w.kept += int64(len(head))
+		rest = rest[len(head):]
+	}
+	if len(rest) > 0 {
+		w.tail.Write(rest)
+		if over := w.tail.Len() - 2*keepLast; over > 0 {
+			w.dropped += int64(w.tail.Len() - keepLast)
+			w.tail.Next(w.tail.Len() - keepLast)
+		}
+	}
+	if w.pending.Len() >= chunkSize {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+	return len(p), nil
+}
+
+// Close writes what is left and returns when it is in the store.
+func (w *Writer) Close() {
+	w.mu.Lock()
+	started := w.started
+	w.mu.Unlock()
+	if !started {
+		return
+	}
+	close(w.closed)
+	<-w.done
+}
+
+// run writes a chunk when there is enough for one, or when it waited long enough.
+func (w *Writer) run() {
+	defer close(w.done)
+	ticker := time.NewTicker(chunkDelay)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.wake:
+			w.flush()
+		case <-ticker.C:
+			w.flush()
+		case <-w.closed:
+			w.finish()
+			return
+		}
+	}
+}
+
+func (w *Writer) finish() {
+	w.flush()
+	w.mu.Lock()
+	if w.dropped > 0 {
+		fmt.Fprintf(&w.pending, "\n[mops: %d bytes left out here]\n", w.dropped)
+	}
+	w.pending.Write(w.tail.Bytes())
+	w.mu.Unlock()
+	w.flush()
+}
+
+func (w *Writer) flush() {
+	w.mu.Lock()
+	if w.pending.Len() == 0 {
+		w.mu.Unlock()
+		return
+	}
+	chunk := bytes.Clone(w.pending.Bytes())
+	w.pending.Reset()
+	key := fmt.Sprintf("%s/%06d", w.prefix, w.next)
+	w.next++
+	w.mu.Unlock()
+
+	// Not the run's context: a run that is cancelled keeps its last words.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err := w.store.PutBytes(ctx, key, chunk, blob.PutOptions{})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil && !w.failed {
+		w.failed = true
+		w.logger.Warn("a part of a worker's log could not be kept", "bytes", len(chunk), "error", err)
+	}
+}

@@ -1,0 +1,53 @@
+package worker
+
+import (
+	"slices"
+
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+)
+
+// Chain is a call and all those that wait for it, innermost first. A call that
+// stands in its own chain would wait for itself.
+type Chain struct {
+	parent *Chain
+	link   string
+}
+
+// linkLength is how much of a memo key stands for a call in a chain: 96 bits,
+// so that a chain of a thousand calls fits an environment variable.
+const linkLength = 24
+
+// Push returns the chain with one more call. The receiver may be nil.
+func (c *Chain) Push(key memokey.Key) *Chain {
+	return &Chain{parent: c, link: key.String()[:linkLength]}
+}
+
+// Contains reports whether a call is in the chain.
+func (c *Chain) Contains(key memokey.Key) bool {
+	link := key.String()[:linkLength]
+	for ; c != nil; c = c.parent {
+		if c.link == link {
+			return true
+		}
+	}
+	return false
+}
+
+// Links is the chain outermost first, for another process.
+func (c *Chain) Links() []string {
+	var links []string
+	for ; c != nil; c = c.parent {
+		links = append(links, c.link)
+	}
+	slices.Reverse(links)
+	return links
+}
+
+// ChainOf is the inverse of Links.
+func ChainOf(links []string) *Chain {
+	var c *Chain
+	for _, link := range links {
+		c = &Chain{parent: c, link: link}
+	}
+	return c
+}

@@ -1,0 +1,228 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runlog"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+)
+
+// Process is a worker that is a process of its own.
+type Process struct {
+	Spec     Spec
+	Registry *function.Registry
+	Files    *source.Files
+	Logger   *slog.Logger
+	Slot     Slot
+
+	// Context returns the context of the user's function, in which nested calls
+	// find their environment.
+	Context func(context.Context) context.Context
+}
+
+// Main runs the invocation and returns the exit code. What mops itself fails at
+// is said on standard error and, with its reason, in the record of the run.
+func (p Process) Main(ctx context.Context) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	store, err := blob.Open(ctx, p.Spec.Root)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mops worker: the root cannot be opened:", err)
+		return 1
+	}
+	store = blob.Retry(store, blob.RetryPolicy{})
+	defer store.Close()
+	call, err := memokey.Parse(p.Spec.Path)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
+		return 1
+	}
+	defer p.keepLogWhenOrphaned(store)()
+	place := memo.Place{Store: store, Path: p.Spec.Path, Key: call.Key}
+	code, reason, err := p.run(ctx, place)
+	if err == nil {
+		return code
+	}
+	fmt.Fprintln(os.Stderr, "mops worker:", err)
+	if reason != "" {
+		p.explain(place, reason, err)
+	}
+	return code
+}
+
+func (p Process) run(ctx context.Context, place memo.Place) (code int, reason executor.Reason, err error) {
+	session := lease.NewSession(place.Store, lease.Config{Log: p.Logger})
+	defer func() { session.Close(context.WithoutCancel(ctx)) }()
+	ctx, held, err := p.takeLease(ctx, place, session)
+	if err != nil {
+		if errors.Is(err, lease.ErrLost) {
+			return executor.ExitLost, "", err
+		}
+		return 1, executor.WorkerFailed, err
+	}
+	defer held.Done()
+	task, reason, err := p.task(ctx, place)
+	if err != nil {
+		return 1, reason, err
+	}
+	done := task.Run(p.Context(ctx))
+	switch {
+	case done.Unkept != nil:
+		return 1, executor.WorkerFailed, done.Unkept
+	case done.Err != nil && errors.Is(done.Err, lease.ErrLost):
+		return executor.ExitLost, "", done.Err
+	case done.Err != nil:
+		return done.Code, executor.WorkerFailed, done.Err
+	}
+	return done.Code, "", nil
+}
+
+// takeLease swaps the lease into this process's session, with the version that
+// the orchestrator gave along. If that has changed but the lease is still ours
+// (another orchestrator adopted us before we began), it is swapped from there.
+func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease.Session) (context.Context, *lease.Held, error) {
+	state := lease.State{
+		LeaseID: p.Spec.LeaseID, Orchestrator: p.Spec.Orchestrator, Executor: p.Spec.Executor, Handle: p.Spec.Handle,
+		Attempt: p.Spec.Attempt, RunID: p.Spec.RunID,
+	}
+	if state.Handle == "" {
+		state.Handle = process.Self().String()
+	}
+	for version := blob.Version(p.Spec.LeaseVersion); ; {
+		ctx, held, err := session.Take(ctx, place.Lease(), version, state)
+		if err == nil {
+			return ctx, held, nil
+		}
+		if !blob.Is(err, blob.Mismatch) {
+			return nil, nil, fmt.Errorf("the lease of %s could not be taken: %w", place.URI(), err)
+		}
+		there, found, err := lease.Read(ctx, place.Store, place.Lease())
+		if err != nil {
+			return nil, nil, err
+		}
+		if there.LeaseID != p.Spec.LeaseID || there.RunID != p.Spec.RunID || there.Status != lease.StatusHeld {
+			return nil, nil, fmt.Errorf("%w: %s is held by lease %s, and this worker was started under %s", lease.ErrLost, place.URI(), there.LeaseID, p.Spec.LeaseID)
+		}
+		version, state.Orchestrator = found, there.Orchestrator
+	}
+}
+
+// task reads the invocation and checks that this program is one that may run it.
+func (p Process) task(ctx context.Context, place memo.Place) (Task, executor.Reason, error) {
+	f, found := p.Registry.Lookup(p.Spec.Function)
+	if !found {
+		return Task{}, executor.VersionSkew, fmt.Errorf("the worker's program (%s) has no function %s: it is another program or another version than the caller's", describe(record.ThisProgram()), p.Spec.Function)
+	}
+	if !f.Implemented() {
+		return Task{}, executor.VersionSkew, fmt.Errorf("the worker's program: function %s: %w", f.Name, function.ErrNotImplemented)
+	}
+	if err := f.Prepare(); err != nil {
+		return Task{}, executor.WorkerFailed, err
+	}
+	invocation, err := place.Invocation(ctx)
+	if err != nil {
+		return Task{}, executor.WorkerFailed, fmt.Errorf("the invocation: %w", err)
+	}
+	var header record.InvocationHeader
+	if err := invocation.Into(&header); err != nil {
+		return Task{}, executor.WorkerFailed, err
+	}
+	if err := checkSkew(header.Call, f.Describe(p.Spec.Pipeline)); err != nil {
+		return Task{}, executor.VersionSkew, err
+	}
+	if f.Key(invocation.Body) != place.Key {
+		return Task{}, executor.VersionSkew, fmt.Errorf("the worker's program makes another memo key of %s: its mops differs from the caller's", place.URI())
+	}
+	if mine := record.ThisProgram(); header.Program.Revision != mine.Revision {
+		p.Logger.Warn("the worker is another build than its caller, with the same versions of all functions",
+			"caller", describe(header.Program), "worker", describe(mine))
+	}
+	return Task{
+		Function: f, Place: place, Pipeline: p.Spec.Pipeline, Input: invocation.Body, Sources: header.Sources,
+		RunID: p.Spec.RunID, LeaseID: p.Spec.LeaseID, Attempt: p.Spec.Attempt, Executor: p.Spec.Executor,
+		Replace: blob.Version(p.Spec.Replace), Keep: true, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
+		Files: p.Files, Logger: p.Logger,
+	}, "", nil
+}
+
+// checkSkew compares the function as the caller knows it with the worker's own.
+func checkSkew(caller, worker record.Call) error {
+	for _, difference := range []struct{ what, caller, worker string }{
+		{"version", caller.Version, worker.Version},
+		{"codec", caller.Codec, worker.Codec},
+		{"type of the input", caller.In, worker.In},
+		{"type of the output", caller.Out, worker.Out},
+		{"functions called", fmt.Sprint(caller.Calls), fmt.Sprint(worker.Calls)},
+	} {
+		if difference.caller != difference.worker {
+			return fmt.Errorf("caller and worker differ in the %s of %s: %s against %s: build both from the same source",
+				difference.what, caller.Function, difference.caller, difference.worker)
+		}
+	}
+	return nil
+}
+
+func describe(p record.Program) string {
+	parts := []string{p.Path, p.Version, p.Revision}
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	return fmt.Sprint(parts)
+}
+
+// explain leaves the reason of a failure of mops itself where the orchestrator looks for it.
+func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
+	run := (Task{LeaseID: p.Spec.LeaseID, Attempt: p.Spec.Attempt, Executor: p.Spec.Executor}).begin()
+	run.Ended = run.Started
+	run.Outcome, run.Reason, run.Error = "exec_error", string(reason), cause.Error()
+	err := place.PutRun(context.Background(), record.RunHeader{
+		Head: record.Head{MemoKey: place.Key.String(), RunID: p.Spec.RunID}, Run: run,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mops worker: the record of the run could not be written:", err)
+	}
+}
+
+// keepLogWhenOrphaned takes over the log when the orchestrator, which reads the
+// output of its workers, is gone: what is printed then goes into the store
+// from here. The returned function ends it.
+func (p Process) keepLogWhenOrphaned(store *blob.Store) (end func()) {
+	inherited, ok := subprocess.Inherit()
+	if !ok {
+		return func() {}
+	}
+	place := memo.Place{Store: store, Path: p.Spec.Path}
+	var kept *runlog.Writer
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		inherited.Drain(func(chunk []byte) {
+			if kept == nil {
+				next, _ := runlog.Next(context.Background(), store, place.Log(p.Spec.RunID))
+				kept = runlog.NewWriter(store, place.Log(p.Spec.RunID), next, p.Logger)
+			}
+			kept.Write(chunk)
+		})
+	}()
+	return func() {
+		inherited.Close()
+		<-drained
+		if kept != nil {
+			kept.Close()
+		}
+	}
+}

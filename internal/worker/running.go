@@ -1,0 +1,116 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"sync"
+
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+)
+
+// Running is one run of a user's function, as the function's context knows it.
+// It is safe for concurrent use: a function may call others from many goroutines.
+type Running struct {
+	Function string // name@version
+	URI      string // memo URI of the call
+	RunID    string
+	Attempt  int
+	Chain    *Chain // this call and those that wait for it
+	Flight   any    // the orchestrator's own, where it runs in the same process
+	Logger   *slog.Logger
+
+	slot   Slot
+	mu     sync.Mutex
+	fields map[string]any
+	outDir string
+
+	waitMu  sync.Mutex // held while the slot changes hands
+	waiting int
+}
+
+type contextKey struct{}
+
+// FromContext finds the function that runs under a context; nil outside of one.
+func FromContext(ctx context.Context) *Running {
+	running, _ := ctx.Value(contextKey{}).(*Running)
+	return running
+}
+
+func (r *Running) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, contextKey{}, r)
+}
+
+// Record keeps a field of the user's for the run record. It must be a value
+// that encoding/json can write.
+func (r *Running) Record(key string, value any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fields == nil {
+		r.fields = map[string]any{}
+	}
+	r.fields[key] = value
+}
+
+func (r *Running) recorded() map[string]any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.fields)
+}
+
+// OutDir is the folder for the files that this run returns, made when first
+// asked for and removed when the run has ended.
+func (r *Running) OutDir() (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.outDir != "" {
+		return r.outDir, nil
+	}
+	dir, err := os.MkdirTemp("", "mops-out-"+r.RunID+"-")
+	if err != nil {
+		return "", fmt.Errorf("a folder for the files that %s returns cannot be made (set TMPDIR to one that is writable): %w", r.Function, err)
+	}
+	r.outDir = dir
+	return dir, nil
+}
+
+func (r *Running) madeOutDir() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.outDir
+}
+
+// Wait runs wait, during which the function counts as waiting: with its first
+// outstanding wait it gives its slot back, and after its last it takes one again.
+// A nil Running just waits.
+func (r *Running) Wait(ctx context.Context, wait func() error) error {
+	if r == nil || r.slot.Pool == nil {
+		return wait()
+	}
+	r.waitMu.Lock()
+	if r.waiting++; r.waiting == 1 {
+		r.slot.Pause()
+	}
+	r.waitMu.Unlock()
+
+	err := wait()
+
+	r.waitMu.Lock()
+	defer r.waitMu.Unlock()
+	if r.waiting--; r.waiting == 0 {
+		if resumeErr := r.slot.Resume(ctx); err == nil {
+			err = resumeErr
+		}
+	}
+	return err
+}
+
+// Push is the chain of a call made by r, which may be nil.
+func (r *Running) Push(key memokey.Key) *Chain {
+	if r == nil {
+		return (*Chain)(nil).Push(key)
+	}
+	return r.Chain.Push(key)
+}

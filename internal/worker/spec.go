@@ -1,0 +1,57 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/TrilliantHealth/mops-go/internal/config"
+)
+
+// Variable is the environment variable by which a process learns that it is a
+// worker, and of what.
+const Variable = "MOPS_WORKER"
+
+// Spec is what a worker process is told, beyond what lies in the store. It
+// holds no secrets: credentials come from the worker's own surroundings.
+type Spec struct {
+	Root         string          `json:"root"`
+	Path         string          `json:"path"` // of the call, below the root
+	Function     string          `json:"function"`
+	Pipeline     string          `json:"pipeline"`
+	LeaseID      string          `json:"lease_id"`
+	LeaseVersion string          `json:"lease_version"` // to be swapped into the worker's session
+	RunID        string          `json:"run_id"`
+	Orchestrator string          `json:"orchestrator"` // session that waits for the worker
+	Executor     string          `json:"executor"`
+	Handle       string          `json:"handle,omitempty"` // of this worker; "" means its process identity
+	Attempt      int             `json:"attempt"`
+	Replace      string          `json:"replace,omitempty"` // version of the result that is to be replaced
+	Chain        []string        `json:"chain,omitempty"`
+	Config       string          `json:"config,omitempty"`
+	Defaults     config.Settings `json:"defaults,omitzero"` // of the caller's environment
+	Context      config.Settings `json:"context,omitzero"`  // of the caller's context
+	Tree         *Tree           `json:"tree,omitempty"`
+}
+
+// Encode writes the spec for the environment.
+func (s Spec) Encode() (string, error) {
+	text, err := json.Marshal(s)
+	return string(text), err
+}
+
+// TakeSpec reads the spec of this process and removes it from the environment,
+// so that a child of the user's function is no worker. Without one, ok is false.
+func TakeSpec() (spec Spec, ok bool, err error) {
+	text, ok := os.LookupEnv(Variable)
+	if !ok {
+		return Spec{}, false, nil
+	}
+	if err := os.Unsetenv(Variable); err != nil {
+		return Spec{}, true, err
+	}
+	if err := json.Unmarshal([]byte(text), &spec); err != nil {
+		return Spec{}, true, fmt.Errorf("%s is set and does not hold what an orchestrator writes there: unset it: %w", Variable, err)
+	}
+	return spec, true, nil
+}

@@ -1,0 +1,195 @@
+// Package worker runs one invocation of a user's function, in this process or
+// as a process of its own: input decoded, function called, output files
+// published, result put where there is none. The orchestrator starts it through
+// an executor; the two talk through the blob store alone.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+)
+
+// Task is one run of one call.
+type Task struct {
+	Function *function.Function
+	Place    memo.Place
+	Pipeline string
+	Input    []byte                  // canonical, as it was hashed
+	Sources  []record.SourceLocation // where the files in it lie
+	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
+	RunID    string
+	LeaseID  string
+	Attempt  int
+	Executor string
+	Replace  blob.Version // write the result over this one; "" means only where there is none
+	Keep     bool         // false: nothing is written to the store
+	Chain    *Chain
+	Flight   any
+	Slot     Slot
+	Files    *source.Files
+	Logger   *slog.Logger
+}
+
+// Done is how a task ended.
+type Done struct {
+	Code   int               // for the worker protocol
+	Result memo.Found        // of this run, or of another that was faster
+	Lost   bool              // another run's result was there first, and is in Result
+	Failed *record.FuncError // what the user's function did
+	Run    record.Run        // of this run
+	Err    error             // what mops itself failed at
+	Unkept error             // the result is right, but could not be stored
+}
+
+// durableAfter is how long a run must have taken for its result to be worth an
+// fsync: below that, computing it again after a loss of power is cheaper.
+const durableAfter = time.Second
+
+// modulesAfter is how long a run must have taken for its record to list what
+// the program was built from.
+const modulesAfter = time.Minute
+
+// Run runs the task. The context ends when the call is cancelled or the lease
+// is lost; what the function returns after that is not its word.
+func (t Task) Run(ctx context.Context) Done {
+	running := &Running{
+		Function: t.Function.ID(), URI: t.Place.URI(), RunID: t.RunID, Attempt: t.Attempt,
+		Chain: t.Chain, Flight: t.Flight, slot: t.Slot,
+		Logger: t.Logger.With("function", t.Function.Name, "run", t.RunID),
+	}
+	defer func() {
+		if dir := running.madeOutDir(); dir != "" && t.Keep {
+			os.RemoveAll(dir)
+		}
+	}()
+	run := t.begin()
+	in, err := t.decode()
+	if err != nil {
+		return Done{Code: 1, Err: err, Run: run}
+	}
+	cpuBefore, _ := process.Usage()
+	out, err := guard(running.in(ctx), t.Function, in)
+	t.end(&run, running, cpuBefore)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Done{Code: 1, Err: context.Cause(ctx), Run: run}
+		}
+		return t.fail(ctx, err, run)
+	}
+	return t.succeed(ctx, running, out, run)
+}
+
+func (t Task) decode() (any, error) {
+	in := t.Function.NewIn()
+	if err := t.Function.DecodeIn(t.Input, in, t.Local); err != nil {
+		return nil, fmt.Errorf("the input of %s: %w", t.Place.URI(), err)
+	}
+	if refs := t.Function.InRefs(in); len(refs) > 0 {
+		if err := t.Place.BindSources(t.Files, refs, t.Sources); err != nil {
+			return nil, fmt.Errorf("the input of %s: %w", t.Place.URI(), err)
+		}
+	}
+	return in, nil
+}
+
+// fail records what the user's function did wrong.
+func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
+	failed := &record.FuncError{
+		Message: err.Error(), Types: function.TypeChain(err), Registered: t.Function.EncodeError(err),
+	}
+	run.Outcome = "func_error"
+	if p, ok := errors.AsType[*panicked](err); ok && error(p) == err {
+		failed.Panic, failed.Stack = true, p.stack
+		run.Outcome = "panic"
+	}
+	run.Error = firstLines(failed.Message)
+	done := Done{Code: executor.ExitFunc, Failed: failed, Run: run}
+	if !t.Keep {
+		return done
+	}
+	body, err := failed.Encode()
+	if err != nil {
+		return Done{Code: 1, Err: err, Run: run}
+	}
+	head := record.Head{MemoKey: t.Place.Key.String(), RunID: t.RunID}
+	call := t.Function.Describe(t.Pipeline)
+	sealed, err := record.Seal(record.KindError, record.ErrorHeader{Head: head, Call: call, Run: run, Message: run.Error}, body)
+	if err == nil {
+		err = t.Place.PutError(ctx, sealed)
+	}
+	if err == nil {
+		err = t.Place.PutRun(ctx, record.RunHeader{Head: head, Call: call, Run: run})
+	}
+	if err != nil {
+		done.Unkept = fmt.Errorf("the error of run %s could not be stored: %w", t.RunID, err)
+	}
+	return done
+}
+
+// succeed publishes the files of the output, then the output.
+func (t Task) succeed(ctx context.Context, running *Running, out any, run record.Run) Done {
+	run.Outcome = "ok"
+	header := record.ResultHeader{
+		Head: record.Head{MemoKey: t.Place.Key.String(), RunID: t.RunID},
+		Call: t.Function.Describe(t.Pipeline),
+	}
+	if refs := t.Function.OutRefs(out); len(refs) > 0 {
+		locations, err := t.publish(ctx, running, refs)
+		if err != nil {
+			return t.fail(ctx, fmt.Errorf("the files that it returned: %w", err), run)
+		}
+		header.Sources = locations
+	}
+	body, err := t.Function.EncodeOut(out)
+	if err != nil {
+		return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), run)
+	}
+	header.Run = run
+	sealed, err := record.Seal(record.KindResult, header, body)
+	if err != nil {
+		return t.fail(ctx, fmt.Errorf("the fields recorded by the function: %w", err), run)
+	}
+	opened, err := record.Open(record.KindResult, sealed)
+	if err != nil {
+		return Done{Code: 1, Err: err, Run: run}
+	}
+	done := Done{Result: memo.Found{Record: opened, RunID: t.RunID}, Run: run}
+	if !t.Keep {
+		return done
+	}
+	durable := run.WallSeconds >= durableAfter.Seconds()
+	other, won, err := t.Place.PutResult(ctx, sealed, t.Replace, durable)
+	switch {
+	case err != nil:
+		done.Unkept = fmt.Errorf("the result of run %s could not be stored: %w", t.RunID, err)
+	case !won:
+		done.Result, done.Lost = other, true
+		run.Outcome = "lost_race"
+		err = t.Place.PutRun(ctx, record.RunHeader{Head: header.Head, Call: header.Call, Run: run})
+		if err != nil {
+			t.Logger.Warn("a run that came second left no record", "run", t.RunID, "error", err)
+		}
+	}
+	return done
+}
+
+func (t Task) publish(ctx context.Context, running *Running, refs []*source.Ref) ([]record.SourceLocation, error) {
+	if !t.Keep {
+		err := t.Files.Resolve(ctx, refs)
+		return memo.WhereTheyAre(refs), err
+	}
+	locations, err := t.Files.Publish(ctx, t.Place.Store, t.Place.Path, t.RunID, running.madeOutDir(), refs)
+	return memo.Locations(locations), err
+}

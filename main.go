@@ -1,0 +1,108 @@
+package mops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+)
+
+// Exit codes of a program that runs under [Main].
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitInterrupted = 130 // 128 + SIGINT, as shells report it
+)
+
+// Main is a program's whole main function: it becomes the worker when the
+// process was started as one, makes the environment, shows progress on standard
+// error, runs run, and exits with 0, or with 1 when run failed.
+//
+// On Ctrl-C, and on SIGTERM, the context of run ends: workers are stopped and
+// leases released, and the exit code is 130. A second Ctrl-C leaves at once;
+// what it leaves behind is picked up by the next run.
+func Main(run func(ctx context.Context) error, options ...EnvOption) {
+	Init(options...)
+	os.Exit(runMain(run, options))
+}
+
+var errInterrupted = errors.New("interrupted")
+
+func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int) {
+	display, tracker, err := show(options)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailed
+	}
+	defer display.Close()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	defer onInterrupt(display, cancel)()
+
+	env, err := newEnv(ctx, options, inside{output: display.Writer(), color: display.Color(), tracker: tracker})
+	if err != nil {
+		fmt.Fprintln(display.Writer(), err)
+		return exitFailed
+	}
+	err = run(env.Context(ctx))
+	interrupted := errors.Is(context.Cause(ctx), errInterrupted)
+	if closeErr := env.Close(); err == nil && !interrupted {
+		err = closeErr
+	}
+	switch {
+	case interrupted:
+		exit = exitInterrupted
+	case err != nil:
+		exit = exitFailed
+	}
+	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted))) {
+		fmt.Fprintln(display.Writer(), "error:", err)
+	}
+	env.leaveSummary(exit, interrupted)
+	return exit
+}
+
+// show starts the display.
+func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
+	o := envOptions{progress: os.Getenv("MOPS_PROGRESS")}
+	for _, option := range options {
+		option.setEnv(&o)
+	}
+	mode, err := progress.ParseMode(o.progress)
+	if err != nil {
+		return nil, nil, fmt.Errorf("mops: %w", err)
+	}
+	tracker := progress.NewTracker()
+	return progress.Start(tracker, progress.Options{Mode: mode}), tracker, nil
+}
+
+// onInterrupt cancels at the first signal and leaves at the second.
+func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc) (stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-signals:
+		case <-ended:
+			return
+		}
+		fmt.Fprintln(display.Writer(), "interrupted: stopping workers and releasing leases; press Ctrl-C again to leave at once")
+		cancel(errInterrupted)
+		select {
+		case <-signals:
+			os.Exit(exitInterrupted)
+		case <-ended:
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(ended)
+		<-done
+	}
+}

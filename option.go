@@ -1,0 +1,264 @@
+package mops
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+)
+
+// Options are typed by where they mean something, so that a meaningless one
+// does not compile: an [Option] is valid everywhere, the others in one place.
+type (
+	// Option is a setting of calls. It is valid in [Define], [Func.With],
+	// [WithOptions], [Func.All], [Func.Each], [Main], [Init] and [New].
+	//
+	// Where several places set the same thing, the first of these wins: MOPS_*
+	// environment variables and config entries with force, With (and the
+	// options of All and Each), WithOptions, Define, the config file, Main or
+	// New, the default.
+	Option interface {
+		FuncOption
+		EnvOption
+		EachOption
+		set(*settings)
+	}
+
+	// FuncOption is a property of a function: [Version], [Calls], and every Option.
+	FuncOption interface{ setFunc(*funcOptions) }
+
+	// EnvOption is a property of an environment: [Config], [LogTo],
+	// [Executor], and every Option.
+	EnvOption interface{ setEnv(*envOptions) }
+
+	// EachOption shapes one fan-out: [Concurrency], and every Option.
+	EachOption interface{ setEach(*eachOptions) }
+)
+
+// settings are what options set. A nil field is not set here.
+type settings struct {
+	config.Settings
+	on     executor.Executor
+	detach *bool
+}
+
+// overlay puts what is set in over on top of s.
+func (s settings) overlay(over settings) settings {
+	s.Settings = s.Settings.Overlay(over.Settings)
+	switch {
+	case over.on != nil:
+		s.on, s.Executor = over.on, nil
+	case over.Executor != nil:
+		s.on = nil
+	}
+	if over.detach != nil {
+		s.detach = over.detach
+	}
+	return s
+}
+
+type option func(*settings)
+
+func (o option) set(s *settings)           { o(s) }
+func (o option) setFunc(f *funcOptions)    { o(&f.settings) }
+func (o option) setEnv(e *envOptions)      { o(&e.settings) }
+func (o option) setEach(each *eachOptions) { o(&each.settings) }
+
+// Join groups options into one.
+func Join(options ...Option) Option {
+	return option(func(s *settings) {
+		for _, o := range options {
+			o.set(s)
+		}
+	})
+}
+
+// Root is the URI of the blob store in which records live, such as
+// file:///data/mops. Drivers other than file and mem are imported by the
+// program. Default: file://~/.mops.
+func Root(uri string) Option {
+	return option(func(s *settings) { s.Root = &uri })
+}
+
+// Pipeline is the id of a group of calls, a part of their memo URIs: under a
+// new one everything is computed anew. One segment of at most 64 letters,
+// digits, '.', '_' and '-'. Default: "default".
+func Pipeline(id string) Option {
+	return option(func(s *settings) { s.Pipeline = &id })
+}
+
+// On is where calls run. Default: in process.
+func On(where executor.Executor) Option {
+	return option(func(s *settings) { s.on, s.Executor = where, nil })
+}
+
+// Off turns memoization off: functions run in this process, nothing is read
+// from the store and nothing is written to it.
+func Off() Option { return flag(func(s *settings) **bool { return &s.Off }) }
+
+// Refresh computes again although there is a result, and replaces that result.
+// Within one environment a call is refreshed once; after that it is a hit.
+func Refresh() Option { return flag(func(s *settings) **bool { return &s.Refresh }) }
+
+// ReadOnly uses results that are there and writes nothing: a call without a
+// result runs in this process and its result is not kept.
+func ReadOnly() Option { return flag(func(s *settings) **bool { return &s.ReadOnly }) }
+
+// RequireResults runs nothing: a call without a result fails with an error that
+// is [ErrNoResult] and explains the miss.
+func RequireResults() Option { return flag(func(s *settings) **bool { return &s.RequireResults }) }
+
+// KeepErrors treats the error that a function returned like a result: the next
+// same call returns it again. By default a call that failed runs again.
+func KeepErrors() Option { return flag(func(s *settings) **bool { return &s.KeepErrors }) }
+
+// Detach leaves workers running when the call is cancelled or the program
+// ends, where they can outlive it; the next same call attaches to them.
+func Detach() Option { return flag(func(s *settings) **bool { return &s.detach }) }
+
+func flag(field func(*settings) **bool) Option {
+	return option(func(s *settings) { on := true; *field(s) = &on })
+}
+
+// Timeout bounds each run of the function, from the start of its worker on. It
+// does not count the time in which a call waits for a slot or for somebody
+// else. 0 means no bound, the default.
+func Timeout(d time.Duration) Option {
+	return option(func(s *settings) { s.Timeout = &d })
+}
+
+// Retries is how often a run that failed is tried again before the call fails,
+// with growing pauses between. Default: 0.
+func Retries(n int) Option {
+	return option(func(s *settings) { s.Retries = &n })
+}
+
+// funcOptions are the options of one function.
+type funcOptions struct {
+	settings settings
+	version  string
+	calls    []Callable
+	registry *Registry
+}
+
+type funcOption func(*funcOptions)
+
+func (o funcOption) setFunc(f *funcOptions) { o(f) }
+
+// Version is the version of a function's meaning, a part of the memo key:
+// change it when the function returns something else for the same input. One
+// segment of at most 64 letters, digits, '.', '_' and '-'. Default: "0".
+func Version(version string) FuncOption {
+	return funcOption(func(f *funcOptions) { f.version = version })
+}
+
+// Callable is a function that can be named in [Calls]: every *Func is one.
+type Callable interface{ callee() *function.Function }
+
+// Calls names the memoized functions that a function calls: their versions,
+// and those of the functions that they call in turn, become a part of its memo
+// key, so that a changed version is computed anew all the way up.
+func Calls(functions ...Callable) FuncOption {
+	return funcOption(func(f *funcOptions) { f.calls = append(f.calls, functions...) })
+}
+
+// envOptions are the options of an environment.
+type envOptions struct {
+	settings   settings
+	configPath string
+	logger     *slog.Logger
+	executors  map[string]executor.Executor
+	registry   *Registry
+	cacheDir   string
+	progress   string
+	isolated   bool
+}
+
+type envOption func(*envOptions)
+
+func (o envOption) setEnv(e *envOptions) { o(e) }
+
+// Config is the path of the config file. Default: MOPS_CONFIG, else mops.toml
+// in the current folder, if there is one.
+func Config(path string) EnvOption {
+	return envOption(func(e *envOptions) { e.configPath = path })
+}
+
+// LogTo is where mops says what it does. Default: warnings and errors, to
+// standard error.
+func LogTo(logger *slog.Logger) EnvOption {
+	return envOption(func(e *envOptions) { e.logger = logger })
+}
+
+// Executor gives an executor a name, by which the config file and MOPS_EXECUTOR
+// choose it. "inproc" and "subprocess" are there already.
+func Executor(name string, where executor.Executor) EnvOption {
+	if memokey.ValidPipeline(name) != nil {
+		panic(fmt.Sprintf("mops.Executor: %q is no name for an executor: use letters, digits, '.', '_' and '-'", name))
+	}
+	return envOption(func(e *envOptions) {
+		if e.executors == nil {
+			e.executors = map[string]executor.Executor{}
+		}
+		e.executors[name] = where
+	})
+}
+
+// CacheDir is the folder for this machine's copies of sources that lie in a
+// remote store, and for what it knows about files that it hashed. Default:
+// MOPS_CACHE, else mops in the user's cache folder. It may be deleted at any time.
+func CacheDir(path string) EnvOption {
+	return envOption(func(e *envOptions) { e.cacheDir = path })
+}
+
+// Progress says how [Main] shows what is going on: "auto" (a live block on a
+// terminal, else plain lines), "plain" or "off". Default: MOPS_PROGRESS, else auto.
+func Progress(mode string) EnvOption {
+	return envOption(func(e *envOptions) { e.progress = mode })
+}
+
+// Isolated shuts out what surrounds the program: no config file and no MOPS_*
+// variable has a say, no summary is left, and nothing is kept on this machine
+// outside of [CacheDir]. It is for tests.
+func Isolated() EnvOption {
+	return envOption(func(e *envOptions) { e.isolated = true })
+}
+
+// RegistryOption is valid wherever functions are defined or looked up.
+type RegistryOption interface {
+	FuncOption
+	EnvOption
+}
+
+type registryOption struct{ registry *Registry }
+
+func (o registryOption) setFunc(f *funcOptions) { f.registry = o.registry }
+func (o registryOption) setEnv(e *envOptions)   { e.registry = o.registry }
+
+// In uses a registry of one's own in place of the program's: for tests that
+// define functions.
+func In(registry *Registry) RegistryOption { return registryOption{registry} }
+
+// eachOptions are the options of one fan-out.
+type eachOptions struct {
+	settings    settings
+	concurrency int
+}
+
+type eachOption func(*eachOptions)
+
+func (o eachOption) setEach(e *eachOptions) { o(e) }
+
+// DefaultConcurrency is how many calls of one fan-out are under way at once
+// where [Concurrency] says nothing else.
+const DefaultConcurrency = 1000
+
+// Concurrency is how many calls of one [Func.All] or [Func.Each] are under way
+// at once, those included that wait for a free slot of their executor.
+func Concurrency(n int) EachOption {
+	return eachOption(func(e *eachOptions) { e.concurrency = max(n, 1) })
+}

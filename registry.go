@@ -1,0 +1,52 @@
+package mops
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/source"
+)
+
+// Registry is a set of functions and types. A program has one, which is used
+// unless [In] says otherwise.
+type Registry struct{ functions *function.Registry }
+
+// NewRegistry makes an empty registry, for tests that define functions.
+func NewRegistry() *Registry {
+	functions := function.NewRegistry(function.Sources{
+		Type: reflect.TypeFor[Source](),
+		Ref:  func(v reflect.Value) *source.Ref { return v.Interface().(Source).ref },
+	})
+	return &Registry{functions: functions}
+}
+
+var defaultRegistry = NewRegistry()
+
+// RegisterType lets values of T stand in fields of interface types. Records
+// know it by its full name, so a type that moves to another package is another
+// one. Register where T is defined, in an init function: it must have happened
+// before [Main], [Init] or [New]. It panics when T is registered already.
+func RegisterType[T any](options ...RegistryOption) {
+	typ := reflect.TypeFor[T]()
+	if err := registryOf(options).Types.Register(function.TypeName(typ), typ); err != nil {
+		panic(fmt.Sprintf("mops.RegisterType: %v", err))
+	}
+}
+
+// RegisterError lets errors of type E that a function returns come back as
+// themselves, for errors.As; others come back as text. E must be a type that
+// can be encoded without loss. It panics when it is not, or is registered already.
+func RegisterError[E error](options ...RegistryOption) {
+	if err := registryOf(options).AddError(reflect.TypeFor[E]()); err != nil {
+		panic(fmt.Sprintf("mops.RegisterError: %v", err))
+	}
+}
+
+func registryOf(options []RegistryOption) *function.Registry {
+	o := funcOptions{registry: defaultRegistry}
+	for _, option := range options {
+		option.setFunc(&o)
+	}
+	return o.registry.functions
+}

@@ -1,0 +1,127 @@
+package mops
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+)
+
+// WithOptions returns a context for calls under these options: for all calls
+// made with it, and in turn for those that their functions make.
+func WithOptions(ctx context.Context, options ...Option) context.Context {
+	s := settings{}
+	if outer := contextSettings(ctx); outer != nil {
+		s = *outer
+	}
+	for _, o := range options {
+		o.set(&s)
+	}
+	return context.WithValue(ctx, settingsKey{}, &s)
+}
+
+type settingsKey struct{}
+
+func contextSettings(ctx context.Context) *settings {
+	s, _ := ctx.Value(settingsKey{}).(*settings)
+	return s
+}
+
+// settled is what an environment settled for a function, as long as the context
+// says nothing: worked out once, since a hit takes only microseconds.
+type settled struct {
+	env      *Env
+	settings orchestrate.Settings
+}
+
+// resolve settles how a call of a function is made; see Option for the order.
+func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with settings, known *atomic.Pointer[settled]) (orchestrate.Settings, error) {
+	onContext := contextSettings(ctx)
+	if onContext == nil {
+		if s := known.Load(); s != nil && s.env == env {
+			return s.settings, nil
+		}
+	}
+	plain, forced := env.file.For(f.Name)
+	s := env.code
+	if env.worker {
+		// Where a worker runs is no place for all that it calls: a function says
+		// so itself, or it runs in the worker.
+		s.on, s.Executor = nil, nil
+		if plain.Executor == env.file.Defaults.Executor {
+			plain.Executor = nil
+		}
+	}
+	s = s.overlay(settings{Settings: plain}).overlay(defined)
+	if onContext != nil {
+		above := *onContext
+		if env.worker {
+			above.on, above.Executor = nil, nil
+		}
+		s = s.overlay(above)
+	}
+	s = s.overlay(with).overlay(settings{Settings: forced})
+	environ := env.environ
+	if env.worker {
+		environ.Executor = nil
+	}
+	made, err := env.settle(s.overlay(environ))
+	if err != nil {
+		return made, err
+	}
+	if onContext != nil {
+		made.Context = onContext.Settings
+	} else {
+		known.Store(&settled{env, made})
+	}
+	return made, nil
+}
+
+// base are the settings of a function that says nothing itself.
+func (env *Env) base() (orchestrate.Settings, error) {
+	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.environ))
+}
+
+// settle fills in the defaults and finds the executor.
+func (env *Env) settle(s settings) (orchestrate.Settings, error) {
+	settled := orchestrate.Settings{
+		Root: valueOr(s.Root, DefaultRoot), Pipeline: valueOr(s.Pipeline, DefaultPipeline),
+		Timeout: valueOr(s.Timeout, 0), Retries: valueOr(s.Retries, 0),
+		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
+		RequireResults: valueOr(s.RequireResults, false), KeepErrors: valueOr(s.KeepErrors, false),
+		Detach: valueOr(s.detach, false),
+	}
+	if err := memokey.ValidPipeline(settled.Pipeline); err != nil {
+		return settled, err
+	}
+	if s.on != nil {
+		settled.Executor = s.on
+		return settled, nil
+	}
+	var err error
+	settled.Executor, err = env.executor(valueOr(s.Executor, "inproc"))
+	return settled, err
+}
+
+func (env *Env) executor(name string) (executor.Executor, error) {
+	if e, ok := env.executors[name]; ok {
+		return e, nil
+	}
+	known := slices.Sorted(maps.Keys(env.executors))
+	return nil, fmt.Errorf("there is no executor named %q: the config file or MOPS_EXECUTOR names it, and this program has %s; give it with mops.Executor(%q, …)",
+		name, strings.Join(known, ", "), name)
+}
+
+func valueOr[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
