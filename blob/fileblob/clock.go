@@ -18,8 +18,10 @@ func (s *store) Now(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	name := filepath.Join(s.tempDir(), "clock-"+crand.Text())
-	file, err := withFolder(s.tempDir(), func() (*os.File, error) {
-		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	var file *os.File
+	err := withFolder(s.tempDir(), func() (err error) {
+		file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		return err
 	})
 	if err != nil {
 		return time.Time{}, classify(err)
@@ -49,7 +51,7 @@ func (s *store) sweep(ctx context.Context) {
 	}
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > tempAge {
-			os.Remove(filepath.Join(s.tempDir(), e.Name()))
+			os.RemoveAll(filepath.Join(s.tempDir(), e.Name()))
 		}
 	}
 }

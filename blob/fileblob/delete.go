@@ -1,13 +1,11 @@
 package fileblob
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 )
 
@@ -41,21 +39,14 @@ func removeDead(path string) {
 	if err != nil {
 		return
 	}
-	current, err := identityOf(path)
-	if err != nil && !isNotExist(err) {
+	current, err := lifeAt(path)
+	if err != nil {
 		return
 	}
-	alive := err == nil
-	var dead []version
 	for _, name := range names {
-		if number, life, ok := parseVersionFile(name); ok && (!alive || life != current) {
-			dead = append(dead, version{number: number, life: life})
+		if life, ok := parseIdentity(name); ok && life != current {
+			os.RemoveAll(lifeOf(path, life))
 		}
-	}
-	// Ascending, for who still reads takes the highest.
-	slices.SortFunc(dead, func(a, b version) int { return cmp.Compare(a.number, b.number) })
-	for _, v := range dead {
-		os.Remove(v.at(path))
 	}
 	removeEmpty(versionsOf(path))
 }

@@ -10,49 +10,55 @@
 // that reading it, or missing it, costs little more than opening that file.
 // What is written over it lies beside it, in the folder K~:
 //
-//	lease                                  version 0
-//	lease~/17.5a1-18bd5f1c2a9e3340         version 17, the newest
-//	lease~/16.5a1-18bd5f1c2a9e3340
+//	lease                                              version 0
+//	lease~/5a1-18bd5f1c2a9e3340/17-8c1f20d3a4b5e697          version 17
+//	lease~/5a1-18bd5f1c2a9e3340/17-8c1f20d3a4b5e697.newest   the pointer to it
+//	lease~/5a1-18bd5f1c2a9e3340/16-02d1e5f60718293a
 //	…
 //
-// The newest version is the one with the highest number. Behind the number
-// stands the life of the blob: the identity (inode and modification time) of
-// version 0. A blob that is deleted and written again has another life, so
-// nothing left over from an earlier life counts, whoever left it and whenever.
-// To be sure that identities do not recur, the nanoseconds of a file's time are
-// turned back by a random part of a millisecond.
+// Each version beyond the first is a file with a number and a nonce, and the name
+// of the one empty file that ends in .newest says which of them is the newest.
+// They lie in a folder for the life of the blob: the identity (inode and
+// modification time) of version 0. A blob that is deleted and written again has
+// another life, so nothing left over from an earlier one counts, whoever left it
+// and whenever. To be sure that identities do not recur, the nanoseconds of a
+// file's time are turned back by a random part of a millisecond.
 //
-// Parts of keys that would collide with this (they end in ~, start with
-// .mops-tmp or .nfs, or contain %) are percent-escaped in file names.
+// Parts of keys that would collide with this or with what file systems put there
+// themselves are percent-escaped in file names: those that end in ~, start with
+// .mops-tmp or .nfs, contain %, or are lost+found.
 //
 // # Why conditional puts are safe
 //
-// A file is written completely under no name, or a temporary one, and then
-// published by link(2), which fails when the name is taken: atomically, on NFS
-// too. Put if absent links K. A swap from version n links version n+1, so of
-// all who swap version n one at most wins. That leaves those whose version n
-// went out of date long ago, because old versions are removed:
+// A file is written completely under no name, or a temporary one, before it is
+// published.
 //
-//   - Who has swapped successfully removes what is more than 16 versions old, in
-//     ascending order. So version n+1 is removed only after version n, and who
-//     linked n+1 and still finds the very file of version n in place knows that
-//     n+1 had never existed before. Who does not find it was out of date, takes
-//     the link away again and reports a mismatch. Nobody has read it meanwhile:
-//     a higher version always exists.
-//   - Version 0 is never removed, as readers start there; so it cannot show that
-//     it is out of date. Therefore version 1 stays, too: a swap from version 0
-//     then always fails. And so that version 1 can show that it is out of date,
-//     the removal of version 2 is to rename it over version 1, which changes
-//     identity in the same instant.
+//   - Put if absent publishes by link(2), which fails when the name is taken,
+//     atomically, on NFS too.
+//   - A swap publishes its file under a name with a nonce, where nobody looks for
+//     it, and then renames the pointer, from the name that it has while the old
+//     version is the newest to the name of the new version. A name with a nonce
+//     comes only once. So of all who swap one version exactly one finds the
+//     pointer, and who comes late, be it by a day, does not. Neither order nor
+//     clock matters, and so any file that is 16 versions behind may be removed by
+//     anybody at any time.
+//   - Version 0 has no pointer. Its successor is a folder that was prepared with
+//     file and pointer in it, and is renamed to the name of the life's folder:
+//     rename(2) refuses to replace a folder that is not empty, and this one never
+//     is again.
 //   - Delete unlinks K, which ends the life. A swap that is under way then
-//     succeeds or not, but never touches the next life, whose version files have
-//     other names.
+//     succeeds or not, but never touches the next life.
 //
-// A directory must be listed faithfully for that (POSIX: what is there all the
-// time is listed), and files must keep their inode number and their time to the
-// microsecond or better, which file systems with hard links do, with the
-// exception of some of FUSE. On NFS, a reader may see a blob as it was up to a
-// minute ago (nfs(5), attribute caching); a put fails properly even then.
+// It takes files that keep their inode number and their time to the microsecond
+// or better, which file systems with hard links do, with the exception of some of
+// FUSE. On NFS, a reader may see a blob as it was up to a minute ago (nfs(5),
+// attribute caching), as can a swap that finds the pointer gone; neither makes a
+// swap succeed wrongly. There, too, a reply may be lost and the request be sent
+// again; who then finds link or rename done already takes it for his own.
+//
+// What was tried and is wrong: publishing version n+1 by link(2) and removing old
+// versions. A name that was removed can be taken again by one who comes late, and
+// no look at the neighbours tells him from one who was first and slow.
 //
 // # What survives
 //

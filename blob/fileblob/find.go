@@ -2,7 +2,8 @@ package fileblob
 
 import (
 	"context"
-	"slices"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
@@ -25,14 +26,14 @@ type found struct {
 	handle
 	attributes
 	version version
-	numbers []uint64 // of the later versions that were there, ascending
+	old     []version // files of this life that nobody needs any more
 }
 
-// find opens the newest version of the blob whose version 0 is at path. A blob
-// that is not there costs one system call, and one that was never written over
-// costs three.
+// find opens the newest version of the blob at path. A blob that is not there
+// costs one system call, and one that was never written over costs three.
 func find(ctx context.Context, path string) (found, error) {
-	for {
+	const plenty = 1000 // of other processes that were faster
+	for range plenty {
 		if err := ctx.Err(); err != nil {
 			return found{}, err
 		}
@@ -41,6 +42,8 @@ func find(ctx context.Context, path string) (found, error) {
 			return f, err
 		}
 	}
+	return found{}, &driver.Error{Kind: driver.Corrupt, Err: fmt.Errorf(
+		"%s does not tell the newest version, or that is not there; remove the folder with all in it, and the blob is as it was at first", versionsOf(path))}
 }
 
 // findOnce asks to be called again when another process was faster.
@@ -59,60 +62,81 @@ func findOnce(path string) (f found, again bool, err error) {
 		base.Close()
 		return found{}, false, notFound
 	}
-	f = found{handle: base, attributes: a, version: version{0, a.identity, a.identity}}
+	first := found{handle: base, attributes: a, version: version{life: a.identity}}
 	if !written {
-		return f, false, nil
+		return first, false, nil
 	}
-	f.numbers, err = numbersOf(path, a.identity)
+	return later(path, first)
+}
+
+// later opens the newest of the versions beyond the first, if there are any.
+func later(path string, first found) (f found, again bool, err error) {
+	names, err := readNames(lifeOf(path, first.version.life))
+	if isNotExist(err) || err == nil && len(names) == 0 { // others have lived here
+		if first.attributes, err = first.stat(); err == nil && first.links > 0 {
+			return first, false, nil
+		}
+		first.Close()
+		return found{}, true, nil
+	}
+	first.Close()
 	if err != nil {
-		base.Close()
 		return found{}, false, classify(err)
 	}
-	if len(f.numbers) == 0 {
-		if a, err = base.stat(); err == nil && a.links > 0 {
-			return f, false, nil
-		}
-		base.Close()
-		return found{}, true, notFound
+	v, old := sift(names, first.version.life)
+	if v.number == 0 {
+		return found{}, true, nil // deleted, or just renamed
 	}
-	base.Close()
-	f.version.number = f.numbers[len(f.numbers)-1]
-	if f.handle, err = openHandle(f.version.at(path)); err != nil {
-		return found{}, isNotExist(err), classify(err) // removed as too old, meanwhile
+	f = found{version: v, old: old}
+	if f.handle, err = openHandle(v.at(path)); err != nil {
+		return found{}, isNotExist(err), classify(err) // removed as too old
 	}
-	if f.attributes, err = f.handle.stat(); err != nil {
+	if f.attributes, err = f.stat(); err != nil {
 		f.Close()
 		return found{}, false, classify(err)
 	}
-	f.version.file = f.identity
 	return f, false, nil
 }
 
-// numbersOf lists the later versions in a life of a blob, ascending.
-func numbersOf(path string, life identity) ([]uint64, error) {
-	names, err := readNames(versionsOf(path))
-	if err != nil && !isNotExist(err) {
-		return nil, err
-	}
-	var numbers []uint64
+// sift finds the newest version in a life, and the files that are too old.
+func sift(names []string, life identity) (now version, old []version) {
+	var all []version
 	for _, name := range names {
-		if number, of, ok := parseVersionFile(name); ok && of == life {
-			numbers = append(numbers, number)
+		name, pointer := strings.CutSuffix(name, newest)
+		v, ok := parseName(name)
+		v.life = life
+		if !ok {
+			continue
+		}
+		if !pointer {
+			all = append(all, v)
+		} else if v.number > now.number { // two, if it was renamed while we read
+			now = v
 		}
 	}
-	slices.Sort(numbers)
-	return numbers, nil
+	for _, v := range all {
+		if v.number+kept <= now.number {
+			old = append(old, v)
+		}
+	}
+	return now, old
 }
 
-// identityOf asks for the identity of the file at path. It opens the file,
-// because an NFS client asks the server at every open, but answers stat from
-// its cache (nfs(5), close-to-open consistency).
-func identityOf(path string) (identity, error) {
+// lifeAt is the identity of version 0, or none where there is no blob. It opens
+// the file, because an NFS client asks the server at every open, but answers stat
+// from its cache (nfs(5), close-to-open consistency).
+func lifeAt(path string) (identity, error) {
 	h, err := openHandle(path)
+	if isNotExist(err) {
+		return identity{}, nil
+	}
 	if err != nil {
 		return identity{}, err
 	}
 	defer h.Close()
 	a, err := h.stat()
+	if a.links == 0 {
+		return identity{}, err
+	}
 	return a.identity, err
 }

@@ -149,5 +149,5 @@ func infoOf(ctx context.Context, path string, n node) (driver.Info, error) {
 	if err != nil {
 		return driver.Info{}, missing(err)
 	}
-	return a.info(n.key, version{0, a.identity, a.identity}), nil
+	return a.info(n.key, version{life: a.identity}), nil
 }

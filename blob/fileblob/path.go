@@ -99,7 +99,4 @@ func unescape(name string) (segment string, ok bool) {
 	return segment, escape(segment) == name
 }
 
-// versionsOf is the folder of the later versions of the blob at path.
-func versionsOf(path string) string { return path + "~" }
-
 func (s *store) tempDir() string { return filepath.Join(s.dir, tempDir) }

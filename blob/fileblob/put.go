@@ -3,7 +3,6 @@ package fileblob
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -11,12 +10,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
-
-// kept is how many old versions stay behind the newest, so that a reader that
-// found one finds it still there a moment later.
-const kept = 16
-
-var mismatch = &driver.Error{Kind: driver.Mismatch}
 
 // Put writes a blob: complete first, then published by a link.
 func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
@@ -36,7 +29,7 @@ func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64,
 	}
 	defer func() { st.discard() }()
 	for {
-		v, err := st.put(path, now)
+		v, err := s.publish(st, path, now)
 		if err == nil {
 			if opts.Durable {
 				err = s.syncFolders(v.at(path))
@@ -67,7 +60,7 @@ func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64,
 type state struct {
 	there   bool
 	version version
-	numbers []uint64 // of the later versions, ascending
+	old     []version // files to be removed
 }
 
 // look finds what there is to write over, and checks the conditions of the put
@@ -101,19 +94,19 @@ func look(ctx context.Context, path string, opts driver.PutOptions) (state, erro
 			return state{}, mismatch
 		}
 	}
-	return state{true, f.version, f.numbers}, nil
+	return state{true, f.version, f.old}, nil
 }
 
-// put publishes the file over the state that was found, and says as what version.
-func (st *staged) put(path string, over state) (version, error) {
+// publish publishes the file over the state that was found, and says as what version.
+func (s *store) publish(st *staged, path string, over state) (version, error) {
 	if over.there {
-		return st.swap(path, over)
+		return s.swap(st, path, over)
 	}
-	_, err := withFolder(filepath.Dir(path), func() (any, error) { return nil, st.publish(path) })
+	err := withFolder(filepath.Dir(path), func() error { return st.publish(path) })
 	if errors.Is(err, fs.ErrExist) {
 		return version{}, taken(path)
 	}
-	return version{0, st.identity, st.identity}, classify(err)
+	return version{life: st.identity}, classify(err)
 }
 
 // taken says what is in the way of a put if absent.
@@ -126,58 +119,6 @@ func taken(path string) error {
 		return classify(err)
 	}
 	return &driver.Error{Kind: driver.Exists}
-}
-
-// swap publishes the file as the successor of a version. The package's
-// documentation says why it can be sure of that.
-func (st *staged) swap(path string, over state) (version, error) {
-	old := over.version
-	next := version{old.number + 1, old.life, st.identity}
-	publish := func() (any, error) { return nil, st.publish(next.at(path)) }
-	var err error
-	if old.number == 0 {
-		_, err = withFolder(versionsOf(path), publish)
-	} else {
-		_, err = publish() // without the folder, there is no version to follow
-	}
-	switch {
-	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrNotExist):
-		return version{}, mismatch
-	case err != nil:
-		return version{}, classify(err)
-	}
-	switch id, err := identityOf(old.at(path)); {
-	case err != nil && !isNotExist(err) && !errors.Is(err, errStale):
-		return version{}, &driver.Error{Kind: driver.Unavailable,
-			Err: fmt.Errorf("the blob was written, but perhaps over a newer version: %w", err)}
-	case err != nil || id != old.file:
-		st.spent = true
-		os.Remove(next.at(path))
-		removeEmpty(versionsOf(path)) // if we made it for nothing
-		return version{}, mismatch
-	}
-	removeOld(path, old.life, next.number, over.numbers)
-	return next, nil
-}
-
-// removeOld removes what is too far behind the newest version. The order
-// matters, and so does stopping at what cannot be removed.
-func removeOld(path string, life identity, newest uint64, numbers []uint64) {
-	for _, number := range numbers {
-		var err error
-		switch file := versionFile(path, number, life); {
-		case number+kept > newest:
-			return
-		case number == 1: // stays, in name
-		case number == 2:
-			err = os.Rename(file, versionFile(path, 1, life))
-		default:
-			err = os.Remove(file)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return
-		}
-	}
 }
 
 func kindOf(err error) driver.Kind {

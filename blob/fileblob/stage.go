@@ -29,7 +29,7 @@ type staged struct {
 	file  *os.File
 	name  string // of the temporary file; "" where it has none
 	links uint64 // names that it has before it is published
-	spent bool   // was published and withdrawn; Linux links no unnamed file twice
+	spent bool   // had a name that it lost; Linux links no unnamed file twice
 	attributes
 }
 
@@ -50,8 +50,10 @@ func (s *store) stage(ctx context.Context, dir string, body io.Reader, size int6
 // newStaged makes the file: unnamed where possible, so that nothing is left
 // when the process is killed.
 func (s *store) newStaged(dir string) (*staged, error) {
+	var file *os.File
+	var err error
 	if !s.named.Load() {
-		file, err := withFolder(dir, func() (*os.File, error) { return openUnnamed(dir) })
+		err = withFolder(dir, func() (err error) { file, err = openUnnamed(dir); return err })
 		if err == nil {
 			return &staged{file: file}, nil
 		}
@@ -61,8 +63,9 @@ func (s *store) newStaged(dir string) (*staged, error) {
 		s.named.Store(true)
 	}
 	name := filepath.Join(s.tempDir(), crand.Text())
-	file, err := withFolder(s.tempDir(), func() (*os.File, error) {
-		return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+	err = withFolder(s.tempDir(), func() (err error) {
+		file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -73,18 +76,17 @@ func (s *store) newStaged(dir string) (*staged, error) {
 // withFolder does something in a folder and, only if that is missing, makes it
 // and tries again. In a folder that is just being removed, ext4 refuses unnamed
 // files with EPERM rather than ENOENT.
-func withFolder[T any](dir string, do func() (T, error)) (result T, err error) {
+func withFolder(dir string, do func() error) (err error) {
 	for range maxTries {
-		result, err = do()
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EPERM) {
-			return result, err
+		if err = do(); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EPERM) {
+			return err
 		}
 		// Both errors come of folders that appear or vanish meanwhile.
 		if err := os.MkdirAll(dir, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
-			return result, err
+			return err
 		}
 	}
-	return result, err
+	return err
 }
 
 // fill writes the body and settles the identity of the file.

@@ -1,6 +1,8 @@
 package fileblob
 
 import (
+	"math/rand/v2"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -19,6 +21,8 @@ func (id identity) append(b []byte) []byte {
 	return strconv.AppendUint(b, uint64(id.mtime), 16)
 }
 
+func (id identity) String() string { return string(id.append(nil)) }
+
 func parseIdentity(s string) (id identity, ok bool) {
 	inode, mtime, _ := strings.Cut(s, "-")
 	i, err1 := strconv.ParseUint(inode, 16, 64)
@@ -28,49 +32,61 @@ func parseIdentity(s string) (id identity, ok bool) {
 
 // version is one state of a blob.
 type version struct {
-	number uint64
 	life   identity // of version 0
-	file   identity // of this version
+	number uint64
+	nonce  uint64 // tells the versions apart that several writers tried; 0 for version 0
 }
 
-// token is what callers see of a version: "number:life:file".
+// after is a version to follow v, unlike any other that is to follow it.
+func (v version) after() version { return version{v.life, v.number + 1, rand.Uint64()} }
+
+// token is what callers see of a version: "life:number-nonce".
 func (v version) token() driver.Version {
-	b := strconv.AppendUint(make([]byte, 0, 80), v.number, 10)
-	b = v.life.append(append(b, ':'))
-	b = v.file.append(append(b, ':'))
-	return driver.Version(b)
+	b := append(v.life.append(make([]byte, 0, 80)), ':')
+	return driver.Version(v.append(b))
 }
 
-func parseToken(token driver.Version) (v version, ok bool) {
-	number, rest, _ := strings.Cut(string(token), ":")
-	life, file, _ := strings.Cut(rest, ":")
-	n, err := strconv.ParseUint(number, 10, 64)
-	var ok1, ok2 bool
-	v.number = n
-	v.life, ok1 = parseIdentity(life)
-	v.file, ok2 = parseIdentity(file)
-	return v, err == nil && ok1 && ok2
+func parseToken(token driver.Version) (version, bool) {
+	life, name, _ := strings.Cut(string(token), ":")
+	v, ok1 := parseName(name)
+	var ok2 bool
+	v.life, ok2 = parseIdentity(life)
+	return v, ok1 && ok2
 }
 
-// at is the file of the version of a blob whose version 0 is at path.
+func (v version) append(b []byte) []byte {
+	b = strconv.AppendUint(b, v.number, 10)
+	b = append(b, '-')
+	return strconv.AppendUint(b, v.nonce, 16)
+}
+
+// name is that of the version's file, among those of its life.
+func (v version) name() string { return string(v.append(nil)) }
+
+func parseName(name string) (version, bool) {
+	number, nonce, _ := strings.Cut(name, "-")
+	n, err1 := strconv.ParseUint(number, 10, 64)
+	r, err2 := strconv.ParseUint(nonce, 16, 64)
+	return version{number: n, nonce: r}, err1 == nil && err2 == nil
+}
+
+// newest ends the name of the pointer: what is in front of it is the name of the
+// newest version.
+const newest = ".newest"
+
+// versionsOf is the folder of the later versions of the blob at path.
+func versionsOf(path string) string { return path + "~" }
+
+// lifeOf is the folder of those in one life of the blob.
+func lifeOf(path string, life identity) string { return filepath.Join(versionsOf(path), life.String()) }
+
+// at is the file of a version of the blob at path.
 func (v version) at(path string) string {
 	if v.number == 0 {
 		return path
 	}
-	return versionFile(path, v.number, v.life)
+	return filepath.Join(lifeOf(path, v.life), v.name())
 }
 
-func versionFile(path string, number uint64, life identity) string {
-	b := make([]byte, 0, len(path)+64)
-	b = append(append(b, path...), "~/"...)
-	b = strconv.AppendUint(b, number, 10)
-	return string(life.append(append(b, '.')))
-}
-
-// parseVersionFile takes apart the name of a file in a folder of versions.
-func parseVersionFile(name string) (number uint64, life identity, ok bool) {
-	first, rest, _ := strings.Cut(name, ".")
-	number, err := strconv.ParseUint(first, 10, 64)
-	life, ok = parseIdentity(rest)
-	return number, life, ok && err == nil && number > 0
-}
+// pointer is the file that says that a version is the newest.
+func (v version) pointer(path string) string { return v.at(path) + newest }

@@ -1,0 +1,93 @@
+package fileblob
+
+import (
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// kept is how many versions stay behind the newest, so that who has found one
+// finds it still there a moment later.
+const kept = 16
+
+var mismatch = &driver.Error{Kind: driver.Mismatch}
+
+// swap publishes the file as the successor of a version, unless that has one.
+// The package's documentation says why there is one only.
+func (s *store) swap(st *staged, path string, over state) (version, error) {
+	next := over.version.after()
+	var err error
+	if over.version.number == 0 {
+		err = s.begin(st, path, next)
+	} else {
+		err = st.succeed(path, over.version, next)
+	}
+	if err != nil {
+		return version{}, err
+	}
+	if life, err := lifeAt(path); err != nil || life != next.life {
+		if err != nil {
+			return version{}, classify(err)
+		}
+		removeDead(path)
+		return version{}, mismatch // deleted at the same moment
+	}
+	for _, v := range over.old {
+		os.Remove(v.at(path))
+	}
+	return next, nil
+}
+
+// succeed makes next the version after old: the file gets its name, and then the
+// pointer is renamed, which can be done from its old name only once.
+func (st *staged) succeed(path string, old, next version) error {
+	switch err := st.publish(next.at(path)); {
+	case isNotExist(err):
+		return mismatch // deleted
+	case err != nil:
+		return classify(err)
+	}
+	err := os.Rename(old.pointer(path), next.pointer(path))
+	if err == nil || exists(next.pointer(path)) {
+		return nil // on NFS, it may have been done though the reply says otherwise
+	}
+	st.spent = true
+	os.Remove(next.at(path))
+	if isNotExist(err) {
+		return mismatch
+	}
+	return classify(err)
+}
+
+// begin makes next the version after version 0: a folder with the file and the
+// pointer in it is prepared, and then takes the place of the life's folder, which
+// can be done only once because that folder never is empty again.
+func (s *store) begin(st *staged, path string, next version) error {
+	dir := filepath.Join(s.tempDir(), rand.Text())
+	defer os.RemoveAll(dir)
+	data := filepath.Join(dir, next.name())
+	err := withFolder(dir, func() error { return st.publish(data) })
+	if err == nil {
+		st.spent = true
+		err = os.WriteFile(data+newest, nil, fileMode)
+	}
+	if err == nil {
+		err = withFolder(versionsOf(path), func() error {
+			// Not os.Rename, which refuses to replace an empty folder.
+			return syscall.Rename(dir, lifeOf(path, next.life))
+		})
+	}
+	switch {
+	case err == nil || exists(next.pointer(path)): // as in succeed
+		return nil
+	case errors.Is(err, fs.ErrExist): // ENOTEMPTY, too
+		return mismatch
+	}
+	removeEmpty(versionsOf(path))
+	return classify(err)
+}
