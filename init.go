@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -26,6 +27,7 @@ func Init(options ...EnvOption) {
 }
 
 func runWorker(spec worker.Spec, options []EnvOption) int {
+	inherited, _ := subprocess.Inherit() // first of all: nobody else may find its variable or files
 	ctx := context.Background()
 	if spec.Tree != nil {
 		if err := spec.Tree.Dial(); err != nil { // the orchestrator is gone, or on another machine
@@ -45,7 +47,7 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 		option.setEnv(&o)
 	}
 	p := worker.Process{
-		Spec: spec, Registry: o.registry.functions, Files: env.files, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Spec: spec, Inherited: inherited, Registry: o.registry.functions, Files: env.files, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Context: func(ctx context.Context) context.Context {
 			above := settings{Settings: spec.Context}
 			return env.Context(context.WithValue(ctx, settingsKey{}, &above))

@@ -41,13 +41,15 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 	defer display.Close()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	defer onInterrupt(display, cancel)()
-
 	env, err := newEnv(ctx, options, inside{output: display.Writer(), color: display.Color(), tracker: tracker})
 	if err != nil {
 		fmt.Fprintln(display.Writer(), err)
 		return exitFailed
 	}
+	defer onInterrupt(display, cancel, func() {
+		display.Close()
+		env.leaveSummary(exitInterrupted, true)
+	})()
 	err = run(env.Context(ctx))
 	interrupted := errors.Is(context.Cause(ctx), errInterrupted)
 	if closeErr := env.Close(); err == nil && !interrupted {
@@ -80,8 +82,9 @@ func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
 	return progress.Start(tracker, progress.Options{Mode: mode}), tracker, nil
 }
 
-// onInterrupt cancels at the first signal and leaves at the second.
-func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc) (stop func()) {
+// onInterrupt cancels at the first signal; at the second it does what is last
+// and leaves.
+func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc, last func()) (stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ended, done := make(chan struct{}), make(chan struct{})
@@ -96,6 +99,7 @@ func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc) (sto
 		cancel(errInterrupted)
 		select {
 		case <-signals:
+			last()
 			os.Exit(exitInterrupted)
 		case <-ended:
 		}

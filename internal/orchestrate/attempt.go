@@ -9,7 +9,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
@@ -22,7 +21,6 @@ type owned struct {
 	slot    worker.Slot
 	state   lease.State // as we wrote it; a worker may have put its session in since
 	sources []record.SourceLocation
-	item    *progress.Item
 	started time.Time // of the attempt
 }
 
@@ -30,7 +28,7 @@ var errTimeout = errors.New("the run took longer than its timeout")
 
 // run makes sure that there is still no result, if the lease was swapped from
 // somebody else's, and computes one.
-func (o *owned) run(swapped bool) (outcome Outcome, err error) {
+func (o *owned) run(swapped bool) (Outcome, error) {
 	defer o.held.Done()
 	if swapped {
 		// Between our look at the result and our lease its holder may have finished.
@@ -46,26 +44,11 @@ func (o *owned) run(swapped bool) (outcome Outcome, err error) {
 		}
 		o.miss = *missed
 	}
-	o.item = o.engine.Tracker.Begin(o.call.Function.Name, o.place.URI())
-	defer func() { o.item.End(ended(outcome, err), err) }()
 	if err := o.prepare(); err != nil {
 		o.release(lease.Outcome{Kind: lease.Cancelled, Message: err.Error()})
 		return Outcome{}, err
 	}
 	return o.attempts()
-}
-
-// ended is how the tracker calls the end of a call that we computed.
-func ended(outcome Outcome, err error) progress.Outcome {
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, lease.ErrLost), errors.Is(err, ErrClosed):
-		return progress.Cancelled
-	case err != nil:
-		return progress.Failed
-	case outcome.How == Awaited:
-		return progress.Awaited
-	}
-	return progress.Computed
 }
 
 // attempts runs the call until it succeeds or has used up its retries.

@@ -9,7 +9,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
@@ -23,21 +22,6 @@ type seen struct {
 
 // await waits until the call has an outcome or its lease is free.
 func (f *flight) await(ctx context.Context) (seen, error) {
-	item := f.engine.Tracker.Begin(f.call.Function.Name, f.place.URI())
-	item.Awaiting()
-	result, err := f.awaitLease(ctx)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		item.End(progress.Failed, err)
-	case result.ended:
-		item.End(progress.Awaited, nil)
-	default:
-		item.End(progress.Cancelled, nil)
-	}
-	return result, err
-}
-
-func (f *flight) awaitLease(ctx context.Context) (seen, error) {
 	var waitedFor string // the lease whose outcome is ours, too
 	pause := f.newPause()
 	for {
@@ -127,7 +111,7 @@ func (f *flight) examine(ctx context.Context, state lease.State, version blob.Ve
 		}
 	}
 	if orphaned && state.Handle != "" && state.Executor == f.call.Executor.Name() {
-		adopted, err = f.adopt(ctx, state, version)
+		adopted, err = f.adopt(ctx, state, version, dead)
 		if err != nil || adopted != nil {
 			return false, adopted, 0, err
 		}
@@ -163,7 +147,7 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 // adopt attaches to a worker whose orchestrator is dead, and becomes its
 // orchestrator. It returns nil where there is no such worker any more, or where
 // somebody else adopts it.
-func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version) (*seen, error) {
+func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (*seen, error) {
 	w, err := f.call.Executor.Attach(ctx, f.invocation(state), state.Handle)
 	if errors.Is(err, executor.ErrGone) {
 		return nil, nil
@@ -171,25 +155,22 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	if err != nil {
 		return nil, fmt.Errorf("the worker of %s could not be attached to: %w", f.place.URI(), err)
 	}
-	session, err := f.root.session.Begin(ctx)
-	if err != nil {
-		w.Release()
-		return nil, err
+	state.Orchestrator = "" // Take fills in this session
+	if dead {
+		state.Session = ""
 	}
-	state.Orchestrator = session
-	if _, err = lease.Put(ctx, f.root.store, f.place.Lease(), version, state); err != nil {
+	ctx, held, err := f.root.session.Take(ctx, f.place.Lease(), version, state)
+	if err != nil {
 		w.Release()
 		if blob.Is(err, blob.Mismatch) {
 			return nil, nil // somebody was faster, or the worker has just taken its lease
 		}
 		return nil, err
 	}
+	defer held.Done()
 	f.engine.Logger.Info("a worker that lost its orchestrator is adopted", "call", f.place.URI(), "run", state.RunID, "worker", state.Handle)
-	outcome, err := f.follow(ctx, w, state)
-	if err != nil {
-		return nil, err
-	}
-	return outcome, nil
+	f.item.Running(state.RunID, state.Handle)
+	return f.follow(ctx, w, state)
 }
 
 // follow waits for a worker that was adopted, showing what it prints. It is not

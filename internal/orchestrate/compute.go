@@ -7,27 +7,45 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
 // compute brings a flight that missed to its end. While it waits for a slot its
 // stack is small: a hundred thousand may wait here.
 func (f *flight) compute() {
+	f.item = f.engine.Tracker.Begin(f.call.Function.Name, f.place.URI())
+	outcome, err := f.inTurn()
+	f.item.End(f.tracked(outcome, err), err)
+	f.end(outcome, err)
+}
+
+// inTurn waits for a slot, where the executor has a limit.
+func (f *flight) inTurn() (Outcome, error) {
 	if f.call.ReadOnly {
-		f.end(f.engine.direct(f.ctx, f.call, f.place))
-		return
+		return f.engine.direct(f.ctx, f.call, f.place, f.item)
 	}
-	f.pool = f.engine.pool(f.call.Executor)
-	if f.pool == nil {
-		f.end(f.withSlot(worker.Slot{}))
-		return
+	if f.pool = f.engine.pool(f.call.Executor); f.pool == nil {
+		return f.withSlot(worker.Slot{})
 	}
 	slot := worker.Slot{Pool: f.pool, Holder: lease.NewID()}
 	if err := slot.Pool.Acquire(f.ctx, slot.Holder); err != nil {
-		f.end(Outcome{}, f.cancelled(err))
-		return
+		return Outcome{}, f.cancelled(err)
 	}
-	f.end(f.withSlot(slot))
+	return f.withSlot(slot)
+}
+
+// tracked is what the tracker calls the end of a call.
+func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
+	switch {
+	case err != nil && f.ctx.Err() != nil:
+		return progress.Cancelled
+	case err != nil:
+		return progress.Failed
+	case outcome.How == Awaited:
+		return progress.Awaited
+	}
+	return progress.Computed
 }
 
 // withSlot takes the lease and runs the call under it, or waits for who has it.
@@ -53,11 +71,13 @@ func (f *flight) withSlot(s worker.Slot) (Outcome, error) {
 		}
 		// Somebody else has it. Whoever waits does not run: the slot goes back.
 		s.Pause()
+		f.item.Awaiting()
 		seen, err := f.await(f.ctx)
 		if err != nil || seen.ended {
 			return seen.outcome, f.cancelled(err)
 		}
 		from = seen.version
+		f.item.Waiting()
 		if err := s.Resume(f.ctx); err != nil {
 			return Outcome{}, f.cancelled(err)
 		}

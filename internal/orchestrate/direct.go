@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -13,10 +14,22 @@ func unkept(c Call) memo.Place {
 	return memo.Place{Key: key, Path: c.path(key)}
 }
 
+// off makes a call without any store.
+func (e *Engine) off(ctx context.Context, c Call) (Outcome, error) {
+	place := unkept(c)
+	item := e.Tracker.Begin(c.Function.Name, place.URI())
+	outcome, err := e.direct(ctx, c, place, item)
+	how := progress.Computed
+	if err != nil {
+		how = progress.Failed
+	}
+	item.End(how, err)
+	return outcome, err
+}
+
 // direct runs a call in this process and keeps nothing: with Off, and where a
 // read-only root has no result.
-func (e *Engine) direct(ctx context.Context, c Call, place memo.Place) (Outcome, error) {
-	item := e.Tracker.Begin(c.Function.Name, place.URI())
+func (e *Engine) direct(ctx context.Context, c Call, place memo.Place, item *progress.Item) (Outcome, error) {
 	task := worker.Task{
 		Function: c.Function, Place: place, Pipeline: c.Pipeline, Input: c.Input, Sources: memo.WhereTheyAre(c.Sources), Local: c.Local,
 		RunID: newRunID(), Attempt: 1, Executor: "inproc", Chain: worker.FromContext(ctx).Push(place.Key),
@@ -29,6 +42,5 @@ func (e *Engine) direct(ctx context.Context, c Call, place memo.Place) (Outcome,
 		err = &FuncError{Function: c.Function.Name, URI: place.URI(), RunID: task.RunID,
 			Failed: *done.Failed, Err: c.Function.DecodeError(done.Failed.Registered)}
 	}
-	item.End(ended(outcome, err), err)
 	return outcome, err
 }

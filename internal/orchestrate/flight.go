@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -28,8 +29,9 @@ type flight struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when outcome and err are set
 
-	pool    *pool // nil: no limit
-	miss    miss  // why it is computed, and over what
+	item    *progress.Item // from when it is computed
+	pool    *pool          // nil: no limit
+	miss    miss           // why it is computed, and over what
 	outcome Outcome
 	err     error
 
@@ -51,7 +53,7 @@ const (
 // Do makes a call and waits for its outcome. How tells how this caller came to it.
 func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 	if c.Off {
-		return e.direct(ctx, c, unkept(c))
+		return e.off(ctx, c)
 	}
 	f, leads, err := e.join(ctx, c)
 	if err != nil {

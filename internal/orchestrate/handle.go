@@ -22,7 +22,7 @@ func (e *Engine) Start(ctx context.Context, c Call) (*Handle, error) {
 	if c.Off {
 		f := &flight{engine: e, call: c, place: unkept(c), done: make(chan struct{}), waiters: 1}
 		f.ctx, f.cancel = context.WithCancelCause(ctx)
-		e.owned.Go(func() { f.end(e.direct(f.ctx, c, f.place)) })
+		e.owned.Go(func() { f.end(e.off(f.ctx, c)) })
 		return newHandle(ctx, f, true), nil
 	}
 	f, leads, err := e.join(ctx, c)

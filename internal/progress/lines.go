@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"regexp"
 	"sync"
 	"unicode/utf8"
 )
@@ -24,6 +25,9 @@ type Lines struct {
 	partial []byte
 	out     bytes.Buffer
 }
+
+// isLabelled finds the prefix of a call, as Label makes it.
+var isLabelled = regexp.MustCompile(`^\[[a-z0-9._/-]+ [a-z]+-[a-z]+-[a-z]+\]`)
 
 // NewLines prefixes lines with [label], in a colour of its own if color is set.
 func NewLines(to io.Writer, label string, color bool) *Lines {
@@ -100,9 +104,16 @@ func (l *Lines) emit(n int) {
 	line := bytes.TrimSuffix(l.partial[:n], []byte("\r"))
 	// What a progress bar wrote over and over: the last state stays.
 	line = line[bytes.LastIndexByte(line, '\r')+1:]
-	l.out.WriteString(l.prefix)
+	// What a worker's own workers print has their labels already.
+	labelled := isLabelled.Match(line)
+	if !labelled {
+		l.out.WriteString(l.prefix)
+	}
 	if len(line) > 0 {
-		l.out.WriteString(" " + Clean(string(line)))
+		if !labelled {
+			l.out.WriteByte(' ')
+		}
+		l.out.WriteString(Clean(string(line)))
 	}
 	l.out.WriteByte('\n')
 	l.partial = append(l.partial[:0], l.partial[n:]...)

@@ -31,6 +31,9 @@ type Process struct {
 	Logger   *slog.Logger
 	Slot     Slot
 
+	// Inherited is what an executor that starts subprocesses gave this one; nil elsewhere.
+	Inherited *subprocess.Inherited
+
 	// Context returns the context of the user's function, in which nested calls
 	// find their environment.
 	Context func(context.Context) context.Context
@@ -201,26 +204,20 @@ func (p Process) explain(place memo.Place, reason executor.Reason, cause error) 
 // output of its workers, is gone: what is printed then goes into the store
 // from here. The returned function ends it.
 func (p Process) keepLogWhenOrphaned(store *blob.Store) (end func()) {
-	inherited, ok := subprocess.Inherit()
-	if !ok {
+	if p.Inherited == nil {
 		return func() {}
 	}
 	place := memo.Place{Store: store, Path: p.Spec.Path}
 	var kept *runlog.Writer
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		inherited.Drain(func(chunk []byte) {
-			if kept == nil {
-				next, _ := runlog.Next(context.Background(), store, place.Log(p.Spec.RunID))
-				kept = runlog.NewWriter(store, place.Log(p.Spec.RunID), next, p.Logger)
-			}
-			kept.Write(chunk)
-		})
-	}()
+	p.Inherited.Drain(func(chunk []byte) {
+		if kept == nil {
+			next, _ := runlog.Next(context.Background(), store, place.Log(p.Spec.RunID))
+			kept = runlog.NewWriter(store, place.Log(p.Spec.RunID), next, p.Logger)
+		}
+		kept.Write(chunk)
+	})
 	return func() {
-		inherited.Close()
-		<-drained
+		p.Inherited.Close() // nothing is drained any more
 		if kept != nil {
 			kept.Close()
 		}
