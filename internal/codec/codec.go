@@ -94,18 +94,19 @@ func (c *Codec) Encode(v reflect.Value) ([]byte, error) {
 	return data, nil
 }
 
-func (c *Codec) encode(v reflect.Value) ([]byte, error) {
-	if !c.root.direct {
-		return c.walkEncode(v, false)
+func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
+	if c.root.direct {
+		data, err = c.mode().Marshal(argument(v))
+	} else {
+		data, err = c.walkEncode(v, false)
 	}
-	data, err := c.mode().Marshal(argument(v))
 	if err != nil {
 		if _, located := c.walkEncode(v, true); located != nil {
 			err = located
 		}
 		return nil, err
 	}
-	if c.side == Input && c.root.floats {
+	if c.root.direct && c.side == Input && c.root.floats {
 		unsignZeros(data)
 	}
 	return data, nil
@@ -156,11 +157,12 @@ func (c *Codec) Decode(data []byte, into reflect.Value) error {
 	return nil
 }
 
-func (c *Codec) decode(data []byte, v reflect.Value) error {
-	if !c.root.direct {
-		return c.walkDecode(data, v, false)
+func (c *Codec) decode(data []byte, v reflect.Value) (err error) {
+	if c.root.direct {
+		err = decMode.Unmarshal(data, v.Addr().Interface())
+	} else {
+		err = c.walkDecode(data, v, false)
 	}
-	err := decMode.Unmarshal(data, v.Addr().Interface())
 	if err != nil {
 		v.SetZero()
 		if located := c.walkDecode(data, v, true); located != nil {
