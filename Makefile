@@ -1,0 +1,41 @@
+# make test   everything that must hold, in CI size: some minutes
+# make soak   the same at full size, and long fuzzing: hours
+# make bench  the budgets, as ratios against bare baselines
+#
+# All of it needs Go only; modules are fetched by the go command.
+
+GO      ?= go
+SUITE    = $(GO) run ./internal/suite
+FUZZTIME ?= 5s
+
+.PHONY: test soak bench vet race fuzz
+
+test: vet race fuzz
+
+# Compiles for every system that is supported, too.
+vet:
+	@echo "vet: gofmt, go vet, and builds for darwin"
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	@$(GO) vet ./...
+	@GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
+	@$(GO) mod verify >/dev/null
+	@echo "vet: 4 passed, 0 failed"
+
+race:
+	@$(SUITE) race -race -timeout 20m ./...
+
+# Every fuzz target for a short while; its corpus of seeds runs with the tests.
+fuzz:
+	@set -e; for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | cut -c6- | sort); do \
+		package=./$$(dirname $$(grep -rl --include='*_test.go' "^func $$target(" . | head -1)); \
+		$(SUITE) $$target -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	done
+
+soak: export MOPS_SOAK=1
+soak:
+	@$(SUITE) soak -race -timeout 3h ./...
+	@$(MAKE) fuzz FUZZTIME=10m
+
+# One run; for comparisons: go test -bench . -count 10 … | tee new.txt; benchstat old.txt new.txt
+bench:
+	@$(GO) test -run '^$$' -bench . -benchtime 1s ./...

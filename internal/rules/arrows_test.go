@@ -1,0 +1,142 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/TrilliantHealth/mops-go"
+
+// arrows are what each room may import of the others, tests left out. A room
+// that is not listed may import nothing of mops. "*" is everything.
+//
+// From top to bottom: the tool, the root package, those who run calls, what
+// they know of a call, what lies in the store, the store, the leaves.
+var arrows = map[string][]string{
+	"cmd/mops": {"*"},
+	"examples": {"", "executor/*"},
+	"mopstest": {""},
+	"": {
+		"executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
+		"internal/config", "internal/function", "internal/memokey", "internal/orchestrate", "internal/progress",
+		"internal/source", "internal/summary", "internal/worker",
+	},
+	"internal/orchestrate": {
+		"blob", "executor", "internal/config", "internal/explain", "internal/function", "internal/lease", "internal/memo",
+		"internal/memokey", "internal/progress", "internal/record", "internal/runlog", "internal/slots", "internal/source",
+		"internal/words", "internal/worker",
+	},
+	"internal/worker": {
+		"blob", "executor", "executor/subprocess", "internal/config", "internal/function", "internal/lease", "internal/memo",
+		"internal/memokey", "internal/process", "internal/record", "internal/runlog", "internal/slots", "internal/source",
+	},
+	"internal/explain":       {"blob", "internal/codec", "internal/memo", "internal/memokey", "internal/progress", "internal/record"},
+	"internal/function":      {"internal/codec", "internal/memokey", "internal/record", "internal/source"},
+	"internal/memo":          {"blob", "internal/memokey", "internal/record", "internal/source"},
+	"internal/lease":         {"blob", "internal/process", "internal/record"},
+	"internal/runlog":        {"blob"},
+	"internal/source":        {"blob"},
+	"internal/summary":       {"internal/progress", "internal/record"},
+	"internal/config":        {"internal/memokey"},
+	"internal/memokey":       {"internal/words"},
+	"executor/inproc":        {"executor"},
+	"executor/subprocess":    {"executor", "internal/process"},
+	"executor/executortest":  {"executor"},
+	"blob":                   {"blob/driver"},
+	"blob/fileblob":          {"blob", "blob/driver"},
+	"blob/memblob":           {"blob", "blob/driver"},
+	"blob/blobtest":          {"blob", "blob/driver"},
+	"internal/enginetest":    {"*"},
+	"internal/benchmark":     {"*"},
+}
+
+type listed struct {
+	ImportPath, Doc string
+	Imports, Deps   []string
+	GoFiles         []string
+	Dir             string
+}
+
+// list is what the go command says of packages.
+func list(t *testing.T, patterns ...string) []listed {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list", "-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
+	command.Dir = "../.."
+	out, err := command.Output()
+	if err != nil {
+		if e, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("go list: %v\n%s", err, e.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var all []listed
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// room is a package's path within the module.
+func room(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, module)
+	return strings.TrimPrefix(rest, "/"), ok
+}
+
+func TestArrows(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		from, _ := room(p.ImportPath)
+		allowed, ok := arrows[from]
+		if !ok && strings.HasPrefix(from, "examples/") {
+			allowed = arrows["examples"]
+		}
+		for _, imported := range p.Imports {
+			to, ours := room(imported)
+			if ours && !permits(allowed, to) {
+				t.Errorf("%q imports %q: that arrow is not in the plan of the house", from, to)
+			}
+		}
+	}
+}
+
+func permits(allowed []string, to string) bool {
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		folder, all := strings.CutSuffix(a, "/*")
+		return a == "*" || a == to || all && strings.HasPrefix(to, folder+"/")
+	})
+}
+
+// A program pays for what it imports: no cloud SDK and no client-go comes along
+// with the root package, and few other modules.
+func TestRootPackageIsLight(t *testing.T) {
+	allowed := []string{
+		module, "github.com/fxamacker/cbor/v2", "github.com/x448/float16", "github.com/pelletier/go-toml/v2",
+		"golang.org/x/sys", "golang.org/x/term", "golang.org/x/sync",
+	}
+	for _, dep := range list(t, ".")[0].Deps {
+		first, _, _ := strings.Cut(dep, "/")
+		if !strings.Contains(first, ".") {
+			continue // the standard library
+		}
+		if !slices.ContainsFunc(allowed, func(m string) bool { return dep == m || strings.HasPrefix(dep, m+"/") }) {
+			t.Errorf("the root package pulls in %s", dep)
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		if len(p.GoFiles) > 0 && len(p.Doc) < 30 {
+			t.Errorf("%s has no doc comment that says its job and where it stands: %q", p.ImportPath, p.Doc)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+// Command suite runs one suite of tests with go test and closes with one line:
+// how many tests passed, failed and were left out, and why. The Makefile uses
+// it; users need not know of it.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// event is a line of go test -json (see go doc test2json).
+type event struct {
+	Action, Package, Test, Output string
+	Elapsed                       float64
+}
+
+func main() {
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: suite NAME [arguments of go test] packages")
+		os.Exit(2)
+	}
+	os.Exit(run(os.Args[1], os.Args[2:]))
+}
+
+func run(name string, args []string) int {
+	start := time.Now()
+	command := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	command.Stderr = os.Stderr
+	out, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "suite:", err)
+		return 1
+	}
+	t := tally{outputs: map[string][]string{}}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			fmt.Println(lines.Text()) // a failed build speaks plainly
+			continue
+		}
+		t.count(e)
+	}
+	err = command.Wait()
+	t.leftOut()
+	fmt.Printf("%s: %d passed, %d failed, %d skipped\n", name, t.passed, t.failed, t.skipped)
+	fmt.Printf("  in %v\n", time.Since(start).Round(time.Second))
+	if err != nil || t.failed > 0 {
+		return 1
+	}
+	return 0
+}
+
+type tally struct {
+	passed, failed, skipped int
+	outputs                 map[string][]string // of tests that are under way, and of packages
+	reasons                 []string
+}
+
+func (t *tally) count(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output", "build-output":
+		if e.Test != "" || !strings.HasPrefix(e.Output, "ok ") {
+			t.outputs[key] = append(t.outputs[key], e.Output)
+		}
+		return
+	case "pass":
+		if e.Test != "" {
+			t.passed++
+		} else {
+			fmt.Printf("  ok   %6.1fs %s\n", e.Elapsed, e.Package)
+		}
+	case "fail", "build-fail":
+		if e.Test != "" {
+			t.failed++
+		} else {
+			fmt.Printf("  FAIL %6.1fs %s\n", e.Elapsed, e.Package)
+		}
+		fmt.Print(strings.Join(t.outputs[key], ""))
+	case "skip":
+		if e.Test != "" {
+			t.skipped++
+			t.reasons = append(t.reasons, reason(e, t.outputs[key]))
+		}
+	default:
+		return
+	}
+	delete(t.outputs, key)
+}
+
+// reason is what a skipped test said.
+func reason(e event, output []string) string {
+	said := strings.Builder{}
+	for _, line := range output {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(line, "--- ") && line != "" {
+			said.WriteString(" " + line)
+		}
+	}
+	return e.Test + ":" + said.String()
+}
+
+// leftOut names what was skipped, the same reason once.
+func (t *tally) leftOut() {
+	slices.Sort(t.reasons)
+	for _, r := range slices.Compact(t.reasons) {
+		fmt.Println("  left out:", r)
+	}
+}
