@@ -26,9 +26,9 @@ race:
 
 # Every fuzz target for a short while; its corpus of seeds runs with the tests.
 fuzz:
-	@set -e; for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | cut -c6- | sort); do \
-		package=./$$(dirname $$(grep -rl --include='*_test.go' "^func $$target(" . | head -1)); \
-		$(SUITE) $$target -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	@set -e; grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file target; do \
+		target=$${target#func }; \
+		$(SUITE) $$target -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file); \
 	done
 
 soak: export MOPS_SOAK=1
