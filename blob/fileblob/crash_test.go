@@ -1,0 +1,215 @@
+package fileblob
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+// The tests here put the root into the states that a process leaves behind when
+// it is killed between two system calls.
+
+// scene is a blob with a number of versions.
+type scene struct {
+	*testing.T
+	*blob.Store
+	s    *store
+	path string
+}
+
+func newScene(t *testing.T, versions int) *scene {
+	t.Helper()
+	b := openTemp(t)
+	sc := &scene{t, b, b.Driver().(*store), ""}
+	sc.path, _ = sc.s.path("folder/key")
+	for n := range versions {
+		sc.put(fmt.Sprint(n))
+	}
+	return sc
+}
+
+func (sc *scene) put(data string) {
+	sc.Helper()
+	if _, err := sc.PutBytes(sc.Context(), "folder/key", []byte(data), blob.PutOptions{}); err != nil {
+		sc.Fatal(err)
+	}
+}
+
+func (sc *scene) newest() version {
+	sc.Helper()
+	f, err := find(sc.Context(), sc.path)
+	if err != nil {
+		sc.Fatal(err)
+	}
+	f.Close()
+	return f.version
+}
+
+func (sc *scene) expect(data string) {
+	sc.Helper()
+	got, _, err := sc.ReadAll(sc.Context(), "folder/key", nil)
+	if err != nil || string(got) != data {
+		sc.Errorf("the blob holds %q, %v, and should hold %q", got, err, data)
+	}
+}
+
+func (sc *scene) must(err error) {
+	sc.Helper()
+	if err != nil {
+		sc.Fatal(err)
+	}
+}
+
+func TestKilledBeforeThePointerWasRenamed(t *testing.T) {
+	sc := newScene(t, 3)
+	next := sc.newest().after()
+	sc.must(os.WriteFile(next.at(sc.path), []byte("lost"), fileMode))
+	sc.expect("2")
+	sc.put("3")
+	sc.expect("3")
+	for n := range kept + 1 {
+		sc.put(fmt.Sprint(n))
+	}
+	if _, err := os.Stat(next.at(sc.path)); !os.IsNotExist(err) {
+		t.Errorf("what the killed process left is not removed: %v", err)
+	}
+}
+
+func TestKilledBeforeTheFirstSwap(t *testing.T) {
+	sc := newScene(t, 1)
+	sc.must(os.Mkdir(versionsOf(sc.path), dirMode))
+	sc.expect("0")
+	sc.put("1")
+	sc.expect("1")
+}
+
+func TestKilledWhileDeleting(t *testing.T) {
+	sc := newScene(t, 30)
+	old := sc.newest()
+	sc.must(os.Remove(sc.path)) // and no more
+	if _, err := sc.Stat(t.Context(), "folder/key"); !blob.Is(err, blob.NotFound) {
+		t.Error(err)
+	}
+	for info, err := range sc.List(t.Context(), "", "") {
+		t.Error("a deleted blob is listed:", info, err)
+	}
+	if _, err := sc.PutBytes(t.Context(), "folder/key", nil, blob.PutOptions{IfVersion: old.token()}); !blob.Is(err, blob.Mismatch) {
+		t.Error(err)
+	}
+	sc.put("new")
+	sc.expect("new")
+	sc.put("newer")
+	sc.expect("newer")
+	if _, err := sc.PutBytes(t.Context(), "folder/key", nil, blob.PutOptions{IfVersion: old.token()}); !blob.Is(err, blob.Mismatch) {
+		t.Error(err)
+	}
+	sc.must(sc.Delete(t.Context(), "folder/key"))
+	if _, err := os.Stat(filepath.Dir(sc.path)); !os.IsNotExist(err) {
+		t.Errorf("deleting has left something: %v", err)
+	}
+}
+
+// TestLate: one who decided to swap long ago, and comes now, is refused, and
+// leaves nothing behind.
+func TestLate(t *testing.T) {
+	for _, first := range []int{1, 2, 3, 10} {
+		for _, later := range []int{1, 2, kept - 1, kept, kept + 1, 3 * kept} {
+			t.Run(fmt.Sprint(first, "+", later), func(t *testing.T) {
+				sc := newScene(t, first)
+				over := state{there: true, version: sc.newest()}
+				for n := range later {
+					sc.put(fmt.Sprint("later ", n))
+				}
+				before, _ := filepath.Glob(sc.path + "*/*/*")
+				st, err := sc.s.stage(t.Context(), filepath.Dir(sc.path), strings.NewReader("late"), 4, false)
+				sc.must(err)
+				defer st.discard()
+				if _, err := sc.s.publish(st, sc.path, over); err != mismatch {
+					t.Errorf("the late swap gave %v", err)
+				}
+				sc.expect(fmt.Sprint("later ", later-1))
+				after, _ := filepath.Glob(sc.path + "*/*/*")
+				if strings.Join(before, "\n") != strings.Join(after, "\n") {
+					t.Errorf("before, there were %q, and now %q", before, after)
+				}
+			})
+		}
+	}
+}
+
+// TestSpent: what lost a race can be published again, though Linux links an
+// unnamed file only once.
+func TestSpent(t *testing.T) {
+	for _, versions := range []int{1, 5} {
+		sc := newScene(t, versions)
+		beaten := false
+		body := readerFunc(func() {
+			if !beaten {
+				beaten = true
+				sc.put("faster")
+			}
+		})
+		if _, err := sc.Put(t.Context(), "folder/key", body, -1, blob.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		sc.expect("slow")
+		if v := sc.newest(); v.number != uint64(versions)+1 {
+			t.Errorf("the newest version is %d, and should be %d", v.number, versions+1)
+		}
+	}
+}
+
+func TestVersionsDoNotPileUp(t *testing.T) {
+	sc := newScene(t, 100)
+	files, err := readNames(lifeOf(sc.path, sc.newest().life))
+	sc.must(err)
+	if len(files) > kept+2 { // and the pointer
+		t.Errorf("after 100 versions, there are %d files: %q", len(files), files)
+	}
+}
+
+func TestPointerIsMissing(t *testing.T) {
+	sc := newScene(t, 3)
+	sc.must(os.Remove(sc.newest().pointer(sc.path)))
+	_, err := sc.Stat(t.Context(), "folder/key")
+	if !blob.Is(err, blob.Corrupt) || !strings.Contains(err.Error(), versionsOf(sc.path)) {
+		t.Errorf("the error is %v", err)
+	}
+	sc.must(os.RemoveAll(versionsOf(sc.path)))
+	sc.expect("0")
+}
+
+func TestSweep(t *testing.T) {
+	sc := newScene(t, 1)
+	sc.must(os.MkdirAll(filepath.Join(sc.s.tempDir(), "folder"), dirMode))
+	sc.must(os.WriteFile(filepath.Join(sc.s.tempDir(), "folder", "file"), nil, 0o600))
+	sc.must(os.WriteFile(filepath.Join(sc.s.tempDir(), "old"), nil, 0o600))
+	sc.must(os.WriteFile(filepath.Join(sc.s.tempDir(), "young"), nil, 0o600))
+	for name, age := range map[string]time.Duration{"folder": 25 * time.Hour, "old": 25 * time.Hour, "young": 23 * time.Hour} {
+		then := time.Now().Add(-age)
+		sc.must(os.Chtimes(filepath.Join(sc.s.tempDir(), name), then, then))
+	}
+	_, err := Open(sc.s.dir)
+	sc.must(err)
+	if left, err := readNames(sc.s.tempDir()); err != nil || len(left) != 1 || left[0] != "young" {
+		t.Errorf("there are left %q, %v", left, err)
+	}
+}
+
+// readerFunc is the body "slow", which does something at its first byte.
+func readerFunc(do func()) *slowReader { return &slowReader{do: do, rest: *strings.NewReader("slow")} }
+
+type slowReader struct {
+	do   func()
+	rest strings.Reader
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	r.do()
+	return r.rest.Read(p)
+}
