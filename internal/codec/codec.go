@@ -1,9 +1,7 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
@@ -59,7 +57,7 @@ func For(typ reflect.Type, side Side, types *Types) (*Codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.facts(root)
+	b.facts()
 	return &Codec{typ: typ, side: side, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}, nil
 }
 
@@ -172,17 +170,6 @@ func (c *Codec) decode(data []byte, v reflect.Value) (err error) {
 	return err
 }
 
-// HandOver copies the fields tagged mops:"-" from the caller's value into the
-// one that was decoded, which must be settable.
-func (c *Codec) HandOver(from, to reflect.Value) {
-	for _, index := range c.kept {
-		to.FieldByIndex(index).Set(from.FieldByIndex(index))
-	}
-}
-
-// HandsOver reports whether there is anything for HandOver to do.
-func (c *Codec) HandsOver() bool { return len(c.kept) > 0 }
-
 func (c *Codec) mode() cbor.UserBufferEncMode { return encModes[c.side] }
 
 // argument is v for the library: by address, where it has one, to copy nothing.
@@ -192,47 +179,3 @@ func argument(v reflect.Value) any {
 	}
 	return v.Interface()
 }
-
-// The library's modes, with its defaults corrected.
-var (
-	encModes = [...]cbor.UserBufferEncMode{Input: encMode(Input), Output: encMode(Output)}
-	decMode  = newDecMode()
-)
-
-func encMode(side Side) cbor.UserBufferEncMode {
-	opts := cbor.CoreDetEncOptions()
-	opts.Time = cbor.TimeRFC3339NanoUTC // the default drops to whole seconds
-	opts.TimeTag = cbor.EncTagRequired
-	opts.OmitEmpty = cbor.OmitEmptyGoValue // the default may leave out structs
-	opts.TextMarshaler = cbor.TextMarshalerTextString
-	opts.NilContainers = cbor.NilContainerAsEmpty
-	if side == Output {
-		opts.NilContainers = cbor.NilContainerAsNull
-		opts.NaNConvert = cbor.NaNConvertNone
-	}
-	return must(opts.UserBufferEncMode())
-}
-
-func newDecMode() cbor.DecMode {
-	return must(cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TimeTag:           cbor.DecTagRequired,
-		TextUnmarshaler:   cbor.TextUnmarshalerTextString,
-		UTF8:              cbor.UTF8DecodeInvalid, // Go strings may hold any bytes
-		MaxNestedLevels:   MaxDepth,
-		MaxArrayElements:  math.MaxInt32, // the library's maximum
-		MaxMapPairs:       math.MaxInt32,
-	}.DecMode())
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-var errTooDeep = errors.New("it is nested more than 10,000 deep, or contains itself: flatten it, for example into a slice with indices")

@@ -2,13 +2,10 @@ package codec
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
-	"unsafe"
 )
 
 // tagObject is the CBOR tag for "serialised language-independent object with
@@ -188,59 +185,6 @@ func fieldOf(v reflect.Value, index []int) (f reflect.Value, ok bool) {
 	return v, true
 }
 
-// isEmpty is omitempty as encoding/json has it, and the library.
-func isEmpty(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
-		return v.Len() == 0
-	case reflect.Float32, reflect.Float64:
-		return v.Float() == 0
-	case reflect.Struct:
-		return false
-	}
-	return v.IsZero()
-}
-
-// isZero is omitzero: what decodes as the zero value when it is left out. See
-// subtleZero for what is not as it seems.
-func isZero(side Side, p *plan, v reflect.Value) bool {
-	if p.typ == timeType {
-		return v.Interface().(interface{ IsZero() bool }).IsZero()
-	}
-	if !subtleZero(side, p) {
-		return v.IsZero()
-	}
-	switch p.shape {
-	case leaf:
-		if isFloat(p.typ) {
-			return v.Float() == 0 && !math.Signbit(v.Float())
-		}
-	case array:
-		for i := range v.Len() {
-			if !isZero(side, p.elem, v.Index(i)) {
-				return false
-			}
-		}
-		return true
-	case structure:
-		return !slices.ContainsFunc(p.fields, func(f field) bool {
-			fv, ok := fieldOf(v, f.index)
-			return ok && (throughPointer(p.typ, f.index) || !isZero(side, f.plan, fv))
-		})
-	}
-	return v.Len() == 0
-}
-
-// throughPointer reports whether an embedded pointer lies on the way to a field.
-func throughPointer(t reflect.Type, index []int) bool {
-	for _, n := range index[:len(index)-1] {
-		if t = t.Field(n).Type; t.Kind() == reflect.Pointer {
-			return true
-		}
-	}
-	return false
-}
-
 type entry struct {
 	key     reflect.Value
 	encoded []byte
@@ -266,52 +210,4 @@ func keyStep(key reflect.Value) string {
 		return "[" + strconv.Quote(key.String()) + "]"
 	}
 	return fmt.Sprintf("[%v]", key)
-}
-
-// trail is the way from the top to where a walk is. It ends walks that go too
-// deep, and soon those of values that contain themselves.
-type trail struct {
-	depth int
-	above map[place]bool
-}
-
-type place struct {
-	at  unsafe.Pointer
-	len int
-	typ reflect.Type
-}
-
-// Values that contain themselves are looked for below this depth only, since
-// that costs, and hardly any value is as deep.
-const watchedDepth = 100
-
-func (t *trail) enter(p *plan, v reflect.Value) (leave func(), err error) {
-	nested := 0
-	switch p.shape {
-	case slice, array, mapping, structure, iface:
-		nested = 1
-	}
-	if t.depth += nested; t.depth > MaxDepth {
-		return nil, errTooDeep
-	}
-	where := place{typ: p.typ}
-	if t.depth > watchedDepth {
-		switch p.shape {
-		case pointer, mapping:
-			where.at = v.UnsafePointer()
-		case slice:
-			where.at, where.len = v.UnsafePointer(), v.Len()
-		}
-	}
-	if where.at == nil {
-		return func() { t.depth -= nested }, nil
-	}
-	if t.above[where] {
-		return nil, fmt.Errorf("this %v contains itself, and so its encoding would never end: flatten it, for example into a slice with indices", cmp.Or(p.typ.Name(), p.typ.String()))
-	}
-	if t.above == nil {
-		t.above = map[place]bool{}
-	}
-	t.above[where] = true
-	return func() { t.depth -= nested; delete(t.above, where) }, nil
 }

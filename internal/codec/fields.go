@@ -35,11 +35,11 @@ func (b *planner) collect(p *plan, t reflect.Type, index []int, path string, abo
 		if sf.Name == "_" {
 			continue // holds nothing that could be read
 		}
-		at := path + "." + sf.Name
+		where := path + "." + sf.Name
 		idx := append(slices.Clone(index), i)
 		tag := parseTag(sf.Tag)
 		if sf.Tag.Get("mops") == "-" {
-			if err := b.keep(p, sf, idx, at); err != nil {
+			if err := b.keep(p, sf, idx, where); err != nil {
 				return err
 			}
 			if !tag.skip {
@@ -48,20 +48,20 @@ func (b *planner) collect(p *plan, t reflect.Type, index []int, path string, abo
 			continue
 		}
 		if tag.skip {
-			return refuse(sf.Type, at, "its tag leaves the field out, so it would be lost", b.leftOutMend())
+			return refuse(sf.Type, where, "its tag leaves the field out, so it would be lost", b.leftOutMend())
 		}
 		if sf.Anonymous && tag.name == "" && structUnder(sf.Type) != nil {
-			if err := b.embed(p, sf, idx, at, path, append(above, t)); err != nil {
+			if err := b.embed(p, sf, idx, where, path, append(above, t)); err != nil {
 				return err
 			}
 			continue
 		}
 		if !sf.IsExported() {
-			return refuse(sf.Type, at, "CBOR leaves unexported fields out, so it would be lost",
+			return refuse(sf.Type, where, "CBOR leaves unexported fields out, so it would be lost",
 				"export it, or give the struct MarshalBinary and UnmarshalBinary")
 		}
 		if tag.keyAsInt {
-			return refuse(sf.Type, at, "keyasint drops the name of the field", "remove it: records carry field names")
+			return refuse(sf.Type, where, "keyasint drops the name of the field", "remove it: records carry field names")
 		}
 		f := field{name: tag.name, goName: sf.Name, index: idx, omitEmpty: tag.omitEmpty, omitZero: tag.omitZero}
 		if f.name == "" {
@@ -69,11 +69,11 @@ func (b *planner) collect(p *plan, t reflect.Type, index []int, path string, abo
 		}
 		f.head = append(appendHead(nil, majorText, uint64(len(f.name))), f.name...)
 		var err error
-		if f.plan, err = b.plan(sf.Type, at); err != nil {
+		if f.plan, err = b.plan(sf.Type, where); err != nil {
 			return err
 		}
 		if f.omitEmpty {
-			if err := b.checkOmitEmpty(f, at); err != nil {
+			if err := b.checkOmitEmpty(f, where); err != nil {
 				return err
 			}
 		}
@@ -102,17 +102,17 @@ func (b *planner) keep(p *plan, sf reflect.StructField, index []int, path string
 }
 
 // embed adds the fields of an embedded struct to those of its holder.
-func (b *planner) embed(p *plan, sf reflect.StructField, index []int, at, path string, above []reflect.Type) error {
+func (b *planner) embed(p *plan, sf reflect.StructField, index []int, where, path string, above []reflect.Type) error {
 	t := structUnder(sf.Type)
 	if slices.Contains(above, t) {
-		return refuse(sf.Type, at, "the struct embeds itself", "give the field a name")
+		return refuse(sf.Type, where, "the struct embeds itself", "give the field a name")
 	}
 	f, reason, mend := selfForm(t)
 	switch {
 	case t == timeType || t == bigIntType || f != formNone:
-		return refuse(sf.Type, at, "an embedded field that marshals itself is taken apart, and would be lost", "give the field a name")
+		return refuse(sf.Type, where, "an embedded field that marshals itself is taken apart, and would be lost", "give the field a name")
 	case reason != "":
-		return refuse(sf.Type, at, reason, mend)
+		return refuse(sf.Type, where, reason, mend)
 	}
 	before := len(p.fields)
 	if err := b.collect(p, t, index, path, above); err != nil {
@@ -122,15 +122,15 @@ func (b *planner) embed(p *plan, sf reflect.StructField, index []int, at, path s
 		return nil
 	}
 	if !sf.IsExported() {
-		return refuse(sf.Type, at, "an embedded pointer to an unexported struct cannot be set when decoding", "embed the struct itself, or give the field a name")
+		return refuse(sf.Type, where, "an embedded pointer to an unexported struct cannot be set when decoding", "embed the struct itself, or give the field a name")
 	}
 	always := slices.ContainsFunc(p.fields[before:], func(f field) bool { return !f.omitEmpty && !f.omitZero })
 	if !always {
-		return refuse(sf.Type, at, "all fields of the embedded pointer may be left out, and then it would come back as nil", "give the field a name")
+		return refuse(sf.Type, where, "all fields of the embedded pointer may be left out, and then it would come back as nil", "give the field a name")
 	}
 	for _, kept := range p.kept {
 		if len(kept) > len(index) && slices.Equal(kept[:len(index)], index) {
-			return refuse(sf.Type, at, "a field tagged `mops:\"-\"` cannot be handed over through a pointer", "embed the struct itself")
+			return refuse(sf.Type, where, "a field tagged `mops:\"-\"` cannot be handed over through a pointer", "embed the struct itself")
 		}
 	}
 	return nil

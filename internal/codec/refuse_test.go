@@ -180,3 +180,62 @@ func TestRefusedTypesOfInterest(t *testing.T) {
 }
 
 func errorOf[T any](_ T, err error) error { return err }
+
+// A struct that embeds what marshals itself is fine if it does so for itself.
+func TestOwnMarshalingBeatsEmbedded(t *testing.T) {
+	everywhere(t, ownValue{binaryValue{1}, "x"})
+	everywhere(t, ownPointer{binaryValue{1}, "x"})
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[lent](), reflect.TypeFor[lentTiny](), reflect.TypeFor[lentByPointer](), reflect.TypeFor[lentGeneric[int]](), reflect.TypeFor[lentTwice](),
+	} {
+		if _, err := For(typ, Input, nil); err == nil || !strings.Contains(err.Error(), "embedded field") {
+			t.Errorf("For(%v): %v", typ, err)
+		}
+	}
+}
+
+type (
+	ownValue struct {
+		binaryValue
+		Name string
+	}
+	ownPointer struct {
+		binaryValue
+		Name string
+	}
+	lent struct {
+		binaryPointer
+		Name string
+	}
+	lentTiny struct {
+		tiny
+		Name string
+	}
+	lentByPointer struct {
+		*tiny
+		Name string
+	}
+	lentGeneric[T any] struct {
+		tiny
+		Name T
+	}
+	lentTwice struct {
+		lentTiny
+		Other int
+	}
+	tiny struct{} // its methods are surely inlined
+)
+
+func (tiny) MarshalBinary() ([]byte, error) { return nil, nil }
+func (tiny) UnmarshalBinary([]byte) error   { return nil }
+
+func (v ownValue) MarshalBinary() ([]byte, error)       { return ownMarshal(v.n, v.Name) }
+func (v *ownValue) UnmarshalBinary(data []byte) error   { return ownUnmarshal(data, &v.n, &v.Name) }
+func (v *ownPointer) MarshalBinary() ([]byte, error)    { return ownMarshal(v.n, v.Name) }
+func (v *ownPointer) UnmarshalBinary(data []byte) error { return ownUnmarshal(data, &v.n, &v.Name) }
+
+func ownMarshal(n uint32, name string) ([]byte, error) { return append([]byte{byte(n)}, name...), nil }
+func ownUnmarshal(data []byte, n *uint32, name *string) error {
+	*n, *name = uint32(data[0]), string(data[1:])
+	return nil
+}

@@ -90,7 +90,7 @@ func back[T any](t *testing.T, v T) {
 func TestEverythingComesBack(t *testing.T) {
 	everywhere(t, true)
 	everywhere(t, namedBool(true))
-	everywhere(t, math.MinInt64)
+	everywhere(t, int64(math.MinInt64))
 	everywhere(t, int8(math.MinInt8))
 	everywhere(t, namedInt(-300))
 	everywhere(t, int32(math.MaxInt32))

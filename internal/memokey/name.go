@@ -115,7 +115,7 @@ func suggestName(segments []string) string {
 	var good []string
 	left := MaxName
 	for _, segment := range segments {
-		if len(good) == MaxSegments || left < 2 {
+		if len(good) == MaxSegments || left < 1 {
 			break
 		}
 		segment = suggestSegment(segment, false, left)

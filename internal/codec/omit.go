@@ -1,0 +1,92 @@
+package codec
+
+import (
+	"math"
+	"reflect"
+	"slices"
+)
+
+// isEmpty is omitempty as encoding/json has it, and the library.
+func isEmpty(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
+		return v.Len() == 0
+	case reflect.Float32, reflect.Float64:
+		return v.Float() == 0
+	case reflect.Struct:
+		return false
+	}
+	return v.IsZero()
+}
+
+// isZero is omitzero: what decodes as the zero value when it is left out. See
+// subtleZero for what is not as it seems.
+func isZero(side Side, p *plan, v reflect.Value) bool {
+	if p.typ == timeType {
+		return v.Interface().(interface{ IsZero() bool }).IsZero()
+	}
+	if !subtleZero(side, p) {
+		return v.IsZero()
+	}
+	switch p.shape {
+	case leaf:
+		if isFloat(p.typ) {
+			return v.Float() == 0 && !math.Signbit(v.Float())
+		}
+	case array:
+		for i := range v.Len() {
+			if !isZero(side, p.elem, v.Index(i)) {
+				return false
+			}
+		}
+		return true
+	case structure:
+		return !slices.ContainsFunc(p.fields, func(f field) bool {
+			fv, ok := fieldOf(v, f.index)
+			return ok && (throughPointer(p.typ, f.index) || !isZero(side, f.plan, fv))
+		})
+	}
+	return v.Len() == 0
+}
+
+// throughPointer reports whether an embedded pointer lies on the way to a field.
+func throughPointer(t reflect.Type, index []int) bool {
+	for _, n := range index[:len(index)-1] {
+		if t = t.Field(n).Type; t.Kind() == reflect.Pointer {
+			return true
+		}
+	}
+	return false
+}
+
+// hasIsZero reports whether the library would ask the type itself, which may
+// call zero what is not, whether to leave a field out.
+func hasIsZero(t reflect.Type) bool {
+	return t != timeType && (t.Implements(isZeroType) || reflect.PointerTo(t).Implements(isZeroType))
+}
+
+// subtleZero reports whether reflect's zero is not the zero of the encoding. In
+// inputs empty things and zero times are zero too, and fields that stay in the
+// process do not count; in outputs -0 is not zero.
+func subtleZero(side Side, p *plan) bool {
+	switch p.shape {
+	case slice, mapping:
+		return side == Input
+	case array:
+		return subtleZero(side, p.elem)
+	case structure:
+		return len(p.kept) > 0 || slices.ContainsFunc(p.fields, func(f field) bool {
+			return side == Input && f.plan.typ == timeType || subtleZero(side, f.plan)
+		})
+	case leaf:
+		if side == Input {
+			return p.typ.Kind() == reflect.Slice
+		}
+		return isFloat(p.typ)
+	}
+	return false
+}
+
+func isFloat(t reflect.Type) bool {
+	return t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64
+}
