@@ -114,17 +114,13 @@ func withoutSecrets(uri string) string {
 		uri = uri[:i]
 	}
 	scheme, rest, ok := strings.Cut(uri, "://")
-	if !ok {
-		return uri
+	if ok {
+		scheme += "://"
+	} else {
+		scheme, rest = "", uri
 	}
-	authority, path, slash := strings.Cut(rest, "/")
-	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
-		authority = authority[i+1:]
-	}
-	if slash {
-		path = "/" + path
-	}
-	return scheme + "://" + authority + path
+	authority, _, _ := strings.Cut(rest, "/")
+	return scheme + rest[strings.LastIndexByte(authority, '@')+1:]
 }
 
 // scrub takes the URI's secrets out of a driver's message, which may quote it:

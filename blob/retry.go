@@ -63,8 +63,11 @@ func transient(err error) bool {
 func (r retrying) do(ctx context.Context, try func() error) error {
 	longest := r.policy.First
 	for n := 1; ; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		err := try()
-		if err == nil || !transient(err) || ctx.Err() != nil {
+		if err == nil || !transient(err) {
 			return err
 		}
 		if n >= r.policy.Tries {

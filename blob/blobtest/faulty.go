@@ -116,6 +116,9 @@ func rate(odds map[Op]float64, op Op) float64 {
 
 // before is what happens instead of the operation, if anything.
 func (x fate) before(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if x.hits(byStalling, rate(x.f.plan.Stall, x.op)) {
 		<-ctx.Done()
 		return ctx.Err()
