@@ -31,22 +31,27 @@ type Info struct {
 // When ctx ends first, Call returns its error, and what it had started is
 // stopped unless somebody else waits for it too.
 func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) {
-	out, _, err := f.Do(ctx, in)
+	out, _, err := f.do(ctx, in, orchestrate.LeaveAtOnce)
 	return out, err
 }
 
 // Do is Call, and tells how the call came to its result.
 func (f *Func[In, Out]) Do(ctx context.Context, in In) (Out, Info, error) {
-	return f.do(ctx, in, orchestrate.LeaveAtOnce)
+	out, outcome, err := f.do(ctx, in, orchestrate.LeaveAtOnce)
+	return out, infoOf(outcome), err
 }
 
-func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave) (out Out, info Info, err error) {
+func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave) (out Out, outcome orchestrate.Outcome, err error) {
 	env, c, err := f.prepare(ctx, &in)
 	if err != nil {
-		return out, info, err
+		return out, outcome, err
 	}
-	outcome, err := env.engine.Do(ctx, c, leave)
-	return f.finish(ctx, env, c, outcome, err)
+	outcome, err = env.engine.Do(ctx, c, leave)
+	if err != nil {
+		outcome.Place = env.engine.Place(c)
+	}
+	out, err = f.finish(env, outcome, err)
+	return out, outcome, err
 }
 
 // Start begins a call and returns at once. The call is cancelled when ctx ends.
@@ -57,12 +62,12 @@ func (f *Func[In, Out]) Start(ctx context.Context, in In) (*Call[Out], error) {
 	}
 	handle, err := env.engine.Start(ctx, c)
 	if err != nil {
-		return nil, public(f.function.Name, env.engine.URI(c), err)
+		return nil, public(f.function.Name, env.engine.Place(c).URI(), err)
 	}
 	return &Call[Out]{
 		handle: handle,
-		finish: func(outcome orchestrate.Outcome, err error) (Out, Info, error) {
-			return f.finish(ctx, env, c, outcome, err)
+		finish: func(outcome orchestrate.Outcome, err error) (Out, error) {
+			return f.finish(env, outcome, err)
 		},
 	}, nil
 }
@@ -70,7 +75,7 @@ func (f *Func[In, Out]) Start(ctx context.Context, in In) (*Call[Out], error) {
 // Call is a call that was started. It is safe for concurrent use.
 type Call[Out any] struct {
 	handle *orchestrate.Handle
-	finish func(orchestrate.Outcome, error) (Out, Info, error)
+	finish func(orchestrate.Outcome, error) (Out, error)
 }
 
 // URI is the memo URI: where the call's records live.
@@ -91,8 +96,7 @@ func (c *Call[Out]) Wait(ctx context.Context) (Out, error) {
 		var zero Out
 		return zero, err
 	}
-	out, _, err := c.finish(outcome, err)
-	return out, err
+	return c.finish(outcome, err)
 }
 
 // Info is what is known of the call so far: the outcome once it has ended.
@@ -100,7 +104,7 @@ func (c *Call[Out]) Info() Info {
 	if !c.handle.Ended() {
 		return Info{URI: c.URI()}
 	}
-	return infoOf(c.URI(), c.handle.Outcome())
+	return infoOf(c.handle.Outcome())
 }
 
 // prepare encodes the input and settles how the call is to be made.
@@ -133,24 +137,26 @@ func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.
 }
 
 // finish decodes the outcome of a call.
-func (f *Func[In, Out]) finish(ctx context.Context, env *Env, c orchestrate.Call, outcome orchestrate.Outcome, failed error) (out Out, info Info, err error) {
+func (f *Func[In, Out]) finish(env *Env, outcome orchestrate.Outcome, failed error) (out Out, err error) {
 	if failed != nil {
-		uri := env.engine.URI(c)
-		return out, Info{URI: uri}, public(f.function.Name, uri, failed)
+		return out, public(f.function.Name, outcome.Place.URI(), failed)
 	}
-	info = infoOf(outcome.Place.URI(), outcome)
 	if err := f.function.DecodeOut(outcome.Result.Body, &out); err != nil {
 		var zero Out
-		return zero, info, fmt.Errorf("%s: the result at %s is intact, but cannot be decoded (was the type changed in a way that its fingerprint does not show? then change the function's Version): %w", f.function.Name, info.URI, err)
+		return zero, fmt.Errorf("%s: the result at %s is intact, but cannot be decoded (was the type changed in a way that its fingerprint does not show? then change the function's Version): %w", f.function.Name, outcome.Place.URI(), err)
 	}
 	if refs := f.function.OutRefs(&out); len(refs) > 0 {
 		if err := outcome.Result.BindResult(outcome.Place, env.files, refs); err != nil {
-			return out, info, fmt.Errorf("%s: the result at %s: %w", f.function.Name, info.URI, err)
+			return out, fmt.Errorf("%s: the result at %s: %w", f.function.Name, outcome.Place.URI(), err)
 		}
 	}
-	return out, info, nil
+	return out, nil
 }
 
-func infoOf(uri string, outcome orchestrate.Outcome) Info {
-	return Info{URI: uri, Outcome: Outcome(outcome.How), Run: outcome.Result.RunID}
+// infoOf is what users see of an outcome.
+func infoOf(outcome orchestrate.Outcome) Info {
+	if outcome.Place.Path == "" {
+		return Info{} // the call was never made
+	}
+	return Info{URI: outcome.Place.URI(), Outcome: Outcome(outcome.How), Run: outcome.Result.RunID}
 }

@@ -113,7 +113,9 @@ func (f *Func[In, Out]) feed(ctx context.Context, ins iter.Seq[In], concurrency 
 		r := Result[In, Out]{Index: index, In: in}
 		running.Go(func() {
 			defer func() { <-free }()
-			r.Out, r.Info, r.Err = f.do(ctx, r.In, orchestrate.LeaveSettled)
+			var outcome orchestrate.Outcome
+			r.Out, outcome, r.Err = f.do(ctx, r.In, orchestrate.LeaveSettled)
+			r.Info = infoOf(outcome)
 			results <- r
 		})
 		index++

@@ -61,13 +61,8 @@ func (f *Function) Implement(run Runner) error {
 // Implemented reports whether the function can run in this program.
 func (f *Function) Implemented() bool { return f.runner != nil }
 
-// Run calls the user's function.
-func (f *Function) Run(ctx context.Context, in any) (any, error) {
-	if f.runner == nil {
-		return nil, fmt.Errorf("function %s: %w", f.Name, ErrNotImplemented)
-	}
-	return f.runner(ctx, in)
-}
+// Run calls the user's function, which must be implemented.
+func (f *Function) Run(ctx context.Context, in any) (any, error) { return f.runner(ctx, in) }
 
 // NewIn is a pointer to a zero In.
 func (f *Function) NewIn() any { return reflect.New(f.in).Interface() }
@@ -146,6 +141,15 @@ func (f *Function) DecodeIn(data []byte, in, local any) error {
 	return nil
 }
 
+// Kept names a field that stays out of the key and is not zero; "" where there
+// is none. In points to the In, or is nil.
+func (f *Function) Kept(in any) string {
+	if in == nil {
+		return ""
+	}
+	return f.inCodec.Kept(reflect.ValueOf(in).Elem())
+}
+
 // EncodeOut is the body of a result; out points to the Out.
 func (f *Function) EncodeOut(out any) ([]byte, error) {
 	return f.outCodec.Encode(reflect.ValueOf(out).Elem())
@@ -166,6 +170,10 @@ func (f *Function) refs(c *codec.Codec, v any) (refs []*source.Ref) {
 	if !c.Visits() {
 		return nil
 	}
+	return f.visit(c, v)
+}
+
+func (f *Function) visit(c *codec.Codec, v any) (refs []*source.Ref) {
 	// Its only errors are those of the callback, and of values that are nested
 	// too deep or in themselves, which encoding reports.
 	_ = c.Visit(reflect.ValueOf(v).Elem(), func(value reflect.Value) error {

@@ -6,6 +6,7 @@ package memo
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ func (p Place) URI() string {
 	}
 	return p.Store.URI(p.Path)
 }
+
+// hash is the memo key as records have it: the last part of the path.
+func (p Place) hash() string { return p.Path[len(p.Path)-hex.EncodedLen(len(p.Key)):] }
 
 // The blobs of a call.
 func (p Place) result() string     { return p.Path + "/result" }
@@ -89,7 +93,7 @@ func (p Place) readOnce(ctx context.Context, key string, kind record.Kind) (Foun
 	}
 	found := Found{Info: info}
 	if found.Record, err = record.Open(kind, data); err == nil {
-		found.RunID, err = record.Check(found.Header, p.Key.String())
+		found.RunID, err = record.Check(found.Header, p.hash())
 	}
 	if err != nil {
 		return found, fmt.Errorf("%s: %w", p.Store.URI(key), err)

@@ -98,15 +98,7 @@ func outcomeOf(runID string, err error) lease.Outcome {
 
 // nextAttempt waits a little and renews the lease for another run, under the same lease id.
 func (o *owned) nextAttempt(failed int) error {
-	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
-	o.slot.Pause()
-	timer := time.NewTimer(pause/2 + rand.N(pause/2))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-o.ctx.Done():
-	}
-	err := o.slot.Resume(o.ctx)
+	err := pauseAfter(o.ctx, failed, o.slot)
 	if err == nil {
 		o.state.Attempt++
 		o.state.RunID = newRunID()
@@ -123,6 +115,20 @@ func (o *owned) nextAttempt(failed int) error {
 	return err
 }
 
+// pauseAfter waits, without the slot, before what failed is tried again: 0.1 s
+// at first, and twice as long each time, up to 10 s, half of it by chance.
+func pauseAfter(ctx context.Context, failed int, slot worker.Slot) error {
+	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
+	slot.Pause()
+	timer := time.NewTimer(pause/2 + rand.N(pause/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return slot.Resume(ctx)
+}
+
 // release lets go of the lease with what came of it; a success needs none. It
 // does not heed the call's context: a cancelled call releases its lease, too.
 func (o *owned) release(outcome lease.Outcome) {
@@ -136,10 +142,7 @@ func (o *owned) release(outcome lease.Outcome) {
 // attempt is one run on the executor. It returns only when nothing of the
 // worker runs any more, or when it was told to let the worker run on.
 func (o *owned) attempt() (Outcome, error) {
-	ctx, cancel := o.ctx, context.CancelFunc(func() {})
-	if o.call.Timeout > 0 {
-		ctx, cancel = context.WithTimeoutCause(o.ctx, o.call.Timeout, errTimeout)
-	}
+	ctx, cancel := o.bounded(o.ctx)
 	defer cancel()
 	if executor.InProcess(o.call.Executor) {
 		return o.here(ctx)
@@ -147,8 +150,16 @@ func (o *owned) attempt() (Outcome, error) {
 	return o.elsewhere(ctx)
 }
 
+// bounded is ctx for one run.
+func (f *flight) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.call.Timeout > 0 {
+		return context.WithTimeoutCause(ctx, f.call.Timeout, errTimeout)
+	}
+	return context.WithCancel(ctx)
+}
+
 // timedOut is the error of a run that was stopped by its timeout.
-func (o *owned) timedOut() *executor.Error {
+func timedOut(runID string, after time.Duration) *executor.Error {
 	return &executor.Error{Reason: executor.DeadlineExceeded, Err: errTimeout,
-		Message: fmt.Sprintf("run %s was stopped after %v; give it longer with the option Timeout", o.state.RunID, o.call.Timeout)}
+		Message: fmt.Sprintf("run %s was stopped after %v; give it longer with the option Timeout", runID, after)}
 }

@@ -22,15 +22,16 @@ func (f *flight) compute() {
 
 // inTurn waits for a slot, where the executor has a limit.
 func (f *flight) inTurn() (Outcome, error) {
-	if f.call.ReadOnly {
-		return f.engine.direct(f.ctx, f.call, f.place, f.item)
+	slot := worker.Slot{}
+	if f.pool = f.engine.pool(f.call.Executor); f.pool != nil {
+		slot = worker.Slot{Pool: f.pool, Holder: lease.NewID()}
+		if err := slot.Pool.Acquire(f.ctx, slot.Holder); err != nil {
+			return Outcome{}, f.cancelled(err)
+		}
+		defer slot.Release()
 	}
-	if f.pool = f.engine.pool(f.call.Executor); f.pool == nil {
-		return f.withSlot(worker.Slot{})
-	}
-	slot := worker.Slot{Pool: f.pool, Holder: lease.NewID()}
-	if err := slot.Pool.Acquire(f.ctx, slot.Holder); err != nil {
-		return Outcome{}, f.cancelled(err)
+	if f.call.Off || f.call.ReadOnly {
+		return f.unkept(slot)
 	}
 	return f.withSlot(slot)
 }
@@ -50,7 +51,6 @@ func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 
 // withSlot takes the lease and runs the call under it, or waits for who has it.
 func (f *flight) withSlot(s worker.Slot) (Outcome, error) {
-	defer s.Release()
 	var from blob.Version // what the lease is swapped from; "" while it is absent
 	for {
 		state := lease.State{LeaseID: lease.NewID(), Executor: f.call.Executor.Name(), Attempt: 1, RunID: newRunID()}

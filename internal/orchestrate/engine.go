@@ -16,6 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/slots"
 	"github.com/TrilliantHealth/mops-go/internal/source"
@@ -44,7 +45,7 @@ type Options struct {
 type Engine struct {
 	Options
 
-	owned sync.WaitGroup // every goroutine of the engine
+	owned sync.WaitGroup // every flight and every goroutine of the engine
 
 	mu          sync.Mutex
 	closed      bool
@@ -52,7 +53,8 @@ type Engine struct {
 	flights     map[flightKey]*flight
 	pools       slots.Pools
 	perExecutor map[executor.Executor]*pool
-	refreshed   map[string]bool
+	refreshed   map[flightKey]bool
+	alone       uint64        // counts the calls without store
 	server      *slots.Server // of pools, to workers; nil before the first
 }
 
@@ -61,7 +63,7 @@ func New(options Options) *Engine {
 	return &Engine{
 		Options: options,
 		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
-		perExecutor: map[executor.Executor]*pool{}, refreshed: map[string]bool{},
+		perExecutor: map[executor.Executor]*pool{}, refreshed: map[flightKey]bool{},
 	}
 }
 
@@ -74,8 +76,7 @@ func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
 	for _, f := range e.flights {
-		f.dying = true
-		f.cancel(ErrClosed)
+		f.giveUp(ErrClosed)
 	}
 	e.mu.Unlock()
 	e.owned.Wait()
@@ -179,13 +180,13 @@ func (e *Engine) tree(p *pool, holder string) (*worker.Tree, error) {
 	return &worker.Tree{Path: e.server.Path(), Name: p.name, Size: p.size, Holder: holder}, nil
 }
 
-// URI is where the records of a call would live.
-func (e *Engine) URI(c Call) string {
+// Place is where the records of a call would live.
+func (e *Engine) Place(c Call) memo.Place {
 	place := unkept(c)
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if r, open := e.roots[c.Root]; open && !c.Off {
 		place.Store = r.store
 	}
-	e.mu.Unlock()
-	return place.URI()
+	return place
 }

@@ -11,8 +11,10 @@ import (
 
 // flightKey tells calls apart that cannot share a flight.
 type flightKey struct {
-	uri     string
+	root    *root
+	path    string
 	refresh bool
+	alone   uint64 // of a call without store, which shares with nobody
 }
 
 // flight is one call under way in this process, with all who wait for it. It
@@ -21,10 +23,11 @@ type flight struct {
 	engine *Engine
 	key    flightKey
 	call   Call
-	root   *root
+	root   *root // nil with Off
 	place  memo.Place
 	chain  *worker.Chain // of the call that started it
 
+	values context.Context // of the first caller, until the flight has its own
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when outcome and err are set
@@ -38,7 +41,9 @@ type flight struct {
 	// Under engine.mu:
 	waiters  int
 	dying    bool
+	cause    error           // of dying
 	awaiting map[*flight]int // flights that this one's function waits for
+	onEnd    []func()
 }
 
 // Leave is what Do does when the caller's context ends.
@@ -52,9 +57,6 @@ const (
 
 // Do makes a call and waits for its outcome. How tells how this caller came to it.
 func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
-	if c.Off {
-		return e.off(ctx, c)
-	}
 	f, leads, err := e.join(ctx, c)
 	if err != nil {
 		return Outcome{}, err
@@ -65,10 +67,10 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 		case answered:
 			f.leave(ctx, nil)
 			return f.outcome, f.err
-		case missed:
-			e.owned.Go(f.compute)
+		case absent:
+			f.takesOff(f.compute)
 		case interrupted: // this caller leaves; others may still want an answer
-			e.owned.Go(f.takeOff)
+			f.takesOff(f.lookAndCompute)
 		}
 	}
 	outcome, err := f.wait(ctx, leave)
@@ -80,14 +82,16 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 
 // join finds the flight of a call or makes it, and counts the caller in.
 func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err error) {
-	r, err := e.root(ctx, c.Root)
-	if err != nil {
-		return nil, false, err
+	place := unkept(c)
+	var r *root
+	if !c.Off {
+		if r, err = e.root(ctx, c.Root); err != nil {
+			return nil, false, err
+		}
+		place.Store = r.store
 	}
-	key := c.key()
-	place := memo.Place{Store: r.store, Path: c.path(key), Key: key}
 	running := worker.FromContext(ctx)
-	if running != nil && running.Chain.Contains(key) {
+	if running != nil && running.Chain.Contains(place.Key) {
 		return nil, false, fmt.Errorf("%s: %w: it is being computed further up this chain of calls, with the same input", place.URI(), ErrCycle)
 	}
 	for {
@@ -109,11 +113,14 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 	if e.closed {
 		return nil, false, nil, ErrClosed
 	}
-	uri := place.URI()
-	if c.Refresh && e.refreshed[uri] {
-		c.Refresh = false
+	key := flightKey{root: r, path: place.Path, refresh: c.Refresh}
+	if c.Refresh && e.refreshed[key] {
+		c.Refresh, key.refresh = false, false
 	}
-	key := flightKey{uri: uri, refresh: c.Refresh}
+	if c.Off {
+		e.alone++
+		key.alone = e.alone
+	}
 	f, found := e.flights[key]
 	switch {
 	case found && f.dying:
@@ -123,12 +130,13 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 		if running != nil {
 			f.chain = running.Chain
 		}
-		f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+		f.values = ctx
 		e.flights[key] = f
+		e.owned.Add(1) // here, since nothing may be added once Close waits
 	}
 	if caller := flightOf(running); caller != nil {
 		if f.reaches(caller) {
-			return nil, false, nil, fmt.Errorf("%s: %w: it waits for a call that is being made by %s", uri, ErrCycle, caller.key.uri)
+			return nil, false, nil, fmt.Errorf("%s: %w: it waits for a call that is being made by %s", place.URI(), ErrCycle, caller.place.URI())
 		}
 		caller.awaits(f, +1)
 	}
@@ -163,7 +171,7 @@ func (f *flight) reaches(target *flight) bool {
 		if at == target {
 			return true
 		}
-		if seen[at] {
+		if seen[at] || at.ended() {
 			return false
 		}
 		seen[at] = true
@@ -204,25 +212,63 @@ func (f *flight) leave(ctx context.Context, cause error) (last bool) {
 		caller.awaits(f, -1)
 	}
 	if f.waiters--; f.waiters == 0 && cause != nil {
-		f.dying = true
-		f.cancel(cause)
+		f.giveUp(cause)
 		return true
 	}
 	return false
+}
+
+// takesOff gives the flight a context of its own, with the values of the first
+// caller's: callers come and go. A hit never needs it.
+func (f *flight) takesOff(run func()) {
+	e := f.engine
+	e.mu.Lock()
+	f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(f.values))
+	f.values = nil
+	if f.dying {
+		f.cancel(f.cause)
+	}
+	e.mu.Unlock()
+	e.owned.Go(run)
+}
+
+// giveUp cancels the flight. Under engine.mu.
+func (f *flight) giveUp(cause error) {
+	f.dying, f.cause = true, cause
+	if f.cancel != nil {
+		f.cancel(cause)
+	}
 }
 
 // end sets the outcome and wakes all who wait.
 func (f *flight) end(outcome Outcome, err error) {
 	f.outcome, f.err = outcome, err
 	e := f.engine
+	defer e.owned.Done()
 	e.mu.Lock()
 	if e.flights[f.key] == f {
 		delete(e.flights, f.key)
 	}
 	if f.key.refresh && err == nil {
-		e.refreshed[f.key.uri] = true
+		e.refreshed[f.key] = true
 	}
-	e.mu.Unlock()
 	close(f.done)
-	f.cancel(nil)
+	onEnd := f.onEnd
+	f.onEnd = nil
+	e.mu.Unlock()
+	if f.cancel != nil {
+		f.cancel(nil)
+	}
+	for _, do := range onEnd {
+		do()
+	}
+}
+
+func (f *flight) ended() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
 }

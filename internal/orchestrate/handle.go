@@ -12,40 +12,49 @@ type Handle struct {
 	flight *flight
 	ctx    context.Context // under which it was started
 	leads  bool
-	unhook func() bool
 	left   chan struct{} // closed when the handle was given up
-	once   sync.Once
+	cause  error         // why; to be read after left
+	once   sync.Once     // given up, or ended
 }
 
 // Start begins a call. It is given up when ctx ends.
 func (e *Engine) Start(ctx context.Context, c Call) (*Handle, error) {
-	if c.Off {
-		f := &flight{engine: e, call: c, place: unkept(c), done: make(chan struct{}), waiters: 1}
-		f.ctx, f.cancel = context.WithCancelCause(ctx)
-		e.owned.Go(func() { f.end(e.off(f.ctx, c)) })
-		return newHandle(ctx, f, true), nil
-	}
 	f, leads, err := e.join(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	if leads {
-		e.owned.Go(f.takeOff)
+		f.takesOff(f.lookAndCompute)
 	}
 	return newHandle(ctx, f, leads), nil
 }
 
 func newHandle(ctx context.Context, f *flight, leads bool) *Handle {
 	h := &Handle{flight: f, ctx: ctx, leads: leads, left: make(chan struct{})}
-	h.unhook = context.AfterFunc(ctx, func() { h.Cancel(context.Cause(ctx)) })
+	unhook := context.AfterFunc(ctx, func() { h.Cancel(context.Cause(ctx)) })
+	// Nothing of a call that has ended hangs on the context, also where nobody
+	// waits for it.
+	settle := func() {
+		unhook()
+		h.once.Do(func() { f.leave(ctx, nil) })
+	}
+	f.engine.mu.Lock()
+	ended := f.ended()
+	if !ended {
+		f.onEnd = append(f.onEnd, settle)
+	}
+	f.engine.mu.Unlock()
+	if ended {
+		settle()
+	}
 	return h
 }
 
-// takeOff looks for the result, and computes on a goroutine of its own: that
-// one starts with a small stack, and a hundred thousand may wait in it.
-func (f *flight) takeOff() {
+// lookAndCompute looks for the result, and computes on a goroutine of its own:
+// that one starts with a small stack, and a hundred thousand may wait in it.
+func (f *flight) lookAndCompute() {
 	switch f.lookup(f.ctx) {
-	case missed:
+	case absent:
 		f.engine.owned.Go(f.compute)
 	case interrupted:
 		f.end(Outcome{}, context.Cause(f.ctx))
@@ -59,14 +68,7 @@ func (h *Handle) URI() string { return h.flight.place.URI() }
 func (h *Handle) Done() <-chan struct{} { return h.flight.done }
 
 // Ended reports whether the call has ended.
-func (h *Handle) Ended() bool {
-	select {
-	case <-h.flight.done:
-		return true
-	default:
-		return false
-	}
-}
+func (h *Handle) Ended() bool { return h.flight.ended() }
 
 // Outcome is the outcome of a call that has ended.
 func (h *Handle) Outcome() Outcome {
@@ -79,14 +81,21 @@ func (h *Handle) Outcome() Outcome {
 
 // Wait returns when the call has ended, was given up, or ctx has ended.
 func (h *Handle) Wait(ctx context.Context) (outcome Outcome, err error) {
+	select {
+	case <-h.left:
+		return Outcome{}, h.cause
+	default:
+	}
+	if h.Ended() {
+		return h.Outcome(), h.flight.err
+	}
 	err = worker.FromContext(ctx).Wait(ctx, func() error {
 		select {
 		case <-h.flight.done:
-			h.unhook()
 			outcome = h.Outcome()
 			return h.flight.err
 		case <-h.left:
-			return context.Canceled
+			return h.cause
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -94,9 +103,11 @@ func (h *Handle) Wait(ctx context.Context) (outcome Outcome, err error) {
 	return outcome, err
 }
 
-// Cancel gives the call up: what runs for it is stopped unless others wait for it.
+// Cancel gives the call up: what runs for it is stopped unless others wait for
+// it. One that has ended keeps its outcome.
 func (h *Handle) Cancel(cause error) {
 	h.once.Do(func() {
+		h.cause = cause
 		close(h.left)
 		h.flight.leave(h.ctx, cause)
 	})

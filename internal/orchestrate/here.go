@@ -15,9 +15,20 @@ const stopGrace = 5 * time.Second
 
 // here runs the call in this process, under our own session.
 func (o *owned) here(ctx context.Context) (Outcome, error) {
-	task := o.task()
+	done, running, err := o.runHere(ctx, o.invocation(o.state), o.task())
+	switch {
+	case running != nil:
+		return Outcome{}, o.abandon(ctx, running)
+	case err != nil:
+		return Outcome{}, o.cancelled(err)
+	}
+	return o.outcomeHere(ctx, done)
+}
+
+// runHere runs a task in this process until it is done or ctx has ended: then
+// it returns the worker, which may still run.
+func (f *flight) runHere(ctx context.Context, inv executor.Invocation, task worker.Task) (worker.Done, executor.Worker, error) {
 	finished := make(chan worker.Done, 1)
-	inv := o.invocation(o.state)
 	inv.Work = func(stop context.Context) int {
 		run, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
@@ -26,19 +37,19 @@ func (o *owned) here(ctx context.Context) (Outcome, error) {
 		finished <- done
 		return done.Code
 	}
-	w, err := o.call.Executor.Start(ctx, inv)
+	w, err := f.call.Executor.Start(ctx, inv)
 	if err != nil {
-		return Outcome{}, o.cancelled(err)
+		return worker.Done{}, nil, err
 	}
 	exit, err := w.Wait(ctx)
 	if err != nil {
-		return Outcome{}, o.abandon(ctx, w)
+		return worker.Done{}, w, nil
 	}
 	select {
 	case done := <-finished:
-		return o.outcomeHere(ctx, done)
+		return done, nil, nil
 	default:
-		return Outcome{}, exit.Err
+		return worker.Done{}, nil, exit.Err
 	}
 }
 
@@ -50,6 +61,8 @@ func (o *owned) outcomeHere(ctx context.Context, done worker.Done) (Outcome, err
 	switch {
 	case done.Failed != nil:
 		return Outcome{}, o.newFuncError(o.state.RunID, *done.Failed)
+	case done.Unkept != nil: // whoever waits for this call must compute it, too
+		o.release(lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID, Message: done.Unkept.Error()})
 	case done.Err != nil && ctx.Err() != nil:
 		return Outcome{}, o.stopped(ctx)
 	case done.Err != nil:
@@ -68,7 +81,7 @@ func (o *owned) stopped(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	switch {
 	case errors.Is(cause, errTimeout):
-		return o.timedOut()
+		return timedOut(o.state.RunID, o.call.Timeout)
 	case errors.Is(cause, lease.ErrLost):
 		return cause
 	default:
@@ -81,18 +94,31 @@ func (o *owned) stopped(ctx context.Context) error {
 // not heed its context cannot be killed in process: then the call ends without
 // it, and the lease stays ours until the function has returned.
 func (o *owned) abandon(ctx context.Context, w executor.Worker) error {
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-	defer cancel()
-	if w.Stop(stop) == nil {
+	if o.stopHere(ctx, w, o.state.RunID) {
 		return o.stopped(ctx)
 	}
-	o.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", o.place.URI(), "run", o.state.RunID)
 	o.engine.owned.Go(func() {
 		w.Wait(context.WithoutCancel(ctx))
 		o.release(lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID})
 	})
+	return o.runsOn(ctx, o.state.RunID)
+}
+
+// stopHere waits a little for a run in this process to heed its context.
+func (f *flight) stopHere(ctx context.Context, w executor.Worker, runID string) (stopped bool) {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	if w.Stop(stop) == nil {
+		return true
+	}
+	f.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", f.place.URI(), "run", runID)
+	return false
+}
+
+// runsOn is the error of a call that ends although its function has not.
+func (f *flight) runsOn(ctx context.Context, runID string) error {
 	if errors.Is(context.Cause(ctx), errTimeout) {
-		err := o.timedOut()
+		err := timedOut(runID, f.call.Timeout)
 		err.Message += "; the function does not heed its context and still runs in this process"
 		return &stillRunning{err}
 	}

@@ -15,27 +15,36 @@ type looked int
 
 const (
 	answered    looked = iota // the flight has ended
-	missed                    // it must be computed
+	absent                    // it must be computed
 	interrupted               // the context ended first
 )
 
 // lookup ends the flight where that takes no computing: with a hit, with a kept
 // error, or because nothing may run.
 func (f *flight) lookup(ctx context.Context) looked {
-	outcome, miss, err := f.find(ctx)
+	var outcome Outcome
+	var err error
+	missed := &miss{why: "nothing is kept of this call"}
+	if !f.call.Off {
+		outcome, missed, err = f.find(ctx)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return interrupted
 	case err != nil:
 		f.end(Outcome{}, err)
-	case miss == nil:
+	case missed == nil:
 		f.engine.Tracker.Hit(f.call.Function.Name)
 		f.end(outcome, nil)
-	case f.call.RequireResults:
-		f.end(Outcome{}, f.engine.explain(ctx, f, miss))
+	case f.call.RequireResults && !f.call.Off:
+		f.end(Outcome{}, f.engine.explain(ctx, f, missed))
 	default:
-		f.miss = *miss
-		return missed
+		if err := f.unfit(); err != nil {
+			f.end(Outcome{}, err)
+			return answered
+		}
+		f.miss = *missed
+		return absent
 	}
 	return answered
 }
