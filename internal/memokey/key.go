@@ -46,9 +46,11 @@ type Parts struct {
 // Key hashes the parts.
 func (p Parts) Key() Key { return NewHasher(p).Key(p.Input) }
 
-// Hasher makes the keys of one function's calls: all but the input is hashed
-// only once. It is safe for concurrent use.
-type Hasher struct{ prefix hash.Cloner }
+// Hasher makes the keys of one function's calls. It is safe for concurrent use.
+//
+// A key is the hash over the function and the input: the function counts by the
+// hash over all that describes it, which is made once.
+type Hasher struct{ function [sha256.Size]byte }
 
 // NewHasher prepares the keys of the function that p describes; p.Input is not
 // looked at, and the order of p.Calls does not matter.
@@ -64,16 +66,24 @@ func NewHasher(p Parts) *Hasher {
 	}
 	writePart(h, p.In)
 	writePart(h, p.Out)
-	return &Hasher{prefix: h.(hash.Cloner)}
+	return &Hasher{function: [sha256.Size]byte(h.Sum(nil))}
 }
+
+// smallInput is how long an input may be, in bytes, to be hashed without a copy
+// on the heap.
+const smallInput = 2 << 10
 
 // Key is the key of the call with that input.
 func (h *Hasher) Key(input []byte) (k Key) {
-	state, err := h.prefix.Clone()
-	if err != nil {
-		panic("clone a SHA-256: " + err.Error()) // never with crypto/sha256
+	if len(input) <= smallInput {
+		var both [sha256.Size + smallInput]byte
+		n := copy(both[:], h.function[:])
+		n += copy(both[n:], input)
+		return sha256.Sum256(both[:n])
 	}
-	writePart(state, input)
+	state := sha256.New()
+	state.Write(h.function[:])
+	state.Write(input)
 	state.Sum(k[:0])
 	return k
 }

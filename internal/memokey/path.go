@@ -1,6 +1,7 @@
 package memokey
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,7 +15,16 @@ import (
 //
 // Pipeline, name and version must be valid.
 func Path(pipeline, name, version string, key Key) string {
-	return strings.Join([]string{Format, pipeline, name + "@" + version, folder(key)}, "/")
+	var digits [2 * len(key)]byte
+	hex.Encode(digits[:], key[:])
+	words := words.Three(key[:])
+	var path strings.Builder // one allocation: this is on the path of every hit
+	path.Grow(len(Format) + len(pipeline) + len(name) + len(version) + len(words) + len(digits) + len("//@/."))
+	for _, part := range []string{Format, "/", pipeline, "/", name, "@", version, "/", words, "."} {
+		path.WriteString(part)
+	}
+	path.Write(digits[:])
+	return path.String()
 }
 
 // folder is the last segment of a call's path. The words are for people.
