@@ -63,6 +63,7 @@ type inside struct {
 	base    config.Settings // of the caller's environment, above the code's
 	config  string          // path of the config file that the caller used
 	tree    *worker.Tree    // where the slots of a worker are
+	since   time.Time       // when the environment at the top began
 	output  io.Writer       // for people; standard error by default
 	color   bool
 	tracker *progress.Tracker
@@ -101,7 +102,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	defaults := env.code.Settings
 	defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
-		Files: env.files, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Defaults: defaults, Tree: in.tree,
+		Files: env.files, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Defaults: defaults, Tree: in.tree, Since: in.since,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},

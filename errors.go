@@ -96,5 +96,8 @@ func public(name, uri string, err error) error {
 	if e, ok := errors.AsType[*executor.Error](err); ok {
 		return &ExecError{Function: name, URI: uri, Reason: e.Reason, Message: e.Message, Tail: e.Tail, Err: e.Err}
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	if strings.Contains(err.Error(), uri) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return fmt.Errorf("%s: %w (call %s)", name, err, uri)
 }

@@ -48,13 +48,9 @@ func Declare[In, Out any](name string, options ...FuncOption) *Func[In, Out] {
 // its [Calls], which for functions that call each other cannot be named in
 // Declare. Call it from an init function. It panics when the function is
 // implemented already.
-func (f *Func[In, Out]) Implement(fn func(context.Context, In) (Out, error), calls ...FuncOption) {
-	var added funcOptions
+func (f *Func[In, Out]) Implement(fn func(context.Context, In) (Out, error), calls ...CallsOption) {
 	for _, o := range calls {
-		o.setFunc(&added)
-	}
-	for _, c := range added.calls {
-		f.function.Call(c.callee())
+		addCalls(f.function, o.callees())
 	}
 	f.implement(fn)
 }
@@ -86,13 +82,17 @@ func declare[In, Out any](name, place string, options []FuncOption) *Func[In, Ou
 	if err != nil {
 		panic(fmt.Sprintf("mops: %v (at %s)", err, place))
 	}
-	for _, c := range o.calls {
-		if c == nil || reflect.ValueOf(c).IsNil() {
-			panic(fmt.Sprintf("mops: function %s (at %s): Calls names a function that is not defined yet: declare it before", name, place))
-		}
-		registered.Call(c.callee())
-	}
+	addCalls(registered, o.calls)
 	return &Func[In, Out]{function: registered, defined: o.settings}
+}
+
+func addCalls(to *function.Function, callees []Callable) {
+	for _, c := range callees {
+		if c == nil || reflect.ValueOf(c).IsNil() {
+			panic(fmt.Sprintf("mops: function %s (at %s): Calls names a function that is not defined yet: declare it before", to.Name, to.Place))
+		}
+		to.Call(c.callee())
+	}
 }
 
 func (f *Func[In, Out]) implement(fn func(context.Context, In) (Out, error)) {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -36,7 +37,7 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 			defer spec.Tree.Close()
 		}
 	}
-	env, err := newEnv(ctx, options, inside{worker: true, base: spec.Defaults, config: spec.Config, tree: spec.Tree})
+	env, err := newEnv(ctx, options, inside{worker: true, base: spec.Defaults, config: spec.Config, tree: spec.Tree, since: spec.Since})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		return exitFailed
@@ -49,6 +50,9 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 	p := worker.Process{
 		Spec: spec, Inherited: inherited, Registry: o.registry.functions, Files: env.files, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Context: func(ctx context.Context) context.Context {
+			if spec.Context == (config.Settings{}) {
+				return env.Context(ctx)
+			}
 			above := settings{Settings: spec.Context}
 			return env.Context(context.WithValue(ctx, settingsKey{}, &above))
 		},

@@ -28,7 +28,9 @@ func RunInfo(ctx context.Context) Run {
 
 // Record keeps a field of the user's in the record of the run, for people: how
 // many rows were read, how good the fit was. It is no part of the result. Value
-// must be one that encoding/json can write. Outside of a run it does nothing.
+// is written down at once, as encoding/json does it; in place of one that JSON
+// does not have, such as NaN or a channel, stands the reason. The last value of
+// a key stays. Outside of a run Record does nothing.
 func Record(ctx context.Context, key string, value any) {
 	if running := worker.FromContext(ctx); running != nil {
 		running.Record(key, value)

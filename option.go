@@ -101,7 +101,8 @@ func On(where executor.Executor) Option {
 func Off() Option { return flag(func(s *settings) **bool { return &s.Off }) }
 
 // Refresh computes again although there is a result, and replaces that result.
-// Within one environment a call is refreshed once; after that it is a hit.
+// Within one environment, its workers included, a call is refreshed once; after
+// that it is a hit.
 func Refresh() Option { return flag(func(s *settings) **bool { return &s.Refresh }) }
 
 // ReadOnly uses results that are there and writes nothing: a call without a
@@ -162,9 +163,18 @@ type Callable interface{ callee() *function.Function }
 // Calls names the memoized functions that a function calls: their versions,
 // and those of the functions that they call in turn, become a part of its memo
 // key, so that a changed version is computed anew all the way up.
-func Calls(functions ...Callable) FuncOption {
-	return funcOption(func(f *funcOptions) { f.calls = append(f.calls, functions...) })
+func Calls(functions ...Callable) CallsOption { return callsOption(functions) }
+
+// CallsOption is what [Calls] returns: the one option that [Func.Implement] takes.
+type CallsOption interface {
+	FuncOption
+	callees() []Callable
 }
+
+type callsOption []Callable
+
+func (o callsOption) callees() []Callable    { return o }
+func (o callsOption) setFunc(f *funcOptions) { f.calls = append(f.calls, o...) }
 
 // envOptions are the options of an environment.
 type envOptions struct {

@@ -15,7 +15,9 @@ import (
 )
 
 // WithOptions returns a context for calls under these options: for all calls
-// made with it, and in turn for those that their functions make.
+// made with it, and in turn for those that their functions make, in other
+// processes too. Only [On] and [Detach] end with the process: what a worker
+// calls runs in the worker, unless its own code says where.
 func WithOptions(ctx context.Context, options ...Option) context.Context {
 	s := settings{}
 	if outer := contextSettings(ctx); outer != nil {
@@ -61,11 +63,7 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	}
 	s = s.overlay(settings{Settings: plain}).overlay(defined)
 	if onContext != nil {
-		above := *onContext
-		if env.worker {
-			above.on, above.Executor = nil, nil
-		}
-		s = s.overlay(above)
+		s = s.overlay(*onContext)
 	}
 	s = s.overlay(with).overlay(settings{Settings: forced})
 	environ := env.environ
@@ -101,14 +99,18 @@ func (env *Env) settle(s settings) (orchestrate.Settings, error) {
 	if err := memokey.ValidPipeline(settled.Pipeline); err != nil {
 		return settled, err
 	}
-	if s.on != nil {
-		settled.Executor = s.on
-		return settled, nil
-	}
 	var err error
-	settled.Executor, err = env.executor(valueOr(s.Executor, "inproc"))
+	if settled.Executor = s.on; settled.Executor == nil {
+		settled.Executor, err = env.executor(valueOr(s.Executor, inProcess))
+	}
+	if settled.Off || settled.ReadOnly { // nothing can travel through the store
+		settled.Executor = env.executors[inProcess]
+	}
 	return settled, err
 }
+
+// inProcess is the name of the executor that is always there.
+const inProcess = "inproc"
 
 func (env *Env) executor(name string) (executor.Executor, error) {
 	if e, ok := env.executors[name]; ok {

@@ -33,18 +33,29 @@ func FileAt(path, uri string) Source { return Source{source.FileAt(path, uri)} }
 
 var errNoSource = errors.New("mops: a zero Source has no content: make one with File, Dir or At")
 
+// attach makes a source that was part of no call yet known to the environment.
+func (s Source) attach(ctx context.Context) error {
+	if s.ref == nil {
+		return errNoSource
+	}
+	if env := envOf(ctx); env != nil {
+		s.ref.Attach(env.files)
+	}
+	return nil
+}
+
 // Open opens a file for reading; folders have a [Source.Path].
 func (s Source) Open(ctx context.Context) (io.ReadSeekCloser, error) {
-	if s.ref == nil {
-		return nil, errNoSource
+	if err := s.attach(ctx); err != nil {
+		return nil, err
 	}
 	return s.ref.Open(ctx)
 }
 
 // OpenRange opens length bytes of a file from offset on; less where it ends before.
 func (s Source) OpenRange(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-	if s.ref == nil {
-		return nil, errNoSource
+	if err := s.attach(ctx); err != nil {
+		return nil, err
 	}
 	return s.ref.OpenRange(ctx, offset, length)
 }
@@ -52,8 +63,8 @@ func (s Source) OpenRange(ctx context.Context, offset, length int64) (io.ReadClo
 // Path is a file or folder on this machine with the content, for reading only.
 // Where the content lies elsewhere, it is downloaded first.
 func (s Source) Path(ctx context.Context) (string, error) {
-	if s.ref == nil {
-		return "", errNoSource
+	if err := s.attach(ctx); err != nil {
+		return "", err
 	}
 	return s.ref.Path(ctx)
 }

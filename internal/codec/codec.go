@@ -170,6 +170,21 @@ func (c *Codec) decode(data []byte, v reflect.Value) (err error) {
 	return err
 }
 
+// Kept is the path of the first field tagged mops:"-" that is not zero in v, or "".
+func (c *Codec) Kept(v reflect.Value) string {
+	for _, index := range c.kept {
+		if v.FieldByIndex(index).IsZero() {
+			continue
+		}
+		path := c.side.root()
+		for i := range index {
+			path += "." + v.Type().FieldByIndex(index[:i+1]).Name
+		}
+		return path
+	}
+	return ""
+}
+
 func (c *Codec) mode() cbor.UserBufferEncMode { return encModes[c.side] }
 
 // argument is v for the library: by address, where it has one, to copy nothing.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -39,6 +40,11 @@ type Options struct {
 
 	// Tree is where a worker's slots are; nil in a process that is no worker.
 	Tree *worker.Tree
+
+	// Since is when the environment at the top of a tree of workers began, by
+	// the store's clock: to them a result from after it is refreshed already, or
+	// each of them would refresh anew what all of them call. Zero at the top.
+	Since time.Time
 }
 
 // Engine makes the calls of one environment. It is safe for concurrent use.
@@ -56,6 +62,7 @@ type Engine struct {
 	refreshed   map[flightKey]bool
 	alone       uint64        // counts the calls without store
 	server      *slots.Server // of pools, to workers; nil before the first
+	began       time.Time
 }
 
 // New makes an engine. Close ends it.
@@ -63,7 +70,7 @@ func New(options Options) *Engine {
 	return &Engine{
 		Options: options,
 		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
-		perExecutor: map[executor.Executor]*pool{}, refreshed: map[flightKey]bool{},
+		perExecutor: map[executor.Executor]*pool{}, refreshed: map[flightKey]bool{}, began: time.Now(),
 	}
 }
 
@@ -95,12 +102,32 @@ type root struct {
 	store   *blob.Store
 	session *lease.Session
 	judge   *lease.Judge
+
+	clock sync.Once
+	began time.Time // when the engine began, by the store's clock
 }
 
 func (r *root) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
 	return errors.Join(r.session.Close(ctx), r.store.Close())
+}
+
+// since is what workers at this root are told; see Options.Since.
+func (e *Engine) since(ctx context.Context, r *root) time.Time {
+	if !e.Since.IsZero() {
+		return e.Since
+	}
+	r.clock.Do(func() {
+		r.began = e.began
+		if r.store.IsLocal() {
+			return // it goes by our clock
+		}
+		if now, ok, err := r.store.Now(ctx); err == nil && ok {
+			r.began = now.Add(-time.Since(e.began))
+		}
+	})
+	return r.began
 }
 
 // retryPolicy is patient with stores that are services, and brief with a file

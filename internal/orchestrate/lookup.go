@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
@@ -76,7 +78,7 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
 	found, err := f.place.Result(ctx)
 	switch {
-	case err == nil && f.call.Refresh:
+	case err == nil && f.call.Refresh && !f.refreshedAbove(found):
 		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info}, nil
 	case err == nil:
 		return Outcome{Place: f.place, Result: found, How: Hit}, nil, nil
@@ -88,6 +90,13 @@ func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
 	default:
 		return Outcome{}, nil, err
 	}
+}
+
+// refreshedAbove reports whether a result was put since the environment at the
+// top began to refresh.
+func (f *flight) refreshedAbove(found memo.Found) bool {
+	since := f.engine.Since
+	return !since.IsZero() && found.Info.ModTime.After(since)
 }
 
 // funcError makes the error of the user's function out of its record.
@@ -106,7 +115,24 @@ func (f *flight) newFuncError(runID string, failed record.FuncError) error {
 	}
 }
 
+// explainTime bounds how long a miss is looked into: the error matters more
+// than its explanation.
+const explainTime = 2 * time.Second
+
 // explain says why there is no result where results are required.
 func (e *Engine) explain(ctx context.Context, f *flight, missed *miss) error {
-	return fmt.Errorf("%s: %w: %s", f.place.URI(), ErrNoResult, missed.why)
+	ctx, cancel := context.WithTimeout(ctx, explainTime)
+	defer cancel()
+	why := missed.why
+	if failed, err := f.place.Error(ctx); err == nil {
+		var header record.ErrorHeader
+		if failed.Into(&header) == nil {
+			why += fmt.Sprintf("; its run %s failed: %s", failed.RunID, header.Message)
+		}
+	}
+	call := explain.New(f.call.Function.Describe(f.call.Pipeline), f.call.Input)
+	if more := explain.Miss(ctx, f.place, call); more != "" {
+		why += "; " + more
+	}
+	return fmt.Errorf("%s: %w: %s", f.place.URI(), ErrNoResult, why)
 }

@@ -15,20 +15,23 @@ import (
 )
 
 // Publish stores what a function returns, before its result is, and says where,
-// in the order of refs. Files below outDir go below the call's folder, whose key
+// in the order of refs. Files below outDir (may be "": there is none) go below the call's folder, whose key
 // is callPrefix, to out/<runID>/; those of FileAt to their URI; the content of
 // all other files, and of all folders, under its hash. Sources that came in as
 // arguments stay where they are. All refs are looked at before anything is
 // stored. Afterwards all refs can be encoded.
 func (f *Files) Publish(ctx context.Context, store *blob.Store, callPrefix, runID, outDir string, refs []*Ref) ([]Location, error) {
 	f.know(store)
-	outDir, err := filepath.Abs(outDir)
-	if err != nil {
-		return nil, fmt.Errorf("publish sources: %w", err)
+	if outDir != "" { // filepath.Abs makes the current folder of it
+		absolute, err := filepath.Abs(outDir)
+		if err != nil {
+			return nil, fmt.Errorf("publish sources: %w", err)
+		}
+		outDir = absolute
 	}
 	p := &publication{f: f, store: store, callPrefix: callPrefix, out: outPrefix + runID, outDir: outDir, done: map[string]*content{}}
 	targets := make([]target, len(refs))
-	err = f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
+	err := f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
 		targets[i], err = p.plan(ctx, r)
 		return err
 	})
@@ -108,6 +111,9 @@ func (p *publication) plan(ctx context.Context, r *Ref) (target, error) {
 // below is the path relative to a folder that it lies in, also where one of the
 // two is reached by symbolic links.
 func below(dir, name string) (string, bool) {
+	if dir == "" {
+		return "", false
+	}
 	rel, err := filepath.Rel(dir, name)
 	if err == nil && filepath.IsLocal(rel) {
 		return rel, true

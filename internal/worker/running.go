@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -43,15 +44,21 @@ func (r *Running) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contextKey{}, r)
 }
 
-// Record keeps a field of the user's for the run record. It must be a value
-// that encoding/json can write.
+// Record keeps a field of the user's for the run record. It is written down at
+// once: what becomes of the value later does not matter, and one that JSON does
+// not have is replaced by a text that says so, since a result must not be lost
+// for a remark about it.
 func (r *Running) Record(key string, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		text, _ = json.Marshal(fmt.Sprintf("not recorded: %v", err))
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fields == nil {
 		r.fields = map[string]any{}
 	}
-	r.fields[key] = value
+	r.fields[key] = json.RawMessage(text)
 }
 
 func (r *Running) recorded() map[string]any {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/config"
 )
@@ -31,6 +32,7 @@ type Spec struct {
 	Config       string          `json:"config,omitempty"`
 	Defaults     config.Settings `json:"defaults,omitzero"` // of the caller's environment
 	Context      config.Settings `json:"context,omitzero"`  // of the caller's context
+	Since        time.Time       `json:"since,omitzero"`    // when that environment began, by the store's clock
 	Tree         *Tree           `json:"tree,omitempty"`
 }
 

@@ -147,6 +147,9 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 	}
 	if refs := t.Function.OutRefs(out); len(refs) > 0 {
 		locations, err := t.publish(ctx, running, refs)
+		if _, ours := errors.AsType[*blob.Error](err); ours {
+			return Done{Code: 1, Err: fmt.Errorf("the files that %s returned could not be stored: %w", t.Place.URI(), err), Run: run}
+		}
 		if err != nil {
 			return t.fail(ctx, fmt.Errorf("the files that it returned: %w", err), run)
 		}
