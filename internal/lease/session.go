@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/user"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,12 +29,21 @@ var (
 // value is good.
 type Config struct {
 	Process process.Identity // this process where zero
-	User    string
-	Program record.Program // this program where zero
-	Renew   time.Duration  // between renewals; 8 s where zero
-	TTL     time.Duration  // 24 s where zero, 3 × Renew where that is set
-	Log     *slog.Logger   // may be nil
+	User    string           // this user where ""
+	Program record.Program   // this program where zero
+	Renew   time.Duration    // between renewals; 8 s where zero
+	TTL     time.Duration    // 24 s where zero, 3 × Renew where that is set
+	Log     *slog.Logger     // may be nil
 }
+
+// thisUser is for people, who want to know whom to ask; "" where it is not known.
+var thisUser = sync.OnceValue(func() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
+})
 
 // Session is this process towards those who share a store: one blob, however
 // many leases. It is written when the first lease is needed and renewed from
@@ -58,6 +68,9 @@ func NewSession(store *blob.Store, config Config) *Session {
 	}
 	if config.Program == (record.Program{}) {
 		config.Program = record.ThisProgram()
+	}
+	if config.User == "" {
+		config.User = thisUser()
 	}
 	if config.Renew <= 0 {
 		config.Renew = defaultRenew

@@ -1,0 +1,175 @@
+package dynamic
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// maxDepth is above the depth that package codec allows, with room for the
+// tags and arrays that it adds.
+const maxDepth = 40_000
+
+// Decode reads one CBOR value. When the data is damaged, it returns what could
+// be read up to there, with [Missing] in the place of the rest, and an error.
+func Decode(data []byte) (value any, err error) {
+	d := decoder{data: data}
+	value = d.value(0)
+	if d.err == nil && d.at < len(data) {
+		d.err = fmt.Errorf("%d bytes follow the value, from byte %d on", len(data)-d.at, d.at)
+	}
+	return value, d.err
+}
+
+type decoder struct {
+	data []byte
+	at   int
+	err  error // the first; nothing is read after it
+}
+
+var errEnds = errors.New("the data ends in the middle of a value")
+
+func (d *decoder) fail(err error) Missing {
+	if d.err == nil {
+		d.err = fmt.Errorf("at byte %d: %w", d.at, err)
+	}
+	return Missing{Why: err.Error()}
+}
+
+// head reads the head of a data item (RFC 8949, section 3).
+func (d *decoder) head() (major byte, info byte, n uint64, err error) {
+	if d.at >= len(d.data) {
+		return 0, 0, 0, errEnds
+	}
+	first := d.data[d.at]
+	major, info = first>>5, first&0x1f
+	rest := d.data[d.at+1:]
+	size := 0
+	switch {
+	case info < 24:
+		n = uint64(info)
+	case info <= 27:
+		if size = 1 << (info - 24); len(rest) < size {
+			return 0, 0, 0, errEnds
+		}
+		var wide [8]byte
+		copy(wide[8-size:], rest[:size])
+		n = binary.BigEndian.Uint64(wide[:])
+	default:
+		return 0, 0, 0, fmt.Errorf("a data item that begins with %#02x is not one that mops writes", first)
+	}
+	d.at += 1 + size
+	return major, info, n, nil
+}
+
+func (d *decoder) value(depth int) any {
+	if depth > maxDepth {
+		return d.fail(fmt.Errorf("it is nested more than %d deep", maxDepth))
+	}
+	major, info, n, err := d.head()
+	if err != nil {
+		return d.fail(err)
+	}
+	switch major {
+	case 0:
+		if n > math.MaxInt64 {
+			return n
+		}
+		return int64(n)
+	case 1:
+		if n > math.MaxInt64 {
+			big := new(big.Int).SetUint64(n)
+			return big.Not(big)
+		}
+		return -1 - int64(n)
+	case 2:
+		return d.bytes(n)
+	case 3:
+		if text, ok := d.bytes(n).([]byte); ok {
+			return string(text)
+		}
+		return Missing{Why: errEnds.Error()}
+	case 4:
+		return d.array(n, depth)
+	case 5:
+		return d.mapping(n, depth)
+	case 6:
+		return fromTag(n, d.value(depth+1))
+	default:
+		return d.simple(info, n)
+	}
+}
+
+func (d *decoder) bytes(n uint64) any {
+	if n > uint64(len(d.data)-d.at) {
+		return d.fail(errEnds)
+	}
+	part := d.data[d.at : d.at+int(n) : d.at+int(n)]
+	d.at += int(n)
+	return part
+}
+
+// room is how many elements to make room for: no more than the data can hold,
+// whatever a head claims.
+func (d *decoder) room(n uint64) int { return int(min(n, uint64(len(d.data)-d.at))) }
+
+func (d *decoder) array(n uint64, depth int) any {
+	list := make([]any, 0, d.room(n))
+	for range n {
+		list = append(list, d.value(depth+1))
+		if d.err != nil {
+			break
+		}
+	}
+	return list
+}
+
+func (d *decoder) mapping(n uint64, depth int) any {
+	m := make(Map, 0, d.room(n)/2)
+	for range n {
+		key := d.value(depth + 1)
+		if d.err != nil {
+			m = append(m, Entry{Key: key, Value: Missing{Why: errEnds.Error()}})
+			break
+		}
+		m = append(m, Entry{Key: key, Value: d.value(depth + 1)})
+		if d.err != nil {
+			break
+		}
+	}
+	if source, ok := asSource(m); ok {
+		return source
+	}
+	return m
+}
+
+func (d *decoder) simple(info byte, n uint64) any {
+	switch info {
+	case 20, 21:
+		return info == 21
+	case 22:
+		return nil
+	case 25:
+		return halfFloat(uint16(n))
+	case 26:
+		return float64(math.Float32frombits(uint32(n)))
+	case 27:
+		return math.Float64frombits(n)
+	}
+	return Simple(n)
+}
+
+// halfFloat is a float of 16 bits, which Go does not have.
+func halfFloat(bits uint16) (f float64) {
+	if err := cbor.Unmarshal([]byte{0xf9, byte(bits >> 8), byte(bits)}, &f); err != nil {
+		panic(err) // every bit pattern is a number, an infinity or a NaN
+	}
+	return f
+}
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }

@@ -1,0 +1,173 @@
+package dynamic
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Options of [Write].
+type Options struct {
+	Indent string // before every line
+	Full   bool   // shorten nothing
+
+	// Locate says where the bytes of a source are; "" where nobody knows. May be nil.
+	Locate func(Source) string
+}
+
+// What is shown of a long value unless Full is set.
+const (
+	fewScalars    = 12  // elements of a list that stands in one line
+	fewComposites = 6   // elements of a list that takes a line or more each
+	fewEntries    = 100 // of a map
+	shortText     = 240 // bytes of a string
+	shortBytes    = 64  // twice the bytes of a byte string
+	lineWidth     = 100
+)
+
+// Write writes a value as indented lines for people: the fields of structs and
+// maps one to a line, lists of numbers and words in one line, other lists with
+// a dash before each element. Nothing in it can act upon a terminal.
+func Write(to *strings.Builder, value any, options Options) {
+	w := writer{to: to, Options: options}
+	w.top(value)
+}
+
+type writer struct {
+	Options
+	to *strings.Builder
+}
+
+func (w *writer) line(indent, text string) {
+	w.to.WriteString(indent + text + "\n")
+}
+
+func (w *writer) top(value any) {
+	switch v := value.(type) {
+	case Map:
+		w.entries(w.Indent, v)
+	default:
+		w.labelled(w.Indent, "", value)
+	}
+}
+
+// labelled writes "label value", with what does not fit into the line below it.
+func (w *writer) labelled(indent, label string, value any) {
+	deeper := indent + "  "
+	switch v := value.(type) {
+	case Map:
+		if len(v) == 0 {
+			w.line(indent, label+"{}")
+			return
+		}
+		w.line(indent, strings.TrimRight(orElse(label, "-"), " "))
+		w.entries(deeper, v)
+	case []any:
+		if text, ok := w.inline(v, lineWidth-len(indent)-len(label)); ok {
+			w.line(indent, label+text)
+			return
+		}
+		w.line(indent, label+counted(len(v), "element"))
+		w.elements(deeper, v)
+	case Object:
+		w.labelled(indent, label+"<"+clean(v.Type)+"> ", v.Value)
+	case Tagged:
+		w.labelled(indent, fmt.Sprintf("%stag %d: ", label, v.Number), v.Value)
+	case Source:
+		w.line(indent, label+sourceText(v))
+		if w.Locate != nil {
+			if at := w.Locate(v); at != "" {
+				w.line(deeper, "at "+clean(at))
+			}
+		}
+	default:
+		w.line(indent, label+w.scalar(value))
+	}
+}
+
+func (w *writer) entries(indent string, m Map) {
+	for i, e := range m {
+		if i == fewEntries && !w.Full {
+			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", number(len(m)-i), counted(len(m), "entry")))
+			return
+		}
+		w.labelled(indent, Key(e.Key)+": ", e.Value)
+	}
+}
+
+func (w *writer) elements(indent string, list []any) {
+	for i, element := range list {
+		if i == fewComposites && !w.Full {
+			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", number(len(list)-i), counted(len(list), "element")))
+			return
+		}
+		w.labelled(indent, "- ", element)
+	}
+}
+
+// inline writes a list of scalars in one line, if that is what it is.
+func (w *writer) inline(list []any, width int) (text string, ok bool) {
+	parts := make([]string, 0, min(len(list), fewScalars+1))
+	for i, element := range list {
+		if composite(element) {
+			return "", false
+		}
+		if i >= fewScalars && !w.Full {
+			continue
+		}
+		parts = append(parts, w.scalar(element))
+	}
+	if !w.Full && len(list) > len(parts) {
+		text = fmt.Sprintf("[%s, … %s more] (%s; --full shows all)",
+			strings.Join(parts, ", "), number(len(list)-len(parts)), counted(len(list), "element"))
+	} else {
+		text = "[" + strings.Join(parts, ", ") + "]"
+	}
+	tooWide := len(text) > max(width, 60) && strings.Contains(text, `"`)
+	return text, !tooWide
+}
+
+func composite(value any) bool {
+	switch v := value.(type) {
+	case Map, []any, Object, Tagged, Source:
+		return true
+	case string:
+		return len(v) > 40
+	}
+	return false
+}
+
+func (w *writer) scalar(value any) string {
+	const all = 1 << 40
+	most := shortText
+	if _, ok := value.([]byte); ok {
+		most = shortBytes
+	}
+	if w.Full {
+		most = all
+	}
+	text := scalar(value, most)
+	switch v := value.(type) {
+	case []byte:
+		if len(v) > 0 && (w.Full || len(v) <= most/2) {
+			text += " (" + counted(len(v), "byte") + ")"
+		}
+	}
+	return text
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func counted(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "y"):
+		return number(n) + " " + strings.TrimSuffix(what, "y") + "ies"
+	}
+	return number(n) + " " + what + "s"
+}

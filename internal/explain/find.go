@@ -1,0 +1,192 @@
+package explain
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"golang.org/x/sync/errgroup"
+)
+
+// Limits of a search.
+const (
+	// DefaultNewest is how many invocations are read, the newest ones.
+	DefaultNewest = 200
+	// largest is the size in bytes of an invocation that is still read.
+	largest = 16 << 20
+	// sideBySide is how many are read at a time.
+	sideBySide = 16
+)
+
+// Search is what a look at the other calls of a function found.
+type Search struct {
+	Near     []Near         // closest first, then newest first
+	Versions []VersionCount // newest first
+	Calls    int            // of all versions, the one in question left out
+	Looked   int            // of them were compared
+	Whole    bool           // false where the time was up before all were listed
+}
+
+// Near is another call of the same function.
+type Near struct {
+	Place       memo.Place
+	Call        Call
+	HasResult   bool
+	Modified    time.Time // of its invocation, by the store's clock
+	Differences []Difference
+}
+
+// VersionCount says what one version of a function has.
+type VersionCount struct {
+	Version string
+	Calls   int
+	Results int
+	Newest  time.Time // of its blobs
+}
+
+// Find looks for the calls of a function in a pipeline that come closest to a
+// call, in all versions. It reads the newest invocations, at most that many. If
+// the context has a deadline, what was found until then is the answer; the
+// error is the store's.
+func Find(ctx context.Context, place memo.Place, call Call, newest int) (Search, error) {
+	if newest <= 0 {
+		newest = DefaultNewest
+	}
+	s := Search{}
+	candidates, err := s.scan(ctx, place, call, newest)
+	if err != nil {
+		return s, err
+	}
+	s.compare(ctx, place.Store, call, candidates)
+	slices.SortStableFunc(s.Near, func(a, b Near) int {
+		return cmp.Or(cmp.Compare(len(a.Differences), len(b.Differences)), b.Modified.Compare(a.Modified))
+	})
+	slices.SortFunc(s.Versions, func(a, b VersionCount) int { return b.Newest.Compare(a.Newest) })
+	return s, nil
+}
+
+// candidate is an invocation that may be read.
+type candidate struct {
+	path      string // of the call
+	modified  time.Time
+	hasResult bool
+}
+
+// scan lists the calls of the function and picks the newest. It takes half of
+// the time that there is.
+func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest int) ([]*candidate, error) {
+	until := time.Time{}
+	if deadline, ok := ctx.Deadline(); ok {
+		until = time.Now().Add(time.Until(deadline) / 2)
+	}
+	prefix := memokey.Format + "/" + call.Pipeline + "/" + call.Function + "@"
+	versions := map[string]*VersionCount{}
+	defer func() {
+		for _, v := range versions {
+			s.Versions = append(s.Versions, *v)
+		}
+	}()
+	var picked byAge
+	var folder string
+	var last *candidate // of the folder
+	for info, err := range place.Store.List(ctx, prefix, "") {
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, err
+		}
+		if !until.IsZero() && time.Now().After(until) {
+			return picked, nil
+		}
+		version, rest, _ := strings.Cut(info.Key[len(prefix):], "/")
+		name, record, _ := strings.Cut(rest, "/")
+		path := prefix + version + "/" + name
+		if path == place.Path || record == "" {
+			continue
+		}
+		v := versions[version]
+		if v == nil {
+			v = &VersionCount{Version: version}
+			versions[version] = v
+		}
+		if path != folder {
+			folder, last = path, nil
+			s.Calls++
+			v.Calls++
+		}
+		if info.ModTime.After(v.Newest) {
+			v.Newest = info.ModTime
+		}
+		switch record { // in this order
+		case "invocation":
+			if info.Size <= largest {
+				last = &candidate{path: path, modified: info.ModTime}
+				picked.add(last, newest)
+			}
+		case "result":
+			v.Results++
+			if last != nil {
+				last.hasResult = true
+			}
+		}
+	}
+	s.Whole = true
+	return picked, nil
+}
+
+// compare reads the candidates and compares each with the call. One that cannot
+// be read, or not in time, is left out.
+func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, candidates []*candidate) {
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(sideBySide)
+	for _, c := range candidates {
+		group.Go(func() error {
+			other, err := memokey.Parse(c.path)
+			if err != nil {
+				return nil
+			}
+			at := memo.Place{Store: store, Path: c.path, Key: other.Key}
+			read, err := Read(ctx, at)
+			if err != nil {
+				return nil
+			}
+			near := Near{Place: at, Call: read, HasResult: c.hasResult, Modified: c.modified, Differences: Compare(call, read)}
+			mu.Lock()
+			defer mu.Unlock()
+			s.Looked++
+			s.Near = append(s.Near, near)
+			return nil
+		})
+	}
+	group.Wait()
+}
+
+// byAge is a heap with the oldest on top.
+type byAge []*candidate
+
+func (h byAge) Len() int           { return len(h) }
+func (h byAge) Less(i, j int) bool { return h[i].modified.Before(h[j].modified) }
+func (h byAge) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *byAge) Push(c any)        { *h = append(*h, c.(*candidate)) }
+func (h *byAge) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// add keeps the newest.
+func (h *byAge) add(c *candidate, most int) {
+	heap.Push(h, c)
+	if len(*h) > most {
+		heap.Pop(h)
+	}
+}
