@@ -59,6 +59,7 @@ type Files struct {
 	damaged map[string]blob.Version // blobs found damaged, by URI
 	folders map[string]wholeFolder  // folders found whole in a store, by URI of the manifest
 
+	now  func() time.Time
 	hook func(moment, path string) // for tests; may be nil
 }
 
@@ -76,6 +77,7 @@ func New(opts Options) (*Files, error) {
 		stores:  map[string]*blob.Store{},
 		damaged: map[string]blob.Version{},
 		folders: map[string]wholeFolder{},
+		now:     time.Now,
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)

@@ -193,11 +193,12 @@ func (h *hashes) shrink(size int64) error {
 	return h.open()
 }
 
-func appendHash(line []byte, key cacheKey, sum Hash) []byte {
-	line = hex.AppendEncode(line, key[:])
-	line = append(line, ' ')
-	line = hex.AppendEncode(line, sum[:])
-	return fmt.Appendf(line, " %08x\n", crc32.ChecksumIEEE(line))
+func appendHash(lines []byte, key cacheKey, sum Hash) []byte {
+	start := len(lines)
+	lines = hex.AppendEncode(lines, key[:])
+	lines = append(lines, ' ')
+	lines = hex.AppendEncode(lines, sum[:])
+	return fmt.Appendf(lines, " %08x\n", crc32.ChecksumIEEE(lines[start:]))
 }
 
 func parseHash(line []byte) (key cacheKey, sum Hash, ok bool) {

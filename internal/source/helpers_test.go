@@ -59,7 +59,7 @@ func remoteStore(t testing.TB) *blob.Store {
 	return s
 }
 
-// write makes a file that was not written to lately.
+// write makes a file, with the folders above it.
 func write(t testing.TB, path, content string) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -143,18 +143,11 @@ func keys(t testing.TB, store *blob.Store) (all []string) {
 	return all
 }
 
-// settle waits until files written before are not racy any more: for the few
-// tests that are about remembering hashes.
-func settle(t testing.TB, path string) {
-	t.Helper()
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := stampOf(info)
-	for s.racy(time.Now()) { // no event tells, and ctime cannot be set
-		time.Sleep(50 * time.Millisecond)
-	}
+// settled makes f live an hour from now, when no file is too young to be known
+// by its stamp.
+func settled(f *Files) *Files {
+	f.now = func() time.Time { return time.Now().Add(time.Hour) }
+	return f
 }
 
 func pattern(size int) string {

@@ -24,6 +24,19 @@ func (h *Hash) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// UnmarshalCBOR insists on the length, which arrays of bytes otherwise do not.
+func (h *Hash) UnmarshalCBOR(data []byte) error {
+	var sum []byte
+	if err := decoding.Unmarshal(data, &sum); err != nil {
+		return err
+	}
+	if len(sum) != len(h) {
+		return fmt.Errorf("a SHA-256 has %d bytes, not %d", len(h), len(sum))
+	}
+	copy(h[:], sum)
+	return nil
+}
+
 // Kind is what a source is.
 type Kind string
 
@@ -62,7 +75,9 @@ var encoding = func() cbor.EncMode {
 	return mode
 }()
 
-var decoding = func() cbor.DecMode {
+var decoding = newDecoding()
+
+func newDecoding() cbor.DecMode {
 	mode, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		IndefLength:       cbor.IndefLengthForbidden,
@@ -74,7 +89,7 @@ var decoding = func() cbor.DecMode {
 		panic(err)
 	}
 	return mode
-}()
+}
 
 // MarshalCBOR writes the identity. It fails before the content was hashed.
 func (r *Ref) MarshalCBOR() ([]byte, error) {

@@ -92,7 +92,7 @@ func (f *Files) tooOld(ctx context.Context, store *blob.Store, info blob.Info) (
 		return false, err
 	}
 	if !ok {
-		now = time.Now()
+		now = f.now()
 	}
 	return now.Sub(info.ModTime) > f.maxAge, nil
 }
@@ -291,7 +291,7 @@ func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content) (
 	f.mu.Lock()
 	before, ok := f.folders[uri]
 	f.mu.Unlock()
-	if ok && time.Since(before.at) < folderKnown {
+	if ok && f.now().Sub(before.at) < folderKnown {
 		info, sound, err := f.look(ctx, store, BlobKey(c.id.Hash), &c.file)
 		if err != nil {
 			return "", err
@@ -320,7 +320,7 @@ func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content) (
 	}
 	if info, err := store.Stat(ctx, key); err == nil {
 		f.mu.Lock()
-		f.folders[uri] = wholeFolder{info.Version, time.Now()}
+		f.folders[uri] = wholeFolder{info.Version, f.now()}
 		f.mu.Unlock()
 	}
 	return key, nil

@@ -106,7 +106,7 @@ func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object
 		return object{}, readable(path, err)
 	}
 	defer file.Close()
-	started := time.Now()
+	started := f.now()
 	if before, err = fileStamp(file); err != nil {
 		return object{}, readable(path, err)
 	}

@@ -1,0 +1,112 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// breaking takes half of a put and fails then.
+type breaking struct{ driver.Store }
+
+var errBroken = errors.New("the connection broke")
+
+func (b breaking) Put(_ context.Context, _ string, body io.Reader, size int64, _ driver.PutOptions) (driver.Info, error) {
+	if _, err := io.CopyN(io.Discard, body, size/2); err != nil {
+		return driver.Info{}, err
+	}
+	return driver.Info{}, &driver.Error{Kind: driver.Unavailable, Err: errBroken}
+}
+
+func TestStoreBreaksInTheMiddle(t *testing.T) {
+	bare := remoteStore(t)
+	store := blob.New(bare.Root(), breaking{bare.Driver()})
+	f, out := newFiles(t), t.TempDir()
+	path := write(t, filepath.Join(out, "a"), pattern(3<<20))
+	r, dir := File(path), Dir(out)
+	if err := f.Resolve(t.Context(), []*Ref{r, dir}); err != nil {
+		t.Fatal(err)
+	}
+	_, uploadErr := f.Upload(t.Context(), store, []*Ref{r})
+	_, dirErr := f.Upload(t.Context(), store, []*Ref{dir})
+	_, publishErr := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{r})
+	for _, err := range []error{uploadErr, dirErr, publishErr} {
+		wantError(t, err, path, "could not be stored")
+		if !errors.Is(err, errBroken) || !blob.Is(err, blob.Unavailable) {
+			t.Errorf("%v does not say why", err)
+		}
+	}
+	// Nothing is left over that would keep the next try from working.
+	if got := read(t, asArgument(t, f, bare, r)); got != pattern(3<<20) {
+		t.Errorf("read %d bytes", len(got))
+	}
+}
+
+// A store that does what it is told and then says that it failed.
+func TestLostAcknowledgement(t *testing.T) {
+	bare := remoteStore(t)
+	plan := blobtest.FaultPlan{Seed: 1, LoseAck: map[blobtest.Op]float64{blobtest.OpPut: 1}}
+	f := newFiles(t)
+	r := File(tempFile(t, "content"))
+	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Upload(t.Context(), blobtest.Faulty(bare, plan), []*Ref{r}); err == nil {
+		t.Error("the store failed, and nobody noticed")
+	}
+	if got := read(t, asArgument(t, f, bare, r)); got != "content" {
+		t.Errorf("read %q", got)
+	}
+}
+
+// A body that is cut on the way is no content.
+func TestCutDownload(t *testing.T) {
+	bare := remoteStore(t)
+	f := newFiles(t)
+	r := asArgument(t, f, bare, File(tempFile(t, pattern(2<<20))))
+	id, _ := r.Identity()
+	cut := must(Decode(must(r.MarshalCBOR())(t)))(t)
+	if err := f.Bind(blobtest.Faulty(bare, blobtest.FaultPlan{Seed: 1, Cut: 1}), callPrefix, []*Ref{cut}, []Location{{id, BlobKey(id.Hash)}}); err != nil {
+		t.Fatal(err)
+	}
+	if file, err := cut.Open(t.Context()); err == nil {
+		file.Close()
+		t.Error("half of a file was handed out")
+	}
+	if left, _ := os.ReadDir(filepath.Join(f.cacheDir, "tmp")); len(left) > 0 {
+		t.Errorf("left in the cache: %v", left)
+	}
+	if got := read(t, r); got != pattern(2<<20) {
+		t.Errorf("read %d bytes", len(got))
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			f, out := newFiles(t), t.TempDir()
+			r := File(write(t, filepath.Join(out, "a"), pattern(3<<20)))
+			bound := asArgument(t, f, store, r)
+			cancel()
+			_, uploadErr := f.Upload(ctx, blob.New("mem://empty-"+name, remoteStore(t).Driver()), []*Ref{r})
+			_, publishErr := f.Publish(ctx, store, callPrefix, "run1", out, []*Ref{r})
+			for what, err := range map[string]error{"resolve": f.Resolve(ctx, []*Ref{r}), "upload": uploadErr, "publish": publishErr} {
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("%s: %v is not cancelled", what, err)
+				}
+			}
+			if got := read(t, bound); got != pattern(3<<20) {
+				t.Errorf("read %d bytes", len(got))
+			}
+		})
+	}
+}

@@ -1,0 +1,271 @@
+package source
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
+)
+
+// What is there is not sent again, whatever it is called.
+func TestUploadedOnce(t *testing.T) {
+	for name, bare := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			store, count := blob.Count(bare)
+			f := newFiles(t)
+			refs := []*Ref{File(tempFile(t, "same")), File(tempFile(t, "same")), Dir(folder(t)), Dir(folder(t))}
+			if err := f.Resolve(t.Context(), refs); err != nil {
+				t.Fatal(err)
+			}
+			if n := count.Counts().Total(); n != 0 {
+				t.Errorf("Resolve asked the store %d times", n)
+			}
+			first := must(f.Upload(t.Context(), store, refs))(t)
+			puts := count.Counts().PutIfAbsent
+			if puts != 1+6 { // five contents and a manifest
+				t.Errorf("%d puts", puts)
+			}
+			second := must(newFiles(t).Upload(t.Context(), store, refs))(t)
+			if !slices.Equal(first, second) || first[0] != first[1] || first[2] != first[3] {
+				t.Errorf("locations %v, then %v", first, second)
+			}
+			if c := count.Counts(); c.Put+c.PutIfAbsent+c.Swap != puts {
+				t.Errorf("stored again: %+v", c)
+			}
+			stats := count.Counts().Stat
+			must(f.Upload(t.Context(), store, refs[2:3]))(t)
+			if n := count.Counts().Stat - stats; n > 2 {
+				t.Errorf("a folder that was found whole cost %d questions", n)
+			}
+		})
+	}
+}
+
+// Many calls with one source at the same moment store it once.
+func TestUploadConcurrently(t *testing.T) {
+	store, count := blob.Count(remoteStore(t))
+	f := newFiles(t)
+	path := tempFile(t, pattern(1<<20))
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			r := File(path)
+			if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := f.Upload(t.Context(), store, []*Ref{r}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if c := count.Counts(); c.PutIfAbsent != 1 {
+		t.Errorf("%d puts", c.PutIfAbsent)
+	}
+}
+
+// A file that is no longer what it was is never stored under its old hash.
+func TestChangedBeforeUpload(t *testing.T) {
+	for name, change := range map[string]struct {
+		do   func(path string) error
+		word string
+	}{
+		"grown":     {func(path string) error { return os.WriteFile(path, []byte(pattern(100)), 0o644) }, "bytes became"},
+		"same size": {func(path string) error { return os.WriteFile(path, []byte("CONTENT"), 0o644) }, "written to"},
+		"replaced": {func(path string) error {
+			write(t, path+".new", "CONTENT")
+			return os.Rename(path+".new", path)
+		}, "another file"},
+		"removed": {os.Remove, "removed"},
+	} {
+		for kind, store := range stores(t) {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				f := newFiles(t)
+				dir := t.TempDir()
+				path := write(t, filepath.Join(dir, "file"), "content")
+				refs := []*Ref{File(path), Dir(dir)}
+				if err := f.Resolve(t.Context(), refs); err != nil {
+					t.Fatal(err)
+				}
+				if err := change.do(path); err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range refs {
+					_, err := f.Upload(t.Context(), store, []*Ref{r})
+					wantError(t, err, path, change.word, "call again")
+					if !errors.Is(err, ErrChanged) {
+						t.Errorf("%v is not ErrChanged", err)
+					}
+				}
+				if left := keys(t, store); len(left) > 0 {
+					t.Errorf("the store holds %q", left)
+				}
+			})
+		}
+	}
+}
+
+// The same while it is being copied, however the copying is done: a file that is
+// old enough is copied by the kernel, a fresh one is hashed on the way.
+func TestChangedDuringUpload(t *testing.T) {
+	for kind, store := range stores(t) {
+		for _, age := range []string{"fresh", "settled"} {
+			t.Run(kind+" "+age, func(t *testing.T) {
+				f := newFiles(t)
+				path := tempFile(t, pattern(3<<20))
+				if age == "settled" {
+					settled(f)
+				}
+				r := File(path)
+				if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
+					t.Fatal(err)
+				}
+				f.hook = func(moment, path string) {
+					if moment == copiedFile {
+						write(t, path, pattern(3<<20-1)+"X")
+					}
+				}
+				_, err := f.Upload(t.Context(), store, []*Ref{r})
+				if !errors.Is(err, ErrChanged) {
+					t.Errorf("%v is not ErrChanged", err)
+				}
+				if left := keys(t, store); len(left) > 0 {
+					t.Errorf("the store holds %q", left)
+				}
+			})
+		}
+	}
+}
+
+func TestChangedWhileHashed(t *testing.T) {
+	f := newFiles(t)
+	path := tempFile(t, "content")
+	f.hook = func(_, path string) { write(t, path, "more content") }
+	if err := f.Resolve(t.Context(), []*Ref{File(path)}); !errors.Is(err, ErrChanged) {
+		t.Errorf("%v is not ErrChanged", err)
+	}
+}
+
+// A new link or a new name for the same content is no change of it.
+func TestTouchedBeforeUpload(t *testing.T) {
+	store, f := localStore(t), newFiles(t)
+	path := tempFile(t, "content")
+	r := File(path)
+	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(path, path+".link"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Upload(t.Context(), store, []*Ref{r}); err != nil {
+		t.Error(err)
+	}
+	r = File(path)
+	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "content")
+	if _, err := f.Upload(t.Context(), localStore(t), []*Ref{r}); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is stored is a copy: neither can the user's later edits reach it, nor can
+// it be edited through Path.
+func TestStoredIsACopy(t *testing.T) {
+	for _, age := range []string{"fresh", "settled"} {
+		t.Run(age, func(t *testing.T) {
+			f, store := newFiles(t), localStore(t)
+			path := tempFile(t, "content")
+			if age == "settled" {
+				settled(f)
+			}
+			r := asArgument(t, f, store, File(path))
+			stored := must(r.Path(t.Context()))(t)
+			if os.SameFile(must(os.Stat(path))(t), must(os.Stat(stored))(t)) {
+				t.Fatal("the stored file is the user's own")
+			}
+			write(t, path, "edited")
+			if got := read(t, r); got != "content" {
+				t.Errorf("read %q", got)
+			}
+			if mode := must(os.Stat(stored))(t).Mode(); mode.Perm()&0o222 != 0 {
+				t.Errorf("the stored file has mode %v", mode)
+			}
+			if os.Geteuid() != 0 {
+				if file, err := os.OpenFile(stored, os.O_WRONLY, 0); !errors.Is(err, fs.ErrPermission) {
+					file.Close()
+					t.Errorf("opened for writing: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// What the store will expire soon is stored again.
+func TestMaxAge(t *testing.T) {
+	now := time.Now()
+	mem := memblob.New()
+	mem.SetClock(func() time.Time { return now })
+	store, count := blob.Count(blob.New("mem://"+t.Name(), mem))
+	f := newFilesWith(t, Options{MaxAge: time.Hour, CacheDir: t.TempDir()})
+	r := File(tempFile(t, "content"))
+	upload := func() (swaps int) {
+		t.Helper()
+		before := count.Counts().Swap
+		asArgument(t, f, store, r)
+		return count.Counts().Swap - before
+	}
+	upload()
+	now = now.Add(time.Hour)
+	if n := upload(); n != 0 {
+		t.Errorf("stored again %d times while young", n)
+	}
+	now = now.Add(time.Second)
+	if n := upload(); n != 1 {
+		t.Errorf("stored again %d times when old", n)
+	}
+	// Results that are passed on are copied when old, from where they are.
+	out := t.TempDir()
+	result := asResult(t, f, store, out, File(write(t, filepath.Join(out, "a"), "result")))
+	now = now.Add(2 * time.Hour)
+	if got := asArgument(t, f, store, result); !strings.HasSuffix(got.URI(), BlobKey(got.Hash())) || read(t, got) != "result" {
+		t.Errorf("passed on as %s", got.URI())
+	}
+}
+
+// A blob of another size, or with damage that is known, is replaced.
+func TestDamagedIsReplaced(t *testing.T) {
+	for kind, store := range stores(t) {
+		for damage, content := range map[string]string{"torn": "cont", "flipped": "c0ntent", "empty": ""} {
+			t.Run(kind+" "+damage, func(t *testing.T) {
+				f := newFiles(t)
+				r := File(tempFile(t, "content"))
+				if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := store.PutBytes(t.Context(), BlobKey(r.Hash()), []byte(content), blob.PutOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				stored := bound(t, f, store, r, []Location{{Identity{KindFile, r.Hash(), 7}, BlobKey(r.Hash())}})
+				_, err := stored.Open(t.Context())
+				if !blob.Is(err, blob.Corrupt) {
+					t.Errorf("%v is not corrupt", err)
+				}
+				wantError(t, err, store.URI(BlobKey(r.Hash())), "mops.Refresh")
+				if got := read(t, asArgument(t, f, store, r)); got != "content" {
+					t.Errorf("read %q", got)
+				}
+			})
+		}
+	}
+}
