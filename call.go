@@ -85,17 +85,14 @@ func (c *Call[Out]) URI() string { return c.handle.URI() }
 func (c *Call[Out]) Done() <-chan struct{} { return c.handle.Done() }
 
 // Cancel gives the call up. What it had started is stopped unless somebody else
-// waits for it too; Done is closed when that has happened.
+// waits for it too; Done is closed when that has happened, or the others have
+// their result. A call that has ended keeps its result.
 func (c *Call[Out]) Cancel() { c.handle.Cancel(context.Canceled) }
 
 // Wait returns the result when the call has ended. When ctx ends first, Wait
 // returns its error and the call goes on.
 func (c *Call[Out]) Wait(ctx context.Context) (Out, error) {
 	outcome, err := c.handle.Wait(ctx)
-	if err != nil && !c.handle.Ended() {
-		var zero Out
-		return zero, err
-	}
 	return c.finish(outcome, err)
 }
 

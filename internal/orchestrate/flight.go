@@ -242,6 +242,7 @@ func (f *flight) giveUp(cause error) {
 
 // end sets the outcome and wakes all who wait.
 func (f *flight) end(outcome Outcome, err error) {
+	outcome.Place = f.place // of a failure, too
 	f.outcome, f.err = outcome, err
 	e := f.engine
 	defer e.owned.Done()

@@ -81,9 +81,10 @@ func (h *Handle) Outcome() Outcome {
 
 // Wait returns when the call has ended, was given up, or ctx has ended.
 func (h *Handle) Wait(ctx context.Context) (outcome Outcome, err error) {
+	outcome.Place = h.flight.place
 	select {
 	case <-h.left:
-		return Outcome{}, h.cause
+		return outcome, h.cause
 	default:
 	}
 	if h.Ended() {
