@@ -1,0 +1,133 @@
+package enginetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The variables by which the test binary learns that it is a program under test.
+const (
+	ProgramVariable   = "ENGINETEST_PROGRAM"   // its name
+	ArgumentsVariable = "ENGINETEST_ARGUMENTS" // JSON
+	PlaceVariable     = "ENGINETEST_PLACE"     // marks all processes of one test
+)
+
+// Program is the test binary, started again as a program under test.
+type Program struct {
+	Stdout, Stderr *Output
+
+	t       testing.TB
+	command *exec.Cmd
+	done    chan struct{}
+}
+
+// Start starts a program in a place, which is the folder of a test. What it
+// leaves behind is killed when the test ends.
+func Start(t testing.TB, place, name string, arguments any, env ...string) *Program {
+	t.Helper()
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Program{Stdout: &Output{}, Stderr: &Output{}, t: t, command: exec.Command(binary), done: make(chan struct{})}
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "MOPS_") {
+			p.command.Env = append(p.command.Env, variable)
+		}
+	}
+	p.command.Env = append(p.command.Env,
+		ProgramVariable+"="+name, ArgumentsVariable+"="+string(text), PlaceVariable+"="+place,
+		"MOPS_CACHE="+place+"/cache", "MOPS_STATE="+place+"/state", "MOPS_PROGRESS=off")
+	p.command.Env = append(p.command.Env, env...)
+	p.command.Stdout, p.command.Stderr = p.Stdout, p.Stderr
+	// Orphans keep the pipes open, and must not keep us.
+	p.command.WaitDelay = 100 * time.Millisecond
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.done)
+		p.command.Wait()
+	}()
+	t.Cleanup(func() {
+		p.Kill()
+		for _, pid := range Processes(place) {
+			kill(pid)
+		}
+	})
+	return p
+}
+
+// PID is the process number.
+func (p *Program) PID() int { return p.command.Process.Pid }
+
+// Signal sends a signal.
+func (p *Program) Signal(signal os.Signal) {
+	p.t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// Kill kills the program alone and waits until it is gone.
+func (p *Program) Kill() {
+	p.command.Process.Kill()
+	<-p.done
+}
+
+// Done is closed when the program has ended.
+func (p *Program) Done() <-chan struct{} { return p.done }
+
+// Wait returns the exit code, -1 for a signal. The test fails when the program
+// takes longer.
+func (p *Program) Wait(longest time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+		return p.command.ProcessState.ExitCode()
+	case <-time.After(longest):
+		p.t.Fatalf("the program still runs after %v; its standard error:\n%s", longest, p.Stderr)
+		return 0
+	}
+}
+
+// Output is what a program prints. It is safe for concurrent use.
+type Output struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+// Write appends.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer.Write(p)
+}
+
+// String is all that was printed so far.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer.String()
+}
+
+// Eventually waits until a condition holds. It is for what other processes do;
+// there, no event can be had.
+func Eventually(t testing.TB, longest time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(longest); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v still not: %s", longest, what)
+		}
+	}
+}
