@@ -238,14 +238,17 @@ func Isolated() EnvOption {
 	return envOption(func(e *envOptions) { e.isolated = true })
 }
 
-// RegistryOption is valid wherever functions are defined or looked up.
+// RegistryOption is what [In] returns: it is valid wherever functions are
+// defined or looked up.
 type RegistryOption interface {
 	FuncOption
 	EnvOption
+	in() *Registry
 }
 
 type registryOption struct{ registry *Registry }
 
+func (o registryOption) in() *Registry          { return o.registry }
 func (o registryOption) setFunc(f *funcOptions) { f.registry = o.registry }
 func (o registryOption) setEnv(e *envOptions)   { e.registry = o.registry }
 

@@ -44,9 +44,9 @@ func RegisterError[E error](options ...RegistryOption) {
 }
 
 func registryOf(options []RegistryOption) *function.Registry {
-	o := funcOptions{registry: defaultRegistry}
+	in := defaultRegistry
 	for _, option := range options {
-		option.setFunc(&o)
+		in = option.in()
 	}
-	return o.registry.functions
+	return in.functions
 }

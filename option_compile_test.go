@@ -1,0 +1,37 @@
+package mops_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// An option that means nothing in its place does not compile: the lines of
+// testdata/options that say ERROR, and no others.
+func TestMeaninglessOptionsDoNotCompile(t *testing.T) {
+	folder := filepath.Join("testdata", "options")
+	build := exec.Command("go", "build", "-gcflags=-e", "-o", os.DevNull, "./"+filepath.ToSlash(folder))
+	output, err := build.CombinedOutput()
+	if err == nil {
+		t.Fatal("all of it compiled")
+	}
+	var refused []int
+	for _, m := range regexp.MustCompile(`options\.go:(\d+):\d+: cannot use mops\.`).FindAllStringSubmatch(string(output), -1) {
+		refused = append(refused, must(strconv.Atoi(m[1])))
+	}
+	source := must(os.ReadFile(filepath.Join(folder, "options.go")))
+	var want []int
+	for i, line := range strings.Split(string(source), "\n") {
+		if strings.HasSuffix(line, "// ERROR") {
+			want = append(want, i+1)
+		}
+	}
+	if refused = slices.Compact(refused); !slices.Equal(refused, want) {
+		t.Errorf("the compiler refuses lines %v, and should refuse %v:\n%s", refused, want, output)
+	}
+}
