@@ -42,9 +42,12 @@ func standardLibrary(ctx context.Context) (string, error) {
 // find there: vendor, testdata, other modules, and folders whose names begin
 // with a dot or an underscore are left out.
 func findPackages(dir string) ([]Folder, error) {
-	prefix := modulePath(dir)
+	prefix, err := importPath(dir)
+	if err != nil {
+		return nil, err
+	}
 	var found []Folder
-	err := filepath.WalkDir(dir, func(folder string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(folder string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -90,18 +93,38 @@ func isModule(folder string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// modulePath is what import paths below dir begin with: "" for the standard
-// library and for folders that are no module.
-func modulePath(dir string) string {
+// importPath is the import path of dir in the module that it is in; "" when it
+// is in none, and for the standard library as a whole.
+func importPath(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for root := dir; ; root = filepath.Dir(root) {
+		if module, found := modulePath(root); found {
+			rel, err := filepath.Rel(root, dir)
+			return strings.TrimSuffix(path.Join(module, filepath.ToSlash(rel)), "."), err
+		}
+		if root == filepath.Dir(root) {
+			return "", nil
+		}
+	}
+}
+
+// modulePath is what the go.mod in dir says, "" for the standard library.
+func modulePath(dir string) (module string, found bool) {
 	file, err := os.Open(filepath.Join(dir, "go.mod"))
 	if err != nil {
-		return ""
+		return "", false
 	}
 	defer file.Close()
 	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if module, ok := strings.CutPrefix(lines.Text(), "module "); ok && module != "std" {
-			return strings.Trim(strings.TrimSpace(module), `"`)
+		if rest, ok := strings.CutPrefix(lines.Text(), "module "); ok {
+			if module = strings.Trim(strings.TrimSpace(rest), `"`); module == "std" {
+				module = ""
+			}
+			return module, true
 		}
 	}
-	return ""
+	return "", false
 }

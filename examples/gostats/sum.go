@@ -68,7 +68,7 @@ func (p Package) plus(other Package) Package {
 		Functions: p.Functions + other.Functions, Types: p.Types + other.Types,
 		Exported: p.Exported + other.Exported, Documented: p.Documented + other.Documented,
 		Complexity: p.Complexity + other.Complexity, Generated: p.Generated + other.Generated,
-		TestFiles:  p.TestFiles + other.TestFiles, TestLines: p.TestLines.plus(other.TestLines),
+		TestFiles: p.TestFiles + other.TestFiles, TestLines: p.TestLines.plus(other.TestLines),
 		Tests: p.Tests + other.Tests,
 	}
 }

@@ -12,12 +12,14 @@ import (
 
 func (r Report) print(out io.Writer, dir string) {
 	fmt.Fprintf(out, "%s: %s packages\n\n", dir, thousands(r.Packages))
-	packages := table{{"", "files", "lines", "code", "comments", "generated", "functions", "complexity", "types", "exported", "documented", "tests", "test code"}}
+	text := table{{"", "files", "lines", "code", "comments", "generated", "test code", "tests"}}
+	declared := table{{"", "functions", "complexity", "types", "exported", "documented"}}
 	for _, p := range r.Biggest {
-		packages = append(packages, p.row(p.Path))
+		text, declared = append(text, p.text(p.Path)), append(declared, p.declared(p.Path))
 	}
-	packages = append(packages, r.Total.row("all packages"))
-	packages.print(out, "Biggest packages")
+	text, declared = append(text, r.Total.text("all packages")), append(declared, r.Total.declared("all packages"))
+	text.print(out, "Biggest packages")
+	declared.print(out, "What is in them")
 
 	functions := table{{"", "lines", "complexity", ""}}
 	for _, f := range r.Longest {
@@ -31,9 +33,10 @@ func (r Report) print(out io.Writer, dir string) {
 	functions.print(out, "Most complex functions that were written by hand")
 
 	side := table{{"imported most", "by", "imports most", "packages", "exports most", "names", "commented most", "lines"}}
-	for i := range top {
+	lists := [][]Count{r.Imported, r.Importing, r.Exporting, r.Commented}
+	for i := range min(top, r.Packages) {
 		var row []string
-		for _, list := range [][]Count{r.Imported, r.Importing, r.Exporting, r.Commented} {
+		for _, list := range lists {
 			if i < len(list) {
 				row = append(row, list[i].Path, thousands(list[i].N))
 			} else {
@@ -48,20 +51,28 @@ func (r Report) print(out io.Writer, dir string) {
 	side.print(out, "Packages by other measures")
 }
 
-func (p Package) row(name string) []string {
-	complexity := "-" // of a function on average
+// text is what a package's files are made of.
+func (p Package) text(name string) []string {
+	return []string{
+		name, thousands(p.Files), thousands(p.Lines.All), thousands(p.Lines.Code),
+		share(p.Lines.Comments, p.Lines.All), share(p.Generated, p.Lines.All),
+		thousands(p.TestLines.Code), thousands(p.Tests),
+	}
+}
+
+// declared is what a package declares; complexity is that of a function on average.
+func (p Package) declared(name string) []string {
+	complexity := "-"
 	if p.Functions > 0 {
 		complexity = fmt.Sprintf("%.1f", float64(p.Complexity)/float64(p.Functions))
 	}
 	return []string{
-		name, thousands(p.Files), thousands(p.Lines.All), thousands(p.Lines.Code),
-		strconv.Itoa(percent(p.Lines.Comments, p.Lines.All)) + " %",
-		strconv.Itoa(percent(p.Generated, p.Lines.All)) + " %",
-		thousands(p.Functions), complexity, thousands(p.Types), thousands(p.Exported),
-		strconv.Itoa(percent(p.Documented, p.Exported)) + " %",
-		thousands(p.Tests), thousands(p.TestLines.Code),
+		name, thousands(p.Functions), complexity, thousands(p.Types),
+		thousands(p.Exported), share(p.Documented, p.Exported),
 	}
 }
+
+func share(part, whole int) string { return strconv.Itoa(percent(part, whole)) + " %" }
 
 func (f Function) row() []string {
 	return []string{f.Name, thousands(f.Lines), thousands(f.Complexity), f.Place}
