@@ -36,6 +36,9 @@ func (l Location) object(store *blob.Store, callPrefix string) (object, error) {
 	default:
 		o.store, o.key = store, l.At
 	}
+	if store == nil {
+		return o, fmt.Errorf("its location %s is relative to a root, and there is none", l.At)
+	}
 	if err := blob.ValidKey(l.At); err != nil {
 		return o, fmt.Errorf("its location: %w", err)
 	}
@@ -45,8 +48,11 @@ func (l Location) object(store *blob.Store, callPrefix string) (object, error) {
 // Bind tells sources that were decoded from a record where their bytes are:
 // locations is what Upload or Publish returned for that record, callPrefix the
 // key of the call's folder in store. Sources that are known already stay as
-// they are. It does no I/O.
+// they are. Where all locations are URIs, store may be nil. It does no I/O.
 func (f *Files) Bind(store *blob.Store, callPrefix string, refs []*Ref, locations []Location) error {
+	if store != nil {
+		f.know(store)
+	}
 	// Sources of one content may lie in several places: each takes the next.
 	places := map[Identity][]Location{}
 	for _, l := range locations {
@@ -65,7 +71,7 @@ func (f *Files) Bind(store *blob.Store, callPrefix string, refs []*Ref, location
 		}
 		left := places[c.id]
 		if len(left) == 0 {
-			return fmt.Errorf("bind a source: the record says nothing about where to find the %s: the source changed while the call was made; call again", c.id)
+			return fmt.Errorf("bind a source: the record says nothing about where to find the %s: %w; call again", c.id, ErrChanged)
 		}
 		if len(left) > 1 {
 			places[c.id] = left[1:]

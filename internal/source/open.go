@@ -168,8 +168,8 @@ func (f *Files) Check(ctx context.Context, refs []*Ref) error {
 			_, err := r.Path(ctx)
 			return err
 		}
-		if err := files.check(ctx, &c.file); err != nil || c.id.Kind == KindFile {
-			return err
+		if c.id.Kind == KindFile {
+			return files.check(ctx, &c.file)
 		}
 		if c, err = files.unfold(ctx, c); err != nil {
 			return err
@@ -199,7 +199,7 @@ func (f *Files) check(ctx context.Context, o *object) error {
 		return gone(at.store.URI(at.key), err)
 	}
 	if err == nil && o.size != unknownSize && info.Size != o.size {
-		err = corrupt(at.store.URI(at.key), fmt.Sprintf("%d bytes", o.size), fmt.Sprint(info.Size))
+		err = o.corrupt(at.store.URI(at.key), fmt.Sprintf("%d bytes", info.Size))
 	}
 	return err
 }

@@ -18,8 +18,8 @@ import (
 // in the order of refs. Files below outDir (may be "": there is none) go below the call's folder, whose key
 // is callPrefix, to out/<runID>/; those of FileAt to their URI; the content of
 // all other files, and of all folders, under its hash. Sources that came in as
-// arguments stay where they are. All refs are looked at before anything is
-// stored. Afterwards all refs can be encoded.
+// arguments stay where they are. An empty outDir means that there is none. All
+// refs are looked at before anything is stored. Afterwards all can be encoded.
 func (f *Files) Publish(ctx context.Context, store *blob.Store, callPrefix, runID, outDir string, refs []*Ref) ([]Location, error) {
 	f.know(store)
 	if outDir != "" { // filepath.Abs makes the current folder of it
@@ -111,6 +111,9 @@ func (p *publication) plan(ctx context.Context, r *Ref) (target, error) {
 // below is the path relative to a folder that it lies in, also where one of the
 // two is reached by symbolic links.
 func below(dir, name string) (string, bool) {
+	if dir == "" {
+		return "", false
+	}
 	if dir == "" {
 		return "", false
 	}

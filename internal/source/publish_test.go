@@ -155,3 +155,13 @@ func TestFileAtItself(t *testing.T) {
 		t.Errorf("the store holds %q", left)
 	}
 }
+
+// Without an out folder, the current one is none.
+func TestNoOutDir(t *testing.T) {
+	f, store := newFiles(t), localStore(t)
+	t.Chdir(t.TempDir())
+	r := File(write(t, "a", "content"))
+	if got := asResult(t, f, store, "", r); got.URI() != store.URI(BlobKey(r.Hash())) {
+		t.Errorf("went to %s", got.URI())
+	}
+}

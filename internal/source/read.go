@@ -18,10 +18,19 @@ func gone(uri string, err error) error {
 	return fmt.Errorf("source %s: the stored bytes are gone, expired or deleted; call again with mops.Refresh to compute or upload them anew: %w", uri, err)
 }
 
-// corrupt says what to do about bytes that are not what was stored.
-func corrupt(uri string, want, got string) error {
+// corrupt says what to do about bytes that are not what they should be. What
+// lies in a store of mops is ours to delete; what lies elsewhere may be the
+// user's newer version.
+func (o *object) corrupt(uri string, got string) error {
+	want, mend := "SHA-256 "+o.sum.String(), "delete it and call again with mops.Refresh, so that it is stored anew"
+	if o.uri != "" {
+		mend = "it was changed since, or damaged; call again with mops.Refresh"
+	}
+	if o.size != unknownSize {
+		want = fmt.Sprintf("%d bytes with %s", o.size, want)
+	}
 	return &blob.Error{Op: "read", URI: uri, Kind: blob.Corrupt, Err: fmt.Errorf(
-		"the content is not what was stored: %s instead of %s; delete it and call again with mops.Refresh, so that it is stored anew", got, want)}
+		"the content is not what was stored: %s instead of %s; %s", got, want, mend)}
 }
 
 // localFile is a file of this machine that holds the object: the user's own,
@@ -66,7 +75,7 @@ func (f *Files) verified(ctx context.Context, path string, o *object, uri string
 		return fmt.Errorf("source %s: %w", uri, err)
 	}
 	if o.size != unknownSize && info.Size() != o.size {
-		return corrupt(uri, fmt.Sprintf("%d bytes", o.size), fmt.Sprint(info.Size()))
+		return o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size()))
 	}
 	done, err := f.turns.take(ctx, "hash "+path)
 	if err != nil {
@@ -78,7 +87,7 @@ func (f *Files) verified(ctx context.Context, path string, o *object, uri string
 		return err
 	}
 	if found.sum != o.sum {
-		return corrupt(uri, "SHA-256 "+o.sum.String(), found.sum.String())
+		return o.corrupt(uri, "SHA-256 "+found.sum.String())
 	}
 	return nil
 }
@@ -115,7 +124,7 @@ func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{body: body, uri: uri, want: o.sum, size: info.Size, left: info.Size, hash: sha256.New()}
+	s := &stream{body: body, uri: uri, object: o, size: info.Size, left: info.Size, hash: sha256.New()}
 	s.damaged = func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -124,7 +133,7 @@ func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error
 	if o.size != unknownSize && info.Size != o.size {
 		body.Close()
 		s.damaged()
-		return nil, corrupt(uri, fmt.Sprintf("%d bytes", o.size), fmt.Sprint(info.Size))
+		return nil, o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
 	}
 	return s, nil
 }
@@ -132,7 +141,7 @@ func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error
 type stream struct {
 	body    io.ReadCloser
 	uri     string
-	want    Hash
+	object  *object
 	size    int64
 	left    int64
 	hash    hash.Hash
@@ -151,8 +160,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	s.hash.Write(p[:n])
 	s.left -= int64(n)
 	if s.left == 0 {
-		if sum := Hash(s.hash.Sum(nil)); sum != s.want {
-			s.err = corrupt(s.uri, "SHA-256 "+s.want.String(), sum.String())
+		if sum := Hash(s.hash.Sum(nil)); sum != s.object.sum {
+			s.err = s.object.corrupt(s.uri, "SHA-256 "+sum.String())
 			s.damaged()
 			return 0, s.err
 		}

@@ -236,3 +236,47 @@ func TestBindRefuses(t *testing.T) {
 	_, err := decoded.Open(t.Context())
 	wantError(t, err, "environment")
 }
+
+// Where nothing is stored, results are bound to where they are on this machine.
+func TestBoundToThisMachine(t *testing.T) {
+	f := newFilesWith(t, Options{})
+	file, dir := File(tempFile(t, "content")), Dir(folder(t))
+	refs := []*Ref{file, dir}
+	if err := f.Resolve(t.Context(), refs); err != nil {
+		t.Fatal(err)
+	}
+	decoded, locations := make([]*Ref, len(refs)), make([]Location, len(refs))
+	for i, r := range refs {
+		decoded[i] = must(Decode(must(r.MarshalCBOR())(t)))(t)
+		id, _ := r.Identity()
+		locations[i] = Location{id, r.URI()}
+	}
+	if err := f.Bind(nil, "", decoded, locations); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, decoded[0]); got != "content" {
+		t.Errorf("read %q", got)
+	}
+	if got := must(decoded[1].Path(t.Context()))(t); got != dir.path {
+		t.Errorf("the folder is at %s, want %s", got, dir.path)
+	}
+	if err := f.Check(t.Context(), decoded); err != nil {
+		t.Error(err)
+	}
+	// They may be arguments of calls that are stored.
+	store := localStore(t)
+	moved := asArgument(t, newFiles(t), store, decoded[1])
+	if got := must(os.ReadFile(filepath.Join(must(moved.Path(t.Context()))(t), "a.txt")))(t); string(got) != "a" {
+		t.Errorf("read %q", got)
+	}
+	write(t, file.path, "CONTENT")
+	write(t, filepath.Join(dir.path, "a.txt"), "A")
+	_, fileErr := decoded[0].Path(t.Context())
+	_, dirErr := decoded[1].Path(t.Context())
+	for _, err := range []error{fileErr, dirErr} {
+		if !blob.Is(err, blob.Corrupt) {
+			t.Errorf("%v is not corrupt", err)
+		}
+	}
+	wantError(t, f.Bind(nil, "", []*Ref{must(Decode(must(file.MarshalCBOR())(t)))(t)}, []Location{{locations[0].Identity, "out/x"}}), "there is none")
+}

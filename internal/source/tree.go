@@ -18,6 +18,9 @@ func (f *Files) unfold(ctx context.Context, c *content) (*content, error) {
 	if c.folder != nil {
 		return c, nil
 	}
+	if path, ok := filePath(c.file.uri); ok {
+		return f.sameFolder(ctx, c, path)
+	}
 	path, err := f.localFile(ctx, &c.file)
 	if err != nil {
 		return nil, err
@@ -41,9 +44,26 @@ func (f *Files) unfold(ctx context.Context, c *content) (*content, error) {
 	return &full, nil
 }
 
-// tree is a folder in the cache with all files of the source, complete and
-// verified.
+// sameFolder is the folder of this machine that a source was said to be, which
+// happens where results are not stored.
+func (f *Files) sameFolder(ctx context.Context, c *content, path string) (*content, error) {
+	now, err := f.findDir(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if now.id != c.id {
+		return nil, c.file.corrupt(c.file.uri, "a "+now.id.String())
+	}
+	return now, nil
+}
+
+// tree is a folder of this machine with all files of the source, complete and
+// verified: in the cache, unless the source is a folder of this machine.
 func (f *Files) tree(ctx context.Context, c *content) (string, error) {
+	if path, ok := filePath(c.file.uri); ok {
+		_, err := f.sameFolder(ctx, c, path)
+		return path, err
+	}
 	if f.cacheDir == "" {
 		return "", fmt.Errorf("source %s: there is no cache folder to unpack it to: set one", c.file.where())
 	}
