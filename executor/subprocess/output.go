@@ -3,7 +3,6 @@
 package subprocess
 
 import (
-	"context"
 	"errors"
 	"os"
 	"sync"
@@ -21,19 +20,17 @@ const pipeSize = 1 << 20
 var buffers = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 // read hands what the worker prints to its log, until the pipe ends or, past the
-// reading deadline, is empty; unless the context ended, in which case what is in
-// the pipe is the worker's.
-func (w *worker) read(ctx context.Context) {
+// reading deadline, is empty.
+func (w *worker) read() {
 	take := func(chunk []byte) {
 		w.tail.add(chunk)
 		if w.log != nil {
 			w.log(chunk)
 		}
 	}
-	if readAll(w.output, take) || ctx.Err() != nil {
-		return
+	if !readAll(w.output, take) {
+		readRest(w.output, take)
 	}
-	readRest(w.output, take)
 }
 
 // readAll reads until the end of the pipe (true) or an error, such as a deadline.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -22,9 +21,6 @@ type Executor struct {
 	dir     string
 	command func() (path string, arguments []string)
 	grace   time.Duration
-
-	mu       sync.Mutex
-	released []int // children that nobody watches, to be reaped when they have ended
 }
 
 var (

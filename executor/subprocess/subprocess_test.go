@@ -25,6 +25,4 @@ var maker = executortest.Maker{
 	},
 }
 
-func TestMain(m *testing.M) { executortest.Main(m, maker) }
-
 func TestConformance(t *testing.T) { executortest.Run(t, maker) }

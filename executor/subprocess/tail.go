@@ -49,11 +49,19 @@ func (t *tail) add(chunk []byte) {
 
 // watch looks at a line, or at the next part of one.
 func (t *tail) watch(part []byte) {
-	if n := min(len(part), len(thrown)-len(t.begin)); n > 0 {
-		t.begin = append(t.begin, part[:n]...)
-		if bytes.HasPrefix(t.begin, []byte(panicked)) || bytes.HasPrefix(t.begin, []byte(thrown)) {
-			t.crash, t.crashed = append(t.crash[:0], t.begin...), true
-			part = part[n:]
+	rest := part
+	if len(t.begin) == 0 {
+		t.begin, rest = append(t.begin, part[0]), part[1:]
+	}
+	// Most lines are told by their first byte.
+	if first := t.begin[0]; first == panicked[0] || first == thrown[0] {
+		n := min(len(rest), len(thrown)-len(t.begin))
+		t.begin = append(t.begin, rest[:n]...)
+		if begin := string(t.begin); strings.HasPrefix(begin, panicked) || strings.HasPrefix(begin, thrown) {
+			if n > 0 { // else it was known before
+				t.crash, t.crashed = append(t.crash[:0], t.begin...), true
+				part = rest[n:]
+			}
 		}
 	}
 	if t.crashed {

@@ -4,7 +4,6 @@ package subprocess
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -19,7 +18,7 @@ import (
 // nothing to read from standard input. The chunks that inv.Log is given are
 // valid during the call only.
 func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
-	e.reapReleased()
+	orphans.reap()
 	path, arguments := e.command()
 	if err := ctx.Err(); err != nil {
 		return nil, &executor.Error{
@@ -38,14 +37,14 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 	}
 	p.closeTheirs()
 	w := &worker{
-		executor: e,
-		name:     fmt.Sprintf("worker of %s (process %d)", inv.Function, pid),
-		log:      inv.Log,
-		kills:    kills,
-		output:   p.output,
-		alive:    p.aliveEnd,
-		reaped:   make(chan struct{}),
-		done:     make(chan struct{}),
+		name:   fmt.Sprintf("worker of %s (process %d)", inv.Function, pid),
+		grace:  e.grace,
+		log:    inv.Log,
+		kills:  kills,
+		output: p.output,
+		alive:  p.aliveEnd,
+		reaped: make(chan struct{}),
+		done:   make(chan struct{}),
 	}
 	// It is not reaped yet, so that this is it and nobody else.
 	if w.id, err = process.Of(pid); err == nil {
@@ -58,20 +57,20 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 
 // worker is a child of this process.
 type worker struct {
-	executor *Executor
-	name     string
-	id       process.Identity
-	handle   string
-	log      func([]byte)
-	tail     tail
-	kills    oomKills // before it started
-	output   *os.File
-	alive    *os.File
-	unwatch  context.CancelFunc
-	reaped   chan struct{} // closed when the process is gone
-	done     chan struct{} // closed when nobody watches any more; exit is there unless it was released
-	exit     executor.Exit
-	orphans  bool // it left others in its group; to be read after reaped
+	name    string
+	id      process.Identity
+	handle  string
+	grace   time.Duration
+	log     func([]byte)
+	tail    tail
+	kills   oomKills // before it started
+	output  *os.File
+	alive   *os.File
+	unwatch context.CancelFunc
+	reaped  chan struct{} // closed when the process is gone
+	done    chan struct{} // closed when nobody watches any more; exit is there unless it was released
+	exit    executor.Exit
+	left    bool // it left others in its group; to be read after reaped
 
 	mu       sync.Mutex
 	gone     bool // reaped: its number may be somebody else's
@@ -87,7 +86,7 @@ func (w *worker) watch(ctx context.Context) {
 	reading := make(chan struct{})
 	go func() {
 		defer close(reading)
-		w.read(ctx)
+		w.read()
 	}()
 	e := ending{worker: w.name, tail: &w.tail}
 	err := process.WaitChild(ctx, w.id.PID)
@@ -127,7 +126,7 @@ func (w *worker) reap(e *ending) error {
 		e.killer = countOOMKills().since(w.kills)
 	}
 	e.stopped = w.stopped
-	w.orphans = syscall.Kill(-w.id.PID, 0) == nil
+	w.left = syscall.Kill(-w.id.PID, 0) == nil
 	w.gone = true
 	close(w.reaped)
 	return err
@@ -163,7 +162,7 @@ func (w *worker) Stop(ctx context.Context) error {
 	if err := w.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	grace := time.NewTimer(w.executor.grace)
+	grace := time.NewTimer(w.grace)
 	defer grace.Stop()
 	select {
 	case <-w.reaped:
@@ -178,7 +177,7 @@ func (w *worker) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("stop the %s: it was sent SIGKILL, but its end was not seen: %w", w.name, ctx.Err())
 	}
-	if !w.orphans {
+	if !w.left {
 		return nil
 	}
 	if err := w.id.WaitGroup(ctx); err != nil {
@@ -225,27 +224,6 @@ func (w *worker) Release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.gone {
-		w.executor.release(w.id.PID)
+		orphans.add(w.id.PID)
 	}
-}
-
-func (e *Executor) release(pid int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.released = append(e.released, pid)
-}
-
-// reapReleased takes the exit codes of released workers that have ended; else
-// they would remain as zombies.
-func (e *Executor) reapReleased() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	running := e.released[:0]
-	for _, pid := range e.released {
-		reaped, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
-		if reaped == 0 && (err == nil || errors.Is(err, syscall.EINTR)) {
-			running = append(running, pid)
-		}
-	}
-	e.released = running
 }
