@@ -42,7 +42,7 @@ func (o *owned) run(swapped bool) (Outcome, error) {
 			outcome.How = Awaited
 			return outcome, nil
 		}
-		o.miss = *missed
+		o.miss = missed
 	}
 	if err := o.prepare(); err != nil {
 		o.release(lease.Outcome{Kind: lease.Cancelled, Message: err.Error()})

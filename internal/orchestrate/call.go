@@ -19,10 +19,11 @@ type Call struct {
 	Input    []byte        // canonical
 	Sources  []*source.Ref // the files in it, hashed
 	Local    any           // the caller's own In, for fields that stay out of the key
-	Settings
+	*Settings
 }
 
-// Settings are those of one call, after all precedence.
+// Settings are those of one call, after all precedence. They are shared by many
+// calls and never changed.
 type Settings struct {
 	Root           string
 	Pipeline       string

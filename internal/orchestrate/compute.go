@@ -8,32 +8,58 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/slots"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// compute brings a flight that missed to its end. While it waits for a slot its
-// stack is small: a hundred thousand may wait here.
+// compute brings a flight to its end, when its executor has a slot free. A
+// hundred thousand flights may wait for that, so where the slots are this
+// process's own, none of them holds a goroutine meanwhile.
 func (f *flight) compute() {
 	f.item = f.engine.Tracker.Begin(f.call.Function.Name, f.place.URI())
-	outcome, err := f.inTurn()
-	f.item.End(f.tracked(outcome, err), err)
-	f.end(outcome, err)
+	if f.pool = f.engine.pool(f.call.Executor); f.pool == nil {
+		f.inSlot(nil)
+		return
+	}
+	f.slot = worker.Slot{Pool: f.pool, Holder: lease.NewID()}
+	queue, ok := f.pool.Pool.(slots.Queue)
+	if !ok {
+		f.inSlot(f.slot.Pool.Acquire(f.ctx, f.slot.Holder))
+		return
+	}
+	if !f.enqueue(queue) {
+		f.inSlot(context.Cause(f.ctx))
+	}
 }
 
-// inTurn waits for a slot, where the executor has a limit.
-func (f *flight) inTurn() (Outcome, error) {
-	slot := worker.Slot{}
-	if f.pool = f.engine.pool(f.call.Executor); f.pool != nil {
-		slot = worker.Slot{Pool: f.pool, Holder: lease.NewID()}
-		if err := slot.Pool.Acquire(f.ctx, slot.Holder); err != nil {
-			return Outcome{}, f.cancelled(err)
-		}
-		defer slot.Release()
+// enqueue lets the flight go on when there is a slot for it. The queue does not
+// know of contexts: giveUp takes a flight out of it, so neither may come in
+// between.
+func (f *flight) enqueue(queue slots.Queue) bool {
+	f.engine.mu.Lock()
+	defer f.engine.mu.Unlock()
+	if f.dying {
+		return false
 	}
-	if f.call.Off || f.call.ReadOnly {
-		return f.unkept(slot)
+	f.queue = queue
+	queue.Enqueue(f.slot.Holder, func(err error) { f.engine.owned.Go(func() { f.inSlot(err) }) })
+	return true
+}
+
+// inSlot computes the call in a slot that was waited for, unless that failed.
+func (f *flight) inSlot(err error) {
+	var outcome Outcome
+	switch {
+	case err != nil:
+		err = f.cancelled(err)
+	case f.call.Off || f.call.ReadOnly:
+		outcome, err = f.unkept(f.slot)
+	default:
+		outcome, err = f.underLease(f.slot)
 	}
-	return f.withSlot(slot)
+	f.slot.Release()
+	f.item.End(f.tracked(outcome, err), err)
+	f.end(outcome, err)
 }
 
 // tracked is what the tracker calls the end of a call.
@@ -49,8 +75,8 @@ func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 	return progress.Computed
 }
 
-// withSlot takes the lease and runs the call under it, or waits for who has it.
-func (f *flight) withSlot(s worker.Slot) (Outcome, error) {
+// underLease takes the lease and runs the call under it, or waits for who has it.
+func (f *flight) underLease(s worker.Slot) (Outcome, error) {
 	var from blob.Version // what the lease is swapped from; "" while it is absent
 	for {
 		state := lease.State{LeaseID: lease.NewID(), Executor: f.call.Executor.Name(), Attempt: 1, RunID: newRunID()}

@@ -75,7 +75,7 @@ func (o *owned) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 		}
 	}
 	found, err := o.place.Result(ctx)
-	if err == nil && (found.RunID == o.state.RunID || !o.call.Refresh) {
+	if err == nil && (found.RunID == o.state.RunID || !o.key.refresh) {
 		how := Computed
 		if found.RunID != o.state.RunID {
 			how = Awaited

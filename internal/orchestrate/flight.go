@@ -6,6 +6,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/slots"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -34,13 +35,15 @@ type flight struct {
 
 	item    *progress.Item // from when it is computed
 	pool    *pool          // nil: no limit
-	miss    miss           // why it is computed, and over what
-	outcome Outcome
+	slot    worker.Slot
+	miss    *miss // why it is computed, and over what
+	outcome *Outcome
 	err     error
 
 	// Under engine.mu:
 	waiters  int
 	dying    bool
+	queue    slots.Queue     // in which it waits, or waited, without a goroutine
 	cause    error           // of dying
 	awaiting map[*flight]int // flights that this one's function waits for
 	onEnd    []func()
@@ -66,7 +69,7 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 		switch f.lookup(ctx) {
 		case answered:
 			f.leave(ctx, nil)
-			return f.outcome, f.err
+			return f.result()
 		case absent:
 			f.takesOff(f.compute)
 		case interrupted: // this caller leaves; others may still want an answer
@@ -115,7 +118,7 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 	}
 	key := flightKey{root: r, path: place.Path, refresh: c.Refresh}
 	if c.Refresh && e.refreshed[key] {
-		c.Refresh, key.refresh = false, false
+		key.refresh = false
 	}
 	if c.Off {
 		e.alone++
@@ -192,7 +195,7 @@ func (f *flight) wait(ctx context.Context, leave Leave) (outcome Outcome, err er
 		select {
 		case <-f.done:
 			f.leave(ctx, nil)
-			outcome = f.outcome
+			outcome, _ = f.result()
 			return f.err
 		case <-ctx.Done():
 			if last := f.leave(ctx, context.Cause(ctx)); last && leave == LeaveSettled {
@@ -238,12 +241,17 @@ func (f *flight) giveUp(cause error) {
 	if f.cancel != nil {
 		f.cancel(cause)
 	}
+	if f.queue != nil {
+		f.queue.Withdraw(f.slot.Holder)
+	}
 }
 
 // end sets the outcome and wakes all who wait.
 func (f *flight) end(outcome Outcome, err error) {
 	outcome.Place = f.place // of a failure, too
-	f.outcome, f.err = outcome, err
+	if f.err = err; err == nil {
+		f.outcome = &outcome
+	}
 	e := f.engine
 	defer e.owned.Done()
 	e.mu.Lock()
@@ -263,6 +271,14 @@ func (f *flight) end(outcome Outcome, err error) {
 	for _, do := range onEnd {
 		do()
 	}
+}
+
+// result is that of a flight that has ended.
+func (f *flight) result() (Outcome, error) {
+	if f.outcome == nil {
+		return Outcome{}, f.err
+	}
+	return *f.outcome, f.err
 }
 
 func (f *flight) ended() bool {

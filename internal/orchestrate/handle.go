@@ -72,7 +72,7 @@ func (h *Handle) Ended() bool { return h.flight.ended() }
 
 // Outcome is the outcome of a call that has ended.
 func (h *Handle) Outcome() Outcome {
-	outcome := h.flight.outcome
+	outcome, _ := h.flight.result()
 	if !h.leads && outcome.How == Computed {
 		outcome.How = Awaited
 	}

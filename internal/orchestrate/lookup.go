@@ -26,7 +26,7 @@ const (
 func (f *flight) lookup(ctx context.Context) looked {
 	var outcome Outcome
 	var err error
-	missed := &miss{why: "nothing is kept of this call"}
+	missed := unkeptMiss
 	if !f.call.Off {
 		outcome, missed, err = f.find(ctx)
 	}
@@ -45,7 +45,7 @@ func (f *flight) lookup(ctx context.Context) looked {
 			f.end(Outcome{}, err)
 			return answered
 		}
-		f.miss = *missed
+		f.miss = missed
 		return absent
 	}
 	return answered
@@ -57,11 +57,17 @@ type miss struct {
 	info blob.Info // of the result that is damaged or to be replaced; zero if there is none
 }
 
+// The misses of most calls.
+var (
+	noResult   = &miss{why: "there is no result"}
+	unkeptMiss = &miss{why: "nothing is kept of this call"}
+)
+
 // find is one read: the result. A hit costs exactly that. Only under KeepErrors
 // a miss costs a second one.
 func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	outcome, missed, err := f.findResult(ctx)
-	if err != nil || missed == nil || !f.call.KeepErrors || f.call.Refresh {
+	if err != nil || missed == nil || !f.call.KeepErrors || f.key.refresh {
 		return outcome, missed, err
 	}
 	kept, err := f.place.Error(ctx)
@@ -78,12 +84,12 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
 	found, err := f.place.Result(ctx)
 	switch {
-	case err == nil && f.call.Refresh && !f.refreshedAbove(found):
+	case err == nil && f.key.refresh && !f.refreshedAbove(found):
 		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info}, nil
 	case err == nil:
 		return Outcome{Place: f.place, Result: found, How: Hit}, nil, nil
 	case blob.Is(err, blob.NotFound):
-		return Outcome{}, &miss{why: "there is no result"}, nil
+		return Outcome{}, noResult, nil
 	case errors.Is(err, record.ErrDamaged):
 		f.engine.Logger.Warn("a damaged result is computed again and replaced", "call", f.place.URI(), "error", err)
 		return Outcome{}, &miss{why: "the result is damaged", info: found.Info}, nil

@@ -58,6 +58,33 @@ func (p *local) wait(ctx context.Context, w *waiter) error {
 	return w.err
 }
 
+// Enqueue is Acquire without a goroutine that waits; see Queue.
+func (p *local) Enqueue(name string, done func(error)) {
+	p.mu.Lock()
+	var err error
+	var w *waiter
+	if _, held := p.holders[name]; held {
+		err = ErrHeld
+	} else if w = p.take(&p.begins, name, holder{}, nil, 0); w != nil {
+		w.done = done
+	}
+	p.mu.Unlock()
+	if w == nil {
+		done(err)
+	}
+}
+
+// Withdraw takes a holder out of the queue; see Queue.
+func (p *local) Withdraw(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h := p.holders[name]; h.waiting != nil && h.waiting.queue == &p.begins {
+		w := h.waiting
+		p.leave(w)
+		w.wake(ErrReleased)
+	}
+}
+
 // acquire takes a slot or returns who waits for one. from is the connection that
 // asks, and id its request; nil if this process asks.
 func (p *local) acquire(name string, from *session, id uint64) (*waiter, error) {
@@ -66,7 +93,7 @@ func (p *local) acquire(name string, from *session, id uint64) (*waiter, error) 
 	if _, held := p.holders[name]; held {
 		return nil, ErrHeld
 	}
-	return p.take(&p.begins, name, holder{owner: from, id: id}, from, id), nil
+	return p.take(&p.begins, name, holder{owner: from, id: id}, from, id).waits(), nil
 }
 
 // resume undoes one pause. A holder that still waits for another call needs no
@@ -86,7 +113,7 @@ func (p *local) resume(name string, from *session, id uint64) (*waiter, error) {
 		p.holders[name] = h
 		return nil, nil
 	}
-	return p.take(&p.resumes, name, h, from, id), nil
+	return p.take(&p.resumes, name, h, from, id).waits(), nil
 }
 
 func (p *local) Pause(name string) {
@@ -129,9 +156,6 @@ func (p *local) take(q *queue, name string, h holder, from *session, id uint64) 
 		return nil
 	}
 	w := &waiter{holder: name, from: from, id: id}
-	if from == nil {
-		w.ready = make(chan struct{})
-	}
 	q.push(w)
 	h.waiting = w
 	p.holders[name] = h

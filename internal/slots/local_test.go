@@ -270,3 +270,26 @@ func free(t *testing.T, pool slots.Pool, n int) {
 		t.Errorf("%d slots are free, want %d", taken, n)
 	}
 }
+
+// Whoever waits in the queue holds no goroutine, is called once, and can be
+// taken out; one that has its slot cannot.
+func TestEnqueue(t *testing.T) {
+	pool := slots.Local(1).(slots.Queue)
+	var got []string
+	add := func(name string) func(error) {
+		return func(err error) { got = append(got, fmt.Sprint(name, " ", err)) }
+	}
+	pool.Enqueue("a", add("a"))
+	pool.Enqueue("b", add("b"))
+	pool.Enqueue("c", add("c"))
+	pool.Enqueue("c", add("again"))
+	pool.Withdraw("b")
+	pool.Withdraw("a") // has its slot
+	pool.Withdraw("unknown")
+	pool.Release("a")
+	pool.Release("c")
+	want := []string{"a <nil>", fmt.Sprint("again ", slots.ErrHeld), fmt.Sprint("b ", slots.ErrReleased), "c <nil>"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

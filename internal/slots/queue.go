@@ -1,25 +1,38 @@
 package slots
 
 // waiter is who waits for a slot: about 170 bytes with its channel, beside the
-// goroutine that waits here, if it is in this process.
+// goroutine that waits here, if it is in this process and one does.
 type waiter struct {
 	prev, next *waiter
 	queue      *queue // nil once it waits no more
 	holder     string
 	ready      chan struct{} // of a goroutine in this process
 	err        error         // to be read after ready
+	done       func(error)   // in place of a goroutine
 	from       *session      // of another process, which is sent an answer
 	id         uint64
 }
 
+// waits makes the channel for a goroutine that waits, if there is anything to
+// wait for.
+func (w *waiter) waits() *waiter {
+	if w != nil && w.from == nil {
+		w.ready = make(chan struct{})
+	}
+	return w
+}
+
 // wake tells the waiter the outcome. It never blocks.
 func (w *waiter) wake(err error) {
-	if w.from != nil {
+	switch {
+	case w.from != nil:
 		w.from.answer(w.id, err)
-		return
+	case w.done != nil:
+		w.done(err)
+	default:
+		w.err = err
+		close(w.ready)
 	}
-	w.err = err
-	close(w.ready)
 }
 
 // queue is a list of waiters, the first to come at its head, any of which can

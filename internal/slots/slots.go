@@ -81,3 +81,17 @@ func (unlimited) Acquire(ctx context.Context, _ string) error { return ctx.Err()
 func (unlimited) Pause(string)                                {}
 func (unlimited) Resume(ctx context.Context, _ string) error  { return ctx.Err() }
 func (unlimited) Release(string)                              {}
+
+// Queue is a Pool of this process, in which waiting costs no goroutine.
+type Queue interface {
+	Pool
+
+	// Enqueue is Acquire that returns at once: done is called when the holder has
+	// its slot, or with ErrReleased when it was withdrawn before. Done must not
+	// block, nor call the pool.
+	Enqueue(holder string, done func(error))
+
+	// Withdraw takes a holder out of the queue. One that has its slot, or is not
+	// known, stays as it is.
+	Withdraw(holder string)
+}
