@@ -1,0 +1,42 @@
+package mopstest_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/mopstest"
+)
+
+var Reverse = mops.Define("example/reverse", reverse)
+
+func reverse(_ context.Context, text string) (string, error) {
+	if text == "" {
+		return "", errors.New("nothing to reverse")
+	}
+	letters := []rune(text)
+	for i, j := 0, len(letters)-1; i < j; i, j = i+1, j-1 {
+		letters[i], letters[j] = letters[j], letters[i]
+	}
+	return string(letters), nil
+}
+
+// What the function does is tested as that of any other, without mops.
+func TestReverse(t *testing.T) {
+	if got, err := reverse(t.Context(), "straw"); got != "warts" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// Code that calls it through mops gets a store of its own, in memory, for the
+// length of the test: no result from before an edit is found.
+func TestReverseIsMemoized(t *testing.T) {
+	ctx := mopstest.Context(t)
+	for _, want := range []mops.Outcome{mops.Computed, mops.Hit} {
+		got, info, err := Reverse.Do(ctx, "straw")
+		if got != "warts" || info.Outcome != want || err != nil {
+			t.Errorf("got %q, %v, %v; want it %v", got, info.Outcome, err, want)
+		}
+	}
+}
