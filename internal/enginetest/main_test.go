@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	enginetest.RegisterCrashStore(role)
 	if name := os.Getenv(enginetest.ProgramVariable); name != "" {
 		// A worker of this program gets here, too, and becomes it in Main.
-		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))))
+		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
 	}
 	mops.Init() // of tests that make calls themselves
 	os.Exit(m.Run())

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -96,7 +97,9 @@ func (p *Program) Wait(longest time.Duration) int {
 	case <-p.done:
 		return p.command.ProcessState.ExitCode()
 	case <-time.After(longest):
-		p.t.Fatalf("the program still runs after %v; its standard error:\n%s", longest, p.Stderr)
+		p.command.Process.Signal(syscall.SIGQUIT) // so that it says where it hangs
+		<-p.done
+		p.t.Fatalf("the program still ran after %v; its standard error:\n%s", longest, p.Stderr)
 		return 0
 	}
 }
