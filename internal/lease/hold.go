@@ -148,6 +148,25 @@ func (h *Held) Release(ctx context.Context, outcome Outcome) error {
 	return err
 }
 
+// Resign ends the context and takes this session's name out of the lease: a
+// worker that computes under it goes on alone, and others may adopt it. The
+// error is ErrLost if the lease was no longer ours.
+func (h *Held) Resign(ctx context.Context) error {
+	h.Done()
+	if err := h.busy.lock(ctx); err != nil {
+		return err
+	}
+	defer h.busy.unlock()
+	return h.update(ctx, func(s *State) {
+		if s.Orchestrator == h.session {
+			s.Orchestrator = ""
+		}
+		if s.Session == h.session {
+			s.Session = ""
+		}
+	})
+}
+
 // owe leaves the release to the session.
 func (h *Held) owe(outcome Outcome) {
 	if h.life != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os/user"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,6 +127,18 @@ func (s *Session) ID() string {
 		return l.id
 	}
 	return ""
+}
+
+// Holds reports whether a lease is held in the name of this session by somebody
+// who has not ended it with Done or Release.
+func (s *Session) Holds(key string) bool {
+	l := s.current.Load()
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.held, func(h *Held) bool { return h.key == key })
 }
 
 // Close ends the session and tells the others, so that they need not wait for

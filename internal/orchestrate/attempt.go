@@ -22,6 +22,7 @@ type owned struct {
 	state   lease.State // as we wrote it; a worker may have put its session in since
 	sources []record.SourceLocation
 	started time.Time // of the attempt
+	left    bool      // the lease was released, or left to a run that goes on
 }
 
 var errTimeout = errors.New("the run took longer than its timeout")
@@ -29,7 +30,11 @@ var errTimeout = errors.New("the run took longer than its timeout")
 // run makes sure that there is still no result, if the lease was swapped from
 // somebody else's, and computes one.
 func (o *owned) run(swapped bool) (Outcome, error) {
-	defer o.held.Done()
+	defer func() {
+		if !o.left {
+			o.held.Done()
+		}
+	}()
 	if swapped {
 		// Between our look at the result and our lease its holder may have finished.
 		outcome, missed, err := o.findResult(o.ctx)
@@ -61,8 +66,11 @@ func (o *owned) attempts() (Outcome, error) {
 		case err == nil:
 			return outcome, nil
 		case o.ctx.Err() != nil:
+			if !o.left { // it failed while it was cancelled
+				o.release(outcomeOf(o.state.RunID, err))
+			}
 			return Outcome{}, context.Cause(o.ctx)
-		case errors.Is(err, lease.ErrLost), isStillRunning(err):
+		case errors.Is(err, lease.ErrLost), o.left:
 			return Outcome{}, err
 		case failed >= o.call.Retries || !mayRetry(err):
 			o.release(outcomeOf(o.state.RunID, err))
@@ -129,13 +137,28 @@ func pauseAfter(ctx context.Context, failed int, slot worker.Slot) error {
 	return slot.Resume(ctx)
 }
 
-// release lets go of the lease with what came of it; a success needs none. It
-// does not heed the call's context: a cancelled call releases its lease, too.
+// release lets go of the lease with what came of it; a success needs none.
 func (o *owned) release(outcome lease.Outcome) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), settleTimeout)
+	o.left = true
+	o.flight.release(o.held, outcome)
+}
+
+// release lets go of a lease. It does not heed the call's context: a cancelled
+// call releases its lease, too.
+func (f *flight) release(held *lease.Held, outcome lease.Outcome) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), settleTimeout)
 	defer cancel()
-	if err := o.held.Release(ctx, outcome); err != nil && !errors.Is(err, lease.ErrLost) {
-		o.engine.Logger.Warn("a lease could not be released yet; it ends with this process at the latest", "call", o.place.URI(), "error", err)
+	if err := held.Release(ctx, outcome); err != nil && !errors.Is(err, lease.ErrLost) {
+		f.engine.Logger.Warn("a lease could not be released yet; it ends with this process at the latest", "call", f.place.URI(), "error", err)
+	}
+}
+
+// resign leaves a lease to the worker that computes under it, unwatched.
+func (f *flight) resign(held *lease.Held) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), settleTimeout)
+	defer cancel()
+	if err := held.Resign(ctx); err != nil && !errors.Is(err, lease.ErrLost) {
+		f.engine.Logger.Warn("a lease still names this process, which does not watch it any more", "call", f.place.URI(), "error", err)
 	}
 }
 

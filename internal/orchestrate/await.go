@@ -94,23 +94,24 @@ func (f *flight) finished(ctx context.Context, result blob.Info, version blob.Ve
 
 // examine asks whether those who hold a lease still live: the session that
 // computes, and the one that watches it. A worker that runs on without its
-// orchestrator is adopted; a dead one leaves the lease free.
+// orchestrator is adopted; one that died while its orchestrator lives is that
+// one's to deal with; else a dead one leaves the lease free.
 func (f *flight) examine(ctx context.Context, state lease.State, version blob.Version) (free bool, adopted *seen, recheck time.Duration, err error) {
-	dead, recheck, err := f.root.judge.Dead(ctx, state.Session)
+	dead, recheck, err := f.computes(ctx, state)
 	if err != nil {
 		return false, nil, 0, err
 	}
-	orphaned := dead
-	if !dead && state.Orchestrator != "" && state.Orchestrator != state.Session {
-		var again time.Duration
-		if orphaned, again, err = f.root.judge.Dead(ctx, state.Orchestrator); err != nil {
-			return false, nil, 0, err
-		}
-		if again > 0 && (recheck == 0 || again < recheck) {
-			recheck = again
-		}
+	watched, again, err := f.watches(ctx, state)
+	if err != nil {
+		return false, nil, 0, err
 	}
-	if orphaned && state.Handle != "" && state.Executor == f.call.Executor.Name() {
+	if again > 0 && (recheck == 0 || again < recheck) {
+		recheck = again
+	}
+	if watched {
+		return false, nil, recheck, nil
+	}
+	if (dead || state.Orchestrator != state.Session) && state.Handle != "" && state.Executor == f.call.Executor.Name() {
 		adopted, err = f.adopt(ctx, state, version, dead)
 		if err != nil || adopted != nil {
 			return false, adopted, 0, err
@@ -121,6 +122,25 @@ func (f *flight) examine(ctx context.Context, state lease.State, version blob.Ve
 			"call", f.place.URI(), "holder", state.Session, "host", state.Host, "lease", state.LeaseID)
 	}
 	return dead, nil, recheck, nil
+}
+
+// computes reports whether the session that computes is dead.
+func (f *flight) computes(ctx context.Context, state lease.State) (dead bool, recheck time.Duration, err error) {
+	if state.Session == f.root.session.ID() && !f.root.session.Holds(f.place.Lease()) {
+		return true, 0, nil // ours, and nobody here is at it any more: its result was removed
+	}
+	return f.root.judge.Dead(ctx, state.Session)
+}
+
+// watches reports whether the orchestrator of a worker lives, and sees to the
+// worker and its lease.
+func (f *flight) watches(ctx context.Context, state lease.State) (lives bool, recheck time.Duration, err error) {
+	switch state.Orchestrator {
+	case "", state.Session, f.root.session.ID():
+		return false, 0, nil // nobody beside who computes; ourselves, who would not wait here
+	}
+	dead, recheck, err := f.root.judge.Dead(ctx, state.Orchestrator)
+	return !dead, recheck, err
 }
 
 // sharedFailure is the error of the run that we waited for; nil where that was
@@ -167,10 +187,18 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 		}
 		return nil, err
 	}
-	defer held.Done()
 	f.engine.Logger.Info("a worker that lost its orchestrator is adopted", "call", f.place.URI(), "run", state.RunID, "worker", state.Handle)
 	f.item.Running(state.RunID, state.Handle)
-	return f.follow(ctx, w, state)
+	found, err := f.follow(ctx, w, state)
+	switch failed, ok := errors.AsType[*FuncError](err); {
+	case ok:
+		f.release(held, outcomeOf(failed.RunID, err))
+	case err != nil:
+		f.resign(held)
+	default:
+		held.Done()
+	}
+	return found, err
 }
 
 // follow waits for a worker that was adopted, showing what it prints. It is not

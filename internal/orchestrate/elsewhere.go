@@ -48,13 +48,17 @@ func (o *owned) stop(ctx context.Context, w executor.Worker) error {
 	timedOut := errors.Is(context.Cause(ctx), errTimeout)
 	if o.call.Detach && !timedOut && w.Handle() != "" {
 		w.Release()
+		o.left = true
+		o.resign(o.held)
 		o.engine.Logger.Info("a worker is left running", "call", o.place.URI(), "run", o.state.RunID, "worker", w.Handle())
 		return context.Cause(ctx)
 	}
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	if err := w.Stop(settle); err != nil {
-		// It may still run, so its lease stays as it is: it ends with its session.
+		// It may still run, so its lease stays its own: it ends with its session.
+		o.left = true
+		o.resign(o.held)
 		return fmt.Errorf("the worker of run %s could not be stopped: %w", o.state.RunID, err)
 	}
 	o.leaveRun(settle, string(executor.DeadlineExceeded), context.Cause(ctx), timedOut)

@@ -97,9 +97,10 @@ func (o *owned) abandon(ctx context.Context, w executor.Worker) error {
 	if o.stopHere(ctx, w, o.state.RunID) {
 		return o.stopped(ctx)
 	}
+	o.left = true
 	o.engine.owned.Go(func() {
 		w.Wait(context.WithoutCancel(ctx))
-		o.release(lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID})
+		o.flight.release(o.held, lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID})
 	})
 	return o.runsOn(ctx, o.state.RunID)
 }
