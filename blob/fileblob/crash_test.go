@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -212,4 +213,89 @@ type slowReader struct {
 func (r *slowReader) Read(p []byte) (int, error) {
 	r.do()
 	return r.rest.Read(p)
+}
+
+// TestDeletedWhileReading: who has opened version 0 when the blob is deleted does
+// not take it for the newest, though nothing newer is there any more.
+func TestDeletedWhileReading(t *testing.T) {
+	for _, versions := range []int{1, 3} {
+		sc := newScene(t, versions)
+		base, err := openHandle(sc.path)
+		sc.must(err)
+		sc.must(sc.Delete(t.Context(), "folder/key"))
+		if _, _, err := latest(sc.path, base); err != notFound {
+			t.Errorf("of %d versions, one was found: %v", versions, err)
+		}
+	}
+	sc := newScene(t, 3)
+	base, err := openHandle(sc.path)
+	sc.must(err)
+	a, err := base.stat()
+	sc.must(err)
+	sc.must(sc.Delete(t.Context(), "folder/key"))
+	sc.put("new") // and there are versions of another life
+	sc.put("newer")
+	if _, again, err := later(sc.path, found{handle: base, version: version{life: a.identity}}); !again || err != nil {
+		t.Errorf("the versions of an ended life gave %v", err)
+	}
+}
+
+// TestIdentitiesDoNotRecur: two files that have one inode, one after the other,
+// within one tick of the clock, differ all the same.
+func TestIdentitiesDoNotRecur(t *testing.T) {
+	sc := newScene(t, 0)
+	st, err := sc.s.newStaged(sc.s.dir)
+	sc.must(err)
+	defer st.discard()
+	sc.must(st.date())
+	for range 20 {
+		before := st.identity
+		sc.must(st.setTime(time.Now().Truncate(time.Second))) // the clock stands still
+		a, err := st.stat()
+		sc.must(err)
+		sc.must(st.date())
+		if st.identity == before || st.mtime > a.mtime || st.mtime < a.mtime-int64(time.Millisecond) {
+			t.Fatalf("after %+v came %+v, at %d", before, st.identity, a.mtime)
+		}
+	}
+}
+
+// TestLateForALife: a swap whose blob was deleted meanwhile, and written again, is
+// refused, and leaves nothing behind.
+func TestLateForALife(t *testing.T) {
+	for _, versions := range []int{1, 3} {
+		sc := newScene(t, versions)
+		over := state{there: true, version: sc.newest()}
+		sc.must(sc.Delete(t.Context(), "folder/key"))
+		sc.put("new")
+		st, err := sc.s.stage(t.Context(), filepath.Dir(sc.path), strings.NewReader("late"), 4, false)
+		sc.must(err)
+		defer st.discard()
+		if _, err := sc.s.publish(st, sc.path, over); err != mismatch {
+			t.Errorf("over version %d, the late swap gave %v", over.version.number, err)
+		}
+		sc.expect("new")
+		if exists(versionsOf(sc.path)) {
+			t.Errorf("over version %d, the late swap has left %s", over.version.number, versionsOf(sc.path))
+		}
+	}
+}
+
+// TestFolderIsBeingRemoved: the errors that tell of it are not taken for the truth.
+func TestFolderIsBeingRemoved(t *testing.T) {
+	for _, passing := range []error{syscall.EPERM, syscall.ENOENT} {
+		tries := 0
+		err := withFolder(t.TempDir(), func() error {
+			if tries++; tries < 3 {
+				return passing
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("after %v: %v", passing, err)
+		}
+		if err := withFolder(t.TempDir(), func() error { return passing }); err != passing {
+			t.Errorf("%v for ever gave %v", passing, err)
+		}
+	}
 }

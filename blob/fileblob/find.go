@@ -52,6 +52,12 @@ func findOnce(path string) (f found, again bool, err error) {
 	if err != nil {
 		return found{}, false, missing(err)
 	}
+	return latest(path, base)
+}
+
+// latest opens the newest version of the blob whose version 0 is open, and takes
+// over that.
+func latest(path string, base handle) (f found, again bool, err error) {
 	written := exists(versionsOf(path))
 	a, err := base.stat() // after exists, so that links tells of a Delete in between
 	if err != nil {

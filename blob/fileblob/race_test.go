@@ -72,14 +72,14 @@ func claim(c *child) error {
 // was killed while it tried.
 func TestNoLostSwap(t *testing.T) {
 	both(t, func(t *testing.T, named bool) {
-		f := &family{t: t, role: "increment", root: t.TempDir(), size: soak(150, 2000), named: named}
+		f := &family{t: t, role: "increment", root: t.TempDir(), size: soak(150, 500), named: named}
 		s := f.open()
 		for _, key := range counters {
 			if _, err := s.PutBytes(t.Context(), key, []byte(sealed(5000, 0)), blob.PutOptions{IfAbsent: true}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		killed := f.runAndKill(soak(30, 500))
+		killed := f.runAndKill(soak(30, 100))
 		acknowledged := make(map[[2]string]string)
 		tried := make(map[[2]string]bool) // by processes that were killed then
 		for name, lines := range f.logs() {
@@ -161,7 +161,7 @@ func increment(c *child) error {
 // write over one that all share, leave every blob whole, at any moment.
 func TestWholeThoughKilled(t *testing.T) {
 	both(t, func(t *testing.T, named bool) {
-		f := &family{t: t, role: "create", root: t.TempDir(), size: soak(20, 300), named: named}
+		f := &family{t: t, role: "create", root: t.TempDir(), size: soak(20, 60), named: named}
 		s := f.open()
 		ended := make(chan struct{})
 		var reader sync.WaitGroup
@@ -188,7 +188,7 @@ func TestWholeThoughKilled(t *testing.T) {
 				}
 			}
 		})
-		f.runAndKill(soak(30, 300))
+		f.runAndKill(soak(30, 100))
 		close(ended)
 		reader.Wait()
 		look()
