@@ -57,6 +57,8 @@ func Main(m *testing.M, maker Maker) {
 	s.number, _ = strconv.Atoi(os.Getenv(numberVariable))
 	switch s.behaviour {
 	case "":
+		// The race detector lets each worker sleep for a second before it ends.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 		os.Exit(m.Run())
 	case "orchestrate":
 		orchestrate(maker, s)

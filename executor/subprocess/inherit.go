@@ -58,6 +58,8 @@ func parsePipe(s string) (fd int, inode uint64, err error) {
 // watch waits for the end of the orchestrator. Nobody ever writes to that pipe.
 func (i *Inherited) watch() {
 	if readAll(i.alive, func([]byte) {}) {
+		// A crash stops whoever drains, then prints: all of it must fit.
+		enlarge(i.output)
 		close(i.orphaned)
 	}
 }
@@ -76,8 +78,6 @@ func (i *Inherited) Drain(sink func(chunk []byte)) {
 		select {
 		case <-i.closing:
 		case <-i.orphaned:
-			// A crash stops this goroutine before it prints.
-			enlarge(i.output)
 			readAll(i.output, sink)
 		}
 	})

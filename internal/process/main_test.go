@@ -17,6 +17,8 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv("MOPS_TEST_PROCESS") {
 	case "":
+		// The race detector lets each helper sleep for a second before it ends.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 		os.Exit(m.Run())
 	case "parent":
 		child := exec.Command(os.Args[0])

@@ -122,6 +122,36 @@ func TestConnectionDropped(t *testing.T) {
 	pool.Release("late")
 }
 
+// TestConnectionDroppedWhileResuming: a worker that died takes no slot any more.
+func TestConnectionDroppedWhileResuming(t *testing.T) {
+	pools, server := tree(t)
+	own := pools.Pool("p", 1)
+	ctx := t.Context()
+	client, err := slots.Dial(server.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := client.Pool("p", 1)
+	must(t, own.Acquire(ctx, "worker"))
+	pool.Pause("worker")
+	must(t, own.Acquire(ctx, "another"))
+	resumed := make(chan error)
+	go func() { resumed <- pool.Resume(ctx, "worker") }()
+	free(t, pool, 0) // by now the server has the request
+	must(t, client.Close())
+	if err := <-resumed; !errors.Is(err, slots.ErrClosed) {
+		t.Errorf("Close of the connection: %v", err)
+	}
+	// The server sees the end of a connection a little later. Then it no longer
+	// waits for a slot; nor does it keep one that it got before.
+	other := dial(t, server.Path()).Pool("p", 1)
+	free(t, other, 0)
+	own.Release("another")
+	free(t, other, 1)
+	own.Release("worker")
+	free(t, other, 1)
+}
+
 // TestServerKilled: whoever waits goes on with slots of its own, as many; those
 // who ran keep theirs.
 func TestServerKilled(t *testing.T) {
@@ -133,7 +163,13 @@ func TestServerKilled(t *testing.T) {
 	must(t, pool.Acquire(ctx, "paused"))
 	pool.Pause("paused")
 	pool.Pause("paused")
+	pool.Pause("paused")
+	must(t, pool.Resume(ctx, "paused"))
 	must(t, pool.Acquire(ctx, "other"))
+	// A worker that runs on after its orchestrator has released it counts neither
+	// here nor there.
+	pool.Pause("released")
+	must(t, pool.Resume(ctx, "released"))
 
 	var waiting sync.WaitGroup
 	var running atomic.Int32
