@@ -56,8 +56,11 @@ func (p Process) Main(ctx context.Context) int {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		return 1
 	}
-	defer p.keepLogWhenOrphaned(store)()
 	place := memo.Place{Store: store, Path: p.Spec.Path, Key: call.Key}
+	if p.Spec.Verify != "" {
+		return p.verify(ctx, place)
+	}
+	defer p.keepLogWhenOrphaned(store)()
 	code, reason, err := p.run(ctx, place)
 	if err == nil {
 		return code

@@ -34,6 +34,10 @@ type Spec struct {
 	Context      config.Settings `json:"context,omitzero"`  // of the caller's context
 	Since        time.Time       `json:"since,omitzero"`    // when that environment began, by the store's clock
 	Tree         *Tree           `json:"tree,omitempty"`
+
+	// Verify is the path of a file for the record of what the function makes
+	// this time. Then the run takes no lease and stores nothing.
+	Verify string `json:"verify,omitempty"`
 }
 
 // Encode writes the spec for the environment.

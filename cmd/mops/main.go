@@ -1,0 +1,126 @@
+// Command mops shows what a root holds: calls, their inputs, results, errors,
+// leases and logs. It reads records without the programs that wrote them. It
+// stands above all other packages of mops and is imported by none.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+
+	_ "github.com/TrilliantHealth/mops-go/blob/fileblob" // the roots that the tool can open
+	_ "github.com/TrilliantHealth/mops-go/blob/memblob"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	a := &app{stdout: os.Stdout, text: newTextWriter(os.Stdout), stderr: os.Stderr, lookup: os.LookupEnv, now: time.Now}
+	code := a.main(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// commands are in the order of the overview.
+func commands() []command {
+	return []command{
+		inspectCommand, lsCommand, logsCommand, whyCommand, leaseCommand, verifyCommand, summaryCommand, versionCommand,
+	}
+}
+
+// app is the tool's surroundings.
+type app struct {
+	stdout io.Writer   // for programs: JSON, and bytes as they are
+	text   *textWriter // for people; it ends in stdout too
+	stderr io.Writer
+	lookup func(string) (string, bool) // of the environment
+	now    func() time.Time
+}
+
+// main runs a command line and returns the exit code.
+func (a *app) main(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		a.overview(a.stderr)
+		return exitUsage
+	}
+	name, args := args[0], args[1:]
+	switch name {
+	case "help", "-h", "-help", "--help":
+		err := a.help(args)
+		a.text.Flush()
+		return a.exit("help", err)
+	case "-version", "--version":
+		name = "version"
+	}
+	c, err := find(name)
+	if err != nil {
+		return a.exit("", err)
+	}
+	err = c.run(ctx, a, args)
+	if flushErr := a.text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
+		err = flushErr // who reads only the first lines is no failure
+	}
+	if err != nil && ctx.Err() != nil {
+		fmt.Fprintf(a.stderr, "mops %s: interrupted\n", name)
+		return exitInterrupted
+	}
+	return a.exit(name, err)
+}
+
+// Exit codes, the same for all commands. They are part of the help.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitInterrupted = 130 // 128 + SIGINT, as shells report it
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct{ message string }
+
+func (e usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// notFoundError says that what was asked for is not there.
+type notFoundError struct{ message string }
+
+func (e notFoundError) Error() string { return e.message }
+
+func notFoundf(format string, args ...any) error { return notFoundError{fmt.Sprintf(format, args...)} }
+
+// errSaid fails a command that has printed already what is wrong.
+var errSaid = errors.New("said already")
+
+// exit reports an error and returns its code.
+func (a *app) exit(command string, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	code := exitFailed
+	if _, ok := errors.AsType[notFoundError](err); ok {
+		code = exitNotFound
+	}
+	if errors.Is(err, errSaid) {
+		return code
+	}
+	prefix := strings.TrimRight("mops "+command, " ")
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		lines = append(lines, progress.Clean(line))
+	}
+	fmt.Fprintf(a.stderr, "%s: %s\n", prefix, strings.Join(lines, "\n  "))
+	if _, ok := errors.AsType[usageError](err); ok {
+		code = exitUsage
+		fmt.Fprintf(a.stderr, "  mops help%s says how it is used\n", strings.TrimPrefix(prefix, "mops"))
+	}
+	return code
+}

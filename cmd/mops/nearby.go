@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/explain"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+)
+
+// notFound says how much of a path there is, and what there is beside the first
+// segment that is missing. Why, which may be nil, is what is wrong with the path
+// itself.
+func notFound(ctx context.Context, store *blob.Store, missing string, why error) error {
+	message := "there is nothing at " + store.URI(missing)
+	if why != nil {
+		message += "\n" + why.Error()
+	}
+	above := ""
+	for segment := range strings.SplitSeq(missing, "/") {
+		if !there(ctx, store, above+segment) {
+			beside, more := siblings(ctx, store, above, segment)
+			switch {
+			case above == "":
+				return notFoundError{message + fmt.Sprintf("\n%s holds nothing of mops: is it the root that the program uses?", store.Root())}
+			case len(beside) == 0:
+				return notFoundError{message + fmt.Sprintf("\nand nothing at all below %s", store.URI(strings.TrimSuffix(above, "/")))}
+			case more:
+				beside = append(beside, "…")
+			}
+			return notFoundError{message + fmt.Sprintf("\nbelow %s there is: %s", store.URI(strings.TrimSuffix(above, "/")), strings.Join(beside, "  "))}
+		}
+		above += segment + "/"
+	}
+	return notFoundError{message}
+}
+
+// there reports whether a path is a blob, or a folder with any in it.
+func there(ctx context.Context, store *blob.Store, at string) bool {
+	for info, err := range store.List(ctx, at, at) {
+		if err != nil {
+			return false
+		}
+		if info.Key == at {
+			return true
+		}
+		break
+	}
+	for _, err := range store.List(ctx, at+"/", "") {
+		return err == nil
+	}
+	return false
+}
+
+// siblings are the names below a folder that look most like one that is not there.
+func siblings(ctx context.Context, store *blob.Store, above, segment string) (names []string, more bool) {
+	const most, looked = 6, 200
+	var others []string
+	seen := 0
+	add := func(name string) {
+		if like(name, segment) {
+			names = append(names, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	for name, err := range explain.Folders(ctx, store, above) {
+		if seen++; err != nil || seen > looked {
+			more = true
+			break
+		}
+		add(name)
+	}
+	if strings.Count(above, "/") > 2 { // a call's own records are no folders
+		for info, err := range store.List(ctx, above, "") {
+			name := strings.TrimPrefix(info.Key, above)
+			if seen++; err != nil || seen > looked {
+				break
+			}
+			if !strings.Contains(name, "/") {
+				add(name)
+			}
+		}
+	}
+	all := append(names, others...)
+	return all[:min(len(all), most)], more || len(all) > most
+}
+
+// like reports whether two names may be taken for one another.
+func like(a, b string) bool {
+	wordsA, hashA, _ := strings.Cut(a, ".")
+	wordsB, hashB, _ := strings.Cut(b, ".")
+	nameA, _, _ := strings.Cut(a, "@")
+	nameB, _, _ := strings.Cut(b, "@")
+	const enough = 8
+	return nameA == nameB || wordsA == wordsB ||
+		len(hashA) >= enough && len(hashB) >= enough && hashA[:enough] == hashB[:enough]
+}
+
+// mustCall is for commands that are about a call: a record of it will do.
+func (a *app) mustCall(ctx context.Context, text string) (address, error) {
+	x, err := a.resolve(ctx, text)
+	if err != nil {
+		return x, err
+	}
+	switch x.what {
+	case aCall, aRecord:
+	default:
+		return x, usagef("%s is not the address of a call, which ends with three words and a hash; mops ls %s shows what is there", x.uri(), text)
+	}
+	call := x.call
+	call.Rest = ""
+	x = address{what: aCall, store: x.store, path: call.Path(), call: call}
+	if !there(ctx, x.store, x.path) {
+		return x, notFound(ctx, x.store, x.path, nil)
+	}
+	return x, nil
+}
+
+// one takes the one argument of a command.
+func one(args, program []string, what string) (string, error) {
+	if len(args) == 0 {
+		return "", usagef("%s is missing", what)
+	}
+	if len(args) > 1 || len(program) > 0 {
+		return "", usagef("it takes one argument, %s; there are %q", what, append(args, program...))
+	}
+	return args[0], nil
+}
+
+// base is the last segment of a path.
+func base(key string) string { return path.Base(key) }
+
+// functionOf is a function's path below the root.
+func functionOf(call memokey.Call) string { return path.Dir(call.Path()) }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+)
+
+// textWriter is standard output for people: whatever was stored, nothing of it
+// acts upon the terminal, since each line is cleaned. It is buffered.
+type textWriter struct {
+	to      *bufio.Writer
+	partial []byte
+}
+
+// longestLine is how much of a line is held back until its end comes, in bytes.
+const longestLine = 64 << 10
+
+func newTextWriter(to io.Writer) *textWriter {
+	return &textWriter{to: bufio.NewWriterSize(to, longestLine)}
+}
+
+func (w *textWriter) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			w.partial = append(w.partial, rest...)
+			if len(w.partial) > longestLine {
+				w.emit("")
+			}
+			break
+		}
+		w.partial = append(w.partial, rest[:end]...)
+		w.emit("\n")
+		rest = rest[end+1:]
+	}
+	return len(p), nil // a failed write comes back from Flush
+}
+
+// emit writes what is held back.
+func (w *textWriter) emit(end string) {
+	line := bytes.TrimSuffix(w.partial, []byte("\r"))
+	// What a progress bar wrote over and over: the last state stays.
+	line = line[bytes.LastIndexByte(line, '\r')+1:]
+	w.to.WriteString(progress.Clean(string(line)))
+	w.to.WriteString(end)
+	w.partial = w.partial[:0]
+}
+
+// Flush writes all that was written so far.
+func (w *textWriter) Flush() error {
+	if len(w.partial) > 0 {
+		w.emit("")
+	}
+	return w.to.Flush()
+}
+
+// printJSON writes one value, indented.
+func (a *app) printJSON(v any) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("this cannot be written as JSON: %w", err)
+	}
+	_, err := a.stdout.Write(escapeControls(text.Bytes()))
+	return err
+}
+
+// escapeControls writes the control characters that JSON allows in strings, and
+// terminals act upon, as \u escapes.
+func escapeControls(text []byte) []byte {
+	odd := func(r rune) bool {
+		return r > 0x7e && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+	}
+	if !bytes.ContainsFunc(text, odd) {
+		return text
+	}
+	out := make([]byte, 0, len(text)+64)
+	for _, r := range string(text) {
+		if odd(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/dynamic"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+// condition is what state a record was found in.
+type condition string
+
+const (
+	sound       condition = "ok"
+	damaged     condition = "damaged"      // a program takes it for missing and replaces it
+	otherFormat condition = "other_format" // intact, and not ours to read
+	otherCall   condition = "other_call"   // it was copied or renamed
+)
+
+// recordView is a record as it was found, for both kinds of output.
+type recordView struct {
+	Kind      string          `json:"kind"`
+	URI       string          `json:"uri"`
+	Bytes     int64           `json:"bytes"`
+	Modified  time.Time       `json:"modified"` // by the store's clock
+	Condition condition       `json:"condition"`
+	Problem   string          `json:"problem,omitempty"`
+	Header    json.RawMessage `json:"header,omitempty"`
+	Value     *dynamic.JSON   `json:"value,omitempty"` // of the body: input, output or error
+	Content   *content        `json:"content,omitempty"`
+	Session   *sessionView    `json:"session,omitempty"`
+	Lease     *leaseView      `json:"lease,omitempty"`
+}
+
+// recordKinds are the records of a call that have a first line with a hash.
+var recordKinds = map[string]record.Kind{
+	"result": record.KindResult, "invocation": record.KindInvocation, "error": record.KindError, "lease": record.KindLease,
+}
+
+// readRecord reads a record and what can be read of it if it is damaged. The
+// error is the store's. MemoKey is what the record must name; "" asks nothing.
+func readRecord(ctx context.Context, store *blob.Store, key string, kind record.Kind, memoKey string) (recordView, error) {
+	view, err := readRecordOnce(ctx, store, key, kind, memoKey)
+	if err == nil && view.Condition == damaged {
+		// What looks torn may have been read in a bad moment.
+		view, err = readRecordOnce(ctx, store, key, kind, memoKey)
+	}
+	return view, err
+}
+
+func readRecordOnce(ctx context.Context, store *blob.Store, key string, kind record.Kind, memoKey string) (recordView, error) {
+	data, info, err := store.ReadAll(ctx, key, nil)
+	if err != nil {
+		return recordView{}, err
+	}
+	view := recordView{Kind: string(kind), URI: store.URI(key), Bytes: int64(len(data)), Modified: info.ModTime, Condition: sound}
+	opened, err := record.Open(kind, data)
+	switch {
+	case err == nil:
+		view.fill(opened.Header, opened.Body)
+		if memoKey != "" {
+			_, err = record.Check(opened.Header, memoKey)
+		}
+	case len(data) > 0:
+		view.salvage(data)
+	}
+	view.judge(err)
+	return view, nil
+}
+
+// judge turns what is wrong into a condition.
+func (v *recordView) judge(err error) {
+	if err == nil {
+		return
+	}
+	v.Problem = err.Error()
+	_, format := errors.AsType[*record.FormatError](err)
+	_, foreign := errors.AsType[*record.ForeignError](err)
+	switch {
+	case format:
+		v.Condition = otherFormat
+	case foreign:
+		v.Condition = otherCall
+	default:
+		v.Condition = damaged
+		if v.Bytes == 0 {
+			v.Problem = "the record is damaged: it is empty"
+		}
+	}
+}
+
+// fill takes over a header and a body. A body that does not decode is shown as
+// far as it does.
+func (v *recordView) fill(header, body []byte) {
+	if json.Valid(header) {
+		v.Header = bytes.Clone(header)
+	}
+	if len(body) > 0 {
+		value, err := dynamic.Decode(body)
+		v.Value = &dynamic.JSON{Value: value}
+		if err != nil && v.Problem == "" {
+			v.Problem = "its body does not decode: " + err.Error()
+			v.Condition = damaged
+		}
+	}
+}
+
+// salvage finds header and body by the ends of lines, whatever line 1 says.
+func (v *recordView) salvage(data []byte) {
+	_, rest, _ := bytes.Cut(data, []byte("\n"))
+	header, body, _ := bytes.Cut(rest, []byte("\n"))
+	v.fill(header, body)
+}
+
+// into decodes the header as far as it has what v asks for.
+func (v *recordView) into(header any) {
+	if len(v.Header) > 0 {
+		_ = json.Unmarshal(v.Header, header) // a damaged header leaves fields empty
+	}
+}
+
+// warning says what is wrong with a record, for people; "" where nothing is.
+func (v *recordView) warning() string {
+	if v.Condition == sound {
+		return ""
+	}
+	text := strings.ToUpper(v.Problem[:1]) + v.Problem[1:] + "."
+	if v.Condition == damaged {
+		text += "\nPrograms take it for missing, and replace it. What follows is what can still be read."
+	}
+	return text
+}
+
+// summary is a record's kind, size and age in a line.
+func (a *app) summary(v *recordView) string {
+	return fmt.Sprintf("%s, %s, %s", v.Kind, size(v.Bytes), a.ago(v.Modified))
+}

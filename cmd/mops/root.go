@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/config"
+)
+
+// defaultRoot is used where nothing else is said, as by programs.
+const defaultRoot = "file://~/.mops"
+
+// root is the URI of the default root.
+func (a *app) root() (string, error) {
+	settings, err := config.FromEnv(a.lookup)
+	if err != nil {
+		return "", err
+	}
+	if settings.Root != nil {
+		return *settings.Root, nil
+	}
+	if path, found := config.Find("", a.lookup); found {
+		file, err := config.Load(path)
+		if err != nil {
+			return "", err
+		}
+		if file.Defaults.Root != nil {
+			return *file.Defaults.Root, nil
+		}
+	}
+	return defaultRoot, nil
+}
+
+// open opens a root. Addresses are printed without user and query; those are
+// taken from the default root if it is the same one.
+func (a *app) open(ctx context.Context, uri string) (*blob.Store, error) {
+	if usual, err := a.root(); err == nil && usual != uri {
+		if bare, _, more := strings.Cut(usual, "?"); more && strings.TrimSuffix(bare, "/") == uri {
+			uri = usual
+		}
+	}
+	if strings.HasPrefix(uri, "mem:") {
+		return nil, usagef("%s lives in the memory of one program and nobody else can see it; give that program a root such as file:///data/mops", uri)
+	}
+	store, err := blob.Open(ctx, uri)
+	if err != nil {
+		if blob.Is(err, blob.Invalid) {
+			return nil, usageError{err.Error()}
+		}
+		return nil, err
+	}
+	tries := blob.RetryPolicy{}
+	if store.IsLocal() {
+		tries.Tries = 3
+	}
+	return blob.Retry(store, tries), nil
+}
+
+// openDefault opens the default root.
+func (a *app) openDefault(ctx context.Context) (*blob.Store, error) {
+	uri, err := a.root()
+	if err != nil {
+		return nil, fmt.Errorf("the default root: %w", err)
+	}
+	return a.open(ctx, uri)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/words"
+)
+
+// runView is one execution of a call.
+type runView struct {
+	ID       string      `json:"run_id"`
+	Known    string      `json:"known_by"` // result, error, record, lease or log: what tells of it
+	Run      *record.Run `json:"run,omitempty"`
+	LogURI   string      `json:"log_uri,omitempty"`
+	LogBytes int64       `json:"log_bytes"`
+	Problem  string      `json:"problem,omitempty"`
+
+	minute time.Time // of its id
+	newest time.Time // of what it left, by the store's clock
+}
+
+// runs are all executions of a call that left something, newest first.
+type runs struct{ list []*runView }
+
+func (r *runs) get(id string) *runView {
+	for _, run := range r.list {
+		if run.ID == id {
+			return run
+		}
+	}
+	run := &runView{ID: id}
+	run.minute, _, _ = words.ParseRunID(id)
+	r.list = append(r.list, run)
+	return run
+}
+
+// known says what a record tells of a run.
+func (r *runs) known(id, by string, of *record.Run, modified time.Time) {
+	if id == "" {
+		return
+	}
+	run := r.get(id)
+	if run.Known == "" || run.Run == nil {
+		run.Known = by
+	}
+	if of != nil && run.Run == nil {
+		run.Run = of
+	}
+	if modified.After(run.newest) {
+		run.newest = modified
+	}
+}
+
+// add takes a blob below runs/ into account. Records of runs are read.
+func (r *runs) add(ctx context.Context, store *blob.Store, info blob.Info, rest string) error {
+	name, chunk, isLog := strings.Cut(rest, ".log/")
+	if isLog && chunk != "" {
+		run := r.get(name)
+		run.LogBytes += info.Size
+		run.LogURI = store.URI(strings.TrimSuffix(info.Key, "/"+chunk))
+		if run.Known == "" {
+			run.Known = "log"
+		}
+		if info.ModTime.After(run.newest) {
+			run.newest = info.ModTime
+		}
+		return nil
+	}
+	id, isRecord := strings.CutSuffix(rest, ".json")
+	if !isRecord || strings.Contains(id, "/") {
+		return nil
+	}
+	data, _, err := store.ReadAll(ctx, info.Key, nil)
+	if err != nil {
+		return err
+	}
+	var header record.RunHeader
+	if err := json.Unmarshal(data, &header); err != nil {
+		r.known(id, "record", nil, info.ModTime)
+		r.get(id).Problem = "its record is no JSON: " + err.Error()
+		return nil
+	}
+	r.known(id, "record", &header.Run, info.ModTime)
+	return nil
+}
+
+// sort puts the newest first: by the minute in the id, then by what was written last.
+func (r *runs) sort() {
+	slices.SortStableFunc(r.list, func(a, b *runView) int {
+		return cmp.Or(b.minute.Compare(a.minute), b.newest.Compare(a.newest), strings.Compare(b.ID, a.ID))
+	})
+}
+
+// rows are a table of runs for people.
+func (r *runs) rows(most int) [][]string {
+	rows := [][]string{{"run", "outcome", "took", "cpu", "peak memory", "where", "log"}}
+	for i, run := range r.list {
+		if i == most {
+			rows = append(rows, []string{fmt.Sprintf("… and %d older ones", len(r.list)-most)})
+			break
+		}
+		rows = append(rows, run.row())
+	}
+	return rows
+}
+
+func (v *runView) row() []string {
+	row := []string{v.ID, "", "", "", "", "", ""}
+	if v.LogBytes > 0 {
+		row[6] = size(v.LogBytes)
+	}
+	run := v.Run
+	switch {
+	case v.Problem != "":
+		row[1] = "(" + v.Problem + ")"
+		return row
+	case run == nil && v.Known == "lease":
+		row[1] = "not finished"
+		return row
+	case run == nil:
+		row[1] = "left nothing but its log"
+		return row
+	}
+	row[1] = run.Outcome
+	if run.Reason != "" {
+		row[1] += " " + run.Reason
+	}
+	row[2] = progress.Duration(time.Duration(run.WallSeconds * float64(time.Second)))
+	if run.CPUSeconds > 0 {
+		row[3] = duration(run.CPUSeconds)
+	}
+	if run.PeakMemory > 0 {
+		row[4] = size(run.PeakMemory)
+	}
+	row[5] = where(*run)
+	return row
+}
+
+// where is "ada on node-7 (k8s)".
+func where(run record.Run) string {
+	text := run.User
+	if run.Host != "" {
+		text = strings.TrimSpace(text + " on " + run.Host)
+	}
+	if run.Executor != "" {
+		text = strings.TrimSpace(text + " (" + run.Executor + ")")
+	}
+	return text
+}

@@ -1,0 +1,111 @@
+//go:build scripts
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptCommands are what scripts can say beyond the usual.
+var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"setenvfrom": setenvFrom,
+	"damage":     damage,
+	"waitfile":   waitFile,
+	"json":       jsonHas,
+	"noescapes":  noEscapes,
+	"exitcode":   exitCode,
+}
+
+// setenvFrom VAR: the variable gets what was printed, without the end of line.
+func setenvFrom(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+// damage FILE truncate N | flip N | write TEXT | replace OLD NEW | remove: changes a stored blob. A file: URI will do.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	path := strings.TrimPrefix(args[0], "file://")
+	info, err := os.Stat(path)
+	ts.Check(err)
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	switch args[1] {
+	case "truncate":
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		if n < 0 {
+			n += len(data)
+		}
+		data = data[:n]
+	case "flip":
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		if n < 0 {
+			n += len(data)
+		}
+		data[n] ^= 1
+	case "write":
+		data = []byte(args[2])
+	case "replace":
+		if !strings.Contains(string(data), args[2]) {
+			ts.Fatalf("%s does not contain %q", path, args[2])
+		}
+		data = []byte(strings.ReplaceAll(string(data), args[2], args[3]))
+	default:
+		ts.Fatalf("damage: unknown kind %q", args[1])
+	}
+	ts.Check(os.Remove(path))
+	ts.Check(os.WriteFile(path, data, info.Mode()))
+}
+
+// waitFile FILE waits until a file is there.
+func waitFile(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if _, err := os.Stat(filepath.Join(ts.Getenv("WORK"), args[0])); err == nil {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			ts.Fatalf("%s did not appear", args[0])
+		}
+	}
+}
+
+// exitCode N COMMAND… runs a command that must exit with that code.
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		var exit interface{ ExitCode() int }
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// noEscapes: nothing that terminals act upon was printed.
+func noEscapes(ts *testscript.TestScript, neg bool, args []string) {
+	for _, stream := range []string{"stdout", "stderr"} {
+		if strings.ContainsAny(ts.ReadFile(stream), "\x1b\x07\u009b") {
+			ts.Fatalf("%s has control characters: %q", stream, ts.ReadFile(stream))
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/dynamic"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+)
+
+var verifyCommand = command{
+	name:    "verify",
+	usage:   []string{"verify [--json] URI … -- PROGRAM [ARGS]", "verify [--sample N] URI-OF-FUNCTION -- PROGRAM [ARGS]"},
+	purpose: "run memoized calls again and compare: are the functions pure?",
+	teach: `
+It starts your program as a worker, gives it the stored input, and compares the bytes
+of what the function returns now with the stored result. Nothing is stored and no
+lease is taken; calls that the function makes in turn use the root as usual. A
+result that differs comes from a function that depends on more than its input (the
+time, chance, the order of a map, the environment), or that was changed without a
+new version.
+
+The program must be built from the version that made the result. It may be started
+in any way that passes the environment on: go run will do.
+
+Given a function, it runs a sample of its results, chosen by chance: 10, or as many
+as --sample says; 0 means all.`,
+	example: `
+mops verify amber-kite-river -- ./forecast
+mops verify --sample 50 mops1/default/forecast/clean@1 -- go run ./cmd/forecast`,
+	define: func(flags *flag.FlagSet) action {
+		o := verifyOptions{json: jsonFlag(flags)}
+		flags.IntVar(&o.sample, "sample", 10, "of a function: how many results, `N` by chance; 0 means all")
+		return o.run
+	},
+}
+
+type verifyOptions struct {
+	json   *bool
+	sample int
+}
+
+// verdict is what came of running a call again.
+type verdict string
+
+const (
+	pass    verdict = "pass"    // the very same bytes
+	differs verdict = "differs" // another result
+	failed  verdict = "failed"  // an error this time
+	notRun  verdict = "not_run" // the program could not run it
+)
+
+type verifyView struct {
+	URI         string           `json:"uri"`
+	Verdict     verdict          `json:"verdict"`
+	Differences []differenceView `json:"differences"` // here: stored; there: now
+	Problem     string           `json:"problem,omitempty"`
+	Seconds     float64          `json:"seconds,omitempty"`
+	Stored      float64          `json:"stored_seconds,omitempty"`
+
+	words, function string
+	lines           []string // differences for people
+}
+
+func (o *verifyOptions) run(ctx context.Context, a *app, args, program []string) error {
+	switch {
+	case len(args) == 0:
+		return usagef("the address of a call or a function is missing")
+	case len(program) == 0:
+		return usagef("the program is missing: write it behind --, as in mops verify URI -- ./program")
+	case o.sample < 0:
+		return usagef("--sample takes a number from 0 on")
+	}
+	var calls []address
+	for _, arg := range args {
+		some, err := o.choose(ctx, a, arg)
+		if err != nil {
+			return err
+		}
+		calls = append(calls, some...)
+	}
+	views := []verifyView{}
+	passed := 0
+	for _, call := range calls {
+		view, err := a.verify(ctx, call, program)
+		if err != nil {
+			return err
+		}
+		if views = append(views, view); view.Verdict == pass {
+			passed++
+		}
+		if !*o.json {
+			showVerdict(a, view)
+			a.text.Flush()
+		}
+	}
+	var err error
+	switch {
+	case *o.json:
+		err = a.printJSON(views)
+	case len(calls) > 1:
+		fmt.Fprintf(a.text, "%s of %s passed\n", number(passed), count(len(calls), "call"))
+	}
+	if err == nil && passed < len(calls) {
+		err = errSaid
+	}
+	return err
+}
+
+// choose returns the call of an address, or a sample of a function's.
+func (o *verifyOptions) choose(ctx context.Context, a *app, text string) ([]address, error) {
+	x, err := a.resolve(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if x.what != aFunction {
+		x, err = a.mustCall(ctx, text)
+		return []address{x}, err
+	}
+	var sample []address
+	n := 0
+	for info, err := range x.store.List(ctx, x.path+"/", "") {
+		if err != nil {
+			return nil, err
+		}
+		call, err := memokey.Parse(info.Key)
+		if err != nil || call.Rest != "result" {
+			continue
+		}
+		call.Rest = ""
+		chosen := address{what: aCall, store: x.store, path: call.Path(), call: call}
+		// Reservoir sampling: each result is chosen with the same chance.
+		if n++; o.sample == 0 || len(sample) < o.sample {
+			sample = append(sample, chosen)
+		} else if i := rand.N(n); i < o.sample {
+			sample[i] = chosen
+		}
+	}
+	if n == 0 {
+		if !there(ctx, x.store, x.path) {
+			return nil, notFound(ctx, x.store, x.path, nil)
+		}
+		return nil, notFoundf("%s has no results that could be verified", x.uri())
+	}
+	slices.SortFunc(sample, func(a, b address) int { return strings.Compare(a.path, b.path) })
+	return sample, nil
+}
+
+func showVerdict(a *app, v verifyView) {
+	word := strings.ToUpper(strings.ReplaceAll(string(v.Verdict), "_", " "))
+	fmt.Fprintf(a.text, "%-8s%s  %s", word, v.words, v.function)
+	if v.Verdict == pass {
+		fmt.Fprintf(a.text, "  (%s, and %s then)", duration(v.Seconds), duration(v.Stored))
+	}
+	fmt.Fprintln(a.text)
+	if v.Problem != "" {
+		fmt.Fprintf(a.text, "        %s\n", v.Problem)
+	}
+	const most = 20
+	for i, line := range v.lines {
+		if i == most {
+			fmt.Fprintf(a.text, "        … %d more\n", len(v.lines)-most)
+			break
+		}
+		fmt.Fprintf(a.text, "        %s\n", line)
+	}
+}
+
+// compareBodies says in what two results differ.
+func (v *verifyView) compareBodies(stored, now []byte) {
+	const most = 1000
+	storedValue, _ := dynamic.Decode(stored)
+	nowValue, _ := dynamic.Decode(now)
+	v.Verdict = differs
+	v.Differences = []differenceView{}
+	for _, d := range dynamic.Diff(storedValue, nowValue, "Out", most) {
+		v.Differences = append(v.Differences, differenceView{"output", d.Path, &dynamic.JSON{Value: d.Here}, &dynamic.JSON{Value: d.There}, d.Note})
+		line := fmt.Sprintf("%s: %s stored, %s now", d.Path, dynamic.Short(d.Here, 60), dynamic.Short(d.There, 60))
+		if d.Note != "" {
+			line += " (" + d.Note + ")"
+		}
+		v.lines = append(v.lines, line)
+	}
+	if len(v.Differences) == 0 {
+		v.Problem = "the bytes differ, though they decode alike: a type that marshals itself writes equal values in several ways"
+	}
+}
