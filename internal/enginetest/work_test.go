@@ -5,6 +5,7 @@ package enginetest_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -26,17 +27,18 @@ import (
 
 // Work is the input of the one function that all tests call: it does as it is told.
 type Work struct {
-	Name  string // tells calls apart
-	Dir   string // of the tally and the gates
-	Gate  bool   // wait until the file <Name>.gate is in Dir
-	Deaf  bool   // do not heed the context
-	Sleep time.Duration
-	Print int    // bytes to print to standard error, in lines
-	Write int    // bytes of a file to return
-	End   string // what becomes of it: "" returns; see end
-	Calls []Work // to make in turn before it ends
-	On    string // the executor of Calls
-	Read  mops.Source
+	Name   string // tells calls apart
+	Dir    string // of the tally and the gates
+	Gate   bool   // wait until the file <Name>.gate is in Dir
+	Deaf   bool   // do not heed the context
+	Sleep  time.Duration
+	Chance bool   // answer something else each time: two runs show
+	Print  int    // bytes to print to standard error, in lines
+	Write  int    // bytes of a file to return
+	End    string // what becomes of it: "" returns; see end
+	Calls  []Work // to make in turn before it ends
+	On     string // the executor of Calls
+	Read   mops.Source
 }
 
 // Answer is its output.
@@ -74,6 +76,9 @@ func work(ctx context.Context, w Work) (Answer, error) {
 	}
 	w.print()
 	answer := Answer{Text: w.Name}
+	if w.Chance {
+		answer.Text += " " + rand.Text()
+	}
 	if !w.Read.IsZero() {
 		body, err := w.Read.Open(ctx)
 		if err != nil {
