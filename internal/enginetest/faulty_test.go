@@ -1,0 +1,172 @@
+//go:build linux || darwin
+
+package enginetest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/enginetest"
+)
+
+// faulty is the scheme of stores that fail as planned: faulty:mem://name.
+const faulty = "faulty"
+
+// plans are those of the roots that are open, by URI.
+var plans sync.Map
+
+func init() {
+	blob.Register(faulty, func(ctx context.Context, uri string) (driver.Store, error) {
+		plan, ok := plans.Load(uri)
+		if !ok {
+			return nil, fmt.Errorf("no plan for %s", uri)
+		}
+		_, inner, _ := strings.Cut(uri, ":")
+		inner, _, _ = strings.Cut(inner, "#") // tells orchestrators apart
+		store, err := blob.Open(ctx, inner)
+		if err != nil {
+			return nil, err
+		}
+		return blobtest.Faulty(store, plan.(blobtest.FaultPlan)).Driver(), nil
+	})
+}
+
+// throttle refuses operations at random.
+func throttle(odds float64) func(blobtest.Op, string) error {
+	return func(blobtest.Op, string) error {
+		if rand.Float64() < odds {
+			return &driver.Error{Kind: driver.Throttled, Err: errors.New("slow down")}
+		}
+		return nil
+	}
+}
+
+// Many orchestrators make the same calls on a store that fails, loses
+// acknowledgements, throttles and hangs. In the end each call has one result,
+// the same for all; until then each error says what it is.
+func TestFaultyStore(t *testing.T) {
+	orchestrators, calls := 8, 100
+	if soak {
+		orchestrators, calls = 64, 500
+	}
+	any := func(odds float64) map[blobtest.Op]float64 { return map[blobtest.Op]float64{blobtest.OpAny: odds} }
+	for _, c := range []struct {
+		name string
+		root func(t *testing.T) string
+		plan blobtest.FaultPlan
+	}{
+		{"mem fails", inMemory, blobtest.FaultPlan{Fail: any(0.05), LoseAck: any(0.05), Cut: 0.02}},
+		{"mem throttles", inMemory, blobtest.FaultPlan{Before: throttle(0.3)}},
+		{"mem hangs", inMemory, blobtest.FaultPlan{Fail: any(0.02), LoseAck: any(0.02), Stall: any(0.01)}},
+		{"mem fails most of the time", inMemory, blobtest.FaultPlan{Fail: any(0.4), LoseAck: any(0.3)}},
+		// Local stores are tried again less often.
+		{"file fails", inFolder, blobtest.FaultPlan{Fail: any(0.05), LoseAck: any(0.05), Cut: 0.02}},
+		{"file hangs", inFolder, blobtest.FaultPlan{Fail: any(0.02), LoseAck: any(0.02), Stall: any(0.01)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root, dir := c.root(t), t.TempDir()
+			synctest.Test(t, func(t *testing.T) { faultyStore(t, root, dir, c.plan, orchestrators, calls) })
+		})
+	}
+}
+
+func inMemory(t *testing.T) string { return "mem://" + strings.ReplaceAll(t.Name(), "/", "-") }
+func inFolder(t *testing.T) string { return "file://" + t.TempDir() }
+
+func faultyStore(t *testing.T, root, dir string, plan blobtest.FaultPlan, orchestrators, calls int) {
+	began := time.Now()
+	realTime := realNow()
+	var texts sync.Map
+	var failures, gaveUp atomic.Int64
+	kinds := sync.Map{}
+	var running sync.WaitGroup
+	for i := range orchestrators {
+		plan.Seed = uint64(i + 1)
+		uri := fmt.Sprintf("%s:%s#%d", faulty, root, i)
+		plans.Store(uri, plan)
+		t.Cleanup(func() { plans.Delete(uri) })
+		env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(uri), mops.CacheDir(fmt.Sprintf("%s/cache%d", dir, i)), mops.LogTo(slog.New(slog.DiscardHandler)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		running.Go(func() {
+			defer func() {
+				if err := env.Close(); err != nil && kindOf(err) == "unexplained" {
+					t.Errorf("close: %v", err)
+				}
+			}()
+			var each sync.WaitGroup
+			for n := range calls {
+				each.Go(func() {
+					w := Work{Name: fmt.Sprintf("w%d", (n+i*7)%calls), Dir: dir, Chance: true, Sleep: 10 * time.Millisecond}
+					answer, err := insist(t, env.Context(context.Background()), w, func(kind string) {
+						failures.Add(1)
+						kinds.Store(kind, true)
+					})
+					if err != nil {
+						gaveUp.Add(1)
+						t.Errorf("%s: %v", w.Name, err)
+						return
+					}
+					if known, loaded := texts.LoadOrStore(w.Name, answer.Text); loaded && known != answer.Text {
+						t.Errorf("%s has two results: %q and %q", w.Name, known, answer.Text)
+					}
+				})
+			}
+			each.Wait()
+		})
+	}
+	running.Wait()
+	runs := 0
+	for _, n := range counts(t, enginetest.Tally{Dir: dir}) {
+		runs += n
+	}
+	var names []string
+	kinds.Range(func(kind, _ any) bool { names = append(names, kind.(string)); return true })
+	t.Logf("%d orchestrators with %d calls each: %d runs, %d errors on the way (%s); it took %v of the store's time, %v of ours",
+		orchestrators, calls, runs, failures.Load(), strings.Join(names, ", "), time.Since(began), realNow()-realTime)
+}
+
+// insist makes a call until it succeeds, as the user of a bad store does.
+func insist(t *testing.T, ctx context.Context, w Work, failed func(kind string)) (answer Answer, err error) {
+	for range 50 {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		answer, err = doWork.Call(ctx, w)
+		cancel()
+		if err == nil {
+			return answer, nil
+		}
+		kind := kindOf(err)
+		failed(kind)
+		switch kind {
+		case "context", "blob unavailable", "blob throttled":
+		default:
+			t.Errorf("%s: an error of kind %s: %v", w.Name, kind, err)
+		}
+		time.Sleep(time.Second)
+	}
+	return answer, fmt.Errorf("stranded: %w", err)
+}
+
+// realNow is the time outside of a bubble of package synctest, since some moment.
+func realNow() time.Duration {
+	// Go keeps no other clock; the system's is good enough for a log.
+	text, _ := os.ReadFile("/proc/uptime")
+	var seconds float64
+	fmt.Sscan(string(text), &seconds)
+	return time.Duration(seconds * float64(time.Second))
+}
