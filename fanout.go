@@ -51,7 +51,10 @@ func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], option
 		outs[r.Index] = r.Out
 	}
 	// Inputs that the context's end kept from being called have no result.
-	return outs, context.Cause(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return outs, nil
 }
 
 // Each calls the function once for each input, side by side, and yields the
