@@ -28,16 +28,7 @@ const (
 
 // path is the file of version 0 of a blob.
 func (s *store) path(key string) (string, error) {
-	start, plain := 0, true
-	for i := 0; i <= len(key); i++ {
-		if i < len(key) && key[i] != '/' {
-			plain = plain && key[i] != '%'
-			continue
-		}
-		plain = plain && !reserved(key[start:i]) && i-start <= maxName
-		start = i + 1
-	}
-	if plain {
+	if plain(key) {
 		return s.prefix + key, nil
 	}
 	segments := strings.Split(key, "/")
@@ -50,6 +41,13 @@ func (s *store) path(key string) (string, error) {
 		segments[i] = name
 	}
 	return s.prefix + strings.Join(segments, "/"), nil
+}
+
+// plain reports, for almost all keys that need no escaping, that they don't. It
+// is on the path of every hit, and these searches take less than a loop.
+func plain(key string) bool {
+	return len(key) <= maxName && !strings.HasPrefix(key, ".") && strings.IndexByte(key, '%') < 0 && strings.IndexByte(key, '~') < 0 &&
+		!strings.Contains(key, "/.") && !strings.Contains(key, lost)
 }
 
 // reserved says that a segment would be taken for one of our own files.
