@@ -4,6 +4,7 @@ package subprocess_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -75,6 +76,7 @@ func TestOrphanOfTheDead(t *testing.T) {
 		cmd.Wait()
 		w, err := subprocess.New().Attach(t.Context(), executor.Invocation{Function: "f@1"}, strings.TrimSpace(handle))
 		if err == nil { // else it has ended already
+			t.Cleanup(func() { w.Stop(context.Background()) })
 			wait(t, w)
 		}
 		ended()

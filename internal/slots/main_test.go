@@ -27,8 +27,9 @@ func TestMain(m *testing.M) {
 // serve starts a server in another process and returns what kills it.
 func serve(t *testing.T) (path string, kill func()) {
 	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "MOPS_TEST_SLOTS=1", "TMPDIR="+t.TempDir())
+	cmd.Env = append(os.Environ(), "MOPS_TEST_SLOTS=1")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/slots"
 )
@@ -204,6 +205,38 @@ func TestServerKilled(t *testing.T) {
 	if _, err := slots.Dial(path); err == nil {
 		t.Error("Dial found a server that is dead")
 	}
+}
+
+// TestSweep: what a killed server left is removed by the next, in time.
+func TestSweep(t *testing.T) {
+	dead, kill := serve(t)
+	kill()
+	temp := filepath.Dir(filepath.Dir(dead))
+	t.Setenv("TMPDIR", temp)
+	_, living := tree(t)
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(filepath.Dir(living.Path()), old, old); err != nil {
+		t.Fatal(err)
+	}
+	next := func() {
+		server, err := slots.Serve(new(slots.Pools))
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, server.Close())
+	}
+	next()
+	if _, err := os.Stat(dead); err != nil {
+		t.Errorf("a young socket was removed: %v", err)
+	}
+	if err := os.Chtimes(filepath.Dir(dead), old, old); err != nil {
+		t.Fatal(err)
+	}
+	next()
+	if _, err := os.Stat(filepath.Dir(dead)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a dead server's folder is still there (%v)", err)
+	}
+	free(t, dial(t, living.Path()).Pool("p", 1), 1)
 }
 
 func TestLongTempDir(t *testing.T) {

@@ -30,13 +30,14 @@ func Serve(pools *Pools) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("slots: a folder for a socket: %w", err)
 	}
-	listener, err := net.Listen("unix", filepath.Join(dir, "slots"))
+	listener, err := net.Listen("unix", filepath.Join(dir, socketName))
 	if err != nil {
 		os.Remove(dir)
 		return nil, fmt.Errorf("slots: listen: %w", err)
 	}
 	s := &Server{pools: pools, dir: dir, listener: listener, sessions: map[*session]struct{}{}}
 	s.running.Go(s.accept)
+	s.running.Go(func() { sweep(filepath.Dir(dir)) })
 	return s, nil
 }
 
@@ -44,14 +45,14 @@ func Serve(pools *Pools) (*Server, error) {
 // path of a socket may have 103 bytes on macOS and 107 on Linux, see unix(7).
 func socketDir() (string, error) {
 	const longest = 90
-	dir, err := os.MkdirTemp("", "mops-")
+	dir, err := os.MkdirTemp("", dirPattern)
 	if err == nil && len(dir) <= longest {
 		return dir, nil
 	}
 	if err == nil {
 		os.Remove(dir)
 	}
-	return os.MkdirTemp("/tmp", "mops-")
+	return os.MkdirTemp("/tmp", dirPattern)
 }
 
 // Path is where Dial finds the server.
