@@ -31,11 +31,7 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 	inherited, _ := subprocess.Inherit() // first of all: nobody else may find its variable or files
 	ctx := context.Background()
 	if spec.Tree != nil {
-		if err := spec.Tree.Dial(); err != nil { // the orchestrator is gone, or on another machine
-			spec.Tree = nil
-		} else {
-			defer spec.Tree.Close()
-		}
+		defer spec.Tree.Close()
 	}
 	env, err := newEnv(ctx, options, inside{worker: true, base: spec.Defaults, config: spec.Config, tree: spec.Tree, since: spec.Since})
 	if err != nil {

@@ -170,7 +170,7 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 		return nil
 	}
 	if e.Tree != nil {
-		return &pool{Pool: e.Tree.Pool(), name: e.Tree.Name, size: e.Tree.Size}
+		return &pool{Pool: e.Tree, name: e.Tree.Name, size: e.Tree.Size}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"sync"
 
 	"github.com/TrilliantHealth/mops-go/internal/slots"
 )
@@ -35,27 +36,59 @@ func (s Slot) Release() {
 }
 
 // Tree is where the processes that descend from one orchestrator share their
-// slots, and the slot that this worker runs in.
+// slots, and the slot that this worker runs in. It is a pool: that of the
+// orchestrator at the top, asked for when first needed, since most functions
+// call no others. Where that cannot be reached (it died, or runs on another
+// machine), it is one of the same size in this process.
 type Tree struct {
 	Path   string `json:"path"` // of the socket
 	Name   string `json:"name"` // of the pool
 	Size   int    `json:"size"`
 	Holder string `json:"holder"`
 
-	client *slots.Client
+	once   sync.Once
+	client *slots.Client // nil if there is none
+	pool   slots.Pool
 }
 
-// Dial connects to the orchestrator at the top.
-func (t *Tree) Dial() (err error) {
-	t.client, err = slots.Dial(t.Path)
-	return err
+var _ slots.Pool = (*Tree)(nil)
+
+// Slot is the one that this worker runs in.
+func (t *Tree) Slot() Slot { return Slot{Pool: t, Holder: t.Holder} }
+
+func (t *Tree) dialed() slots.Pool {
+	t.once.Do(func() {
+		client, err := slots.Dial(t.Path)
+		if err != nil {
+			t.pool = slots.Local(t.Size)
+			return
+		}
+		t.client, t.pool = client, client.Pool(t.Name, t.Size)
+	})
+	return t.pool
 }
 
 // Close gives back what this process holds.
-func (t *Tree) Close() error { return t.client.Close() }
+func (t *Tree) Close() error {
+	t.once.Do(func() { t.pool = slots.Local(t.Size) }) // not dialed any more
+	if t.client == nil {
+		return nil
+	}
+	return t.client.Close()
+}
 
-// Pool is the tree's pool, after Dial.
-func (t *Tree) Pool() slots.Pool { return t.client.Pool(t.Name, t.Size) }
+// Acquire is that of slots.Pool.
+func (t *Tree) Acquire(ctx context.Context, holder string) error {
+	return t.dialed().Acquire(ctx, holder)
+}
 
-// Slot is the one that this worker runs in, after Dial.
-func (t *Tree) Slot() Slot { return Slot{Pool: t.Pool(), Holder: t.Holder} }
+// Pause is that of slots.Pool.
+func (t *Tree) Pause(holder string) { t.dialed().Pause(holder) }
+
+// Resume is that of slots.Pool.
+func (t *Tree) Resume(ctx context.Context, holder string) error {
+	return t.dialed().Resume(ctx, holder)
+}
+
+// Release is that of slots.Pool.
+func (t *Tree) Release(holder string) { t.dialed().Release(holder) }
