@@ -89,9 +89,11 @@ func onDisk(t testing.TB, options ...mops.EnvOption) (ctx context.Context, root 
 	return ctx, root
 }
 
-// inSubprocesses is onDisk, with workers that are subprocesses.
+// inSubprocesses is onDisk, with workers that are subprocesses, whose lines are
+// not shown.
 func inSubprocesses(t testing.TB, options ...mops.EnvOption) (ctx context.Context, root string) {
 	t.Helper()
+	silence(t)
 	return onDisk(t, append([]mops.EnvOption{mops.On(subprocess.New())}, options...)...)
 }
 
@@ -144,4 +146,16 @@ func panics(t *testing.T, do func()) (message string) {
 	}()
 	do()
 	return ""
+}
+
+// silence keeps what the environments of this test show off the terminal.
+func silence(t testing.TB) {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = null
+	t.Cleanup(func() { os.Stderr = stderr; null.Close() })
 }

@@ -1,0 +1,138 @@
+package mops_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/mopstest"
+)
+
+// Functions that run in subprocesses are known by name on both sides, so they
+// stand outside of the tests.
+
+// misbehave is a function that does what a function must not do.
+var misbehave = mops.Define("test/misbehave", func(ctx context.Context, how string) (string, error) {
+	fmt.Println("about to", how)
+	switch how {
+	case "exit 0":
+		os.Exit(0)
+	case "exit 3":
+		os.Exit(3)
+	case "exit 46":
+		os.Exit(46)
+	case "goexit":
+		runtime.Goexit()
+	case "panic":
+		panic(errors.New("a value"))
+	case "panic elsewhere":
+		go panic("in a goroutine of its own")
+		select {}
+	case "overflow":
+		debug.SetMaxStack(1 << 20) // to be quick
+		return how + overflow(0), nil
+	case "kill":
+		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+			return "", err
+		}
+		select {}
+	}
+	return how, nil
+})
+
+func overflow(depth int) string { return overflow(depth+1) + " " }
+
+func TestWhatAFunctionDoesToItsProcessIsReported(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	for how, want := range map[string]struct {
+		reason mops.Reason
+		says   []string
+	}{
+		"exit 0":          {"NoResult", []string{"os.Exit", "code 0"}},
+		"exit 3":          {"WorkerFailed", []string{"exit code 3", "about to exit 3"}},
+		"exit 46":         {"NoResult", []string{"os.Exit", "code 46"}},
+		"panic elsewhere": {"WorkerFailed", []string{"crashed", "in a goroutine of its own", "worker_test.go:"}},
+		"overflow":        {"WorkerFailed", []string{"crashed", "stack"}},
+		"kill":            {"Signalled", []string{"SIGKILL", "about to kill"}},
+	} {
+		t.Run(how, func(t *testing.T) {
+			_, info, err := misbehave.Do(ctx, how)
+			e, ok := errors.AsType[*mops.ExecError](err)
+			if !ok {
+				t.Fatalf("%T: %v", err, err)
+			}
+			if e.Reason != want.reason || e.Function != "test/misbehave" || e.URI != info.URI || info.URI == "" {
+				t.Errorf("%+v", e)
+			}
+			mentions(t, err, append(want.says, "test/misbehave", info.URI)...)
+		})
+	}
+	// Nobody is hurt by it: the next call works.
+	if out, err := misbehave.Call(ctx, "behave"); err != nil || out != "behave" {
+		t.Errorf("%s, %v", out, err)
+	}
+}
+
+func TestAPanicIsTheFunctionsErrorWithItsStack(t *testing.T) {
+	for name, ctx := range map[string]context.Context{"in process": mopstest.Context(t), "subprocess": first(inSubprocesses(t)), "off": mopstest.Context(t, mops.Off())} {
+		_, info, err := misbehave.Do(ctx, "panic")
+		e, ok := errors.AsType[*mops.FuncError](err)
+		if !ok {
+			t.Fatalf("%s: %T: %v", name, err, err)
+		}
+		if !e.Panicked || !strings.Contains(e.Stack, "worker_test.go:") || e.Function != "test/misbehave" || e.URI != info.URI || e.Run == "" {
+			t.Errorf("%s: %+v", name, e)
+		}
+		mentions(t, err, "panic: a value", info.URI)
+	}
+}
+
+func TestAGoexitIsTheFunctionsError(t *testing.T) {
+	for name, ctx := range map[string]context.Context{"in process": mopstest.Context(t), "subprocess": first(inSubprocesses(t))} {
+		_, err := misbehave.Call(ctx, "goexit")
+		if e, ok := errors.AsType[*mops.FuncError](err); !ok || !e.Panicked {
+			t.Errorf("%s: %T: %v", name, err, err)
+		}
+		mentions(t, err, "runtime.Goexit", "return an error")
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+// chatty prints that many bytes and returns how many there were.
+var chatty = mops.Define("test/chatty", func(_ context.Context, n int) (int, error) {
+	line := strings.Repeat("x", 1023) + "\n"
+	for printed := 0; printed < n; printed += len(line) {
+		if _, err := os.Stderr.WriteString(line); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+})
+
+func TestAFunctionThatPrintsMuchReturns(t *testing.T) {
+	n := 16 << 20
+	if os.Getenv("MOPS_SOAK") != "" {
+		n = 1 << 30
+	}
+	ctx, _ := inSubprocesses(t)
+	if out, err := chatty.Call(ctx, n); err != nil || out != n {
+		t.Errorf("%d, %v", out, err)
+	}
+}
+
+func TestARootInMemoryIsNoPlaceForSubprocesses(t *testing.T) {
+	ctx := mopstest.Context(t)
+	_, err := onSubprocess(misbehave).Call(ctx, "behave")
+	if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != "LaunchFailed" {
+		t.Fatalf("%T: %v", err, err)
+	}
+	mentions(t, err, "mem://", "memory of this process", "file://")
+}
