@@ -55,11 +55,14 @@ func (o *leaseOptions) run(ctx context.Context, a *app, args, program []string) 
 		return err
 	}
 	v, wrong, err := a.readLease(ctx, x.store, x.place().Lease(), &sights{store: x.store})
+	_, noResult := x.place().Result(ctx)
 	switch {
 	case err != nil:
 		return err
 	case v == nil:
 		return notFoundf("%s has no lease: nobody ever began to compute it, or its result was put there by hand", x.uri())
+	case o.breakIt && noResult == nil && !o.force:
+		return o.say(a, v, "there is a result: nobody waits for this lease, and it is left as it is")
 	case o.breakIt:
 		return o.release(ctx, a, x, v, wrong)
 	case wrong != nil:
@@ -67,9 +70,8 @@ func (o *leaseOptions) run(ctx context.Context, a *app, args, program []string) 
 	case *o.json:
 		return a.printJSON(v)
 	}
-	_, err = x.place().Result(ctx)
 	fmt.Fprintln(a.text, v.URI)
-	a.leaseFacts(v, err == nil).write(a.text, "  ")
+	a.leaseFacts(v, noResult == nil).write(a.text, "  ")
 	return nil
 }
 

@@ -114,12 +114,14 @@ func (d *decoder) bytes(n uint64) any {
 	return part
 }
 
-// room is how many elements to make room for: no more than the data can hold,
-// whatever a head claims.
-func (d *decoder) room(n uint64) int { return int(min(n, uint64(len(d.data)-d.at))) }
+// room is how many elements to make room for at first, whatever a head claims.
+func room(n uint64) int {
+	const most = 64
+	return int(min(n, most))
+}
 
 func (d *decoder) array(n uint64, depth int) any {
-	list := make([]any, 0, d.room(n))
+	list := make([]any, 0, room(n))
 	for range n {
 		list = append(list, d.value(depth+1))
 		if d.err != nil {
@@ -130,7 +132,7 @@ func (d *decoder) array(n uint64, depth int) any {
 }
 
 func (d *decoder) mapping(n uint64, depth int) any {
-	m := make(Map, 0, d.room(n)/2)
+	m := make(Map, 0, room(n))
 	for range n {
 		key := d.value(depth + 1)
 		if d.err != nil {

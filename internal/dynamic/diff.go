@@ -109,28 +109,40 @@ func same(here, there any) bool {
 }
 
 func (d *differ) maps(path string, here, there Map) {
+	hereAt, thereAt := steps(here), steps(there)
 	left := make(map[string]any, len(there))
-	for _, e := range there {
-		left[step(e.Key)] = e.Value
+	for i, e := range there {
+		left[thereAt[i]] = e.Value
 	}
-	for _, e := range here {
-		at := step(e.Key)
-		other, ok := left[at]
+	for i, e := range here {
+		other, ok := left[hereAt[i]]
 		if !ok {
-			d.add(path+at, e.Value, Absent{}, "")
+			d.add(path+hereAt[i], e.Value, Absent{}, "")
 			continue
 		}
-		delete(left, at)
-		d.values(path+at, e.Value, other)
+		delete(left, hereAt[i])
+		d.values(path+hereAt[i], e.Value, other)
 	}
-	for _, e := range there {
-		if at := step(e.Key); len(left) > 0 {
-			if value, ok := left[at]; ok {
-				delete(left, at)
-				d.add(path+at, Absent{}, value, "")
-			}
+	for i, e := range there {
+		if _, only := left[thereAt[i]]; only {
+			d.add(path+thereAt[i], Absent{}, e.Value, "")
 		}
 	}
+}
+
+// steps are the keys of a map as they stand in paths. Damaged data may have a
+// key twice.
+func steps(m Map) []string {
+	all := make([]string, len(m))
+	seen := make(map[string]bool, len(m))
+	for i, e := range m {
+		at := step(e.Key)
+		for seen[at] {
+			at += "(again)"
+		}
+		seen[at], all[i] = true, at
+	}
+	return all
 }
 
 // lists compares element by element where the lengths are the same. Where they
@@ -154,7 +166,7 @@ func (d *differ) lists(path string, here, there []any) {
 	d.add(path, here, there, note)
 }
 
-// Step is how a key stands in a path: .Name, ["a key"], [3].
+// step is how a key stands in a path: .Name, ["a key"], [3].
 func step(key any) string {
 	switch k := key.(type) {
 	case string:

@@ -22,6 +22,7 @@ const (
 	shortText     = 240 // bytes of a string
 	shortBytes    = 64  // twice the bytes of a byte string
 	lineWidth     = 100
+	deepest       = 100 // what is nested deeper than this is never shown in full: lines would be all indentation
 )
 
 // Write writes a value as indented lines for people: the fields of structs and
@@ -53,6 +54,10 @@ func (w *writer) top(value any) {
 // labelled writes "label value", with what does not fit into the line below it.
 func (w *writer) labelled(indent, label string, value any) {
 	deeper := indent + "  "
+	if len(indent)-len(w.Indent) > 2*deepest {
+		w.line(indent, label+Short(value, shortText))
+		return
+	}
 	switch v := value.(type) {
 	case Map:
 		if len(v) == 0 {
@@ -69,9 +74,9 @@ func (w *writer) labelled(indent, label string, value any) {
 		w.line(indent, label+counted(len(v), "element"))
 		w.elements(deeper, v)
 	case Object:
-		w.labelled(indent, label+"<"+clean(v.Type)+"> ", v.Value)
+		w.wrapped(indent, label+"<"+clean(v.Type)+"> ", v.Value)
 	case Tagged:
-		w.labelled(indent, fmt.Sprintf("%stag %d: ", label, v.Number), v.Value)
+		w.wrapped(indent, fmt.Sprintf("%stag %d: ", label, v.Number), v.Value)
 	case Source:
 		w.line(indent, label+sourceText(v))
 		if w.Locate != nil {
@@ -82,6 +87,15 @@ func (w *writer) labelled(indent, label string, value any) {
 	default:
 		w.line(indent, label+w.scalar(value))
 	}
+}
+
+// wrapped writes what stands behind a type or a tag.
+func (w *writer) wrapped(indent, label string, value any) {
+	if len(label) > lineWidth { // types within types
+		w.line(indent, label)
+		indent, label = indent+"  ", ""
+	}
+	w.labelled(indent, label, value)
 }
 
 func (w *writer) entries(indent string, m Map) {
