@@ -1,0 +1,207 @@
+package doctest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// standIn is what is done in place of a command that a test cannot run as it
+// stands on the page. An empty script leaves the command out.
+type standIn struct{ command, script, reason string }
+
+const module = "github.com/TrilliantHealth/mops-go"
+
+var standIns = []standIn{
+	{"git clone https://" + module, `true`, "the checkout under test stands for the published one"},
+	{"cd mops-go", `cd "$REPOSITORY"`, "the checkout under test stands for the published one"},
+	{"go get " + module, `go mod edit -replace ` + module + `="$REPOSITORY" && go get ` + module, "the checkout under test stands for the published one"},
+	{"go install " + module + "/cmd/mops@latest", `(cd "$REPOSITORY" && go install ./cmd/mops)`, "the checkout under test stands for the published one"},
+	{"make test", "", "this test is part of it"},
+	{"make soak", "", "it takes as long as one lets it"},
+	{"make bench", "", "it measures, and needs the machine for itself"},
+}
+
+// command is one line of a console block and what it prints.
+type command struct {
+	line   string
+	output []string // nil where it does not matter
+	at     int      // line of the page
+}
+
+func (b block) commands() (all []command) {
+	if b.language != "console" {
+		return nil
+	}
+	continued := false
+	for i, line := range b.lines {
+		text, isCommand := strings.CutPrefix(line, "$ ")
+		switch {
+		case isCommand:
+			all = append(all, command{line: text, at: b.line + i})
+		case len(all) == 0:
+			all = append(all, command{line: "false # the block begins with output", at: b.line + i})
+		case continued:
+			all[len(all)-1].line += "\n" + line
+		default:
+			all[len(all)-1].output = append(all[len(all)-1].output, line)
+		}
+		continued = strings.HasSuffix(line, `\`) && (isCommand || continued)
+	}
+	return all
+}
+
+func TestCommands(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skipf("the commands of the pages are run by a shell: %v", err)
+	}
+	for _, s := range standIns {
+		what := "left out"
+		if s.script != "" {
+			what = "stood in for"
+		}
+		t.Logf("%s is %s: %s", s.command, what, s.reason)
+	}
+	for _, p := range pages(t) {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSession(t)
+			for _, b := range p.blocks {
+				if path, ok := b.file(); ok {
+					s.write(t, path, strings.Join(b.lines, "\n")+"\n")
+				}
+				for _, c := range b.commands() {
+					if !s.run(t, p.name, c) {
+						t.FailNow() // what follows builds upon it
+					}
+				}
+			}
+		})
+	}
+}
+
+// session is a shell that remembers its folder and its variables from one
+// command to the next.
+type session struct{ folder, state string }
+
+func newSession(t *testing.T) *session {
+	base := t.TempDir()
+	s := &session{folder: filepath.Join(base, "work"), state: filepath.Join(base, "state")}
+	for _, folder := range []string{s.folder, s.state, filepath.Join(base, "home"), filepath.Join(base, "bin"), filepath.Join(base, "tmp")} {
+		if err := os.Mkdir(folder, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Nothing of the one who runs the test, but for the caches of the go command.
+	variables := []string{
+		"HOME=" + filepath.Join(base, "home"), "TMPDIR=" + filepath.Join(base, "tmp"), "GOBIN=" + filepath.Join(base, "bin"),
+		"PATH=" + filepath.Join(base, "bin") + string(filepath.ListSeparator) + os.Getenv("PATH"),
+		"LANG=C.UTF-8", "TERM=dumb", "USER=you", "REPOSITORY=" + repository,
+		"MOPS_PROGRESS=off", // what it shows depends on how fast the machine is
+		"GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=",
+	}
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} {
+		out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+		if err != nil {
+			t.Fatalf("go env %s: %v", name, err)
+		}
+		variables = append(variables, name+"="+strings.TrimSpace(string(out)))
+	}
+	var exports strings.Builder
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		fmt.Fprintf(&exports, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	s.save(t, "variables", exports.String())
+	s.save(t, "folder", s.folder)
+	return s
+}
+
+func (s *session) save(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.state, name), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write puts a file of the page where the session is.
+func (s *session) write(t *testing.T, path, text string) {
+	t.Helper()
+	here, err := os.ReadFile(filepath.Join(s.state, "folder"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(strings.TrimSuffix(string(here), "\n"), path)
+	if rel, err := filepath.Rel(filepath.Dir(s.folder), path); err != nil || strings.HasPrefix(rel, "..") {
+		t.Fatalf("%s would be written outside of the session's folders", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *session) run(t *testing.T, page string, c command) bool {
+	t.Helper()
+	line := c.line
+	if i := slices.IndexFunc(standIns, func(s standIn) bool { return s.command == c.line }); i >= 0 {
+		if line = standIns[i].script; line == "" {
+			return true
+		}
+	}
+	script := fmt.Sprintf(". %[1]s/variables; cd \"$(cat %[1]s/folder)\" || exit\n%[2]s\nstatus=$?\npwd >%[1]s/folder; export -p >%[1]s/variables\nexit $status\n", s.state, line)
+	shell := exec.CommandContext(t.Context(), "sh", "-c", script)
+	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
+	shell.WaitDelay = 10 * time.Second
+	var out bytes.Buffer
+	shell.Stdout, shell.Stderr = &out, &out
+	err := shell.Run()
+	got := strings.TrimRight(out.String(), "\n")
+	want := strings.TrimRight(strings.Join(c.output, "\n"), "\n")
+	if err != nil && !strings.Contains(want, "exit status ") {
+		t.Errorf("%s:%d: %s: %v\n%s", page, c.at, c.line, err, got)
+		return false
+	}
+	if want != "" && !matches(got, want) {
+		t.Errorf("%s:%d: %s\nprints\n%s\nthe page says\n%s", page, c.at, c.line, got, want)
+		return false
+	}
+	return true
+}
+
+// matches compares what was printed with what the page says.
+func matches(got, want string) bool {
+	parts := strings.Split(want, "…")
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	return regexp.MustCompile(`(?s)^` + strings.Join(parts, ".*") + `$`).MatchString(got)
+}
+
+func TestMatches(t *testing.T) {
+	for _, c := range []struct {
+		got, want string
+		match     bool
+	}{
+		{"a\nb", "a\nb", true},
+		{"a\nb\nc", "a\n…\nc", true},
+		{"took 3 ms", "took …", true},
+		{"took 3 ms", "took", false},
+		{"a\nb", "a", false},
+		{"a.b", "a…b", true},
+		{"axb", "a.b", false},
+	} {
+		if matches(c.got, c.want) != c.match {
+			t.Errorf("%q against %q: %t", c.got, c.want, !c.match)
+		}
+	}
+}
