@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -87,16 +88,43 @@ func (p Process) run(ctx context.Context, place memo.Place) (code int, reason ex
 	if err != nil {
 		return 1, reason, err
 	}
+	ctx, cancel := p.bounded(ctx, place)
+	defer cancel()
 	done := task.Run(p.Context(ctx))
 	switch {
 	case done.Unkept != nil:
 		return 1, executor.WorkerFailed, done.Unkept
 	case done.Err != nil && errors.Is(done.Err, lease.ErrLost):
 		return executor.ExitLost, "", done.Err
+	case done.Err != nil && errors.Is(done.Err, errTimeout):
+		return 1, executor.DeadlineExceeded, done.Err
 	case done.Err != nil:
 		return done.Code, executor.WorkerFailed, done.Err
 	}
 	return done.Code, "", nil
+}
+
+var errTimeout = errors.New("give it longer with the option Timeout")
+
+// timeoutGrace is how long a function has to heed the end of its time.
+const timeoutGrace = 10 * time.Second
+
+// bounded ends the context when the run's time is over, and somewhat later the
+// process. The orchestrator stops the worker before that; this is for a worker
+// that has lost it.
+func (p Process) bounded(ctx context.Context, place memo.Place) (context.Context, context.CancelFunc) {
+	timeout := p.Spec.Timeout
+	if timeout <= 0 {
+		return ctx, func() {}
+	}
+	err := fmt.Errorf("run %s was stopped after %v; %w", p.Spec.RunID, timeout, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, err)
+	last := time.AfterFunc(timeout+timeoutGrace, func() {
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
+		p.explain(place, executor.DeadlineExceeded, err)
+		os.Exit(1)
+	})
+	return ctx, func() { last.Stop(); cancel() }
 }
 
 // takeLease swaps the lease into this process's session, with the version that
