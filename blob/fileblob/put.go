@@ -11,15 +11,23 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
+// smallBody is the size up to which a put if absent writes at once: most find
+// the place empty, and to look takes longer than to write so much in vain.
+const smallBody = 64 << 10
+
 // Put writes a blob: complete first, then published by a link.
 func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
 	path, err := s.path(key)
 	if err != nil {
 		return driver.Info{}, err
 	}
-	// Looking first saves most losers the writing.
-	now, err := look(ctx, path, opts)
-	if err != nil {
+	var now state
+	if small := size >= 0 && size <= smallBody; !small || !opts.IfAbsent || opts.IfVersion != "" {
+		// Looking first saves most losers the writing.
+		if now, err = look(ctx, path, opts); err != nil {
+			return driver.Info{}, err
+		}
+	} else if err := ctx.Err(); err != nil {
 		return driver.Info{}, err
 	}
 	st, err := s.stage(ctx, filepath.Dir(path), body, size, opts.Durable)

@@ -24,6 +24,8 @@ type seen struct {
 func (f *flight) await(ctx context.Context) (seen, error) {
 	var waitedFor string // the lease whose outcome is ours, too
 	pause := f.newPause()
+	circle := circleWatch{flight: f}
+	defer circle.end()
 	for {
 		state, version, err := lease.Read(ctx, f.root.store, f.place.Lease())
 		if errors.Is(err, lease.ErrDamaged) {
@@ -69,6 +71,9 @@ func (f *flight) await(ctx context.Context) (seen, error) {
 				return *adopted, nil
 			case free:
 				return seen{version: version}, nil
+			}
+			if err := circle.look(ctx, state); err != nil {
+				return seen{}, err
 			}
 		}
 		if err := pause.wait(ctx, recheck); err != nil {

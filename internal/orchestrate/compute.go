@@ -27,23 +27,25 @@ func (f *flight) compute() {
 		f.inSlot(f.slot.Pool.Acquire(f.ctx, f.slot.Holder))
 		return
 	}
-	if !f.enqueue(queue) {
+	switch got, dying := f.enqueue(queue); {
+	case dying:
 		f.inSlot(context.Cause(f.ctx))
+	case got:
+		f.inSlot(nil) // there was a slot free: no need for another goroutine
 	}
 }
 
-// enqueue lets the flight go on when there is a slot for it. The queue does not
-// know of contexts: giveUp takes a flight out of it, so neither may come in
-// between.
-func (f *flight) enqueue(queue slots.Queue) bool {
+// enqueue takes a slot that is free, or lets the flight go on when there is one.
+// The queue does not know of contexts: giveUp takes a flight out of it, so
+// neither may come in between.
+func (f *flight) enqueue(queue slots.Queue) (got, dying bool) {
 	f.engine.mu.Lock()
 	defer f.engine.mu.Unlock()
 	if f.dying {
-		return false
+		return false, true
 	}
 	f.queue = queue
-	queue.Enqueue(f.slot.Holder, func(err error) { f.engine.owned.Go(func() { f.inSlot(err) }) })
-	return true
+	return queue.Enqueue(f.slot.Holder, func(err error) { f.engine.owned.Go(func() { f.inSlot(err) }) }), false
 }
 
 // inSlot computes the call in a slot that was waited for, unless that failed.

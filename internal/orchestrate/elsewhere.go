@@ -35,6 +35,7 @@ func (o *owned) elsewhere(ctx context.Context) (Outcome, error) {
 		}
 		return Outcome{}, err
 	}
+	defer o.tellWaits()() // see circleWatch
 	exit, err := w.Wait(ctx)
 	if err != nil {
 		return Outcome{}, o.stop(ctx, w)

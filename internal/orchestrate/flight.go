@@ -60,7 +60,8 @@ const (
 
 // Do makes a call and waits for its outcome. How tells how this caller came to it.
 func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
-	if outcome, ok := e.glance(ctx, c); ok {
+	outcome, known, hit := e.glance(ctx, c)
+	if hit {
 		return outcome, nil
 	}
 	f, leads, err := e.join(ctx, c)
@@ -69,7 +70,7 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 	}
 	if leads {
 		// A hit is answered here, on the caller's goroutine.
-		switch f.lookup(ctx) {
+		switch f.lookup(ctx, known) {
 		case answered:
 			f.leave(ctx, nil)
 			return f.result()
@@ -79,7 +80,7 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 			f.takesOff(f.lookAndCompute)
 		}
 	}
-	outcome, err := f.wait(ctx, leave)
+	outcome, err = f.wait(ctx, leave)
 	if !leads && outcome.How == Computed {
 		outcome.How = Awaited
 	}

@@ -53,7 +53,7 @@ func newHandle(ctx context.Context, f *flight, leads bool) *Handle {
 // lookAndCompute looks for the result, and computes on a goroutine of its own:
 // that one starts with a small stack, and a hundred thousand may wait in it.
 func (f *flight) lookAndCompute() {
-	switch f.lookup(f.ctx) {
+	switch f.lookup(f.ctx, nil) {
 	case absent:
 		f.engine.owned.Go(f.compute)
 	case interrupted:

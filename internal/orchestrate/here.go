@@ -33,9 +33,12 @@ func (f *flight) runHere(ctx context.Context, inv executor.Invocation, task work
 		run, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer context.AfterFunc(stop, func() { cancel(context.Cause(stop)) })()
-		done := task.Run(run)
-		finished <- done
-		return done.Code
+		code := 0
+		task.RunOn(run, func(done worker.Done) {
+			code = done.Code
+			finished <- done
+		})
+		return code
 	}
 	w, err := f.call.Executor.Start(ctx, inv)
 	if err != nil {

@@ -23,11 +23,16 @@ const (
 
 // lookup ends the flight where that takes no computing: with a hit, with a kept
 // error, or because nothing may run.
-func (f *flight) lookup(ctx context.Context) looked {
+//
+// Known is a miss that was seen just now; it may be nil.
+func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	var outcome Outcome
 	var err error
-	missed := unkeptMiss
-	if !f.call.Off {
+	missed := known
+	switch {
+	case f.call.Off:
+		missed = unkeptMiss
+	case known == nil:
 		outcome, missed, err = f.find(ctx)
 	}
 	switch {
@@ -53,23 +58,26 @@ func (f *flight) lookup(ctx context.Context) looked {
 
 // glance answers a plain hit where the store lies in files of this machine: to
 // read one takes less than to find out whether somebody else is about to. All
-// else, a miss included, is left to a flight.
-func (e *Engine) glance(ctx context.Context, c Call) (Outcome, bool) {
-	if c.Off || c.Refresh || ctx.Err() != nil {
-		return Outcome{}, false
+// else is left to a flight, which is told of a plain miss.
+func (e *Engine) glance(ctx context.Context, c Call) (outcome Outcome, known *miss, hit bool) {
+	if c.Off || c.Refresh || c.KeepErrors || ctx.Err() != nil {
+		return Outcome{}, nil, false
 	}
 	r, err := e.root(ctx, c.Root)
 	if err != nil || !r.store.IsLocal() {
-		return Outcome{}, false
+		return Outcome{}, nil, false
 	}
 	place := unkept(c)
 	place.Store = r.store
 	found, err := place.Result(ctx)
+	if blob.Is(err, blob.NotFound) {
+		return Outcome{}, noResult, false
+	}
 	if err != nil {
-		return Outcome{}, false
+		return Outcome{}, nil, false
 	}
 	e.Tracker.Hit(c.Function.Name)
-	return Outcome{Place: place, Result: found, How: Hit}, true
+	return Outcome{Place: place, Result: found, How: Hit}, nil, true
 }
 
 // miss is why there is no result to use, and what lies in its place.

@@ -59,19 +59,15 @@ func (p *local) wait(ctx context.Context, w *waiter) error {
 }
 
 // Enqueue is Acquire without a goroutine that waits; see Queue.
-func (p *local) Enqueue(name string, done func(error)) {
+func (p *local) Enqueue(name string, done func(error)) (got bool) {
 	p.mu.Lock()
-	var err error
-	var w *waiter
-	if _, held := p.holders[name]; held {
-		err = ErrHeld
-	} else if w = p.take(&p.begins, name, holder{}, nil, 0); w != nil {
-		w.done = done
-	}
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	w := p.take(&p.begins, name, holder{}, nil, 0)
 	if w == nil {
-		done(err)
+		return true
 	}
+	w.done = done
+	return false
 }
 
 // Withdraw takes a holder out of the queue; see Queue.

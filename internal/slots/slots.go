@@ -86,10 +86,11 @@ func (unlimited) Release(string)                              {}
 type Queue interface {
 	Pool
 
-	// Enqueue is Acquire that returns at once: done is called when the holder has
-	// its slot, or with ErrReleased when it was withdrawn before. Done must not
-	// block, nor call the pool.
-	Enqueue(holder string, done func(error))
+	// Enqueue is Acquire that returns at once. Where a slot is free, the holder has
+	// it; otherwise done is called when it has one, or with ErrReleased when it
+	// was withdrawn before. Done must not block, nor call the pool. The holder
+	// must be a new one.
+	Enqueue(holder string, done func(error)) (got bool)
 
 	// Withdraw takes a holder out of the queue. One that has its slot, or is not
 	// known, stays as it is.

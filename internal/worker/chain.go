@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -19,18 +20,32 @@ const linkLength = 24
 
 // Push returns the chain with one more call. The receiver may be nil.
 func (c *Chain) Push(key memokey.Key) *Chain {
-	return &Chain{parent: c, link: key.String()[:linkLength]}
+	return &Chain{parent: c, link: Link(key)}
 }
+
+// Link is what stands for a call in a chain.
+func Link(key memokey.Key) string { return key.String()[:linkLength] }
 
 // Contains reports whether a call is in the chain.
 func (c *Chain) Contains(key memokey.Key) bool {
-	link := key.String()[:linkLength]
+	link := Link(key)
 	for ; c != nil; c = c.parent {
 		if c.link == link {
 			return true
 		}
 	}
 	return false
+}
+
+// Innermost yields what stands for the innermost calls, at most so many.
+func (c *Chain) Innermost(most int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for ; c != nil && most > 0; c, most = c.parent, most-1 {
+			if !yield(c.link) {
+				return
+			}
+		}
+	}
 }
 
 // Links is the chain outermost first, for another process.

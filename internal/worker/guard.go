@@ -27,24 +27,19 @@ func (p *panicked) Unwrap() error {
 	return err
 }
 
-// guard calls the user's function so that a panic and a Goexit come back as
-// errors. It runs on a goroutine of its own, since a Goexit cannot be stopped
-// from ending the goroutine that it happens on.
-func guard(ctx context.Context, f *function.Function, in any) (out any, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		returned := false
-		defer func() {
-			if returned {
-				return
-			}
-			value := recover()
-			err = &panicked{value: value, stack: string(debug.Stack())}
-		}()
-		out, err = f.Run(ctx, in)
-		returned = true
+// guard calls the user's function and then, however that ended, what is to be
+// done with its output: a panic and a runtime.Goexit come as errors. After a
+// Goexit, guard does not return.
+func guard(ctx context.Context, f *function.Function, in any, then func(out any, err error)) {
+	var out any
+	var err error
+	returned := false
+	defer func() {
+		if !returned {
+			out, err = nil, &panicked{value: recover(), stack: string(debug.Stack())}
+		}
+		then(out, err)
 	}()
-	<-done
-	return out, err
+	out, err = f.Run(ctx, in)
+	returned = true
 }

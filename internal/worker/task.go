@@ -63,32 +63,50 @@ const modulesAfter = time.Minute
 
 // Run runs the task. The context ends when the call is cancelled or the lease
 // is lost; what the function returns after that is not its word.
-func (t Task) Run(ctx context.Context) Done {
+func (t Task) Run(ctx context.Context) (done Done) {
+	ended := make(chan struct{})
+	go func() { // a Goexit of the function ends the goroutine that it happens on
+		defer close(ended)
+		t.RunOn(ctx, func(d Done) { done = d })
+	}()
+	<-ended
+	return done
+}
+
+// RunOn is Run on a goroutine that the function may end by runtime.Goexit. It
+// calls done once, before it returns or the goroutine ends.
+func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
 		Function: t.Function.ID(), URI: t.Place.URI(), RunID: t.RunID, Attempt: t.Attempt,
 		Chain: t.Chain, Flight: t.Flight, slot: t.Slot,
 		Logger: t.Logger.With("function", t.Function.Name, "run", t.RunID),
 	}
-	defer func() {
-		if dir := running.madeOutDir(); dir != "" && t.Keep {
-			os.RemoveAll(dir)
-		}
-	}()
 	run := t.begin()
 	in, err := t.decode()
 	if err != nil {
-		return Done{Code: 1, Err: err, Run: run}
+		done(Done{Code: 1, Err: err, Run: run})
+		return
 	}
 	cpuBefore, _ := process.Usage()
-	out, err := guard(running.in(ctx), t.Function, in)
-	t.end(&run, running, cpuBefore)
-	if err != nil {
-		if ctx.Err() != nil {
-			return Done{Code: 1, Err: context.Cause(ctx), Run: run}
+	guard(running.in(ctx), t.Function, in, func(out any, err error) {
+		t.end(&run, running, cpuBefore)
+		done(t.conclude(ctx, running, out, err, run))
+		if dir := running.madeOutDir(); dir != "" && t.Keep {
+			os.RemoveAll(dir)
 		}
+	})
+}
+
+// conclude keeps what the function did.
+func (t Task) conclude(ctx context.Context, running *Running, out any, err error, run record.Run) Done {
+	switch {
+	case err == nil:
+		return t.succeed(ctx, running, out, run)
+	case ctx.Err() != nil:
+		return Done{Code: 1, Err: context.Cause(ctx), Run: run}
+	default:
 		return t.fail(ctx, err, run)
 	}
-	return t.succeed(ctx, running, out, run)
 }
 
 func (t Task) decode() (any, error) {
