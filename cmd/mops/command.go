@@ -98,10 +98,11 @@ func (c command) explain(w io.Writer) {
 	fmt.Fprintf(w, "\nExit codes\n%s", exitCodes)
 }
 
-const exitCodes = `  0  it worked
-  1  it failed; or what was found is damaged; or, with verify, a result differs
-  2  the command line makes no sense
-  3  what was asked for is not there
+const exitCodes = `    0  it worked
+    1  it failed; or what was found is damaged; or, with verify, a result differs
+    2  the command line makes no sense
+    3  what was asked for is not there
+  130  it was interrupted (Ctrl-C)
 `
 
 func indented(text string) string {

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"strconv"
 	"strings"
 
@@ -68,4 +70,42 @@ func jsonText(value any) string {
 	}
 	text, _ := json.Marshal(value)
 	return string(text)
+}
+
+// shapeOf FILE [KEY…] writes what kind of JSON was printed: each string, number
+// and boolean is replaced by what it is, and of a list only the first element
+// stays. The keys, which are not always there, are left out.
+func shapeOf(ts *testscript.TestScript, neg bool, args []string) {
+	var value any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &value))
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", " ")
+	ts.Check(encoder.Encode(shapeOfValue(value, args[1:])))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text.Bytes(), 0o644))
+}
+
+func shapeOfValue(value any, without []string) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, element := range v {
+			v[key] = shapeOfValue(element, without)
+		}
+		for _, key := range without {
+			delete(v, key)
+		}
+		return v
+	case []any:
+		if len(v) == 0 {
+			return v
+		}
+		return []any{shapeOfValue(v[0], without)}
+	case string:
+		return "string"
+	case float64:
+		return "number"
+	case bool:
+		return "boolean"
+	}
+	return value
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/runlog"
 )
@@ -147,20 +146,31 @@ func (o *logsOptions) choose(v *callView) (*runView, error) {
 // followInterval is how often a log is looked at: its chunks come every two seconds.
 const followInterval = 500 * time.Millisecond
 
+// lastWords is how long after the end of a run its last chunk may come: who
+// reads the worker's output writes it when that has ended.
+const lastWords = 3 * time.Second
+
 // follow prints a log until its run has ended.
 func (a *app) follow(ctx context.Context, to io.Writer, x address, run string) error {
 	ticker := time.NewTicker(followInterval)
 	defer ticker.Stop()
+	var until time.Time // when no more is expected; zero while it runs
 	for next := 1; ; {
-		// Whether it has ended is asked first: what it printed before is there then.
-		ended, err := a.ended(ctx, x, run)
-		if err != nil {
-			return err
+		if until.IsZero() {
+			ended, err := a.ended(ctx, x, run)
+			if err != nil {
+				return err
+			}
+			if !ended.IsZero() {
+				until = ended.Add(lastWords)
+			}
 		}
+		before := next
+		var err error
 		if next, err = runlog.Copy(ctx, to, x.store, x.place().Log(run), next); err != nil {
 			return err
 		}
-		if ended {
+		if !until.IsZero() && next == before && a.now().After(until) {
 			return nil
 		}
 		if err := a.text.Flush(); err != nil {
@@ -174,19 +184,22 @@ func (a *app) follow(ctx context.Context, to io.Writer, x address, run string) e
 	}
 }
 
-// ended reports whether a run is over: its record is there, or it has its lease
-// no longer.
-func (a *app) ended(ctx context.Context, x address, run string) (bool, error) {
+// ended says when a run ended; zero while it goes on. It is over when its record
+// is there, or when it has its lease no longer.
+func (a *app) ended(ctx context.Context, x address, run string) (time.Time, error) {
 	v, err := a.readCall(ctx, x)
 	if err != nil {
-		return false, err
+		return time.Time{}, err
 	}
 	for _, r := range v.Runs {
 		if r.ID == run && r.Run != nil {
-			return true, nil
+			return r.newest, nil
 		}
 	}
-	return v.Lease == nil || v.Lease.Status != lease.StatusHeld || v.Lease.RunID != run || !v.Lease.held(), nil
+	if v.Lease.held() && v.Lease.RunID == run {
+		return time.Time{}, nil
+	}
+	return a.now(), nil
 }
 
 // showLogTail writes the last lines of the newest log.

@@ -37,6 +37,8 @@ type recordView struct {
 	Content   *content        `json:"content,omitempty"`
 	Session   *sessionView    `json:"session,omitempty"`
 	Lease     *leaseView      `json:"lease,omitempty"`
+
+	bodyProblem error // in decoding it
 }
 
 // recordKinds are the records of a call that have a first line with a hash.
@@ -77,8 +79,11 @@ func readRecordOnce(ctx context.Context, store *blob.Store, key string, kind rec
 
 // judge turns what is wrong into a condition.
 func (v *recordView) judge(err error) {
-	if err == nil {
+	switch {
+	case err == nil && v.bodyProblem == nil:
 		return
+	case err == nil:
+		err = &record.FormatError{Format: record.Format, Reason: "its body does not decode"}
 	}
 	v.Problem = err.Error()
 	_, format := errors.AsType[*record.FormatError](err)
@@ -94,6 +99,9 @@ func (v *recordView) judge(err error) {
 			v.Problem = "the record is damaged: it is empty"
 		}
 	}
+	if v.bodyProblem != nil {
+		v.Problem += "; of its body, " + v.bodyProblem.Error()
+	}
 }
 
 // fill takes over a header and a body. A body that does not decode is shown as
@@ -104,11 +112,7 @@ func (v *recordView) fill(header, body []byte) {
 	}
 	if len(body) > 0 {
 		value, err := dynamic.Decode(body)
-		v.Value = &dynamic.JSON{Value: value}
-		if err != nil && v.Problem == "" {
-			v.Problem = "its body does not decode: " + err.Error()
-			v.Condition = damaged
-		}
+		v.Value, v.bodyProblem = &dynamic.JSON{Value: value}, err
 	}
 }
 

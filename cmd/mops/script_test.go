@@ -22,6 +22,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"json":       jsonHas,
 	"noescapes":  noEscapes,
 	"exitcode":   exitCode,
+	"shape":      shapeOf,
 }
 
 // setenvFrom VAR: the variable gets what was printed, without the end of line.
@@ -31,7 +32,10 @@ func setenvFrom(ts *testscript.TestScript, neg bool, args []string) {
 
 // damage FILE truncate N | flip N | write TEXT | replace OLD NEW | remove: changes a stored blob. A file: URI will do.
 func damage(ts *testscript.TestScript, neg bool, args []string) {
-	path := strings.TrimPrefix(args[0], "file://")
+	path := ts.MkAbs(strings.TrimPrefix(args[0], "file://"))
+	if _, err := os.Stat(path + "~"); err == nil {
+		ts.Fatalf("%s was written over, so that what counts is another version of it", path)
+	}
 	info, err := os.Stat(path)
 	ts.Check(err)
 	data, err := os.ReadFile(path)

@@ -59,8 +59,8 @@ type verifyView struct {
 	Verdict     verdict          `json:"verdict"`
 	Differences []differenceView `json:"differences"` // here: stored; there: now
 	Problem     string           `json:"problem,omitempty"`
-	Seconds     float64          `json:"seconds,omitempty"`
-	Stored      float64          `json:"stored_seconds,omitempty"`
+	Seconds     float64          `json:"seconds"`
+	Stored      float64          `json:"stored_seconds"`
 
 	words, function string
 	lines           []string // differences for people
