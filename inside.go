@@ -41,7 +41,7 @@ func Record(ctx context.Context, key string, value any) {
 // and run in every line; the default logger outside of one.
 func Logger(ctx context.Context) *slog.Logger {
 	if running := worker.FromContext(ctx); running != nil {
-		return running.Logger
+		return running.Logger()
 	}
 	return slog.Default()
 }

@@ -81,6 +81,9 @@ func withFolder(dir string, do func() error) (err error) {
 		if err = do(); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EPERM) {
 			return err
 		}
+		if os.Mkdir(dir, dirMode) == nil {
+			continue // most often only the last folder is missing
+		}
 		// Both errors come of folders that appear or vanish meanwhile.
 		if err := os.MkdirAll(dir, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return err

@@ -1,9 +1,8 @@
 package words
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -12,13 +11,9 @@ import (
 // hour and minute, in UTC.
 const minuteLayout = "0601021504"
 
-// NewRunID names a run that starts now: [RunID] with random bits of the
-// operating system's.
-func NewRunID(now time.Time) string {
-	var bits [4]byte
-	rand.Read(bits[:]) // never fails (crypto/rand)
-	return RunID(now, binary.BigEndian.Uint32(bits[:]))
-}
+// NewRunID names a run that starts now. The random bits are those of the
+// process, which differ from those of every other.
+func NewRunID(now time.Time) string { return RunID(now, rand.Uint32()) }
 
 // RunID names a run by its UTC minute and two words for the lowest 20 bits of
 // random, such as "2611231412-SkirtBus". It names the run within one call's

@@ -35,6 +35,10 @@ type Process struct {
 	// Inherited is what an executor that starts subprocesses gave this one; nil elsewhere.
 	Inherited *subprocess.Inherited
 
+	// Root opens the store at a URI, with this process's session in it: the one
+	// that nested calls have, too. Whoever gave it closes both after Main.
+	Root func(ctx context.Context, uri string) (*blob.Store, *lease.Session, error)
+
 	// Context returns the context of the user's function, in which nested calls
 	// find their environment.
 	Context func(context.Context) context.Context
@@ -45,13 +49,11 @@ type Process struct {
 func (p Process) Main(ctx context.Context) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
-	store, err := blob.Open(ctx, p.Spec.Root)
+	store, session, err := p.Root(ctx, p.Spec.Root)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "mops worker: the root cannot be opened:", err)
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		return 1
 	}
-	store = blob.Retry(store, blob.RetryPolicy{})
-	defer store.Close()
 	call, err := memokey.Parse(p.Spec.Path)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
@@ -62,7 +64,7 @@ func (p Process) Main(ctx context.Context) int {
 		return p.verify(ctx, place)
 	}
 	defer p.keepLogWhenOrphaned(store)()
-	code, reason, err := p.run(ctx, place)
+	code, reason, err := p.run(ctx, place, session)
 	if err == nil {
 		return code
 	}
@@ -73,9 +75,7 @@ func (p Process) Main(ctx context.Context) int {
 	return code
 }
 
-func (p Process) run(ctx context.Context, place memo.Place) (code int, reason executor.Reason, err error) {
-	session := lease.NewSession(place.Store, lease.Config{Log: p.Logger})
-	defer func() { session.Close(context.WithoutCancel(ctx)) }()
+func (p Process) run(ctx context.Context, place memo.Place, session *lease.Session) (code int, reason executor.Reason, err error) {
 	ctx, held, err := p.takeLease(ctx, place, session)
 	if err != nil {
 		if errors.Is(err, lease.ErrLost) {

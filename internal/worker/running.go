@@ -21,7 +21,7 @@ type Running struct {
 	Attempt  int
 	Chain    *Chain // this call and those that wait for it
 	Flight   any    // the orchestrator's own, where it runs in the same process
-	Logger   *slog.Logger
+	logger   *slog.Logger
 
 	slot   Slot
 	mu     sync.Mutex
@@ -43,6 +43,9 @@ func FromContext(ctx context.Context) *Running {
 func (r *Running) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contextKey{}, r)
 }
+
+// Logger is the environment's, naming function and run in every line.
+func (r *Running) Logger() *slog.Logger { return r.logger.With("function", r.Function, "run", r.RunID) }
 
 // Record keeps a field of the user's for the run record. It is written down at
 // once: what becomes of the value later does not matter, and one that JSON does

@@ -79,7 +79,7 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
 		Function: t.Function.ID(), URI: t.Place.URI(), RunID: t.RunID, Attempt: t.Attempt,
 		Chain: t.Chain, Flight: t.Flight, slot: t.Slot,
-		Logger: t.Logger.With("function", t.Function.Name, "run", t.RunID),
+		logger: t.Logger,
 	}
 	run := t.begin()
 	in, err := t.decode()
