@@ -45,6 +45,7 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 	}
 	p := worker.Process{
 		Spec: spec, Inherited: inherited, Registry: o.registry.functions, Files: env.files, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Root: env.engine.Root,
 		Context: func(ctx context.Context) context.Context {
 			if spec.Context == (config.Settings{}) {
 				return env.Context(ctx)

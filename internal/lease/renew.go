@@ -14,6 +14,10 @@ import (
 const (
 	firstRetry = 250 * time.Millisecond // after a renewal that failed
 	endTries   = 3
+
+	// announceIn is how soon a renewal follows an announcement: others made
+	// meanwhile go with it.
+	announceIn = 500 * time.Millisecond
 )
 
 // run renews the session until the context ends or the session is lost.
@@ -21,7 +25,7 @@ func (l *life) run(ctx context.Context) {
 	defer l.expiry.Stop()
 	retry := firstRetry
 	began := time.Time{} // of the first try of this renewal
-	for wait := l.renew; sleep(ctx, wait); {
+	for wait := l.renew; l.sleep(ctx, wait); {
 		if began.IsZero() {
 			began = time.Now()
 		}
@@ -130,6 +134,20 @@ func (l *life) end(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("ending session %s (others wait %v for it to expire): %w", l.id, l.ttl, err)
+}
+
+// sleep is the pause before a renewal, which an announcement cuts short.
+func (l *life) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	case <-l.waits.news:
+		return sleep(ctx, min(d, announceIn))
+	}
 }
 
 // sleep reports whether the time passed before the context ended.

@@ -82,7 +82,7 @@ func NewSession(store *blob.Store, config Config) *Session {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Session{store: store, config: config, start: newGate()}
+	return &Session{store: store, config: config, start: newGate(), waits: waits{news: make(chan struct{}, 1)}}
 }
 
 // Begin makes sure that the session is in the store and returns its id. After

@@ -9,6 +9,7 @@ const mostWaits = 64
 type waits struct {
 	mu   sync.Mutex
 	seen map[Wait]int
+	news chan struct{} // has room for one
 }
 
 // Waits notes that call cannot go on before the other call is done, until the
@@ -29,6 +30,15 @@ func (s *Session) Waits(call, other string) (done func()) {
 			delete(w.seen, wait)
 		}
 	})
+}
+
+// Announce lets the next renewal come soon, so that others see without delay
+// what was noted, or is noted no more.
+func (s *Session) Announce() {
+	select {
+	case s.waits.news <- struct{}{}:
+	default:
+	}
 }
 
 func (w *waits) list() []Wait {

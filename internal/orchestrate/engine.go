@@ -161,6 +161,17 @@ func (e *Engine) root(ctx context.Context, uri string) (*root, error) {
 	return r, nil
 }
 
+// Root opens a store, once, and returns it with the session of this process,
+// for a worker: others shall see one session where there is one process. Close
+// ends both.
+func (e *Engine) Root(ctx context.Context, uri string) (*blob.Store, *lease.Session, error) {
+	r, err := e.root(ctx, uri)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.store, r.session, nil
+}
+
 // pool is where calls on an executor wait for their turn; nil where it has no
 // limit. In a worker all of them take their turns in the pool of the tree that
 // the worker belongs to: a function that runs counts once, wherever it runs.
