@@ -84,12 +84,12 @@ func (c Crash) step() error {
 		return err
 	}
 	if c.Both && c.Root != os.Getpid() {
-		kill(c.Root)
+		Kill(c.Root)
 		if parent := os.Getppid(); parent != 1 { // between us and the root
-			kill(parent)
+			Kill(parent)
 		}
 	}
-	kill(os.Getpid())
+	Kill(os.Getpid())
 	select {}
 }
 
@@ -107,7 +107,8 @@ func (c Crash) Steps() (int, error) {
 	return int(info.Size()), nil
 }
 
-func kill(pid int) {
+// Kill kills a process, if it is there.
+func Kill(pid int) {
 	if p, err := os.FindProcess(pid); err == nil {
 		p.Kill()
 	}

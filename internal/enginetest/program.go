@@ -63,7 +63,7 @@ func Start(t testing.TB, place, name string, arguments any, env ...string) *Prog
 	t.Cleanup(func() {
 		p.Kill()
 		for _, pid := range Processes(place) {
-			kill(pid)
+			Kill(pid)
 		}
 	})
 	return p

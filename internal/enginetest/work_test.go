@@ -54,8 +54,11 @@ func init() { doWork.Implement(work) }
 // executors by the names that Work and Job have for them.
 var executors = map[string]executor.Executor{
 	"":      inproc.New(),
+	"in1":   inproc.New(inproc.Limit(1)),
+	"in8":   inproc.New(inproc.Limit(8)),
 	"in2":   inproc.New(inproc.Limit(2)),
 	"sub":   subprocess.New(subprocess.Limit(4)),
+	"sub1":  subprocess.New(subprocess.Limit(1)),
 	"sub2":  subprocess.New(subprocess.Limit(2)),
 	"sub20": subprocess.New(subprocess.Limit(20)),
 }
