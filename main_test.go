@@ -3,6 +3,8 @@ package mops_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,6 +134,11 @@ func mentions(t *testing.T, err error, texts ...string) {
 			t.Errorf("the message does not say %q: %v", text, err)
 		}
 	}
+}
+
+// textLogger logs warnings and errors as text.
+func textLogger(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // panics returns what do panics with, as text.

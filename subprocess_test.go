@@ -124,6 +124,22 @@ func TestOptionsOfTheContextReachNestedCalls(t *testing.T) {
 	}
 }
 
+func TestARelativeRootIsTheSameForAWorkerInAnotherFolder(t *testing.T) {
+	silence(t)
+	t.Chdir(t.TempDir())
+	_, ctx := newEnv(t, mops.Root("file://store"), mops.CacheDir(t.TempDir()), mops.On(subprocess.New(subprocess.Dir(t.TempDir()))))
+	all, err := visits.Call(ctx, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := "file://" + must(os.Getwd()) + "/store/"
+	for _, v := range all {
+		if !strings.HasPrefix(v.URI, here) {
+			t.Errorf("%s is not below %s", v.URI, here)
+		}
+	}
+}
+
 // ladder computes n by way of n-1 and n-2, and leaves a mark for each run.
 var ladder = mops.Declare[rung, int]("test/ladder")
 

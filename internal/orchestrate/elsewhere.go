@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
@@ -148,7 +149,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout,
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
-		Config: e.ConfigPath, Defaults: e.Defaults, Context: o.call.Context, Since: e.since(ctx, o.root),
+		Config: e.ConfigPath, Defaults: e.portable(e.Defaults), Context: e.portable(o.call.Context), Since: e.since(ctx, o.root),
 	}
 	if o.pool != nil {
 		if spec.Tree, err = e.tree(o.pool, o.slot.Holder); err != nil {
@@ -156,6 +157,21 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 		}
 	}
 	return spec.Encode()
+}
+
+// portable are settings for a worker, whose current folder may be another: a
+// root that is relative to ours is none to it.
+func (e *Engine) portable(s config.Settings) config.Settings {
+	if s.Root == nil {
+		return s
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r, open := e.roots[*s.Root]; open {
+		absolute := r.store.Root()
+		s.Root = &absolute
+	}
+	return s
 }
 
 // invocation is the run as executors see it.

@@ -1,0 +1,228 @@
+package mops_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
+)
+
+// staged are roots of the scheme "staged" that do what a test wants, by URI.
+var staged sync.Map // of driver.Store
+
+func init() {
+	blob.Register("staged", func(_ context.Context, uri string) (driver.Store, error) {
+		if d, ok := staged.Load(uri); ok {
+			return d.(driver.Store), nil
+		}
+		return nil, &driver.Error{Kind: driver.Unavailable, Err: errors.New("nobody set this stage")}
+	})
+}
+
+// stageRoot makes a root in which before is called ahead of every operation;
+// its error becomes that of the operation.
+func stageRoot(t *testing.T, before func(op blobtest.Op, key string) error) mops.Option {
+	t.Helper()
+	uri := "staged://" + t.Name()
+	store := blobtest.Faulty(blob.New(uri, memblob.New()), blobtest.FaultPlan{Before: before})
+	staged.Store(uri, store.Driver())
+	t.Cleanup(func() { staged.Delete(uri) })
+	return mops.Root(uri)
+}
+
+func TestARootThatNobodyCanOpen(t *testing.T) {
+	f, runs := counted(t)
+	asFile := file(t, "file", "")
+	for root, says := range map[string][]string{
+		"ftp://host/x":            {"ftp", "file", "mem"},
+		"s3://bucket/x":           {`import _ "github.com/TrilliantHealth/mops-go/blob/s3blob"`},
+		"gs://bucket/x":           {`import _ "github.com/TrilliantHealth/mops-go/blob/gcsblob"`},
+		"adls://account/box":      {`import _ "github.com/TrilliantHealth/mops-go/blob/azureblob"`},
+		"/data/mops":              {"file:///data/mops"},
+		"":                        {"URI"},
+		"file://" + asFile:        {asFile, "is a file", "must be a folder"},
+		"file://" + asFile + "/x": {asFile, "a file lies where a folder should be"},
+	} {
+		_, ctx := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
+		_, err := f.Call(ctx, 1)
+		if err == nil {
+			t.Errorf("%s: there is no error", root)
+			continue
+		}
+		if _, ok := errors.AsType[*blob.Error](err); !ok {
+			t.Errorf("%s: %T: %v", root, err, err)
+		}
+		mentions(t, err, append(says, "counted: ", root)...)
+	}
+	if runs.Load() != 0 {
+		t.Errorf("%d runs", runs.Load())
+	}
+}
+
+func TestARootThatMayNotBeWritten(t *testing.T) {
+	_, ctx := newEnv(t, stageRoot(t, func(op blobtest.Op, key string) error {
+		if op == blobtest.OpPut {
+			return &driver.Error{Kind: driver.Denied, Err: errors.New("read only")}
+		}
+		return nil
+	}))
+	f, runs := counted(t)
+	_, info, err := f.Do(ctx, 1)
+	if !blob.Is(err, blob.Denied) || runs.Load() != 0 {
+		t.Errorf("%v, %d runs", err, runs.Load())
+	}
+	mentions(t, err, "counted", info.URI, "ReadOnly", "MOPS_READ_ONLY=1", "Off")
+	if out, err := f.With(mops.ReadOnly()).Call(ctx, 1); err != nil || out != 2 {
+		t.Errorf("%d, %v", out, err)
+	}
+}
+
+func TestARootThatMayNotBeRead(t *testing.T) {
+	_, ctx := newEnv(t, stageRoot(t, func(op blobtest.Op, key string) error {
+		return &driver.Error{Kind: driver.Denied, Err: errors.New("who are you?")}
+	}))
+	f, runs := counted(t)
+	_, info, err := f.Do(ctx, 1)
+	e, ok := errors.AsType[*blob.Error](err)
+	if !ok || e.Kind != blob.Denied || !strings.HasPrefix(e.URI, info.URI) || runs.Load() != 0 {
+		t.Errorf("%v, %d runs", err, runs.Load())
+	}
+	mentions(t, err, "counted", info.URI, "who are you?")
+}
+
+// What was computed is returned though it cannot be kept, and nobody waits for
+// it for ever.
+func TestAResultThatCannotBeKeptIsReturned(t *testing.T) {
+	for _, what := range []string{"/result", "/error"} {
+		t.Run(what[1:], func(t *testing.T) {
+			full := true
+			var logged strings.Builder
+			_, ctx := newEnv(t, stageRoot(t, func(op blobtest.Op, key string) error {
+				if full && op == blobtest.OpPut && strings.HasSuffix(key, what) {
+					return &driver.Error{Kind: driver.Denied, Err: errors.New("quota exceeded")}
+				}
+				return nil
+			}), mops.LogTo(textLogger(&logged)))
+			runs := 0
+			f := mops.Define("f", func(context.Context, int) (string, error) {
+				if runs++; what == "/error" {
+					return "", errors.New("its own error")
+				}
+				return "precious", nil
+			}, private())
+			for range 2 {
+				out, info, err := f.Do(ctx, 1)
+				if what == "/result" && (err != nil || out != "precious" || info.Outcome != mops.Computed) {
+					t.Errorf("%s, %+v, %v", out, info, err)
+				}
+				if what == "/error" {
+					mentions(t, err, "its own error")
+				}
+			}
+			if runs != 2 || !strings.Contains(logged.String(), "quota exceeded") || !strings.Contains(logged.String(), "could not be kept") {
+				t.Errorf("%d runs, logged %s", runs, logged.String())
+			}
+			full = false
+			f.Call(ctx, 1)
+			if _, info, err := f.Do(ctx, 1); what == "/result" && (err != nil || info.Outcome != mops.Hit) {
+				t.Errorf("%+v, %v", info, err)
+			}
+		})
+	}
+}
+
+// The files of a result are part of it: without them there is none, and it is
+// the store that failed and not the function.
+func TestFilesThatCannotBeKeptAreTheStoresError(t *testing.T) {
+	_, ctx := newEnv(t, mops.KeepErrors(), stageRoot(t, func(op blobtest.Op, key string) error {
+		if op == blobtest.OpPut && strings.Contains(key, "/out/") {
+			return &driver.Error{Kind: driver.Denied, Err: errors.New("quota exceeded")}
+		}
+		return nil
+	}))
+	_, info, err := scatter.Do(ctx, sixWords)
+	if _, ok := errors.AsType[*mops.FuncError](err); ok || !blob.Is(err, blob.Denied) {
+		t.Errorf("%T: %v", err, err)
+	}
+	mentions(t, err, "test/scatter", info.URI, "quota exceeded")
+}
+
+func TestADamagedResultIsComputedAgain(t *testing.T) {
+	ctx, _ := onDisk(t, mops.LogTo(textLogger(new(strings.Builder))))
+	f, runs := counted(t)
+	_, info, err := f.Do(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(strings.TrimPrefix(info.URI, "file://"), "result")
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 50); err != nil {
+		t.Fatal(err)
+	}
+	if out, info, err := f.Do(ctx, 1); err != nil || out != 2 || info.Outcome != mops.Computed || runs.Load() != 2 {
+		t.Errorf("%d, %+v, %v", out, info, err)
+	}
+	if _, info, err := f.Do(ctx, 1); err != nil || info.Outcome != mops.Hit {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+// An intact result of another program is nobody's to replace.
+func TestAResultThatDoesNotDecodeIsAnErrorAndStays(t *testing.T) {
+	ctx, _ := onDisk(t)
+	type point struct{ X, Y int }
+	_, info, err := mops.Define("f", func(_ context.Context, n int) (point, error) { return point{n, n}, nil }, private()).Do(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(strings.TrimPrefix(info.URI, "file://"), "result")
+	record := must(os.ReadFile(path))
+	if err := errors.Join(os.Remove(path), os.WriteFile(path, []byte(strings.Replace(string(record), "mops1", "mops2", 1)), 0o400)); err != nil {
+		t.Fatal(err)
+	}
+	f := mops.Define("f", func(_ context.Context, n int) (point, error) { return point{}, errors.New("it ran") }, private())
+	_, err = f.Call(ctx, 1)
+	mentions(t, err, "f: ", "mops2", info.URI)
+	if now := must(os.ReadFile(path)); !strings.HasPrefix(string(now), "mops2") {
+		t.Error("it was replaced")
+	}
+}
+
+func TestAHitIsOneRead(t *testing.T) {
+	operations := map[blobtest.Op]int{}
+	var mu sync.Mutex
+	_, ctx := newEnv(t, mops.CacheDir(t.TempDir()), stageRoot(t, func(op blobtest.Op, key string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		operations[op]++
+		return nil
+	}))
+	in := mops.File(file(t, "x.txt", "text"))
+	must(pass.Call(ctx, in))
+	must(scatter.Call(ctx, sixWords))
+	clear(operations)
+	_, err := pass.Call(ctx, in)
+	if err != nil || operations[blobtest.OpGet] != 1 || len(operations) != 1 {
+		t.Errorf("a hit with a file in and out: %v, %v", operations, err)
+	}
+	clear(operations)
+	many, err := scatter.Call(ctx, sixWords)
+	if err != nil || operations[blobtest.OpGet] != 1 || len(operations) != 1 {
+		t.Errorf("a hit with six files out: %v, %v", operations, err)
+	}
+	clear(operations)
+	if text, err := content(ctx, many.One); err != nil || text != "zero" || operations[blobtest.OpGet] != 1 {
+		t.Errorf("opening one file: %v, %v", operations, err)
+	}
+}
