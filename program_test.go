@@ -1,0 +1,309 @@
+package mops_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+)
+
+// program/double is what the programs under test call.
+var programDouble = mops.Define("program/double", func(_ context.Context, n int) (int, error) {
+	if n < 0 {
+		return 0, fmt.Errorf("%d is negative", n)
+	}
+	return 2 * n, nil
+})
+
+// interruptible says that it has begun, and waits.
+var interruptible = mops.Define("program/interruptible", func(ctx context.Context, begun string) (int, error) {
+	if err := mark(begun, "begun"); err != nil {
+		return 0, err
+	}
+	<-ctx.Done()
+	return 0, errors.Join(mark(begun, "ended"), ctx.Err())
+})
+
+// fatal ends its process unless there is a mark.
+var fatal = mops.Define("program/fatal", func(_ context.Context, marks string) (string, error) {
+	entries, err := os.ReadDir(marks)
+	if err == nil && len(entries) == 0 {
+		err = mark(marks, "died")
+		os.Exit(3)
+	}
+	return "survived", err
+})
+
+func init() {
+	programs["main"] = func() { // calls double with its arguments
+		mops.Main(func(ctx context.Context) error {
+			for _, argument := range os.Args[1:] {
+				n, err := strconv.Atoi(argument)
+				if err != nil {
+					return err
+				}
+				out, info, err := programDouble.Do(ctx, n)
+				if err != nil {
+					return err
+				}
+				fmt.Println(out, info.Outcome)
+			}
+			return nil
+		})
+	}
+	programs["interrupted"] = func() {
+		mops.Main(func(ctx context.Context) error {
+			_, err := interruptible.Call(ctx, os.Args[1])
+			return err
+		})
+	}
+	programs["stubborn"] = func() { // does not heed its context
+		mops.Main(func(context.Context) error {
+			if err := mark(os.Args[1], "begun"); err != nil {
+				return err
+			}
+			select {}
+		})
+	}
+	programs["fatal"] = func() {
+		mops.Main(func(ctx context.Context) error {
+			out, err := fatal.Call(ctx, os.Args[1])
+			fmt.Println(out)
+			return err
+		})
+	}
+	programs["own main"] = func() { // as README has it
+		mops.Init()
+		n := flag.Int("n", 0, "what to double")
+		flag.Parse()
+		env, err := mops.New(context.Background(), mops.On(subprocess.New()))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(9)
+		}
+		out, err := programDouble.Call(env.Context(context.Background()), *n)
+		fmt.Println(out, err, env.Close())
+		os.Exit(0)
+	}
+}
+
+// run runs a program to its end.
+func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// again is the same program once more.
+func again(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
+	t.Helper()
+	next := exec.CommandContext(t.Context(), cmd.Path, cmd.Args[1:]...)
+	next.Dir, next.Env = cmd.Dir, cmd.Env
+	return next
+}
+
+func TestAProgramUnderMain(t *testing.T) {
+	cmd := program(t, "main", "3", "4")
+	stdout, stderr, code := run(t, cmd)
+	if code != 0 || stdout != "6 computed\n8 computed\n" {
+		t.Errorf("exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+	stdout, stderr, code = run(t, again(t, cmd))
+	if code != 0 || stdout != "6 hit\n8 hit\n" {
+		t.Errorf("the second time: exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+	if entries := must(os.ReadDir(cmd.Dir)); len(entries) != 0 {
+		t.Errorf("the current folder has %v", entries)
+	}
+}
+
+func TestAProgramThatFailsSaysItsErrorOnce(t *testing.T) {
+	for _, mode := range []string{"off", "plain", "auto"} {
+		cmd := program(t, "main", "--", "-1")
+		cmd.Args = []string{cmd.Args[0], "1", "-1"}
+		cmd.Env = append(cmd.Env, "MOPS_PROGRESS="+mode)
+		stdout, stderr, code := run(t, cmd)
+		if code != 1 || stdout != "2 computed\n" || strings.Count(stderr, "-1 is negative") != 1 || !strings.Contains(stderr, "error: program/double failed") {
+			t.Errorf("%s: exit code %d, printed %s, %s", mode, code, stdout, stderr)
+		}
+		if mode == "off" && strings.Count(stderr, "\n") != 1 {
+			t.Errorf("with progress off it said %s", stderr)
+		}
+	}
+}
+
+func TestAProgramWithAWrongSettingDoesNotRun(t *testing.T) {
+	for _, wrong := range []string{"MOPS_RETRIES=often", "MOPS_PROGRESS=fancy"} {
+		cmd := program(t, "main", "1")
+		cmd.Env = append(cmd.Env, wrong)
+		stdout, stderr, code := run(t, cmd)
+		name, value, _ := strings.Cut(wrong, "=")
+		if code != 1 || stdout != "" || !strings.Contains(stderr, value) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d, printed %s, %s", name, code, stdout, stderr)
+		}
+	}
+}
+
+// waitFor returns when a folder has a file.
+func waitFor(t *testing.T, folder string) {
+	t.Helper()
+	for marks(t, folder) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal(t.Context().Err())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestCtrlCEndsWhatRuns(t *testing.T) {
+	for _, where := range []string{"inproc", "subprocess"} {
+		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+			folder := t.TempDir()
+			cmd := program(t, "interrupted", folder)
+			cmd.Env = append(cmd.Env, "MOPS_EXECUTOR="+where)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, folder)
+			cmd.Process.Signal(signal)
+			cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != 130 || marks(t, folder) != 2 {
+				t.Errorf("%s, %v: exit code %d, %d marks, said %s", where, signal, code, marks(t, folder), &stderr)
+			}
+			if said := stderr.String(); !strings.Contains(said, "interrupted") || strings.Contains(said, "error:") {
+				t.Errorf("%s, %v: it said %s", where, signal, said)
+			}
+		}
+	}
+}
+
+func TestASecondCtrlCLeavesAtOnce(t *testing.T) {
+	folder := t.TempDir()
+	cmd := program(t, "stubborn", folder)
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, folder)
+	cmd.Process.Signal(os.Interrupt)
+	first := make([]byte, 1)
+	for text := ""; !strings.Contains(text, "interrupted"); text += string(first) { // it was noticed
+		if _, err := said.Read(first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestAFunctionThatEndsTheProgramIsNoObstacleForTheNextRun(t *testing.T) {
+	cmd := program(t, "fatal", t.TempDir())
+	if _, stderr, code := run(t, cmd); code != 3 {
+		t.Fatalf("exit code %d, %s", code, stderr)
+	}
+	stdout, stderr, code := run(t, again(t, cmd))
+	if code != 0 || stdout != "survived\n" {
+		t.Errorf("exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+}
+
+func TestAProgramWithAMainOfItsOwn(t *testing.T) {
+	cmd := program(t, "own main", "-n", "21")
+	stdout, stderr, code := run(t, cmd)
+	if code != 0 || stdout != "42 <nil> <nil>\n" {
+		t.Errorf("exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+}
+
+// unprivileged lets a program run as somebody who may not write to a folder.
+func unprivileged(t *testing.T, cmd *exec.Cmd, readOnly string) {
+	t.Helper()
+	if err := os.Chmod(readOnly, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(readOnly, 0o755) })
+	if os.Getuid() != 0 {
+		return
+	}
+	// Permissions mean nothing to root: somebody else must run it, who can
+	// reach neither this binary nor the test's folders yet.
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip("as root this test needs a user nobody: ", err)
+	}
+	uid, gid := must(strconv.Atoi(nobody.Uid)), must(strconv.Atoi(nobody.Gid))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	bin := t.TempDir()
+	data := must(os.ReadFile(cmd.Path))
+	cmd.Path = filepath.Join(bin, "program")
+	if err := os.WriteFile(cmd.Path, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for dir := bin; dir != os.TempDir() && len(dir) > 1; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, entry := range cmd.Env {
+		if _, root, ok := strings.Cut(entry, "MOPS_ROOT=file://"); ok && root != readOnly {
+			if err := os.Chown(root, uid, gid); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd.Env = append(cmd.Env, "HOME=/nonexistent", "MOPS_CACHE="+filepath.Join(bin, "cache"), "MOPS_STATE="+filepath.Join(bin, "state"))
+}
+
+func TestARootOfSomebodyElse(t *testing.T) {
+	cmd := program(t, "main", "3")
+	root := t.TempDir()
+	cmd.Env = append(cmd.Env, "MOPS_ROOT=file://"+root)
+	unprivileged(t, cmd, root)
+	stdout, stderr, code := run(t, cmd)
+	if code != 1 || stdout != "" || !strings.Contains(stderr, root) || !strings.Contains(stderr, "permission denied") || !strings.Contains(stderr, "MOPS_READ_ONLY=1") {
+		t.Errorf("exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+	reader := again(t, cmd)
+	reader.SysProcAttr, reader.Env = cmd.SysProcAttr, append(cmd.Env, "MOPS_READ_ONLY=1")
+	if stdout, stderr, code := run(t, reader); code != 0 || stdout != "6 computed\n" {
+		t.Errorf("reading: exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+}
+
+func TestACurrentFolderOfSomebodyElse(t *testing.T) {
+	for _, where := range []string{"inproc", "subprocess"} {
+		cmd := program(t, "main", "3")
+		cmd.Env = append(cmd.Env, "MOPS_EXECUTOR="+where)
+		unprivileged(t, cmd, cmd.Dir)
+		stdout, stderr, code := run(t, cmd)
+		if code != 0 || stdout != "6 computed\n" {
+			t.Errorf("%s: exit code %d, printed %s, %s", where, code, stdout, stderr)
+		}
+	}
+}
