@@ -62,7 +62,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		exit = exitFailed
 	}
 	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted))) {
-		fmt.Fprintln(display.Writer(), "error:", err)
+		fmt.Fprintln(display.Writer(), "error:", progress.CleanLines(err.Error()))
 	}
 	env.leaveSummary(exit, interrupted)
 	return exit

@@ -113,11 +113,8 @@ func (a *app) exit(command string, err error) int {
 		return code
 	}
 	prefix := strings.TrimRight("mops "+command, " ")
-	var lines []string
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		lines = append(lines, progress.Clean(line))
-	}
-	fmt.Fprintf(a.stderr, "%s: %s\n", prefix, strings.Join(lines, "\n  "))
+	message := strings.ReplaceAll(progress.CleanLines(err.Error()), "\n", "\n  ")
+	fmt.Fprintf(a.stderr, "%s: %s\n", prefix, message)
 	if _, ok := errors.AsType[usageError](err); ok {
 		code = exitUsage
 		fmt.Fprintf(a.stderr, "  mops help%s says how it is used\n", strings.TrimPrefix(prefix, "mops"))

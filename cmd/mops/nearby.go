@@ -8,7 +8,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/explain"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
 )
 
 // notFound says how much of a path there is, and what there is beside the first
@@ -133,6 +132,3 @@ func one(args, program []string, what string) (string, error) {
 
 // base is the last segment of a path.
 func base(key string) string { return path.Base(key) }
-
-// functionOf is a function's path below the root.
-func functionOf(call memokey.Call) string { return path.Dir(call.Path()) }

@@ -18,7 +18,7 @@ func table(w io.Writer, indent string, rows [][]string, align string) {
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = cleanLines(cell)
+			row[i] = progress.CleanLines(cell)
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
@@ -45,14 +45,6 @@ func table(w io.Writer, indent string, rows [][]string, align string) {
 		}
 		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 	}
-}
-
-func cleanLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = progress.Clean(line)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // facts are labels and what they stand for; those without a value are left out.

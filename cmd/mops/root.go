@@ -14,7 +14,13 @@ const defaultRoot = "file://~/.mops"
 
 // root is the URI of the default root.
 func (a *app) root() (string, error) {
-	settings, err := config.FromEnv(a.lookup)
+	// Whether other settings make sense is for programs to judge.
+	settings, err := config.FromEnv(func(name string) (string, bool) {
+		if name != "MOPS_ROOT" {
+			return "", false
+		}
+		return a.lookup(name)
+	})
 	if err != nil {
 		return "", err
 	}

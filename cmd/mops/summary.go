@@ -82,7 +82,7 @@ func (o *summaryOptions) printList(a *app, dir, program string) error {
 	}
 	views := []summaryEntry{}
 	for _, entry := range entries {
-		if program != "" && !ofProgram(entry, program) {
+		if program != "" && !entry.Of(program) {
 			continue
 		}
 		view := summaryEntry{Program: entry.Program, PID: entry.PID, Start: entry.Start, Path: entry.Path}
@@ -112,6 +112,3 @@ func (o *summaryOptions) printList(a *app, dir, program string) error {
 	table(a.text, "", rows, " >>>>")
 	return nil
 }
-
-// ofProgram compares by base name, as Latest does.
-func ofProgram(entry summary.Entry, program string) bool { return entry.Program == base(program) }

@@ -30,6 +30,18 @@ func Clean(text string) string {
 	}, text)
 }
 
+// CleanLines is Clean for text of several lines: their ends stay.
+func CleanLines(text string) string {
+	if !strings.Contains(text, "\n") {
+		return Clean(text)
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func unsafe(r rune) bool {
 	return r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }

@@ -107,3 +107,15 @@ func TestLeft(t *testing.T) {
 		t.Errorf("after a second: %v", left)
 	}
 }
+
+func TestCleanLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"one \x1b[31mred\x1b[0m": "one red",
+		"a\n\x1b[2Jb\n\x07":      "a\nb\n\uFFFD",
+		"a\n":                    "a\n",
+	} {
+		if got := CleanLines(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -34,6 +34,10 @@ type Entry struct {
 	Start   time.Time
 }
 
+// Of reports whether the entry may be of a program, which is named by its path
+// or its base name.
+func (e Entry) Of(program string) bool { return e.Program == fileName(filepath.Base(program)) }
+
 // Write keeps a summary in a state folder, which it makes if need be, and
 // removes all but the newest 200. The file is there whole or not at all.
 func Write(dir string, s Summary) error {
@@ -126,7 +130,7 @@ func Latest(dir, program string) (s Summary, path string, err error) {
 		return Summary{}, "", err
 	}
 	for _, entry := range entries {
-		if program != "" && entry.Program != fileName(filepath.Base(program)) {
+		if program != "" && !entry.Of(program) {
 			continue
 		}
 		s, err := Read(entry.Path)

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/fileblob"
+)
+
+// tool runs command lines in this process, against a root that calls of prog filled.
+type tool struct {
+	t    *testing.T
+	root string
+	now  time.Time
+}
+
+func newTool(t *testing.T) *tool {
+	return &tool{t: t, root: "file://" + filepath.ToSlash(t.TempDir()), now: time.Now()}
+}
+
+// call makes calls under the tool's root.
+func (l *tool) call(make func(context.Context)) {
+	l.t.Helper()
+	env, err := mops.New(l.t.Context(), mops.Isolated(), mops.Root(l.root), mops.CacheDir(l.t.TempDir()))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	make(env.Context(l.t.Context()))
+	if err := env.Close(); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *tool) lookup(name string) (string, bool) {
+	value, ok := map[string]string{"MOPS_ROOT": l.root}[name]
+	return value, ok
+}
+
+func (l *tool) run(args ...string) (stdout, stderr string, code int) {
+	var out, errs bytes.Buffer
+	a := &app{stdout: &out, text: newTextWriter(&out), stderr: &errs, now: func() time.Time { return l.now }, lookup: l.lookup}
+	code = a.main(l.t.Context(), args)
+	return out.String(), errs.String(), code
+}
+
+// expect runs a command line and looks for texts in what it prints.
+func (l *tool) expect(code int, texts []string, args ...string) {
+	l.t.Helper()
+	stdout, stderr, got := l.run(args...)
+	if got != code {
+		l.t.Errorf("mops %q: exit code %d, want %d\n%s", args, got, code, stderr)
+	}
+	for _, text := range texts {
+		if !strings.Contains(stdout+stderr, text) {
+			l.t.Errorf("mops %q does not print %q:\n%s%s", args, text, stdout, stderr)
+		}
+	}
+}
+
+func TestToolOnSoundRecords(t *testing.T) {
+	l := newTool(t)
+	var oslo, rome mops.Info
+	l.call(func(ctx context.Context) {
+		var err error
+		if _, oslo, err = trade.Do(ctx, tradeIn{City: "Oslo", Rate: 0.1}); err != nil {
+			t.Fatal(err)
+		}
+		if _, rome, err = trade.Do(ctx, tradeIn{City: "Rome", Rate: 0.1}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	l.now = l.now.Add(3*time.Hour + time.Minute)
+	l.expect(0, []string{"shop/trade@1      2        2", "3 hours ago"}, "ls")
+	l.expect(0, []string{"2 calls"}, "ls", "mops1/default/shop/trade@1")
+	l.expect(0, []string{`City: "Oslo"`, "Total: 0.2", "computed in"}, "inspect", oslo.URI)
+	l.expect(0, []string{`In.City: "Oslo" here, "Rome" there`}, "why", oslo.URI, rome.URI)
+	l.expect(0, []string{"Nearest of 1 other call", `In.City: "Oslo" here, "Rome" there`}, "why", oslo.URI)
+	l.expect(0, []string{"done: there is a result"}, "lease", oslo.URI)
+	l.expect(exitNotFound, []string{"it ran in the program itself"}, "logs", oslo.URI)
+	l.expect(exitNotFound, []string{"there is nothing at", "lease  result"}, "inspect", oslo.URI+"/error")
+	l.expect(exitUsage, []string{"the program is missing"}, "verify", oslo.URI)
+
+	stdout, _, _ := l.run("inspect", "--json", rome.URI)
+	var view struct {
+		State      string
+		Invocation struct{ Value struct{ City string } }
+	}
+	if err := json.Unmarshal([]byte(stdout), &view); err != nil || view.State != "result" || view.Invocation.Value.City != "Rome" {
+		t.Errorf("%+v, %v in\n%s", view, err, stdout)
+	}
+}
+
+// Whatever is cut off a record, or whichever bit is flipped, the tool says that
+// it is damaged, shows what it can, and does not fall over.
+func TestToolOnDamagedRecords(t *testing.T) {
+	l := newTool(t)
+	var info mops.Info
+	l.call(func(ctx context.Context) {
+		var err error
+		if _, info, err = trade.Do(ctx, tradeIn{City: "Oslo", Rate: 0.1, Tags: []string{"a"}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	store, err := fileblob.Open(strings.TrimPrefix(l.root, "file://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := strings.TrimPrefix(info.URI, l.root+"/") + "/invocation"
+	data, stat, err := store.ReadAll(t.Context(), key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(data []byte) {
+		t.Helper()
+		if err := store.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.PutBytes(t.Context(), key, data, blob.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := 0; n < int(stat.Size); n += 7 {
+		put(data[:n])
+		l.expect(exitFailed, []string{"he record is damaged"}, "inspect", info.URI+"/invocation")
+		flipped := bytes.Clone(data)
+		flipped[n] ^= 1 << (n % 8)
+		put(flipped)
+		l.expect(exitFailed, []string{"he record is damaged"}, "inspect", info.URI)
+		l.run("why", info.URI)
+	}
+	put(data)
+	l.expect(exitOK, []string{`City: "Oslo"`}, "inspect", info.URI)
+}
+
+func TestAddresses(t *testing.T) {
+	l := newTool(t)
+	a := &app{lookup: l.lookup, now: time.Now}
+	call := "mops1/p/shop/trade@1/acorn-attic-cabin.0001f1a05f492e1f79b02d1afcdd36db1980867c2cb79215f23634de6bc9de61"
+	for text, want := range map[string]struct {
+		what what
+		root string
+		path string
+	}{
+		l.root:                       {aRoot, l.root, ""},
+		l.root + "/mops1":            {aRoot, l.root, ""},
+		"mops1":                      {aRoot, l.root, ""},
+		"mops1/p":                    {aGroup, l.root, "mops1/p"},
+		"mops1/p/shop/":              {aGroup, l.root, "mops1/p/shop"},
+		"mops1/p/shop/trade@1":       {aFunction, l.root, "mops1/p/shop/trade@1"},
+		call:                         {aCall, l.root, call},
+		"file:///x/mops1/y/" + call:  {aCall, "file:///x/mops1/y", call},
+		"/x/" + call + "/result":     {aRecord, "file:///x", call + "/result"},
+		call + "/runs/2611.json":     {aRecord, l.root, call + "/runs/2611.json"},
+		"mops1-sessions/abc":         {aSession, l.root, "mops1-sessions/abc"},
+		"mops1-blobs/sha256/ab":      {aBlob, l.root, "mops1-blobs/sha256/ab"},
+		"file:///x/mops1-sessions/a": {aSession, "file:///x", "mops1-sessions/a"},
+		"/x y":                       {aRoot, "file:///x%20y", ""},
+	} {
+		x, err := a.resolve(t.Context(), text)
+		if err != nil || x.what != want.what || x.store.Root() != want.root || x.path != want.path {
+			t.Errorf("%s: %+v, %v; want %+v", text, x, err, want)
+		}
+	}
+	for _, wrong := range []string{"", "nothing", "mops1/../x", "mops1/p/a@1/\x00"} {
+		if x, err := a.resolve(t.Context(), wrong); err == nil {
+			t.Errorf("%q is taken for %+v", wrong, x)
+		}
+	}
+}
+
+func TestFlagsMayStandAnywhere(t *testing.T) {
+	for _, args := range [][]string{
+		{"--newest", "3", "mops1/x@1", "--json"}, {"--json", "mops1/x@1", "--newest=3"}, {"mops1/x@1", "-json", "-newest", "3"},
+	} {
+		flags, _ := lsCommand.flags()
+		positional, behind, err := parse(flags, append(args, "--", "prog", "--json=no"))
+		if err != nil || len(positional) != 1 || len(behind) != 2 || flags.Lookup("newest").Value.String() != "3" || flags.Lookup("json").Value.String() != "true" {
+			t.Errorf("%q: %q, %q, %v", args, positional, behind, err)
+		}
+	}
+}
+
+func TestEveryCommandHasHelp(t *testing.T) {
+	l := newTool(t)
+	for _, c := range commands() {
+		l.expect(0, []string{"mops " + c.name + ": ", "Usage\n  mops " + c.name, "Example\n  mops ", "--json", "Exit codes\n"}, "help", c.name)
+		stdout, _, _ := l.run("help", c.name)
+		for line := range strings.SplitSeq(stdout, "\n") {
+			if len([]rune(line)) > 100 {
+				t.Errorf("help %s: a line of %d characters: %s", c.name, len([]rune(line)), line)
+			}
+		}
+	}
+}
