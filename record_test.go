@@ -110,27 +110,6 @@ func TestARunLeavesARecord(t *testing.T) {
 	}
 }
 
-func TestARunThatDiedLeavesARecord(t *testing.T) {
-	ctx, _ := inSubprocesses(t)
-	_, info, err := misbehave.Do(ctx, "exit 3")
-	if err == nil {
-		t.Fatal("there is no error")
-	}
-	files := must(filepath.Glob(filepath.Join(strings.TrimPrefix(info.URI, "file://"), "runs", "*.json")))
-	if len(files) != 1 {
-		t.Fatalf("%q", files)
-	}
-	run := header[record.RunHeader](t, info.URI, "runs/"+filepath.Base(files[0])).Run
-	if run.Outcome != "exec_error" || run.Reason != "WorkerFailed" || !strings.Contains(run.Error, "exit code 3") || run.Executor != "subprocess" {
-		t.Errorf("%+v", run)
-	}
-	// Its last words are kept, too.
-	logs := must(filepath.Glob(filepath.Join(strings.TrimPrefix(info.URI, "file://"), "runs", "*.log", "*")))
-	if len(logs) != 1 || !strings.Contains(string(must(os.ReadFile(logs[0]))), "about to exit 3") {
-		t.Errorf("%q", logs)
-	}
-}
-
 func TestAFunctionKnowsItsRun(t *testing.T) {
 	var logged strings.Builder
 	ctx, _ := onDisk(t, mops.LogTo(textLogger(&logged)))

@@ -1,3 +1,5 @@
+//go:build unix
+
 package mops_test
 
 import (
@@ -307,3 +309,27 @@ var workerEnvironment = mops.Define("test/environment", func(context.Context, st
 	}
 	return strings.Join(found, " "), nil
 })
+
+// skewed is what workers know under this name; the caller of the test below is
+// of another version of the program.
+var skewed = mops.Define("test/skewed", double, mops.Version("2"), mops.Calls(inner))
+
+func TestAWorkerOfAnotherVersionIsRefused(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	for what, f := range map[string]*mops.Func[int, int]{
+		"version":          mops.Define("test/skewed", double, private(), mops.Version("1"), mops.Calls(inner)),
+		"functions called": mops.Define("test/skewed", double, private(), mops.Version("2")),
+	} {
+		_, err := f.Call(ctx, 1)
+		if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != "VersionSkew" {
+			t.Errorf("%s: %T: %v", what, err, err)
+		}
+		mentions(t, err, what, "test/skewed", "build both from the same source")
+	}
+	other := mops.Define("test/skewed", func(_ context.Context, n int64) (int, error) { return 0, nil }, private(), mops.Version("2"), mops.Calls(inner))
+	_, err := other.Call(ctx, 1)
+	mentions(t, err, "VersionSkew", "type of the input")
+	if out, err := skewed.Call(ctx, 1); err != nil || out != 2 {
+		t.Errorf("%d, %v", out, err)
+	}
+}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package mops_test
 
 import (
@@ -5,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
@@ -104,8 +108,6 @@ func TestAGoexitIsTheFunctionsError(t *testing.T) {
 	}
 }
 
-func first[A, B any](a A, _ B) A { return a }
-
 // chatty prints that many bytes and returns how many there were.
 var chatty = mops.Define("test/chatty", func(_ context.Context, n int) (int, error) {
 	line := strings.Repeat("x", 1023) + "\n"
@@ -135,4 +137,25 @@ func TestARootInMemoryIsNoPlaceForSubprocesses(t *testing.T) {
 		t.Fatalf("%T: %v", err, err)
 	}
 	mentions(t, err, "mem://", "memory of this process", "file://")
+}
+
+func TestARunThatDiedLeavesARecord(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	_, info, err := misbehave.Do(ctx, "exit 3")
+	if err == nil {
+		t.Fatal("there is no error")
+	}
+	files := must(filepath.Glob(filepath.Join(strings.TrimPrefix(info.URI, "file://"), "runs", "*.json")))
+	if len(files) != 1 {
+		t.Fatalf("%q", files)
+	}
+	run := header[record.RunHeader](t, info.URI, "runs/"+filepath.Base(files[0])).Run
+	if run.Outcome != "exec_error" || run.Reason != "WorkerFailed" || !strings.Contains(run.Error, "exit code 3") || run.Executor != "subprocess" {
+		t.Errorf("%+v", run)
+	}
+	// Its last words are kept, too.
+	logs := must(filepath.Glob(filepath.Join(strings.TrimPrefix(info.URI, "file://"), "runs", "*.log", "*")))
+	if len(logs) != 1 || !strings.Contains(string(must(os.ReadFile(logs[0]))), "about to exit 3") {
+		t.Errorf("%q", logs)
+	}
 }
