@@ -174,7 +174,8 @@ func envOf(ctx context.Context) *Env {
 
 // Close cancels the calls that are still under way, waits until their workers
 // are gone, and ends the session, so that others take over at once what was
-// not finished. Calls made afterwards fail with [ErrClosed].
+// not finished. A function of this process cannot be ended: Close waits for one
+// that does not heed its context. Calls made afterwards fail with [ErrClosed].
 func (env *Env) Close() error {
 	env.closeOnce.Do(func() {
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())

@@ -60,8 +60,11 @@ func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], option
 // Each calls the function once for each input, side by side, and yields the
 // results as they come; an error ends nothing but its own call. Inputs are
 // taken as calls become free (see [Concurrency]), on a goroutine of their own.
-// Leaving the loop cancels what is under way and waits until it has ended. When
-// ctx ends, no more inputs are taken and the calls under way yield its error.
+// Leaving the loop cancels what is under way and waits until it has ended, and
+// for ins to yield once more, if it is just about to: inputs that are waited
+// for should end with ctx. When ctx ends, no more inputs are taken and the calls
+// under way yield its error. A panic of ins goes on in the loop, after the
+// results of the calls that were made.
 func (f *Func[In, Out]) Each(ctx context.Context, ins iter.Seq[In], options ...EachOption) iter.Seq[Result[In, Out]] {
 	o := eachOptions{concurrency: DefaultConcurrency}
 	for _, option := range options {

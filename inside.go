@@ -48,7 +48,9 @@ func Logger(ctx context.Context) *slog.Logger {
 
 // OutDir is a folder for the files that a function returns with [File] or [Dir]:
 // empty at first, and gone when the run has ended and its files are in the
-// store. Outside of a run it is a new temporary folder.
+// store. With [Off] and [ReadOnly], where nothing goes to a store, it stays:
+// it lies in the folder for temporary files. Outside of a run it is a new
+// temporary folder.
 func OutDir(ctx context.Context) (string, error) {
 	if running := worker.FromContext(ctx); running != nil {
 		return running.OutDir()

@@ -92,12 +92,20 @@ func Pipeline(id string) Option {
 }
 
 // On is where calls run. Default: in process.
+//
+// In process a function that panics or calls runtime.Goexit fails its own call
+// only; os.Exit, a panic on a goroutine that it started, a stack overflow and a
+// kill end the whole program. In a subprocess all of these fail the one call,
+// with an [ExecError] or, for a panic of its own, a [FuncError]. A program that
+// was ended is started again: it finds what had been computed, takes over what
+// had not, and computes nothing twice.
 func On(where executor.Executor) Option {
 	return option(func(s *settings) { s.on, s.Executor = where, nil })
 }
 
 // Off turns memoization off: functions run in this process, nothing is read
-// from the store and nothing is written to it.
+// from the store and nothing is written to it. Where [RequireResults] is set,
+// too, Off wins. Files that the function returns stay where it wrote them.
 func Off() Option { return flag(func(s *settings) **bool { return &s.Off }) }
 
 // Refresh computes again although there is a result, and replaces that result.
@@ -106,7 +114,8 @@ func Off() Option { return flag(func(s *settings) **bool { return &s.Off }) }
 func Refresh() Option { return flag(func(s *settings) **bool { return &s.Refresh }) }
 
 // ReadOnly uses results that are there and writes nothing: a call without a
-// result runs in this process and its result is not kept.
+// result runs in this process and its result is not kept. Files that it returns
+// stay where it wrote them.
 func ReadOnly() Option { return flag(func(s *settings) **bool { return &s.ReadOnly }) }
 
 // RequireResults runs nothing: a call without a result fails with an error that

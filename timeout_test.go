@@ -3,7 +3,6 @@ package mops_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,7 +21,7 @@ func timeoutKinds() map[string]mops.Option {
 func TestATimeoutStopsAFunctionThatHeedsItsContext(t *testing.T) {
 	for name, option := range timeoutKinds() {
 		synctest.Test(t, func(t *testing.T) {
-			ctx := mopstest.Context(t, quiet)
+			ctx := mopstest.Context(t)
 			var stopped bool
 			f := mops.Define("slow", func(ctx context.Context, n int) (int, error) {
 				select {
@@ -42,9 +41,6 @@ func TestATimeoutStopsAFunctionThatHeedsItsContext(t *testing.T) {
 	}
 }
 
-// quiet keeps warnings off the terminal.
-var quiet = mops.LogTo(slog.New(slog.DiscardHandler))
-
 func checkDeadline(t *testing.T, err error) {
 	t.Helper()
 	if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != "DeadlineExceeded" || e.URI == "" {
@@ -56,7 +52,7 @@ func checkDeadline(t *testing.T, err error) {
 func TestATimeoutReturnsAlsoIfTheFunctionRunsOn(t *testing.T) {
 	for name, option := range timeoutKinds() {
 		synctest.Test(t, func(t *testing.T) {
-			ctx := mopstest.Context(t, quiet)
+			ctx := mopstest.Context(t)
 			var runs atomic.Int64
 			f := mops.Define("slow", func(ctx context.Context, n int) (int, error) {
 				runs.Add(1)
@@ -79,7 +75,7 @@ func TestATimeoutReturnsAlsoIfTheFunctionRunsOn(t *testing.T) {
 
 func TestATimeoutIsOfOneRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx := mopstest.Context(t, quiet)
+		ctx := mopstest.Context(t)
 		f := mops.Define("slow", func(ctx context.Context, n int) (int, error) {
 			if mops.RunInfo(ctx).Attempt < 3 {
 				<-ctx.Done()
@@ -96,7 +92,7 @@ func TestATimeoutIsOfOneRun(t *testing.T) {
 
 func TestAnErrorAfterTheTimeoutIsNotTheFunctions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx := mopstest.Context(t, quiet)
+		ctx := mopstest.Context(t)
 		f := mops.Define("slow", func(ctx context.Context, n int) (int, error) {
 			if _, hurried := ctx.Deadline(); hurried {
 				<-ctx.Done()
@@ -116,7 +112,7 @@ func TestAnErrorAfterTheTimeoutIsNotTheFunctions(t *testing.T) {
 // once: the next one waits until the function has returned.
 func TestTheNextCallWaitsForAFunctionThatRunsOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx := mopstest.Context(t, quiet)
+		ctx := mopstest.Context(t)
 		var running atomic.Int64
 		f := mops.Define("slow", func(ctx context.Context, n int) (int, error) {
 			if running.Add(1) > 1 {
