@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -77,10 +78,14 @@ func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 	return progress.Computed
 }
 
+// mostLosses is how often a call may lose its lease while it is computed here
+// before it fails: a program that is no worker can say that it did, for ever.
+const mostLosses = 3
+
 // underLease takes the lease and runs the call under it, or waits for who has it.
 func (f *flight) underLease(s worker.Slot) (Outcome, error) {
 	var from blob.Version // what the lease is swapped from; "" while it is absent
-	for {
+	for losses := 0; ; {
 		state := lease.State{LeaseID: lease.NewID(), Executor: f.call.Executor.Name(), Attempt: 1, RunID: newRunID()}
 		if namer, ok := f.call.Executor.(executor.Namer); ok {
 			state.Handle = namer.HandleOf(f.invocation(state))
@@ -92,6 +97,10 @@ func (f *flight) underLease(s worker.Slot) (Outcome, error) {
 			outcome, err := own.run(from != "")
 			if !errors.Is(err, lease.ErrLost) || f.ctx.Err() != nil {
 				return outcome, f.cancelled(err)
+			}
+			if losses++; losses == mostLosses {
+				return Outcome{}, &executor.Error{Reason: executor.LeaseLost, Err: err, Message: fmt.Sprintf(
+					"its lease was lost %d times while it was computed, the last time that of run %s; its log may say why", losses, state.RunID)}
 			}
 			f.engine.Logger.Warn("a lease was lost while its call was computed; waiting for who has it now", "call", f.place.URI())
 		case !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch):
