@@ -32,6 +32,12 @@ type Program struct {
 // leaves behind is killed when the test ends.
 func Start(t testing.TB, place, name string, arguments any, env ...string) *Program {
 	t.Helper()
+	return StartIn(t, "", place, name, arguments, env...)
+}
+
+// StartIn is Start with another current folder than that of the test.
+func StartIn(t testing.TB, folder, place, name string, arguments any, env ...string) *Program {
+	t.Helper()
 	text, err := json.Marshal(arguments)
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +57,7 @@ func Start(t testing.TB, place, name string, arguments any, env ...string) *Prog
 		"MOPS_CACHE="+place+"/cache", "MOPS_STATE="+place+"/state", "MOPS_PROGRESS=off")
 	p.command.Env = append(p.command.Env, env...)
 	p.command.Stdout, p.command.Stderr = p.Stdout, p.Stderr
+	p.command.Dir = folder
 	// Orphans keep the pipes open, and must not keep us.
 	p.command.WaitDelay = 100 * time.Millisecond
 	if err := p.command.Start(); err != nil {
@@ -104,17 +111,35 @@ func (p *Program) Wait(longest time.Duration) int {
 	}
 }
 
-// Output is what a program prints. It is safe for concurrent use.
+// State is how the program ended, after Wait.
+func (p *Program) State() *os.ProcessState { return p.command.ProcessState }
+
+// Output is what a program prints, or the end of it where that is much. It is
+// safe for concurrent use.
 type Output struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
+	size   int64
 }
+
+const mostOutput = 16 << 20
 
 // Write appends.
 func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.size += int64(len(p))
+	if o.buffer.Len() > mostOutput {
+		o.buffer.Next(o.buffer.Len() - mostOutput/2)
+	}
 	return o.buffer.Write(p)
+}
+
+// Size is how much was printed so far, in bytes.
+func (o *Output) Size() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.size
 }
 
 // String is all that was printed so far.
