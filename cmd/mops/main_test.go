@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("MOPS_CACHE", env.WorkDir+"/cache")
 			env.Setenv("HOME", env.WorkDir+"/home")
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each of many processes sleeps for a second
 			return nil
 		},
 		Cmds: scriptCommands,

@@ -90,11 +90,18 @@ func (v *verifyView) judge(stored, made []byte) error {
 // returns the record of that. What it prints is shown on standard error.
 func (a *app) runAgain(ctx context.Context, x address, program []string, dir string) ([]byte, error) {
 	root, pipeline := x.store.Root(), x.call.Pipeline
+	configPath, found := config.Find("", a.lookup) // as the program itself would find it
+	if found {
+		var err error
+		if configPath, err = filepath.Abs(configPath); err != nil {
+			return nil, err
+		}
+	}
 	made := filepath.Join(dir, "made")
 	spec, err := worker.Spec{
 		Root: root, Path: x.path, Function: x.call.Name, Pipeline: pipeline, RunID: words.NewRunID(time.Now()), Attempt: 1,
 		Executor: "verify", Chain: (*worker.Chain)(nil).Push(x.call.Key).Links(),
-		Defaults: config.Settings{Root: &root, Pipeline: &pipeline}, Verify: made,
+		Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}, Verify: made,
 	}.Encode()
 	if err != nil {
 		return nil, err
