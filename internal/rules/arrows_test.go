@@ -20,7 +20,7 @@ const module = "github.com/TrilliantHealth/mops-go"
 var arrows = map[string][]string{
 	"cmd/mops": {"*"},
 	"examples": {"", "executor/*"},
-	"mopstest": {""},
+	"mopstest": {"", "blob/memblob"},
 	"": {
 		"executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/config", "internal/function", "internal/memokey", "internal/orchestrate", "internal/progress",
