@@ -8,6 +8,10 @@ GO      ?= go
 SUITE    = $(GO) run ./internal/suite
 FUZZTIME ?= 5s
 
+# The race detector sleeps for a second at every exit of a process, and the
+# tests start thousands (https://go.dev/doc/articles/race_detector).
+export GORACE = atexit_sleep_ms=0
+
 .PHONY: test soak bench vet race fuzz
 
 test: vet race fuzz
