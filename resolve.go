@@ -40,11 +40,11 @@ func contextSettings(ctx context.Context) *settings {
 // says nothing: worked out once, since a hit takes only microseconds.
 type settled struct {
 	env      *Env
-	settings orchestrate.Settings
+	settings *orchestrate.Settings
 }
 
 // resolve settles how a call of a function is made; see Option for the order.
-func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with settings, known *atomic.Pointer[settled]) (orchestrate.Settings, error) {
+func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with settings, known *atomic.Pointer[settled]) (*orchestrate.Settings, error) {
 	onContext := contextSettings(ctx)
 	if onContext == nil {
 		if s := known.Load(); s != nil && s.env == env {
@@ -83,13 +83,13 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 }
 
 // base are the settings of a function that says nothing itself.
-func (env *Env) base() (orchestrate.Settings, error) {
+func (env *Env) base() (*orchestrate.Settings, error) {
 	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.environ))
 }
 
 // settle fills in the defaults and finds the executor.
-func (env *Env) settle(s settings) (orchestrate.Settings, error) {
-	settled := orchestrate.Settings{
+func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
+	settled := &orchestrate.Settings{
 		Root: valueOr(s.Root, DefaultRoot), Pipeline: valueOr(s.Pipeline, DefaultPipeline),
 		Timeout: valueOr(s.Timeout, 0), Retries: valueOr(s.Retries, 0),
 		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
