@@ -11,6 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/source"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
 // Call is one function with one input, and how it is to be made.
@@ -69,8 +70,14 @@ var (
 	// ErrCycle says that a call would wait for itself.
 	ErrCycle = errors.New("the call waits for itself")
 	// ErrNoResult says that there is no result and that nothing may run.
-	ErrNoResult = errors.New("there is no result, and results are required")
+	ErrNoResult error = passing("there is no result, and results are required")
 )
+
+// passing is an error that is not the fault of a function which returns it.
+type passing string
+
+func (e passing) Error() string        { return string(e) }
+func (e passing) Is(target error) bool { return target == worker.ErrTransient }
 
 // FuncError is what the user's function did: it returned an error or panicked.
 type FuncError struct {

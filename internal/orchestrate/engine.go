@@ -75,7 +75,7 @@ func New(options Options) *Engine {
 }
 
 // ErrClosed says that a call was made on an environment that was closed.
-var ErrClosed = errors.New("the environment is closed")
+var ErrClosed error = passing("the environment is closed")
 
 // Close cancels what still runs, waits until its workers are gone, and ends the
 // sessions, so that others need not wait for them to expire.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -102,7 +103,11 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	kept, err := f.place.Error(ctx)
 	switch {
 	case err == nil:
-		return Outcome{}, nil, f.funcError(kept)
+		failed := f.funcError(kept)
+		if e, ok := errors.AsType[*FuncError](failed); ok && e.Failed.Transient {
+			return Outcome{}, missed, nil
+		}
+		return Outcome{}, nil, failed
 	case blob.Is(err, blob.NotFound), errors.Is(err, record.ErrDamaged):
 		return Outcome{}, missed, nil
 	default:
@@ -158,16 +163,22 @@ const explainTime = 2 * time.Second
 func (e *Engine) explain(ctx context.Context, f *flight, missed *miss) error {
 	ctx, cancel := context.WithTimeout(ctx, explainTime)
 	defer cancel()
-	why := missed.why
+	var reasons []string
+	if missed != noResult {
+		reasons = append(reasons, missed.why)
+	}
 	if failed, err := f.place.Error(ctx); err == nil {
 		var header record.ErrorHeader
 		if failed.Into(&header) == nil {
-			why += fmt.Sprintf("; its run %s failed: %s", failed.RunID, header.Message)
+			reasons = append(reasons, fmt.Sprintf("its run %s failed: %s", failed.RunID, header.Message))
 		}
 	}
 	call := explain.New(f.call.Function.Describe(f.call.Pipeline), f.call.Input)
 	if more := explain.Miss(ctx, f.place, call); more != "" {
-		why += "; " + more
+		reasons = append(reasons, more)
 	}
-	return fmt.Errorf("%s: %w: %s", f.place.URI(), ErrNoResult, why)
+	if len(reasons) == 0 {
+		return fmt.Errorf("%s: %w", f.place.URI(), ErrNoResult)
+	}
+	return fmt.Errorf("%s: %w: %s", f.place.URI(), ErrNoResult, strings.Join(reasons, "; "))
 }

@@ -18,8 +18,12 @@ import (
 const (
 	// chunkSize is how much a chunk holds before it is written.
 	chunkSize = 256 << 10
-	// chunkDelay is how long what was printed may wait for its chunk.
-	chunkDelay = 2 * time.Second
+	// firstDelay and lastDelay are how long what was printed may wait for its
+	// chunk: what is not in the store is lost with the process that writes it. The
+	// delay doubles with every chunk, so that a run of hours does not leave
+	// thousands.
+	firstDelay = 250 * time.Millisecond
+	lastDelay  = 8 * time.Second
 	// keepFirst and keepLast bound what is kept of a run that prints without
 	// end: its beginning, and its last words.
 	keepFirst = 32 << 20
@@ -101,14 +105,18 @@ func (w *Writer) Close() {
 // run writes a chunk when there is enough for one, or when it waited long enough.
 func (w *Writer) run() {
 	defer close(w.done)
-	ticker := time.NewTicker(chunkDelay)
-	defer ticker.Stop()
+	delay := firstDelay
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
 	for {
 		select {
 		case <-w.wake:
 			w.flush()
-		case <-ticker.C:
-			w.flush()
+		case <-timer.C:
+			if w.flush() {
+				delay = min(2*delay, lastDelay)
+			}
+			timer.Reset(delay)
 		case <-w.closed:
 			w.finish()
 			return
@@ -127,11 +135,12 @@ func (w *Writer) finish() {
 	w.flush()
 }
 
-func (w *Writer) flush() {
+// flush writes what is pending as a chunk, if there is anything.
+func (w *Writer) flush() (written bool) {
 	w.mu.Lock()
 	if w.pending.Len() == 0 {
 		w.mu.Unlock()
-		return
+		return false
 	}
 	chunk := bytes.Clone(w.pending.Bytes())
 	w.pending.Reset()
@@ -149,4 +158,5 @@ func (w *Writer) flush() {
 		w.failed = true
 		w.logger.Warn("a part of a worker's log could not be kept", "bytes", len(chunk), "error", err)
 	}
+	return true
 }

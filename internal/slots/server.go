@@ -17,6 +17,7 @@ type Server struct {
 	dir      string
 	listener net.Listener
 	running  sync.WaitGroup
+	closing  chan struct{}
 
 	mu       sync.Mutex
 	closed   bool
@@ -35,7 +36,7 @@ func Serve(pools *Pools) (*Server, error) {
 		os.Remove(dir)
 		return nil, fmt.Errorf("slots: listen: %w", err)
 	}
-	s := &Server{pools: pools, dir: dir, listener: listener, sessions: map[*session]struct{}{}}
+	s := &Server{pools: pools, dir: dir, listener: listener, closing: make(chan struct{}), sessions: map[*session]struct{}{}}
 	s.running.Go(s.accept)
 	s.running.Go(func() { sweep(filepath.Dir(dir)) })
 	return s, nil
@@ -63,6 +64,7 @@ func (s *Server) Path() string { return s.listener.Addr().String() }
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
+	close(s.closing)
 	err := s.listener.Close() // removes the socket
 	for c := range s.sessions {
 		c.conn.Close()
@@ -81,8 +83,11 @@ func (s *Server) accept() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
-			time.Sleep(10 * time.Millisecond) // no descriptors left, perhaps
+		if err != nil { // no descriptors left, perhaps
+			select {
+			case <-s.closing:
+			case <-time.After(10 * time.Millisecond):
+			}
 			continue
 		}
 		c := &session{pools: s.pools, conn: conn, out: newOutbox()}

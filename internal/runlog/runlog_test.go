@@ -1,0 +1,140 @@
+package runlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
+)
+
+const prefix = "call/runs/2611232336-VoiceCushion.log"
+
+func newStore() *blob.Store { return blob.New("mem://runlog", memblob.New()) }
+
+func read(t *testing.T, store *blob.Store) (log string, chunks int) {
+	t.Helper()
+	var out bytes.Buffer
+	next, err := Copy(context.Background(), &out, store, prefix, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), next - 1
+}
+
+func TestWhatIsPrintedIsKept(t *testing.T) {
+	store := newStore()
+	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
+	for i := range 100 {
+		fmt.Fprintln(w, "line", i)
+	}
+	w.Close()
+	log, chunks := read(t, store)
+	if chunks != 1 || !strings.HasPrefix(log, "line 0\n") || !strings.HasSuffix(log, "line 99\n") {
+		t.Errorf("%d chunks: %q", chunks, log)
+	}
+}
+
+func TestNothingPrintedIsNothingKept(t *testing.T) {
+	store, counter := blob.Count(newStore())
+	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
+	w.Write(nil)
+	w.Close()
+	if n := counter.Counts().Total(); n != 0 {
+		t.Errorf("%d operations for a run that printed nothing", n)
+	}
+}
+
+// The process that writes may be killed at any moment, so what is printed is in
+// the store soon; and a run of hours does not leave a chunk a second.
+func TestChunksComeSoonAndThenSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
+		w.Write([]byte("first words\n"))
+		time.Sleep(firstDelay + time.Millisecond)
+		synctest.Wait()
+		if log, _ := read(t, store); log != "first words\n" {
+			t.Errorf("after %v there is %q", firstDelay, log)
+		}
+		for range 3600 {
+			w.Write([]byte("."))
+			time.Sleep(time.Second)
+		}
+		w.Close()
+		log, chunks := read(t, store)
+		if most := int(time.Hour/lastDelay) + 10; chunks > most {
+			t.Errorf("an hour left %d chunks, more than %d", chunks, most)
+		}
+		if !strings.HasSuffix(log, strings.Repeat(".", 3600)) {
+			t.Error("something is missing")
+		}
+	})
+}
+
+// A run that prints without end keeps its beginning and its last words, in
+// bounded memory.
+func TestTooMuch(t *testing.T) {
+	store := newStore()
+	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
+	w.Write([]byte("first words\n"))
+	block := bytes.Repeat([]byte("x"), 64<<10)
+	for range (keepFirst + 8*keepLast) / len(block) {
+		w.Write(block)
+	}
+	if held := w.tail.Len(); held > 2*keepLast {
+		t.Errorf("%d bytes of the end are held", held)
+	}
+	w.Write([]byte("last words\n"))
+	w.Close()
+	log, _ := read(t, store)
+	if !strings.HasPrefix(log, "first words\n") || !strings.HasSuffix(log, "last words\n") || !strings.Contains(log, "bytes left out here]") {
+		t.Errorf("the log of %d bytes lacks its beginning, its end, or the note between", len(log))
+	}
+	if len(log) > keepFirst+2*keepLast+100 {
+		t.Errorf("%d bytes were kept", len(log))
+	}
+}
+
+// Who goes on with a log begins behind the chunks that are there.
+func TestNext(t *testing.T) {
+	store := newStore()
+	for first, words := range []string{1: "one ", 2: "two ", 3: "three"} {
+		if words == "" {
+			continue
+		}
+		next, err := Next(t.Context(), store, prefix)
+		if err != nil || next != first {
+			t.Fatalf("next is %d, %v; want %d", next, err, first)
+		}
+		w := NewWriter(store, prefix, next, slog.New(slog.DiscardHandler))
+		w.Write([]byte(words))
+		w.Close()
+	}
+	if log, chunks := read(t, store); log != "one two three" || chunks != 3 {
+		t.Errorf("%d chunks: %q", chunks, log)
+	}
+}
+
+// A store that fails costs the log, not the run; it is reported once.
+func TestFailingStore(t *testing.T) {
+	var said bytes.Buffer
+	plan := blobtest.FaultPlan{Before: func(op blobtest.Op, key string) error { return errors.New("out of order") }}
+	w := NewWriter(blobtest.Faulty(newStore(), plan), prefix, 1, slog.New(slog.NewTextHandler(&said, nil)))
+	for range 3 {
+		w.Write(make([]byte, chunkSize))
+		w.flush()
+	}
+	w.Close()
+	if n := strings.Count(said.String(), "could not be kept"); n != 1 {
+		t.Errorf("the failure was reported %d times: %s", n, &said)
+	}
+}
