@@ -52,11 +52,11 @@ func (st *staged) succeed(path string, old, next version) error {
 	case err != nil:
 		return classify(err)
 	}
+	st.spent = true // should it lose this name, here or to a Delete
 	err := os.Rename(old.pointer(path), next.pointer(path))
 	if err == nil || exists(next.pointer(path)) {
 		return nil // on NFS, it may have been done though the reply says otherwise
 	}
-	st.spent = true
 	os.Remove(next.at(path))
 	if isNotExist(err) {
 		return mismatch
