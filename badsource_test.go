@@ -82,7 +82,7 @@ func TestASourceThatChangesBetweenHashAndUpload(t *testing.T) {
 		}
 		mentions(t, err, path, "test/pass", "file://")
 		for _, entry := range listing(t, root) {
-			if strings.Contains(entry, "mops1-blobs") || strings.Contains(entry, "/result\n") && strings.Contains(entry, "pass") {
+			if strings.Contains(entry, "mops1-blobs") || strings.Contains(entry, "/result\n") && strings.Contains(entry, "test/pass") {
 				t.Errorf("%s: the store has %q", name, entry)
 			}
 		}
