@@ -29,7 +29,10 @@ var gated = mops.Define("benchmark/gated", func(ctx context.Context, i int) (int
 // take (budget: 512 MiB in all), and what a hit costs meanwhile against before.
 func BenchmarkOutstanding(b *testing.B) {
 	const calls = 100_000
-	for b.Loop() {
+	if b.N > 1 {
+		b.Skip("what one round leaves in memory would count in the next: it runs once")
+	}
+	for range b.N {
 		gate = make(chan struct{})
 		ctx, _ := environment(b)
 		const hits = 2000
