@@ -8,6 +8,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
 // Errors of calls that errors.Is finds.
@@ -43,6 +44,8 @@ type FuncError struct {
 	// Err is the function's error itself where its type is registered with
 	// RegisterError, else nil.
 	Err error
+
+	transient bool
 }
 
 func (e *FuncError) Error() string {
@@ -51,6 +54,10 @@ func (e *FuncError) Error() string {
 
 // Unwrap lets errors.As find an error of a registered type.
 func (e *FuncError) Unwrap() error { return e.Err }
+
+// Is lets mops see that what failed was not the function but the store or a
+// worker below it: a caller that returns such an error has not failed for good.
+func (e *FuncError) Is(target error) bool { return e.transient && target == worker.ErrTransient }
 
 // Reason is why a worker could not do its work.
 type Reason = executor.Reason
@@ -63,7 +70,7 @@ type ExecError struct {
 	Reason   Reason
 	Message  string // what happened, and what to do
 	Tail     string // the last lines that the worker printed, if any
-	Err      error
+	Err      error  // as the executor reported it
 }
 
 func (e *ExecError) Error() string {
@@ -74,7 +81,7 @@ func (e *ExecError) Error() string {
 	return message
 }
 
-// Unwrap returns what the executor reported.
+// Unwrap returns Err.
 func (e *ExecError) Unwrap() error { return e.Err }
 
 func indent(text string) string {
@@ -89,12 +96,12 @@ func public(name, uri string, err error) error {
 	switch e := err.(type) {
 	case *orchestrate.FuncError:
 		return &FuncError{Function: e.Function, URI: e.URI, Run: e.RunID, Message: e.Failed.Message,
-			Types: e.Failed.Types, Panicked: e.Failed.Panic, Stack: e.Failed.Stack, Err: e.Err}
+			Types: e.Failed.Types, Panicked: e.Failed.Panic, Stack: e.Failed.Stack, Err: e.Err, transient: e.Failed.Transient}
 	case *FuncError, *ExecError:
 		return err
 	}
 	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return &ExecError{Function: name, URI: uri, Reason: e.Reason, Message: e.Message, Tail: e.Tail, Err: e.Err}
+		return &ExecError{Function: name, URI: uri, Reason: e.Reason, Message: e.Message, Tail: e.Tail, Err: e}
 	}
 	if strings.Contains(err.Error(), uri) {
 		return fmt.Errorf("%s: %w", name, err)

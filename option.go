@@ -123,7 +123,9 @@ func ReadOnly() Option { return flag(func(s *settings) **bool { return &s.ReadOn
 func RequireResults() Option { return flag(func(s *settings) **bool { return &s.RequireResults }) }
 
 // KeepErrors treats the error that a function returned like a result: the next
-// same call returns it again. By default a call that failed runs again.
+// same call returns it again. By default a call that failed runs again. What is
+// no fault of the function is never kept: that a worker died, or that the store
+// was down in a call that the function made.
 func KeepErrors() Option { return flag(func(s *settings) **bool { return &s.KeepErrors }) }
 
 // Detach leaves workers running when the call is cancelled or the program

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
@@ -84,6 +85,45 @@ func TestRefreshReplacesTheResultOnce(t *testing.T) {
 	}
 	if out := must(f.Call(ctx, 1)); out != 3 {
 		t.Errorf("the first environment sees %d", out)
+	}
+}
+
+// Who wanted a refresh, too, while somebody made one, gets what came of it.
+func TestARefreshIsShared(t *testing.T) {
+	lookedAt := make(chan struct{}, 100)
+	root := stageRoot(t, func(op blobtest.Op, key string) error {
+		if op == blobtest.OpGet && strings.HasSuffix(key, "/lease") {
+			lookedAt <- struct{}{}
+		}
+		return nil
+	})
+	_, ctx := newEnv(t, root)
+	_, other := newEnv(t, root)
+	begun, goOn := make(chan struct{}, 10), make(chan struct{}, 10)
+	f := mops.Define("f", func(context.Context, int) (int, error) { begun <- struct{}{}; <-goOn; return 1, nil }, private())
+	goOn <- struct{}{}
+	must(f.Call(ctx, 1))
+	<-begun
+	fresh := f.With(mops.Refresh())
+	first, err := fresh.Start(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	for len(lookedAt) > 0 {
+		<-lookedAt
+	}
+	second, err := fresh.Start(other, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-lookedAt // it sees that somebody is about it
+	<-lookedAt
+	goOn <- struct{}{}
+	must(first.Wait(ctx))
+	must(second.Wait(other))
+	if info := second.Info(); info.Outcome != mops.Awaited || info.Run != first.Info().Run {
+		t.Errorf("%+v, and the first made %+v", info, first.Info())
 	}
 }
 

@@ -253,6 +253,35 @@ func TestAWorkerThatDiesIsStartedAgain(t *testing.T) {
 	}
 }
 
+// relayed returns the error of what it calls.
+var relayed = mops.Define("test/relayed", func(ctx context.Context, marks string) (string, error) {
+	return fatal.Call(mops.WithOptions(ctx, mops.On(subprocess.New())), marks)
+}, mops.Calls(fatal), mops.KeepErrors())
+
+var relayedTwice = mops.Define("test/relayed-twice", func(ctx context.Context, marks string) (string, error) {
+	out, err := relayed.Call(ctx, marks)
+	if err != nil {
+		return "", fmt.Errorf("below: %w", err)
+	}
+	return out, nil
+}, mops.Calls(relayed), mops.KeepErrors())
+
+func TestWhatIsNoFaultOfTheFunctionIsNotKept(t *testing.T) {
+	for name, start := range map[string]func(testing.TB, ...mops.EnvOption) (context.Context, string){"inproc": onDisk, "subprocess": inSubprocesses} {
+		silence(t)
+		ctx, _ := start(t)
+		folder := t.TempDir()
+		_, err := relayedTwice.Call(ctx, folder) // the innermost function dies
+		if _, ok := errors.AsType[*mops.FuncError](err); !ok {
+			t.Errorf("%s: %T: %v", name, err, err)
+		}
+		mentions(t, err, "below: test/relayed failed", "exit code 3")
+		if out, err := relayedTwice.Call(ctx, folder); err != nil || out != "survived" {
+			t.Errorf("%s: %s, %v", name, out, err)
+		}
+	}
+}
+
 // keptOut takes a handle that stays in the process.
 type keptOut struct {
 	N      int

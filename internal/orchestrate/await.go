@@ -57,10 +57,16 @@ func (f *flight) await(ctx context.Context) (seen, error) {
 			}
 			return seen{version: version}, nil
 		default:
-			waitedFor = state.LeaseID
-			if over, err := f.finished(ctx, missed.info, version); over || err != nil {
-				return seen{version: version}, err
+			over, err := f.finished(ctx, missed, state, version)
+			switch {
+			case err != nil:
+				return seen{}, err
+			case over && state.LeaseID == waitedFor && missed.leaseID == waitedFor:
+				return seen{ended: true, outcome: Outcome{Place: f.place, Result: missed.old, How: Awaited}}, nil
+			case over:
+				return seen{version: version}, nil
 			}
+			waitedFor = state.LeaseID
 			var free bool
 			var adopted *seen
 			free, adopted, recheck, err = f.examine(ctx, state, version)
@@ -83,19 +89,29 @@ func (f *flight) await(ctx context.Context) (seen, error) {
 }
 
 // finished reports whether a result that cannot be used (it is damaged, or to
-// be refreshed) was put by the lease's last holder rather than before it: both
-// times are the store's. The lease of a success is never released, so that is
-// the only sign that nobody computes any more.
-func (f *flight) finished(ctx context.Context, result blob.Info, version blob.Version) (bool, error) {
-	if result.Version == "" {
+// be refreshed) was put by the lease's last holder rather than before it. The
+// lease of a success is never released, so that is the only sign that nobody
+// computes any more. A sound result names its lease; of a damaged one only the
+// time is known, which like the lease's is the store's, and no better than
+// clockGrain.
+func (f *flight) finished(ctx context.Context, missed *miss, state lease.State, version blob.Version) (bool, error) {
+	if missed.leaseID != "" {
+		return missed.leaseID == state.LeaseID, nil
+	}
+	if missed.info.Version == "" {
 		return false, nil
 	}
 	lease, err := f.root.store.Stat(ctx, f.place.Lease())
 	if err != nil {
 		return false, err
 	}
-	return lease.Version == version && !result.ModTime.Before(lease.ModTime), nil
+	return lease.Version == version && lease.ModTime.Before(missed.info.ModTime.Add(clockGrain)), nil
 }
+
+// clockGrain is by how much the times of two blobs may be out of order: drivers
+// shift those of files by up to 1 ms, and the kernel's clock for files ticks
+// every 1 to 10 ms.
+const clockGrain = 20 * time.Millisecond
 
 // examine asks whether those who hold a lease still live: the session that
 // computes, and the one that watches it. A worker that runs on without its

@@ -64,6 +64,7 @@ type Outcome struct {
 	Place  memo.Place
 	Result memo.Found
 	How    How
+	Unkept bool // the store does not have it
 }
 
 var (

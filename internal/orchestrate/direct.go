@@ -55,5 +55,5 @@ func (f *flight) unkeptRun(slot worker.Slot, attempt int) (Outcome, error) {
 	case done.Failed != nil:
 		return Outcome{}, f.newFuncError(task.RunID, *done.Failed)
 	}
-	return Outcome{Place: f.place, Result: done.Result, How: Computed}, done.Err
+	return Outcome{Place: f.place, Result: done.Result, How: Computed, Unkept: true}, done.Err
 }

@@ -59,7 +59,7 @@ type Engine struct {
 	flights     map[flightKey]*flight
 	pools       slots.Pools
 	perExecutor map[executor.Executor]*pool
-	refreshed   map[flightKey]bool
+	refreshed   map[resultKey]bool
 	alone       uint64        // counts the calls without store
 	server      *slots.Server // of pools, to workers; nil before the first
 	began       time.Time
@@ -70,7 +70,7 @@ func New(options Options) *Engine {
 	return &Engine{
 		Options: options,
 		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
-		perExecutor: map[executor.Executor]*pool{}, refreshed: map[flightKey]bool{}, began: time.Now(),
+		perExecutor: map[executor.Executor]*pool{}, refreshed: map[resultKey]bool{}, began: time.Now(),
 	}
 }
 

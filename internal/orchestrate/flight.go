@@ -10,12 +10,22 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// flightKey tells calls apart that cannot share a flight.
+// flightKey tells calls apart that cannot share a flight: what one of them may
+// not use, keep or compute, another may.
 type flightKey struct {
-	root    *root
-	path    string
-	refresh bool
-	alone   uint64 // of a call without store, which shares with nobody
+	root           *root
+	path           string
+	refresh        bool
+	readOnly       bool
+	requireResults bool
+	keepErrors     bool
+	alone          uint64 // of a call without store, which shares with nobody
+}
+
+// resultKey is where a result lies.
+type resultKey struct {
+	root *root
+	path string
 }
 
 // flight is one call under way in this process, with all who wait for it. It
@@ -120,9 +130,9 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 	if e.closed {
 		return nil, false, nil, ErrClosed
 	}
-	key := flightKey{root: r, path: place.Path, refresh: c.Refresh}
-	if c.Refresh && e.refreshed[key] {
-		key.refresh = false
+	key := flightKey{
+		root: r, path: place.Path, refresh: c.Refresh && !e.refreshed[resultKey{r, place.Path}],
+		readOnly: c.ReadOnly, requireResults: c.RequireResults, keepErrors: c.KeepErrors,
 	}
 	if c.Off {
 		e.alone++
@@ -252,7 +262,7 @@ func (f *flight) giveUp(cause error) {
 
 // end sets the outcome and wakes all who wait.
 func (f *flight) end(outcome Outcome, err error) {
-	outcome.Place = f.place // of a failure, too
+	outcome.Place = f.place
 	if f.err = err; err == nil {
 		f.outcome = &outcome
 	}
@@ -262,8 +272,8 @@ func (f *flight) end(outcome Outcome, err error) {
 	if e.flights[f.key] == f {
 		delete(e.flights, f.key)
 	}
-	if f.key.refresh && err == nil {
-		e.refreshed[f.key] = true
+	if f.key.refresh && err == nil && !outcome.Unkept {
+		e.refreshed[resultKey{f.root, f.place.Path}] = true
 	}
 	close(f.done)
 	onEnd := f.onEnd
@@ -277,10 +287,10 @@ func (f *flight) end(outcome Outcome, err error) {
 	}
 }
 
-// result is that of a flight that has ended.
+// result is that of a flight that has ended; of a failure, its place.
 func (f *flight) result() (Outcome, error) {
 	if f.outcome == nil {
-		return Outcome{}, f.err
+		return Outcome{Place: f.place}, f.err
 	}
 	return *f.outcome, f.err
 }

@@ -107,6 +107,9 @@ func (h *Handle) Wait(ctx context.Context) (outcome Outcome, err error) {
 // Cancel gives the call up: what runs for it is stopped unless others wait for
 // it. One that has ended keeps its outcome.
 func (h *Handle) Cancel(cause error) {
+	if h.Ended() {
+		return // the flight settles the handle, if it has not yet
+	}
 	h.once.Do(func() {
 		h.cause = cause
 		close(h.left)

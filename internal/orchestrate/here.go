@@ -75,7 +75,7 @@ func (o *owned) outcomeHere(ctx context.Context, done worker.Done) (Outcome, err
 	if done.Lost {
 		how = Awaited
 	}
-	return Outcome{Place: o.place, Result: done.Result, How: how}, nil
+	return Outcome{Place: o.place, Result: done.Result, How: how, Unkept: done.Unkept != nil}, nil
 }
 
 // stopped is the end of a run that was stopped and is gone: its lease is

@@ -85,6 +85,11 @@ func (e *Engine) glance(ctx context.Context, c Call) (outcome Outcome, known *mi
 type miss struct {
 	why  string
 	info blob.Info // of the result that is damaged or to be replaced; zero if there is none
+
+	// old is the result that is to be replaced, where it is sound, and leaseID
+	// the lease under which it was computed.
+	old     memo.Found
+	leaseID string
 }
 
 // The misses of most calls.
@@ -119,7 +124,11 @@ func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
 	found, err := f.place.Result(ctx)
 	switch {
 	case err == nil && f.key.refresh && !f.refreshedAbove(found):
-		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info}, nil
+		var header record.ResultHeader
+		if err := found.Into(&header); err != nil {
+			return Outcome{}, nil, err
+		}
+		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info, old: found, leaseID: header.Run.LeaseID}, nil
 	case err == nil:
 		return Outcome{Place: f.place, Result: found, How: Hit}, nil, nil
 	case blob.Is(err, blob.NotFound):

@@ -17,6 +17,10 @@ type FuncError struct {
 	Stack      string           `cbor:"stack,omitempty"` // of the panic
 	Panic      bool             `cbor:"panic,omitempty"`
 	Registered *RegisteredError `cbor:"registered,omitempty"`
+
+	// Transient says that the store or a worker failed below the function, and
+	// not the function itself: such an error is never used in place of a run.
+	Transient bool `cbor:"transient,omitempty"`
 }
 
 // RegisteredError is an error value of a type that the program registered, so

@@ -126,6 +126,7 @@ func (t Task) decode() (any, error) {
 func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
 	failed := &record.FuncError{
 		Message: err.Error(), Types: function.TypeChain(err), Registered: t.Function.EncodeError(err),
+		Transient: transient(err),
 	}
 	run.Outcome = "func_error"
 	if p, ok := errors.AsType[*panicked](err); ok && error(p) == err {

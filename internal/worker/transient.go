@@ -1,0 +1,24 @@
+package worker
+
+import (
+	"errors"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// ErrTransient is what errors say they are, by a method Is, that are no
+// function's fault, so that a function which returns one of them has not failed
+// for good.
+var ErrTransient = errors.New("a failure that is not the function's")
+
+// transient reports whether a function failed because of what is below it.
+func transient(err error) bool {
+	if _, ok := errors.AsType[*blob.Error](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*executor.Error](err); ok {
+		return true
+	}
+	return errors.Is(err, ErrTransient)
+}
