@@ -60,6 +60,39 @@ func TestAStartedCallTellsHowItGoes(t *testing.T) {
 	}
 }
 
+func TestAStartedCallThatFailsSaysWhich(t *testing.T) {
+	ctx := mopstest.Context(t)
+	f, _, _, _ := gated()
+	call, err := f.With(mops.Timeout(time.Millisecond)).Start(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = call.Wait(ctx)
+	mentions(t, err, call.URI())
+	if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.URI != call.URI() {
+		t.Errorf("%+v", e)
+	}
+	if info := call.Info(); info != (mops.Info{URI: call.URI()}) {
+		t.Errorf("ended: %+v", info)
+	}
+}
+
+func TestACancelRightAfterTheEndComesTooLate(t *testing.T) {
+	ctx := mopstest.Context(t)
+	f := mops.Define("f", double, private())
+	for n := range 2000 { // the end and what follows it are a moment apart
+		call, err := f.Start(ctx, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-call.Done()
+		call.Cancel()
+		if out, err := call.Wait(ctx); err != nil || out != 2*n {
+			t.Fatalf("%d, %v", out, err)
+		}
+	}
+}
+
 func TestCancelStopsTheFunction(t *testing.T) {
 	ctx := mopstest.Context(t)
 	f, begun, _, stopped := gated()
