@@ -11,6 +11,12 @@ import (
 
 // Slurp appends a blob to buf.
 func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+	if err := ctx.Err(); err != nil {
+		return buf, driver.Info{}, err
+	}
+	if data, info, done, err := s.slurpQuick(key, buf); done {
+		return data, info, err
+	}
 	path, err := s.path(key)
 	if err != nil {
 		return buf, driver.Info{}, err

@@ -1,0 +1,53 @@
+//go:build linux && (amd64 || arm64)
+
+package fileblob
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// longestQuick bounds the path that slurpQuick keeps on its stack.
+const longestQuick = 480
+
+// slurpQuick is Slurp for most blobs: with an ordinary key, and never written
+// over. It makes the same system calls as find does, from one path on the stack
+// in place of four on the heap, which is a twentieth of a hit. What it leaves
+// undone, find does.
+func (s *store) slurpQuick(key string, buf []byte) (data []byte, info driver.Info, done bool, err error) {
+	if !plain(key) || len(s.prefix)+len(key) > longestQuick {
+		return buf, info, false, nil
+	}
+	var path [longestQuick + 2]byte
+	end := copy(path[:], s.prefix)
+	end += copy(path[end:], key) // and the 0 that ends it for the kernel
+	fd, _, errno := unix.Syscall6(unix.SYS_OPENAT, atCurrent, uintptr(unsafe.Pointer(&path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	if errno == unix.ENOENT {
+		return buf, info, true, missing(errno)
+	}
+	if errno != 0 {
+		return buf, info, false, nil
+	}
+	h := handle(fd)
+	defer h.Close()
+	path[end] = '~'
+	var st unix.Stat_t
+	_, _, errno = unix.Syscall6(unix.SYS_NEWFSTATAT, atCurrent, uintptr(unsafe.Pointer(&path)), uintptr(unsafe.Pointer(&st)), 0, 0, 0)
+	if errno != unix.ENOENT {
+		return buf, info, false, nil
+	}
+	a, err := h.stat() // after the look for versions; see latest
+	if err != nil || a.dir || a.links == 0 {
+		return buf, info, false, nil
+	}
+	if data, err = h.appendTo(buf, a.size); err != nil {
+		return buf, info, false, nil
+	}
+	return data, a.info(key, version{life: a.identity}), true, nil
+}
+
+// atCurrent is AT_FDCWD as a system call takes it.
+const atCurrent = ^uintptr(99)
