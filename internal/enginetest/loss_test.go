@@ -4,12 +4,15 @@ package enginetest_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 )
@@ -87,4 +90,85 @@ func TestBrokenLeaseOfWorker(t *testing.T) {
 	if ended, err := w.tally().Count("end"); err != nil || ended["a"] != 1 {
 		t.Errorf("the function was let run to its end %d times, %v", ended["a"], err)
 	}
+}
+
+// A lease that is lost in the pause between two attempts is lost like any
+// other: the call goes on, and does not look cancelled.
+func TestLeaseLostBetweenAttempts(t *testing.T) {
+	const renew = 8 * time.Second // when a session looks at its leases
+	synctest.Test(t, func(t *testing.T) {
+		b := newTable(t, Work{})
+		ctx, end := b.env()
+		defer end()
+		began := time.Now()
+		flaky := mops.Define("flaky", func(ctx context.Context, _ int) (int, error) {
+			run := mops.RunInfo(ctx)
+			if run.Attempt > 7 { // the pauses are longer than 5 s now
+				time.Sleep(renew - time.Since(began)%renew - time.Second)
+				_, path, _ := strings.Cut(run.URI, b.root+"/")
+				breakLease(t, b.store, path+"/lease")
+			}
+			return 0, errors.New("not yet")
+		}, mops.In(mops.NewRegistry()), mops.Retries(20))
+		_, err := flaky.Call(ctx, 1)
+		if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != executor.LeaseLost {
+			t.Errorf("%v; want %v", err, executor.LeaseLost)
+		}
+	})
+}
+
+// far is an executor whose one worker was started by somebody else, and never ends.
+type far struct{ attached chan struct{} }
+
+func (far) Name() string { return "far" }
+
+func (far) Start(context.Context, executor.Invocation) (executor.Worker, error) {
+	return nil, &executor.Error{Reason: executor.LaunchFailed, Message: "there is no other"}
+}
+
+func (f far) Attach(context.Context, executor.Invocation, string) (executor.Worker, error) {
+	close(f.attached)
+	return farWorker{}, nil
+}
+
+type farWorker struct{ executor.Worker }
+
+func (farWorker) Wait(ctx context.Context) (executor.Exit, error) {
+	<-ctx.Done()
+	return executor.Exit{}, ctx.Err()
+}
+
+func (farWorker) Release() {}
+
+// Who adopted a worker and then loses its lease looks for who has it now, too.
+func TestLeaseLostOfAdoptedWorker(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &table{t: t, root: "file://" + dir}
+		ctx, end := b.env()
+		defer end()
+		var err error
+		if b.store, err = blob.Open(ctx, b.root); err != nil {
+			t.Fatal(err)
+		}
+		where := far{make(chan struct{})}
+		f := mops.Define("f", func(context.Context, int) (int, error) { return 0, nil }, mops.In(mops.NewRegistry()), mops.On(where))
+		_, info, _ := f.With(mops.RequireResults()).Do(ctx, 1)
+		_, path, _ := strings.Cut(info.URI, b.root+"/")
+		orphaned := lease.State{LeaseID: lease.NewID(), Status: lease.StatusHeld, Session: "none", Executor: where.Name(), Handle: "worker", RunID: "run"}
+		if _, err := lease.Put(ctx, b.store, path+"/lease", "", orphaned); err != nil {
+			t.Fatal(err)
+		}
+		call, err := f.Start(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-where.attached
+		synctest.Wait()
+		breakLease(t, b.store, path+"/lease")
+		_, err = call.Wait(ctx)
+		if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != executor.LaunchFailed {
+			t.Errorf("%v; want that another worker is started", err)
+		}
+	})
 }

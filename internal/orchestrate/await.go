@@ -230,9 +230,12 @@ func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.Stat
 	stop()
 	if err != nil {
 		w.Release()
+		if errors.Is(context.Cause(ctx), lease.ErrLost) {
+			return nil, nil // look who has it now
+		}
 		return nil, f.cancelled(err)
 	}
-	outcome, missed, err := f.findResult(ctx)
+	outcome, missed, err := f.findResult(f.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +243,7 @@ func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.Stat
 		outcome.How = Awaited
 		return &seen{ended: true, outcome: outcome}, nil
 	}
-	if found, err := f.place.Error(ctx); err == nil && found.RunID == state.RunID {
+	if found, err := f.place.Error(f.ctx); err == nil && found.RunID == state.RunID {
 		return nil, f.funcError(found)
 	}
 	return nil, nil // it left nothing: look at its lease again

@@ -95,6 +95,9 @@ func (f *flight) underLease(s worker.Slot) (Outcome, error) {
 		case err == nil:
 			own := &owned{flight: f, ctx: ctx, held: held, slot: s, state: state}
 			outcome, err := own.run(from != "")
+			if lost := context.Cause(ctx); err != nil && errors.Is(lost, lease.ErrLost) {
+				err = lost // whatever it led to
+			}
 			if !errors.Is(err, lease.ErrLost) || f.ctx.Err() != nil {
 				return outcome, f.cancelled(err)
 			}
