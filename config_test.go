@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 )
 
 // withConfig is a context under a config file of that text.
@@ -125,6 +126,17 @@ func TestAnUnknownExecutorIsNamedWithThoseThereAre(t *testing.T) {
 func TestAnExecutorNeedsAProperName(t *testing.T) {
 	if message := panics(t, func() { mops.Executor("my cluster", newTally()) }); !strings.Contains(message, "my cluster") {
 		t.Error(message)
+	}
+	if message := panics(t, func() { mops.Executor("mine", nil) }); !strings.Contains(message, "nil") {
+		t.Error(message)
+	}
+	// Where nothing travels through a store, functions run in this process.
+	if message := panics(t, func() { mops.Executor("inproc", subprocess.New()) }); !strings.Contains(message, "this process") {
+		t.Error(message)
+	}
+	ctx := withConfig(t, "", mops.Executor("inproc", newTally()))
+	if _, err := mops.Define("f", double, private(), mops.Off()).Call(ctx, 1); err != nil {
+		t.Error(err)
 	}
 }
 

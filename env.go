@@ -59,14 +59,15 @@ func New(ctx context.Context, options ...EnvOption) (*Env, error) {
 
 // inside is what an environment that is not the program's own differs in.
 type inside struct {
-	worker  bool
-	base    config.Settings // of the caller's environment, above the code's
-	config  string          // path of the config file that the caller used
-	tree    *worker.Tree    // where the slots of a worker are
-	since   time.Time       // when the environment at the top began
-	output  io.Writer       // for people; standard error by default
-	color   bool
-	tracker *progress.Tracker
+	worker   bool
+	base     config.Settings // of the caller's environment, above the code's
+	config   string          // path of the config file that the caller used
+	isolated bool            // as the caller's environment is: no config and no variables
+	tree     *worker.Tree    // where the slots of a worker are
+	since    time.Time       // when the environment at the top began
+	output   io.Writer       // for people; standard error by default
+	color    bool
+	tracker  *progress.Tracker
 }
 
 func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
@@ -81,7 +82,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 		in.tracker = progress.NewTracker()
 	}
 	if o.logger == nil {
-		o.logger = slog.New(slog.NewTextHandler(in.output, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		o.logger = slog.New(slog.NewTextHandler(in.output, nil))
 	}
 	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}}
 	env.code.Settings = env.code.Settings.Overlay(in.base)
@@ -102,7 +103,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	defaults := env.code.Settings
 	defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
-		Files: env.files, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Defaults: defaults, Tree: in.tree, Since: in.since,
+		Files: env.files, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Isolated: o.isolated || in.isolated, Defaults: defaults, Tree: in.tree, Since: in.since,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -112,7 +113,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 
 // configure reads the config file and the environment.
 func (env *Env) configure(o *envOptions, in inside) (configPath string, err error) {
-	if o.isolated {
+	if o.isolated || in.isolated {
 		return "", nil
 	}
 	explicit := o.configPath
@@ -133,8 +134,10 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 	if env.environ.Settings, err = config.FromEnv(os.LookupEnv); err != nil {
 		return "", err
 	}
-	for _, warning := range config.Unknown(os.Environ()) {
-		env.logger.Warn(warning)
+	if !in.worker { // whoever started it has said it
+		for _, warning := range config.Unknown(os.Environ()) {
+			env.logger.Warn(warning)
+		}
 	}
 	return configPath, nil
 }

@@ -3,7 +3,6 @@ package mops
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
@@ -33,7 +32,7 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 	if spec.Tree != nil {
 		defer spec.Tree.Close()
 	}
-	env, err := newEnv(ctx, options, inside{worker: true, base: spec.Defaults, config: spec.Config, tree: spec.Tree, since: spec.Since})
+	env, err := newEnv(ctx, options, inside{worker: true, base: spec.Defaults, config: spec.Config, tree: spec.Tree, since: spec.Since, isolated: spec.Isolated})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		return exitFailed
@@ -44,7 +43,7 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 		option.setEnv(&o)
 	}
 	p := worker.Process{
-		Spec: spec, Inherited: inherited, Registry: o.registry.functions, Files: env.files, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Spec: spec, Inherited: inherited, Registry: o.registry.functions, Files: env.files, Logger: env.logger,
 		Root: env.engine.Root,
 		Context: func(ctx context.Context) context.Context {
 			if spec.Context == (config.Settings{}) {

@@ -91,7 +91,8 @@ func Pipeline(id string) Option {
 	return option(func(s *settings) { s.Pipeline = &id })
 }
 
-// On is where calls run. Default: in process.
+// On is where calls run. Default: in process. Make an executor once and use it
+// again: each has its own limit of how many functions run side by side.
 //
 // In process a function that panics or calls runtime.Goexit fails its own call
 // only; os.Exit, a panic on a goroutine that it started, a stack overflow and a
@@ -209,17 +210,24 @@ func Config(path string) EnvOption {
 	return envOption(func(e *envOptions) { e.configPath = path })
 }
 
-// LogTo is where mops says what it does. Default: warnings and errors, to
-// standard error.
+// LogTo is where mops says what is worth knowing, and where functions write
+// with [Logger]: in a worker, too, which is made by the options of its own
+// [Main] or [Init]. Default: text from slog.LevelInfo on, to standard error.
 func LogTo(logger *slog.Logger) EnvOption {
 	return envOption(func(e *envOptions) { e.logger = logger })
 }
 
 // Executor gives an executor a name, by which the config file and MOPS_EXECUTOR
-// choose it. "inproc" and "subprocess" are there already.
+// choose it. "inproc" and "subprocess" are there already; giving them again
+// changes them, for example how many functions run side by side.
 func Executor(name string, where executor.Executor) EnvOption {
-	if memokey.ValidPipeline(name) != nil {
+	switch {
+	case memokey.ValidPipeline(name) != nil:
 		panic(fmt.Sprintf("mops.Executor: %q is no name for an executor: use letters, digits, '.', '_' and '-'", name))
+	case where == nil:
+		panic(fmt.Sprintf("mops.Executor: %q is nil", name))
+	case name == inProcess && !executor.InProcess(where):
+		panic(fmt.Sprintf("mops.Executor: %q is where functions run in this process, and an executor of kind %s is elsewhere: choose another name", name, where.Name()))
 	}
 	return envOption(func(e *envOptions) {
 		if e.executors == nil {

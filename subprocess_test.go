@@ -17,6 +17,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
 // visit is how a call was made, as a function sees it from inside.
@@ -138,6 +139,21 @@ func TestARelativeRootIsTheSameForAWorkerInAnotherFolder(t *testing.T) {
 	for _, v := range all {
 		if !strings.HasPrefix(v.URI, here) {
 			t.Errorf("%s is not below %s", v.URI, here)
+		}
+	}
+}
+
+func TestNothingAroundHasASayInAWorkerOfAnIsolatedEnvironment(t *testing.T) {
+	silence(t)
+	t.Setenv("MOPS_PIPELINE", "around")
+	ctx := mopstest.Context(t, mops.Root("file://"+t.TempDir()), mops.On(subprocess.New()))
+	all, err := visits.Call(ctx, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		if !strings.Contains(v.URI, "/mops1/default/") {
+			t.Errorf("%s", v.URI)
 		}
 	}
 }

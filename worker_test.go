@@ -130,6 +130,44 @@ func TestAFunctionThatPrintsMuchReturns(t *testing.T) {
 	}
 }
 
+// talkative says something to its logger.
+var talkative = mops.Define("test/talkative", func(ctx context.Context, n int) (int, error) {
+	mops.Logger(ctx).Info("rows were read", "rows", n)
+	mops.Logger(ctx).Debug("nobody needs to know")
+	return n, nil
+})
+
+func TestAFunctionsLoggerIsHeardWhereverItRuns(t *testing.T) {
+	shown := capture(t)
+	ctx, _ := onDisk(t)
+	must(talkative.Call(ctx, 7))
+	must(onSubprocess(talkative).Call(ctx, 8))
+	text := shown()
+	for _, want := range []string{`level=INFO msg="rows were read" function=test/talkative@0 run=`, "rows=7", "rows=8"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is missing in %s", want, text)
+		}
+	}
+	if strings.Contains(text, "nobody") {
+		t.Errorf("%s", text)
+	}
+}
+
+// capture keeps what the environments of this test show off the terminal, and
+// returns it.
+func capture(t *testing.T) (shown func() string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stderr")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = file
+	t.Cleanup(func() { os.Stderr = stderr; file.Close() })
+	return func() string { return string(must(os.ReadFile(path))) }
+}
+
 func TestARootInMemoryIsNoPlaceForSubprocesses(t *testing.T) {
 	ctx := mopstest.Context(t)
 	_, err := onSubprocess(misbehave).Call(ctx, "behave")

@@ -149,7 +149,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout,
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
-		Config: e.ConfigPath, Defaults: e.portable(e.Defaults), Context: e.portable(o.call.Context), Since: e.since(ctx, o.root),
+		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults), Context: e.portable(o.call.Context), Since: e.since(ctx, o.root),
 	}
 	if o.pool != nil {
 		if spec.Tree, err = e.tree(o.pool, o.slot.Holder); err != nil {

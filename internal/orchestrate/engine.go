@@ -33,9 +33,10 @@ type Options struct {
 	// Output returns where the lines of a worker go, for people. May be nil.
 	Output func(function, memoURI string) io.WriteCloser
 
-	// ConfigPath and Defaults go along to workers, so that their nested calls
-	// are made under the same settings.
+	// ConfigPath, Isolated and Defaults go along to workers, so that their
+	// nested calls are made under the same settings.
 	ConfigPath string
+	Isolated   bool // neither a config file nor variables have a say
 	Defaults   config.Settings
 
 	// Tree is where a worker's slots are; nil in a process that is no worker.

@@ -151,7 +151,7 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 		e.flights[key] = f
 		e.owned.Add(1) // here, since nothing may be added once Close waits
 	}
-	if caller := flightOf(running); caller != nil {
+	if caller := e.flightOf(running); caller != nil {
 		if f.reaches(caller) {
 			return nil, false, nil, fmt.Errorf("%s: %w: it waits for a call that is being made by %s", place.URI(), ErrCycle, caller.place.URI())
 		}
@@ -161,12 +161,15 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 	return f, !found, nil, nil
 }
 
-func flightOf(running *worker.Running) *flight {
+// flightOf is the flight of the function that makes a call, if it is ours.
+func (e *Engine) flightOf(running *worker.Running) *flight {
 	if running == nil {
 		return nil
 	}
-	f, _ := running.Flight.(*flight)
-	return f
+	if f, ok := running.Flight.(*flight); ok && f.engine == e {
+		return f
+	}
+	return nil
 }
 
 // awaits counts that f's function waits for other. Under engine.mu.
@@ -225,7 +228,7 @@ func (f *flight) wait(ctx context.Context, leave Leave) (outcome Outcome, err er
 func (f *flight) leave(ctx context.Context, cause error) (last bool) {
 	f.engine.mu.Lock()
 	defer f.engine.mu.Unlock()
-	if caller := flightOf(worker.FromContext(ctx)); caller != nil {
+	if caller := f.engine.flightOf(worker.FromContext(ctx)); caller != nil {
 		caller.awaits(f, -1)
 	}
 	if f.waiters--; f.waiters == 0 && cause != nil {

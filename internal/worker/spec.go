@@ -31,9 +31,10 @@ type Spec struct {
 	Replace      string          `json:"replace,omitempty"` // version of the result that is to be replaced
 	Chain        []string        `json:"chain,omitempty"`
 	Config       string          `json:"config,omitempty"`
-	Defaults     config.Settings `json:"defaults,omitzero"` // of the caller's environment
-	Context      config.Settings `json:"context,omitzero"`  // of the caller's context
-	Since        time.Time       `json:"since,omitzero"`    // when that environment began, by the store's clock
+	Isolated     bool            `json:"isolated,omitempty"` // no config file, no variables
+	Defaults     config.Settings `json:"defaults,omitzero"`  // of the caller's environment
+	Context      config.Settings `json:"context,omitzero"`   // of the caller's context
+	Since        time.Time       `json:"since,omitzero"`     // when that environment began, by the store's clock
 	Tree         *Tree           `json:"tree,omitempty"`
 
 	// Verify is the path of a file for the record of what the function makes
