@@ -61,11 +61,8 @@ func (c call) store(t *testing.T, store *blob.Store, done bool) memo.Place {
 	t.Helper()
 	p := c.place(t, store)
 	head := record.Head{MemoKey: p.Key.String(), RunID: "2611231412-SkirtBus"}
-	sealed, err := record.Seal(record.KindInvocation, record.InvocationHeader{Head: head, Call: c.describe()}, c.encoded(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.PutInvocation(t.Context(), sealed); err != nil {
+	header := record.InvocationHeader{Head: head, Call: c.describe()}
+	if err := p.PutInvocation(t.Context(), header, c.encoded(t)); err != nil {
 		t.Fatal(err)
 	}
 	if done {

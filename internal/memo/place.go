@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -128,8 +129,14 @@ func (p Place) PutResult(ctx context.Context, sealed []byte, replace blob.Versio
 	}
 }
 
-// PutInvocation writes a sealed invocation where there is no sound one.
-func (p Place) PutInvocation(ctx context.Context, sealed []byte) error {
+// PutInvocation writes the invocation where there is no sound one that says of
+// all files in the input where they are now: those that an earlier one names
+// may be gone.
+func (p Place) PutInvocation(ctx context.Context, header record.InvocationHeader, input []byte) error {
+	sealed, err := record.Seal(record.KindInvocation, header, input)
+	if err != nil {
+		return err
+	}
 	options := blob.PutOptions{IfAbsent: true}
 	for {
 		_, err := p.Store.PutBytes(ctx, p.invocation(), sealed, options)
@@ -137,8 +144,14 @@ func (p Place) PutInvocation(ctx context.Context, sealed []byte) error {
 			return err
 		}
 		there, err := p.Invocation(ctx)
+		var found record.InvocationHeader
+		if err == nil {
+			err = there.Into(&found)
+		}
 		switch {
-		case errors.Is(err, record.ErrDamaged):
+		case err == nil && slices.Equal(found.Sources, header.Sources):
+			return nil
+		case err == nil, errors.Is(err, record.ErrDamaged):
 			options = blob.PutOptions{IfVersion: there.Info.Version}
 		case blob.Is(err, blob.NotFound):
 			options = blob.PutOptions{IfAbsent: true}

@@ -26,9 +26,5 @@ func (o *owned) prepare() error {
 		Call: o.call.Function.Describe(o.call.Pipeline), LeaseID: o.state.LeaseID,
 		Program: record.ThisProgram(), Sources: o.sources,
 	}
-	sealed, err := record.Seal(record.KindInvocation, header, o.call.Input)
-	if err != nil {
-		return err
-	}
-	return o.place.PutInvocation(o.ctx, sealed)
+	return o.place.PutInvocation(o.ctx, header, o.call.Input)
 }
