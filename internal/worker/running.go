@@ -27,9 +27,6 @@ type Running struct {
 	mu     sync.Mutex
 	fields map[string]any
 	outDir string
-
-	waitMu  sync.Mutex // held while the slot changes hands
-	waiting int
 }
 
 type contextKey struct{}
@@ -93,26 +90,16 @@ func (r *Running) madeOutDir() string {
 }
 
 // Wait runs wait, during which the function counts as waiting: with its first
-// outstanding wait it gives its slot back, and after its last it takes one again.
-// A nil Running just waits.
+// outstanding wait it gives its slot back, and after its last it takes one again;
+// the pool counts them. A nil Running just waits.
 func (r *Running) Wait(ctx context.Context, wait func() error) error {
-	if r == nil || r.slot.Pool == nil {
+	if r == nil {
 		return wait()
 	}
-	r.waitMu.Lock()
-	if r.waiting++; r.waiting == 1 {
-		r.slot.Pause()
-	}
-	r.waitMu.Unlock()
-
+	r.slot.Pause()
 	err := wait()
-
-	r.waitMu.Lock()
-	defer r.waitMu.Unlock()
-	if r.waiting--; r.waiting == 0 {
-		if resumeErr := r.slot.Resume(ctx); err == nil {
-			err = resumeErr
-		}
+	if resumeErr := r.slot.Resume(ctx); err == nil {
+		err = resumeErr
 	}
 	return err
 }
