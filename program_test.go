@@ -20,6 +20,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/summary"
 )
 
 // program/double is what the programs under test call.
@@ -114,6 +115,16 @@ func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// lookupIn is the value of a variable, the last one of that name.
+func lookupIn(environment []string, name string) (value string) {
+	for _, entry := range environment {
+		if text, ok := strings.CutPrefix(entry, name+"="); ok {
+			value = text
+		}
+	}
+	return value
+}
+
 // again is the same program once more.
 func again(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
@@ -134,6 +145,17 @@ func TestAProgramUnderMain(t *testing.T) {
 	}
 	if entries := must(os.ReadDir(cmd.Dir)); len(entries) != 0 {
 		t.Errorf("the current folder has %v", entries)
+	}
+	// Each run left a summary, for mops summary.
+	summaries, err := summary.List(lookupIn(cmd.Env, "MOPS_STATE"))
+	if err != nil || len(summaries) != 2 {
+		t.Fatalf("%v, %v", summaries, err)
+	}
+	for i, hits := range []int64{2, 0} { // the newest first
+		s := must(summary.Read(summaries[i].Path))
+		if s.Exit != 0 || s.Cancelled || s.Totals.Hits != hits || s.Totals.Computed != 2-hits {
+			t.Errorf("%+v", s)
+		}
 	}
 }
 
