@@ -101,7 +101,7 @@ func public(name, uri string, err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return &ExecError{Function: name, URI: uri, Reason: e.Reason, Message: e.Message, Tail: e.Tail, Err: e}
+		return &ExecError{Function: name, URI: uri, Reason: e.Reason, Message: e.Text(), Tail: e.Tail, Err: e}
 	}
 	if strings.Contains(err.Error(), uri) {
 		return fmt.Errorf("%s: %w", name, err)

@@ -29,12 +29,14 @@ type Error struct {
 	Err     error
 }
 
-func (e *Error) Error() string {
-	message := string(e.Reason) + ": " + e.Message
-	if e.Err != nil {
-		message += ": " + e.Err.Error()
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Text() }
+
+// Text is the message with its cause, but without the reason.
+func (e *Error) Text() string {
+	if e.Err == nil {
+		return e.Message
 	}
-	return message
+	return e.Message + ": " + e.Err.Error()
 }
 
 func (e *Error) Unwrap() error { return e.Err }

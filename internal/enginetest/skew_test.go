@@ -106,7 +106,7 @@ func TestWorkerThatIsNone(t *testing.T) {
 		{"fails", script("echo the last words; exit 3"), "exec " + string(executor.WorkerFailed), "the last words"},
 		{"claims a lost lease", script("exit 47"), "exec " + string(executor.LeaseLost), "lost 3 times"},
 		{"is killed", script("kill -9 $$"), "exec " + string(executor.Signalled), "SIGKILL"},
-		{"is not there", "/nonexistent/program", "exec " + string(executor.LaunchFailed), "/nonexistent/program"},
+		{"is not there", "/nonexistent/program", "exec " + string(executor.LaunchFailed), "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -96,7 +96,7 @@ func mayRetry(err error) bool {
 // outcomeOf is what waiters elsewhere learn of a failure.
 func outcomeOf(runID string, err error) lease.Outcome {
 	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return lease.Outcome{Kind: lease.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Message, Detail: e.Tail}
+		return lease.Outcome{Kind: lease.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Text(), Detail: e.Tail}
 	}
 	if e, ok := errors.AsType[*FuncError](err); ok {
 		return lease.Outcome{Kind: lease.FuncError, RunID: e.RunID, Message: e.Failed.Message}
@@ -183,6 +183,6 @@ func (f *flight) bounded(ctx context.Context) (context.Context, context.CancelFu
 
 // timedOut is the error of a run that was stopped by its timeout.
 func timedOut(runID string, after time.Duration) *executor.Error {
-	return &executor.Error{Reason: executor.DeadlineExceeded, Err: errTimeout,
+	return &executor.Error{Reason: executor.DeadlineExceeded,
 		Message: fmt.Sprintf("run %s was stopped after %v; give it longer with the option Timeout", runID, after)}
 }
