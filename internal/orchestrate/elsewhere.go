@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
@@ -47,8 +48,8 @@ func (o *owned) elsewhere(ctx context.Context) (Outcome, error) {
 // stop ends a worker whose run was cancelled or timed out. With Detach, a
 // cancelled run goes on, and so does its lease.
 func (o *owned) stop(ctx context.Context, w executor.Worker) error {
-	timedOut := errors.Is(context.Cause(ctx), errTimeout)
-	if o.call.Detach && !timedOut && w.Handle() != "" {
+	late := errors.Is(context.Cause(ctx), errTimeout)
+	if o.call.Detach && !late && w.Handle() != "" {
 		w.Release()
 		o.left = true
 		o.resign(o.held)
@@ -63,7 +64,9 @@ func (o *owned) stop(ctx context.Context, w executor.Worker) error {
 		o.resign(o.held)
 		return fmt.Errorf("the worker of run %s could not be stopped: %w", o.state.RunID, err)
 	}
-	o.leaveRun(settle, string(executor.DeadlineExceeded), context.Cause(ctx), timedOut)
+	if late {
+		o.leaveRun(settle, timedOut(o.state.RunID, o.call.Timeout))
+	}
 	return o.stopped(ctx)
 }
 
@@ -81,15 +84,16 @@ func (o *owned) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 		}
 	}
 	found, err := o.place.Result(ctx)
-	if err == nil && (found.RunID == o.state.RunID || !o.key.refresh) {
-		how := Computed
-		if found.RunID != o.state.RunID {
-			how = Awaited
-		}
-		return Outcome{Place: o.place, Result: found, How: how}, nil
+	switch {
+	case err == nil && found.RunID == o.state.RunID:
+		return Outcome{Place: o.place, Result: found, How: Computed}, nil
+	case err == nil && found.Info.Version != o.miss.info.Version: // another run was faster
+		return Outcome{Place: o.place, Result: found, How: Awaited}, nil
+	case err != nil && exit.Err == nil && !blob.Is(err, blob.NotFound) && !errors.Is(err, record.ErrDamaged):
+		return Outcome{}, err // the worker has done what it could
 	}
 	failure := o.failureElsewhere(ctx, exit)
-	o.leaveRun(ctx, string(failure.Reason), failure, true)
+	o.leaveRun(ctx, failure)
 	return Outcome{}, failure
 }
 
@@ -112,16 +116,13 @@ func (o *owned) failureElsewhere(ctx context.Context, exit executor.Exit) *execu
 }
 
 // leaveRun records a run that ended without result or error, for people.
-func (o *owned) leaveRun(ctx context.Context, reason string, cause error, failed bool) {
-	if !failed {
-		return
-	}
+func (o *owned) leaveRun(ctx context.Context, failure *executor.Error) {
 	if _, err := o.place.ReadRun(ctx, o.state.RunID); err == nil {
 		return // the worker has, and knows more
 	}
 	run := record.Run{
 		LeaseID: o.state.LeaseID, Attempt: o.state.Attempt, Executor: o.state.Executor,
-		Outcome: "exec_error", Reason: reason, Error: cause.Error(), Started: o.started.UTC(), Ended: time.Now().UTC(),
+		Outcome: "exec_error", Reason: string(failure.Reason), Error: failure.Text(), Started: o.started.UTC(), Ended: time.Now().UTC(),
 	}
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	err := o.place.PutRun(ctx, record.RunHeader{
