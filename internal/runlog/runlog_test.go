@@ -43,6 +43,19 @@ func TestWhatIsPrintedIsKept(t *testing.T) {
 	}
 }
 
+// Orchestrator and worker may both be at it when the one lets go of the other.
+func TestTwoWritersLoseNothing(t *testing.T) {
+	store := newStore()
+	for _, words := range []string{"the orchestrator's\n", "the worker's\n"} {
+		w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
+		w.Write([]byte(words))
+		w.Close()
+	}
+	if log, chunks := read(t, store); chunks != 2 || log != "the orchestrator's\nthe worker's\n" {
+		t.Errorf("%d chunks: %q", chunks, log)
+	}
+}
+
 func TestNothingPrintedIsNothingKept(t *testing.T) {
 	store, counter := blob.Count(newStore())
 	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))

@@ -36,13 +36,13 @@ type Writer struct {
 	store  *blob.Store
 	prefix string
 	logger *slog.Logger
+	next   int // number of a chunk; of the goroutine that writes them
 
 	mu      sync.Mutex
 	pending bytes.Buffer
 	tail    bytes.Buffer // behind keepFirst: the newest keepLast bytes, roughly
 	kept    int64
 	dropped int64
-	next    int
 	failed  bool
 	wake    chan struct{}
 	closed  chan struct{}
@@ -144,14 +144,12 @@ func (w *Writer) flush() (written bool) {
 	}
 	chunk := bytes.Clone(w.pending.Bytes())
 	w.pending.Reset()
-	key := fmt.Sprintf("%s/%06d", w.prefix, w.next)
-	w.next++
 	w.mu.Unlock()
 
 	// Not the run's context: a run that is cancelled keeps its last words.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	_, err := w.store.PutBytes(ctx, key, chunk, blob.PutOptions{})
+	err := w.put(ctx, chunk)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && !w.failed {
@@ -159,4 +157,19 @@ func (w *Writer) flush() (written bool) {
 		w.logger.Warn("a part of a worker's log could not be kept", "bytes", len(chunk), "error", err)
 	}
 	return true
+}
+
+// put writes a chunk under the next number that is free: while a worker is
+// orphaned, what its orchestrator read last and what it prints then come from
+// two writers.
+func (w *Writer) put(ctx context.Context, chunk []byte) error {
+	for {
+		_, err := w.store.PutBytes(ctx, fmt.Sprintf("%s/%06d", w.prefix, w.next), chunk, blob.PutOptions{IfAbsent: true})
+		if err == nil || blob.Is(err, blob.Exists) {
+			w.next++
+		}
+		if !blob.Is(err, blob.Exists) {
+			return err
+		}
+	}
 }
