@@ -97,16 +97,21 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	})
 }
 
-// conclude keeps what the function did.
+// conclude keeps what the function did, if its context has not ended: what it
+// returns after that may be half of the work.
 func (t Task) conclude(ctx context.Context, running *Running, out any, err error, run record.Run) Done {
-	switch {
-	case err == nil:
-		return t.succeed(ctx, running, out, run)
-	case ctx.Err() != nil:
-		return Done{Code: 1, Err: context.Cause(ctx), Run: run}
-	default:
-		return t.fail(ctx, err, run)
+	if ctx.Err() == nil {
+		var done Done
+		if err == nil {
+			done = t.succeed(ctx, running, out, run)
+		} else {
+			done = t.fail(ctx, err, run)
+		}
+		if done.Unkept == nil || ctx.Err() == nil {
+			return done
+		}
 	}
+	return Done{Code: 1, Err: context.Cause(ctx), Run: run}
 }
 
 func (t Task) decode() (any, error) {
@@ -152,7 +157,7 @@ func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
 		err = t.Place.PutRun(ctx, record.RunHeader{Head: head, Call: call, Run: run})
 	}
 	if err != nil {
-		done.Unkept = fmt.Errorf("the error of run %s could not be stored: %w", t.RunID, err)
+		done.Unkept = fmt.Errorf("the error of run %s (%s) could not be stored: %w", t.RunID, run.Error, err)
 	}
 	return done
 }

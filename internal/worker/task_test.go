@@ -1,0 +1,51 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+)
+
+// What a function returns after its context has ended is not its word, be it a
+// result or an error, and no failure to keep it either.
+func TestNothingIsKeptAfterTheEndOfTheContext(t *testing.T) {
+	lost := errors.New("the lease was lost")
+	for name, returned := range map[string]error{"result": nil, "error": errors.New("half of the work")} {
+		t.Run(name, func(t *testing.T) {
+			store := blob.New("mem://test", memblob.New())
+			ctx, cancel := context.WithCancelCause(t.Context())
+			f, err := function.NewRegistry(function.Sources{}).Add("f", "0", "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = f.Implement(func(_ context.Context, in any) (any, error) {
+				cancel(lost)
+				return in, returned
+			})
+			if err = errors.Join(err, f.Prepare()); err != nil {
+				t.Fatal(err)
+			}
+			n := 1
+			input, err := f.EncodeIn(&n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
+			done := Task{Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(ctx)
+			if !errors.Is(done.Err, lost) || done.Unkept != nil || done.Failed != nil {
+				t.Errorf("%+v", done)
+			}
+			for info := range store.List(t.Context(), "", "") {
+				t.Errorf("there is %s", info.Key)
+			}
+		})
+	}
+}
