@@ -120,7 +120,7 @@ func TestFingerprintCountsImplementations(t *testing.T) {
 		{"a": reflect.TypeFor[square](), "b": reflect.TypeFor[*disc]()},
 		{"b": reflect.TypeFor[square](), "a": reflect.TypeFor[*disc]()},
 	} {
-		types := NewTypes()
+		types := new(Types)
 		for name, typ := range names {
 			if err := types.Register(name, typ); err != nil {
 				t.Fatal(err)

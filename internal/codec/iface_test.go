@@ -26,7 +26,7 @@ func (g group) Area() (sum float64) {
 func (label2) Area() float64 { return 0 }
 
 func forms(t testing.TB) *Types {
-	types := NewTypes()
+	types := new(Types)
 	for name, typ := range map[string]reflect.Type{
 		"square": reflect.TypeFor[square](), "disc": reflect.TypeFor[*disc](),
 		"group": reflect.TypeFor[group](), "label": reflect.TypeFor[label2](), "uuid": reflect.TypeFor[uuid](),
@@ -76,7 +76,7 @@ func TestUnregisteredValuesAreNamed(t *testing.T) {
 		t.Errorf("encode: %v", err)
 	}
 	var into group
-	other := NewTypes()
+	other := new(Types)
 	if err := other.Register("other", reflect.TypeFor[square]()); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestUnregisteredValuesAreNamed(t *testing.T) {
 }
 
 func TestImplementationsMustBeSound(t *testing.T) {
-	types := NewTypes()
+	types := new(Types)
 	if err := types.Register("bad", reflect.TypeFor[badForm]()); err != nil {
 		t.Fatal(err)
 	}

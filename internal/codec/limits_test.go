@@ -61,7 +61,7 @@ func TestCyclesAreNamed(t *testing.T) {
 	self[0] = self
 	m := nests{}
 	m["m"] = m
-	types := NewTypes()
+	types := new(Types)
 	if err := types.Register("loop", reflect.TypeFor[*looping]()); err != nil {
 		t.Fatal(err)
 	}

@@ -19,9 +19,6 @@ type Types struct {
 	watch  []func(reflect.Type) bool
 }
 
-// NewTypes makes an empty registry.
-func NewTypes() *Types { return &Types{} }
-
 // Register names a concrete type that may stand in interfaces. The name is
 // written into records, so it must stay when the type is moved. A value and a
 // pointer to it are two types.

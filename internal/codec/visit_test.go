@@ -26,7 +26,7 @@ type (
 func (held) hold() {}
 
 func watching(t testing.TB) *Types {
-	types := NewTypes()
+	types := new(Types)
 	types.Watch(func(typ reflect.Type) bool { return typ == reflect.TypeFor[textValue]() })
 	if err := types.Register("held", reflect.TypeFor[held]()); err != nil {
 		t.Fatal(err)

@@ -30,10 +30,6 @@ func TestCheck(t *testing.T) {
 		{"empty", ``, "", false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			id, ok := QuickCheck([]byte(c.header), "k1")
-			if id != c.runID || ok != c.ok {
-				t.Errorf("QuickCheck: %q, %v; want %q, %v", id, ok, c.runID, c.ok)
-			}
 			id, err := Check([]byte(c.header), "k1")
 			if id != c.runID || (err == nil) != c.ok {
 				t.Errorf("Check: %q, %v; want %q", id, err, c.runID)
@@ -52,12 +48,12 @@ func TestCheck(t *testing.T) {
 }
 
 // The scan allocates the run id and nothing else.
-func TestQuickCheckAllocates(t *testing.T) {
+func TestCheckAllocates(t *testing.T) {
 	r, err := Open(KindResult, sealed(t, samples()[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := testing.AllocsPerRun(100, func() { QuickCheck(r.Header, sampleKey) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { Check(r.Header, sampleKey) }); n > 1 {
 		t.Errorf("%v allocations, want 1", n)
 	}
 }
@@ -70,7 +66,7 @@ func BenchmarkHit(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, ok := QuickCheck(r.Header, sampleKey); !ok {
+		if _, err := Check(r.Header, sampleKey); err != nil {
 			b.Fatal("not ours")
 		}
 	}

@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The header is one line, and begins with what QuickCheck looks for.
+// The header is one line, and begins with what Check looks for.
 func TestHeaderLine(t *testing.T) {
 	for _, s := range samples()[:3] {
 		sealed, err := Seal(s.kind, s.header, s.body)

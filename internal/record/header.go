@@ -6,7 +6,7 @@ import "time"
 const Codec = "cbor1"
 
 // Head opens the header of every record of a call. Its two fields come first,
-// in this order: QuickCheck relies on it.
+// in this order: Check relies on it.
 type Head struct {
 	MemoKey string `json:"memo_key"`
 	RunID   string `json:"run_id"`

@@ -66,7 +66,7 @@ func Seal(kind Kind, header any, body []byte) ([]byte, error) {
 
 // Open takes a record apart after checking all of it against line 1. The error
 // is ErrDamaged, or a *FormatError for what is intact and not ours to read.
-// The header is not parsed yet: see Check, QuickCheck and Record.Into.
+// The header is not parsed yet: see Check and Record.Into.
 func Open(kind Kind, data []byte) (Record, error) {
 	line, rest, found := bytes.Cut(data, newline)
 	if !found {

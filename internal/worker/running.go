@@ -8,8 +8,6 @@ import (
 	"maps"
 	"os"
 	"sync"
-
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
 )
 
 // Running is one run of a user's function, as the function's context knows it.
@@ -102,12 +100,4 @@ func (r *Running) Wait(ctx context.Context, wait func() error) error {
 		err = resumeErr
 	}
 	return err
-}
-
-// Push is the chain of a call made by r, which may be nil.
-func (r *Running) Push(key memokey.Key) *Chain {
-	if r == nil {
-		return (*Chain)(nil).Push(key)
-	}
-	return r.Chain.Push(key)
 }
