@@ -144,7 +144,8 @@ func (f *Func[In, Out]) finish(env *Env, outcome orchestrate.Outcome, failed err
 	}
 	if refs := f.function.OutRefs(&out); len(refs) > 0 {
 		if err := outcome.Result.BindResult(outcome.Place, env.files, refs); err != nil {
-			return out, fmt.Errorf("%s: the result at %s: %w", f.function.Name, outcome.Place.URI(), err)
+			var zero Out
+			return zero, fmt.Errorf("%s: the result at %s: %w", f.function.Name, outcome.Place.URI(), err)
 		}
 	}
 	return out, nil

@@ -71,10 +71,7 @@ type inside struct {
 }
 
 func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
-	o := envOptions{registry: defaultRegistry}
-	for _, option := range options {
-		option.setEnv(&o)
-	}
+	o := gather(options)
 	if in.output == nil {
 		in.output = os.Stderr
 	}

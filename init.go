@@ -38,12 +38,8 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 		return exitFailed
 	}
 	defer env.Close()
-	o := envOptions{registry: defaultRegistry}
-	for _, option := range options {
-		option.setEnv(&o)
-	}
 	p := worker.Process{
-		Spec: spec, Inherited: inherited, Registry: o.registry.functions, Files: env.files, Logger: env.logger,
+		Spec: spec, Inherited: inherited, Registry: gather(options).registry.functions, Files: env.files, Logger: env.logger,
 		Root: env.engine.Root,
 		Context: func(ctx context.Context) context.Context {
 			if spec.Context == (config.Settings{}) {

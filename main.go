@@ -1,6 +1,7 @@
 package mops
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,11 +71,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 
 // show starts the display.
 func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
-	o := envOptions{progress: os.Getenv("MOPS_PROGRESS")}
-	for _, option := range options {
-		option.setEnv(&o)
-	}
-	mode, err := progress.ParseMode(o.progress)
+	mode, err := progress.ParseMode(cmp.Or(gather(options).progress, os.Getenv("MOPS_PROGRESS")))
 	if err != nil {
 		return nil, nil, fmt.Errorf("mops: %w", err)
 	}

@@ -200,6 +200,14 @@ type envOptions struct {
 	isolated   bool
 }
 
+func gather(options []EnvOption) envOptions {
+	o := envOptions{registry: defaultRegistry}
+	for _, option := range options {
+		option.setEnv(&o)
+	}
+	return o
+}
+
 type envOption func(*envOptions)
 
 func (o envOption) setEnv(e *envOptions) { o(e) }

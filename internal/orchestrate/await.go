@@ -101,11 +101,11 @@ func (f *flight) finished(ctx context.Context, missed *miss, state lease.State, 
 	if missed.info.Version == "" {
 		return false, nil
 	}
-	lease, err := f.root.store.Stat(ctx, f.place.Lease())
+	held, err := f.root.store.Stat(ctx, f.place.Lease())
 	if err != nil {
 		return false, err
 	}
-	return lease.Version == version && lease.ModTime.Before(missed.info.ModTime.Add(clockGrain)), nil
+	return held.Version == version && held.ModTime.Before(missed.info.ModTime.Add(clockGrain)), nil
 }
 
 // clockGrain is by how much the times of two blobs may be out of order: drivers
