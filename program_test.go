@@ -88,6 +88,15 @@ func init() {
 			return err
 		})
 	}
+	programs["nested"] = func() { // whose workers get the same options
+		mops.Main(func(ctx context.Context) error {
+			all, err := visits.Call(ctx, "x")
+			if err == nil {
+				fmt.Println(all[0].PID != os.Getpid(), all[1].PID == all[0].PID)
+			}
+			return err
+		}, mops.On(subprocess.New()))
+	}
 	programs["own main"] = func() { // as README has it
 		mops.Init()
 		n := flag.Int("n", 0, "what to double")
@@ -253,6 +262,13 @@ func TestAFunctionThatEndsTheProgramIsNoObstacleForTheNextRun(t *testing.T) {
 	}
 	stdout, stderr, code := run(t, again(t, cmd))
 	if code != 0 || stdout != "survived\n" {
+		t.Errorf("exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+}
+
+func TestWhereMainSendsFunctionsIsNoPlaceForWhatTheyCall(t *testing.T) {
+	stdout, stderr, code := run(t, program(t, "nested"))
+	if code != 0 || stdout != "true true\n" {
 		t.Errorf("exit code %d, printed %s, %s", code, stdout, stderr)
 	}
 }

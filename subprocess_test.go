@@ -91,6 +91,15 @@ func TestWhereAWorkerRunsIsNoPlaceForWhatItCalls(t *testing.T) {
 	}
 }
 
+func TestWithoutAStoreFunctionsRunHere(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	for name, option := range map[string]mops.Option{"off": mops.Off(), "read-only": mops.ReadOnly()} {
+		if v, err := inner.With(option).Call(ctx, name); err != nil || v.PID != os.Getpid() {
+			t.Errorf("%s: %+v, %v", name, v, err)
+		}
+	}
+}
+
 func TestAConfigEntryForANestedFunctionHoldsInAWorker(t *testing.T) {
 	silence(t)
 	config := configFile(t, "[function.\"test/inner\"]\nexecutor = \"subprocess\"\npipeline = \"entry\"")
