@@ -33,6 +33,9 @@ func TestABadPipelineIsRefusedByTheCall(t *testing.T) {
 	ctx := mopstest.Context(t)
 	f, _ := counted(t)
 	for _, pipeline := range []string{"", "a/b", "..", "a b", strings.Repeat("p", 65)} {
+		if _, err := mops.New(t.Context(), mops.Isolated(), mops.Pipeline(pipeline)); err == nil || !strings.Contains(err.Error(), "pipeline") {
+			t.Errorf("New, %q: %v", pipeline, err)
+		}
 		if _, err := f.With(mops.Pipeline(pipeline)).Call(ctx, 1); err == nil || !strings.Contains(err.Error(), "pipeline") {
 			t.Errorf("%q: %v", pipeline, err)
 		}

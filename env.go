@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/source"
@@ -71,7 +72,18 @@ type inside struct {
 }
 
 func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if _, missed := os.LookupEnv(worker.Variable); missed {
+		return nil, errors.New("mops: this process was started as a worker, and its program did not become one: call mops.Init first in main (in tests: in TestMain), before mops.New")
+	}
 	o := gather(options)
+	if p := o.settings.Pipeline; p != nil {
+		if err := memokey.ValidPipeline(*p); err != nil {
+			return nil, fmt.Errorf("mops: %w", err)
+		}
+	}
 	if in.output == nil {
 		in.output = os.Stderr
 	}
@@ -105,7 +117,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
 	})
-	return env, ctx.Err()
+	return env, nil
 }
 
 // configure reads the config file and the environment.

@@ -97,6 +97,16 @@ func init() {
 			return err
 		}, mops.On(subprocess.New()))
 	}
+	programs["without Init"] = func() {
+		env, err := mops.New(context.Background(), mops.On(subprocess.New()))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(9)
+		}
+		_, err = programDouble.Call(env.Context(context.Background()), 1)
+		fmt.Println(err, env.Close())
+		os.Exit(0)
+	}
 	programs["own main"] = func() { // as README has it
 		mops.Init()
 		n := flag.Int("n", 0, "what to double")
@@ -278,6 +288,14 @@ func TestAProgramWithAMainOfItsOwn(t *testing.T) {
 	stdout, stderr, code := run(t, cmd)
 	if code != 0 || stdout != "42 <nil> <nil>\n" {
 		t.Errorf("exit code %d, printed %s, %s", code, stdout, stderr)
+	}
+}
+
+// Its workers must not begin the program anew, and then have workers themselves.
+func TestAProgramThatForgotInitIsTold(t *testing.T) {
+	stdout, stderr, _ := run(t, program(t, "without Init"))
+	if !strings.Contains(stdout, "exit code 9") || !strings.Contains(stdout, "call mops.Init first in main") || strings.Count(stderr, "\n") > 2 {
+		t.Errorf("printed %s, %s", stdout, stderr)
 	}
 }
 
