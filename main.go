@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 )
@@ -53,7 +54,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 	})()
 	err = run(env.Context(ctx))
 	interrupted := errors.Is(context.Cause(ctx), errInterrupted)
-	if closeErr := env.Close(); err == nil && !interrupted {
+	if closeErr := env.closeSoon(); err == nil && !interrupted {
 		err = closeErr
 	}
 	switch {
@@ -67,6 +68,24 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 	}
 	env.leaveSummary(exit, interrupted)
 	return exit
+}
+
+// closeTime is how long a program that is done waits for calls that it gave up.
+const closeTime = 10 * time.Second
+
+// closeSoon is Close, but does not wait for ever: a function in this process
+// that does not heed its context cannot be stopped, and must not keep the
+// program from ending. Its lease ends with the process.
+func (env *Env) closeSoon() error {
+	closed := make(chan error, 1)
+	go func() { closed <- env.Close() }() // ends with Close, or with the process
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeTime):
+		env.logger.Warn("leaving, though a function still runs: it does not heed its context")
+		return nil
+	}
 }
 
 // show starts the display.

@@ -117,8 +117,9 @@ func TestARefreshIsShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	<-lookedAt // it does not get the lease
 	<-lookedAt // it sees that somebody is about it
-	<-lookedAt
+	<-lookedAt // and has done so when it looks again
 	goOn <- struct{}{}
 	must(first.Wait(ctx))
 	must(second.Wait(other))

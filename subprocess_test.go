@@ -139,7 +139,7 @@ func TestOptionsOfTheContextReachNestedCalls(t *testing.T) {
 func TestARelativeRootIsTheSameForAWorkerInAnotherFolder(t *testing.T) {
 	silence(t)
 	t.Chdir(t.TempDir())
-	_, ctx := newEnv(t, mops.Root("file://store"), mops.CacheDir(t.TempDir()), mops.On(subprocess.New(subprocess.Dir(t.TempDir()))))
+	_, ctx := newEnv(t, mops.Root("file://./store"), mops.CacheDir(t.TempDir()), mops.On(subprocess.New(subprocess.Dir(t.TempDir()))))
 	all, err := visits.Call(ctx, "x")
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
 // Package fileblob keeps blobs in a folder, on a local disk or on NFS, under
-// URIs such as file:///data/mops, file://~/.mops or file://results (relative to
+// URIs such as file:///data/mops, file://~/.mops or file://./results (relative to
 // the working directory). It is a driver below package blob; importing it
 // registers the scheme file. Any number of processes and hosts may use one
 // root; none of them ever waits for another, for there are no locks.

@@ -18,7 +18,9 @@ const scheme = "file"
 
 // dirOf is the absolute path that a URI names: file:///absolute, file:/absolute
 // and file://localhost/absolute as in RFC 8089; file://~/in/the/home/folder and
-// file://relative beyond it.
+// file://./relative beyond it. What else stands where RFC 8089 has a host is
+// refused: most often a slash is missing, and a private folder would pass for
+// the shared one.
 func dirOf(uri string) (string, error) {
 	_, rest, _ := strings.Cut(uri, ":")
 	if strings.ContainsAny(rest, "?#") {
@@ -31,7 +33,7 @@ func dirOf(uri string) (string, error) {
 	home, after, _ := strings.Cut(path, "/")
 	switch {
 	case path == "":
-		return "", invalid("the path is missing: write file:///absolute/path, file://~/path or file://relative/path")
+		return "", invalid("the path is missing: write file:///absolute/path, file://~/path or file://./relative/path")
 	case strings.ContainsRune(path, 0):
 		return "", invalid("the path contains a zero byte")
 	case home == "~":
@@ -43,6 +45,8 @@ func dirOf(uri string) (string, error) {
 		return "", invalid("the home folders of others are not supported; write the path in full, or file://./%s for a folder of that name", home)
 	case home == "localhost":
 		path = "/" + after
+	case strings.HasPrefix(rest, "//") && home != "" && home != "." && home != "..":
+		return "", invalid("%s stands where the host would be: for a path from the root folder write file:///%s, for one from the current folder file://./%s", home, path, path)
 	}
 	if runtime.GOOS == "windows" && len(path) > 2 && path[0] == '/' && path[2] == ':' {
 		path = path[1:] // file:///C:/folder

@@ -24,7 +24,7 @@ func TestURIs(t *testing.T) {
 		{"file://localhost/data/mops", "file:///data/mops"},
 		{"file://~/.mops", "file:///home/jo/.mops"},
 		{"file://~", "file:///home/jo"},
-		{"file://results", "file://" + work + "/results"},
+		{"file://./results", "file://" + work + "/results"},
 		{"file://./~", "file://" + work + "/~"},
 		{"file://../results/x", "file://" + filepath.Dir(work) + "/results/x"},
 		{"file:///with space", "file:///with%20space"},

@@ -111,7 +111,7 @@ func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
 }
 
 func (c *Codec) tooLarge(size int) error {
-	return fmt.Errorf("it takes %d bytes or more, and the limit is %d: pass big things as mops.File or mops.Share", size, c.maxSize)
+	return fmt.Errorf("it takes %d bytes or more, and the limit is %d: pass big things as files (mops.File)", size, c.maxSize)
 }
 
 // prove checks what types that marshal themselves may break: that what was

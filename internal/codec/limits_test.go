@@ -127,7 +127,7 @@ func TestSizeIsLimitedOnBothSides(t *testing.T) {
 	if err != nil || len(data) != c.maxSize {
 		t.Fatalf("%x, %v", data, err)
 	}
-	if _, err := c.Encode(reflect.ValueOf(big)); err == nil || !strings.Contains(err.Error(), "mops.Share") {
+	if _, err := c.Encode(reflect.ValueOf(big)); err == nil || !strings.Contains(err.Error(), "mops.File") {
 		t.Errorf("too large: %v", err)
 	}
 	var into []string

@@ -132,7 +132,7 @@ func (w *watch) bury(ctx context.Context, reason string) error {
 	}
 	_, err = w.by.store.PutBytes(ctx, sessionKey(w.id), data, blob.PutOptions{IfVersion: w.info.Version})
 	if err == nil {
-		w.by.config.Log.Info("session declared dead", "session", w.id, "process", w.state.Process, "reason", reason)
+		w.by.config.Log.Debug("session declared dead", "session", w.id, "process", w.state.Process, "reason", reason)
 		w.dead = true
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -127,12 +128,26 @@ func (t Task) decode() (any, error) {
 	return in, nil
 }
 
-// fail records what the user's function did wrong.
-func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
-	failed := &record.FuncError{
+// described is what is kept of an error. Its methods are the user's: a nil
+// pointer in an error, for one, most often panics when it is asked for its text.
+func (t Task) described(err error) (failed *record.FuncError) {
+	defer func() {
+		if p := recover(); p != nil {
+			failed = &record.FuncError{
+				Message: fmt.Sprintf("it returned an error of type %T whose methods panic: %v (a nil pointer in an error is not nil: return nil itself)", err, p),
+				Types:   []string{function.TypeName(reflect.TypeOf(err))},
+			}
+		}
+	}()
+	return &record.FuncError{
 		Message: err.Error(), Types: function.TypeChain(err), Registered: t.Function.EncodeError(err),
 		Transient: transient(err),
 	}
+}
+
+// fail records what the user's function did wrong.
+func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
+	failed := t.described(err)
 	run.Outcome = "func_error"
 	if p, ok := errors.AsType[*panicked](err); ok && error(p) == err {
 		failed.Panic, failed.Stack = true, p.stack
