@@ -91,7 +91,9 @@ func addCalls(to *function.Function, callees []Callable) {
 		if c == nil || reflect.ValueOf(c).IsNil() {
 			panic(fmt.Sprintf("mops: function %s (at %s): Calls names a function that is not defined yet: declare it before", to.Name, to.Place))
 		}
-		to.Call(c.callee())
+		if err := to.Call(c.callee()); err != nil {
+			panic("mops: " + err.Error())
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/internal/codec"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -36,6 +37,7 @@ type Function struct {
 	runner   Runner
 
 	prepare  sync.Once
+	prepared atomic.Bool
 	failed   error
 	inCodec  *codec.Codec
 	outCodec *codec.Codec
@@ -46,8 +48,15 @@ type Function struct {
 // ID is "name@version".
 func (f *Function) ID() string { return f.Name + "@" + f.Version }
 
-// Call names those whose versions are part of f's memo key.
-func (f *Function) Call(callees ...*Function) { f.direct = append(f.direct, callees...) }
+// Call names those whose versions are part of f's memo key. It fails once keys
+// were made without them.
+func (f *Function) Call(callees ...*Function) error {
+	if f.prepared.Load() {
+		return fmt.Errorf("Calls of %s come too late, keys are made without them already: name them before Main, Init or New", f.Name)
+	}
+	f.direct = append(f.direct, callees...)
+	return nil
+}
 
 // Implement sets what runs. It fails where something runs already.
 func (f *Function) Implement(run Runner) error {
@@ -75,6 +84,7 @@ func (f *Function) Prepare() error {
 }
 
 func (f *Function) doPrepare() (err error) {
+	f.prepared.Store(true)
 	if f.inCodec, err = codec.For(f.in, codec.Input, f.registry.Types); err != nil {
 		return fmt.Errorf("function %s (%s): its input: %w", f.Name, f.Place, err)
 	}
