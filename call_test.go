@@ -146,7 +146,7 @@ func TestACallWithoutAnEnvironmentNamesTheWaysOut(t *testing.T) {
 }
 
 func TestCallsOnAClosedEnvironmentFail(t *testing.T) {
-	env, err := mops.New(t.Context(), mops.Isolated(), mops.Root("mem://"+t.Name()))
+	env, err := mops.New(t.Context(), mops.Isolated(), memoryRoot(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestCallsOnAClosedEnvironmentFail(t *testing.T) {
 
 func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	for name, option := range map[string]mops.Option{"plain": mops.Join(), "off": mops.Off()} {
-		env, err := mops.New(t.Context(), mops.Isolated(), mops.Root("mem://"+t.Name()))
+		env, err := mops.New(t.Context(), mops.Isolated(), memoryRoot(t))
 		if err != nil {
 			t.Fatal(err)
 		}

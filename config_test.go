@@ -14,7 +14,7 @@ import (
 // withConfig is a context under a config file of that text.
 func withConfig(t *testing.T, text string, options ...mops.EnvOption) context.Context {
 	t.Helper()
-	_, ctx := newEnv(t, append([]mops.EnvOption{configFile(t, text), mops.Root("mem://" + t.Name())}, options...)...)
+	_, ctx := newEnv(t, append([]mops.EnvOption{configFile(t, text), memoryRoot(t)}, options...)...)
 	return ctx
 }
 
@@ -174,7 +174,7 @@ func TestNothingAroundHasASayInAnIsolatedEnvironment(t *testing.T) {
 	if err := os.WriteFile("mops.toml", []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, ctx := newEnv(t, mops.Isolated(), mops.Root("mem://"+t.Name()))
+	_, ctx := newEnv(t, mops.Isolated(), memoryRoot(t))
 	if got := pipelineOf(t, ctx, "f"); got != mops.DefaultPipeline {
 		t.Errorf("pipeline %s", got)
 	}

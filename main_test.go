@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
@@ -84,6 +85,15 @@ func newEnv(t testing.TB, options ...mops.EnvOption) (*mops.Env, context.Context
 		}
 	})
 	return env, env.Context(t.Context())
+}
+
+// memoryRoot is a root that is forgotten with the test.
+func memoryRoot(t testing.TB) mops.Option {
+	t.Helper()
+	root := "mem://" + t.Name()
+	memblob.Forget(root)
+	t.Cleanup(func() { memblob.Forget(root) })
+	return mops.Root(root)
 }
 
 // onDisk is a context whose root is a new folder.
