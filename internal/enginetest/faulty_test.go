@@ -9,9 +9,9 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,7 +57,8 @@ func throttle(odds float64) func(blobtest.Op, string) error {
 
 // Many orchestrators make the same calls on a store that fails, loses
 // acknowledgements, throttles and hangs. In the end each call has one result,
-// the same for all; until then each error says what it is.
+// the same for all but those who were told that theirs could not be kept; until
+// then each error says what it is.
 func TestFaultyStore(t *testing.T) {
 	orchestrators, calls := 8, 100
 	if soak {
@@ -88,18 +89,15 @@ func inMemory(t *testing.T) string { return "mem://" + strings.ReplaceAll(t.Name
 func inFolder(t *testing.T) string { return "file://" + t.TempDir() }
 
 func faultyStore(t *testing.T, root, dir string, plan blobtest.FaultPlan, orchestrators, calls int) {
-	began := time.Now()
-	realTime := realNow()
-	var texts sync.Map
-	var failures, gaveUp atomic.Int64
-	kinds := sync.Map{}
+	began, realTime := time.Now(), realNow()
+	var h hardship
 	var running sync.WaitGroup
 	for i := range orchestrators {
 		plan.Seed = uint64(i + 1)
 		uri := fmt.Sprintf("%s:%s#%d", faulty, root, i)
 		plans.Store(uri, plan)
 		t.Cleanup(func() { plans.Delete(uri) })
-		env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(uri), mops.CacheDir(fmt.Sprintf("%s/cache%d", dir, i)), mops.LogTo(slog.New(slog.DiscardHandler)))
+		env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(uri), mops.CacheDir(fmt.Sprintf("%s/cache%d", dir, i)), mops.LogTo(slog.New(&h)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,45 +111,71 @@ func faultyStore(t *testing.T, root, dir string, plan blobtest.FaultPlan, orches
 			for n := range calls {
 				each.Go(func() {
 					w := Work{Name: fmt.Sprintf("w%d", (n+i*7)%calls), Dir: dir, Chance: true, Sleep: 10 * time.Millisecond}
-					answer, err := insist(t, env.Context(context.Background()), w, func(kind string) {
-						failures.Add(1)
-						kinds.Store(kind, true)
-					})
-					if err != nil {
-						gaveUp.Add(1)
-						t.Errorf("%s: %v", w.Name, err)
-						return
-					}
-					if known, loaded := texts.LoadOrStore(w.Name, answer.Text); loaded && known != answer.Text {
-						t.Errorf("%s has two results: %q and %q", w.Name, known, answer.Text)
-					}
+					h.insist(t, env.Context(context.Background()), w)
 				})
 			}
 			each.Wait()
 		})
 	}
 	running.Wait()
+	h.check(t, root, dir, calls)
 	runs := 0
 	for _, n := range counts(t, enginetest.Tally{Dir: dir}) {
 		runs += n
 	}
-	var names []string
-	kinds.Range(func(kind, _ any) bool { names = append(names, kind.(string)); return true })
-	t.Logf("%d orchestrators with %d calls each: %d runs, %d errors on the way (%s); it took %v of the store's time, %v of ours",
-		orchestrators, calls, runs, failures.Load(), strings.Join(names, ", "), time.Since(began), realNow()-realTime)
+	t.Logf("%d orchestrators with %d calls each: %d runs, %d errors on the way %v, %d results not kept; it took %v of the store's time, %v of ours",
+		orchestrators, calls, runs, h.failures, h.kinds, len(h.unkept), time.Since(began), realNow()-realTime)
 }
 
-// insist makes a call until it succeeds, as the user of a bad store does.
-func insist(t *testing.T, ctx context.Context, w Work, failed func(kind string)) (answer Answer, err error) {
+// hardship is what the users of a bad store meet with. It is the handler of
+// their logs, too, which say what could not be kept.
+type hardship struct {
+	mu       sync.Mutex
+	got      []gotten
+	failures int
+	kinds    map[string]int
+	unkept   []string // what was logged
+}
+
+type gotten struct{ name, text, run string }
+
+func (h *hardship) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (h *hardship) WithAttrs([]slog.Attr) slog.Handler               { return h }
+func (h *hardship) WithGroup(string) slog.Handler                    { return h }
+
+func (h *hardship) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "could not be kept") {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "error" {
+				h.unkept = append(h.unkept, a.Value.String())
+			}
+			return true
+		})
+	}
+	return nil
+}
+
+// insist makes a call until it succeeds.
+func (h *hardship) insist(t *testing.T, ctx context.Context, w Work) {
 	for range 50 {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-		answer, err = doWork.Call(ctx, w)
+		answer, info, err := doWork.Do(ctx, w)
 		cancel()
+		h.mu.Lock()
 		if err == nil {
-			return answer, nil
+			h.got = append(h.got, gotten{w.Name, answer.Text, info.Run})
+			h.mu.Unlock()
+			return
 		}
 		kind := kindOf(err)
-		failed(kind)
+		if h.kinds == nil {
+			h.kinds = map[string]int{}
+		}
+		h.kinds[kind]++
+		h.failures++
+		h.mu.Unlock()
 		switch kind {
 		case "context", "blob unavailable", "blob throttled":
 		default:
@@ -159,7 +183,35 @@ func insist(t *testing.T, ctx context.Context, w Work, failed func(kind string))
 		}
 		time.Sleep(time.Second)
 	}
-	return answer, fmt.Errorf("stranded: %w", err)
+	t.Errorf("%s is stranded", w.Name)
+}
+
+// check checks that everybody got what is in the store, unless it was said that
+// the result of that run could not be kept.
+func (h *hardship) check(t *testing.T, root, dir string, calls int) {
+	env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer env.Close()
+	kept := map[string]string{}
+	for n := range calls {
+		w := Work{Name: fmt.Sprintf("w%d", n), Dir: dir, Chance: true, Sleep: 10 * time.Millisecond}
+		answer, err := doWork.With(mops.RequireResults()).Call(env.Context(t.Context()), w)
+		if err != nil && !errors.Is(err, mops.ErrNoResult) {
+			t.Error(err)
+		}
+		kept[w.Name] = answer.Text
+	}
+	for _, g := range h.got {
+		if g.text == kept[g.name] {
+			continue
+		}
+		said := slices.ContainsFunc(h.unkept, func(text string) bool { return strings.Contains(text, g.run) })
+		if !said {
+			t.Errorf("%s: run %s returned %q, the store has %q, and nothing was said of that", g.name, g.run, g.text, kept[g.name])
+		}
+	}
 }
 
 // realNow is the time outside of a bubble of package synctest, since some moment.

@@ -23,6 +23,9 @@ import (
 var soak = os.Getenv("MOPS_SOAK") == "1"
 
 func TestMain(m *testing.M) {
+	if os.Getenv("GORACE") == "" { // else each program with the race detector takes a second to end
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
 	_, isWorker := os.LookupEnv(worker.Variable)
 	role := enginetest.Orchestrator
 	if isWorker {

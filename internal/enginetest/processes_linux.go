@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strconv"
 )
@@ -21,4 +22,13 @@ func Processes(place string) (pids []int) {
 		}
 	}
 	return pids
+}
+
+// PeakMemory is the most memory that a process that runs has used, in bytes; 0
+// when it has ended. What wait4 says is of no use: it counts from before exec.
+func PeakMemory(pid int) (peak int64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	fmt.Sscan(string(rest), &peak)
+	return peak << 10
 }

@@ -111,9 +111,6 @@ func (p *Program) Wait(longest time.Duration) int {
 	}
 }
 
-// State is how the program ended, after Wait.
-func (p *Program) State() *os.ProcessState { return p.command.ProcessState }
-
 // Output is what a program prints, or the end of it where that is much. It is
 // safe for concurrent use.
 type Output struct {
