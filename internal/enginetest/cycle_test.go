@@ -4,10 +4,8 @@ package enginetest_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +53,7 @@ func init() {
 	})
 	programs["visit"] = func(ctx context.Context) error {
 		var in Visit
-		if err := json.Unmarshal([]byte(os.Getenv(enginetest.ArgumentsVariable)), &in); err != nil {
+		if err := enginetest.Arguments(&in); err != nil {
 			return err
 		}
 		text, err := visit.With(mops.On(executors[in.On])).Call(ctx, in)

@@ -72,7 +72,7 @@ type Report struct {
 
 func runJobs(ctx context.Context) error {
 	var jobs Jobs
-	if err := json.Unmarshal([]byte(os.Getenv(enginetest.ArgumentsVariable)), &jobs); err != nil {
+	if err := enginetest.Arguments(&jobs); err != nil {
 		return err
 	}
 	if jobs.Crash.Dir != "" {

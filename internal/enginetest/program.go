@@ -2,9 +2,11 @@ package enginetest
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,7 +17,7 @@ import (
 // The variables by which the test binary learns that it is a program under test.
 const (
 	ProgramVariable   = "ENGINETEST_PROGRAM"   // its name
-	ArgumentsVariable = "ENGINETEST_ARGUMENTS" // JSON
+	ArgumentsVariable = "ENGINETEST_ARGUMENTS" // path of a file with JSON
 	PlaceVariable     = "ENGINETEST_PLACE"     // marks all processes of one test
 )
 
@@ -42,6 +44,10 @@ func StartIn(t testing.TB, folder, place, name string, arguments any, env ...str
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := filepath.Join(place, "arguments-"+rand.Text()) // a variable may have 128 KiB
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +59,7 @@ func StartIn(t testing.TB, folder, place, name string, arguments any, env ...str
 		}
 	}
 	p.command.Env = append(p.command.Env,
-		ProgramVariable+"="+name, ArgumentsVariable+"="+string(text), PlaceVariable+"="+place,
+		ProgramVariable+"="+name, ArgumentsVariable+"="+file, PlaceVariable+"="+place,
 		"MOPS_CACHE="+place+"/cache", "MOPS_STATE="+place+"/state", "MOPS_PROGRESS=off")
 	p.command.Env = append(p.command.Env, env...)
 	p.command.Stdout, p.command.Stderr = p.Stdout, p.Stderr
@@ -74,6 +80,15 @@ func StartIn(t testing.TB, folder, place, name string, arguments any, env ...str
 		}
 	})
 	return p
+}
+
+// Arguments reads in the program what Start was given in the test.
+func Arguments(into any) error {
+	text, err := os.ReadFile(os.Getenv(ArgumentsVariable))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
 }
 
 // PID is the process number.
