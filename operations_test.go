@@ -1,0 +1,50 @@
+package mops_test
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+)
+
+// What a call costs of the store is what it takes on a store that is a service:
+// a hit is one read, and a cold call in process a read and three writes, beside
+// the session's one for the whole process.
+func TestOperationsOfACall(t *testing.T) {
+	var mu sync.Mutex
+	var made []string
+	root := stageRoot(t, func(op blobtest.Op, key string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		what := path.Base(key)
+		if strings.HasPrefix(key, "mops1-sessions/") {
+			what = "session"
+		}
+		made = append(made, string(op)+" "+what)
+		return nil
+	})
+	_, ctx := newEnv(t, root)
+	f, _ := counted(t)
+	for _, step := range []struct {
+		name  string
+		input int
+		want  []string
+	}{
+		{"first call", 1, []string{"get result", "put session", "put lease", "put invocation", "put result"}},
+		{"cold call", 2, []string{"get result", "put lease", "put invocation", "put result"}},
+		{"hit", 1, []string{"get result"}},
+	} {
+		mu.Lock()
+		made = nil
+		mu.Unlock()
+		must(f.Call(ctx, step.input))
+		mu.Lock()
+		if !slices.Equal(made, step.want) {
+			t.Errorf("%s: %q, want %q", step.name, made, step.want)
+		}
+		mu.Unlock()
+	}
+}
