@@ -172,3 +172,32 @@ func TestLeaseLostOfAdoptedWorker(t *testing.T) {
 		}
 	})
 }
+
+// Two that compute a call at the same time, because one does not know yet that
+// it lost its lease, agree on the result that was there first.
+func TestSecondResultIsDiscarded(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := newTable(t, Work{Name: "a", Dir: dir, Chance: true, Sleep: 5 * time.Second})
+		ctx, end := b.env()
+		defer end()
+		call, err := doWork.Start(ctx, b.work)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		_, b.path, _ = strings.Cut(call.URI(), b.root+"/")
+		breakLease(t, b.store, b.path+"/lease")
+		second := b.mustCall("who takes it")
+		first, err := call.Wait(ctx)
+		if err != nil || first.Text != second {
+			t.Errorf("got %q, %v, and elsewhere %q", first.Text, err, second)
+		}
+		if third := b.mustCall("afterwards"); third != second {
+			t.Errorf("got %q, and afterwards %q", second, third)
+		}
+		if ended, err := b.work.tally().Count("end"); err != nil || ended["a"] != 2 {
+			t.Errorf("%d functions came to their end, %v: this proves nothing", ended["a"], err)
+		}
+	})
+}
