@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
@@ -192,7 +193,7 @@ func TestACycleIsAnError(t *testing.T) {
 
 func TestTwoFunctionsThatWaitForEachOtherAreACycle(t *testing.T) {
 	// Neither is in the chain of the other: each was called from outside.
-	ctx := mopstest.Context(t)
+	ctx := mopstest.Context(t, mops.On(inproc.New(inproc.Limit(0))))
 	in := private()
 	a, b := mops.Declare[int, int]("a", in), mops.Declare[int, int]("b", in)
 	var both sync.WaitGroup
