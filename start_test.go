@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
@@ -24,7 +25,7 @@ func gated() (f *mops.Func[int, int], begun, goOn, stopped chan struct{}) {
 			stopped <- struct{}{}
 			return 0, ctx.Err()
 		}
-	}, private())
+	}, private(), mops.On(inproc.New(inproc.Limit(0)))) // however few processors there are
 	return f, begun, goOn, stopped
 }
 
