@@ -270,6 +270,24 @@ var flakyFar = mops.Define("test/flaky-far", func(ctx context.Context, _ string)
 	return []int{run.Attempt}, nil
 }, mops.Retries(2))
 
+func TestAFanOutInSubprocesses(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	names := make([]string, 40)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	processes := map[int]bool{}
+	for r := range inner.Each(ctx, slices.Values(names), mops.Concurrency(10)) {
+		if r.Err != nil || r.Info.Outcome != mops.Computed {
+			t.Errorf("%+v", r)
+		}
+		processes[r.Out.PID] = true
+	}
+	if len(processes) != len(names) || processes[os.Getpid()] {
+		t.Errorf("%d calls ran in %d processes", len(names), len(processes))
+	}
+}
+
 func TestAWorkerThatDiesIsStartedAgain(t *testing.T) {
 	ctx, _ := inSubprocesses(t)
 	out, err := flakyFar.Call(ctx, "x")

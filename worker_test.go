@@ -32,6 +32,8 @@ var misbehave = mops.Define("test/misbehave", func(ctx context.Context, how stri
 		os.Exit(3)
 	case "exit 46":
 		os.Exit(46)
+	case "exit 47":
+		os.Exit(47)
 	case "goexit":
 		runtime.Goexit()
 	case "panic":
@@ -62,6 +64,7 @@ func TestWhatAFunctionDoesToItsProcessIsReported(t *testing.T) {
 		"exit 0":          {"NoResult", []string{"os.Exit", "code 0"}},
 		"exit 3":          {"WorkerFailed", []string{"exit code 3", "about to exit 3"}},
 		"exit 46":         {"NoResult", []string{"os.Exit", "code 46"}},
+		"exit 47":         {"LeaseLost", []string{"3 times"}}, // as a worker that lost its lease
 		"panic elsewhere": {"WorkerFailed", []string{"crashed", "in a goroutine of its own", "worker_test.go:"}},
 		"overflow":        {"WorkerFailed", []string{"crashed", "stack"}},
 		"kill":            {"Signalled", []string{"SIGKILL", "about to kill"}},
