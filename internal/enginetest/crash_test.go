@@ -45,7 +45,7 @@ func scenarios(dir, file string) map[string][]Job {
 // TestCrashAtEveryStep kills a program, its worker or both, before and after
 // each operation of the store, starts the program again, and checks that it
 // gets right results soon and that nothing was computed twice. Each step is a
-// process that is killed; by default a third of them.
+// process that is killed; by default a third of them, and in a soak all.
 func TestCrashAtEveryStep(t *testing.T) {
 	for name := range scenarios("", "") {
 		t.Run(name, func(t *testing.T) {
@@ -57,9 +57,12 @@ func TestCrashAtEveryStep(t *testing.T) {
 				if !strings.Contains(name, "subprocess") && who.role == enginetest.Worker {
 					continue
 				}
-				stride := 3 // another third each time
-				if soak {
+				stride := 3 // others each time
+				switch {
+				case soak:
 					stride = 1
+				case raceEnabled:
+					stride = 6
 				}
 				killed, slowest := 0, time.Duration(0)
 				for step := 1 + rand.N(stride); ; step += stride {
