@@ -50,6 +50,11 @@ func runTests(m *testing.M) int {
 	if os.Getenv("GORACE") == "" { // by default a program with the race detector takes a second to end
 		os.Setenv("GORACE", "atexit_sleep_ms=10")
 	}
+	if err := os.Chmod(home, 0o755); err != nil { // some programs under test run as somebody else
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	os.Setenv("TMPDIR", home) // for what functions without a store leave behind
 	os.Setenv("MOPS_CACHE", filepath.Join(home, "cache"))
 	os.Setenv("MOPS_STATE", filepath.Join(home, "state"))
 	return m.Run()
