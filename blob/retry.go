@@ -7,89 +7,32 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math/rand/v2"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
-
-// RetryPolicy says how often and how patiently [Retry] tries. Its zero value
-// means the defaults.
-type RetryPolicy struct {
-	Tries int           // of one operation, the first one included; default 8
-	First time.Duration // longest wait before the second try; default 100 ms
-	Max   time.Duration // longest wait before any; default 20 s
-}
 
 // maxReplay is how much of a body that cannot be rewound is kept in memory, in
 // bytes, in order to send it again.
 const maxReplay = 1 << 20
 
 // Retry returns a store that tries again what s reports as Throttled or
-// Unavailable, within the caller's context. The waits grow exponentially with
-// full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
+// Unavailable, within the caller's context; see [RetryPolicy.Do].
 //
 // A conditional put whose acknowledgement was lost is resolved: when a later try
 // finds the condition broken, but the blob holds exactly the bytes of this put,
 // the put has succeeded. That is right as long as no two writers put equal
 // bytes, which a nonce in the record ensures.
 //
-// A body that has begun to flow is not tried again: that of Get, and one to put
-// that is over 1 MiB and no io.Seeker.
+// The body of a Get that breaks goes on where it stopped, as long as the blob is
+// the same. A body to put that is over 1 MiB and no io.Seeker is not tried again.
 func Retry(s *Store, policy RetryPolicy) *Store {
-	if policy.Tries <= 0 {
-		policy.Tries = 8
-	}
-	if policy.First <= 0 {
-		policy.First = 100 * time.Millisecond
-	}
-	if policy.Max <= 0 {
-		policy.Max = 20 * time.Second
-	}
 	return New(s.root, driver.Like(s.driver, retrying{s.driver, policy}))
 }
 
 type retrying struct {
 	inner  driver.Store
 	policy RetryPolicy
-}
-
-func transient(err error) bool {
-	kind := KindOf(err)
-	return kind == Throttled || kind == Unavailable
-}
-
-// do tries until it is done, cannot succeed, or took too many tries.
-func (r retrying) do(ctx context.Context, try func() error) error {
-	longest := r.policy.First
-	for n := 1; ; n++ {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := try()
-		if err == nil || !transient(err) {
-			return err
-		}
-		if n >= r.policy.Tries {
-			return &driver.Error{Kind: KindOf(err), Err: fmt.Errorf("after %d tries: %w", n, cause(err))}
-		}
-		timer := time.NewTimer(rand.N(min(longest, r.policy.Max)) + 1)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%w, while waiting to try again after: %w", ctx.Err(), err)
-		}
-		longest = min(2*longest, r.policy.Max)
-	}
-}
-
-// cause is what a driver's error says beyond its kind.
-func cause(err error) error {
-	if e, ok := err.(*driver.Error); ok && e.Err != nil {
-		return e.Err
-	}
-	return err
 }
 
 func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (info Info, err error) {
@@ -102,7 +45,7 @@ func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int6
 	}
 	conditional := opts.IfAbsent || opts.IfVersion != ""
 	perhaps := false // an earlier try may have succeeded
-	err = r.do(ctx, func() error {
+	err = r.policy.Do(ctx, func() error {
 		if err := replay.rewind(); err != nil {
 			return err
 		}
@@ -178,12 +121,15 @@ func replayable(body io.Reader, size int64) (replay, error) {
 }
 
 func (r retrying) Get(ctx context.Context, key string, part Range) (body io.ReadCloser, info Info, err error) {
-	err = r.do(ctx, func() (err error) { body, info, err = r.inner.Get(ctx, key, part); return err })
-	return body, info, err
+	err = r.policy.Do(ctx, func() (err error) { body, info, err = r.inner.Get(ctx, key, part); return err })
+	if err != nil {
+		return nil, info, err
+	}
+	return r.resuming(ctx, key, part, body, info), info, nil
 }
 
 func (r retrying) Stat(ctx context.Context, key string) (info Info, err error) {
-	err = r.do(ctx, func() (err error) { info, err = r.inner.Stat(ctx, key); return err })
+	err = r.policy.Do(ctx, func() (err error) { info, err = r.inner.Stat(ctx, key); return err })
 	return info, err
 }
 
@@ -193,7 +139,7 @@ func (r retrying) List(ctx context.Context, prefix, startAt string) iter.Seq2[In
 		last, stopped := "", false
 		for again := true; again; {
 			again = false
-			err := r.do(ctx, func() error {
+			err := r.policy.Do(ctx, func() error {
 				from := max(startAt, last)
 				for info, err := range r.inner.List(ctx, prefix, from) {
 					if err != nil {
@@ -226,7 +172,7 @@ func (r retrying) List(ctx context.Context, prefix, startAt string) iter.Seq2[In
 }
 
 func (r retrying) Delete(ctx context.Context, key string) error {
-	return r.do(ctx, func() error { return r.inner.Delete(ctx, key) })
+	return r.policy.Do(ctx, func() error { return r.inner.Delete(ctx, key) })
 }
 
 func (r retrying) Close() error { return r.inner.Close() }
@@ -234,7 +180,7 @@ func (r retrying) Close() error { return r.inner.Close() }
 // The rest is called only where the inner store can do it; see driver.Like.
 
 func (r retrying) Slurp(ctx context.Context, key string, buf []byte) (data []byte, info Info, err error) {
-	err = r.do(ctx, func() (err error) {
+	err = r.policy.Do(ctx, func() (err error) {
 		data, info, err = r.inner.(driver.Slurper).Slurp(ctx, key, buf)
 		return err
 	})
@@ -242,11 +188,11 @@ func (r retrying) Slurp(ctx context.Context, key string, buf []byte) (data []byt
 }
 
 func (r retrying) Now(ctx context.Context) (now time.Time, err error) {
-	err = r.do(ctx, func() (err error) { now, err = r.inner.(driver.Clock).Now(ctx); return err })
+	err = r.policy.Do(ctx, func() (err error) { now, err = r.inner.(driver.Clock).Now(ctx); return err })
 	return now, err
 }
 
 func (r retrying) LocalPath(ctx context.Context, key string) (path string, err error) {
-	err = r.do(ctx, func() (err error) { path, err = r.inner.(driver.Local).LocalPath(ctx, key); return err })
+	err = r.policy.Do(ctx, func() (err error) { path, err = r.inner.(driver.Local).LocalPath(ctx, key); return err })
 	return path, err
 }

@@ -87,6 +87,10 @@ type (
 		Now(ctx context.Context) (time.Time, error)
 	}
 
+	// Identified tells apart stores whose root URIs are the same: by endpoint,
+	// bucket and path, without secrets.
+	Identified interface{ Identity() string }
+
 	// Local knows the file in which a blob lies, for reading only.
 	Local interface {
 		LocalPath(ctx context.Context, key string) (string, error)

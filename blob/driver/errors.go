@@ -1,6 +1,9 @@
 package driver
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Kind says what went wrong, in the few ways that callers act on differently.
 // The list only grows.
@@ -33,6 +36,10 @@ func (k Kind) String() string {
 type Error struct {
 	Kind Kind
 	Err  error
+
+	// RetryAfter is how long the store asks to wait before the next try; 0 where
+	// it does not.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {

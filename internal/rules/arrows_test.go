@@ -51,8 +51,13 @@ var arrows = map[string][]string{
 	"blob":                  {"blob/driver"},
 	"blob/fileblob":         {"blob", "blob/driver"},
 	"blob/memblob":          {"blob", "blob/driver"},
+	"blob/azureblob":        {"blob", "blob/driver", "blob/internal/cloud"},
+	"blob/s3blob":           {"blob", "blob/driver", "blob/internal/cloud"},
+	"blob/gcsblob":          {"blob", "blob/driver", "blob/internal/cloud"},
+	"blob/internal/cloud":   {"blob", "blob/driver"},
 	"blob/blobtest":         {"blob", "blob/driver"},
 	"internal/enginetest":   {"*"},
+	"internal/emulator":     {"internal/faultproxy"},
 	"internal/benchmark":    {"*"},
 }
 

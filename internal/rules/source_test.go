@@ -39,7 +39,7 @@ func TestNobodySleeps(t *testing.T) {
 
 // isTestRoom says that a package is there for tests only.
 func isTestRoom(path string) bool {
-	return strings.Contains(path, "executortest") || strings.Contains(path, "enginetest")
+	return strings.Contains(path, "executortest") || strings.Contains(path, "enginetest") || strings.Contains(path, "faultproxy")
 }
 
 // sources are the Go files of the module, by path.

@@ -1,0 +1,121 @@
+package cloud
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// Address is a root URI taken apart: scheme://host/path?query.
+type Address struct {
+	Scheme string
+	Host   string            // bucket or account
+	Path   string            // without slashes around it; may be empty
+	Query  map[string]string // what is not the default
+}
+
+// Parse takes a root URI apart. The query may hold the parameters that are
+// named, none of them secret: roots are shown, logged, and handed to workers.
+func Parse(uri string, parameters ...string) (Address, error) {
+	bare, query, _ := strings.Cut(uri, "?")
+	scheme, rest, ok := strings.Cut(bare, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	a := Address{Scheme: strings.ToLower(scheme), Host: host, Path: strings.Trim(path, "/"), Query: map[string]string{}}
+	switch {
+	case !ok:
+		return a, invalid("a root of a cloud store is like s3://bucket/folder")
+	case strings.Contains(host, "@"):
+		return a, invalid("a root holds no user or password: credentials come from the environment, see docs/stores.md")
+	case strings.Contains(bare, "#"):
+		return a, invalid("a root holds no '#'")
+	}
+	if a.Path != "" {
+		if err := blob.ValidKey(a.Path); err != nil {
+			return a, err
+		}
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return a, invalid("the query of the root, behind '?', is none that a URL can have")
+	}
+	for name, value := range values {
+		if !slices.Contains(parameters, name) {
+			return a, invalid("the root knows no parameter %q: it may have %s; secrets do not belong there: credentials come from the environment, see docs/stores.md",
+				name, strings.Join(parameters, ", "))
+		}
+		a.Query[name] = value[0]
+	}
+	if endpoint := a.Query["endpoint"]; endpoint != "" {
+		if err := ValidEndpoint(endpoint); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// ValidEndpoint says what is wrong with the URL of a service.
+func ValidEndpoint(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return invalid("an endpoint is like https://host:port, without user and query")
+	}
+	return nil
+}
+
+// Root is the address without its query: a root URI in its proper form.
+func (a Address) Root() string {
+	return strings.TrimSuffix(a.Scheme+"://"+a.Host+"/"+a.Path, "/")
+}
+
+// Key is the store's name of a blob. Max is the length of the longest that the
+// service allows, in bytes.
+func (a Address) Key(key string, max int) (string, error) {
+	if a.Path != "" {
+		key = a.Path + "/" + key
+	}
+	if len(key) > max {
+		return "", invalid("the name of the blob has %d bytes with the root's path, and the store allows %d: take a shorter path in the root", len(key), max)
+	}
+	return key, nil
+}
+
+// Prefix is the beginning of the store's names of blobs whose keys begin with prefix.
+func (a Address) Prefix(prefix string) string {
+	if a.Path != "" {
+		return a.Path + "/" + prefix
+	}
+	return prefix
+}
+
+// Relative is the key of a blob that the store names so.
+func (a Address) Relative(name string) string {
+	if a.Path != "" {
+		return strings.TrimPrefix(name, a.Path+"/")
+	}
+	return name
+}
+
+func invalid(format string, args ...any) error {
+	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(format, args...)}
+}
+
+// CheckRange refuses what no range can be.
+func CheckRange(part driver.Range) error {
+	if part.Offset < 0 || part.Length < 0 {
+		return invalid("a range cannot start at %d with %d bytes", part.Offset, part.Length)
+	}
+	return nil
+}
+
+// CheckConditions refuses conditions that exclude each other.
+func CheckConditions(opts driver.PutOptions) error {
+	if opts.IfAbsent && opts.IfVersion != "" {
+		return &driver.Error{Kind: driver.Invalid, Err: errors.New("IfAbsent and IfVersion exclude each other")}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package cloud
+
+import (
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// Body is a blob, or a part of one, on its way in. It ends with an error of kind
+// Unavailable where the connection breaks, also when the SDK takes that for the
+// end, and of kind Corrupt where the checksum is wrong.
+type Body struct {
+	io.ReadCloser
+	Transport *Transport
+	Length    int64 // bytes that are to come
+
+	// Sum, Want: the checksum that the service told of the bytes; nil where it
+	// told none, or of the whole blob when only a part is read.
+	Sum  hash.Hash
+	Want []byte
+
+	read int64
+}
+
+func (b *Body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	if b.Sum != nil {
+		b.Sum.Write(p[:n])
+	}
+	switch {
+	case err == io.EOF && b.read < b.Length:
+		return n, &driver.Error{Kind: driver.Unavailable, Err: fmt.Errorf("the connection ended after %d of %d bytes: %w", b.read, b.Length, io.ErrUnexpectedEOF)}
+	case err == io.EOF && b.Sum != nil && string(b.Sum.Sum(nil)) != string(b.Want):
+		return n, &driver.Error{Kind: driver.Corrupt, Err: fmt.Errorf("the checksum of what came is %x, and should be %x", b.Sum.Sum(nil), b.Want)}
+	case err == io.EOF:
+		return n, io.EOF
+	}
+	return n, b.Transport.Failure(err)
+}
+
+// Slurp appends all of a body of size bytes to buf.
+func Slurp(buf []byte, body io.Reader, size int64) ([]byte, error) {
+	if size < 0 || size > maxSlurp {
+		return buf, &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf("a blob of %d bytes is not read into memory whole", size)}
+	}
+	begin := len(buf)
+	if need := begin + int(size) + 1; cap(buf) < need { // one more, to see the end
+		buf = append(make([]byte, 0, need), buf...)
+	}
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return buf[:begin], err
+		}
+	}
+}
+
+// maxSlurp is the longest blob that fits in memory, wherever the program runs.
+const maxSlurp = 1<<31 - 2

@@ -1,0 +1,63 @@
+package cloud
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Clock is the store's clock, as the Date of its responses tells it (RFC 9110,
+// section 6.6.1: in whole seconds, rounded down). The zero value knows nothing yet.
+// It is safe for concurrent use.
+type Clock struct {
+	mu      sync.Mutex
+	told    time.Time
+	at      time.Time // by our monotonic clock, when the response was there
+	learned time.Time // when the store was heard last
+}
+
+// clockAge is how long a time that was told is relied on: our monotonic clock
+// runs at the store's pace, to far less than a second in this time.
+const clockAge = time.Minute
+
+func (c *Clock) learn(h http.Header) {
+	told, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.learned = now
+	// What was told is too early by up to a second, and by the way here, never
+	// too late: of what was told lately the latest is the best.
+	if c.at.IsZero() || now.Sub(c.at) > clockAge || told.After(c.told.Add(now.Sub(c.at))) {
+		c.told, c.at = told, now
+	}
+}
+
+// Now is the store's time, or somewhat earlier, up to a second and the time that
+// a response takes. Ask sends any request, where the store was not heard for a minute.
+func (c *Clock) Now(ctx context.Context, ask func(context.Context) error) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
+	if now, ok := c.now(); ok {
+		return now, nil
+	}
+	err := ask(ctx)
+	if now, ok := c.now(); ok {
+		return now, nil // also an error tells the time
+	}
+	return time.Time{}, err
+}
+
+func (c *Clock) now() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at.IsZero() || time.Since(c.learned) > clockAge {
+		return time.Time{}, false
+	}
+	return c.told.Add(time.Since(c.at)), true
+}

@@ -1,0 +1,122 @@
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Stalled is the error of a request that made no progress.
+type Stalled struct{ After time.Duration }
+
+func (e *Stalled) Error() string {
+	return fmt.Sprintf("the connection stalled: no byte moved for %v", e.After)
+}
+
+// Timeout makes it a net.Error's timeout, for SDKs.
+func (e *Stalled) Timeout() bool   { return true }
+func (e *Stalled) Temporary() bool { return true }
+
+// watch ends a request that makes no progress. Its timer runs while the network
+// is waited for: not while we produce what is to be sent, nor while the caller
+// is busy with what came.
+type watch struct {
+	after  time.Duration
+	cancel context.CancelCauseFunc
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	replied bool // what is still being sent counts no more
+}
+
+func newWatch(cancel context.CancelCauseFunc, after time.Duration) *watch {
+	w := &watch{after: after, cancel: cancel}
+	w.timer = time.AfterFunc(after, func() { cancel(&Stalled{after}) })
+	return w
+}
+
+// request is r with a body that tells of progress.
+func (w *watch) request(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	r.Body = &sentBody{r.Body, w}
+	if again := r.GetBody; again != nil {
+		r.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			return &sentBody{body, w}, nil
+		}
+	}
+	return r
+}
+
+// sending stops or starts the timer while the body is sent.
+func (w *watch) sending(waiting bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.replied:
+	case waiting:
+		w.timer.Reset(w.after)
+	default:
+		w.timer.Stop()
+	}
+}
+
+// answered stops the timer until the response is read.
+func (w *watch) answered() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.replied = true
+	w.timer.Stop()
+}
+
+// sentBody is a body on its way out.
+type sentBody struct {
+	io.ReadCloser
+	watch *watch
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	b.watch.sending(false)
+	defer b.watch.sending(true)
+	return b.ReadCloser.Read(p)
+}
+
+// watchedBody is a body on its way in.
+type watchedBody struct {
+	io.ReadCloser
+	watch *watch
+	ctx   context.Context // of this one request, which ends with the body
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.watch.timer.Reset(b.watch.after)
+	n, err := b.ReadCloser.Read(p)
+	b.watch.timer.Stop()
+	if err != nil && err != io.EOF {
+		err = whyEnded(b.ctx, err)
+	}
+	return n, err
+}
+
+func (b *watchedBody) Close() error {
+	b.watch.timer.Stop()
+	err := b.ReadCloser.Close()
+	b.watch.cancel(nil)
+	return err
+}
+
+// whyEnded prefers the reason that we ended a request for to what that led to.
+func whyEnded(ctx context.Context, err error) error {
+	if stalled, ok := context.Cause(ctx).(*Stalled); ok {
+		return stalled
+	}
+	return err
+}

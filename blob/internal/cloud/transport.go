@@ -1,0 +1,71 @@
+package cloud
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// DefaultStall is how long a request may go without a byte moving.
+const DefaultStall = 30 * time.Second
+
+// Transport sends the requests of one store. It is safe for concurrent use.
+type Transport struct {
+	// Own reports whether a response carries the marks of the service. A page
+	// of HTML without them comes from a proxy or a captive portal.
+	Own func(http.Header) bool
+
+	// Stall ends a request when no byte has moved for so long, while it is the
+	// network that is waited for; default: DefaultStall. It bounds progress, not
+	// size: an upload of a day is fine.
+	Stall time.Duration
+
+	// Clock learns the time from every response.
+	Clock Clock
+
+	reached reached
+}
+
+// connections are shared by all stores of the process, so that thousands of calls
+// side by side use each others'.
+var connections = sync.OnceValue(func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns = 0          // the next line bounds them
+	t.MaxIdleConnsPerHost = 512 // the default of 2 would open a connection for nearly each request
+	t.IdleConnTimeout = 60 * time.Second
+	t.DisableCompression = true // blobs come as they are, with their length
+	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
+	return t
+})
+
+// Client is an HTTP client for an SDK.
+func (t *Transport) Client() *http.Client { return &http.Client{Transport: t} }
+
+// RoundTrip implements http.RoundTripper.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	w := newWatch(cancel, t.stall())
+	response, err := connections().RoundTrip(w.request(r.WithContext(ctx)))
+	w.answered()
+	if err != nil {
+		err = whyEnded(ctx, err)
+		cancel(nil)
+		return nil, err
+	}
+	t.reached.set()
+	t.Clock.learn(response.Header)
+	response.Body = &watchedBody{response.Body, w, ctx}
+	if err := t.foreign(response); err != nil {
+		response.Body.Close()
+		return nil, err
+	}
+	return response, nil
+}
+
+func (t *Transport) stall() time.Duration {
+	if t.Stall > 0 {
+		return t.Stall
+	}
+	return DefaultStall
+}

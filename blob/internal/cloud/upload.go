@@ -1,0 +1,237 @@
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// Sizes of uploads, in bytes.
+const (
+	// PartSize is the length of a part, unless a blob would have too many: above
+	// the least of S3 (5 MiB) and GCS (256 KiB), and enough to keep a fast
+	// network busy with few of them under way.
+	PartSize = 8 << 20
+
+	// memory bounds the buffers of all uploads of the process.
+	memory = 12 * PartSize
+
+	// sideBySide is how many parts of one blob are under way.
+	sideBySide = 4
+)
+
+// Upload is how a service takes a blob.
+type Upload struct {
+	MaxParts int // that one blob may have
+
+	// Whole stores a blob of up to PartSize bytes. Data is not to be kept.
+	Whole func(ctx context.Context, data []byte) (driver.Info, error)
+
+	// Begin starts a blob in parts.
+	Begin func(ctx context.Context) (Parts, error)
+}
+
+// Parts is a blob that is stored in parts: it is there, whole, after Complete.
+type Parts interface {
+	// Put stores part n, counted from 1. It is called for several parts at once,
+	// and again for a part that failed. Data is not to be kept.
+	Put(ctx context.Context, n int, data []byte) error
+
+	// Complete makes the blob out of parts 1 to n, of size bytes in all.
+	Complete(ctx context.Context, n int, size int64) (driver.Info, error)
+
+	// Abort forgets the parts. It is called when Complete was not, or has failed.
+	Abort(ctx context.Context)
+}
+
+// Put stores body, which has size bytes, or -1 where that is not known.
+func (u Upload) Put(ctx context.Context, body io.Reader, size int64) (driver.Info, error) {
+	if err := ctx.Err(); err != nil {
+		return driver.Info{}, err
+	}
+	length, err := u.partSize(size)
+	if err != nil {
+		return driver.Info{}, err
+	}
+	if size >= 0 && size <= PartSize {
+		data := make([]byte, size)
+		if err := readExactly(body, data, size); err != nil {
+			return driver.Info{}, err
+		}
+		return u.Whole(ctx, data)
+	}
+	s := &splitter{body: body, size: size, length: length}
+	first, err := s.next(ctx)
+	if err != nil {
+		return driver.Info{}, err
+	}
+	if s.ended && size < 0 {
+		defer first.free()
+		return u.Whole(ctx, first.data)
+	}
+	parts, err := u.Begin(ctx)
+	if err != nil {
+		first.free()
+		return driver.Info{}, err
+	}
+	info, err := u.inParts(ctx, parts, s, first)
+	if err != nil {
+		parts.Abort(context.WithoutCancel(ctx))
+	}
+	return info, err
+}
+
+// partSize is the length of the parts, such that there are not too many. Where
+// the size is not known, 8 MiB have to do: 80 GiB on S3.
+func (u Upload) partSize(size int64) (int64, error) {
+	length := int64(PartSize)
+	for size > length*int64(u.MaxParts) {
+		length *= 2
+	}
+	if length > memory {
+		return 0, &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf("a blob of %d bytes is too large: it would need parts of %d", size, length)}
+	}
+	return length, nil
+}
+
+func (u Upload) inParts(ctx context.Context, parts Parts, s *splitter, next part) (driver.Info, error) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(sideBySide)
+	n := 0
+	for {
+		n++
+		if n > u.MaxParts {
+			next.free()
+			group.Wait()
+			return driver.Info{}, &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
+				"a blob of unknown size has more than %d parts of %d bytes: put it with its size", u.MaxParts, s.length)}
+		}
+		number, now := n, next
+		group.Go(func() error {
+			defer now.free()
+			return blob.RetryPolicy{}.Do(groupCtx, func() error { return parts.Put(groupCtx, number, now.data) })
+		})
+		if s.ended {
+			break
+		}
+		var err error
+		if next, err = s.next(groupCtx); err != nil {
+			if failed := group.Wait(); failed != nil {
+				err = failed // which has ended groupCtx
+			}
+			return driver.Info{}, err
+		}
+		if len(next.data) == 0 { // the last part was a full one
+			next.free()
+			break
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return driver.Info{}, err
+	}
+	return parts.Complete(ctx, n, s.read)
+}
+
+// splitter cuts a body into parts.
+type splitter struct {
+	body   io.Reader
+	size   int64 // -1: not known
+	length int64 // of a part
+	read   int64
+	ended  bool
+}
+
+// next reads the next part, empty where the body ended exactly before it.
+func (s *splitter) next(ctx context.Context) (part, error) {
+	p, err := newPart(ctx, s.length)
+	if err != nil {
+		return part{}, err
+	}
+	n, err := io.ReadFull(s.body, p.data)
+	s.read += int64(n)
+	p.data = p.data[:n]
+	switch {
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		s.ended, err = true, nil
+	case err != nil:
+		err = unreadable(err)
+	case s.size >= 0 && s.read == s.size: // a source says at its end whether it was read right
+		s.ended = true
+		err = atEnd(s.body, s.size)
+	}
+	if err == nil && (s.size >= 0 && s.ended && s.read != s.size || s.size >= 0 && s.read > s.size) {
+		err = wrongLength(s.read, s.size)
+	}
+	if err != nil {
+		p.free()
+		return part{}, err
+	}
+	return p, nil
+}
+
+// part is a buffer out of those that the process may have.
+type part struct {
+	data   []byte
+	length int64
+}
+
+var (
+	budget = semaphore.NewWeighted(memory)
+	pool   = sync.Pool{New: func() any { return new([PartSize]byte) }}
+)
+
+func newPart(ctx context.Context, length int64) (part, error) {
+	if err := budget.Acquire(ctx, length); err != nil {
+		return part{}, err
+	}
+	if length == PartSize {
+		return part{pool.Get().(*[PartSize]byte)[:], length}, nil
+	}
+	return part{make([]byte, length), length}, nil
+}
+
+func (p part) free() {
+	if p.length == PartSize {
+		pool.Put((*[PartSize]byte)(p.data[:PartSize]))
+	}
+	budget.Release(p.length)
+}
+
+// readExactly fills data, and makes sure that nothing follows.
+func readExactly(body io.Reader, data []byte, size int64) error {
+	n, err := io.ReadFull(body, data)
+	switch {
+	case err == io.EOF && size == 0:
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		return wrongLength(int64(n), size)
+	case err != nil:
+		return unreadable(err)
+	}
+	return atEnd(body, size)
+}
+
+func atEnd(body io.Reader, size int64) error {
+	var more [1]byte
+	n, err := io.ReadFull(body, more[:])
+	if n > 0 {
+		return wrongLength(size+1, size)
+	}
+	if err != io.EOF {
+		return unreadable(err)
+	}
+	return nil
+}
+
+func unreadable(err error) error { return fmt.Errorf("cannot read what to store: %w", err) }
+
+func wrongLength(is, should int64) error {
+	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
+		"the body has %d bytes (or more) rather than %d; nothing was written", is, should)}
+}

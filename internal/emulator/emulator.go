@@ -1,0 +1,47 @@
+// Package emulator runs the servers that stand in for cloud stores in tests:
+// Azurite, gofakes3 and fake-gcs-server, on free loopback ports. Tests of the
+// drivers and of all that works over them use it.
+package emulator
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+)
+
+// Server is an emulator that runs.
+type Server struct {
+	Name string // of the emulator, for the names of subtests
+	URL  string // its endpoint, without a trailing slash
+
+	// root makes a new bucket or container, reached by way of endpoint, and
+	// returns its URI as users write it.
+	root func(tb testing.TB, endpoint, name string) string
+}
+
+var roots atomic.Int32
+
+// Root is the URI of a new root on the server, with nothing in it.
+func (s *Server) Root(tb testing.TB) string {
+	tb.Helper()
+	return s.root(tb, s.URL, newName())
+}
+
+// Behind is the URI of a new root that is reached through a proxy, which may fail.
+func (s *Server) Behind(tb testing.TB) (string, *faultproxy.Proxy) {
+	tb.Helper()
+	proxy := faultproxy.New(tb, origin(s.URL))
+	return s.root(tb, proxy.URL+strings.TrimPrefix(s.URL, origin(s.URL)), newName()), proxy
+}
+
+func newName() string { return fmt.Sprintf("test-%d", roots.Add(1)) }
+
+// origin is scheme and host of a URL.
+func origin(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
