@@ -26,6 +26,11 @@ func TestContention(t *testing.T) {
 	if soak {
 		processes, calls, kills = 16, 1000, 60
 	}
+	contend(t, fileRoot(t.TempDir()), processes, calls, kills)
+}
+
+// contend lets processes make the same calls on one root.
+func contend(t *testing.T, root string, processes, calls, kills int) {
 	place := t.TempDir()
 	var jobs Jobs
 	for i := range calls {
@@ -49,7 +54,7 @@ func TestContention(t *testing.T) {
 	for i := range processes {
 		running.Go(func() {
 			for {
-				p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+				p := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+root)
 				if mayKill() {
 					// At some time while it computes: it is gone when it has not reported all.
 					select {
@@ -129,10 +134,10 @@ func checkRunOnce(t *testing.T, tally enginetest.Tally, calls int, killed map[in
 }
 
 // sessions counts the processes that have taken part in a root.
-func sessions(t *testing.T, place string) (n int) {
+func sessions(t *testing.T, root string) (n int) {
 	t.Helper()
 	ctx := context.Background()
-	store, err := blob.Open(ctx, "file://"+place+"/root")
+	store, err := blob.Open(ctx, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +173,7 @@ func TestWaitersShareFailure(t *testing.T) {
 				programs = append(programs, enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place)))
 			}
 			enginetest.Eventually(t, time.Minute, "all processes have come to the lease", func() bool {
-				return sessions(t, place) == processes+c.workers
+				return sessions(t, fileRoot(place)) == processes+c.workers
 			})
 			time.Sleep(500 * time.Millisecond) // and look at it: there is no sign of that
 			if err := w.openGate(); err != nil {

@@ -51,10 +51,16 @@ func crashOfEnvironment() (c Crash, ok bool) {
 	return c, err == nil
 }
 
-// RegisterCrashStore makes the scheme crash+file known: a file store that kills
+// RegisterCrashStores makes schemes such as crash+file known: stores that kill
 // this process as [CrashVariable] says.
-func RegisterCrashStore(role string) {
-	blob.Register("crash+file", func(ctx context.Context, uri string) (driver.Store, error) {
+func RegisterCrashStores(role string) {
+	for _, scheme := range []string{"file", "s3", "adls", "gs"} {
+		registerCrashStore("crash+"+scheme, role)
+	}
+}
+
+func registerCrashStore(scheme, role string) {
+	blob.Register(scheme, func(ctx context.Context, uri string) (driver.Store, error) {
 		inner, err := blob.Open(ctx, strings.TrimPrefix(uri, "crash+"))
 		if err != nil {
 			return nil, err

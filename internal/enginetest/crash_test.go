@@ -47,47 +47,55 @@ func scenarios(dir, file string) map[string][]Job {
 // gets right results soon and that nothing was computed twice. Each step is a
 // process that is killed; by default a third of them, and in a soak all.
 func TestCrashAtEveryStep(t *testing.T) {
+	stride := 3 // others each time
+	switch {
+	case soak:
+		stride = 1
+	case raceEnabled:
+		stride = 6
+	}
 	for name := range scenarios("", "") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, who := range []struct {
-				role string
-				both bool
-			}{{enginetest.Orchestrator, false}, {enginetest.Worker, false}, {enginetest.Worker, true}} {
-				if !strings.Contains(name, "subprocess") && who.role == enginetest.Worker {
-					continue
-				}
-				stride := 3 // others each time
-				switch {
-				case soak:
-					stride = 1
-				case raceEnabled:
-					stride = 6
-				}
-				killed, slowest := 0, time.Duration(0)
-				for step := 1 + rand.N(stride); ; step += stride {
-					c := crashRun{name: name, crash: enginetest.Crash{Role: who.role, Step: step, Both: who.both}}
-					happened := false
-					t.Run(fmt.Sprintf("%s both=%t step %d", who.role, who.both, step), func(t *testing.T) {
-						happened = c.run(t)
-					})
-					if !happened {
-						break
-					}
-					killed++
-					slowest = max(slowest, c.took)
-				}
-				t.Logf("%s (both: %t) killed at %d steps; the slowest recovery took %v", who.role, who.both, killed, slowest)
-				if killed < 8/stride {
-					t.Errorf("only %d steps: the crashes were not where they should be", killed)
-				}
-			}
+			crashAtSteps(t, name, stride, func(t *testing.T) string { return fileRoot(t.TempDir()) })
 		})
+	}
+}
+
+// crashAtSteps runs a scenario with a crash at every stride-th step, each on a
+// root of its own.
+func crashAtSteps(t *testing.T, name string, stride int, newRoot func(*testing.T) string) {
+	for _, who := range []struct {
+		role string
+		both bool
+	}{{enginetest.Orchestrator, false}, {enginetest.Worker, false}, {enginetest.Worker, true}} {
+		if !strings.Contains(name, "subprocess") && who.role == enginetest.Worker {
+			continue
+		}
+		killed, slowest := 0, time.Duration(0)
+		for step := 1 + rand.N(stride); ; step += stride {
+			c := crashRun{name: name, crash: enginetest.Crash{Role: who.role, Step: step, Both: who.both}}
+			happened := false
+			t.Run(fmt.Sprintf("%s both=%t step %d", who.role, who.both, step), func(t *testing.T) {
+				c.root = newRoot(t)
+				happened = c.run(t)
+			})
+			if !happened {
+				break
+			}
+			killed++
+			slowest = max(slowest, c.took)
+		}
+		t.Logf("%s (both: %t) killed at %d steps; the slowest recovery took %v", who.role, who.both, killed, slowest)
+		if killed < 8/stride {
+			t.Errorf("only %d steps: the crashes were not where they should be", killed)
+		}
 	}
 }
 
 type crashRun struct {
 	name  string
+	root  string
 	crash enginetest.Crash
 	took  time.Duration
 }
@@ -107,7 +115,7 @@ func (c *crashRun) run(t *testing.T) (happened bool) {
 	jobs.Crash.Dir = place
 	tally := enginetest.Tally{Dir: dir}
 
-	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("crash+file", place))
+	first := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT=crash+"+c.root)
 	first.Wait(time.Minute)
 	steps, err := jobs.Crash.Steps()
 	if err != nil {
@@ -117,11 +125,11 @@ func (c *crashRun) run(t *testing.T) (happened bool) {
 		expect(t, first, jobs)
 		return false
 	}
-	kept, ran := results(t, place), counts(t, tally)
+	kept, ran := results(t, c.root), counts(t, tally)
 
 	jobs.Crash = enginetest.Crash{}
 	began := time.Now()
-	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	second := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+c.root)
 	if code := second.Wait(time.Minute); code != 0 {
 		t.Errorf("started again, it exited with %d:\n%s", code, second.Stderr)
 	}
@@ -154,10 +162,10 @@ func (c *crashRun) orphaned(jobs Jobs, name string) bool {
 }
 
 // results lists the names of the calls whose results are in the store.
-func results(t *testing.T, place string) map[string]bool {
+func results(t *testing.T, root string) map[string]bool {
 	t.Helper()
 	ctx := context.Background()
-	store, err := blob.Open(ctx, "file://"+place+"/root")
+	store, err := blob.Open(ctx, root)
 	if err != nil {
 		t.Fatal(err)
 	}

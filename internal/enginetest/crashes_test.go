@@ -40,7 +40,7 @@ func TestCrashAgainAndAgain(t *testing.T) {
 					if rand.N(2) == 0 {
 						jobs.Crash.Role, jobs.Crash.Both = enginetest.Worker, rand.N(2) == 0
 					}
-					kept, ran := results(t, place), counts(t, enginetest.Tally{Dir: dir})
+					kept, ran := results(t, fileRoot(place)), counts(t, enginetest.Tally{Dir: dir})
 					began := time.Now()
 					p := enginetest.Start(t, place, "jobs", jobs, rootVariable("crash+file", place))
 					p.Wait(time.Minute)

@@ -81,7 +81,7 @@ func TestWrongDates(t *testing.T) {
 					enginetest.Eventually(t, recovery, "the call is taken over", func() bool { return counts(t, w.tally())["a"] == 2 })
 					t.Logf("taken over after %v", time.Since(began))
 				} else {
-					enginetest.Eventually(t, time.Minute, "the other has come to the lease", func() bool { return sessions(t, place) == 2 })
+					enginetest.Eventually(t, time.Minute, "the other has come to the lease", func() bool { return sessions(t, fileRoot(place)) == 2 })
 					time.Sleep(1500 * time.Millisecond) // nothing is to happen in that
 				}
 				if err := w.openGate(); err != nil {

@@ -80,7 +80,18 @@ func TestFaultyStore(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root, dir := c.root(t), t.TempDir()
-			synctest.Test(t, func(t *testing.T) { faultyStore(t, root, dir, c.plan, orchestrators, calls) })
+			synctest.Test(t, func(t *testing.T) {
+				uri := func(i int) string {
+					plan := c.plan
+					plan.Seed = uint64(i + 1)
+					uri := fmt.Sprintf("%s:%s#%d", faulty, root, i)
+					plans.Store(uri, plan)
+					t.Cleanup(func() { plans.Delete(uri) })
+					return uri
+				}
+				h := hardships(t, uri, dir, orchestrators, calls)
+				h.check(t, root, dir, calls)
+			})
 		})
 	}
 }
@@ -88,16 +99,14 @@ func TestFaultyStore(t *testing.T) {
 func inMemory(t *testing.T) string { return "mem://" + strings.ReplaceAll(t.Name(), "/", "-") }
 func inFolder(t *testing.T) string { return "file://" + t.TempDir() }
 
-func faultyStore(t *testing.T, root, dir string, plan blobtest.FaultPlan, orchestrators, calls int) {
+// hardships lets orchestrators, each with a root of its own or its own way to
+// the same, insist on the same calls.
+func hardships(t *testing.T, root func(i int) string, dir string, orchestrators, calls int) *hardship {
 	began, realTime := time.Now(), realNow()
-	var h hardship
+	h := &hardship{}
 	var running sync.WaitGroup
 	for i := range orchestrators {
-		plan.Seed = uint64(i + 1)
-		uri := fmt.Sprintf("%s:%s#%d", faulty, root, i)
-		plans.Store(uri, plan)
-		t.Cleanup(func() { plans.Delete(uri) })
-		env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(uri), mops.CacheDir(fmt.Sprintf("%s/cache%d", dir, i)), mops.LogTo(slog.New(&h)))
+		env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(root(i)), mops.CacheDir(fmt.Sprintf("%s/cache%d", dir, i)), mops.LogTo(slog.New(h)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,13 +127,13 @@ func faultyStore(t *testing.T, root, dir string, plan blobtest.FaultPlan, orches
 		})
 	}
 	running.Wait()
-	h.check(t, root, dir, calls)
 	runs := 0
 	for _, n := range counts(t, enginetest.Tally{Dir: dir}) {
 		runs += n
 	}
 	t.Logf("%d orchestrators with %d calls each: %d runs, %d errors on the way %v, %d results not kept; it took %v of the store's time, %v of ours",
 		orchestrators, calls, runs, h.failures, h.kinds, len(h.unkept), time.Since(began), realNow()-realTime)
+	return h
 }
 
 // hardship is what the users of a bad store meet with. It is the handler of

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	if isWorker {
 		role = enginetest.Worker
 	}
-	enginetest.RegisterCrashStore(role)
+	enginetest.RegisterCrashStores(role)
 	if name := os.Getenv(enginetest.ProgramVariable); name != "" {
 		// A worker of this program gets here, too, and becomes it in Main.
 		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
@@ -186,3 +186,6 @@ func expect(t *testing.T, p *enginetest.Program, jobs Jobs) {
 func rootVariable(scheme, place string) string {
 	return fmt.Sprintf("MOPS_ROOT=%s://%s/root", scheme, place)
 }
+
+// fileRoot is the root of most tests.
+func fileRoot(place string) string { return "file://" + place + "/root" }

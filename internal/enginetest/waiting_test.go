@@ -25,14 +25,14 @@ func TestWaiterReturnsSoon(t *testing.T) {
 	holder := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
 	awaitStarts(t, place, n)
 	waiter := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	enginetest.Eventually(t, time.Minute, "the waiter has come to the leases", func() bool { return sessions(t, place) == n+2 })
+	enginetest.Eventually(t, time.Minute, "the waiter has come to the leases", func() bool { return sessions(t, fileRoot(place)) == n+2 })
 	time.Sleep(time.Second) // the longer it waits, the less often it looks
 	var slowest, sum time.Duration
 	for i, job := range jobs.Jobs {
 		if err := job.Work.openGate(); err != nil {
 			t.Fatal(err)
 		}
-		enginetest.Eventually(t, time.Minute, "the result is there", func() bool { return len(results(t, place)) == i+1 })
+		enginetest.Eventually(t, time.Minute, "the result is there", func() bool { return len(results(t, fileRoot(place))) == i+1 })
 		began := time.Now()
 		enginetest.Eventually(t, time.Minute, "the waiter has it", func() bool { return strings.Count(waiter.Stdout.String(), "\n") == i+1 })
 		took := time.Since(began)
@@ -89,8 +89,10 @@ func TestWaiterTakesOver(t *testing.T) {
 			holder := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
 			awaitStarts(t, place, 1)
 			waiter := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-			n := sessions(t, place)
-			enginetest.Eventually(t, time.Minute, "the waiter has come to the lease", func() bool { return sessions(t, place) > n || strings.Contains(waiter.Stderr.String(), "dead") })
+			n := sessions(t, fileRoot(place))
+			enginetest.Eventually(t, time.Minute, "the waiter has come to the lease", func() bool {
+				return sessions(t, fileRoot(place)) > n || strings.Contains(waiter.Stderr.String(), "dead")
+			})
 			time.Sleep(time.Second)
 			entries, err := w.tally().Entries()
 			if err != nil {

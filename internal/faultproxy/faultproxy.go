@@ -28,8 +28,9 @@ type Proxy struct {
 	now     atomic.Int64
 	most    atomic.Int64
 
-	mu    sync.Mutex
-	rules []*rule
+	mu      sync.Mutex
+	rules   []*rule
+	observe func(*http.Request)
 }
 
 type rule struct {
@@ -70,13 +71,20 @@ func (p *Proxy) Requests() int { return int(p.total.Load()) }
 // MostAtOnce is how many were under way at one moment at the most, since Reset.
 func (p *Proxy) MostAtOnce() int { return int(p.most.Load()) }
 
-// Reset sets the counts to zero and forgets all rules.
+// Reset sets the counts to zero and forgets all rules and who observes.
 func (p *Proxy) Reset() {
 	p.total.Store(0)
 	p.most.Store(0)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rules = nil
+	p.rules, p.observe = nil, nil
+}
+
+// Observe lets see be told of each request, one at a time, before its fate.
+func (p *Proxy) Observe(see func(*http.Request)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.observe = see
 }
 
 // SetLatency makes every request take so much longer.
@@ -93,6 +101,9 @@ func (p *Proxy) Strike(times int, fault Fault, match func(*http.Request) bool) {
 func (p *Proxy) fault(r *http.Request) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.observe != nil {
+		p.observe(r)
+	}
 	for _, rule := range p.rules {
 		if rule.left != 0 && rule.match(r) {
 			rule.left--
