@@ -5,6 +5,7 @@ package emulator
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,10 @@ import (
 type Server struct {
 	Name string // of the emulator, for the names of subtests
 	URL  string // its endpoint, without a trailing slash
+
+	// How the service says that it is busy, and that it failed, as its vendor
+	// documents it.
+	Throttled, Failed faultproxy.Fault
 
 	// root makes a new bucket or container, reached by way of endpoint, and
 	// returns its URI as users write it.
@@ -37,11 +42,19 @@ func (s *Server) Behind(tb testing.TB) (string, *faultproxy.Proxy) {
 	return s.root(tb, proxy.URL+strings.TrimPrefix(s.URL, origin(s.URL)), newName()), proxy
 }
 
+// Direct is the URI of a root that Behind made, past the proxy.
+func (s *Server) Direct(root string, proxy *faultproxy.Proxy) string {
+	return strings.NewReplacer(
+		proxy.URL, origin(s.URL),
+		url.QueryEscape(proxy.URL), url.QueryEscape(origin(s.URL)),
+	).Replace(root)
+}
+
 func newName() string { return fmt.Sprintf("test-%d", roots.Add(1)) }
 
 // origin is scheme and host of a URL.
-func origin(url string) string {
-	scheme, rest, _ := strings.Cut(url, "://")
+func origin(uri string) string {
+	scheme, rest, _ := strings.Cut(uri, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	return scheme + "://" + host
 }

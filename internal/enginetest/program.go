@@ -40,6 +40,11 @@ func Start(t testing.TB, place, name string, arguments any, env ...string) *Prog
 // StartIn is Start with another current folder than that of the test.
 func StartIn(t testing.TB, folder, place, name string, arguments any, env ...string) *Program {
 	t.Helper()
+	return start(t, folder, nil, place, name, arguments, env)
+}
+
+func start(t testing.TB, folder string, attributes *syscall.SysProcAttr, place, name string, arguments any, env []string) *Program {
+	t.Helper()
 	text, err := json.Marshal(arguments)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +68,7 @@ func StartIn(t testing.TB, folder, place, name string, arguments any, env ...str
 		"MOPS_CACHE="+place+"/cache", "MOPS_STATE="+place+"/state", "MOPS_PROGRESS=off")
 	p.command.Env = append(p.command.Env, env...)
 	p.command.Stdout, p.command.Stderr = p.Stdout, p.Stderr
-	p.command.Dir = folder
+	p.command.Dir, p.command.SysProcAttr = folder, attributes
 	// Orphans keep the pipes open, and must not keep us.
 	p.command.WaitDelay = 100 * time.Millisecond
 	if err := p.command.Start(); err != nil {

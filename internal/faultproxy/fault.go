@@ -93,6 +93,31 @@ func FlipAt(n int) Fault {
 	}
 }
 
+// ShiftDates moves the dates in the header of the answer, as a server does whose
+// clock differs from the client's by so much.
+func ShiftDates(by time.Duration) Fault {
+	return func(w http.ResponseWriter, _ *http.Request, pass func(http.ResponseWriter)) {
+		pass(&shifted{ResponseWriter: w, by: by})
+	}
+}
+
+type shifted struct {
+	http.ResponseWriter
+	by time.Duration
+}
+
+func (s *shifted) WriteHeader(status int) {
+	for _, name := range []string{"Date", "Last-Modified"} {
+		if at, err := http.ParseTime(s.Header().Get(name)); err == nil {
+			s.Header().Set(name, at.Add(s.by).UTC().Format(http.TimeFormat))
+		}
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Flush implements http.Flusher, for the reverse proxy.
+func (s *shifted) Flush() { http.NewResponseController(s.ResponseWriter).Flush() }
+
 // nowhere takes an answer and forgets it.
 type nowhere struct{ header http.Header }
 
