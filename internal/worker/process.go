@@ -76,6 +76,8 @@ func (p Process) Main(ctx context.Context) int {
 }
 
 func (p Process) run(ctx context.Context, place memo.Place, session *lease.Session) (code int, reason executor.Reason, err error) {
+	invocation := readInvocation(ctx, place)
+	defer invocation.end()
 	ctx, held, err := p.takeLease(ctx, place, session)
 	if err != nil {
 		if errors.Is(err, lease.ErrLost) {
@@ -84,7 +86,7 @@ func (p Process) run(ctx context.Context, place memo.Place, session *lease.Sessi
 		return 1, executor.WorkerFailed, err
 	}
 	defer held.Done()
-	task, reason, err := p.task(ctx, place)
+	task, reason, err := p.task(place, invocation)
 	if err != nil {
 		return 1, reason, err
 	}
@@ -157,8 +159,8 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 	}
 }
 
-// task reads the invocation and checks that this program is one that may run it.
-func (p Process) task(ctx context.Context, place memo.Place) (Task, executor.Reason, error) {
+// task checks that this program is one that may run the invocation.
+func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason, error) {
 	f, found := p.Registry.Lookup(p.Spec.Function)
 	if !found {
 		return Task{}, executor.VersionSkew, fmt.Errorf("the worker's program (%s) has no function %s: it is another program or another version than the caller's", describe(record.ThisProgram()), p.Spec.Function)
@@ -169,7 +171,7 @@ func (p Process) task(ctx context.Context, place memo.Place) (Task, executor.Rea
 	if err := f.Prepare(); err != nil {
 		return Task{}, executor.WorkerFailed, err
 	}
-	invocation, err := place.Invocation(ctx)
+	invocation, err := reading.wait()
 	if err != nil {
 		return Task{}, executor.WorkerFailed, fmt.Errorf("the invocation: %w", err)
 	}

@@ -15,7 +15,9 @@ import (
 // function returns, result or error, goes as a record into the file that the
 // spec names.
 func (p Process) verify(ctx context.Context, place memo.Place) (code int) {
-	task, _, err := p.task(ctx, place)
+	invocation := readInvocation(ctx, place)
+	defer invocation.end()
+	task, _, err := p.task(place, invocation)
 	if err == nil {
 		task.Keep = false
 		err = p.writeVerified(task, task.Run(p.Context(ctx)))
