@@ -18,7 +18,9 @@ import (
 //
 // A store with a method Root() string says by it what its root is properly
 // called (absolute, canonical, without secrets); otherwise the root is the URI
-// without user and query.
+// without user and query. One with a method Address() string says by which URI
+// another process opens the same root, with the parameters of the query, which
+// it must have refused if they were secret; otherwise that is the root.
 type OpenFunc func(ctx context.Context, uri string) (driver.Store, error)
 
 // Registry knows how to open URIs, by their scheme. The zero value is empty and
@@ -90,7 +92,11 @@ func (r *Registry) Open(ctx context.Context, uri string) (*Store, error) {
 	if named, ok := d.(interface{ Root() string }); ok {
 		root = named.Root()
 	}
-	return New(root, d), nil
+	store := New(root, d)
+	if addressed, ok := d.(interface{ Address() string }); ok {
+		store.address = addressed.Address()
+	}
+	return store, nil
 }
 
 // unknown says what to do about a scheme without a driver.

@@ -26,8 +26,9 @@ type (
 
 // Store is a blob store opened at a root. It is safe for concurrent use.
 type Store struct {
-	root   string // URI without a trailing slash
-	driver driver.Store
+	root    string // URI without a trailing slash
+	address string // what opens the root again; "" is root
+	driver  driver.Store
 }
 
 // New makes a store of a driver that was opened at root, for decorators and tests.
@@ -35,11 +36,25 @@ func New(root string, d driver.Store) *Store {
 	return &Store{root: strings.TrimSuffix(root, "/"), driver: d}
 }
 
+// Over makes a store of d at the root of s, for decorators.
+func (s *Store) Over(d driver.Store) *Store {
+	return &Store{root: s.root, address: s.address, driver: d}
+}
+
 // Driver returns what is below, for decorators and for abilities that Store does not name.
 func (s *Store) Driver() driver.Store { return s.driver }
 
 // Root is the URI that the store was opened with, without a trailing slash.
 func (s *Store) Root() string { return s.root }
+
+// Address is the URI by which another process opens the same root: Root, with
+// the parameters, never secret, that it was opened with.
+func (s *Store) Address() string {
+	if s.address != "" {
+		return s.address
+	}
+	return s.root
+}
 
 // URI is the address of a blob, for people and for messages.
 func (s *Store) URI(key string) string { return s.root + "/" + key }

@@ -89,7 +89,7 @@ func (v *verifyView) judge(stored, made []byte) error {
 // runAgain starts the program as a worker that keeps its result to itself, and
 // returns the record of that. What it prints is shown on standard error.
 func (a *app) runAgain(ctx context.Context, x address, program []string, dir string) ([]byte, error) {
-	root, pipeline := x.store.Root(), x.call.Pipeline
+	root, pipeline := x.store.Address(), x.call.Pipeline
 	configPath, found := config.Find("", a.lookup) // as the program itself would find it
 	if found {
 		var err error

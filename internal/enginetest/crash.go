@@ -70,9 +70,23 @@ func registerCrashStore(scheme, role string) {
 			step := func(blobtest.Op, string) error { return c.step() }
 			plan.Before, plan.After = step, step
 		}
-		return blobtest.Faulty(inner, plan).Driver(), nil
+		faulty := blobtest.Faulty(inner, plan).Driver()
+		if inner.IsLocal() {
+			return faulty, nil
+		}
+		return service{faulty, faulty.(driver.Slurper), faulty.(driver.Clock), scheme + strings.TrimPrefix(inner.Address(), strings.TrimPrefix(scheme, "crash+"))}, nil
 	})
 }
+
+// service is a store that is a service, and reached by an address of its own.
+type service struct {
+	driver.Store
+	driver.Slurper
+	driver.Clock
+	address string
+}
+
+func (s service) Address() string { return s.address }
 
 // step counts, and dies when it is time.
 func (c Crash) step() error {

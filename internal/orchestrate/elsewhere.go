@@ -146,7 +146,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 		return "", err
 	}
 	spec := worker.Spec{
-		Root: o.root.store.Root(), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
+		Root: o.root.store.Address(), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout,
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
@@ -169,7 +169,7 @@ func (e *Engine) portable(s config.Settings) config.Settings {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r, open := e.roots[*s.Root]; open {
-		absolute := r.store.Root()
+		absolute := r.store.Address()
 		s.Root = &absolute
 	}
 	return s

@@ -72,6 +72,18 @@ func (a Address) Root() string {
 	return strings.TrimSuffix(a.Scheme+"://"+a.Host+"/"+a.Path, "/")
 }
 
+// URI is the address with its query, by which another process opens the same root.
+func (a Address) URI() string {
+	if len(a.Query) == 0 {
+		return a.Root()
+	}
+	query := url.Values{}
+	for name, value := range a.Query {
+		query.Set(name, value)
+	}
+	return a.Root() + "?" + query.Encode()
+}
+
 // Key is the store's name of a blob. Max is the length of the longest that the
 // service allows, in bytes.
 func (a Address) Key(key string, max int) (string, error) {
