@@ -76,7 +76,8 @@ func TestDecoratorsKeepAbilities(t *testing.T) {
 		counted, _ := blob.Count(blob.New("mem://x", inner))
 		retried := blob.Retry(blob.New("mem://x", inner), blob.RetryPolicy{})
 		faulty := blobtest.Faulty(blob.New("mem://x", inner), blobtest.FaultPlan{})
-		for decorator, outer := range map[string]*blob.Store{"Count": counted, "Retry": retried, "Faulty": faulty} {
+		cached := blob.Cache(blob.New("mem://x", inner), blob.CachePolicy{})
+		for decorator, outer := range map[string]*blob.Store{"Count": counted, "Retry": retried, "Faulty": faulty, "Cache": cached} {
 			if got, want := abilities(outer.Driver()), abilities(inner); got != want {
 				t.Errorf("%s of a store with %s has %v, and should have %v", decorator, name, got, want)
 			}

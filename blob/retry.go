@@ -27,7 +27,7 @@ const maxReplay = 1 << 20
 // The body of a Get that breaks goes on where it stopped, as long as the blob is
 // the same. A body to put that is over 1 MiB and no io.Seeker is not tried again.
 func Retry(s *Store, policy RetryPolicy) *Store {
-	return s.Over(driver.Like(s.driver, retrying{s.driver, policy}))
+	return s.Over(retrying{s.driver, policy})
 }
 
 type retrying struct {

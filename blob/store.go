@@ -26,19 +26,26 @@ type (
 
 // Store is a blob store opened at a root. It is safe for concurrent use.
 type Store struct {
-	root    string // URI without a trailing slash
-	address string // what opens the root again; "" is root
-	driver  driver.Store
+	root     string // URI without a trailing slash
+	address  string // what opens the root again; "" is root
+	identity string // see driver.Identified; "" where the root says it all
+	driver   driver.Store
+	cache    *caching // of the outermost decorator; nil where that is none
 }
 
 // New makes a store of a driver that was opened at root, for decorators and tests.
 func New(root string, d driver.Store) *Store {
-	return &Store{root: strings.TrimSuffix(root, "/"), driver: d}
+	s := &Store{root: strings.TrimSuffix(root, "/"), driver: d}
+	if identified, ok := d.(driver.Identified); ok {
+		s.identity = identified.Identity()
+	}
+	return s
 }
 
-// Over makes a store of d at the root of s, for decorators.
-func (s *Store) Over(d driver.Store) *Store {
-	return &Store{root: s.root, address: s.address, driver: d}
+// Over is s with a decorator around its driver, which it may do no more and no
+// less than; see driver.Like.
+func (s *Store) Over(d driver.Decorator) *Store {
+	return &Store{root: s.root, address: s.address, identity: s.identity, driver: driver.Like(s.driver, d)}
 }
 
 // Driver returns what is below, for decorators and for abilities that Store does not name.

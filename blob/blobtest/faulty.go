@@ -54,7 +54,7 @@ var errPlanned = errors.New("failed on purpose")
 // Faulty returns a store that does what s does, but fails as planned.
 func Faulty(s *blob.Store, plan FaultPlan) *blob.Store {
 	f := &faulty{inner: s.Driver(), plan: plan, counts: make(map[step]uint64)}
-	return s.Over(driver.Like(f.inner, f))
+	return s.Over(f)
 }
 
 type faulty struct {

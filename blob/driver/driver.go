@@ -87,12 +87,16 @@ type (
 		Now(ctx context.Context) (time.Time, error)
 	}
 
-	// Identified tells apart stores whose root URIs are the same: by endpoint,
-	// bucket and path, without secrets.
-	Identified interface{ Identity() string }
-
 	// Local knows the file in which a blob lies, for reading only.
 	Local interface {
 		LocalPath(ctx context.Context, key string) (string, error)
+	}
+
+	// Identified tells apart stores whose root URIs are the same, such as one
+	// bucket's name at two endpoints: endpoint, bucket and path, for example,
+	// no secrets, and nothing that changes from one process to the next. blob.Store asks
+	// once, when it is made, so decorators need not pass it on.
+	Identified interface {
+		Identity() string
 	}
 )

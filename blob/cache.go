@@ -1,0 +1,206 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+// CachePolicy says what [Cache] keeps, and where.
+type CachePolicy struct {
+	// Dir is the folder of the cache, made when it is needed. Any number of
+	// stores and processes may share it, and it may be deleted at any time.
+	Dir string
+
+	// Size bounds what the whole folder takes, in bytes; see cacheFolder for
+	// how well. Nothing that is larger than a sixteenth of it is kept. With 0
+	// the cache is off: nothing is read from the folder or added to it, and what
+	// is written to the store is removed from it.
+	Size int64
+
+	// Selects says by its key whether a blob is one that is kept: small, read
+	// whole, and as good as never written over.
+	Selects func(key string) bool
+
+	// Sound says whether the content of such a blob may be kept.
+	Sound func(key string, content []byte) bool
+
+	// Log gets what is worth knowing; default: nobody.
+	Log *slog.Logger
+}
+
+// Cache returns a store that answers reads of whole blobs from a folder of this
+// machine, where it has them: then nothing is asked of s. What is read from s
+// and what is put by way of the returned store goes into the folder. That a blob
+// is not there is never kept, and whatever fails in the folder makes the store
+// answer.
+//
+// The cache knows nothing of what others write to the store by other ways. So it
+// is for blobs that do not change, and for readers who may see one that did as
+// it was before; see [Fresh] for those who may not.
+func Cache(s *Store, policy CachePolicy) *Store {
+	c := &caching{inner: s.driver, policy: policy, folder: newCacheFolder(s, policy)}
+	cached := s.Over(c)
+	cached.cache = c
+	return cached
+}
+
+type freshKey struct{}
+
+// Fresh returns a context under which a store that [Cache] made reads from the
+// store below. What the folder has of the blob is replaced where it differs.
+func Fresh(ctx context.Context) context.Context {
+	return context.WithValue(ctx, freshKey{}, true)
+}
+
+func isFresh(ctx context.Context) bool { return ctx.Value(freshKey{}) != nil }
+
+// ReadCached is ReadAll for a blob that the cache of this machine has, if s was
+// made by [Cache]. It asks nothing of the store below.
+func (s *Store) ReadCached(key string) (content []byte, info Info, found bool) {
+	if s.cache == nil || ValidKey(key) != nil || !s.cache.policy.Selects(key) {
+		return nil, Info{}, false
+	}
+	return s.cache.folder.read(key)
+}
+
+type caching struct {
+	inner  driver.Store
+	policy CachePolicy
+	folder *cacheFolder
+}
+
+// look finds a blob in the cache, where it may be taken from there.
+func (c *caching) look(ctx context.Context, key string) (content []byte, info Info, found bool) {
+	if ctx.Err() != nil || isFresh(ctx) {
+		return nil, Info{}, false
+	}
+	return c.folder.read(key)
+}
+
+// learn keeps what the store says of a blob.
+func (c *caching) learn(ctx context.Context, key string, content []byte, info Info, err error) {
+	whole := int64(len(content)) == info.Size && info.Size <= c.folder.largest()
+	switch {
+	case err == nil && whole && c.policy.Sound(key, content):
+		c.folder.keep(key, content, info)
+	case isFresh(ctx) && (err == nil || Is(err, NotFound)):
+		c.folder.drop(key)
+	}
+}
+
+func (c *caching) Slurp(ctx context.Context, key string, buf []byte) ([]byte, Info, error) {
+	if !c.policy.Selects(key) {
+		return c.inner.(driver.Slurper).Slurp(ctx, key, buf)
+	}
+	if content, info, found := c.look(ctx, key); found {
+		if buf == nil {
+			return content, info, nil
+		}
+		return append(buf, content...), info, nil
+	}
+	data, info, err := c.inner.(driver.Slurper).Slurp(ctx, key, buf)
+	if err != nil {
+		c.learn(ctx, key, nil, info, err)
+		return data, info, err
+	}
+	c.learn(ctx, key, data[len(buf):], info, nil)
+	return data, info, nil
+}
+
+func (c *caching) Get(ctx context.Context, key string, part Range) (io.ReadCloser, Info, error) {
+	if part != (Range{}) || !c.policy.Selects(key) {
+		return c.inner.Get(ctx, key, part)
+	}
+	if content, info, found := c.look(ctx, key); found {
+		return io.NopCloser(bytes.NewReader(content)), info, nil
+	}
+	body, info, err := c.inner.Get(ctx, key, part)
+	if err != nil || info.Size > c.folder.largest() {
+		c.learn(ctx, key, nil, info, err)
+		return body, info, err
+	}
+	return &learningBody{ReadCloser: body, learn: func(content []byte) { c.learn(ctx, key, content, info, nil) }}, info, nil
+}
+
+// learningBody collects what is read of a body, and passes it on at its end.
+type learningBody struct {
+	io.ReadCloser
+	content []byte
+	learn   func(content []byte)
+}
+
+func (b *learningBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.learn != nil {
+		b.content = append(b.content, p[:n]...)
+		if err == io.EOF {
+			b.learn(b.content)
+			b.learn = nil
+		}
+	}
+	return n, err
+}
+
+// Put removes the blob from the cache first, whatever becomes of the put, and
+// again where it fails: the blob may be another one by now, and a put that seems
+// to have failed may have succeeded.
+func (c *caching) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (Info, error) {
+	if !c.policy.Selects(key) {
+		return c.inner.Put(ctx, key, body, size, opts)
+	}
+	replay, err := replayable(body, size)
+	if err != nil {
+		return Info{}, err
+	}
+	c.folder.drop(key)
+	info, err := c.inner.Put(ctx, key, replay.body, size, opts)
+	if err != nil {
+		c.folder.drop(key)
+		return info, err
+	}
+	if replay.rewind == nil || info.Size > c.folder.largest() || replay.rewind() != nil {
+		return info, nil
+	}
+	content := make([]byte, info.Size)
+	if _, err := io.ReadFull(replay.body, content); err == nil {
+		c.learn(ctx, key, content, info, nil)
+	}
+	return info, nil
+}
+
+func (c *caching) Stat(ctx context.Context, key string) (Info, error) { return c.inner.Stat(ctx, key) }
+
+func (c *caching) List(ctx context.Context, prefix, startAt string) iter.Seq2[Info, error] {
+	return c.inner.List(ctx, prefix, startAt)
+}
+
+// Delete removes the blob from the cache afterwards, too: somebody may have read
+// it just before it went.
+func (c *caching) Delete(ctx context.Context, key string) error {
+	if !c.policy.Selects(key) {
+		return c.inner.Delete(ctx, key)
+	}
+	c.folder.drop(key)
+	defer c.folder.drop(key)
+	return c.inner.Delete(ctx, key)
+}
+
+// Close ends the use of the cache, too.
+func (c *caching) Close() error {
+	c.folder.close()
+	return c.inner.Close()
+}
+
+// The rest is called only where the inner store can do it; see driver.Like.
+
+func (c *caching) Now(ctx context.Context) (time.Time, error) { return c.inner.(driver.Clock).Now(ctx) }
+
+func (c *caching) LocalPath(ctx context.Context, key string) (string, error) {
+	return c.inner.(driver.Local).LocalPath(ctx, key)
+}
