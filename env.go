@@ -106,13 +106,18 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	for name, e := range o.executors {
 		env.executors[name] = e
 	}
-	if err := env.openFiles(&o, in); err != nil {
+	cacheDir, err := env.openFiles(&o, in)
+	if err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
+	resultsDir, resultsSize, err := o.resultsCache(cacheDir, o.isolated || in.isolated)
+	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
 	defaults := env.code.Settings
 	defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
-		Files: env.files, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Isolated: o.isolated || in.isolated, Defaults: defaults, Tree: in.tree, Since: in.since,
+		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Isolated: o.isolated || in.isolated, Defaults: defaults, Tree: in.tree, Since: in.since,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -153,8 +158,8 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 
 // openFiles prepares what is kept on this machine. Folders that cannot be had
 // are no reason to fail: then files are hashed anew, and nothing is summed up.
-func (env *Env) openFiles(o *envOptions, in inside) (err error) {
-	cache := o.cacheDir
+func (env *Env) openFiles(o *envOptions, in inside) (cache string, err error) {
+	cache = o.cacheDir
 	if cache == "" && !o.isolated {
 		cache = os.Getenv("MOPS_CACHE")
 	}
@@ -169,7 +174,7 @@ func (env *Env) openFiles(o *envOptions, in inside) (err error) {
 		}
 	}
 	env.files, err = source.New(source.Options{CacheDir: cache, StateDir: cache, Logger: env.logger})
-	return err
+	return cache, err
 }
 
 // Context returns a context on which calls find the environment.

@@ -57,6 +57,7 @@ func runTests(m *testing.M) int {
 	os.Setenv("TMPDIR", home) // for what functions without a store leave behind
 	os.Setenv("MOPS_CACHE", filepath.Join(home, "cache"))
 	os.Setenv("MOPS_STATE", filepath.Join(home, "state"))
+	os.Setenv("MOPS_READ_CACHE", "off") // stores in memory are new each time that a test is run
 	return m.Run()
 }
 

@@ -196,6 +196,7 @@ type envOptions struct {
 	executors  map[string]executor.Executor
 	registry   *Registry
 	cacheDir   string
+	readCache  *int64
 	progress   string
 	isolated   bool
 }
@@ -246,8 +247,9 @@ func Executor(name string, where executor.Executor) EnvOption {
 }
 
 // CacheDir is the folder for this machine's copies of sources that lie in a
-// remote store, and for what it knows about files that it hashed. Default:
-// MOPS_CACHE, else mops in the user's cache folder. It may be deleted at any time.
+// remote store and of results from one, and for what it knows about files that
+// it hashed. Default: MOPS_CACHE, else mops in the user's cache folder. It may be
+// deleted at any time.
 func CacheDir(path string) EnvOption {
 	return envOption(func(e *envOptions) { e.cacheDir = path })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ func openEntry(uri string, data []byte) (content []byte, info Info, err error) {
 	hex.Encode(head[len(cacheFormat)+1:], sum[:])
 	head[headLength-1] = '\n'
 	if string(head[:]) != string(data[:headLength]) {
-		return nil, Info{}, fmt.Errorf("it does not match its first line")
+		return nil, Info{}, errors.New("it does not match its first line")
 	}
 	line, content, _ := bytes.Cut(data[headLength:], []byte{'\n'})
 	date, rest, _ := strings.Cut(string(line), " ")

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 )
 
@@ -47,6 +49,47 @@ func BenchmarkHit(b *testing.B) {
 			compare(b, 8, goroutines*64, 1.5, sideBySide(goroutines, 64, hit), sideBySide(goroutines, 64, read))
 		})
 	}
+}
+
+// A hit that this machine had before, on a root elsewhere, against reading the
+// same record with os.ReadFile.
+func BenchmarkCachedHit(b *testing.B) {
+	for _, goroutines := range []int{1, 2, 16} {
+		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
+			root := b.TempDir()
+			ctx, _ := environment(b, mops.Root("afar://"+root), mops.ReadCache(1<<30))
+			const calls = 512
+			paths := make([]string, calls)
+			for i := range calls {
+				_, info, err := small.Do(ctx, numbered(i))
+				must(info, err)
+				paths[i] = filepath.Join(strings.TrimPrefix(info.URI, "afar://"), "result")
+			}
+			hit := func(i int) { must(small.Call(ctx, numbered(max(i, 0)%calls))) }
+			read := func(i int) { must(os.ReadFile(paths[max(i, 0)%calls])) }
+			asked := afar.Counts().Total()
+			compare(b, 8, goroutines*64, 2, sideBySide(goroutines, 64, hit), sideBySide(goroutines, 64, read))
+			if n := afar.Counts().Total() - asked; n != 0 {
+				b.Errorf("%d operations on the root", n)
+			}
+		})
+	}
+}
+
+// afar is what was asked of roots such as afar:///folder, which lie in a folder
+// of this machine and do not say so.
+var afar *blob.Counter
+
+func init() {
+	blob.Register("afar", func(ctx context.Context, uri string) (driver.Store, error) {
+		files, err := blob.Open(ctx, "file"+strings.TrimPrefix(uri, "afar"))
+		if err != nil {
+			return nil, err
+		}
+		var counted *blob.Store
+		counted, afar = blob.Count(blob.New(uri, struct{ driver.Store }{files.Driver()}))
+		return counted.Driver(), nil
+	})
 }
 
 // A cold call in process against three files that are made atomically in a

@@ -59,6 +59,24 @@ func TestFromEnvMistakes(t *testing.T) {
 	}
 }
 
+func TestReadCache(t *testing.T) {
+	for text, want := range map[string]int64{
+		"off": 0, "0": 0, "No": 0, "": -1, "on": -1, "1": -1,
+		"512MiB": 512 << 20, "4 gb": 4e9, "1.5GiB": 3 << 29, "0MiB": 0, "100 B": 100, "2TiB": 2 << 40,
+	} {
+		size, found, err := ReadCache(environment(map[string]string{"MOPS_READ_CACHE": text}))
+		if err != nil || found != (want >= 0) || found && size != want {
+			t.Errorf("%q: %d, %v, %v", text, size, found, err)
+		}
+	}
+	for _, text := range []string{"512", "much", "-1GiB", "1e30GiB", "GiB", "nan B", "1 XiB", "1GG"} {
+		_, _, err := ReadCache(environment(map[string]string{"MOPS_READ_CACHE": text}))
+		if err == nil || !strings.Contains(err.Error(), `MOPS_READ_CACHE="`+text+`": not a size; write one with its unit, such as "512MiB"`) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // Whoever adds a field to Settings adds its key.
 func TestEveryFieldIsASetting(t *testing.T) {
 	if fields := reflect.TypeFor[Settings]().NumField(); fields != len(settings) {

@@ -56,10 +56,28 @@ type Found struct {
 	Info  blob.Info
 }
 
-// Result reads the result. The error says blob.NotFound where there is none;
-// it is record.ErrDamaged, with Found.Info set, where it may be replaced.
+// Result reads the result from the store. The error says blob.NotFound where
+// there is none; it is record.ErrDamaged, with Found.Info set, where it may be
+// replaced.
 func (p Place) Result(ctx context.Context) (Found, error) {
+	return p.read(blob.Fresh(ctx), p.result(), record.KindResult)
+}
+
+// ResultMaybeCached is Result for those who may get what this machine has read
+// before: a sound result never changes, but when it is refreshed or deleted.
+func (p Place) ResultMaybeCached(ctx context.Context) (Found, error) {
 	return p.read(ctx, p.result(), record.KindResult)
+}
+
+// CachedResult is what this machine has read before, if anything: it asks
+// nothing of the store.
+func (p Place) CachedResult() (Found, bool) {
+	data, info, ok := p.Store.ReadCached(p.result())
+	if !ok {
+		return Found{}, false
+	}
+	found, err := p.open(data, info, record.KindResult)
+	return found, err == nil
 }
 
 // Invocation reads the invocation; see Result for errors.
@@ -92,12 +110,16 @@ func (p Place) readOnce(ctx context.Context, key string, kind record.Kind) (Foun
 	if err != nil {
 		return Found{}, err
 	}
-	found := Found{Info: info}
+	return p.open(data, info, kind)
+}
+
+func (p Place) open(data []byte, info blob.Info, kind record.Kind) (found Found, err error) {
+	found.Info = info
 	if found.Record, err = record.Open(kind, data); err == nil {
 		found.RunID, err = record.Check(found.Header, p.hash())
 	}
 	if err != nil {
-		return found, fmt.Errorf("%s: %w", p.Store.URI(key), err)
+		return found, fmt.Errorf("%s: %w", p.Store.URI(info.Key), err)
 	}
 	return found, nil
 }

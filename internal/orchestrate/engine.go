@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,11 @@ type Options struct {
 	Files   *source.Files
 	Tracker *progress.Tracker
 	Logger  *slog.Logger
+
+	// CacheDir is the folder for results that were read from stores elsewhere,
+	// "" for none, and CacheSize its bound in bytes; see memo.Cache.
+	CacheDir  string
+	CacheSize int64
 
 	// Output returns where the lines of a worker go, for people. May be nil.
 	Output func(function, memoURI string) io.WriteCloser
@@ -140,6 +146,16 @@ func retryPolicy(store *blob.Store) blob.RetryPolicy {
 	return blob.RetryPolicy{}
 }
 
+// cached is a store with the cache of this machine before it, if there is use
+// for one: not where a read costs no more than one of the cache, and not where
+// the blobs of the next process are others.
+func (e *Engine) cached(store *blob.Store) *blob.Store {
+	if e.CacheDir == "" || store.IsLocal() || strings.HasPrefix(store.Root(), "mem:") {
+		return store
+	}
+	return memo.Cache(store, e.CacheDir, e.CacheSize, e.Logger)
+}
+
 // root opens a store, once.
 func (e *Engine) root(ctx context.Context, uri string) (*root, error) {
 	e.mu.Lock()
@@ -154,7 +170,7 @@ func (e *Engine) root(ctx context.Context, uri string) (*root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the root cannot be opened: %w", err)
 	}
-	store = blob.Retry(store, retryPolicy(store))
+	store = e.cached(blob.Retry(store, retryPolicy(store)))
 	r := &root{
 		store: store, session: lease.NewSession(store, lease.Config{Log: e.Logger}), judge: lease.NewJudge(store, lease.JudgeConfig{Log: e.Logger}),
 	}

@@ -57,24 +57,31 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	return answered
 }
 
-// glance answers a plain hit where the store lies in files of this machine: to
-// read one takes less than to find out whether somebody else is about to. All
-// else is left to a flight, which is told of a plain miss.
+// glance answers a plain hit where the store lies in files of this machine, or
+// where its cache has the result: to read one takes less than to find out
+// whether somebody else is about to. All else is left to a flight, which is told
+// of a plain miss.
 func (e *Engine) glance(ctx context.Context, c Call) (outcome Outcome, known *miss, hit bool) {
 	if c.Off || c.Refresh || c.KeepErrors || ctx.Err() != nil {
 		return Outcome{}, nil, false
 	}
 	r, err := e.root(ctx, c.Root)
-	if err != nil || !r.store.IsLocal() {
+	if err != nil {
 		return Outcome{}, nil, false
 	}
 	place := unkept(c)
 	place.Store = r.store
-	found, err := place.Result(ctx)
-	if blob.Is(err, blob.NotFound) {
-		return Outcome{}, noResult, false
+	var found memo.Found
+	if r.store.IsLocal() {
+		found, err = place.ResultMaybeCached(ctx)
+		if blob.Is(err, blob.NotFound) {
+			return Outcome{}, noResult, false
+		}
+		hit = err == nil
+	} else {
+		found, hit = place.CachedResult()
 	}
-	if err != nil {
+	if !hit {
 		return Outcome{}, nil, false
 	}
 	e.Tracker.Hit(c.Function.Name)
@@ -98,10 +105,15 @@ var (
 	unkeptMiss = &miss{why: "nothing is kept of this call"}
 )
 
-// find is one read: the result. A hit costs exactly that. Only under KeepErrors
-// a miss costs a second one.
+// find is one read: the result. A hit costs exactly that, or nothing where this
+// machine has read the result before. Only under KeepErrors a miss costs a
+// second one.
 func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
-	outcome, missed, err := f.findResult(ctx)
+	read := f.place.ResultMaybeCached
+	if f.key.refresh {
+		read = f.place.Result
+	}
+	outcome, missed, err := f.judge(read(ctx))
 	if err != nil || missed == nil || !f.call.KeepErrors || f.key.refresh {
 		return outcome, missed, err
 	}
@@ -120,8 +132,14 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	}
 }
 
+// findResult looks for the result in the store: while others may be about to
+// write it, what was read before is no answer.
 func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
-	found, err := f.place.Result(ctx)
+	return f.judge(f.place.Result(ctx))
+}
+
+// judge says what a look for the result means.
+func (f *flight) judge(found memo.Found, err error) (Outcome, *miss, error) {
 	switch {
 	case err == nil && f.key.refresh && !f.refreshedAbove(found):
 		var header record.ResultHeader
