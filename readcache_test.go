@@ -149,6 +149,22 @@ func (m machine) hits(value string, price int, options ...mops.EnvOption) {
 	}
 }
 
+// lease is the file of the one lease in a root.
+func lease(t *testing.T, root string) string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(strings.TrimPrefix(root, "afar://"), func(path string, d fs.DirEntry, err error) error {
+		if filepath.Base(path) == "lease" {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	return found[0]
+}
+
 func TestARefreshIsSeen(t *testing.T) {
 	silence(t)
 	root := "afar://" + t.TempDir()
@@ -172,6 +188,9 @@ func TestARefreshIsSeen(t *testing.T) {
 	third := refresh(elsewhere)
 	elsewhere.hits(third, 0)
 	here.hits(second, 0)
+	if err := os.Remove(lease(t, root)); err != nil { // else the call looks twice
+		t.Fatal(err)
+	}
 	fourth := refresh(here)
 	here.hits(fourth, 0)
 

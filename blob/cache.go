@@ -17,10 +17,11 @@ type CachePolicy struct {
 	// stores and processes may share it, and it may be deleted at any time.
 	Dir string
 
-	// Size bounds what the whole folder takes, in bytes; see cacheFolder for
-	// how well. Nothing that is larger than a sixteenth of it is kept. With 0
-	// the cache is off: nothing is read from the folder or added to it, and what
-	// is written to the store is removed from it.
+	// Size bounds what the whole folder takes, in bytes: what was not used for
+	// longest is removed. Each process that writes at the same time as others
+	// may be a sixteenth of it too high. Nothing that is larger than a sixteenth
+	// is kept. With 0 the cache is off: nothing is read from the folder or added
+	// to it, and what is written to the store is removed from it.
 	Size int64
 
 	// Selects says by its key whether a blob is one that is kept: small, read

@@ -218,19 +218,33 @@ func TestCacheFollowsWhatIsPut(t *testing.T) {
 	}
 }
 
-// overtaken runs a function between the store's answer to a Get and its receiver.
+// overtaken runs a function, once: after a Get of the store and before its
+// receiver has the answer, or before a Put or Delete.
 type overtaken struct {
 	driver.Store
 	meanwhile func()
 }
 
-func (o *overtaken) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
-	body, info, err := o.Store.Get(ctx, key, part)
+func (o *overtaken) run() {
 	if do := o.meanwhile; do != nil {
 		o.meanwhile = nil
 		do()
 	}
-	return body, info, err
+}
+
+func (o *overtaken) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	defer o.run()
+	return o.Store.Get(ctx, key, part)
+}
+
+func (o *overtaken) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
+	o.run()
+	return o.Store.Put(ctx, key, body, size, opts)
+}
+
+func (o *overtaken) Delete(ctx context.Context, key string) error {
+	o.run()
+	return o.Store.Delete(ctx, key)
 }
 
 // A reader that is overtaken by a put does not bring the old content back, nor
@@ -249,6 +263,40 @@ func TestCacheIsNotTurnedBackByWhoComesLate(t *testing.T) {
 			}
 			if got, _, err := store.ReadAll(t.Context(), "key", nil); err != nil || string(got) != "new" {
 				t.Errorf("afterwards %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// Nor does a reader who comes in between when a put or a delete has begun.
+func TestCacheIsNotTurnedBackByWhoComesInBetween(t *testing.T) {
+	ctx := t.Context()
+	for name, test := range map[string]struct {
+		do   func(store, below *blob.Store)
+		want string
+	}{
+		"put":    {func(store, _ *blob.Store) { store.PutBytes(ctx, "key", []byte("new"), blob.PutOptions{}) }, "new"},
+		"delete": {func(store, _ *blob.Store) { store.Delete(ctx, "key") }, ""},
+		"mismatch": {func(store, below *blob.Store) {
+			info, _ := below.Stat(ctx, "key")
+			store.PutBytes(ctx, "key", []byte("newer"), blob.PutOptions{IfVersion: info.Version + "x"})
+			below.PutBytes(ctx, "key", []byte("newest"), blob.PutOptions{})
+		}, "newest"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			between := &overtaken{Store: memblob.New()}
+			store, below := blob.Cache(blob.New("mem://x", between), keepAll(t.TempDir())), blob.New("mem://x", between.Store)
+			if _, err := below.PutBytes(ctx, "key", []byte("old"), blob.PutOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			between.meanwhile = func() {
+				if got, _, err := store.ReadAll(ctx, "key", nil); err != nil || string(got) != "old" {
+					t.Errorf("%q, %v", got, err)
+				}
+			}
+			test.do(store, below)
+			if got, _, err := store.ReadAll(ctx, "key", nil); string(got) != test.want || (err != nil) != (test.want == "") {
+				t.Errorf("afterwards %q, %v, want %q", got, err, test.want)
 			}
 		})
 	}

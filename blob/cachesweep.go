@@ -21,7 +21,7 @@ import (
 // programs look as often, all together, as a long one that writes as much.
 //
 // To look through 1 GiB of small results, some 260,000 files, takes about a
-// second; on the way to the next look, 16,000 are written.
+// second on a local disk; until the next look, 16,000 are written.
 const (
 	cacheShare = 16
 	keptShares = 14
