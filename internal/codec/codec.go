@@ -39,7 +39,9 @@ const (
 type Codec struct {
 	typ         reflect.Type
 	side        Side
+	path        string // of the whole value, in errors
 	root        *plan
+	shared      map[reflect.Type]*Codec
 	kept        [][]int
 	fingerprint string
 	maxSize     int
@@ -49,16 +51,31 @@ type Codec struct {
 // interfaces. An error is a *[TypeError].
 func For(typ reflect.Type, side Side, types *Types) (*Codec, error) {
 	b := &planner{side: side, types: types, plans: map[reflect.Type]*plan{}}
-	root, err := b.plan(typ, side.root())
+	return b.codec(typ, side.root(), side.root())
+}
+
+// codec plans a type. At is its place in a larger one, for what is wrong with
+// it, and path what the paths in errors of its values begin with.
+func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
+	root, err := b.plan(typ, at)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := checkKept(root, side.root(), nil, true, map[*plan]bool{})
+	kept, err := checkKept(root, at, nil, !b.apart, map[*plan]bool{})
 	if err != nil {
 		return nil, err
 	}
 	b.facts()
-	return &Codec{typ: typ, side: side, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}, nil
+	c := &Codec{typ: typ, side: b.side, path: path, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}
+	for t, p := range b.plans {
+		if p.shared != nil {
+			if c.shared == nil {
+				c.shared = map[reflect.Type]*Codec{}
+			}
+			c.shared[t] = p.shared
+		}
+	}
+	return c, nil
 }
 
 // Type is the type that the codec is for.
@@ -79,14 +96,14 @@ func (c *Codec) Encode(v reflect.Value) ([]byte, error) {
 	}
 	data, err := c.encode(v)
 	if err != nil {
-		return nil, valueError(c.side.root(), err)
+		return nil, valueError(c.path, err)
 	}
 	if len(data) > c.maxSize {
-		return nil, valueError(c.side.root(), c.tooLarge(len(data)))
+		return nil, valueError(c.path, c.tooLarge(len(data)))
 	}
 	if c.root.raw || c.root.verify {
 		if err := c.prove(data); err != nil {
-			return nil, valueError(c.side.root(), err)
+			return nil, valueError(c.path, err)
 		}
 	}
 	return data, nil
@@ -146,11 +163,11 @@ func (c *Codec) Decode(data []byte, into reflect.Value) error {
 	into = into.Elem()
 	into.SetZero()
 	if len(data) > c.maxSize {
-		return valueError(c.side.root(), c.tooLarge(len(data)))
+		return valueError(c.path, c.tooLarge(len(data)))
 	}
 	if err := c.decode(data, into); err != nil {
 		into.SetZero()
-		return valueError(c.side.root(), err)
+		return valueError(c.path, err)
 	}
 	return nil
 }
@@ -176,7 +193,7 @@ func (c *Codec) Kept(v reflect.Value) string {
 		if v.FieldByIndex(index).IsZero() {
 			continue
 		}
-		path := c.side.root()
+		path := c.path
 		for i := range index {
 			path += "." + v.Type().FieldByIndex(index[:i+1]).Name
 		}

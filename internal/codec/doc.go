@@ -23,4 +23,7 @@
 // kept apart. Times become RFC 3339 with nanoseconds in UTC: the instant is
 // kept, the location and the monotonic clock are not. Pointers that share a
 // value come back as pointers to copies.
+//
+// A type may stand for a value that is encoded apart ([Types.Share]): that value
+// is planned along with it, and always encoded as inputs are.
 package codec

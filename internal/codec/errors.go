@@ -34,7 +34,13 @@ type ValueError struct {
 	Err  error
 }
 
-func (e *ValueError) Error() string { return e.Path + ": " + e.Err.Error() }
+func (e *ValueError) Error() string {
+	if e.Path == "" {
+		return e.Err.Error()
+	}
+	return e.Path + ": " + e.Err.Error()
+}
+
 func (e *ValueError) Unwrap() error { return e.Err }
 
 // pathError gathers the steps of a path, innermost first, while the walk unwinds.
@@ -80,8 +86,8 @@ func valueError(root string, err error) error {
 		}
 		path.WriteString(steps[i])
 	}
-	if inner, ok := errors.AsType[*ValueError](err); ok && error(inner) == err {
-		return inner
+	if inner, ok := err.(*ValueError); ok { // of a value that is encoded apart
+		return &ValueError{Path: path.String() + inner.Path, Err: inner.Err}
 	}
 	return &ValueError{Path: path.String(), Err: err}
 }

@@ -23,6 +23,7 @@ type plan struct {
 	typ    reflect.Type
 	shape  shape
 	form   form   // opaque
+	shared *Codec // opaque: of the value that it stands for; most stand for none
 	label  string // what the fingerprint says of it
 	key    *plan
 	elem   *plan
@@ -89,6 +90,7 @@ type planner struct {
 	side  Side
 	types *Types
 	plans map[reflect.Type]*plan
+	apart bool // what is planned is encoded apart from what refers to it
 }
 
 func refuse(t reflect.Type, path, reason, mend string) error {
@@ -99,8 +101,15 @@ func (b *planner) plan(t reflect.Type, path string) (*plan, error) {
 	if p, ok := b.plans[t]; ok {
 		return p, nil
 	}
-	p := &plan{typ: t, watched: b.types.watched(t)}
+	elem := b.types.elem(t)
+	p := &plan{typ: t, watched: elem != nil || b.types.watched(t)}
 	b.plans[t] = p // before its parts, which may contain it
+	switch {
+	case b.apart && p.watched:
+		return nil, refuse(t, path, "a shared value can hold neither files nor other shared values", "put it beside the shared value")
+	case elem != nil:
+		return p, b.share(p, elem, path)
+	}
 	return p, b.fill(p, path)
 }
 
@@ -187,7 +196,10 @@ func (b *planner) fill(p *plan, path string) (err error) {
 
 // keepMend is the way out for fields that cannot be stored.
 func (b *planner) keepMend() string {
-	if b.side == Output {
+	switch {
+	case b.apart:
+		return "take it out of the shared value"
+	case b.side == Output:
 		return "take it out of the result"
 	}
 	return "take it out, or tag the field `mops:\"-\"` to hand it over in this process only"

@@ -9,14 +9,15 @@ import (
 )
 
 // Types is what a codec must know beyond the type itself: the concrete types
-// that may stand in interface fields, and the types that [Codec.Visit] looks
-// for. The zero value is ready for use; it is safe for concurrent use. A codec
+// that may stand in interface fields, the types that [Codec.Visit] looks for,
+// and those that stand for a value that is encoded apart. The zero value is ready for use; it is safe for concurrent use. A codec
 // knows what was registered before it was made.
 type Types struct {
 	mu     sync.Mutex
 	byName map[string]reflect.Type
 	byType map[reflect.Type]string
 	watch  []func(reflect.Type) bool
+	shared func(reflect.Type) reflect.Type
 }
 
 // Register names a concrete type that may stand in interfaces. The name is
@@ -50,6 +51,29 @@ func (t *Types) Watch(match func(reflect.Type) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watch = append(t.watch, match)
+}
+
+// Share says which types stand for a value that is encoded apart: elem returns
+// the type of that value, or nil. They must marshal themselves, and Visit finds
+// them too. Their value is judged along with them (see [Codec.Shared]), and in
+// fingerprints its structure stands for their name.
+func (t *Types) Share(elem func(reflect.Type) reflect.Type) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shared = elem
+}
+
+// elem is the type of the value that a type stands for, or nil.
+func (t *Types) elem(typ reflect.Type) reflect.Type {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.shared == nil {
+		return nil
+	}
+	return t.shared(typ)
 }
 
 type registration struct {

@@ -25,7 +25,7 @@ func (c *Codec) visit(v reflect.Value, fn func(reflect.Value) error, change bool
 	}
 	w := visitor{codec: c, fn: fn, change: change}
 	if err := w.value(c.root, v); err != nil {
-		return valueError(c.side.root(), err)
+		return valueError(c.path, err)
 	}
 	return nil
 }
