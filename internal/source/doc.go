@@ -1,5 +1,5 @@
-// Package source makes files and folders arguments and results of memoized
-// calls. A [Ref] is one file or folder, known by the hash of its content; a
+// Package source makes files, folders and big values arguments and results of
+// memoized calls. A [Ref] is one of these, known by the hash of its content; a
 // [Files], one per environment, hashes it before a call, stores it on a miss,
 // and finds its bytes again on the other side. It stands between the root
 // package, which wraps Ref for users, and package blob, which holds the bytes.

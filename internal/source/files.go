@@ -51,6 +51,7 @@ type Files struct {
 	cpu      slots // hashing, and copying on this machine
 	net      slots // transfers from and to other machines
 	turns    turns
+	decoded  decoded
 	sweep    sync.Once
 
 	mu      sync.Mutex

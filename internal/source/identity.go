@@ -44,6 +44,8 @@ type Kind string
 const (
 	KindFile Kind = "file"
 	KindDir  Kind = "dir"
+	// KindValue is the encoding of a value that many calls share.
+	KindValue Kind = "value"
 )
 
 // Identity is what a source is known by, wherever it lies and whatever it is
@@ -108,8 +110,8 @@ func Decode(data []byte) (*Ref, error) {
 		return nil, fmt.Errorf("decode a source: %w", err)
 	}
 	switch {
-	case id.Kind != KindFile && id.Kind != KindDir:
-		return nil, fmt.Errorf("decode a source: kind %q is neither %q nor %q", id.Kind, KindFile, KindDir)
+	case id.Kind != KindFile && id.Kind != KindDir && id.Kind != KindValue:
+		return nil, fmt.Errorf("decode a source: kind %q is none of %q, %q and %q", id.Kind, KindFile, KindDir, KindValue)
 	case id.Hash == Hash{}:
 		return nil, errors.New("decode a source: it has no sha256")
 	case id.Size < 0:

@@ -99,9 +99,12 @@ func (f *Files) tooOld(ctx context.Context, store *blob.Store, info blob.Info) (
 
 // put copies an object into a store.
 func (f *Files) put(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
+	data, err := o.inMemory()
 	switch {
-	case o.data != nil:
-		if _, err := store.PutBytes(ctx, key, o.data, opts); err != nil {
+	case err != nil:
+		return err
+	case data != nil:
+		if _, err := store.PutBytes(ctx, key, data, opts); err != nil {
 			return err
 		}
 		f.trust(ctx, store, key, o.sum)

@@ -66,7 +66,7 @@ func (f *Files) Bind(store *blob.Store, callPrefix string, refs []*Ref, location
 		if c == nil {
 			return errors.New("bind a source: it was not decoded from a record")
 		}
-		if c.file.store != nil || c.file.uri != "" {
+		if c.file.store != nil || c.file.uri != "" || c.file.value != nil {
 			continue
 		}
 		left := places[c.id]

@@ -9,7 +9,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// Ref is one file or folder. It is safe for concurrent use.
+// Ref is one file, folder or value. It is safe for concurrent use.
 type Ref struct {
 	path string // on this machine, absolute; "" where it is not one of its files
 	uri  string // At: where it is; FileAt: where it is to go
@@ -38,7 +38,8 @@ type object struct {
 	stamp stamp  // of that file when it was hashed; zero where it was not
 	racy  bool   // it was too young then for its stamp to answer for its content
 
-	data []byte // in memory
+	data  []byte    // in memory
+	value *encoded // in memory, made when it is needed
 
 	store *blob.Store // under key
 	key   string

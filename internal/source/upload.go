@@ -46,7 +46,7 @@ func (f *Files) locate(ctx context.Context, store *blob.Store, c *content) (Loca
 			return l, nil
 		}
 	}
-	if c.file.store == nil && c.file.uri == "" && c.file.path == "" { // known by its hash only
+	if c.file.store == nil && c.file.uri == "" && c.file.path == "" && c.file.value == nil { // known by its hash only
 		o := c.file
 		o.store, o.key = store, BlobKey(c.id.Hash)
 		if err := f.check(ctx, &o); err != nil {
@@ -57,5 +57,8 @@ func (f *Files) locate(ctx context.Context, store *blob.Store, c *content) (Loca
 	}
 	var err error
 	l.At, err = f.keep(ctx, store, &c.file)
+	if err == nil && c.file.value != nil {
+		c.file.value.stored()
+	}
 	return l, err
 }

@@ -1,0 +1,138 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Value is a value of this process as content: what encode makes of it, which
+// must be the same each time. It is encoded at once, to know what it is.
+func Value(encode func() ([]byte, error)) (*Ref, error) {
+	data, err := encode()
+	if err != nil {
+		return nil, err
+	}
+	e := &encoded{encode: encode, sum: sha256.Sum256(data), data: data}
+	id := Identity{Kind: KindValue, Hash: e.sum, Size: int64(len(data))}
+	return &Ref{content: &content{id: id, file: object{sum: id.Hash, size: id.Size, value: e}}}, nil
+}
+
+// encoded is a value's encoding. It is kept until a store has it, and made
+// again should it be needed after that.
+type encoded struct {
+	encode func() ([]byte, error)
+	sum    Hash
+
+	mu   sync.Mutex
+	data []byte // nil where it would have to be made again
+}
+
+func (e *encoded) bytes() ([]byte, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.data != nil {
+		return e.data, nil
+	}
+	data, err := e.encode()
+	if err != nil {
+		return nil, err
+	}
+	if sum := Hash(sha256.Sum256(data)); sum != e.sum {
+		return nil, fmt.Errorf("the shared value with SHA-256 %s was changed after it was shared, and is %s now: share what stays as it is, such as a copy: %w", e.sum, sum, ErrChanged)
+	}
+	e.data = data
+	return data, nil
+}
+
+// stored lets go of what a store has now.
+func (e *encoded) stored() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.data = nil
+}
+
+// inMemory is the object's content where it lies in the memory of this process;
+// else nil.
+func (o *object) inMemory() ([]byte, error) {
+	if o.value != nil {
+		return o.value.bytes()
+	}
+	return o.data, nil
+}
+
+// Adopt gives values that were decoded, and that no store has, the content of
+// the sources that they were encoded from. It comes before Bind.
+func (f *Files) Adopt(refs, from []*Ref) {
+	values := map[Identity]*content{}
+	for _, r := range from {
+		if c := r.snapshot(); c != nil && c.file.value != nil {
+			values[c.id] = c
+		}
+	}
+	for _, r := range refs {
+		if c := r.snapshot(); c != nil && values[c.id] != nil {
+			r.set(f, values[c.id])
+		}
+	}
+}
+
+// Decoded is what decode makes of the content, once for all sources of the same
+// content and target, which names what decode makes: a value that all who ask
+// share. It is kept as long as there is room; see maxDecoded.
+func (r *Ref) Decoded(ctx context.Context, target any, decode func(data []byte) (any, error)) (any, error) {
+	f, c, err := r.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key := decodedKey{c.id.Hash, target}
+	if v, ok := f.decoded.get(key); ok {
+		return v, nil
+	}
+	done, err := f.turns.take(ctx, fmt.Sprintf("decode %s %v", key.sum, target))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if v, ok := f.decoded.get(key); ok {
+		return v, nil
+	}
+	data, err := f.read(ctx, r, c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: its content is intact, but cannot be decoded: %w", r, err)
+	}
+	f.decoded.put(key, v, c.id.Size)
+	return v, nil
+}
+
+// read is the whole content, verified. Where there is a cache, what comes from
+// another machine comes by way of it, for the sake of other processes.
+func (f *Files) read(ctx context.Context, r *Ref, c *content) ([]byte, error) {
+	if data, err := c.file.inMemory(); err != nil || data != nil {
+		return data, err
+	}
+	var body io.ReadCloser
+	at, err := f.placeOfObject(ctx, &c.file)
+	switch {
+	case err != nil:
+	case f.cacheDir == "" && at.store != nil && !at.store.IsLocal():
+		body, err = f.stream(ctx, at, &c.file)
+	default:
+		body, err = r.openFile(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	data := make([]byte, c.id.Size)
+	if _, err := io.ReadFull(body, data); err != nil {
+		return nil, fmt.Errorf("source %s: %w", r, err)
+	}
+	return data, nil
+}
