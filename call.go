@@ -118,11 +118,13 @@ func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.
 		return nil, orchestrate.Call{}, fmt.Errorf("mops: %w", err)
 	}
 	c := orchestrate.Call{Function: f.function, Settings: settings}
-	if refs := f.function.InRefs(in); len(refs) > 0 {
-		if err := env.files.Resolve(ctx, refs); err != nil {
+	if c.Sources, err = f.function.InRefs(in); err != nil {
+		return nil, c, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)
+	}
+	if len(c.Sources) > 0 {
+		if err := env.files.Resolve(ctx, c.Sources); err != nil {
 			return nil, c, fmt.Errorf("%s: its input: %w", f.function.Name, err)
 		}
-		c.Sources = refs
 	}
 	if f.function.In().HandsOver() {
 		c.Local = in
@@ -142,11 +144,13 @@ func (f *Func[In, Out]) finish(env *Env, outcome orchestrate.Outcome, failed err
 		var zero Out
 		return zero, fmt.Errorf("%s: the result at %s is intact, but cannot be decoded (was the type changed in a way that its fingerprint does not show? then change the function's Version): %w", f.function.Name, outcome.Place.URI(), err)
 	}
-	if refs := f.function.OutRefs(&out); len(refs) > 0 {
-		if err := outcome.Result.BindResult(outcome.Place, env.files, refs); err != nil {
-			var zero Out
-			return zero, fmt.Errorf("%s: the result at %s: %w", f.function.Name, outcome.Place.URI(), err)
-		}
+	refs, err := f.function.OutRefs(&out)
+	if err == nil && len(refs) > 0 {
+		err = outcome.Result.BindResult(outcome.Place, env.files, refs)
+	}
+	if err != nil {
+		var zero Out
+		return zero, fmt.Errorf("%s: the result at %s: %w", f.function.Name, outcome.Place.URI(), err)
 	}
 	return out, nil
 }

@@ -15,10 +15,19 @@ type Registry struct{ functions *function.Registry }
 // NewRegistry makes an empty registry, for tests that define functions.
 func NewRegistry() *Registry {
 	functions := function.NewRegistry(function.Sources{
-		Type: reflect.TypeFor[Source](),
-		Ref:  func(v reflect.Value) *source.Ref { return v.Interface().(Source).ref },
+		Type: reflect.TypeFor[Source](), Shared: sharedType, Ref: refOf,
 	})
 	return &Registry{functions: functions}
+}
+
+func refOf(v reflect.Value, codec *function.Codec) (*source.Ref, error) {
+	switch v := v.Interface().(type) {
+	case Source:
+		return v.ref, nil
+	case sharing:
+		return v.refer(codec)
+	}
+	return nil, nil
 }
 
 var defaultRegistry = NewRegistry()

@@ -3,6 +3,7 @@ package mops
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/TrilliantHealth/mops-go/internal/source"
@@ -131,6 +132,9 @@ func (s *Source) UnmarshalCBOR(data []byte) error {
 	ref, err := source.Decode(data)
 	if err != nil {
 		return err
+	}
+	if id, _ := ref.Identity(); id.Kind == source.KindValue {
+		return fmt.Errorf("mops: found a %s where a file or folder should be", id)
 	}
 	s.ref = ref
 	return nil

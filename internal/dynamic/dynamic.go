@@ -21,7 +21,7 @@ import (
 //	Map
 //	time.Time                       tag 0
 //	Object                          tag 27
-//	Source                          a map that mops writes for a file or a folder
+//	Source                          a map that mops writes for a file, a folder or a shared value
 //	Tagged                          any other tag
 //	Simple                          any other simple value
 //	Missing                         where the data ends or is wrong
@@ -41,9 +41,9 @@ type Object struct {
 	Value any
 }
 
-// Source is a file or a folder, known by its content.
+// Source is a file, a folder or a shared value, known by its content.
 type Source struct {
-	Kind string // "file" or "dir"
+	Kind string // "file", "dir" or "value"
 	Hash string // SHA-256 in hexadecimal
 	Size int64  // bytes
 }
@@ -82,7 +82,7 @@ func asSource(m Map) (s Source, ok bool) {
 	s.Kind, _ = kind.(string)
 	hash, _ = sum.([]byte)
 	s.Size, ok = size.(int64)
-	if !ok || (s.Kind != "file" && s.Kind != "dir") || len(hash) != 32 {
+	if !ok || (s.Kind != "file" && s.Kind != "dir" && s.Kind != "value") || len(hash) != 32 {
 		return Source{}, false
 	}
 	s.Hash = hexOf(hash)

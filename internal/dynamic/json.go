@@ -18,7 +18,7 @@ import (
 //	{"$float": "NaN"}                     NaN, +Inf, -Inf
 //	{"$time": "2026-11-23T14:12:00Z"}     a time, RFC 3339 in UTC
 //	{"$type": "name", "$value": …}        a value of that registered type, in an interface
-//	{"$source": {"kind": "file", …}}      a file or folder
+//	{"$source": {"kind": "file", …}}      a file, folder or shared value
 //	{"$map": [[key, value], …]}           a map whose keys are not all strings, or has a key with a "$"
 //	{"$tag": 42, "$value": …}             another tag of CBOR
 //	{"$simple": 99}                       another simple value

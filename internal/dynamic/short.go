@@ -152,10 +152,7 @@ func abridged(digits string, most int, unit string) string {
 }
 
 func sourceText(s Source) string {
-	what := "file"
-	if s.Kind == "dir" {
-		what = "folder"
-	}
+	what := map[string]string{"file": "file", "dir": "folder", "value": "shared value"}[s.Kind]
 	return fmt.Sprintf("%s of %s, sha256 %s", what, Bytes(s.Size), s.Hash)
 }
 

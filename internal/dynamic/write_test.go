@@ -29,6 +29,7 @@ func TestWrite(t *testing.T) {
 		{"Blob", make([]byte, 4096)},
 		{"Shape", Object{"shapes.circle", Map{{"Radius", 2.0}}}},
 		{"Input", Source{"dir", "ab12", 2048}},
+		{"Table", Source{"value", "cd34", 2048}},
 		{"Odd", Tagged{42, Simple(99)}},
 		{"When", time.Date(2026, 11, 23, 14, 12, 0, 5, time.UTC)},
 		{"two words", Missing{"the data ends"}},
@@ -53,6 +54,8 @@ func TestWrite(t *testing.T) {
   Shape: <shapes.circle>
     Radius: 2
   Input: folder of 2.0 kB, sha256 ab12
+    at s3://there
+  Table: shared value of 2.0 kB, sha256 cd34
     at s3://there
   Odd: tag 42: simple(99)
   When: 2026-11-23T14:12:00.000000005Z

@@ -170,29 +170,29 @@ func (f *Function) DecodeOut(data []byte, out any) error {
 	return f.outCodec.Decode(data, reflect.ValueOf(out))
 }
 
-// InRefs are the sources in an input, in a fixed order.
-func (f *Function) InRefs(in any) []*source.Ref { return f.refs(f.inCodec, in) }
+// InRefs are the sources in an input, in a fixed order. It fails where a shared
+// value cannot be encoded, or the input itself.
+func (f *Function) InRefs(in any) ([]*source.Ref, error) { return f.refs(f.inCodec, in) }
 
-// OutRefs are the sources in an output, in a fixed order.
-func (f *Function) OutRefs(out any) []*source.Ref { return f.refs(f.outCodec, out) }
+// OutRefs are the sources in an output; see InRefs.
+func (f *Function) OutRefs(out any) ([]*source.Ref, error) { return f.refs(f.outCodec, out) }
 
-func (f *Function) refs(c *codec.Codec, v any) (refs []*source.Ref) {
+func (f *Function) refs(c *codec.Codec, v any) ([]*source.Ref, error) {
 	if !c.Visits() {
-		return nil
+		return nil, nil
 	}
 	return f.visit(c, v)
 }
 
-func (f *Function) visit(c *codec.Codec, v any) (refs []*source.Ref) {
-	// Its only errors are those of the callback, and of values that are nested
-	// too deep or in themselves, which encoding reports.
-	_ = c.Visit(reflect.ValueOf(v).Elem(), func(value reflect.Value) error {
-		if ref := f.registry.sources.Ref(value); ref != nil {
+func (f *Function) visit(c *codec.Codec, v any) (refs []*source.Ref, err error) {
+	err = c.Visit(reflect.ValueOf(v).Elem(), func(value reflect.Value) error {
+		ref, err := f.registry.sources.Ref(value, c.Shared(value.Type()))
+		if ref != nil {
 			refs = append(refs, ref)
 		}
-		return nil
+		return err
 	})
-	return refs
+	return refs, err
 }
 
 // EncodeError is what a record keeps of an error of a registered type; nil for others.

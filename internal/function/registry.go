@@ -23,17 +23,29 @@ type Registry struct {
 	errors    map[string]*errorType
 }
 
-// Sources says how the root package's source type is seen from below: which
-// type it is, and which file or folder a value of it stands for.
+// Sources says how the root package's types for sources and shared values are
+// seen from below.
 type Sources struct {
+	// Type is that of sources.
 	Type reflect.Type
-	Ref  func(reflect.Value) *source.Ref
+
+	// Shared is the type of the value that a type for shared values stands for;
+	// nil for any other type.
+	Shared func(reflect.Type) reflect.Type
+
+	// Ref is what a source or a shared value is to package source; nil for the
+	// zero value. Shared is the codec of a shared value; nil with a source.
+	Ref func(value reflect.Value, shared *Codec) (*source.Ref, error)
 }
+
+// Codec encodes the values of one type; see package codec.
+type Codec = codec.Codec
 
 // NewRegistry makes an empty registry.
 func NewRegistry(sources Sources) *Registry {
 	r := &Registry{Types: new(codec.Types), sources: sources, functions: map[string]*Function{}, errors: map[string]*errorType{}}
 	r.Types.Watch(func(t reflect.Type) bool { return t == sources.Type })
+	r.Types.Share(sources.Shared)
 	return r
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
 // Place is where the records of one call lie.
@@ -54,6 +55,7 @@ type Found struct {
 	record.Record
 	RunID string
 	Info  blob.Info
+	Own   []*source.Ref // the sources in it as the function returned them, where nothing was stored
 }
 
 // Result reads the result from the store. The error says blob.NotFound where

@@ -36,6 +36,7 @@ func (f Found) BindResult(p Place, files *source.Files, refs []*source.Ref) erro
 	if err := f.Into(&header); err != nil {
 		return err
 	}
+	files.Adopt(refs, f.Own)
 	return p.BindSources(files, refs, header.Sources)
 }
 

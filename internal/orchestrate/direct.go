@@ -34,7 +34,7 @@ func (f *flight) unkeptRun(slot worker.Slot, attempt int) (Outcome, error) {
 	defer cancel()
 	c := f.call
 	task := worker.Task{
-		Function: c.Function, Place: f.place, Pipeline: c.Pipeline, Input: c.Input, Sources: memo.WhereTheyAre(c.Sources), Local: c.Local,
+		Function: c.Function, Place: f.place, Pipeline: c.Pipeline, Input: c.Input, Sources: memo.WhereTheyAre(c.Sources), Own: c.Sources, Local: c.Local,
 		RunID: newRunID(), Attempt: attempt, Executor: c.Executor.Name(), Chain: f.chain.Push(f.place.Key), Flight: f, Slot: slot,
 		Files: f.engine.Files, Logger: f.engine.Logger,
 	}

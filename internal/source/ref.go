@@ -38,7 +38,7 @@ type object struct {
 	stamp stamp  // of that file when it was hashed; zero where it was not
 	racy  bool   // it was too young then for its stamp to answer for its content
 
-	data  []byte    // in memory
+	data  []byte   // in memory
 	value *encoded // in memory, made when it is needed
 
 	store *blob.Store // under key

@@ -29,6 +29,7 @@ type Task struct {
 	Pipeline string
 	Input    []byte                  // canonical, as it was hashed
 	Sources  []record.SourceLocation // where the files in it lie
+	Own      []*source.Ref           // the caller's own, where nothing was stored
 	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
 	RunID    string
 	LeaseID  string
@@ -120,10 +121,13 @@ func (t Task) decode() (any, error) {
 	if err := t.Function.DecodeIn(t.Input, in, t.Local); err != nil {
 		return nil, fmt.Errorf("the input of %s: %w", t.Place.URI(), err)
 	}
-	if refs := t.Function.InRefs(in); len(refs) > 0 {
-		if err := t.Place.BindSources(t.Files, refs, t.Sources); err != nil {
-			return nil, fmt.Errorf("the input of %s: %w", t.Place.URI(), err)
-		}
+	refs, err := t.Function.InRefs(in)
+	if err == nil && len(refs) > 0 {
+		t.Files.Adopt(refs, t.Own)
+		err = t.Place.BindSources(t.Files, refs, t.Sources)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the input of %s: %w", t.Place.URI(), err)
 	}
 	return in, nil
 }
@@ -184,7 +188,11 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 		Head: record.Head{MemoKey: t.Place.Key.String(), RunID: t.RunID},
 		Call: t.Function.Describe(t.Pipeline),
 	}
-	if refs := t.Function.OutRefs(out); len(refs) > 0 {
+	refs, err := t.Function.OutRefs(out)
+	if err != nil {
+		return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), run)
+	}
+	if len(refs) > 0 {
 		locations, err := t.publish(ctx, running, refs)
 		if _, ours := errors.AsType[*blob.Error](err); ours {
 			return Done{Code: 1, Err: fmt.Errorf("the files that %s returned could not be stored: %w", t.Place.URI(), err), Run: run}
@@ -209,6 +217,7 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 	}
 	done := Done{Result: memo.Found{Record: opened, RunID: t.RunID}, Run: run}
 	if !t.Keep {
+		done.Result.Own = refs
 		return done
 	}
 	durable := run.WallSeconds >= durableAfter.Seconds()
