@@ -71,9 +71,12 @@ func settled() {
 }
 
 // resident is the memory of this process, in bytes, as the kernel counts it.
-func resident() int64 {
+func resident() int64 { return memory("VmRSS:") }
+
+// memory is a line of proc_pid_status(5), in bytes.
+func memory(name string) int64 {
 	for line := range strings.Lines(string(must(os.ReadFile("/proc/self/status")))) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kib := must(strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64))
 			return kib << 10
 		}

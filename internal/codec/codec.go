@@ -42,6 +42,7 @@ type Codec struct {
 	path        string // of the whole value, in errors
 	root        *plan
 	shared      map[reflect.Type]*Codec
+	large       bool // its values are expected to be large
 	kept        [][]int
 	fingerprint string
 	maxSize     int
@@ -66,7 +67,7 @@ func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
 		return nil, err
 	}
 	b.facts()
-	c := &Codec{typ: typ, side: b.side, path: path, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}
+	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}
 	for t, p := range b.plans {
 		if p.shared != nil {
 			if c.shared == nil {
@@ -110,7 +111,8 @@ func (c *Codec) Encode(v reflect.Value) ([]byte, error) {
 }
 
 func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
-	if c.root.direct {
+	alone := c.root.direct && !c.large
+	if alone {
 		data, err = c.mode().Marshal(argument(v))
 	} else {
 		data, err = c.walkEncode(v, false)
@@ -121,7 +123,7 @@ func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
 		}
 		return nil, err
 	}
-	if c.root.direct && c.side == Input && c.root.floats {
+	if alone && c.side == Input && c.root.floats {
 		unsignZeros(data)
 	}
 	return data, nil

@@ -27,10 +27,17 @@ type encoder struct {
 
 func (c *Codec) walkEncode(v reflect.Value, everywhere bool) ([]byte, error) {
 	e := encoder{codec: c, everywhere: everywhere}
+	if c.large && c.root.direct && !everywhere {
+		e.buf.Grow(min(size(c.root, v), c.maxSize))
+	}
 	if err := e.value(c.root, v); err != nil {
 		return nil, err
 	}
-	return e.buf.Bytes(), nil
+	data := e.buf.Bytes()
+	if c.large && len(data) < cap(data)/8*7 {
+		data = bytes.Clone(data)
+	}
+	return data, nil
 }
 
 func (e *encoder) head(major byte, n int) {
@@ -38,7 +45,7 @@ func (e *encoder) head(major byte, n int) {
 }
 
 func (e *encoder) value(p *plan, v reflect.Value) error {
-	if p.direct && !e.everywhere || p.shape == leaf || p.shape == opaque {
+	if p.direct && !e.everywhere && !e.byParts(p, v) || p.shape == leaf || p.shape == opaque {
 		return e.library(p, v)
 	}
 	leave, err := e.trail.enter(p, v)

@@ -12,8 +12,8 @@ import (
 )
 
 // TestRandomTypes makes types and values at random, and proves for each that it
-// comes back, that the library alone and the walk agree, and that decoding
-// takes what the library decodes.
+// comes back, that the library alone, the walk and the encoding of large values
+// agree, and that decoding takes what the library decodes.
 func TestRandomTypes(t *testing.T) {
 	rounds := 1000
 	if os.Getenv("MOPS_SOAK") == "1" {
@@ -45,6 +45,11 @@ func comesBack(t *testing.T, c *Codec, v reflect.Value) {
 	}
 	if walked, err := c.walkEncode(v, true); err != nil || !bytes.Equal(walked, data) {
 		t.Errorf("Encode(%#v) = %x, and the walk gives %x, %v", v, data, walked, err)
+	}
+	large := *c
+	large.large = true
+	if byParts, err := large.Encode(v); err != nil || !bytes.Equal(byParts, data) {
+		t.Errorf("Encode(%#v) = %x, and as a large value %x, %v", v, data, byParts, err)
 	}
 	var got [2]reflect.Value
 	for i, everywhere := range []bool{false, true} {

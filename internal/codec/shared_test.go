@@ -101,7 +101,7 @@ func TestASharedValueIsEncodedApart(t *testing.T) {
 		}
 		return nil
 	})
-	if e, ok := errors.AsType[*ValueError](err); !ok || e.Path != "Out.Two[0]" {
+	if e, ok := errors.AsType[*ValueError](err); !ok || e.Path != "Out.Two[0].Rows[0].Cost" {
 		t.Errorf("%v", err)
 	}
 	err = inner.Decode([]byte{0xa1, 0x61, 'x', 0x00}, reflect.New(reflect.TypeFor[table]()))
