@@ -184,10 +184,7 @@ func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
 // succeed publishes the files of the output, then the output.
 func (t Task) succeed(ctx context.Context, running *Running, out any, run record.Run) Done {
 	run.Outcome = "ok"
-	header := record.ResultHeader{
-		Head: record.Head{MemoKey: t.Place.Key.String(), RunID: t.RunID},
-		Call: t.Function.Describe(t.Pipeline),
-	}
+	header := t.resultHeader()
 	refs, err := t.Function.OutRefs(out)
 	if err != nil {
 		return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), run)
@@ -234,6 +231,13 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 		}
 	}
 	return done
+}
+
+func (t Task) resultHeader() record.ResultHeader {
+	return record.ResultHeader{
+		Head: record.Head{MemoKey: t.Place.Key.String(), RunID: t.RunID},
+		Call: t.Function.Describe(t.Pipeline),
+	}
 }
 
 func (t Task) publish(ctx context.Context, running *Running, refs []*source.Ref) ([]record.SourceLocation, error) {

@@ -1,0 +1,72 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+)
+
+// Inject puts what was computed elsewhere as the result of a call; out points
+// to its Out. It takes no lease: whoever computes the call at the moment finds
+// the result when it wants to put its own.
+func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
+	switch {
+	case c.Off:
+		return errors.New("Off is set (by an option, the config file or MOPS_OFF), so nothing may be put into the store: inject without it")
+	case c.ReadOnly:
+		return errors.New("ReadOnly is set (by an option, the config file or MOPS_READ_ONLY), so nothing may be put into the store: inject without it")
+	}
+	r, err := e.root(ctx, c.Root)
+	if err != nil {
+		return err
+	}
+	if err := e.enter(); err != nil {
+		return err
+	}
+	defer e.owned.Done()
+	place := unkept(c)
+	place.Store = r.store
+	found, err := place.Result(ctx)
+	switch {
+	case err == nil && !c.Refresh:
+		return resultIsThere(place, found)
+	case err != nil && !errors.Is(err, record.ErrDamaged) && !blob.Is(err, blob.NotFound):
+		return err
+	}
+	other, won, err := worker.Task{
+		Function: c.Function, Place: place, Pipeline: c.Pipeline, RunID: newRunID(),
+		Replace: found.Info.Version, Keep: true, Files: e.Files, Logger: e.Logger,
+	}.Inject(ctx, out)
+	switch {
+	case err != nil:
+		return err
+	case !won:
+		return resultIsThere(place, other)
+	case c.Refresh: // is done with that: it shall not be computed over
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.refreshed[resultKey{r, place.Path}] = true
+	}
+	return nil
+}
+
+// enter lets Close wait for a caller, who calls owned.Done at the end.
+func (e *Engine) enter() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	e.owned.Add(1)
+	return nil
+}
+
+func resultIsThere(place memo.Place, found memo.Found) error {
+	return &blob.Error{Op: "inject", URI: place.URI(), Kind: blob.Exists, Err: fmt.Errorf(
+		"there is a result already, of run %s, and others may rely on it: to replace it, inject with mops.Refresh", found.RunID)}
+}

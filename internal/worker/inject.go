@@ -1,0 +1,39 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+// Inject puts an output that was computed elsewhere as the result of the task's
+// call, its files first. Nothing runs. Where there is a sound result already,
+// other than the one to replace, that one is returned and stays.
+func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, err error) {
+	header := t.resultHeader()
+	refs, err := t.Function.OutRefs(out)
+	if err != nil {
+		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)
+	}
+	if len(refs) > 0 {
+		if header.Sources, err = t.publish(ctx, &Running{}, refs); err != nil {
+			return memo.Found{}, false, fmt.Errorf("the files of the output: %w", err)
+		}
+	}
+	body, err := t.Function.EncodeOut(out)
+	if err != nil {
+		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)
+	}
+	header.Injected, header.Run = true, t.begin()
+	header.Run.Outcome = "injected"
+	header.Run.Started = header.Run.Started.UTC()
+	header.Run.Ended = header.Run.Started
+	sealed, err := record.Seal(record.KindResult, header, body)
+	if err != nil {
+		return memo.Found{}, false, err
+	}
+	other, won, err = t.Place.PutResult(ctx, sealed, t.Replace, true)
+	return other, won || err == nil && other.RunID == t.RunID, err // a put may succeed and seem to fail
+}
