@@ -110,6 +110,14 @@ var (
 
 	lists = mops.Define("shop/lists", func(_ context.Context, in mops.Source) (int64, error) { return in.Size(), nil })
 
+	sums = mops.Define("shop/sums", func(ctx context.Context, numbers mops.Shared[[]int]) (sum int, err error) {
+		all, err := numbers.Get(ctx)
+		for _, n := range all {
+			sum += n
+		}
+		return sum, err
+	})
+
 	waits = mops.Define("shop/waits", func(ctx context.Context, n int) (int, error) {
 		return n, waitFor(ctx, os.Getenv("PROG_WAIT"))
 	})
@@ -171,6 +179,13 @@ func progRun(ctx context.Context, args []string) error {
 		return said(files.Do(ctx, mops.File(args[1])))
 	case "lists":
 		return said(lists.Do(ctx, mops.Dir(args[1])))
+	case "sums":
+		return said(sums.Do(ctx, mops.Share([]int{number(1), number(2)})))
+	case "inject":
+		if err := flaky.Inject(ctx, number(1), number(2)); err != nil {
+			return err
+		}
+		return said(flaky.Do(ctx, number(1)))
 	case "waits":
 		return said(waits.Do(ctx, number(1)))
 	}
