@@ -83,6 +83,7 @@ func declare[In, Out any](name, place string, options []FuncOption) *Func[In, Ou
 		panic(fmt.Sprintf("mops: %v (at %s)", err, place))
 	}
 	addCalls(registered, o.calls)
+	registered.ReadFrom(o.homes...)
 	return &Func[In, Out]{function: registered, defined: o.settings}
 }
 

@@ -50,7 +50,7 @@ func TestAResultIsReplacedOnlyByRefresh(t *testing.T) {
 	if !blob.Is(err, blob.Exists) {
 		t.Errorf("%v is not Exists", err)
 	}
-	mentions(t, err, "counted", uri, "there is a result already", "mops.Refresh")
+	mentions(t, err, "counted", uri, "exists already: the result of run", "mops.Refresh")
 	if out := must(f.Call(ctx, 1)); out != 2 {
 		t.Errorf("%d", out)
 	}

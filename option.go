@@ -28,7 +28,8 @@ type (
 		set(*settings)
 	}
 
-	// FuncOption is a property of a function: [Version], [Calls], and every Option.
+	// FuncOption is a property of a function: [Version], [Calls], [ReadFrom],
+	// and every Option.
 	FuncOption interface{ setFunc(*funcOptions) }
 
 	// EnvOption is a property of an environment: [Config], [LogTo],
@@ -155,6 +156,7 @@ type funcOptions struct {
 	settings settings
 	version  string
 	calls    []Callable
+	homes    []memokey.Home
 	registry *Registry
 }
 
@@ -167,6 +169,26 @@ func (o funcOption) setFunc(f *funcOptions) { o(f) }
 // segment of at most 64 letters, digits, '.', '_' and '-'. Default: "0".
 func Version(version string) FuncOption {
 	return funcOption(func(f *funcOptions) { f.version = version })
+}
+
+// ReadFrom names an old home of the function, <root>/mops1/<pipeline>/<name>@<version>,
+// such as it stands in the URIs of its calls: where a call has no result, the
+// result that the same call had there is used, and [Info] names its URI. So a
+// function can get another name, version, pipeline or root and keep what was
+// computed. Given several times, it is looked for in that order.
+//
+// Types and [Calls] must be what they were. What lies at an old home stays as it
+// is: nothing is copied and nothing written, and [Refresh] does not look there.
+// A hit costs nothing more, a miss one read for each old home. When that cannot
+// be opened or read, the call fails.
+//
+// It panics where the URI is none of a function.
+func ReadFrom(uri string) FuncOption {
+	home, err := memokey.ParseHome(uri)
+	if err != nil {
+		panic("mops.ReadFrom: " + err.Error())
+	}
+	return funcOption(func(f *funcOptions) { f.homes = append(f.homes, home) })
 }
 
 // Callable is a function that can be named in [Calls]: every *Func is one.

@@ -43,6 +43,7 @@ type Function struct {
 	outCodec *codec.Codec
 	calls    []string
 	hasher   *memokey.Hasher
+	homes    []oldHome
 }
 
 // ID is "name@version".
@@ -92,11 +93,18 @@ func (f *Function) doPrepare() (err error) {
 		return fmt.Errorf("function %s (%s): its output: %w", f.Name, f.Place, err)
 	}
 	f.calls = f.transitive()
-	f.hasher = memokey.NewHasher(memokey.Parts{
-		Name: f.Name, Version: f.Version, Calls: f.calls,
+	f.hasher = f.newHasher(f.Name, f.Version)
+	for i := range f.homes {
+		f.homes[i].hasher = f.newHasher(f.homes[i].Name, f.homes[i].Version)
+	}
+	return nil
+}
+
+func (f *Function) newHasher(name, version string) *memokey.Hasher {
+	return memokey.NewHasher(memokey.Parts{
+		Name: name, Version: version, Calls: f.calls,
 		In: f.inCodec.Fingerprint(), Out: f.outCodec.Fingerprint(),
 	})
-	return nil
 }
 
 // transitive is every function that f can reach, itself left out, as sorted IDs.

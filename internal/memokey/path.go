@@ -73,38 +73,21 @@ func Parse(address string) (Call, error) {
 
 // parsePath reads what follows the format.
 func parsePath(segments []string) (c Call, err error) {
-	if len(segments) == 0 {
-		return c, errors.New("it ends after " + Format)
-	}
-	c.Pipeline = segments[0]
-	if err := ValidPipeline(c.Pipeline); err != nil {
+	home, rest, err := parseHome(segments)
+	if err != nil {
 		return c, err
 	}
-	last := 1
-	for last < len(segments) && !strings.Contains(segments[last], "@") {
-		last++
+	c.Pipeline, c.Name, c.Version = home.Pipeline, home.Name, home.Version
+	if len(rest) == 0 {
+		return c, errors.New("it ends after " + segments[len(segments)-1] + ", so it is that of a function")
 	}
-	if last == len(segments) {
-		return c, errors.New("no segment has the form <name>@<version>")
-	}
-	name, version, _ := strings.Cut(segments[last], "@")
-	c.Name, c.Version = strings.Join(append(segments[1:last:last], name), "/"), version
-	if err := ValidName(c.Name); err != nil {
-		return c, err
-	}
-	if err := ValidVersion(c.Version); err != nil {
-		return c, err
-	}
-	if last+1 == len(segments) {
-		return c, errors.New("it ends after " + segments[last] + ", so it is that of a function")
-	}
-	said, hash, _ := strings.Cut(segments[last+1], ".")
+	said, hash, _ := strings.Cut(rest[0], ".")
 	if c.Key, err = ParseKey(hash); err != nil {
 		return c, err
 	}
-	if folder(c.Key) != segments[last+1] {
+	if folder(c.Key) != rest[0] {
 		return c, fmt.Errorf("the words %q are not those of the hash, which are %q", said, words.Three(c.Key[:]))
 	}
-	c.Rest = strings.Join(segments[last+2:], "/")
+	c.Rest = strings.Join(rest[1:], "/")
 	return c, nil
 }

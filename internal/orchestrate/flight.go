@@ -265,7 +265,9 @@ func (f *flight) giveUp(cause error) {
 
 // end sets the outcome and wakes all who wait.
 func (f *flight) end(outcome Outcome, err error) {
-	outcome.Place = f.place
+	if outcome.Place.Path == "" { // else it is that of an old home
+		outcome.Place = f.place
+	}
 	if f.err = err; err == nil {
 		f.outcome = &outcome
 	}

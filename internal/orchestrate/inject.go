@@ -68,5 +68,5 @@ func (e *Engine) enter() error {
 
 func resultIsThere(place memo.Place, found memo.Found) error {
 	return &blob.Error{Op: "inject", URI: place.URI(), Kind: blob.Exists, Err: fmt.Errorf(
-		"there is a result already, of run %s, and others may rely on it: to replace it, inject with mops.Refresh", found.RunID)}
+		"the result of run %s, on which others may rely; to replace it, inject with mops.Refresh", found.RunID)}
 }

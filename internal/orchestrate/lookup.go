@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 		missed = unkeptMiss
 	case known == nil:
 		outcome, missed, err = f.find(ctx)
+	default:
+		outcome, missed, err = f.findOld(ctx, known)
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -106,14 +109,17 @@ var (
 )
 
 // find is one read: the result. A hit costs exactly that, or nothing where this
-// machine has read the result before. Only under KeepErrors a miss costs a
-// second one.
+// machine has read the result before. A miss costs another one for each old home
+// of the function, and under KeepErrors.
 func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	read := f.place.ResultMaybeCached
 	if f.key.refresh {
 		read = f.place.Result
 	}
 	outcome, missed, err := f.judge(read(ctx))
+	if err == nil && missed != nil {
+		outcome, missed, err = f.findOld(ctx, missed)
+	}
 	if err != nil || missed == nil || !f.call.KeepErrors || f.key.refresh {
 		return outcome, missed, err
 	}
@@ -199,6 +205,9 @@ func (e *Engine) explain(ctx context.Context, f *flight, missed *miss) error {
 		if failed.Into(&header) == nil {
 			reasons = append(reasons, fmt.Sprintf("its run %s failed: %s", failed.RunID, header.Message))
 		}
+	}
+	for _, old := range f.call.Function.OldPlaces(f.call.Input) {
+		reasons = append(reasons, fmt.Sprintf("there is none at its old home %s either", path.Dir(old.Path)))
 	}
 	call := explain.New(f.call.Function.Describe(f.call.Pipeline), f.call.Input)
 	if more := explain.Miss(ctx, f.place, call); more != "" {

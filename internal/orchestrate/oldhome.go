@@ -1,0 +1,40 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+)
+
+// findOld looks for the result of a call that has none here where the function
+// was at home before: one read for each such place, on a miss only. What lies
+// there stays there, and is never written over.
+func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, error) {
+	if f.key.refresh {
+		return Outcome{}, missed, nil
+	}
+	for _, old := range f.call.Function.OldPlaces(f.call.Input) {
+		r, err := f.engine.root(ctx, old.Root)
+		if err != nil {
+			return Outcome{}, nil, fmt.Errorf("an old home of the function, which mops.ReadFrom names: %w", err)
+		}
+		place := memo.Place{Store: r.store, Path: old.Path, Key: old.Key}
+		if place.URI() == f.place.URI() {
+			continue
+		}
+		found, err := place.Result(ctx)
+		switch {
+		case err == nil:
+			return Outcome{Place: place, Result: found, How: Hit}, nil, nil
+		case errors.Is(err, record.ErrDamaged):
+			f.engine.Logger.Warn("a damaged result at an old home of the function is passed over", "call", f.place.URI(), "old", place.URI(), "error", err)
+		case !blob.Is(err, blob.NotFound):
+			return Outcome{}, nil, fmt.Errorf("an old home of the function, which mops.ReadFrom names, cannot be read (without ReadFrom it is not looked at): %w", err)
+		}
+	}
+	return Outcome{}, missed, nil
+}
