@@ -146,7 +146,8 @@ func TestOperationsOfAnOldHome(t *testing.T) {
 	_, ctx := newEnv(t, root)
 	old := mops.Define("old", double, private())
 	must(old.Call(ctx, 1))
-	f := mops.Define("new", double, private(), mops.ReadFrom("staged://"+t.Name()+"/mops1/default/old@0"))
+	home := "staged://" + t.Name() + "/mops1/default/"
+	f := mops.Define("new", double, private(), mops.ReadFrom(home+"new@0"), mops.ReadFrom(home+"old@0")) // its own is none
 	for _, step := range []struct {
 		name  string
 		input int
