@@ -11,8 +11,9 @@ import (
 )
 
 // findOld looks for the result of a call that has none here where the function
-// was at home before: one read for each such place, on a miss only. What lies
-// there stays there, and is never written over.
+// was at home before: one read for each such place, on a miss only, and none where
+// this machine has read that result before. What lies there stays there, and is
+// never written over.
 func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, error) {
 	if f.key.refresh {
 		return Outcome{}, missed, nil
@@ -26,7 +27,7 @@ func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, err
 		if place.URI() == f.place.URI() {
 			continue
 		}
-		found, err := place.Result(ctx)
+		found, err := place.ResultMaybeCached(ctx)
 		switch {
 		case err == nil:
 			return Outcome{Place: place, Result: found, How: Hit}, nil, nil
