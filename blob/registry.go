@@ -125,8 +125,17 @@ func withoutSecrets(uri string) string {
 	} else {
 		scheme, rest = "", uri
 	}
+	return scheme + rest[userEnd(rest):]
+}
+
+// userEnd is where user and password end in what follows the scheme of a URI. A
+// password that was not escaped may hold a slash, as the keys of AWS do.
+func userEnd(rest string) int {
 	authority, _, _ := strings.Cut(rest, "/")
-	return scheme + rest[strings.LastIndexByte(authority, '@')+1:]
+	if _, port, ok := strings.Cut(authority, ":"); ok && !strings.Contains(authority, "@") && strings.Trim(port, "0123456789") != "" {
+		return strings.IndexByte(rest, '@') + 1
+	}
+	return strings.LastIndexByte(authority, '@') + 1
 }
 
 // scrub takes the URI's secrets out of a driver's message, which may quote it:
@@ -141,9 +150,8 @@ func scrub(err error, uri string) error {
 		secrets = append(secrets, query, "…")
 	}
 	if _, rest, ok := strings.Cut(uri, "://"); ok {
-		authority, _, _ := strings.Cut(rest, "/")
-		if i := strings.LastIndexByte(authority, '@'); i > 0 {
-			secrets = append(secrets, authority[:i], "…")
+		if i := userEnd(rest); i > 1 {
+			secrets = append(secrets, rest[:i-1], "…")
 		}
 	}
 	kind, inner := KindOf(err), err

@@ -74,7 +74,7 @@ func TestSecretsStayOutOfMessages(t *testing.T) {
 		return nil, &driver.Error{Kind: driver.Denied, Err: fmt.Errorf("%w: %w", cause, err)}
 	})
 	for _, uri := range []string{
-		"test://joe:hunter2@host/x", "test://host/x?sig=hunter2", "test://joe:hunter2@host/?sig=hunter2", "unknown://joe:hunter2@host/x?hunter2", "joe:hunter2@host/x?hunter2",
+		"test://joe:hunter2@host/x", "test://host/x?sig=hunter2", "test://joe:hunter2@host/?sig=hunter2", "test://joe:part/hunter2@host/x", "unknown://joe:hunter2@host/x?hunter2", "joe:hunter2@host/x?hunter2",
 	} {
 		_, err := r.Open(t.Context(), uri)
 		if err == nil {

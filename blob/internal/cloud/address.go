@@ -29,8 +29,8 @@ func Parse(uri string, parameters ...string) (Address, error) {
 	switch {
 	case !ok:
 		return a, invalid("a root of a cloud store is like s3://bucket/folder")
-	case strings.Contains(host, "@"):
-		return a, invalid("a root holds no user or password: credentials come from the environment, see docs/stores.md")
+	case strings.ContainsAny(host, "@:"): // a password may hold a slash, so that the rest of it looks like a path
+		return a, invalid("a root holds no user, password or port: credentials come from the environment, and for another service there is ?endpoint=; see docs/stores.md")
 	case strings.Contains(bare, "#"):
 		return a, invalid("a root holds no '#'")
 	}
