@@ -1,0 +1,144 @@
+package s3blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
+)
+
+// Get opens a blob. What is read whole is verified by the checksum that the
+// service has of it.
+func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	if err := cloud.CheckRange(part); err != nil {
+		return nil, driver.Info{}, err
+	}
+	name, err := s.name(key)
+	if err != nil {
+		return nil, driver.Info{}, err
+	}
+	input := &s3.GetObjectInput{Bucket: &s.address.Host, Key: name}
+	if part == (driver.Range{}) {
+		input.ChecksumMode = types.ChecksumModeEnabled
+	} else {
+		input.Range = aws.String(rangeHeader(part))
+	}
+	out, err := s.client.GetObject(ctx, input)
+	if a, ok := answerOf(err); ok && a.status == http.StatusRequestedRangeNotSatisfiable {
+		return s.nothing(ctx, key, part)
+	}
+	if err != nil {
+		return nil, driver.Info{}, s.failure(err)
+	}
+	info, err := describe(key, out.ContentLength, out.LastModified, out.ETag)
+	body := &cloud.Body{ReadCloser: &verified{out.Body, info.Size}, Transport: &s.transport, Length: info.Size}
+	if err == nil && input.Range != nil {
+		info.Size, err = totalSize(aws.ToString(out.ContentRange))
+	}
+	if err != nil {
+		body.Close()
+		return nil, driver.Info{}, err
+	}
+	return body, info, nil
+}
+
+func rangeHeader(part driver.Range) string {
+	if part.Length == 0 || part.Offset > math.MaxInt64-part.Length {
+		return fmt.Sprintf("bytes=%d-", part.Offset)
+	}
+	return fmt.Sprintf("bytes=%d-%d", part.Offset, part.Offset+part.Length-1)
+}
+
+// nothing is the part of a blob behind its end.
+func (s *store) nothing(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	info, err := s.head(ctx, key)
+	err = s.failure(err)
+	if err == nil && info.Size > part.Offset {
+		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the blob was replaced at this moment")}
+	}
+	if err != nil {
+		return nil, driver.Info{}, err
+	}
+	return http.NoBody, info, nil
+}
+
+// totalSize is the last number of "bytes 0-9/100".
+func totalSize(contentRange string) (int64, error) {
+	_, total, _ := strings.Cut(contentRange, "/")
+	size, err := strconv.ParseInt(total, 10, 64)
+	if err != nil {
+		return 0, &driver.Error{Kind: driver.Invalid, Err: errors.New("the service does not read parts of objects: its answer has no Content-Range")}
+	}
+	return size, nil
+}
+
+// verified tells a wrong checksum, which the SDK finds at the end of a body, from
+// a connection that broke.
+type verified struct {
+	io.ReadCloser
+	left int64
+}
+
+func (v *verified) Read(p []byte) (int, error) {
+	n, err := v.ReadCloser.Read(p)
+	v.left -= int64(n)
+	if err != nil && err != io.EOF && v.left <= 0 {
+		err = &driver.Error{Kind: driver.Corrupt, Err: err}
+	}
+	return n, err
+}
+
+// Slurp reads a blob whole.
+func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+	body, info, err := s.Get(ctx, key, driver.Range{})
+	if err != nil {
+		return buf, driver.Info{}, err
+	}
+	defer body.Close()
+	data, err := cloud.Slurp(buf, body, info.Size)
+	return data, info, err
+}
+
+// Stat describes a blob.
+func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
+	info, err := s.head(ctx, key)
+	if a, ok := answerOf(err); ok && (a.status < 500 || a.status == http.StatusNotImplemented) {
+		return s.reason(ctx, key)
+	}
+	return info, s.failure(err)
+}
+
+// head returns the errors of the SDK.
+func (s *store) head(ctx context.Context, key string) (driver.Info, error) {
+	name, err := s.name(key)
+	if err != nil {
+		return driver.Info{}, err
+	}
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.address.Host, Key: name})
+	if err != nil {
+		return driver.Info{}, err
+	}
+	return describe(key, out.ContentLength, out.LastModified, out.ETag)
+}
+
+// reason asks again for a blob that HEAD gave no account of: the answer to GET
+// says whether it is the blob that is not there or the bucket, and what is
+// forbidden or wrong.
+func (s *store) reason(ctx context.Context, key string) (driver.Info, error) {
+	body, info, err := s.Get(ctx, key, driver.Range{Length: 1})
+	if err != nil {
+		return driver.Info{}, err
+	}
+	return info, body.Close()
+}
