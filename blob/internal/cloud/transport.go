@@ -56,7 +56,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.reached.set()
 	t.Clock.learn(response.Header)
 	response.Body = &watchedBody{response.Body, w, ctx}
-	if err := t.foreign(response); err != nil {
+	err = t.foreign(response)
+	if err == nil {
+		err = readRefusal(response)
+	}
+	if err != nil {
 		response.Body.Close()
 		return nil, err
 	}
