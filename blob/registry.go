@@ -94,7 +94,7 @@ func (r *Registry) Open(ctx context.Context, uri string) (*Store, error) {
 	}
 	store := New(root, d)
 	if addressed, ok := d.(interface{ Address() string }); ok {
-		store.address = addressed.Address()
+		store.address = addressed.Address
 	}
 	return store, nil
 }

@@ -26,9 +26,9 @@ type (
 
 // Store is a blob store opened at a root. It is safe for concurrent use.
 type Store struct {
-	root     string // URI without a trailing slash
-	address  string // what opens the root again; "" is root
-	identity string // see driver.Identified; "" where the root says it all
+	root     string        // URI without a trailing slash
+	address  func() string // what opens the root again; nil is root
+	identity string        // see driver.Identified; "" where the root says it all
 	driver   driver.Store
 	cache    *caching // of the outermost decorator; nil where that is none
 }
@@ -55,10 +55,10 @@ func (s *Store) Driver() driver.Store { return s.driver }
 func (s *Store) Root() string { return s.root }
 
 // Address is the URI by which another process opens the same root: Root, with
-// the parameters, never secret, that it was opened with.
+// all parameters, never secret, that it takes.
 func (s *Store) Address() string {
-	if s.address != "" {
-		return s.address
+	if s.address != nil {
+		return s.address()
 	}
 	return s.root
 }

@@ -62,7 +62,7 @@ func (s *store) connect(ctx context.Context) error {
 	case !validRegion.MatchString(s.region):
 		return invalid("%q is no region", s.region)
 	}
-	s.heeds.whole.trusted.Store(s.isAWS())
+	s.heeds.whole.trusted.Store(s.isAWS() || given["conditions"] == "heeded")
 	s.heeds.parts.trusted.Store(s.isAWS())
 	return nil
 }

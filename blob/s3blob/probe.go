@@ -75,9 +75,6 @@ const noVersion = "00000000000000000000000000000000"
 // services that take If-Match for met where there is no object, as MinIO did
 // (minio/minio#21526).
 func (s *store) probeWhole(ctx context.Context) error {
-	if s.remembered("whole") {
-		return nil
-	}
 	key := "mops-probe-" + rand.Text()
 	written := false
 	defer func() {
@@ -109,15 +106,11 @@ func (s *store) probeWhole(ctx context.Context) error {
 			return err
 		}
 	}
-	s.remember("whole")
 	return nil
 }
 
 // probeParts completes two uploads that must be refused.
 func (s *store) probeParts(ctx context.Context) error {
-	if s.remembered("parts") {
-		return nil
-	}
 	key := "mops-probe-" + rand.Text()
 	o, err := s.object(key, driver.PutOptions{})
 	if err != nil {
@@ -136,7 +129,6 @@ func (s *store) probeParts(ctx context.Context) error {
 			return err
 		}
 	}
-	s.remember("parts")
 	return nil
 }
 

@@ -3,8 +3,6 @@ package s3blob
 import (
 	"context"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -158,41 +156,32 @@ func TestProbeIsHindered(t *testing.T) {
 	}
 }
 
-// A good verdict is remembered for the root, by other processes too.
-func TestRemember(t *testing.T) {
-	emulator.S3(t)
-	dir := t.TempDir()
-	cacheDir = func() (string, error) { return dir, nil }
-	t.Cleanup(func() { cacheDir = func() (string, error) { return "", os.ErrNotExist } })
-	root := func(uri string) *store { return mustOpen(t, uri).Driver().(*store) }
-	const there = "s3://bucket/a?endpoint=https%3A%2F%2Fminio.example"
-	if root(there).remembered("whole") {
-		t.Error("it is known from the start")
+// A good verdict goes along with the address, to workers; a bad one does not.
+func TestVerdictTravels(t *testing.T) {
+	uri, proxy := emulator.S3(t).Behind(t)
+	first := mustOpen(t, uri)
+	if strings.Contains(first.Address(), "conditions") {
+		t.Errorf("it is known from the start: %s", first.Address())
 	}
-	root(there).remember("whole")
-	for uri, want := range map[string]bool{
-		there:           true,
-		there + "%3A90": false,
-		"s3://other/a?endpoint=https%3A%2F%2Fminio.example": false,
-		"s3://bucket/a?endpoint=http%3A%2F%2F127.0.0.1%3A9": false,
-	} {
-		if got := root(uri).remembered("whole"); got != want {
-			t.Errorf("%s is known: %t", uri, got)
+	put := func(s *blob.Store, key string) {
+		t.Helper()
+		if _, err := s.PutBytes(t.Context(), key, nil, blob.PutOptions{IfAbsent: true}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if root(there).remembered("parts") {
-		t.Error("a verdict on whole objects counts for those in parts")
+	put(first, "first")
+	second := mustOpen(t, first.Address())
+	before := proxy.Requests()
+	put(second, "second")
+	if n := proxy.Requests() - before; n != 1 {
+		t.Errorf("a put by who was told took %d requests, by %s", n, first.Address())
 	}
-	root("s3://bucket/a?endpoint=http%3A%2F%2F127.0.0.1%3A9").remember("whole") // is not
-	files, _ := filepath.Glob(filepath.Join(dir, "mops", "s3-conditions", "*"))
-	if len(files) != 1 {
-		t.Fatalf("there are %q", files)
+	if second.Root() != first.Root() {
+		t.Errorf("the root %s became %s", first.Root(), second.Root())
 	}
-	old := time.Now().Add(-rememberedFor - time.Minute)
-	if err := os.Chtimes(files[0], old, old); err != nil {
-		t.Fatal(err)
-	}
-	if root(there).remembered("whole") {
-		t.Error("it is known for ever")
+	proxy.Strike(-1, without("If-None-Match"), faultproxy.Method(http.MethodPut))
+	third := mustOpen(t, uri)
+	if _, err := third.PutBytes(t.Context(), "third", nil, blob.PutOptions{IfAbsent: true}); err == nil || strings.Contains(third.Address(), "conditions") {
+		t.Errorf("%v, and the address is %s", err, third.Address())
 	}
 }

@@ -51,6 +51,7 @@ package s3blob
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -88,7 +89,7 @@ var (
 
 // open reads the configuration and touches no network.
 func open(ctx context.Context, uri string) (driver.Store, error) {
-	address, err := cloud.Parse(uri, "endpoint", "path_style", "region")
+	address, err := cloud.Parse(uri, "endpoint", "path_style", "region", "conditions")
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +98,9 @@ func open(ctx context.Context, uri string) (driver.Store, error) {
 	}
 	s := &store{address: address}
 	s.heeds.whole.turn, s.heeds.parts.turn = make(chan struct{}, 1), make(chan struct{}, 1)
+	if c, given := address.Query["conditions"]; given && c != "heeded" {
+		return nil, invalid("the parameter conditions is heeded, where the endpoint was tried out before, or left out")
+	}
 	s.transport.Own = func(h http.Header) bool { return h.Get("X-Amz-Request-Id") != "" }
 	if err := s.connect(ctx); err != nil {
 		return nil, err
@@ -125,8 +129,23 @@ func invalid(format string, args ...any) error {
 // Root is the URI of the root without parameters.
 func (s *store) Root() string { return s.address.Root() }
 
-// Address is the URI of the root with its parameters, none of which is secret.
-func (s *store) Address() string { return s.address.URI() }
+// Address is the URI of the root with all that leads to it, so that another
+// process needs neither our environment nor our profile for that. None of it is
+// secret.
+func (s *store) Address() string {
+	full := s.address
+	full.Query = maps.Clone(full.Query)
+	if s.region != "" {
+		full.Query["region"] = s.region
+	}
+	if s.endpoint != "" {
+		full.Query["endpoint"] = s.endpoint
+	}
+	if s.endpoint != "" && s.heeds.whole.trusted.Load() {
+		full.Query["conditions"] = "heeded"
+	}
+	return full.URI()
+}
 
 // Identity adds the service: names of buckets are unique within a partition of
 // AWS, or an endpoint.

@@ -1,7 +1,6 @@
 package s3blob
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,11 +12,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
 	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
 )
-
-func TestMain(m *testing.M) {
-	cacheDir = func() (string, error) { return "", os.ErrNotExist }
-	os.Exit(m.Run())
-}
 
 var quick = blob.RetryPolicy{First: time.Millisecond, Max: 10 * time.Millisecond}
 
