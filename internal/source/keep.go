@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/sweep"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -39,6 +40,14 @@ func (f *Files) keep(ctx context.Context, store *blob.Store, o *object) (key str
 			opts = blob.PutOptions{IfVersion: info.Version}
 		}
 		err = f.put(ctx, store, key, o, opts)
+		if err == nil && opts.IfVersion != "" {
+			// What was old, a sweep may be about to remove.
+			swept, err := sweep.Wait(ctx, store)
+			if err != nil || !swept {
+				return key, err
+			}
+			continue
+		}
 		if !conditionFailed(err) {
 			return key, err
 		}

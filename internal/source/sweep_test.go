@@ -1,0 +1,71 @@
+package source
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/sweep"
+)
+
+// An upload that meets with a sweep of the very same content, which is old,
+// leaves the content in the store, at whichever moment of the sweep it comes.
+func TestUploadBesideASweep(t *testing.T) {
+	const old = time.Hour
+	for moment := range 5 {
+		path, cache := tempFile(t, "content"), t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			store := blob.New("mem://sweep", memblob.New())
+			f := newFilesWith(t, Options{MaxAge: old, CacheDir: cache})
+			refs := []*Ref{File(path)}
+			if err := f.Resolve(t.Context(), refs); err != nil {
+				t.Fatal(err)
+			}
+			key := must(f.Upload(t.Context(), store, refs))(t)[0].At
+			time.Sleep(2*old + time.Second)
+
+			uploaded := make(chan error, 1)
+			at := func(m int) {
+				if m != moment {
+					return
+				}
+				go func() {
+					_, err := f.Upload(t.Context(), store, refs)
+					uploaded <- err
+				}()
+				synctest.Wait() // it has ended, or waits for the sweep
+			}
+			at(0)
+			turn, end, err := sweep.Turn(t.Context(), store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at(1)
+			info, err := store.Stat(turn, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at(2)
+			if time.Since(info.ModTime) > 2*old {
+				if err := store.Delete(turn, key); err != nil {
+					t.Fatal(err)
+				}
+			} else if moment > 1 {
+				t.Errorf("moment %d: written before it was", moment)
+			}
+			at(3)
+			if err := end(); err != nil {
+				t.Fatal(err)
+			}
+			at(4)
+			if err := <-uploaded; err != nil {
+				t.Errorf("moment %d: %v", moment, err)
+			}
+			if _, err := store.Stat(t.Context(), key); err != nil {
+				t.Errorf("moment %d: what was uploaded is gone: %v", moment, err)
+			}
+		})
+	}
+}

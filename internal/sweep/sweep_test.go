@@ -1,0 +1,103 @@
+package sweep
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
+)
+
+func newStore() (*blob.Store, *blob.Counter) {
+	return blob.Count(blob.New("mem://sweep", memblob.New()))
+}
+
+func TestOneTurnAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := newStore()
+		var sweeping atomic.Int32
+		for range 5 {
+			go func() {
+				_, end, err := Turn(t.Context(), store)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := sweeping.Add(1); n != 1 {
+					t.Errorf("%d sweep at once", n)
+				}
+				time.Sleep(time.Second)
+				sweeping.Add(-1)
+				if err := end(); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		time.Sleep(time.Minute)
+		if _, err := store.Stat(t.Context(), Key); !blob.Is(err, blob.NotFound) {
+			t.Errorf("the mark was left behind: %v", err)
+		}
+	})
+}
+
+// A turn that nobody ends is over: for its sweeper soon, for others later.
+func TestTurnEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := newStore()
+		began := time.Now()
+		turn, endLate, err := Turn(t.Context(), store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited, err := Wait(t.Context(), store); err != nil || !waited {
+			t.Errorf("waited %t, %v", waited, err)
+		}
+		if turn.Err() == nil || time.Since(began) < surelyOver {
+			t.Errorf("others went on after %v", time.Since(began))
+		}
+		began = time.Now() // by the store's clock it is over for long: nobody waits again
+		if waited, err := Wait(t.Context(), store); err != nil || !waited || time.Since(began) > time.Second {
+			t.Errorf("waited %t for %v, %v", waited, time.Since(began), err)
+		}
+		_, end, err := Turn(t.Context(), store)
+		if err != nil || time.Since(began) > time.Second {
+			t.Errorf("the next turn came after %v, %v", time.Since(began), err)
+		}
+		if err := endLate(); err != nil {
+			t.Error(err)
+		}
+		if _, err := store.Stat(t.Context(), Key); err != nil {
+			t.Errorf("one who came late ended another's turn: %v", err)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWaitWhereNobodySweeps(t *testing.T) {
+	store, counter := newStore()
+	if waited, err := Wait(t.Context(), store); waited || err != nil {
+		t.Errorf("waited %t, %v", waited, err)
+	}
+	if n := counter.Counts().Total(); n != 1 {
+		t.Errorf("%d operations", n)
+	}
+}
+
+func TestWaitEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := newStore()
+		if _, _, err := Turn(t.Context(), store); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := Wait(ctx, store); err != context.DeadlineExceeded {
+			t.Errorf("got %v", err)
+		}
+	})
+}
