@@ -1,0 +1,180 @@
+package gc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+)
+
+// What has to pass before something goes that nobody asked to be removed.
+const (
+	// DefaultTTL is the age from which content is removed where the programs
+	// are told of no TTL of their storage.
+	DefaultTTL = 60 * 24 * time.Hour
+
+	// DefaultGrace is how long the files of a call stay after its result went.
+	DefaultGrace = 24 * time.Hour
+
+	remainsAge = 7 * 24 * time.Hour // of what crashed programs left of calls
+	sessionAge = 7 * 24 * time.Hour // without renewal; the longest TTL of a session is an hour
+	checksAge  = 24 * time.Hour     // of what a check of the store left that was killed
+
+	defaultParallel = 32
+	mostProblems    = 20
+)
+
+// Options say what to look for and what to do with it.
+type Options struct {
+	Calls   Selection     // the calls to remove
+	Content bool          // content that no record names
+	Remains bool          // of crashed programs: sessions, unfinished calls, files of runs that came second
+	Grace   time.Duration // that files stay after the result they belong to; 0: they go with it
+	TTL     time.Duration // of the storage, as programs are told; at least that old is content that goes; DefaultTTL where 0
+
+	Delete   bool // without it nothing is written
+	Parallel int  // operations side by side; 32 where 0
+	Progress *Progress
+	Log      *slog.Logger // may be nil
+}
+
+// run is one run of gc.
+type run struct {
+	Options
+	store   *blob.Store // tries again what failed
+	bare    *blob.Store // does not
+	now     time.Time   // when it began, by the store's clock
+	session *lease.Session
+	judge   *lease.Judge
+	known   sessions
+	marks   *marks // what records name; nil where they were not read
+
+	surveyed bool // all calls were listed, not only those below the selection's prefix
+
+	// filesAreDue says that files of calls may be removed in this run, so that it
+	// matters which of them the records of other calls name.
+	filesAreDue bool
+
+	mu     sync.Mutex
+	report *Report
+}
+
+// Run looks at a store and, with Delete, removes what was chosen. The store must
+// not try again by itself what failed: Run does. What could not be done with
+// single blobs is in the report; the error is for what ended the run, and the
+// report then says what was done until that.
+func Run(ctx context.Context, bare *blob.Store, o Options) (*Report, error) {
+	if o.TTL == 0 {
+		o.TTL = DefaultTTL
+	}
+	if o.TTL < 0 || o.Grace < 0 || o.Calls.Older < 0 {
+		return nil, errors.New("gc: an age is negative")
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = defaultParallel
+	}
+	if o.Progress == nil {
+		o.Progress = new(Progress)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	store := blob.Retry(bare, blob.RetryPolicy{})
+	r := &run{
+		Options: o, store: store, bare: bare, judge: lease.NewJudge(store, lease.JudgeConfig{Log: o.Log}),
+		session: lease.NewSession(store, lease.Config{Log: o.Log}),
+		report:  &Report{Functions: []Function{}, Fates: map[Fate]int64{}, Problems: []string{}},
+	}
+	err := r.all(ctx)
+	return r.report, errors.Join(err, r.close(ctx))
+}
+
+func (r *run) all(ctx context.Context) (err error) {
+	if r.now, err = r.clock(ctx); err != nil {
+		return err
+	}
+	r.report.Now = r.now
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	if r.Content || r.Delete && r.filesAreDue {
+		err := r.mark(ctx)
+		if _, refused := errors.AsType[*refusal](err); err != nil && !refused {
+			return err
+		}
+		if err != nil {
+			r.problem(err)
+		}
+	}
+	if r.Delete && (!r.Calls.Empty() || r.Remains) {
+		if err := r.removeCalls(ctx); err != nil {
+			return err
+		}
+	}
+	if r.Delete && r.Content && r.marks != nil {
+		if err := r.removeContent(ctx); err != nil {
+			return err
+		}
+	}
+	if r.Remains {
+		return r.removeDead(ctx)
+	}
+	return nil
+}
+
+// close ends the session, and removes what is left of it.
+func (r *run) close(ctx context.Context) error {
+	id := r.session.ID()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	if err := r.session.Close(ctx); err != nil || id == "" {
+		return err
+	}
+	return r.store.Delete(ctx, lease.SessionPrefix+id)
+}
+
+// clock is the time by which the store dates its blobs. Where the store does not
+// tell it, a blob does; and who must not write goes by this machine's.
+func (r *run) clock(ctx context.Context) (time.Time, error) {
+	now, ok, err := r.store.Now(ctx)
+	switch {
+	case ok && err == nil:
+		return now, nil
+	case !r.Delete:
+		return time.Now(), ctx.Err()
+	case err != nil:
+		return now, fmt.Errorf("the store's clock: %w", err)
+	}
+	key := checksPrefix + lease.NewID()
+	info, err := r.store.PutBytes(ctx, key, nil, blob.PutOptions{})
+	if err != nil {
+		return now, fmt.Errorf("the store's clock: %w", err)
+	}
+	return info.ModTime, r.store.Delete(ctx, key)
+}
+
+// problem notes what could not be done; the run goes on.
+func (r *run) problem(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Failures++
+	if len(r.report.Problems) < mostProblems {
+		r.report.Problems = append(r.report.Problems, err.Error())
+	}
+}
+
+// freed counts a blob that was removed.
+func (r *run) freed(bytes int64) {
+	r.Progress.freed.Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Freed.add(1, bytes)
+}
+
+// old reports whether a date lies further back than an age, by the store's clock.
+func (r *run) old(date time.Time, age time.Duration) bool { return r.now.Sub(date) > age }
