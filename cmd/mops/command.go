@@ -99,7 +99,7 @@ func (c command) explain(w io.Writer) {
 }
 
 const exitCodes = `    0  it worked
-    1  it failed; or what was found is damaged; or, with verify, a result differs
+    1  it failed; or what was found is damaged, differs (verify) or is unfit (doctor)
     2  the command line makes no sense
     3  what was asked for is not there
   130  it was interrupted (Ctrl-C)
@@ -135,7 +135,8 @@ func (a *app) help(args []string) error {
 
 func (a *app) overview(w io.Writer) {
 	fmt.Fprint(w, `mops shows what is kept of memoized calls: which there are, with what inputs and
-results, who computes them, what they printed, and why one was not found.
+results, who computes them, what they printed, and why one was not found. It
+examines the stores in which they are kept, and removes what is no longer wanted.
 
 Usage
   mops COMMAND [flags] [arguments]

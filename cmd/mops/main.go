@@ -1,6 +1,7 @@
 // Command mops shows what a root holds: calls, their inputs, results, errors,
-// leases and logs. It reads records without the programs that wrote them. It
-// stands above all other packages of mops and is imported by none.
+// leases and logs. It reads records without the programs that wrote them, removes
+// what is no longer wanted, and checks whether a root is fit for use. It stands
+// above all other packages of mops and is imported by none.
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends what is left to clean up
 	a := &app{stdout: os.Stdout, text: newTextWriter(os.Stdout), stderr: os.Stderr, lookup: os.LookupEnv, now: time.Now}
 	code := a.main(ctx, os.Args[1:])
 	stop()
@@ -31,7 +33,8 @@ func main() {
 // commands are in the order of the overview.
 func commands() []command {
 	return []command{
-		inspectCommand, lsCommand, logsCommand, whyCommand, leaseCommand, verifyCommand, summaryCommand, versionCommand,
+		inspectCommand, lsCommand, logsCommand, whyCommand, leaseCommand, verifyCommand, summaryCommand,
+		doctorCommand, gcCommand, versionCommand,
 	}
 }
 
@@ -42,6 +45,7 @@ type app struct {
 	stderr io.Writer
 	lookup func(string) (string, bool) // of the environment
 	now    func() time.Time
+	once   bool // roots are opened so that each operation is tried once
 }
 
 // main runs a command line and returns the exit code.

@@ -57,11 +57,32 @@ func (a *app) open(ctx context.Context, uri string) (*blob.Store, error) {
 		}
 		return nil, err
 	}
+	if a.once {
+		return store, nil
+	}
 	tries := blob.RetryPolicy{}
 	if store.IsLocal() {
 		tries.Tries = 3
 	}
 	return blob.Retry(store, tries), nil
+}
+
+// bareRoot opens the root of the one argument that a command may have, else the
+// default root, so that what fails is not tried again.
+func (a *app) bareRoot(ctx context.Context, args, program []string) (*blob.Store, error) {
+	a.once = true
+	if len(args)+len(program) == 0 {
+		return a.openDefault(ctx)
+	}
+	text, err := one(args, program, "the address of a root")
+	if err != nil {
+		return nil, err
+	}
+	x, err := a.resolve(ctx, text)
+	if err == nil && x.what != aRoot {
+		err = usagef("%s is no root: that is %s", x.uri(), x.store.Root())
+	}
+	return x.store, err
 }
 
 // openDefault opens the default root.

@@ -67,9 +67,6 @@ func (r *run) removeCall(ctx context.Context, c *call) (Fate, error) {
 			return Unreadable, err
 		}
 	}
-	if c.isRemoved() && (!r.graceIsOver(c) || c.files > 0 && r.marks == nil) {
-		return Later, nil
-	}
 	key := c.place(r.store).Lease()
 	state, version, err := lease.Read(ctx, r.store, key)
 	if _, newer := errors.AsType[*record.FormatError](err); newer {
@@ -80,6 +77,9 @@ func (r *run) removeCall(ctx context.Context, c *call) (Fate, error) {
 	}
 	if free, why, err := r.free(ctx, c, state); err != nil || !free {
 		return why, err
+	}
+	if c.isRemoved() && (!r.graceIsOver(c) || c.files > 0 && r.marks == nil) {
+		return Later, nil
 	}
 	held, lock, err := r.session.Take(ctx, key, version, lease.State{Executor: "mops gc"})
 	switch {

@@ -18,6 +18,10 @@ const (
 	// are told of no TTL of their storage.
 	DefaultTTL = 60 * 24 * time.Hour
 
+	// LeastTTL is the shortest TTL that content can be removed by: programs do not
+	// look again for minutes after each file of a folder that they found whole.
+	LeastTTL = time.Hour
+
 	// DefaultGrace is how long the files of a call stay after its result went.
 	DefaultGrace = 24 * time.Hour
 
@@ -72,8 +76,8 @@ func Run(ctx context.Context, bare *blob.Store, o Options) (*Report, error) {
 	if o.TTL == 0 {
 		o.TTL = DefaultTTL
 	}
-	if o.TTL < 0 || o.Grace < 0 || o.Calls.Older < 0 {
-		return nil, errors.New("gc: an age is negative")
+	if o.TTL < LeastTTL || o.Grace < 0 || o.Calls.Older < 0 {
+		return nil, fmt.Errorf("gc: the TTL %v is less than %v, or an age is negative", o.TTL, LeastTTL)
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/gc"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
+)
+
+// show writes what was found and done for people.
+func (o *gcOptions) show(a *app, root string, r *gc.Report) {
+	fmt.Fprintln(a.text, root)
+	if line := clockLine(r, a.now()); line != "" {
+		fmt.Fprintln(a.text, "  "+line)
+	}
+	showByAge(a, r)
+	if r.Unknown.Count > 0 {
+		fmt.Fprintf(a.text, "  %s among the calls, %s, that are none of mops's\n", count(r.Unknown.Count, "blob"), size(r.Unknown.Bytes))
+	}
+	if o.calls.Empty() && !o.content && !o.remains {
+		fmt.Fprintln(a.text, "\nmops gc --older 90d says which calls are older than that; mops help gc, what else can be chosen.")
+		return
+	}
+	fmt.Fprintln(a.text)
+	o.showChosen(a, r)
+	if !o.remove {
+		fmt.Fprintln(a.text, "\nNothing was removed: --delete removes it, but for what is in use by then.")
+	} else {
+		o.showRemoved(a, r)
+	}
+	for _, problem := range r.Problems {
+		fmt.Fprintf(a.text, "  ! %s\n", progress.CleanLines(problem))
+	}
+	if more := r.Failures - int64(len(r.Problems)); more > 0 {
+		fmt.Fprintf(a.text, "  ! and %s more that could not be done\n", number(more))
+	}
+}
+
+// showByAge writes a table of what is there, with a column for each age.
+func showByAge(a *app, r *gc.Report) {
+	rows := [][]string{{"pipeline", "function", "calls", "results", "errors", "size"}}
+	for i, age := range ageNames() {
+		if i == 0 {
+			age = "< " + age
+		}
+		rows[0] = append(rows[0], age)
+	}
+	pipeline := ""
+	for _, f := range r.Functions {
+		row := []string{f.Pipeline, f.Function + "@" + f.Version, number(f.Calls), number(f.Results), number(f.Errors), size(f.Bytes)}
+		if f.Pipeline == pipeline {
+			row[0] = ""
+		}
+		pipeline = f.Pipeline
+		rows = append(rows, append(row, sizesByAge(f.ByAge)...))
+	}
+	for _, shared := range []struct {
+		name  string
+		byAge gc.ByAge
+	}{{"shared content", r.Shared}, {"sessions", r.Sessions}} {
+		total := gc.Total{}
+		for _, t := range shared.byAge {
+			total.Count += t.Count
+			total.Bytes += t.Bytes
+		}
+		if total.Count > 0 {
+			rows = append(rows, append([]string{"", shared.name, number(total.Count), "", "", size(total.Bytes)}, sizesByAge(shared.byAge)...))
+		}
+	}
+	if len(rows) == 1 {
+		fmt.Fprintln(a.text, "  nothing of mops")
+		return
+	}
+	table(a.text, "  ", withoutEmpty(rows), "  >>>>>>>>>>")
+}
+
+// ageNames are "1 day", "7 days", … for the beginning of each column; the first is
+// where that one ends.
+func ageNames() []string {
+	names := []string{age(gc.Ages[0]).words()}
+	for _, from := range gc.Ages {
+		names = append(names, "≥ "+age(from).words())
+	}
+	return names
+}
+
+func sizesByAge(ages gc.ByAge) (cells []string) {
+	for _, t := range ages {
+		cell := ""
+		if t.Count > 0 {
+			cell = size(t.Bytes)
+		}
+		cells = append(cells, cell)
+	}
+	return cells
+}
+
+// showChosen writes what the flags choose.
+func (o *gcOptions) showChosen(a *app, r *gc.Report) {
+	ttl := o.ttl
+	if ttl == 0 {
+		ttl = age(gc.DefaultTTL)
+	}
+	rows := [][]string{}
+	if !o.calls.Empty() {
+		rows = append(rows, []string{count(r.Chosen.Count, "call"), size(r.Chosen.Bytes), o.selection()})
+	}
+	if o.content {
+		rows = append(rows, []string{count(r.Content.Count, "blob"), size(r.Content.Bytes), "content that no record names, older than " + ttl.words()})
+	}
+	if o.remains {
+		rows = append(rows,
+			[]string{count(r.Remains.Count, "call"), size(r.Remains.Bytes), "without result and error, that nobody went on with"},
+			[]string{count(r.Dead.Count, "blob"), size(r.Dead.Bytes), "of sessions, and of checks, that ended long ago"})
+	}
+	fmt.Fprintln(a.text, "Chosen")
+	table(a.text, "  ", rows, ">>")
+}
+
+// selection says which calls are chosen.
+func (o *gcOptions) selection() string {
+	text := "calls"
+	if s := o.calls; s.Function != "" {
+		text += " of " + o.function
+	}
+	if o.calls.Pipeline != "" {
+		text += " in pipeline " + o.calls.Pipeline
+	}
+	if o.older != 0 {
+		text += " older than " + o.older.words()
+	}
+	return text
+}
+
+// fates are what may become of a call, in the order in which it is told.
+var fates = []struct {
+	fate gc.Fate
+	text string
+}{
+	{gc.Removed, "removed"},
+	{gc.Later, "without a result now; what it referred to goes later, with the same command"},
+	{gc.FilesNamed, "removed but for files that other calls name"},
+	{gc.Living, "left alone: somebody computes it, or has done so in the last hour"},
+	{gc.HandedOver, "left alone: a worker may still start to compute it"},
+	{gc.Changed, "left alone: it was computed anew meanwhile"},
+	{gc.Unreadable, "left alone: a newer mops wrote it; update this program"},
+	{gc.Failed, "not removed, or not all of it"},
+}
+
+func (o *gcOptions) showRemoved(a *app, r *gc.Report) {
+	fmt.Fprintf(a.text, "\nRemoved %s, %s\n", count(r.Freed.Count, "blob"), size(r.Freed.Bytes))
+	rows := [][]string{}
+	for _, f := range fates {
+		if n := r.Fates[f.fate]; n > 0 {
+			rows = append(rows, []string{count(n, "call"), f.text})
+		}
+	}
+	table(a.text, "  ", rows, ">")
+	if o.grace > 0 && r.Fates[gc.Later] > 0 {
+		fmt.Fprintf(a.text, "  (later: %s after the result; --grace says otherwise)\n", age(time.Duration(o.grace)).words())
+	}
+}
