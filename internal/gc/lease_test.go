@@ -183,6 +183,7 @@ func TestUnknownRecords(t *testing.T) {
 		contents int // that stay
 	}{
 		"sound":                   {path + "/result", result, false, 1},
+		"a shared value":          {path + "/result", seal(record.KindResult, strings.Replace(naming, `"file"`, `"value"`, 1)), false, 1},
 		"an invocation":           {path + "/invocation", seal(record.KindInvocation, naming), false, 1},
 		"under another call":      {memokey.Path("p", "upper", "1", memokey.Key{2}) + "/result", result, false, 1},
 		"names something else":    {path + "/result", seal(record.KindResult, "[]"), false, 0},

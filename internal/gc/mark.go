@@ -190,7 +190,9 @@ func unknown(err error) error {
 // markSource notes what one source refers to.
 func (r *run) markSource(ctx context.Context, m *marks, c *call, s record.SourceLocation) error {
 	kind := source.Kind(s.Kind)
-	if kind != "" && kind != source.KindFile && kind != source.KindDir {
+	switch kind {
+	case "", source.KindFile, source.KindDir, source.KindValue:
+	default:
 		return &refusal{fmt.Errorf("a source of kind %q, which this program does not know: update it", s.Kind)}
 	}
 	key := strings.TrimPrefix(s.Location, r.store.Root()+"/")

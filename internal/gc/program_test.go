@@ -63,7 +63,8 @@ func newProgram(t testing.TB, root string, maxAge time.Duration) *program {
 		t.Fatal(err)
 	}
 	p := &program{root: root, files: files, gate: make(chan struct{}), all: function.NewRegistry(function.Sources{
-		Type: reflect.TypeFor[file](), Ref: func(v reflect.Value) *source.Ref { return v.Interface().(file).ref },
+		Type: reflect.TypeFor[file](), Ref: func(v reflect.Value, _ *function.Codec) (*source.Ref, error) { return v.Interface().(file).ref, nil },
+		Shared: func(reflect.Type) reflect.Type { return nil },
 	})}
 	p.engine = orchestrate.New(orchestrate.Options{Files: files, Tracker: progress.NewTracker(), Logger: slog.New(slog.DiscardHandler)})
 	define(t, p, "upper", func(ctx context.Context, in in) (string, error) { return in.Name + " in capitals", nil })
@@ -158,5 +159,9 @@ func do[Out any](ctx context.Context, p *program, name string, v in, refresh boo
 	if err := f.DecodeOut(outcome.Result.Body, &out); err != nil {
 		return out, outcome, err
 	}
-	return out, outcome, outcome.Result.BindResult(outcome.Place, p.files, f.OutRefs(&out))
+	refs, err := f.OutRefs(&out)
+	if err == nil {
+		err = outcome.Result.BindResult(outcome.Place, p.files, refs)
+	}
+	return out, outcome, err
 }
