@@ -52,6 +52,9 @@ func showByAge(a *app, r *gc.Report) {
 		if f.Pipeline == pipeline {
 			row[0] = ""
 		}
+		if f.Errors == 0 {
+			row[4] = "" // most have none
+		}
 		pipeline = f.Pipeline
 		rows = append(rows, append(row, sizesByAge(f.ByAge)...))
 	}
