@@ -26,6 +26,8 @@ func init() {
 			return failing(inner, blobtest.OpPut, &driver.Error{Kind: driver.Denied, Err: errors.New("this user may only read")}), nil
 		case strings.Contains(uri, "unreachable"):
 			return failing(inner, blobtest.OpAny, &driver.Error{Kind: driver.Unavailable, Err: fmt.Errorf("dial %s: no such host", uri)}), nil
+		case how == "locked":
+			return nil, &driver.Error{Kind: driver.Denied, Err: errors.New("no credentials are set")}
 		case how == "unconditional":
 			return unconditional{memblob.New()}, nil
 		case how == "slow":

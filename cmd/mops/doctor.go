@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/url"
@@ -54,34 +55,52 @@ type doctorView struct {
 
 func (o *doctorOptions) run(ctx context.Context, a *app, args, program []string) error {
 	store, err := a.bareRoot(ctx, args, program)
-	if err != nil {
+	failed, unopened := errors.AsType[*blob.Error](err)
+	if err != nil && !unopened {
 		return err
 	}
-	if !*o.json {
-		fmt.Fprintln(a.text, store.Root())
-	}
-	leave := noteFolders(store)
-	var far doctor.Progress
-	stop := a.status(func() string { return doctorLine(far.Now()) })
-	report := doctor.Examine(ctx, store, doctor.Options{Quick: o.quick, Now: a.now, Progress: &far, Line: func(line doctor.Line) {
+	far := new(doctor.Progress)
+	status := a.status(func() string { return doctorLine(far.Now()) })
+	options := doctor.Options{Quick: o.quick, Now: a.now, Progress: far, Line: func(line doctor.Line) {
 		if !*o.json {
-			showLine(a, line)
-			a.text.Flush()
+			status.aside(func() { showLine(a, line); a.text.Flush() })
 		}
-	}})
-	stop()
-	leave()
-	v := doctorView{URI: store.Root(), Verdict: doctor.Pass, Report: report}
+	}}
+	var v doctorView
+	if unopened {
+		v.URI = failed.URI
+		o.showBegin(a, v.URI)
+		v.Report = doctor.Unopened(err, options)
+	} else {
+		v.URI = store.Root()
+		o.showBegin(a, v.URI)
+		leave := noteFolders(store)
+		v.Report = doctor.Examine(ctx, store, options)
+		leave()
+	}
+	status.stop()
+	return o.end(ctx, a, v)
+}
+
+func (o *doctorOptions) showBegin(a *app, uri string) {
+	if !*o.json {
+		fmt.Fprintln(a.text, uri)
+	}
+}
+
+// end writes what was not written yet, and makes the exit code of the worst verdict.
+func (o *doctorOptions) end(ctx context.Context, a *app, v doctorView) (err error) {
+	v.Verdict = doctor.Pass
 	switch {
-	case report.Count(doctor.Fail) > 0:
+	case v.Count(doctor.Fail) > 0:
 		v.Verdict = doctor.Fail
-	case report.Count(doctor.Warn) > 0:
+	case v.Count(doctor.Warn) > 0:
 		v.Verdict = doctor.Warn
 	}
 	if *o.json {
 		err = a.printJSON(v)
 	} else {
-		o.showEnd(a, report)
+		o.showEnd(a, v.Report)
 	}
 	switch {
 	case err != nil:

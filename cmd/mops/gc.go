@@ -92,12 +92,12 @@ func (o *gcOptions) run(ctx context.Context, a *app, args, program []string) err
 		return err
 	}
 	var far gc.Progress
-	stop := a.status(func() string { return gcLine(far.Now()) })
+	status := a.status(func() string { return gcLine(far.Now()) })
 	report, err := gc.Run(ctx, store, gc.Options{
 		Calls: o.calls, Content: o.content, Remains: o.remains, Delete: o.remove,
 		Grace: time.Duration(o.grace), TTL: time.Duration(o.ttl), Progress: &far,
 	})
-	stop()
+	status.stop()
 	if err != nil && report.Freed.Count == 0 {
 		return err
 	}

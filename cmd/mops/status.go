@@ -16,39 +16,78 @@ const (
 	statusPlain    = 10 * time.Second       // elsewhere, where lines add up
 )
 
-// status shows on standard error how far a command is, as MOPS_PROGRESS says. It
-// ends with stop, which leaves a terminal as it was.
-func (a *app) status(text func() string) (stop func()) {
+// status shows on standard error how far a command is.
+type status struct {
+	a     *app
+	text  func() string
+	live  bool
+	ended chan struct{}
+	loop  sync.WaitGroup
+
+	mu    sync.Mutex // of the terminal
+	shown bool
+}
+
+// status begins to show a text, as MOPS_PROGRESS says. Stop ends it.
+func (a *app) status(text func() string) *status {
+	s := &status{a: a, text: text, ended: make(chan struct{})}
 	setting, _ := a.lookup("MOPS_PROGRESS")
 	mode, err := progress.ParseMode(setting)
 	if err != nil || mode == progress.Off {
-		return func() {}
+		return s
 	}
 	file, isFile := a.stderr.(*os.File)
 	kind, _ := a.lookup("TERM")
-	live := mode == progress.Auto && isFile && term.IsTerminal(int(file.Fd())) && kind != "" && kind != "dumb"
-	interval, format := statusPlain, "mops: %s\n"
-	if live {
-		interval, format = statusInterval, "\r\x1b[K%s"
+	s.live = mode == progress.Auto && isFile && term.IsTerminal(int(file.Fd())) && kind != "" && kind != "dumb"
+	s.loop.Go(s.run)
+	return s
+}
+
+func (s *status) run() {
+	interval := statusPlain
+	if s.live {
+		interval = statusInterval
 	}
-	ended := make(chan struct{})
-	var loop sync.WaitGroup
-	loop.Go(func() {
-		ticker := time.NewTicker(interval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				if line := text(); line != "" {
-					fmt.Fprintf(a.stderr, format, progress.Clean(line))
-				}
-			case <-ended:
-				if live {
-					fmt.Fprint(a.stderr, "\r\x1b[K")
-				}
-				return
-			}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.show()
+		case <-s.ended:
+			return
 		}
-	})
-	return sync.OnceFunc(func() { close(ended); loop.Wait() })
+	}
+}
+
+func (s *status) show() {
+	line := progress.Clean(s.text())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case line == "":
+	case s.live:
+		fmt.Fprint(s.a.stderr, "\r\x1b[K"+line)
+		s.shown = true
+	default:
+		fmt.Fprintf(s.a.stderr, "mops: %s\n", line)
+	}
+}
+
+// aside takes the text from the terminal while something else is written to it.
+func (s *status) aside(write func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown {
+		fmt.Fprint(s.a.stderr, "\r\x1b[K")
+		s.shown = false
+	}
+	write()
+}
+
+// stop leaves the terminal as it was.
+func (s *status) stop() {
+	close(s.ended)
+	s.loop.Wait()
+	s.aside(func() {})
 }

@@ -23,7 +23,7 @@ import (
 const cleanTime = time.Minute
 
 func newExam(bare *blob.Store, o Options) *exam {
-	n := &notes{inner: bare.Driver(), keys: map[string]bool{}}
+	n := &notes{inner: bare.Driver(), keys: map[string]bool{}} // without a driver nothing is ever asked
 	noted := blob.New(bare.Root(), driver.Like(n.inner, n))
 	policy := blob.RetryPolicy{}
 	if bare.IsLocal() {

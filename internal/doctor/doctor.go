@@ -100,6 +100,17 @@ func Examine(ctx context.Context, bare *blob.Store, o Options) *Report {
 	return e.report
 }
 
+// Unopened is the report on a root that could not even be opened.
+func Unopened(err error, o Options) *Report {
+	root := ""
+	if e, ok := errors.AsType[*blob.Error](err); ok {
+		root = e.URI
+	}
+	e := newExam(blob.New(root, nil), o)
+	e.say(Line{Name: "open", Verdict: Fail, Rule: "The root can be opened.", Found: err.Error(), ToDo: e.toDo("open", err)})
+	return e.report
+}
+
 // say adds a line.
 func (e *exam) say(line Line) {
 	line.Found, line.ToDo = scrub(line.Found), scrub(line.ToDo)
