@@ -118,12 +118,13 @@ func atStep(t *testing.T, path string, before, at int, dies bool) (came bool) {
 			defer close(calls)
 			made, failed = chained(t, b.root, path, "content", noPause)
 		}
-		n := 0
+		var n atomic.Int64
 		step := func(op blobtest.Op, key string) error {
 			if strings.HasPrefix(key, lease.SessionPrefix) {
 				return nil // renewals come when they come
 			}
-			if n++; n == at && !dies {
+			n := int(n.Add(1))
+			if n == at && !dies {
 				go call()
 				synctest.Wait() // they are done, or wait for gc
 			}
@@ -133,7 +134,7 @@ func atStep(t *testing.T, path string, before, at int, dies bool) (came bool) {
 			return nil
 		}
 		report, err := gc.Run(t.Context(), blobtest.Faulty(b.store, blobtest.FaultPlan{Before: step, After: step}), all)
-		if came = n >= at; !came {
+		if came = int(n.Load()) >= at; !came {
 			return
 		}
 		what := fmt.Sprintf("step %d after %d others, dies %t", at, before, dies)

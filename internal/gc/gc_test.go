@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -347,10 +348,13 @@ func TestOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		var mu sync.Mutex
 		var order []string
 		plan := blobtest.FaultPlan{After: func(op blobtest.Op, key string) error {
 			if name, ok := strings.CutPrefix(key, path+"/"); op == blobtest.OpDelete && ok {
 				name, _, _ = strings.Cut(name, "/")
+				mu.Lock()
+				defer mu.Unlock()
 				order = append(order, name)
 			}
 			return nil
