@@ -49,9 +49,10 @@
 // whole TTL, twice that. Let it be dated d, and let gc have begun at b, so
 // d < b − TTL.
 //
-//   - A program relied on it: at the latest at d + TTL/2, so more than TTL/2 before
-//     gc began. Its record is there for gc to read, unless it took the program half
-//     of the TTL to write it, for which its lease would have had to outlive it.
+//   - A program relied on it: at the latest at d + TTL/2, give or take the minutes
+//     for which it does not ask again, so about TTL/2 before gc began. Its record is
+//     there for gc to read, unless it took the program half of the TTL to write it,
+//     for which its lease would have had to outlive it.
 //   - A program wrote it again: then its date is another one when gc looks at it,
 //     right before removing it, or it is written in that very moment. For the
 //     latter there are turns: see package sweep.

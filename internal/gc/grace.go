@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
@@ -14,8 +16,10 @@ import (
 // that its detail lists what that named.
 const removedMessage = "removed by mops gc; what it referred to follows"
 
-// removed is the outcome in the lease of a call whose result was removed.
+// removed is the outcome in the lease of a call whose result was removed. What
+// lies in the folder of the call itself needs no mention.
 func removed(named []record.SourceLocation) lease.Outcome {
+	named = slices.DeleteFunc(named, func(s record.SourceLocation) bool { return strings.HasPrefix(s.Location, "out/") })
 	detail, err := json.Marshal(named)
 	if err != nil {
 		panic(err) // strings and numbers

@@ -138,11 +138,11 @@ func (r *run) removeHeld(ctx context.Context, lock *lease.Held, listed *call, ow
 	}
 	fate = Removed
 	err = r.removeBlobs(ctx, c, blobs, filesStep, func(key string) bool {
-		if named := r.marks.fileIsNamed(key); named {
+		named := r.marks.fileIsNamed(key)
+		if named {
 			fate = FilesNamed
-			return true
 		}
-		return false
+		return named
 	})
 	if err != nil {
 		return Failed, err

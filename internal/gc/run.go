@@ -88,7 +88,11 @@ func Run(ctx context.Context, bare *blob.Store, o Options) (*Report, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	store := blob.Retry(bare, blob.RetryPolicy{})
+	policy := blob.RetryPolicy{}
+	if bare.IsLocal() {
+		policy.Tries = 3 // as for programs: a file system seldom says no now and yes later
+	}
+	store := blob.Retry(bare, policy)
 	r := &run{
 		Options: o, store: store, bare: bare, judge: lease.NewJudge(store, lease.JudgeConfig{Log: o.Log}),
 		session: lease.NewSession(store, lease.Config{Log: o.Log}),
