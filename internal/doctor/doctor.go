@@ -6,6 +6,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,6 +164,9 @@ func (e *exam) contact(ctx context.Context) bool {
 			}
 			return ignoreNotFound(err)
 		}, true},
+		{"conditions", "Conditional writes are refused where they must be, and only there.", func(ctx context.Context) error {
+			return conditions(ctx, e.once, e.prefix+"conditions")
+		}, true},
 	}
 	for _, step := range steps {
 		if ctx.Err() != nil {
@@ -183,6 +187,27 @@ func (e *exam) contact(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// conditions tries each condition of a put once. The checks that follow look closer.
+func conditions(ctx context.Context, store *blob.Store, key string) error {
+	if err := store.Delete(ctx, key); err != nil { // of an earlier try
+		return err
+	}
+	first, err := store.PutBytes(ctx, key, []byte("first"), blob.PutOptions{IfAbsent: true})
+	if err != nil {
+		return err
+	}
+	if _, err := store.PutBytes(ctx, key, []byte("second"), blob.PutOptions{IfAbsent: true}); !blob.Is(err, blob.Exists) {
+		return cmp.Or(err, errors.New("a put that was to write only where there is no blob replaced one"))
+	}
+	if _, err := store.PutBytes(ctx, key, []byte("third"), blob.PutOptions{IfVersion: first.Version}); err != nil {
+		return err
+	}
+	if _, err := store.PutBytes(ctx, key, []byte("fourth"), blob.PutOptions{IfVersion: first.Version}); !blob.Is(err, blob.Mismatch) {
+		return cmp.Or(err, errors.New("a put that was to write only over one version wrote over another"))
+	}
+	return nil
 }
 
 func ignoreNotFound(err error) error {

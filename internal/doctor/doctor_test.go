@@ -109,7 +109,30 @@ func TestBrokenStores(t *testing.T) {
 			store: func(s *memblob.Store) driver.Store {
 				return broken{Store: s, put: func(o *driver.PutOptions) error { *o = driver.PutOptions{}; return nil }}
 			},
+			fails: "conditions", lines: 7, says: []string{"If-None-Match and If-Match", "replaced one"},
+		},
+		"ignores conditions under load": {
+			store: func(s *memblob.Store) driver.Store {
+				var n atomic.Int64
+				return broken{Store: s, put: func(o *driver.PutOptions) error {
+					if n.Add(1) > 10 {
+						*o = driver.PutOptions{}
+					}
+					return nil
+				}}
+			},
 			fails: "BothConditions OneWinner PutIfAbsent Reborn Swap SwapOften …", full: true, says: []string{"If-None-Match and If-Match"},
+		},
+		"refuses conditions": {
+			store: func(s *memblob.Store) driver.Store {
+				return broken{Store: s, put: func(o *driver.PutOptions) error {
+					if o.IfAbsent || o.IfVersion != "" {
+						return &driver.Error{Kind: driver.Invalid, Err: errors.New("the service ignores If-Match")}
+					}
+					return nil
+				}}
+			},
+			fails: "conditions", lines: 7, says: []string{"the service ignores If-Match", "If-None-Match and If-Match"},
 		},
 		"lists out of order": {
 			store: func(s *memblob.Store) driver.Store {
@@ -177,7 +200,7 @@ func TestBrokenStores(t *testing.T) {
 				perhaps := func(_ blobtest.Op, key string) error {
 					// A big body cannot be sent again; of a swap that was swapped over, nobody
 					// knows whether it was done; and equal bytes may be one's own.
-					if rand.Float64() < 0.02 && !slices.ContainsFunc([]string{"BigBody", "NoLostSwap", "PutIfAbsent", "contact"}, func(name string) bool { return strings.Contains(key, name) }) {
+					if rand.Float64() < 0.02 && !slices.ContainsFunc([]string{"BigBody", "NoLostSwap", "PutIfAbsent", "contact", "/conditions"}, func(name string) bool { return strings.Contains(key, name) }) {
 						return unavailable
 					}
 					return nil
@@ -217,7 +240,7 @@ func TestBrokenStores(t *testing.T) {
 				}
 				expectLines(t, report, Fail, c.fails)
 				expectLines(t, report, Warn, c.warns)
-				if c.lines > 0 && len(report.Lines) > c.lines || c.lines == 0 && c.left >= 0 && len(report.Lines) != 5+2+len(blobtest.Checks())-len(report.LeftOut)+1 {
+				if c.lines > 0 && len(report.Lines) > c.lines || c.lines == 0 && c.left >= 0 && len(report.Lines) != 6+2+len(blobtest.Checks())-len(report.LeftOut)+1 {
 					t.Errorf("there are %d lines", len(report.Lines))
 				}
 				text := fmt.Sprintf("%+v", report.Lines)
@@ -272,7 +295,7 @@ func TestQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, counter := blob.Count(blob.New("mem://x", memblob.New()))
 		report := Examine(t.Context(), store, Options{Quick: true})
-		if len(report.LeftOut) != len(long) || report.Count(Pass) != 5+2+len(blobtest.Checks())-len(long)+1 {
+		if len(report.LeftOut) != len(long) || report.Count(Pass) != 6+2+len(blobtest.Checks())-len(long)+1 {
 			t.Errorf("left out %q of %d, %d passed", report.LeftOut, len(long), report.Count(Pass))
 		}
 		if n := counter.Counts().Total(); n > 700 {

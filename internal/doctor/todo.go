@@ -26,6 +26,8 @@ func (e *exam) toDo(step string, err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "something accepts the connection and then says nothing: check endpoint, proxy and firewall"
+	case step == "conditions" && kind != blob.Denied && kind != blob.Unavailable && kind != blob.Throttled:
+		return unfitConditions
 	case kind == blob.Denied && step == "write":
 		return "to use what is there, MOPS_READ_ONLY=1 will do: reading works; to keep results here, " + allowed
 	case kind == blob.Denied && step == "delete":
