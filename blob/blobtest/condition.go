@@ -12,7 +12,6 @@ var conditionChecks = []Check{
 	{"PutIfAbsent", "A put with IfAbsent writes only where there is no blob.", checkPutIfAbsent},
 	{"Swap", "A put with IfVersion writes only over that version.", checkSwap},
 	{"SwapOften", "A version that is long out of date stays so.", checkSwapOften},
-	{"EqualContent", "A write of equal content changes the version, too.", checkEqualContent},
 	{"Reborn", "A version of a deleted blob is none of the blob that took its place.", checkReborn},
 	{"BothConditions", "IfAbsent together with IfVersion makes no sense.", checkBothConditions},
 }
@@ -91,23 +90,6 @@ func checkSwapOften(ctx context.Context, s *blob.Store, prefix string) error {
 		}
 	}
 	return expectContent(ctx, s, key, "40")
-}
-
-func checkEqualContent(ctx context.Context, s *blob.Store, prefix string) error {
-	key := prefix + "/blob"
-	seen := make(map[blob.Version]bool)
-	info, err := put(ctx, s, key, "same", blob.PutOptions{})
-	for range 5 {
-		if err != nil {
-			return err
-		}
-		if seen[info.Version] {
-			return fmt.Errorf("two writes of equal content have one version, %q", info.Version)
-		}
-		seen[info.Version] = true
-		info, err = put(ctx, s, key, "same", blob.PutOptions{IfVersion: info.Version})
-	}
-	return err
 }
 
 func checkReborn(ctx context.Context, s *blob.Store, prefix string) error {

@@ -11,7 +11,9 @@ import (
 )
 
 // Version is an opaque token for one state of one blob: it changes with every
-// write, equal content or not. It is never empty for a blob that exists.
+// write of other content, and in some stores, but not in S3, with one of equal
+// content, too. So whoever swaps, and must know that nobody was there in between,
+// puts a nonce into what it writes. It is never empty for a blob that exists.
 type Version string
 
 // Info describes a blob.

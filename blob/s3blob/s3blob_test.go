@@ -23,8 +23,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			blobtest.Run(t, func(t *testing.T) *blob.Store { return over(mustOpen(t, server.Root(t))) },
-				blobtest.Except("EqualContent", "S3 makes the ETag of the content, and knows no condition on anything else"))
+			blobtest.Run(t, func(t *testing.T) *blob.Store { return over(mustOpen(t, server.Root(t))) })
 		})
 	}
 }

@@ -58,7 +58,7 @@ const (
 )
 
 var unfit = map[string]string{
-	"PutIfAbsent": unfitConditions, "Swap": unfitConditions, "SwapOften": unfitConditions, "EqualContent": unfitConditions,
+	"PutIfAbsent": unfitConditions, "Swap": unfitConditions, "SwapOften": unfitConditions,
 	"Reborn": unfitConditions, "BothConditions": unfitConditions, "OneWinner": unfitConditions, "NoLostSwap": unfitConditions,
 	"List": unfitLists, "ListInfo": unfitLists, "ListBreak": unfitLists, "ListNothing": unfitLists,
 	"ReadBack": unfitBodies, "Empty": unfitBodies, "Overwrite": unfitBodies, "Ranges": unfitBodies, "BigBody": unfitBodies, "WrongSize": unfitBodies,
