@@ -24,6 +24,9 @@ type (
 	PutOptions = driver.PutOptions
 )
 
+// ScratchPrefix begins the keys of what drivers keep for a while for themselves.
+const ScratchPrefix = driver.ScratchPrefix
+
 // Store is a blob store opened at a root. It is safe for concurrent use.
 type Store struct {
 	root     string        // URI without a trailing slash

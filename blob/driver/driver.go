@@ -16,6 +16,11 @@ import (
 // puts a nonce into what it writes. It is never empty for a blob that exists.
 type Version string
 
+// ScratchPrefix begins the keys of what a driver keeps for a while for itself,
+// such as the parts of an upload. What a program that was killed leaves there
+// may be removed when it is a week old.
+const ScratchPrefix = "mops1-scratch/"
+
 // Info describes a blob.
 type Info struct {
 	Key     string

@@ -18,7 +18,7 @@ import (
 
 const (
 	// partsFolder is where the parts of large blobs lie until they are one.
-	partsFolder = "mops-parts/"
+	partsFolder = driver.ScratchPrefix
 
 	// mostSources is how many objects one request composes
 	// (https://cloud.google.com/storage/docs/composite-objects). A composite

@@ -149,7 +149,7 @@ func TestInPartsFaults(t *testing.T) {
 	}
 	t.Run("parts deleted", func(t *testing.T) {
 		proxy.Reset()
-		proxy.Strike(1, faultproxy.Answer(404, nil, inJSON("notFound", "No such object: b/mops-parts/x")), isCompose)
+		proxy.Strike(1, faultproxy.Answer(404, nil, inJSON("notFound", "No such object: b/mops1-scratch/x")), isCompose)
 		if _, err := bare.PutBytes(t.Context(), "blob", large, blob.PutOptions{}); !blob.Is(err, blob.Unavailable) {
 			t.Errorf("it is not said that it may be tried again: %v", err)
 		}

@@ -75,7 +75,7 @@ const noVersion = "00000000000000000000000000000000"
 // services that take If-Match for met where there is no object, as MinIO did
 // (minio/minio#21526).
 func (s *store) probeWhole(ctx context.Context) error {
-	key := "mops-probe-" + rand.Text()
+	key := driver.ScratchPrefix + "probe-" + rand.Text()
 	written := false
 	defer func() {
 		if written {
@@ -111,7 +111,7 @@ func (s *store) probeWhole(ctx context.Context) error {
 
 // probeParts completes two uploads that must be refused.
 func (s *store) probeParts(ctx context.Context) error {
-	key := "mops-probe-" + rand.Text()
+	key := driver.ScratchPrefix + "probe-" + rand.Text()
 	o, err := s.object(key, driver.PutOptions{})
 	if err != nil {
 		return err

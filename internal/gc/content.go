@@ -102,7 +102,7 @@ func (r *run) removeDead(ctx context.Context) error {
 	for _, kind := range []struct {
 		prefix string
 		age    time.Duration
-	}{{lease.SessionPrefix, sessionAge}, {checksPrefix, checksAge}} {
+	}{{lease.SessionPrefix, sessionAge}, {checksPrefix, checksAge}, {blob.ScratchPrefix, scratchAge}} {
 		for info, err := range r.store.List(groupCtx, kind.prefix, "") {
 			if err != nil {
 				return errors.Join(group.Wait(), err)

@@ -28,6 +28,7 @@ const (
 	remainsAge = 7 * 24 * time.Hour // of what crashed programs left of calls
 	sessionAge = 7 * 24 * time.Hour // without renewal; the longest TTL of a session is an hour
 	checksAge  = 24 * time.Hour     // of what a check of the store left that was killed
+	scratchAge = 7 * 24 * time.Hour // of what a driver left
 
 	defaultParallel = 32
 	mostProblems    = 20
