@@ -48,6 +48,9 @@ func Parse(uri string, parameters ...string) (Address, error) {
 			return a, invalid("the root knows no parameter %q: it may have %s; secrets do not belong there: credentials come from the environment, see docs/stores.md",
 				name, strings.Join(parameters, ", "))
 		}
+		if len(value) > 1 {
+			return a, invalid("the root has the parameter %q twice", name)
+		}
 		a.Query[name] = value[0]
 	}
 	if endpoint := a.Query["endpoint"]; endpoint != "" {

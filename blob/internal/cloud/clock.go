@@ -2,9 +2,12 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
 // Clock is the store's clock, as the Date of its responses tells it (RFC 9110,
@@ -49,6 +52,9 @@ func (c *Clock) Now(ctx context.Context, ask func(context.Context) error) (time.
 	err := ask(ctx)
 	if now, ok := c.now(); ok {
 		return now, nil // also an error tells the time
+	}
+	if err == nil {
+		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the answer of the store has no date")}
 	}
 	return time.Time{}, err
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -61,10 +62,13 @@ func (t *Transport) Failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*driver.Error](err); ok {
-		return err
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		return e // without the SDK's layers around it
 	}
 	if _, stalled := errors.AsType[*Stalled](err); !stalled && isContextError(err) {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			return e.Err // without the URL, which may carry a signature
+		}
 		return err
 	}
 	if e, ok := errors.AsType[*Foreign](err); ok {
@@ -73,6 +77,9 @@ func (t *Transport) Failure(err error) error {
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound && !t.reached.ever.Load() {
 		return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
 			"there is no host %s: check the name in the root, the region and the endpoint, and that this machine has a network", e.Name)}
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return &driver.Error{Kind: driver.Invalid, Err: errors.New("the server speaks http rather than https: write the endpoint with http://")}
 	}
 	if isCertificateError(err) {
 		return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(

@@ -30,6 +30,9 @@ type watch struct {
 	mu      sync.Mutex
 	timer   *time.Timer
 	replied bool // what is still being sent counts no more
+
+	body sync.Mutex // held while the body that is sent is read
+	over bool       // it belongs to its owner again
 }
 
 func newWatch(cancel context.CancelCauseFunc, after time.Duration) *watch {
@@ -77,6 +80,16 @@ func (w *watch) answered() {
 	w.timer.Stop()
 }
 
+// end ends the request. The body is not read any more afterwards, also where the
+// answer came before all of it was sent, so that its buffer can be used again
+// (net/http may go on in another goroutine; see http.RoundTripper).
+func (w *watch) end() {
+	w.cancel(nil)
+	w.body.Lock()
+	defer w.body.Unlock()
+	w.over = true
+}
+
 // sentBody is a body on its way out.
 type sentBody struct {
 	io.ReadCloser
@@ -86,6 +99,11 @@ type sentBody struct {
 func (b *sentBody) Read(p []byte) (int, error) {
 	b.watch.sending(false)
 	defer b.watch.sending(true)
+	b.watch.body.Lock()
+	defer b.watch.body.Unlock()
+	if b.watch.over {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	return b.ReadCloser.Read(p)
 }
 
@@ -109,7 +127,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 func (b *watchedBody) Close() error {
 	b.watch.timer.Stop()
 	err := b.ReadCloser.Close()
-	b.watch.cancel(nil)
+	b.watch.end()
 	return err
 }
 

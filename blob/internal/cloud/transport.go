@@ -54,11 +54,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.answered()
 	if err != nil {
 		err = whyEnded(ctx, err)
-		cancel(nil)
+		w.end()
 		return nil, err
 	}
-	t.reached.set()
-	t.Clock.learn(response.Header)
 	response.Body = &watchedBody{response.Body, w, ctx}
 	err = t.foreign(response)
 	if err == nil {
@@ -68,6 +66,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Body.Close()
 		return nil, err
 	}
+	t.reached.set()
+	t.Clock.learn(response.Header)
 	return response, nil
 }
 

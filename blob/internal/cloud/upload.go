@@ -23,6 +23,9 @@ const (
 	// memory bounds the buffers of all uploads of the process.
 	memory = 12 * PartSize
 
+	// small blobs do not count there: a lease must not wait for large files.
+	small = 256 << 10
+
 	// sideBySide is how many parts of one blob are under way.
 	sideBySide = 4
 )
@@ -61,6 +64,12 @@ func (u Upload) Put(ctx context.Context, body io.Reader, size int64) (driver.Inf
 		return driver.Info{}, err
 	}
 	if size >= 0 && size <= PartSize {
+		if size > small {
+			if err := budget.Acquire(ctx, size); err != nil {
+				return driver.Info{}, err
+			}
+			defer budget.Release(size)
+		}
 		data := make([]byte, size)
 		if err := readExactly(body, data, size); err != nil {
 			return driver.Info{}, err
@@ -102,13 +111,16 @@ func (u Upload) partSize(size int64) (int64, error) {
 }
 
 func (u Upload) inParts(ctx context.Context, parts Parts, s *splitter, next part) (driver.Info, error) {
-	group, groupCtx := errgroup.WithContext(ctx)
+	partsCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, groupCtx := errgroup.WithContext(partsCtx)
 	group.SetLimit(sideBySide)
 	n := 0
 	for {
 		n++
 		if n > u.MaxParts {
 			next.free()
+			cancel()
 			group.Wait()
 			return driver.Info{}, &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
 				"a blob of unknown size has more than %d parts of %d bytes: put it with its size", u.MaxParts, s.length)}
@@ -123,8 +135,10 @@ func (u Upload) inParts(ctx context.Context, parts Parts, s *splitter, next part
 		}
 		var err error
 		if next, err = s.next(groupCtx); err != nil {
-			if failed := group.Wait(); failed != nil {
-				err = failed // which has ended groupCtx
+			ended := groupCtx.Err() != nil // by a part that failed, or by the caller
+			cancel()
+			if failed := group.Wait(); ended && failed != nil {
+				err = failed
 			}
 			return driver.Info{}, err
 		}
