@@ -18,6 +18,10 @@ type Server struct {
 	Name string // of the emulator, for the names of subtests
 	URL  string // its endpoint, without a trailing slash
 
+	// Secret opens it, for clients that do not read it from the environment; ""
+	// where it needs none.
+	Secret string
+
 	// How the service says that it is busy, and that it failed, as its vendor
 	// documents it.
 	Throttled, Failed faultproxy.Fault

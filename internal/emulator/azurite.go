@@ -1,0 +1,196 @@
+package emulator
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+)
+
+// Azurite's version, and the account that it has, with its public key
+// (https://learn.microsoft.com/azure/storage/common/storage-connect-azurite).
+const (
+	azuriteVersion = "3.37.0"
+	azuriteAccount = "devstoreaccount1"
+	azuriteKey     = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+// errNoAzurite is that Azurite is not here and cannot be installed.
+var errNoAzurite = errors.New("Azurite is not there")
+
+// Azurite runs Microsoft's emulator of Azure Blob Storage, in memory. It is
+// installed from npm into the user's cache folder when it is used first; there is
+// one for all tests of a process, and it ends with it. The process gets the
+// emulator's credentials into its environment, in place of what was there.
+//
+// Without Node.js the test is left out, except where CI=true.
+func Azurite(tb testing.TB) *Server {
+	tb.Helper()
+	server, err := azurite()
+	switch {
+	case err == nil:
+	case errors.Is(err, errNoAzurite) && os.Getenv("CI") != "true":
+		tb.Skip(err)
+	default:
+		tb.Fatal(err)
+	}
+	for _, other := range []string{"AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_ACCOUNT"} {
+		os.Unsetenv(other)
+	}
+	os.Setenv("AZURE_STORAGE_KEY", azuriteKey)
+	return server
+}
+
+var azurite = sync.OnceValues(func() (*Server, error) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return nil, fmt.Errorf("%w: it needs Node.js: %w", errNoAzurite, err)
+	}
+	program, err := installAzurite()
+	if err != nil {
+		return nil, err
+	}
+	at, err := startAzurite(node, program)
+	if err != nil {
+		return nil, fmt.Errorf("starting Azurite: %w", err)
+	}
+	return &Server{
+		Name:      "azurite",
+		URL:       at + "/" + azuriteAccount,
+		Throttled: AzureError(http.StatusServiceUnavailable, "ServerBusy", "The server is currently unable to receive requests. Please retry your request."),
+		Failed:    AzureError(http.StatusInternalServerError, "InternalError", "The server encountered an internal error. Please retry the request."),
+		root:      newContainer,
+	}, nil
+})
+
+func newContainer(tb testing.TB, endpoint, name string) string {
+	tb.Helper()
+	key, err := container.NewSharedKeyCredential(azuriteAccount, azuriteKey)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	client, err := container.NewClientWithSharedKeyCredential(endpoint+"/"+name, key, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := client.Create(tb.Context(), nil); err != nil {
+		tb.Fatal(err)
+	}
+	return fmt.Sprintf("adls://%s/%s/a/root?endpoint=%s", azuriteAccount, name, url.QueryEscape(endpoint))
+}
+
+// AzureError answers as the service does when it refuses
+// (https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2).
+func AzureError(status int, code, message string) faultproxy.Fault {
+	const id = "7d1ab5c0-001e-0045-6c1f-5f6a4b000000"
+	return faultproxy.Answer(status,
+		http.Header{"Content-Type": {"application/xml"}, "x-ms-request-id": {id}, "x-ms-version": {"2026-12-06"}, "x-ms-error-code": {code}},
+		"\ufeff"+`<?xml version="1.0" encoding="utf-8"?><Error><Code>`+code+"</Code><Message>"+message+"\nRequestId:"+id+"\nTime:2026-11-25T12:00:00.0000000Z</Message></Error>")
+}
+
+// installAzurite returns the path of Azurite's program. One process at a time
+// installs it; nobody ever sees half of it.
+func installAzurite() (program string, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	folder := filepath.Join(cache, "mops-test", "azurite-"+azuriteVersion)
+	program = filepath.Join(folder, "node_modules", "azurite", "dist", "src", "blob", "main.js")
+	if isFile(program) {
+		return program, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o777); err != nil {
+		return "", err
+	}
+	unlock, err := lockedfile.MutexAt(folder + ".lock").Lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if isFile(program) { // by somebody else, meanwhile
+		return program, nil
+	}
+	fresh, err := os.MkdirTemp(filepath.Dir(folder), "installing-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(fresh)
+	fmt.Fprintf(os.Stderr, "installing Azurite %s from npm into %s, once; it takes a minute\n", azuriteVersion, folder)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "install", "--prefix", fresh, "--omit=dev", "--ignore-scripts",
+		"--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "azurite@"+azuriteVersion)
+	if out, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: npm cannot install it: %w\n%s", errNoAzurite, err, out)
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		return "", err
+	}
+	return program, os.Rename(fresh, folder)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// azuriteScript runs the program until standard input ends, which it does when
+// this process does, in whatever way.
+const azuriteScript = `process.stdin.on("end", () => process.exit()).resume();
+process.argv.splice(1, 0, "azurite-blob");
+require(process.env.AZURITE_PROGRAM);`
+
+// lifeline is that standard input, kept from the garbage collector.
+var lifeline io.Closer
+
+// startAzurite starts the program on a free port, and returns its URL.
+func startAzurite(node, program string) (string, error) {
+	command := exec.Command(node, "-e", azuriteScript, "--",
+		"--blobHost", "127.0.0.1", "--blobPort", "0",
+		"--blobKeepAliveTimeout", "600", // seconds; with its 5 it hangs up on clients that are about to send
+		"--skipApiVersionCheck", "--inMemoryPersistence", "--silent", "--disableTelemetry")
+	command.Env = append(os.Environ(), "AZURITE_PROGRAM="+program)
+	command.Dir = os.TempDir()
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	lifeline = stdin
+	out, in, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	command.Stdout, command.Stderr = in, in
+	err = command.Start()
+	in.Close()
+	if err != nil {
+		out.Close()
+		return "", err
+	}
+	watchdog := time.AfterFunc(2*time.Minute, func() { command.Process.Kill() })
+	defer watchdog.Stop()
+	said := ""
+	for lines := bufio.NewScanner(out); lines.Scan(); said += lines.Text() + "\n" {
+		if _, url, ok := strings.Cut(lines.Text(), "successfully listens on "); ok {
+			go io.Copy(io.Discard, out) // so that it never waits for a reader; ends with it
+			return strings.TrimSpace(url), nil
+		}
+	}
+	return "", fmt.Errorf("it said\n%s\nand ended: %w", said, command.Wait())
+}
