@@ -1,0 +1,158 @@
+package azureblob
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azcloud "github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
+)
+
+// denialAge is how long a refusal is remembered, for the many who ask at once: to
+// go through all ways to sign in takes seconds, where most of them lead nowhere.
+const denialAge = 5 * time.Second
+
+// entra gets tokens by azidentity's DefaultAzureCredential, and says in a few words
+// what to do when it gets none.
+type entra struct {
+	transport *cloud.Transport // whose clock is not the store's
+	network   *network
+	ask       func() (azcore.TokenCredential, error)
+
+	mu     sync.Mutex
+	denied error
+	until  time.Time
+}
+
+func newEntra(p place) *entra {
+	e := &entra{transport: &cloud.Transport{}}
+	e.network = &network{RoundTripper: e.transport}
+	e.ask = sync.OnceValues(func() (azcore.TokenCredential, error) {
+		options := sdkOptions(&http.Client{Transport: e.network})
+		options.Cloud = authorityOf(p)
+		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
+	})
+	return e
+}
+
+// authorityOf is where one signs in: in the cloud of the endpoint, unless the
+// environment says otherwise.
+func authorityOf(p place) azcloud.Configuration {
+	switch {
+	case os.Getenv("AZURE_AUTHORITY_HOST") != "":
+	case p.isIn(domainChina):
+		return azcloud.AzureChina
+	case p.isIn(domainGovernment):
+		return azcloud.AzureGovernment
+	}
+	return azcloud.Configuration{} // what the environment says, or the public cloud
+}
+
+// GetToken implements azcore.TokenCredential.
+func (e *entra) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock() // the SDK's client asks once at a time anyway
+	if time.Now().Before(e.until) {
+		return azcore.AccessToken{}, e.denied
+	}
+	credential, err := e.ask()
+	if err != nil { // AZURE_TOKEN_CREDENTIALS names none
+		return azcore.AccessToken{}, &driver.Error{Kind: driver.Invalid, Err: err}
+	}
+	e.network.failure.Store(nil)
+	token, err := credential.GetToken(ctx, options)
+	if err == nil {
+		return token, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return azcore.AccessToken{}, err
+	}
+	err = e.failure(err)
+	if failed, ok := errors.AsType[*driver.Error](err); ok && failed.Kind == driver.Denied {
+		e.denied, e.until = err, time.Now().Add(denialAge)
+	}
+	return azcore.AccessToken{}, err
+}
+
+// failure tells apart that Entra says no, that it cannot be asked, and that nobody
+// knows how to ask it.
+func (e *entra) failure(err error) error {
+	refused, ok := errors.AsType[*azidentity.AuthenticationFailedError](err)
+	if !ok {
+		return denied(err, "no credentials for Azure were found: set AZURE_STORAGE_KEY or another variable of docs/stores.md, or run az login; in a cluster, give the pod a workload identity")
+	}
+	if r := refused.RawResponse; r != nil {
+		kind := cloud.KindOfStatus(r.StatusCode)
+		if r.StatusCode == http.StatusNotFound || r.StatusCode == http.StatusGone {
+			kind = driver.Unavailable // the managed identity of a machine that has just started
+		}
+		if kind == driver.Throttled || kind == driver.Unavailable {
+			return &driver.Error{Kind: kind, RetryAfter: cloud.RetryAfter(r.Header),
+				Err: shortened{fmt.Sprintf("cannot sign in to Azure for now: HTTP %d", r.StatusCode), err}}
+		}
+		return denied(err, "signing in to Azure was refused: "+reasonOf(r)+"; check AZURE_CLIENT_ID, AZURE_TENANT_ID and the secret or certificate, or run az login again")
+	}
+	if failed := e.network.failure.Load(); failed != nil {
+		return e.transport.Failure(*failed)
+	}
+	return denied(err, "signing in to Azure failed: check AZURE_CLIENT_ID, AZURE_TENANT_ID and the secret, certificate or token file, or run az login again")
+}
+
+func denied(err error, text string) error {
+	return &driver.Error{Kind: driver.Denied, Err: shortened{text, err}}
+}
+
+// shortened is an error of the SDK's, which may be a page long, in short.
+type shortened struct {
+	text string
+	err  error
+}
+
+func (s shortened) Error() string { return s.text }
+func (s shortened) Unwrap() error { return s.err }
+
+// reasonOf is what Entra says
+// (https://learn.microsoft.com/entra/identity-platform/reference-error-codes), up
+// to its identifiers for support.
+func reasonOf(r *http.Response) string {
+	var said struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	body, err := runtime.Payload(r)
+	if err != nil || json.Unmarshal(body, &said) != nil || said.Description == "" {
+		return fmt.Sprintf("HTTP %d %s", r.StatusCode, said.Error)
+	}
+	reason, _, _ := strings.Cut(said.Description, "Trace ID:")
+	reason, _, _ = strings.Cut(reason, "\n")
+	return strings.TrimRight(strings.TrimSpace(reason), ".")
+}
+
+// network sends requests for tokens.
+type network struct {
+	http.RoundTripper
+	failure atomic.Pointer[error] // the last one, which azidentity keeps no more than the text of
+}
+
+// RoundTrip implements http.RoundTripper.
+func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := n.RoundTripper.RoundTrip(r)
+	if err != nil {
+		n.failure.Store(&err)
+	}
+	return response, err
+}

@@ -1,0 +1,114 @@
+package azureblob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
+)
+
+// Get opens a blob, or a part of it.
+func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	if err := cloud.CheckRange(part); err != nil {
+		return nil, driver.Info{}, err
+	}
+	client, err := s.blob(key)
+	if err != nil {
+		return nil, driver.Info{}, err
+	}
+	r, err := client.DownloadStream(ctx, &azblob.DownloadStreamOptions{Range: azblob.HTTPRange{Offset: part.Offset, Count: part.Length}})
+	if codeOf(err) == bloberror.InvalidRange {
+		return s.behind(ctx, key, part)
+	}
+	if err != nil {
+		return nil, driver.Info{}, s.failure(err)
+	}
+	info, err := describe(key, r.ContentLength, r.ETag, r.LastModified, r.Metadata)
+	if err != nil {
+		r.Body.Close()
+		return nil, driver.Info{}, err
+	}
+	body := &cloud.Body{ReadCloser: r.Body, Transport: s.transport, Length: info.Size}
+	if r.ContentRange != nil {
+		_, total, _ := strings.Cut(*r.ContentRange, "/") // bytes 0-9/100
+		info.Size, err = strconv.ParseInt(total, 10, 64)
+	} else {
+		body.Sum, body.Want = wantedSum(r.Metadata, r.ContentMD5)
+	}
+	if err != nil {
+		r.Body.Close()
+		return nil, driver.Info{}, &driver.Error{Kind: driver.Unavailable, Err: err}
+	}
+	return body, info, nil
+}
+
+// behind reads a part that starts at the end of the blob or behind it, which the
+// service refuses.
+func (s *store) behind(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	info, err := s.Stat(ctx, key)
+	if err == nil && info.Size > part.Offset {
+		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the blob was replaced at this moment")}
+	}
+	return http.NoBody, info, err
+}
+
+// Slurp reads a blob whole, with one request.
+func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+	body, info, err := s.Get(ctx, key, driver.Range{})
+	if err != nil {
+		return buf, info, err
+	}
+	defer body.Close()
+	data, err := cloud.Slurp(buf, body, info.Size)
+	return data, info, err
+}
+
+// Stat describes a blob.
+func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
+	client, err := s.blob(key)
+	if err != nil {
+		return driver.Info{}, err
+	}
+	r, err := client.GetProperties(ctx, nil)
+	if err != nil {
+		return driver.Info{}, s.failure(err)
+	}
+	return describe(key, r.ContentLength, r.ETag, r.LastModified, r.Metadata)
+}
+
+// describe makes an Info of what the service says of a blob.
+func describe(key string, size *int64, tag *azcore.ETag, modified *time.Time, metadata map[string]*string) (driver.Info, error) {
+	switch {
+	case isFolder(metadata):
+		return driver.Info{}, &driver.Error{Kind: driver.NotFound, Err: errors.New("there is a folder")}
+	case size == nil || tag == nil || modified == nil:
+		return driver.Info{}, &driver.Error{Kind: driver.Unavailable, Err: errors.New("the answer has no length, no ETag or no date; is there a proxy that takes them away?")}
+	}
+	return driver.Info{Key: key, Size: *size, ModTime: modified.UTC(), Version: versionOf(*tag)}, nil
+}
+
+// versionOf is the ETag without its quotes, which lists leave out.
+func versionOf(tag azcore.ETag) driver.Version {
+	return driver.Version(strings.Trim(string(tag), `"`))
+}
+
+// isFolder reports whether what goes by a blob's name is a folder of a hierarchical
+// namespace, which the blob service marks so in its metadata.
+func isFolder(metadata map[string]*string) bool {
+	for name, value := range metadata { // whose case HTTP changes
+		if strings.EqualFold(name, "hdi_isfolder") && value != nil && strings.EqualFold(*value, "true") {
+			return true
+		}
+	}
+	return false
+}
