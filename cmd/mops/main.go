@@ -17,8 +17,11 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 
-	_ "github.com/TrilliantHealth/mops-go/blob/fileblob" // the roots that the tool can open
+	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // the roots that the tool can open
+	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
+	_ "github.com/TrilliantHealth/mops-go/blob/gcsblob"
 	_ "github.com/TrilliantHealth/mops-go/blob/memblob"
+	_ "github.com/TrilliantHealth/mops-go/blob/s3blob"
 )
 
 func main() {

@@ -72,6 +72,7 @@ var azurite = sync.OnceValues(func() (*Server, error) {
 	return &Server{
 		Name:      "azurite",
 		URL:       at + "/" + azuriteAccount,
+		Secret:    azuriteKey,
 		Throttled: AzureError(http.StatusServiceUnavailable, "ServerBusy", "The server is currently unable to receive requests. Please retry your request."),
 		Failed:    AzureError(http.StatusInternalServerError, "InternalError", "The server encountered an internal error. Please retry the request."),
 		root:      newContainer,
