@@ -172,6 +172,14 @@ func TestVersionsDoNotPileUp(t *testing.T) {
 	if len(files) > kept+2 { // and the pointer
 		t.Errorf("after 100 versions, there are %d files: %q", len(files), files)
 	}
+	text := strings.Repeat("x", large)
+	for range 3 {
+		sc.put(text)
+	}
+	sc.expect(text)
+	if files, err = readNames(lifeOf(sc.path, sc.newest().life)); err != nil || len(files) > keptLarge+2 {
+		t.Errorf("of large versions, there are %d files: %q, %v", len(files), files, err)
+	}
 }
 
 func TestPointerIsMissing(t *testing.T) {

@@ -40,8 +40,9 @@
 //     version is the newest to the name of the new version. A name with a nonce
 //     comes only once. So of all who swap one version exactly one finds the
 //     pointer, and who comes late, be it by a day, does not. Neither order nor
-//     clock matters, and so any file that is 16 versions behind may be removed by
-//     anybody at any time.
+//     clock matters, and so any file that is behind may be removed by anybody at any
+//     time. The last 16 stay a little longer, for those who have just found them; of
+//     large ones, one.
 //   - Version 0 has no pointer. Its successor is a folder that was prepared with
 //     file and pointer in it, and is renamed to the name of the life's folder:
 //     rename(2) refuses to replace a folder that is not empty, and this one never

@@ -26,7 +26,7 @@ type found struct {
 	handle
 	attributes
 	version version
-	old     []version // files of this life that nobody needs any more
+	earlier []version // files of this life that are behind it
 }
 
 // find opens the newest version of the blob at path. A blob that is not there
@@ -89,11 +89,11 @@ func later(path string, first found) (f found, again bool, err error) {
 	if err != nil {
 		return found{}, false, classify(err)
 	}
-	v, old := sift(names, first.version.life)
+	v, earlier := sift(names, first.version.life)
 	if v.number == 0 {
 		return found{}, true, nil // deleted, or just renamed
 	}
-	f = found{version: v, old: old}
+	f = found{version: v, earlier: earlier}
 	if f.handle, err = openHandle(v.at(path)); err != nil {
 		return found{}, isNotExist(err), classify(err) // removed as too old
 	}
@@ -104,8 +104,8 @@ func later(path string, first found) (f found, again bool, err error) {
 	return f, false, nil
 }
 
-// sift finds the newest version in a life, and the files that are too old.
-func sift(names []string, life identity) (now version, old []version) {
+// sift finds the newest version in a life, and the files of those behind it.
+func sift(names []string, life identity) (now version, earlier []version) {
 	var all []version
 	for _, name := range names {
 		name, pointer := strings.CutSuffix(name, newest)
@@ -121,11 +121,11 @@ func sift(names []string, life identity) (now version, old []version) {
 		}
 	}
 	for _, v := range all {
-		if v.number+kept <= now.number {
-			old = append(old, v)
+		if v.number < now.number {
+			earlier = append(earlier, v)
 		}
 	}
-	return now, old
+	return now, earlier
 }
 
 // lifeAt is the identity of version 0, or none where there is no blob. It opens

@@ -68,7 +68,7 @@ func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64,
 type state struct {
 	there   bool
 	version version
-	old     []version // files to be removed
+	earlier []version // files of those behind it
 }
 
 // look finds what there is to write over, and checks the conditions of the put
@@ -102,7 +102,7 @@ func look(ctx context.Context, path string, opts driver.PutOptions) (state, erro
 			return state{}, mismatch
 		}
 	}
-	return state{true, f.version, f.old}, nil
+	return state{true, f.version, f.earlier}, nil
 }
 
 // publish publishes the file over the state that was found, and says as what version.

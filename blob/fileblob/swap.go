@@ -12,8 +12,13 @@ import (
 )
 
 // kept is how many versions stay behind the newest, so that who has found one
-// finds it still there a moment later.
-const kept = 16
+// finds it still there a moment later. A large blob is written over once in a
+// while only, to renew it, and its versions take room.
+const (
+	kept      = 16
+	keptLarge = 1
+	large     = 1 << 20 // bytes
+)
 
 var mismatch = &driver.Error{Kind: driver.Mismatch}
 
@@ -37,8 +42,14 @@ func (s *store) swap(st *staged, path string, over state) (version, error) {
 		removeDead(path)
 		return version{}, mismatch // deleted at the same moment
 	}
-	for _, v := range over.old {
-		os.Remove(v.at(path))
+	stay := uint64(kept)
+	if st.size >= large {
+		stay = keptLarge
+	}
+	for _, v := range over.earlier {
+		if v.number+stay <= over.version.number {
+			os.Remove(v.at(path))
+		}
 	}
 	return next, nil
 }
