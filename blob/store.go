@@ -34,6 +34,7 @@ type Store struct {
 	identity string        // see driver.Identified; "" where the root says it all
 	driver   driver.Store
 	cache    *caching // of the outermost decorator; nil where that is none
+	clock    storeClock
 }
 
 // New makes a store of a driver that was opened at root, for decorators and tests.

@@ -2,6 +2,7 @@ package blobtest
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +23,7 @@ var basicChecks = []Check{
 	{"Errors", "An error names the operation and the blob.", checkErrors},
 	{"Cancelled", "A context that has ended ends every operation, and nothing is written.", checkCancelled},
 	{"Clock", "The clock, if there is one, is the one that dates the blobs.", checkClock},
+	{"Hash", "The hash that is told of a blob, if one is, is that of its newest content.", checkHash},
 	{"LocalPath", "The local path, if there is one, is that of the newest content.", checkLocalPath},
 }
 
@@ -225,6 +227,23 @@ func checkClock(ctx context.Context, s *blob.Store, prefix string) error {
 	const coarse = 2 * time.Second // some stores keep whole seconds
 	if after.Before(before) || info.ModTime.Before(before.Add(-coarse)) || info.ModTime.After(after.Add(coarse)) {
 		return fmt.Errorf("the clock told %v, a blob was dated %v, the clock told %v", before, info.ModTime, after)
+	}
+	return nil
+}
+
+func checkHash(ctx context.Context, s *blob.Store, prefix string) error {
+	for i := range 2 {
+		content := fmt.Sprint("content ", i)
+		if _, err := put(ctx, s, prefix+"/blob", content, blob.PutOptions{}); err != nil {
+			return err
+		}
+		info, err := s.Stat(ctx, prefix+"/blob")
+		if err != nil {
+			return err
+		}
+		if want := fmt.Sprintf("%x", sha256.Sum256([]byte(content))); info.SHA256 != "" && info.SHA256 != want {
+			return fmt.Errorf("Stat tells the hash %q of %q, and it is %s", info.SHA256, content, want)
+		}
 	}
 	return nil
 }

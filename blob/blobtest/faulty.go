@@ -169,7 +169,11 @@ func (f *faulty) Get(ctx context.Context, key string, part driver.Range) (body i
 		return nil, driver.Info{}, failure
 	}
 	if x.hits(byCutting, f.plan.Cut) {
-		half := io.MultiReader(io.LimitReader(body, info.Size/2), failing{&driver.Error{Kind: driver.Unavailable, Err: io.ErrUnexpectedEOF}})
+		size := info.Size - part.Offset
+		if part.Length > 0 {
+			size = min(size, part.Length)
+		}
+		half := io.MultiReader(io.LimitReader(body, size/2), failing{&driver.Error{Kind: driver.Unavailable, Err: io.ErrUnexpectedEOF}})
 		body = struct {
 			io.Reader
 			io.Closer

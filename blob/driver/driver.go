@@ -27,6 +27,10 @@ type Info struct {
 	Size    int64     // bytes
 	ModTime time.Time // by the clock of the store, never by that of the caller
 	Version Version
+
+	// SHA256 is the hash of the content in hexadecimal, from a Stat where the
+	// store itself has checked it and tells it without reading the blob; else "".
+	SHA256 string
 }
 
 // Range is a part of a blob. The zero value is the whole.

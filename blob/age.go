@@ -1,0 +1,42 @@
+package blob
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Age is how old a blob is by the clock of the store, which dated it; by that of
+// this machine where the store tells no time, or fails to. The store is asked
+// once in a while: from one answer to the next, time passes as on this machine.
+func (s *Store) Age(ctx context.Context, info Info) time.Duration {
+	return s.clock.now(ctx, s).Sub(info.ModTime)
+}
+
+// clockKnown is for how long an answer of a store's clock is good: the clocks of
+// two machines drift apart by less than a second in that time.
+const clockKnown = time.Hour
+
+// storeClock is what is known of a store's clock. The zero value knows nothing.
+type storeClock struct {
+	mu   sync.Mutex
+	told time.Time // by the store
+	at   time.Time // when it was told, by our clock
+}
+
+func (c *storeClock) now(ctx context.Context, s *Store) time.Time {
+	c.mu.Lock()
+	told, at := c.told, c.at
+	c.mu.Unlock()
+	if !at.IsZero() && time.Since(at) < clockKnown {
+		return told.Add(time.Since(at))
+	}
+	told, ok, err := s.Now(ctx)
+	if err != nil || !ok {
+		return time.Now()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told, c.at = told, time.Now()
+	return told
+}

@@ -1,0 +1,232 @@
+package blobtest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+)
+
+const servedScheme = "served"
+
+// RegisterServed makes the URIs known that [Serve] returns. It may be called
+// more than once.
+var RegisterServed = sync.OnceFunc(func() {
+	blob.Register(servedScheme, func(_ context.Context, uri string) (driver.Store, error) {
+		transport := &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true}
+		return &client{base: "http" + strings.TrimPrefix(uri, servedScheme), http: &http.Client{Transport: transport}}, nil
+	})
+})
+
+// client is the store that another process serves.
+type client struct {
+	base string
+	http *http.Client
+}
+
+var _ driver.Clock = (*client)(nil)
+
+func (c *client) do(ctx context.Context, method, path string, body io.Reader, size int64, header http.Header) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, &driver.Error{Kind: driver.Invalid, Err: err}
+	}
+	request.ContentLength = size
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	if response.StatusCode < 300 {
+		return response, nil
+	}
+	defer response.Body.Close()
+	message, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	kind, err := strconv.Atoi(response.Header.Get(headerKind))
+	if err != nil {
+		kind = int(driver.Unavailable)
+	}
+	return nil, &driver.Error{Kind: driver.Kind(kind), Err: errors.New(strings.TrimSpace(response.Status + " " + string(message)))}
+}
+
+func unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &driver.Error{Kind: driver.Unavailable, Err: err}
+}
+
+// ask is do where the answer is in the headers.
+func (c *client) ask(ctx context.Context, method, path, key string, body io.Reader, size int64, header http.Header) (driver.Info, error) {
+	response, err := c.do(ctx, method, path, body, size, header)
+	if err != nil {
+		return driver.Info{}, err
+	}
+	response.Body.Close()
+	return infoOf(key, response.Header)
+}
+
+func pathOf(key string) string { return "/" + (&url.URL{Path: key}).EscapedPath() }
+
+func (c *client) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	if part.Offset < 0 || part.Length < 0 {
+		return nil, driver.Info{}, &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf("a range cannot be %+v", part)}
+	}
+	header := http.Header{}
+	switch {
+	case part.Length > 0:
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", part.Offset, part.Offset+part.Length-1))
+	case part.Offset > 0:
+		header.Set("Range", fmt.Sprintf("bytes=%d-", part.Offset))
+	}
+	response, err := c.do(ctx, http.MethodGet, pathOf(key), nil, 0, header)
+	if err != nil {
+		return nil, driver.Info{}, err
+	}
+	info, err := infoOf(key, response.Header)
+	return cuttable{ctx, response.Body}, info, err
+}
+
+// cuttable reports a body that is cut as what it is.
+type cuttable struct {
+	ctx context.Context
+	io.ReadCloser
+}
+
+func (c cuttable) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = unreachable(c.ctx, err)
+	}
+	return n, err
+}
+
+func (c *client) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
+	header := http.Header{}
+	if opts.IfAbsent {
+		header.Set("If-None-Match", "*")
+	}
+	if opts.IfVersion != "" {
+		header.Set("If-Match", string(opts.IfVersion))
+	}
+	sent := &exactly{body: body, left: size}
+	var wire io.Reader = sent
+	if size == 0 { // to net/http, a reader and no length is one that is not known
+		if _, err := sent.Read(nil); err != io.EOF {
+			return driver.Info{}, err
+		}
+		wire = http.NoBody
+	}
+	info, err := c.ask(ctx, http.MethodPut, pathOf(key), key, wire, size, header)
+	sent.mu.Lock() // net/http may still read
+	defer sent.mu.Unlock()
+	if sent.err != nil && sent.err != io.EOF {
+		err = sent.err
+	}
+	return info, err
+}
+
+// exactly fails before the last bytes of a body that has more or fewer of them
+// than it should have. A negative number means that it may have any.
+type exactly struct {
+	mu   sync.Mutex
+	body io.Reader
+	left int64
+	err  error
+}
+
+func (e *exactly) Read(p []byte) (n int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return 0, e.err
+	}
+	if e.left < 0 {
+		n, e.err = e.body.Read(p)
+		return n, e.err
+	}
+	n, e.err = e.body.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	if e.left == 0 && (e.err == nil || e.err == io.EOF) {
+		var more int
+		if more, e.err = io.ReadFull(e.body, make([]byte, 1)); more > 0 {
+			e.err = &driver.Error{Kind: driver.Invalid, Err: errors.New("the body is longer than was said")}
+		}
+	} else if e.err == io.EOF {
+		e.err = &driver.Error{Kind: driver.Invalid, Err: errors.New("the body is shorter than was said")}
+	}
+	if e.err != nil && e.err != io.EOF {
+		n = 0
+	}
+	return n, e.err
+}
+
+func (c *client) Stat(ctx context.Context, key string) (driver.Info, error) {
+	return c.ask(ctx, http.MethodHead, pathOf(key), key, nil, 0, nil)
+}
+
+func (c *client) Now(ctx context.Context) (time.Time, error) {
+	info, err := c.ask(ctx, http.MethodGet, "/?clock", "", nil, 0, nil)
+	return info.ModTime, err
+}
+
+func (c *client) Delete(ctx context.Context, key string) error {
+	response, err := c.do(ctx, http.MethodDelete, pathOf(key), nil, 0, nil)
+	if err == nil {
+		response.Body.Close()
+	}
+	return err
+}
+
+func (c *client) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
+	return func(yield func(driver.Info, error) bool) {
+		query := url.Values{"list": {prefix}, "start": {startAt}}
+		response, err := c.do(ctx, http.MethodGet, "/?"+query.Encode(), nil, 0, nil)
+		if err != nil {
+			yield(driver.Info{}, err)
+			return
+		}
+		defer response.Body.Close()
+		lines := bufio.NewScanner(response.Body)
+		for lines.Scan() {
+			info, err := parseListed(lines.Text())
+			if !yield(info, err) || err != nil {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(driver.Info{}, unreachable(ctx, err))
+		}
+	}
+}
+
+func parseListed(line string) (info driver.Info, err error) {
+	var key, version string
+	var at int64
+	if _, err := fmt.Sscan(line, &key, &info.Size, &at, &version); err != nil {
+		return info, err
+	}
+	info.ModTime = time.Unix(0, at)
+	info.Key, err = url.QueryUnescape(key)
+	v, err2 := url.QueryUnescape(version)
+	info.Version = driver.Version(v)
+	return info, errors.Join(err, err2)
+}
+
+func (c *client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
