@@ -122,30 +122,6 @@ func TestTwoReturnedFilesOfOneName(t *testing.T) {
 	}
 }
 
-func TestBytesThatAreGoneFromTheStore(t *testing.T) {
-	ctx, root := onDisk(t)
-	out, info, err := scatter.Do(ctx, sixWords)
-	if err != nil {
-		t.Fatal(err)
-	}
-	below := strings.TrimPrefix(info.URI, "file://") + "/out"
-	if err := os.RemoveAll(below); err != nil {
-		t.Fatal(err)
-	}
-	_, err = content(ctx, out.One)
-	mentions(t, err, out.One.URI())
-	if !blob.Is(err, blob.NotFound) {
-		t.Errorf("%v", err)
-	}
-	_, second := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
-	hit, info, err := scatter.Do(second, sixWords) // the result itself is there
-	if err != nil || info.Outcome != mops.Hit {
-		t.Fatal(err)
-	}
-	_, err = concat.Call(second, hit)
-	mentions(t, err, "test/concat", "/out/")
-}
-
 // onlySlot is an executor in this process with one slot.
 func onlySlot(t *testing.T) mops.Option {
 	t.Helper()

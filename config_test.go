@@ -179,3 +179,10 @@ func TestNothingAroundHasASayInAnIsolatedEnvironment(t *testing.T) {
 		t.Errorf("pipeline %s", got)
 	}
 }
+
+func TestACacheSizeThatIsNone(t *testing.T) {
+	t.Setenv("MOPS_CACHE_SIZE", "plenty")
+	_, err := mops.New(t.Context(), mops.Root("mem://x"))
+	mentions(t, err, `MOPS_CACHE_SIZE="plenty"`, "50GiB")
+	newEnv(t, mops.Root("mem://x"), mops.CacheSize(1<<30), mops.CacheDir(t.TempDir())) // nobody asks the variable
+}

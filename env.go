@@ -173,8 +173,25 @@ func (env *Env) openFiles(o *envOptions, in inside) (cache string, err error) {
 			env.logger.Debug("no summary of this run will be kept", "error", err)
 		}
 	}
-	env.files, err = source.New(source.Options{CacheDir: cache, StateDir: cache, Logger: env.logger})
+	size, err := o.sourceCacheSize(in)
+	if err != nil {
+		return "", err
+	}
+	env.files, err = source.New(source.Options{CacheDir: cache, CacheSize: size, StateDir: cache, Logger: env.logger})
 	return cache, err
+}
+
+// sourceCacheSize is the bound of the copies of sources on this machine.
+func (o *envOptions) sourceCacheSize(in inside) (int64, error) {
+	if o.cacheSize != nil {
+		return max(*o.cacheSize, 0), nil
+	}
+	if !o.isolated && !in.isolated {
+		if size, found, err := config.CacheSize(os.LookupEnv); err != nil || found {
+			return size, err
+		}
+	}
+	return DefaultCacheSize, nil
 }
 
 // Context returns a context on which calls find the environment.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
@@ -26,6 +27,7 @@ const programVariable = "TEST_PROGRAM"
 var programs = map[string]func(){}
 
 func TestMain(m *testing.M) {
+	blobtest.RegisterServed()
 	if name := os.Getenv(programVariable); name != "" {
 		programs[name]() // its workers, too: they get the same environment
 		panic("the program returned")

@@ -1,12 +1,14 @@
 package mops_test
 
 import (
+	"context"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 )
 
@@ -46,5 +48,31 @@ func TestOperationsOfACall(t *testing.T) {
 			t.Errorf("%s: %q, want %q", step.name, made, step.want)
 		}
 		mu.Unlock()
+	}
+}
+
+// A thousand calls with one file and one folder store them once, and ask for them
+// a few times.
+func TestOperationsForFiles(t *testing.T) {
+	var mu sync.Mutex
+	made := map[string]int{}
+	root := stageRoot(t, func(op blobtest.Op, key string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if strings.HasPrefix(key, "mops1-blobs/") {
+			made[string(op)]++
+		}
+		return nil
+	})
+	_, ctx := newEnv(t, root, mops.CacheDir(t.TempDir()))
+	f := mops.Define("f", func(context.Context, pair[int, []mops.Source]) (int, error) { return 0, nil }, private())
+	files := []mops.Source{mops.File(file(t, "x", "x")), mops.Dir(folder(t, map[string]string{"a": "a", "b/c": "c"}))}
+	inputs := make([]pair[int, []mops.Source], 1000)
+	for i := range inputs {
+		inputs[i] = pair[int, []mops.Source]{i, files}
+	}
+	must(f.All(ctx, inputs))
+	if made["put"] != 4 || made["stat"] > 10 || made["get"] != 0 {
+		t.Errorf("a thousand calls made %v", made)
 	}
 }

@@ -151,6 +151,19 @@ func Retries(n int) Option {
 	return option(func(s *settings) { s.Retries = &n })
 }
 
+// StorageTTL says that the store removes blobs this long after they were
+// written, as the lifecycle rules of buckets do. Then nothing is relied on that
+// may be gone before it is used: files in the store that are older than half of
+// it are written again rather than referred to, and a result that names files and
+// is older than half of it is computed again, unless [RequireResults] is set. A
+// result without files is used as long as it is there. Ages go by the store's own
+// clock. It belongs to a store, so all who use that say the same; it should be
+// well over twice as long as the longest call takes. 0 means that the store
+// removes nothing by itself, the default.
+func StorageTTL(d time.Duration) Option {
+	return option(func(s *settings) { s.StorageTTL = &d })
+}
+
 // funcOptions are the options of one function.
 type funcOptions struct {
 	settings settings
@@ -218,6 +231,7 @@ type envOptions struct {
 	executors  map[string]executor.Executor
 	registry   *Registry
 	cacheDir   string
+	cacheSize  *int64
 	readCache  *int64
 	progress   string
 	isolated   bool
@@ -274,6 +288,17 @@ func Executor(name string, where executor.Executor) EnvOption {
 // deleted at any time.
 func CacheDir(path string) EnvOption {
 	return envOption(func(e *envOptions) { e.cacheDir = path })
+}
+
+// DefaultCacheSize is the bound of [CacheSize] where nothing else is said: 20 GiB.
+const DefaultCacheSize = 20 << 30
+
+// CacheSize bounds the copies of sources in [CacheDir], in bytes. All programs
+// that share the folder keep to it: what was not used for longest goes first. What
+// is in use stays all the same, and what was used within the last hour: with 0
+// nothing stays longer than that. Default: MOPS_CACHE_SIZE, else DefaultCacheSize.
+func CacheSize(bytes int64) EnvOption {
+	return envOption(func(e *envOptions) { e.cacheSize = &bytes })
 }
 
 // Progress says how [Main] shows what is going on: "auto" (a live block on a

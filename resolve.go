@@ -91,13 +91,16 @@ func (env *Env) base() (*orchestrate.Settings, error) {
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	settled := &orchestrate.Settings{
 		Root: valueOr(s.Root, DefaultRoot), Pipeline: valueOr(s.Pipeline, DefaultPipeline),
-		Timeout: valueOr(s.Timeout, 0), Retries: valueOr(s.Retries, 0),
+		Timeout: valueOr(s.Timeout, 0), Retries: valueOr(s.Retries, 0), StorageTTL: valueOr(s.StorageTTL, 0),
 		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
 		RequireResults: valueOr(s.RequireResults, false), KeepErrors: valueOr(s.KeepErrors, false),
 		Detach: valueOr(s.detach, false),
 	}
 	if err := memokey.ValidPipeline(settled.Pipeline); err != nil {
 		return settled, err
+	}
+	if settled.StorageTTL < 0 {
+		return settled, fmt.Errorf("the option StorageTTL is %v: give the time after which the store removes blobs, or 0 if it removes none", settled.StorageTTL)
 	}
 	var err error
 	if settled.Executor = s.on; settled.Executor == nil {

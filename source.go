@@ -45,7 +45,10 @@ func (s Source) attach(ctx context.Context) error {
 	return nil
 }
 
-// Open opens a file for reading; folders have a [Source.Path].
+// Open opens a file for reading; folders have a [Source.Path]. One that lies in a
+// store elsewhere is downloaded to the cache first, see [CacheDir], and verified.
+// Bytes that are no longer there are a *blob.Error of kind NotFound that says what
+// to do.
 func (s Source) Open(ctx context.Context) (io.ReadSeekCloser, error) {
 	if err := s.attach(ctx); err != nil {
 		return nil, err
@@ -53,7 +56,9 @@ func (s Source) Open(ctx context.Context) (io.ReadSeekCloser, error) {
 	return s.ref.Open(ctx)
 }
 
-// OpenRange opens length bytes of a file from offset on; less where it ends before.
+// OpenRange opens length bytes of a file from offset on; less where it ends
+// before, and all that follow where length is negative. Only these are transferred,
+// and so they cannot be verified. Otherwise see Open.
 func (s Source) OpenRange(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 	if err := s.attach(ctx); err != nil {
 		return nil, err
@@ -61,8 +66,10 @@ func (s Source) OpenRange(ctx context.Context, offset, length int64) (io.ReadClo
 	return s.ref.OpenRange(ctx, offset, length)
 }
 
-// Path is a file or folder on this machine with the content, for reading only.
-// Where the content lies elsewhere, it is downloaded first.
+// Path is a file or folder on this machine with the content, for reading only. It
+// may be the store's own. Where the content lies elsewhere, it is downloaded to the
+// cache first; there it stays until ctx ends, and for an hour at least, unless
+// somebody deletes the cache. Otherwise see Open.
 func (s Source) Path(ctx context.Context) (string, error) {
 	if err := s.attach(ctx); err != nil {
 		return "", err

@@ -9,7 +9,7 @@ import (
 
 // FromEnv reads the settings from MOPS_ROOT, MOPS_PIPELINE, MOPS_EXECUTOR,
 // MOPS_OFF, MOPS_REFRESH, MOPS_READ_ONLY, MOPS_REQUIRE_RESULTS,
-// MOPS_KEEP_ERRORS, MOPS_TIMEOUT and MOPS_RETRIES. lookup is [os.LookupEnv] or
+// MOPS_KEEP_ERRORS, MOPS_TIMEOUT, MOPS_RETRIES and MOPS_STORAGE_TTL. lookup is [os.LookupEnv] or
 // the like. An empty variable is as good as none. The error names each variable
 // that is wrong, its value and what is allowed.
 func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
@@ -42,7 +42,7 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 
 // Variables of mops that are no settings of functions.
 var otherVariables = []string{
-	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", ReadCacheVariable, "MOPS_K8S_LOGS",
+	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS",
 }
 
 // Unknown finds the variables in environ, which is [os.Environ] or the like,

@@ -19,12 +19,12 @@ func TestFromEnv(t *testing.T) {
 	got, err := FromEnv(environment(map[string]string{
 		"MOPS_ROOT": "s3://bucket/x", "MOPS_PIPELINE": "p", "MOPS_EXECUTOR": "cluster", "MOPS_OFF": "0",
 		"MOPS_REFRESH": "Yes", "MOPS_READ_ONLY": "off", "MOPS_REQUIRE_RESULTS": "false", "MOPS_KEEP_ERRORS": " 1 ",
-		"MOPS_TIMEOUT": "1h30m", "MOPS_RETRIES": "3",
+		"MOPS_TIMEOUT": "1h30m", "MOPS_RETRIES": "3", "MOPS_STORAGE_TTL": "30d",
 	}))
 	want := Settings{
 		Root: of("s3://bucket/x"), Pipeline: of("p"), Executor: of("cluster"), Off: of(false),
 		Refresh: of(true), ReadOnly: of(false), RequireResults: of(false), KeepErrors: of(true),
-		Timeout: of(90 * time.Minute), Retries: of(3),
+		Timeout: of(90 * time.Minute), Retries: of(3), StorageTTL: of(30 * 24 * time.Hour),
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
@@ -56,6 +56,36 @@ func TestFromEnvMistakes(t *testing.T) {
 	_, err = FromEnv(environment(map[string]string{"MOPS_REFRESH": "1", "MOPS_REQUIRE_RESULTS": "1"}))
 	if err == nil || !strings.Contains(err.Error(), "MOPS_REFRESH and MOPS_REQUIRE_RESULTS contradict each other") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTimeToLive(t *testing.T) {
+	for text, want := range map[string]time.Duration{"30d": 720 * time.Hour, " 1d ": 24 * time.Hour, "36h": 36 * time.Hour, "0d": 0, "0s": 0} {
+		got, err := FromEnv(environment(map[string]string{"MOPS_STORAGE_TTL": text}))
+		if err != nil || *got.StorageTTL != want {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"30", "-1d", "d", "1.5d", "1e9d", "99999999999999999999d", "soon", "-5h"} {
+		_, err := FromEnv(environment(map[string]string{"MOPS_STORAGE_TTL": text}))
+		if err == nil || !strings.Contains(err.Error(), `MOPS_STORAGE_TTL="`+text+`": no time to live; write days`) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestCacheSize(t *testing.T) {
+	for text, want := range map[string]int64{"": -1, "50GiB": 50 << 30, "0B": 0} {
+		size, found, err := CacheSize(environment(map[string]string{"MOPS_CACHE_SIZE": text}))
+		if err != nil || found != (want >= 0) || found && size != want {
+			t.Errorf("%q: %d, %v, %v", text, size, found, err)
+		}
+	}
+	for _, text := range []string{"512", "much", "off"} {
+		_, _, err := CacheSize(environment(map[string]string{"MOPS_CACHE_SIZE": text}))
+		if err == nil || !strings.Contains(err.Error(), `MOPS_CACHE_SIZE="`+text+`": not a size; write one with its unit, such as "50GiB"`) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ type Settings struct {
 	KeepErrors     *bool          // a kept error is returned again instead of running again
 	Timeout        *time.Duration // of one execution; 0 means none
 	Retries        *int           // after the first execution; 0 means none
+	StorageTTL     *time.Duration // after which the store removes blobs; 0 means never
 }
 
 // setting is one field of Settings: its key, and how a value becomes it.
@@ -41,6 +42,7 @@ var settings = []setting{
 	define("require_results", textToBool, readBool, func(s *Settings) **bool { return &s.RequireResults }),
 	define("keep_errors", textToBool, readBool, func(s *Settings) **bool { return &s.KeepErrors }),
 	define("timeout", sameText, readTimeout, func(s *Settings) **time.Duration { return &s.Timeout }),
+	define("storage_ttl", sameText, readTTL, func(s *Settings) **time.Duration { return &s.StorageTTL }),
 	define("retries", textToInt, readRetries, func(s *Settings) **int { return &s.Retries }),
 }
 

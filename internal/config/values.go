@@ -133,6 +133,27 @@ func readTimeout(value any) (time.Duration, error) {
 	return d, nil
 }
 
+// readTTL reads a time to live, which people count in days: the lifecycle rules
+// of all the large providers do.
+func readTTL(value any) (time.Duration, error) {
+	if s, ok := value.(string); ok {
+		if days, ok := strings.CutSuffix(strings.TrimSpace(s), "d"); ok {
+			n, err := strconv.ParseInt(days, 10, 64)
+			if err == nil && n >= 0 && n <= maxDays {
+				return time.Duration(n) * 24 * time.Hour, nil
+			}
+		}
+	}
+	d, err := readTimeout(value)
+	if err != nil {
+		return 0, fmt.Errorf("no time to live; write days or another duration in quotes, such as %q or %q, or %q where the store keeps everything", "30d", "36h", "0d")
+	}
+	return d, nil
+}
+
+// maxDays is a hundred years.
+const maxDays = 36525
+
 func readRetries(value any) (int, error) {
 	n, ok := value.(int64)
 	if !ok {

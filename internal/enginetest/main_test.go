@@ -15,6 +15,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) {
 		role = enginetest.Worker
 	}
 	enginetest.RegisterCrashStores(role)
+	blobtest.RegisterServed()
 	if name := os.Getenv(enginetest.ProgramVariable); name != "" {
 		// A worker of this program gets here, too, and becomes it in Main.
 		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))

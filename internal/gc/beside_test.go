@@ -21,10 +21,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 )
 
-const (
-	ttl    = 10 * day // of the storage of these tests
-	maxAge = ttl / 2  // from which programs write again
-)
+const ttl = 10 * day // of the storage of these tests; programs write again from half of it on
 
 var soak = os.Getenv("MOPS_SOAK") != "" // tests of full size
 
@@ -72,7 +69,7 @@ func chain(ctx context.Context, p *program, path, content string, pause func()) 
 
 // chained is chain in a program of its own. It returns the calls that it computed.
 func chained(t testing.TB, root, path, content string, pause func()) (made []string, err error) {
-	p := newProgram(t, root, maxAge)
+	p := newProgram(t, root, ttl)
 	err = errors.Join(chain(context.Background(), p, path, content, pause), p.close())
 	return p.made, err
 }

@@ -48,6 +48,7 @@ type in struct {
 // own, so that what it opens comes from the store.
 type program struct {
 	root   string
+	ttl    time.Duration
 	engine *orchestrate.Engine
 	files  *source.Files
 	all    *function.Registry
@@ -55,14 +56,14 @@ type program struct {
 	made   []string      // paths of calls that were computed here
 }
 
-// newProgram starts a program that writes again what is older than maxAge.
-func newProgram(t testing.TB, root string, maxAge time.Duration) *program {
+// newProgram starts a program that is told of a TTL.
+func newProgram(t testing.TB, root string, ttl time.Duration) *program {
 	t.Helper()
-	files, err := source.New(source.Options{CacheDir: t.TempDir(), MaxAge: maxAge})
+	files, err := source.New(source.Options{CacheDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{root: root, files: files, gate: make(chan struct{}), all: function.NewRegistry(function.Sources{
+	p := &program{root: root, ttl: ttl, files: files, gate: make(chan struct{}), all: function.NewRegistry(function.Sources{
 		Type: reflect.TypeFor[file](), Ref: func(v reflect.Value, _ *function.Codec) (*source.Ref, error) { return v.Interface().(file).ref, nil },
 		Shared: func(reflect.Type) reflect.Type { return nil },
 	})}
@@ -140,7 +141,7 @@ func (p *program) close() error { return errors.Join(p.engine.Close(), p.files.C
 // do makes a call.
 func do[Out any](ctx context.Context, p *program, name string, v in, refresh bool) (out Out, outcome orchestrate.Outcome, err error) {
 	f, _ := p.all.Lookup(name)
-	c := orchestrate.Call{Function: f, Settings: &orchestrate.Settings{Root: p.root, Pipeline: "p", Executor: inproc.New(), Refresh: refresh}}
+	c := orchestrate.Call{Function: f, Settings: &orchestrate.Settings{Root: p.root, Pipeline: "p", Executor: inproc.New(), Refresh: refresh, StorageTTL: p.ttl}}
 	if v.File.ref != nil {
 		c.Sources = []*source.Ref{v.File.ref}
 	}

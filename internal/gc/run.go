@@ -10,13 +10,14 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
 // What has to pass before something goes that nobody asked to be removed.
 const (
 	// DefaultTTL is the age from which content is removed where the programs
 	// are told of no TTL of their storage.
-	DefaultTTL = 60 * 24 * time.Hour
+	DefaultTTL = source.DefaultStorageTTL
 
 	// LeastTTL is the shortest TTL that content can be removed by: programs do not
 	// look again for minutes after each file of a folder that they found whole.

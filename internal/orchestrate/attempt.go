@@ -62,6 +62,9 @@ func (o *owned) attempts() (Outcome, error) {
 		o.started = time.Now()
 		o.item.Running(o.state.RunID, o.state.Executor)
 		outcome, err := o.attempt()
+		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
+			o.engine.Files.Forget(time.Now()) // perhaps a file of the input was gone
+		}
 		switch {
 		case err == nil:
 			return outcome, nil
@@ -116,6 +119,9 @@ func (o *owned) nextAttempt(failed int) error {
 		err = o.held.Update(o.ctx, func(s *lease.State) {
 			s.Attempt, s.RunID, s.Handle, s.Session = o.state.Attempt, o.state.RunID, o.state.Handle, s.Orchestrator
 		})
+	}
+	if err == nil && len(o.call.Sources) > 0 {
+		err = o.prepare() // of what the run before found missing
 	}
 	if err != nil && !errors.Is(err, lease.ErrLost) {
 		o.release(lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID})

@@ -37,6 +37,7 @@ type Settings struct {
 	ReadOnly       bool
 	RequireResults bool
 	KeepErrors     bool
+	StorageTTL     time.Duration // of the store; 0: it removes nothing by itself
 
 	// Context is what options on the caller's context said: it goes along to a
 	// worker, for the calls below.

@@ -147,7 +147,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 	}
 	spec := worker.Spec{
 		Root: o.root.store.Address(), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
-		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout,
+		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout, StorageTTL: o.call.StorageTTL,
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
 		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults), Context: e.portable(o.call.Context), Since: e.since(ctx, o.root),

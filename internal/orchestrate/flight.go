@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
@@ -19,6 +20,7 @@ type flightKey struct {
 	readOnly       bool
 	requireResults bool
 	keepErrors     bool
+	storageTTL     time.Duration
 	alone          uint64 // of a call without store, which shares with nobody
 }
 
@@ -37,6 +39,7 @@ type flight struct {
 	root   *root // nil with Off
 	place  memo.Place
 	chain  *worker.Chain // of the call that started it
+	asked  time.Time     // when that was
 
 	values context.Context // of the first caller, until the flight has its own
 	ctx    context.Context
@@ -132,7 +135,7 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 	}
 	key := flightKey{
 		root: r, path: place.Path, refresh: c.Refresh && !e.refreshed[resultKey{r, place.Path}],
-		readOnly: c.ReadOnly, requireResults: c.RequireResults, keepErrors: c.KeepErrors,
+		readOnly: c.ReadOnly, requireResults: c.RequireResults, keepErrors: c.KeepErrors, storageTTL: c.StorageTTL,
 	}
 	if c.Off {
 		e.alone++
@@ -143,7 +146,7 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 	case found && f.dying:
 		return nil, false, f, nil
 	case !found:
-		f = &flight{engine: e, key: key, call: c, root: r, place: place, done: make(chan struct{})}
+		f = &flight{engine: e, key: key, call: c, root: r, place: place, asked: time.Now(), done: make(chan struct{})}
 		if running != nil {
 			f.chain = running.Chain
 		}

@@ -146,7 +146,7 @@ func (o *owned) task() worker.Task {
 		Function: o.call.Function, Place: o.place, Pipeline: o.call.Pipeline,
 		Input: o.call.Input, Sources: o.sources, Local: o.call.Local,
 		RunID: o.state.RunID, LeaseID: o.state.LeaseID, Attempt: o.state.Attempt, Executor: o.state.Executor,
-		Replace: o.miss.info.Version, Keep: true,
+		Replace: o.miss.info.Version, Keep: true, StorageTTL: o.call.StorageTTL,
 		Chain: o.chain.Push(o.place.Key), Flight: o.flight, Slot: o.slot,
 		Files: o.engine.Files, Logger: o.engine.Logger,
 	}

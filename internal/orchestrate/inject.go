@@ -40,7 +40,7 @@ func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
 	}
 	other, won, err := worker.Task{
 		Function: c.Function, Place: place, Pipeline: c.Pipeline, RunID: newRunID(),
-		Replace: found.Info.Version, Keep: true, Files: e.Files, Logger: e.Logger,
+		Replace: found.Info.Version, Keep: true, StorageTTL: c.StorageTTL, Files: e.Files, Logger: e.Logger,
 	}.Inject(ctx, out)
 	switch {
 	case err != nil:

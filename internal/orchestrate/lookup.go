@@ -54,6 +54,9 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 			f.end(Outcome{}, err)
 			return answered
 		}
+		if missed.tooOld {
+			f.engine.Logger.Info("a result is computed again", "call", f.place.URI(), "why", missed.why)
+		}
 		f.miss = missed
 		return absent
 	}
@@ -87,6 +90,9 @@ func (e *Engine) glance(ctx context.Context, c Call) (outcome Outcome, known *mi
 	if !hit {
 		return Outcome{}, nil, false
 	}
+	if missed, err := c.aged(ctx, found, place); err != nil || missed != nil {
+		return Outcome{}, nil, false
+	}
 	e.Tracker.Hit(c.Function.Name)
 	return Outcome{Place: place, Result: found, How: Hit}, nil, true
 }
@@ -100,6 +106,7 @@ type miss struct {
 	// the lease under which it was computed.
 	old     memo.Found
 	leaseID string
+	tooOld  bool // see aged
 }
 
 // The misses of most calls.
@@ -116,7 +123,12 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	if f.key.refresh {
 		read = f.place.Result
 	}
-	outcome, missed, err := f.judge(read(ctx))
+	found, err := read(ctx)
+	outcome, missed, err := f.judge(ctx, found, err)
+	if err == nil && missed != nil && missed.tooOld {
+		// This machine may have read it before somebody computed it again.
+		outcome, missed, err = f.findResult(ctx)
+	}
 	if err == nil && missed != nil {
 		outcome, missed, err = f.findOld(ctx, missed)
 	}
@@ -125,6 +137,8 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	}
 	kept, err := f.place.Error(ctx)
 	switch {
+	case err == nil && kept.Info.ModTime.Before(missed.info.ModTime):
+		return Outcome{}, missed, nil // it was computed since, though that is not to be used any more
 	case err == nil:
 		failed := f.funcError(kept)
 		if e, ok := errors.AsType[*FuncError](failed); ok && e.Failed.Transient {
@@ -141,11 +155,12 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 // findResult looks for the result in the store: while others may be about to
 // write it, what was read before is no answer.
 func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
-	return f.judge(f.place.Result(ctx))
+	found, err := f.place.Result(ctx)
+	return f.judge(ctx, found, err)
 }
 
 // judge says what a look for the result means.
-func (f *flight) judge(found memo.Found, err error) (Outcome, *miss, error) {
+func (f *flight) judge(ctx context.Context, found memo.Found, err error) (Outcome, *miss, error) {
 	switch {
 	case err == nil && f.key.refresh && !f.refreshedAbove(found):
 		var header record.ResultHeader
@@ -154,6 +169,10 @@ func (f *flight) judge(found memo.Found, err error) (Outcome, *miss, error) {
 		}
 		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info, old: found, leaseID: header.Run.LeaseID}, nil
 	case err == nil:
+		missed, err := f.call.aged(ctx, found, f.place)
+		if err != nil || missed != nil {
+			return Outcome{}, missed, err
+		}
 		return Outcome{Place: f.place, Result: found, How: Hit}, nil, nil
 	case blob.Is(err, blob.NotFound):
 		return Outcome{}, noResult, nil

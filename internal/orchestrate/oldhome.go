@@ -28,7 +28,13 @@ func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, err
 			continue
 		}
 		found, err := place.ResultMaybeCached(ctx)
+		var aged *miss
+		if err == nil {
+			aged, err = f.call.aged(ctx, found, place)
+		}
 		switch {
+		case aged != nil:
+			f.engine.Logger.Info("a result at an old home of the function is passed over", "call", f.place.URI(), "old", place.URI(), "why", aged.why)
 		case err == nil:
 			return Outcome{Place: place, Result: found, How: Hit}, nil, nil
 		case errors.Is(err, record.ErrDamaged):

@@ -44,7 +44,7 @@ func BenchmarkInAndOut(b *testing.B) {
 		argument := File(source)
 		tookIn := timed(b, source, func() error { return f.Resolve(b.Context(), []*Ref{argument}) })
 		tookIn += timed(b, source, func() error {
-			locations, err := f.Upload(b.Context(), store, []*Ref{argument})
+			locations, err := f.Upload(b.Context(), store, []*Ref{argument}, 0)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func BenchmarkInAndOut(b *testing.B) {
 		})
 		returned := File(result)
 		tookOut := timed(b, source, func() error {
-			locations, err := f.Publish(b.Context(), store, callPrefix, "run"+round, outDir, []*Ref{returned})
+			locations, err := f.Publish(b.Context(), store, callPrefix, "run"+round, outDir, []*Ref{returned}, 0)
 			if err != nil {
 				return err
 			}

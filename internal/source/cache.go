@@ -14,7 +14,7 @@ import (
 )
 
 // cached is the copy of an object in the cache, downloaded if need be. It may
-// vanish at any time: who opens it tries again then.
+// vanish at any time, see keepUntil: who opens it tries again then.
 func (f *Files) cached(ctx context.Context, at place, o *object) (string, error) {
 	hash, uri := o.sum.String(), at.store.URI(at.key)
 	if f.cacheDir == "" {
@@ -26,75 +26,78 @@ func (f *Files) cached(ctx context.Context, at place, o *object) (string, error)
 	}
 	defer done()
 	path := f.cachePath(o.sum)
-	if _, err := os.Stat(path); err == nil {
-		err := f.verified(ctx, path, o, path, true)
-		if err == nil || ctx.Err() != nil {
+	for range mostTries {
+		if has, err := f.has(ctx, o); err != nil || has {
 			return path, err
 		}
-		f.log.WarnContext(ctx, "the copy in the cache is damaged; downloading again", "source", uri, "err", err)
+		err := f.download(ctx, at, o, path, 0o444)
+		if errors.Is(err, errOvertaken) {
+			continue
+		}
+		if err == nil {
+			f.makeRoom(ctx, path, o.size)
+		}
+		return path, err
 	}
-	err = f.download(ctx, at, o, path)
-	if blob.Is(err, blob.Corrupt) { // it may have happened on the way
-		err = f.download(ctx, at, o, path)
-	}
-	return path, err
+	return "", cacheError(errOvertaken)
 }
 
-func (f *Files) download(ctx context.Context, at place, o *object, path string) error {
-	temp, err := f.tempFile()
-	if err != nil {
-		return err
+// has reports whether the cache has an object, which counts as a use. A copy
+// that is damaged is removed.
+func (f *Files) has(ctx context.Context, o *object) (bool, error) {
+	path := f.cachePath(o.sum)
+	if _, err := os.Stat(path); err != nil {
+		return false, nil
 	}
-	defer os.Remove(temp.Name())
-	defer temp.Close()
-	started := time.Now()
-	if err := f.fetch(ctx, at, o, temp); err != nil {
-		return err
+	err := f.verified(ctx, path, o, path, true)
+	switch {
+	case err == nil:
+		f.touch(path)
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case blob.Is(err, blob.Corrupt):
+		f.log.WarnContext(ctx, "a copy in the cache is damaged; downloading again", "err", err)
+		return false, f.discard(path)
 	}
-	if err := f.finish(temp, path, 0o444, o); err != nil {
-		return err
-	}
-	f.log.DebugContext(ctx, "downloaded", "source", at.store.URI(at.key), "file", path, "took", time.Since(started))
-	return nil
+	return false, nil
 }
 
-// finish publishes a temporary file that holds the object under its path.
-func (f *Files) finish(temp *os.File, path string, mode fs.FileMode, o *object) error {
-	if err := temp.Chmod(mode); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+// finish publishes a file that holds the object under its path. The file is
+// closed then.
+func (f *Files) finish(file *os.File, path string, mode fs.FileMode, o *object) error {
+	if err := file.Chmod(mode); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return cacheError(err)
 	}
-	if err := temp.Close(); err != nil {
-		return cacheError(err)
+	if !isAt(file, file.Name()) {
+		return errOvertaken
 	}
-	err := os.Rename(temp.Name(), path)
+	err := os.Rename(file.Name(), path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
-			err = os.Rename(temp.Name(), path)
+			err = os.Rename(file.Name(), path)
 		}
 	}
 	if err != nil {
 		return cacheError(err)
 	}
-	if info, err := os.Stat(path); err == nil {
-		f.hashes.put(stampOf(info).key(), o.sum, true)
+	s, statErr := fileStamp(file) // of what was verified, whatever is at the path by now
+	if err := file.Close(); err != nil {
+		os.Remove(path)
+		return cacheError(err)
+	}
+	if statErr == nil {
+		f.hashes.put(s.key(), o.sum, true)
 	}
 	return nil
 }
 
-// fetch writes an object to a file, from a file of this machine or from afar.
-func (f *Files) fetch(ctx context.Context, at place, o *object, w *os.File) error {
-	if o.data != nil {
-		_, err := w.Write(o.data)
-		return cacheError(err)
-	}
+// fetch writes an object, from a file of this machine or from afar.
+func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) error {
 	if at.path != "" || at.store != nil && at.store.IsLocal() {
-		path, err := f.localFile(ctx, o)
+		file, err := f.openLocal(ctx, o)
 		if err != nil {
 			return err
-		}
-		file, err := os.Open(path)
-		if err != nil {
-			return gone(o.where(), err)
 		}
 		defer file.Close()
 		done, err := f.cpu.take(ctx)
@@ -124,11 +127,20 @@ func (f *Files) fetch(ctx context.Context, at place, o *object, w *os.File) erro
 	return cacheError(err)
 }
 
+// cacheFailure is what went wrong with the cache itself.
+type cacheFailure struct{ err error }
+
+func (e *cacheFailure) Error() string {
+	return fmt.Sprintf("cache of sources: %v; make room there, or choose another cache folder", e.err)
+}
+
+func (e *cacheFailure) Unwrap() error { return e.err }
+
 func cacheError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("cache of sources: %w; make room there, or choose another cache folder", err)
+	return &cacheFailure{err}
 }
 
 func (f *Files) tempFile() (*os.File, error) {
@@ -163,4 +175,8 @@ func (f *Files) tempDir() (string, error) {
 func (f *Files) cachePath(sum Hash) string {
 	hash := sum.String()
 	return filepath.Join(f.cacheDir, "sha256", hash[:2], hash)
+}
+
+func (f *Files) treePath(manifest Hash) string {
+	return filepath.Join(f.cacheDir, "trees", manifest.String())
 }

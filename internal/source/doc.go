@@ -4,6 +4,10 @@
 // and finds its bytes again on the other side. It stands between the root
 // package, which wraps Ref for users, and package blob, which holds the bytes.
 //
+// What lies in a store on another machine is downloaded to a cache that all
+// processes of a user share, once; entry.go says what it looks like. What lies in
+// a store for long is written again before it is relied on; see RelyFor.
+//
 // The life of an argument: [Files.Resolve] hashes it, the memo key is made,
 // [Files.Upload] stores it if the call must be computed, the worker decodes it
 // and [Files.Bind] tells it where its bytes are. The life of a result:

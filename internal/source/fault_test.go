@@ -3,10 +3,12 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
@@ -34,9 +36,9 @@ func TestStoreBreaksInTheMiddle(t *testing.T) {
 	if err := f.Resolve(t.Context(), []*Ref{r, dir}); err != nil {
 		t.Fatal(err)
 	}
-	_, uploadErr := f.Upload(t.Context(), store, []*Ref{r})
-	_, dirErr := f.Upload(t.Context(), store, []*Ref{dir})
-	_, publishErr := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{r})
+	_, uploadErr := f.Upload(t.Context(), store, []*Ref{r}, 0)
+	_, dirErr := f.Upload(t.Context(), store, []*Ref{dir}, 0)
+	_, publishErr := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{r}, 0)
 	for _, err := range []error{uploadErr, dirErr, publishErr} {
 		wantError(t, err, path, "could not be stored")
 		if !errors.Is(err, errBroken) || !blob.Is(err, blob.Unavailable) {
@@ -58,7 +60,7 @@ func TestLostAcknowledgement(t *testing.T) {
 	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Upload(t.Context(), blobtest.Faulty(bare, plan), []*Ref{r}); err == nil {
+	if _, err := f.Upload(t.Context(), blobtest.Faulty(bare, plan), []*Ref{r}, 0); err == nil {
 		t.Error("the store failed, and nobody noticed")
 	}
 	if got := read(t, asArgument(t, f, bare, r)); got != "content" {
@@ -97,8 +99,8 @@ func TestCancelled(t *testing.T) {
 			r := File(write(t, filepath.Join(out, "a"), pattern(3<<20)))
 			bound := asArgument(t, f, store, r)
 			cancel()
-			_, uploadErr := f.Upload(ctx, blob.New("mem://empty-"+name, remoteStore(t).Driver()), []*Ref{r})
-			_, publishErr := f.Publish(ctx, store, callPrefix, "run1", out, []*Ref{r})
+			_, uploadErr := f.Upload(ctx, blob.New("mem://empty-"+name, remoteStore(t).Driver()), []*Ref{r}, 0)
+			_, publishErr := f.Publish(ctx, store, callPrefix, "run1", out, []*Ref{r}, 0)
 			for what, err := range map[string]error{"resolve": f.Resolve(ctx, []*Ref{r}), "upload": uploadErr, "publish": publishErr} {
 				if !errors.Is(err, context.Canceled) {
 					t.Errorf("%s: %v is not cancelled", what, err)
@@ -106,6 +108,47 @@ func TestCancelled(t *testing.T) {
 			}
 			if got := read(t, bound); got != pattern(3<<20) {
 				t.Errorf("read %d bytes", len(got))
+			}
+		})
+	}
+}
+
+// Whatever a store does, in the end everything is there, and right.
+func TestUnreliableStore(t *testing.T) {
+	for seed := range uint64(5) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			often := map[blobtest.Op]float64{blobtest.OpAny: 0.2}
+			store := blob.Retry(
+				blobtest.Faulty(remoteStore(t), blobtest.FaultPlan{Seed: seed, Fail: often, LoseAck: often, Cut: 0.3}),
+				blob.RetryPolicy{Tries: 50, First: time.Millisecond, Max: time.Millisecond})
+			f, out := newFiles(t), t.TempDir()
+			path, content := big(t)
+			write(t, filepath.Join(out, "tree", "big"), content+"X")
+			write(t, filepath.Join(out, "tree", "small"), "small")
+			file := asArgument(t, f, store, File(path))
+			tree := asResult(t, f, store, out, Dir(filepath.Join(out, "tree")))
+			other := newFiles(t)
+			for _, r := range []*Ref{file, tree} {
+				r.files = other
+			}
+			open := func(r *Ref) string {
+				for range 50 {
+					path, err := r.Path(t.Context())
+					if err == nil {
+						return path
+					}
+					if !blob.Is(err, blob.Unavailable) {
+						t.Fatal(err)
+					}
+				}
+				t.Fatal("it never worked")
+				return ""
+			}
+			dir := open(tree)
+			for path, want := range map[string]string{open(file): content, dir + "/big": content + "X", dir + "/small": "small"} {
+				if string(must(os.ReadFile(path))(t)) != want {
+					t.Errorf("%s has another content", path)
+				}
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -20,6 +21,10 @@ type Options struct {
 	// already can be opened.
 	CacheDir string
 
+	// CacheSize bounds what CacheDir holds, in bytes. With 0 it holds only what
+	// is in use, which stays in any case: see makeRoom.
+	CacheSize int64
+
 	// StateDir holds the hashes of files that were hashed before. It may be
 	// deleted at any time. Without one they are known to this process only.
 	StateDir string
@@ -31,11 +36,6 @@ type Options struct {
 	// number of processors, at most 16.
 	Parallel int
 
-	// MaxAge is the age from which a blob that is there already is stored again,
-	// so that the store does not expire it under a running call. It belongs well
-	// below the time to live of the store; 0 means that blobs live for ever.
-	MaxAge time.Duration
-
 	// Open opens the store of an explicit URI; default: blob.Open.
 	Open func(ctx context.Context, uri string) (*blob.Store, error)
 }
@@ -43,22 +43,27 @@ type Options struct {
 // Files knows the files of one environment: what was hashed before, what was
 // downloaded, how much may go on at once. It is safe for concurrent use.
 type Files struct {
-	cacheDir string
-	log      *slog.Logger
-	maxAge   time.Duration
-	open     func(ctx context.Context, uri string) (*blob.Store, error)
-	hashes   *hashes
-	cpu      slots // hashing, and copying on this machine
-	net      slots // transfers from and to other machines
-	turns    turns
-	decoded  decoded
-	sweep    sync.Once
+	cacheDir  string
+	cacheSize int64
+	added     atomic.Int64 // bytes to the cache since it was last looked through
+	log       *slog.Logger
+	open      func(ctx context.Context, uri string) (*blob.Store, error)
+	hashes    *hashes
+	cpu       slots // hashing, and copying on this machine
+	net       slots // transfers from and to other machines
+	turns     turns
+	decoded   decoded
+	seen      sightings // of blobs in stores
+	sweep     sync.Once
 
 	mu      sync.Mutex
+	uses    map[string]*use         // entries of the cache, by path
 	roots   map[string]*blob.Store  // that were used, by their root; not ours to close
 	stores  map[string]*blob.Store  // opened for explicit URIs; ours
 	damaged map[string]blob.Version // blobs found damaged, by URI
-	folders map[string]wholeFolder  // folders found whole in a store, by URI of the manifest
+	answers map[string]answer       // about explicit URIs
+
+	patience time.Duration // with others who work on the cache
 
 	now  func() time.Time
 	hook func(moment, path string) // for tests; may be nil
@@ -71,23 +76,26 @@ const parallelTransfers = 16
 // New makes the Files of an environment. It does no I/O yet.
 func New(opts Options) (*Files, error) {
 	f := &Files{
-		log:     opts.Logger,
-		maxAge:  opts.MaxAge,
-		open:    opts.Open,
-		roots:   map[string]*blob.Store{},
-		stores:  map[string]*blob.Store{},
-		damaged: map[string]blob.Version{},
-		folders: map[string]wholeFolder{},
-		now:     time.Now,
+		cacheSize: opts.CacheSize,
+		log:       opts.Logger,
+		open:      opts.Open,
+		uses:      map[string]*use{},
+		roots:     map[string]*blob.Store{},
+		stores:    map[string]*blob.Store{},
+		damaged:   map[string]blob.Version{},
+		answers:   map[string]answer{},
+		patience:  defaultPatience,
+		now:       time.Now,
 	}
+	f.added.Store(f.firstAdded())
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	if f.open == nil {
 		f.open = blob.Open
 	}
-	if opts.Parallel < 0 || opts.MaxAge < 0 {
-		return nil, fmt.Errorf("sources: Parallel %d and MaxAge %v must not be negative", opts.Parallel, opts.MaxAge)
+	if opts.Parallel < 0 || opts.CacheSize < 0 {
+		return nil, fmt.Errorf("sources: Parallel %d and CacheSize %d must not be negative", opts.Parallel, opts.CacheSize)
 	}
 	parallel := opts.Parallel
 	if parallel == 0 {
@@ -121,6 +129,10 @@ func (f *Files) Close() error {
 		err = errors.Join(err, store.Close())
 	}
 	clear(f.stores)
+	for path, u := range f.uses {
+		u.file.Close()
+		delete(f.uses, path)
+	}
 	return err
 }
 

@@ -43,8 +43,8 @@ func TestFullStore(t *testing.T) {
 		if err := f.Resolve(t.Context(), []*Ref{big}); err != nil {
 			t.Fatal(err)
 		}
-		_, uploadErr := f.Upload(t.Context(), store, []*Ref{big})
-		_, publishErr := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{big})
+		_, uploadErr := f.Upload(t.Context(), store, []*Ref{big}, 0)
+		_, publishErr := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{big}, 0)
 		for _, err := range []error{uploadErr, publishErr} {
 			if !errors.Is(err, syscall.ENOSPC) || !blob.Is(err, blob.Unavailable) {
 				t.Errorf("%s: %v does not say that the disk is full", age, err)

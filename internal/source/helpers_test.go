@@ -20,7 +20,7 @@ const callPrefix = "mops1/p/f@0/call"
 // newFiles is one environment, with folders of its own.
 func newFiles(t testing.TB) *Files {
 	t.Helper()
-	return newFilesWith(t, Options{CacheDir: filepath.Join(t.TempDir(), "cache"), StateDir: filepath.Join(t.TempDir(), "state")})
+	return newFilesWith(t, Options{CacheDir: filepath.Join(t.TempDir(), "cache"), CacheSize: 1 << 30, StateDir: filepath.Join(t.TempDir(), "state")})
 }
 
 func newFilesWith(t testing.TB, opts Options) *Files {
@@ -92,14 +92,14 @@ func asArgument(t testing.TB, f *Files, store *blob.Store, r *Ref) *Ref {
 	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
 		t.Fatal(err)
 	}
-	locations := must(f.Upload(t.Context(), store, []*Ref{r}))(t)
+	locations := must(f.Upload(t.Context(), store, []*Ref{r}, 0))(t)
 	return bound(t, f, store, r, locations)
 }
 
 // asResult takes a source through a return: stored, decoded, bound.
 func asResult(t testing.TB, f *Files, store *blob.Store, outDir string, r *Ref) *Ref {
 	t.Helper()
-	locations := must(f.Publish(t.Context(), store, callPrefix, "run1", outDir, []*Ref{r}))(t)
+	locations := must(f.Publish(t.Context(), store, callPrefix, "run1", outDir, []*Ref{r}, 0))(t)
 	return bound(t, f, store, r, locations)
 }
 

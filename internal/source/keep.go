@@ -12,15 +12,21 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// keep makes sure that store holds an object, whole and young enough, and says
-// under which key: where it lies already, or else under its hash.
-func (f *Files) keep(ctx context.Context, store *blob.Store, o *object) (key string, err error) {
+// keep makes sure that store, with a time to live, holds an object, whole and
+// young enough, and says under which key: where it lies already, or else under
+// its hash.
+func (f *Files) keep(ctx context.Context, store *blob.Store, o *object, ttl time.Duration) (key string, err error) {
 	at, err := f.placeOfObject(ctx, o)
 	if err != nil {
 		return "", err
 	}
 	if at.store != nil && at.store.Root() == store.Root() && at.key != BlobKey(o.sum) {
-		if _, sound, err := f.look(ctx, store, at.key, o); err != nil || sound {
+		// Outside of what is swept: with no time to live said, it stays.
+		most := forEver
+		if ttl > 0 {
+			most = RelyFor(ttl)
+		}
+		if _, sound, err := f.look(ctx, store, at.key, o, most); err != nil || sound {
 			return at.key, err
 		}
 	}
@@ -31,7 +37,7 @@ func (f *Files) keep(ctx context.Context, store *blob.Store, o *object) (key str
 	}
 	defer done()
 	for range 4 { // others may put or replace it at the same moment
-		info, sound, err := f.look(ctx, store, key, o)
+		info, sound, err := f.look(ctx, store, key, o, RelyFor(ttl))
 		if err != nil || sound {
 			return key, err
 		}
@@ -43,10 +49,15 @@ func (f *Files) keep(ctx context.Context, store *blob.Store, o *object) (key str
 		if err == nil && opts.IfVersion != "" {
 			// What was old, a sweep may be about to remove.
 			swept, err := sweep.Wait(ctx, store)
-			if err != nil || !swept {
+			if err != nil {
 				return key, err
 			}
-			continue
+			if swept {
+				continue
+			}
+		}
+		if err == nil {
+			f.seen.add(store.URI(key), f.now())
 		}
 		if !conditionFailed(err) {
 			return key, err
@@ -55,9 +66,25 @@ func (f *Files) keep(ctx context.Context, store *blob.Store, o *object) (key str
 	return "", fmt.Errorf("source %s: others keep replacing it in the store: call again", store.URI(key))
 }
 
-// look says whether the blob under key holds the object. Version is empty where
-// there is none.
-func (f *Files) look(ctx context.Context, store *blob.Store, key string, o *object) (info blob.Info, sound bool, err error) {
+// forEver is the age of what never is too old.
+const forEver = time.Duration(1<<63 - 1)
+
+// look says whether the blob under key holds the object and is not older than
+// most. Version is empty where there is none. What was seen whole a while ago is
+// not asked for again.
+func (f *Files) look(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
+	uri := store.URI(key)
+	if f.seen.recent(uri, f.now(), most) {
+		return info, true, nil
+	}
+	info, sound, err = f.ask(ctx, store, key, o, most)
+	if err == nil && sound {
+		f.seen.add(uri, f.now())
+	}
+	return info, sound, err
+}
+
+func (f *Files) ask(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
 	info, err = store.Stat(ctx, key)
 	if blob.Is(err, blob.NotFound) {
 		return blob.Info{}, false, nil
@@ -68,8 +95,8 @@ func (f *Files) look(ctx context.Context, store *blob.Store, key string, o *obje
 	if o.size != unknownSize && info.Size != o.size || f.isDamaged(store.URI(key), info.Version) {
 		return info, false, nil
 	}
-	if old, err := f.tooOld(ctx, store, info); err != nil || old {
-		return info, false, err
+	if most != forEver && store.Age(ctx, info) > most {
+		return info, false, nil
 	}
 	path, ok, err := store.LocalPath(ctx, key)
 	if err != nil || !ok {
@@ -89,21 +116,6 @@ func ignoreNotFound(err error) error {
 		return nil
 	}
 	return err
-}
-
-// tooOld judges by the store's own clock, where it tells one.
-func (f *Files) tooOld(ctx context.Context, store *blob.Store, info blob.Info) (bool, error) {
-	if f.maxAge == 0 {
-		return false, nil
-	}
-	now, ok, err := store.Now(ctx)
-	if err != nil {
-		return false, err
-	}
-	if !ok {
-		now = f.now()
-	}
-	return now.Sub(info.ModTime) > f.maxAge, nil
 }
 
 // put copies an object into a store.
@@ -246,8 +258,9 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 	if err != nil {
 		return err
 	}
-	if at.path != "" || at.store.IsLocal() {
-		path, err := f.localFile(ctx, o)
+	if at.path != "" || at.store.IsLocal() || f.cacheDir != "" {
+		// From a file, it can be sent again when it fails half way.
+		path, err := f.staying(ctx, func() (string, error) { return f.localFile(ctx, o) })
 		if err != nil {
 			return err
 		}
@@ -281,59 +294,34 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 	return nil
 }
 
-// wholeFolder remembers that all files of a folder were found in a store.
-type wholeFolder struct {
-	manifest blob.Version
-	at       time.Time
-}
-
-// folderKnown is how long nobody asks again for each of a folder's files, while
-// its manifest stays as it was: thousands of calls with one folder of thousands
-// of files would otherwise ask millions of times.
-const folderKnown = 10 * time.Minute
-
 // keepFolder is keep for a folder: its files first, its manifest last.
-func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content) (key string, err error) {
-	uri := store.URI(BlobKey(c.id.Hash))
+func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (key string, err error) {
+	uri := store.URI(BlobKey(c.id.Hash)) + " with all files"
 	done, err := f.turns.take(ctx, "folder "+uri)
 	if err != nil {
 		return "", err
 	}
 	defer done()
-	f.mu.Lock()
-	before, ok := f.folders[uri]
-	f.mu.Unlock()
-	if ok && f.now().Sub(before.at) < folderKnown {
-		info, sound, err := f.look(ctx, store, BlobKey(c.id.Hash), &c.file)
-		if err != nil {
-			return "", err
-		}
-		if sound && info.Version == before.manifest {
-			return BlobKey(c.id.Hash), nil
-		}
+	if f.seen.recent(uri, f.now(), RelyFor(ttl)) {
+		return BlobKey(c.id.Hash), nil
 	}
-
 	if c, err = f.unfold(ctx, c); err != nil {
 		return "", err
 	}
+	began := f.now()
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(cap(f.slotsFor(store)))
+	group.SetLimit(2 * cap(f.slotsFor(store))) // most of it is questions; transfers have slots
 	for i := range c.objects {
 		group.Go(func() error {
-			_, err := f.keep(groupCtx, store, &c.objects[i])
+			_, err := f.keep(groupCtx, store, &c.objects[i], ttl)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	if key, err = f.keep(ctx, store, &c.file); err != nil {
-		return "", err
+	if key, err = f.keep(ctx, store, &c.file, ttl); err == nil {
+		f.seen.add(uri, began)
 	}
-	if info, err := store.Stat(ctx, key); err == nil {
-		f.mu.Lock()
-		f.folders[uri] = wholeFolder{info.Version, f.now()}
-		f.mu.Unlock()
-	}
-	return key, nil
+	return key, err
 }

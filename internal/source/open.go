@@ -2,11 +2,10 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
@@ -45,20 +44,7 @@ func (r *Ref) openFile(ctx context.Context) (*os.File, error) {
 	if c.id.Kind == KindDir {
 		return nil, fmt.Errorf("source %s: a folder cannot be opened: use Path", r)
 	}
-	for range 3 { // the cache may be deleted in between
-		var path string
-		if path, err = f.localFile(ctx, &c.file); err != nil {
-			return nil, err
-		}
-		file, openErr := os.Open(path)
-		if openErr == nil {
-			return file, nil
-		}
-		if err = readable(path, openErr); !errors.Is(openErr, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-	return nil, err
+	return f.openLocal(ctx, &c.file)
 }
 
 // OpenRange opens a part of a file: n bytes from off, fewer at the end; a
@@ -72,17 +58,13 @@ func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error
 	if err != nil {
 		return nil, err
 	}
-	if c != nil && c.id.Kind == KindFile && n != 0 {
+	if c != nil && c.id.Kind == KindFile {
 		at, err := f.placeOfObject(ctx, &c.file)
 		if err != nil {
 			return nil, err
 		}
 		if at.store != nil && !at.store.IsLocal() && !f.inCache(c.file.sum) {
-			body, _, err := at.store.Get(ctx, at.key, blob.Range{Offset: off, Length: max(n, 0)})
-			if blob.Is(err, blob.NotFound) {
-				return nil, gone(at.store.URI(at.key), err)
-			}
-			return body, err
+			return f.openRemoteRange(ctx, at, &c.file, off, n)
 		}
 	}
 	file, err := r.openFile(ctx)
@@ -98,9 +80,28 @@ func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error
 	}{io.NewSectionReader(file, off, n), file}, nil
 }
 
+func (f *Files) openRemoteRange(ctx context.Context, at place, o *object, off, n int64) (io.ReadCloser, error) {
+	if n == 0 || off >= o.size { // nothing to read, but it should be there
+		return io.NopCloser(strings.NewReader("")), f.check(ctx, o)
+	}
+	uri := at.store.URI(at.key)
+	body, info, err := at.store.Get(ctx, at.key, blob.Range{Offset: off, Length: max(n, 0)})
+	switch {
+	case blob.Is(err, blob.NotFound):
+		return nil, f.gone(uri, err)
+	case err != nil:
+		return nil, err
+	case info.Size != o.size:
+		body.Close()
+		return nil, o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
+	}
+	return body, nil
+}
+
 // Path is a file or folder of this machine with the content. It is for reading
 // only: it may be the store's own. What is not on this machine is downloaded to
-// the cache first, once, and verified.
+// the cache first, once, and verified; there it stays until ctx ends, and for at
+// least an hour, unless somebody deletes the cache.
 func (r *Ref) Path(ctx context.Context) (string, error) {
 	f, c, err := r.known(ctx)
 	if err != nil {
@@ -119,10 +120,12 @@ func (r *Ref) Path(ctx context.Context) (string, error) {
 		}
 		return r.path, nil
 	}
-	if c.id.Kind == KindDir {
-		return f.tree(ctx, c)
-	}
-	return f.localFile(ctx, &c.file)
+	return f.staying(ctx, func() (string, error) {
+		if c.id.Kind == KindDir {
+			return f.tree(ctx, c)
+		}
+		return f.localFile(ctx, &c.file)
+	})
 }
 
 // known is the environment and content of a source that is not a file or folder
@@ -196,7 +199,7 @@ func (f *Files) check(ctx context.Context, o *object) error {
 	}
 	info, err := at.store.Stat(ctx, at.key)
 	if blob.Is(err, blob.NotFound) {
-		return gone(at.store.URI(at.key), err)
+		return f.gone(at.store.URI(at.key), err)
 	}
 	if err == nil && o.size != unknownSize && info.Size != o.size {
 		err = o.corrupt(at.store.URI(at.key), fmt.Sprintf("%d bytes", info.Size))

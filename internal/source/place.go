@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
@@ -91,19 +92,49 @@ func (f *Files) opened(ctx context.Context, uri string) (*blob.Store, error) {
 	if store, err = f.open(ctx, uri); err != nil {
 		return nil, err
 	}
+	store = blob.Retry(store, blob.RetryPolicy{})
 	f.mu.Lock()
 	f.stores[uri] = store
 	f.mu.Unlock()
 	return store, nil
 }
 
-// findRemote hashes what lies at a URI, once per version of it.
+// findRemote says what lies at a URI now. Its content is read once per version of
+// it, if the store does not tell the hash. Calls that come at one moment share an
+// answer, if it was asked for after they came.
 func (f *Files) findRemote(ctx context.Context, uri string) (*content, error) {
+	came := time.Now()
 	done, err := f.turns.take(ctx, "hash "+uri)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	f.mu.Lock()
+	last := f.answers[uri]
+	f.mu.Unlock()
+	if last.asked.After(came) {
+		return last.content, nil
+	}
+	answer := answer{asked: time.Now()}
+	if answer.content, err = f.askRemote(ctx, uri); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.answers) >= maxSeen {
+		clear(f.answers)
+	}
+	f.answers[uri] = answer
+	return answer.content, nil
+}
+
+// answer is what lay at a URI some time after it was asked for.
+type answer struct {
+	asked   time.Time
+	content *content
+}
+
+func (f *Files) askRemote(ctx context.Context, uri string) (*content, error) {
 	at, err := f.placeOf(ctx, uri)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", uri, err)
@@ -112,7 +143,11 @@ func (f *Files) findRemote(ctx context.Context, uri string) (*content, error) {
 	if err != nil {
 		return nil, remoteError(uri, err)
 	}
-	sum, known := f.hashes.get(remoteKey(uri, info))
+	var sum Hash
+	known := info.SHA256 != "" && sum.UnmarshalText([]byte(info.SHA256)) == nil
+	if !known {
+		sum, known = f.hashes.get(remoteKey(uri, info))
+	}
 	if !known {
 		if sum, info, err = f.hashRemote(ctx, at); err != nil {
 			return nil, remoteError(uri, err)

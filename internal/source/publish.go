@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
@@ -18,9 +19,9 @@ import (
 // in the order of refs. Files below outDir (may be "": there is none) go below the call's folder, whose key
 // is callPrefix, to out/<runID>/; those of FileAt to their URI; the content of
 // all other files, and of all folders, under its hash. Sources that came in as
-// arguments stay where they are. An empty outDir means that there is none. All
+// arguments stay where they are, unless they are too old: see RelyFor. An empty outDir means that there is none. All
 // refs are looked at before anything is stored. Afterwards all can be encoded.
-func (f *Files) Publish(ctx context.Context, store *blob.Store, callPrefix, runID, outDir string, refs []*Ref) ([]Location, error) {
+func (f *Files) Publish(ctx context.Context, store *blob.Store, callPrefix, runID, outDir string, refs []*Ref, ttl time.Duration) ([]Location, error) {
 	f.know(store)
 	if outDir != "" { // filepath.Abs makes the current folder of it
 		absolute, err := filepath.Abs(outDir)
@@ -29,7 +30,7 @@ func (f *Files) Publish(ctx context.Context, store *blob.Store, callPrefix, runI
 		}
 		outDir = absolute
 	}
-	p := &publication{f: f, store: store, callPrefix: callPrefix, out: outPrefix + runID, outDir: outDir, done: map[string]*content{}}
+	p := &publication{f: f, store: store, callPrefix: callPrefix, ttl: ttl, out: outPrefix + runID, outDir: outDir, done: map[string]*content{}}
 	targets := make([]target, len(refs))
 	err := f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
 		targets[i], err = p.plan(ctx, r)
@@ -57,7 +58,8 @@ type publication struct {
 	f          *Files
 	store      *blob.Store
 	callPrefix string
-	out        string // where files below outDir go, relative to the call
+	ttl        time.Duration // of the store
+	out        string        // where files below outDir go, relative to the call
 	outDir     string
 
 	mu   sync.Mutex
@@ -151,7 +153,7 @@ func collision(refs []*Ref, targets []target) error {
 
 func (p *publication) publish(ctx context.Context, r *Ref, t target) (Location, error) {
 	if t.at == "" {
-		return p.f.locate(ctx, p.store, r.snapshot())
+		return p.f.locate(ctx, p.store, r.snapshot(), p.ttl)
 	}
 	done, err := p.f.turns.take(ctx, "publish "+p.store.URI(p.callPrefix)+" "+t.at)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestPublish(t *testing.T) {
 				FileAt(filepath.Join(out, "c"), "file://"+plain),
 				Dir(filepath.Join(out, "sub")),
 			}
-			locations := must(f.Publish(t.Context(), store, callPrefix, "run1", out, refs))(t)
+			locations := must(f.Publish(t.Context(), store, callPrefix, "run1", out, refs, 0))(t)
 			for i, want := range []string{
 				"out/run1/a", "out/run1/a", "out/run1/a", "out/run1/sub/b",
 				BlobKey(refs[4].Hash()), BlobKey(argument.Hash()), other.URI("c.txt"), "file://" + plain, BlobKey(refs[8].Hash()),
@@ -88,14 +88,14 @@ func TestPublishRefuses(t *testing.T) {
 		"device":         {[]*Ref{FileAt("/dev/null", "file:///tmp/mops-x")}, []string{"a device"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := f.Publish(t.Context(), store, callPrefix, "run1", out, append([]*Ref{good}, c.refs...))
+			_, err := f.Publish(t.Context(), store, callPrefix, "run1", out, append([]*Ref{good}, c.refs...), 0)
 			wantError(t, err, c.words...)
 			if left := keys(t, store); len(left) > 0 {
 				t.Errorf("the store holds %q", left)
 			}
 		})
 	}
-	_, err := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{File(filepath.Join(out, "gone"))})
+	_, err := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{File(filepath.Join(out, "gone"))}, 0)
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v does not say that the file is not there", err)
 	}
@@ -113,7 +113,7 @@ func TestChangedDuringPublish(t *testing.T) {
 				}
 			}
 			for _, r := range []*Ref{File(path), FileAt(path, "file://"+filepath.Join(t.TempDir(), "a"))} {
-				_, err := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{r})
+				_, err := f.Publish(t.Context(), store, callPrefix, "run1", out, []*Ref{r}, 0)
 				if !errors.Is(err, ErrChanged) {
 					t.Errorf("%v is not ErrChanged", err)
 				}

@@ -13,9 +13,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// gone says what to do about bytes that are no longer where they were stored.
-func gone(uri string, err error) error {
-	return fmt.Errorf("source %s: the stored bytes are gone, expired or deleted; call again with mops.Refresh to compute or upload them anew: %w", uri, err)
+// gone says what to do about bytes that are no longer where they were stored. One
+// that was removed is seldom the only one.
+func (f *Files) gone(uri string, err error) error {
+	f.Forget(f.now())
+	return fmt.Errorf("source %s: the stored bytes are gone, expired or deleted; call the function that returned them, or that they are an input of, with mops.Refresh: %w", uri, err)
 }
 
 // corrupt says what to do about bytes that are not what they should be. What
@@ -54,7 +56,7 @@ func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
 	uri := at.store.URI(at.key)
 	path, _, err := at.store.LocalPath(ctx, at.key)
 	if blob.Is(err, blob.NotFound) {
-		return "", gone(uri, err)
+		return "", f.gone(uri, err)
 	}
 	if err != nil {
 		return "", err
@@ -65,11 +67,30 @@ func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
 	return path, err
 }
 
+// openLocal opens a file of this machine that holds the object.
+func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
+	for tries := 1; ; tries++ { // it may be removed from the cache, or replaced in the store, in between
+		path, err := f.localFile(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		file, err := os.Open(path)
+		switch {
+		case err == nil:
+			return file, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, readable(path, err)
+		case tries == mostTries:
+			return nil, f.gone(o.where(), err)
+		}
+	}
+}
+
 // verified makes sure that a file holds the object.
 func (f *Files) verified(ctx context.Context, path string, o *object, uri string, trusted bool) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return gone(uri, err)
+		return f.gone(uri, err)
 	}
 	if err != nil {
 		return fmt.Errorf("source %s: %w", uri, err)
@@ -98,9 +119,14 @@ func (f *Files) setDamaged(ctx context.Context, at place) {
 	if err != nil {
 		return
 	}
+	f.blame(at.store.URI(at.key), info.Version)
+}
+
+func (f *Files) blame(uri string, v blob.Version) {
+	f.Forget(f.now())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.damaged[at.store.URI(at.key)] = info.Version
+	f.damaged[uri] = v
 }
 
 func (f *Files) isDamaged(uri string, v blob.Version) bool {
@@ -119,17 +145,13 @@ func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error
 	uri := at.store.URI(at.key)
 	body, info, err := at.store.Get(ctx, at.key, blob.Range{})
 	if blob.Is(err, blob.NotFound) {
-		return nil, gone(uri, err)
+		return nil, f.gone(uri, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	s := &stream{body: body, uri: uri, object: o, size: info.Size, left: info.Size, hash: sha256.New()}
-	s.damaged = func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.damaged[uri] = info.Version
-	}
+	s.damaged = func() { f.blame(uri, info.Version) }
 	if o.size != unknownSize && info.Size != o.size {
 		body.Close()
 		s.damaged()

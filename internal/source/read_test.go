@@ -14,7 +14,7 @@ import (
 func TestDownloadedOnce(t *testing.T) {
 	store, count := blob.Count(remoteStore(t))
 	f := newFiles(t)
-	content := pattern(2 << 20)
+	content := pattern(100 << 10)
 	first := asArgument(t, f, store, File(tempFile(t, content)))
 	second := asArgument(t, f, store, File(tempFile(t, content)))
 	if n := count.Counts().Get; n != 0 {
@@ -71,8 +71,8 @@ func TestLocalStoreIsReadInPlace(t *testing.T) {
 	if n := hashed.take(); n != 0 {
 		t.Errorf("what was just stored was hashed %d times", n)
 	}
-	if _, err := os.Stat(f.cacheDir); err == nil {
-		t.Error("something was put into the cache")
+	if _, err := os.Stat(f.cacheDir); err == nil || len(f.uses) > 0 {
+		t.Error("something was put into the cache, or is in use there")
 	}
 	other := newFiles(t)
 	hashed = countHashed(other)
@@ -262,6 +262,9 @@ func TestBoundToThisMachine(t *testing.T) {
 	}
 	if err := f.Check(t.Context(), decoded); err != nil {
 		t.Error(err)
+	}
+	if len(f.uses) > 0 {
+		t.Errorf("without a cache, something in it is in use: %v", f.uses)
 	}
 	// They may be arguments of calls that are stored.
 	store := localStore(t)

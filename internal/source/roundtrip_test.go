@@ -123,7 +123,7 @@ func TestMovedRoot(t *testing.T) {
 	old := localStore(t)
 	r := File(write(t, filepath.Join(out, "a"), "content"))
 	in := File(tempFile(t, "elsewhere"))
-	locations := must(f.Publish(t.Context(), old, callPrefix, "run1", out, []*Ref{r, in}))(t)
+	locations := must(f.Publish(t.Context(), old, callPrefix, "run1", out, []*Ref{r, in}, 0))(t)
 	moved := localStore(t)
 	if err := os.Rename(strings.TrimPrefix(old.Root(), "file://"), strings.TrimPrefix(moved.Root(), "file://")); err != nil {
 		t.Fatal(err)

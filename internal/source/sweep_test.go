@@ -18,12 +18,12 @@ func TestUploadBesideASweep(t *testing.T) {
 		path, cache := tempFile(t, "content"), t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			store := blob.New("mem://sweep", memblob.New())
-			f := newFilesWith(t, Options{MaxAge: old, CacheDir: cache})
+			f := newFilesWith(t, Options{CacheDir: cache})
 			refs := []*Ref{File(path)}
 			if err := f.Resolve(t.Context(), refs); err != nil {
 				t.Fatal(err)
 			}
-			key := must(f.Upload(t.Context(), store, refs))(t)[0].At
+			key := must(f.Upload(t.Context(), store, refs, 2*old))(t)[0].At
 			time.Sleep(2*old + time.Second)
 
 			uploaded := make(chan error, 1)
@@ -32,7 +32,7 @@ func TestUploadBesideASweep(t *testing.T) {
 					return
 				}
 				go func() {
-					_, err := f.Upload(t.Context(), store, refs)
+					_, err := f.Upload(t.Context(), store, refs, 2*old)
 					uploaded <- err
 				}()
 				synctest.Wait() // it has ended, or waits for the sweep

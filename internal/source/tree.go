@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"github.com/TrilliantHealth/mops-go/blob"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -21,13 +21,14 @@ func (f *Files) unfold(ctx context.Context, c *content) (*content, error) {
 	if path, ok := filePath(c.file.uri); ok {
 		return f.sameFolder(ctx, c, path)
 	}
-	path, err := f.localFile(ctx, &c.file)
+	file, err := f.openLocal(ctx, &c.file)
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(path)
+	defer file.Close()
+	data, err := io.ReadAll(file)
 	if err != nil {
-		return nil, gone(c.file.where(), err)
+		return nil, fmt.Errorf("source %s: %w", c.file.where(), err)
 	}
 	m, err := decodeManifest(data)
 	if err != nil {
@@ -77,26 +78,32 @@ func (f *Files) tree(ctx context.Context, c *content) (string, error) {
 		return "", err
 	}
 	defer done()
-	dir := filepath.Join(f.cacheDir, "trees", hash)
-	for range 3 { // other processes may build or remove it at the same moment
+	dir := f.treePath(c.id.Hash)
+	for range mostTries {
 		if _, err := os.Stat(dir); err == nil {
 			wrong := f.treeDiffers(ctx, dir, c)
 			if wrong == nil {
+				f.touch(dir)
 				return dir, nil
 			}
 			if err := ctx.Err(); err != nil {
 				return "", err
 			}
 			f.log.WarnContext(ctx, "the folder in the cache was changed; unpacking it again", "folder", dir, "err", wrong)
+			if err := f.discard(dir); err != nil {
+				return "", err
+			}
 		}
-		if err = f.buildTree(ctx, dir, c); err == nil {
-			return dir, nil
+		err = f.buildTree(ctx, dir, c)
+		if errors.Is(err, errOvertaken) {
+			continue
 		}
-		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) || blob.Is(err, blob.NotFound) {
-			return "", err
+		if err == nil {
+			f.makeRoom(ctx, dir, c.id.Size)
 		}
+		return dir, err
 	}
-	return "", err
+	return "", cacheError(errOvertaken)
 }
 
 // treeDiffers says in what a folder in the cache differs from the source.
@@ -123,27 +130,41 @@ func (f *Files) treeDiffers(ctx context.Context, dir string, c *content) error {
 	return nil
 }
 
-// buildTree unpacks the folder under another name, then renames it.
+// buildTree unpacks the folder under another name, then renames it. It goes on
+// where an earlier one ended, and waits for one of another process.
 func (f *Files) buildTree(ctx context.Context, dir string, c *content) error {
-	temp, err := f.tempDir()
+	part, err := f.takePart(ctx, dir+partSuffix, openPartFolder)
 	if err != nil {
 		return err
 	}
-	if temp, err = os.MkdirTemp(temp, "tree-*"); err != nil {
-		return cacheError(err)
+	building := dir + partSuffix
+	if part != nil {
+		defer part.Close()
+		defer f.alive(part)()
+	} else {
+		temp, err := f.tempDir()
+		if err != nil {
+			return err
+		}
+		if building, err = os.MkdirTemp(temp, "tree-*"); err != nil {
+			return cacheError(err)
+		}
+		defer os.RemoveAll(building)
 	}
-	defer os.RemoveAll(temp)
-	building := filepath.Join(temp, "new")
-	if err := f.unpack(ctx, building, c); err != nil {
-		return err
+	if err = f.unpack(ctx, building, c); err == nil {
+		err = os.Rename(building, dir)
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return cacheError(err)
+	_, ours := errors.AsType[*cacheFailure](err)
+	switch {
+	case part != nil && err != nil && !isAt(part, building):
+		return errOvertaken
+	case errors.Is(err, fs.ErrExist): // by one who did not wait for us
+		err = errOvertaken
+		fallthrough
+	case ours: // most often the disk is full
+		os.RemoveAll(building)
 	}
-	if err := os.Rename(dir, filepath.Join(temp, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return cacheError(err)
-	}
-	return cacheError(os.Rename(building, dir))
+	return err
 }
 
 func (f *Files) unpack(ctx context.Context, dir string, c *content) error {
@@ -169,25 +190,53 @@ func (f *Files) unpack(ctx context.Context, dir string, c *content) error {
 	return group.Wait()
 }
 
+// unpackFile makes one file, unless it is there from an earlier time.
 func (f *Files) unpackFile(ctx context.Context, path string, e entry, o *object) error {
+	mode := fs.FileMode(0o444)
+	if e.Executable {
+		mode = 0o555
+	}
+	if info, err := os.Lstat(path); err == nil {
+		if there, err := f.hashFile(ctx, path, true); err == nil && there.sum == o.sum && info.Mode() == mode {
+			return nil
+		}
+		os.Remove(path)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return cacheError(err)
 	}
+	at, err := f.placeOfObject(ctx, o)
+	if err != nil {
+		return err
+	}
+	remote := at.store != nil && !at.store.IsLocal()
+	for range mostTries {
+		if remote {
+			switch has, err := f.has(ctx, o); {
+			case err != nil:
+				return err
+			case has: // as a file by itself
+				at, remote = place{path: f.cachePath(o.sum)}, false
+			}
+		}
+		if !remote || o.size <= rangeSize {
+			return f.writeFile(ctx, at, o, path, mode)
+		}
+		if err := f.download(ctx, at, o, path, mode); !errors.Is(err, errOvertaken) {
+			return err
+		}
+	}
+	return cacheError(errOvertaken)
+}
+
+func (f *Files) writeFile(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return cacheError(err)
 	}
 	defer file.Close()
-	at, err := f.placeOfObject(ctx, o)
-	if err != nil {
-		return err
-	}
 	if err := f.fetch(ctx, at, o, file); err != nil {
 		return err
-	}
-	mode := fs.FileMode(0o444)
-	if e.Executable {
-		mode = 0o555
 	}
 	return f.finish(file, path, mode, o)
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
@@ -10,8 +11,9 @@ import (
 // Upload makes sure that store holds the content of each source, in the state
 // in which Resolve found it, and says where, in the order of refs. What is there
 // already, whole and young enough, is left alone, and files at URIs stay where
-// they are. A file that changed since Resolve is ErrChanged.
-func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref) ([]Location, error) {
+// they are. A file that changed since Resolve is ErrChanged. The store's time to
+// live says what is young enough: see RelyFor.
+func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref, ttl time.Duration) ([]Location, error) {
 	f.know(store)
 	locations := make([]Location, len(refs))
 	err := f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
@@ -19,7 +21,7 @@ func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref) ([]L
 		if c == nil {
 			return fmt.Errorf("source %s: it was not resolved before it was uploaded", r)
 		}
-		locations[i], err = f.locate(ctx, store, c)
+		locations[i], err = f.locate(ctx, store, c, ttl)
 		return err
 	})
 	if err != nil {
@@ -29,11 +31,11 @@ func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref) ([]L
 }
 
 // locate makes sure of the content in store, or at its URI, and says where.
-func (f *Files) locate(ctx context.Context, store *blob.Store, c *content) (Location, error) {
+func (f *Files) locate(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (Location, error) {
 	l := Location{Identity: c.id}
 	if c.id.Kind == KindDir {
 		var err error
-		l.At, err = f.keepFolder(ctx, store, c)
+		l.At, err = f.keepFolder(ctx, store, c, ttl)
 		return l, err
 	}
 	if c.file.uri != "" {
@@ -56,7 +58,7 @@ func (f *Files) locate(ctx context.Context, store *blob.Store, c *content) (Loca
 		return l, nil
 	}
 	var err error
-	l.At, err = f.keep(ctx, store, &c.file)
+	l.At, err = f.keep(ctx, store, &c.file, ttl)
 	if err == nil && c.file.value != nil {
 		c.file.value.stored()
 	}

@@ -6,13 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/blob/memblob"
 )
 
 // What is there is not sent again, whatever it is called.
@@ -28,12 +25,12 @@ func TestUploadedOnce(t *testing.T) {
 			if n := count.Counts().Total(); n != 0 {
 				t.Errorf("Resolve asked the store %d times", n)
 			}
-			first := must(f.Upload(t.Context(), store, refs))(t)
+			first := must(f.Upload(t.Context(), store, refs, 0))(t)
 			puts := count.Counts().PutIfAbsent
 			if puts != 1+6 { // five contents and a manifest
 				t.Errorf("%d puts", puts)
 			}
-			second := must(newFiles(t).Upload(t.Context(), store, refs))(t)
+			second := must(newFiles(t).Upload(t.Context(), store, refs, 0))(t)
 			if !slices.Equal(first, second) || first[0] != first[1] || first[2] != first[3] {
 				t.Errorf("locations %v, then %v", first, second)
 			}
@@ -41,7 +38,7 @@ func TestUploadedOnce(t *testing.T) {
 				t.Errorf("stored again: %+v", c)
 			}
 			stats := count.Counts().Stat
-			must(f.Upload(t.Context(), store, refs[2:3]))(t)
+			must(f.Upload(t.Context(), store, refs[2:3], 0))(t)
 			if n := count.Counts().Stat - stats; n > 2 {
 				t.Errorf("a folder that was found whole cost %d questions", n)
 			}
@@ -62,7 +59,7 @@ func TestUploadConcurrently(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if _, err := f.Upload(t.Context(), store, []*Ref{r}); err != nil {
+			if _, err := f.Upload(t.Context(), store, []*Ref{r}, 0); err != nil {
 				t.Error(err)
 			}
 		})
@@ -100,7 +97,7 @@ func TestChangedBeforeUpload(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, r := range refs {
-					_, err := f.Upload(t.Context(), store, []*Ref{r})
+					_, err := f.Upload(t.Context(), store, []*Ref{r}, 0)
 					wantError(t, err, path, change.word, "call again")
 					if !errors.Is(err, ErrChanged) {
 						t.Errorf("%v is not ErrChanged", err)
@@ -134,7 +131,7 @@ func TestChangedDuringUpload(t *testing.T) {
 						write(t, path, pattern(3<<20-1)+"X")
 					}
 				}
-				_, err := f.Upload(t.Context(), store, []*Ref{r})
+				_, err := f.Upload(t.Context(), store, []*Ref{r}, 0)
 				if !errors.Is(err, ErrChanged) {
 					t.Errorf("%v is not ErrChanged", err)
 				}
@@ -166,7 +163,7 @@ func TestTouchedBeforeUpload(t *testing.T) {
 	if err := os.Link(path, path+".link"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Upload(t.Context(), store, []*Ref{r}); err != nil {
+	if _, err := f.Upload(t.Context(), store, []*Ref{r}, 0); err != nil {
 		t.Error(err)
 	}
 	r = File(path)
@@ -174,7 +171,7 @@ func TestTouchedBeforeUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, path, "content")
-	if _, err := f.Upload(t.Context(), localStore(t), []*Ref{r}); err != nil {
+	if _, err := f.Upload(t.Context(), localStore(t), []*Ref{r}, 0); err != nil {
 		t.Error(err)
 	}
 }
@@ -208,38 +205,6 @@ func TestStoredIsACopy(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// What the store will expire soon is stored again.
-func TestMaxAge(t *testing.T) {
-	now := time.Now()
-	mem := memblob.New()
-	mem.SetClock(func() time.Time { return now })
-	store, count := blob.Count(blob.New("mem://"+t.Name(), mem))
-	f := newFilesWith(t, Options{MaxAge: time.Hour, CacheDir: t.TempDir()})
-	r := File(tempFile(t, "content"))
-	upload := func() (swaps int) {
-		t.Helper()
-		before := count.Counts().Swap
-		asArgument(t, f, store, r)
-		return count.Counts().Swap - before
-	}
-	upload()
-	now = now.Add(time.Hour)
-	if n := upload(); n != 0 {
-		t.Errorf("stored again %d times while young", n)
-	}
-	now = now.Add(time.Second)
-	if n := upload(); n != 1 {
-		t.Errorf("stored again %d times when old", n)
-	}
-	// Results that are passed on are copied when old, from where they are.
-	out := t.TempDir()
-	result := asResult(t, f, store, out, File(write(t, filepath.Join(out, "a"), "result")))
-	now = now.Add(2 * time.Hour)
-	if got := asArgument(t, f, store, result); !strings.HasSuffix(got.URI(), BlobKey(got.Hash())) || read(t, got) != "result" {
-		t.Errorf("passed on as %s", got.URI())
 	}
 }
 

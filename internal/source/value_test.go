@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
@@ -41,7 +42,7 @@ func TestAValueIsStoredDownloadedAndDecodedOnce(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			store, count := blob.Count(s)
-			v := &text{content: pattern(3 << 20)}
+			v := &text{content: pattern(100 << 10)}
 			r := must(Value(v.encode))(t)
 			f := newFiles(t)
 			var callers sync.WaitGroup
@@ -102,7 +103,8 @@ func TestAValueIsEncodedAgainWhenItsBlobIsGone(t *testing.T) {
 	if err := store.Delete(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.Upload(t.Context(), store, []*Ref{r})
+	f.Forget(time.Now())
+	_, err = f.Upload(t.Context(), store, []*Ref{r}, 0)
 	wantError(t, err, "was changed after it was shared", "copy")
 	if !errors.Is(err, ErrChanged) || len(keys(t, store)) != 0 {
 		t.Errorf("%v; the store has %q", err, keys(t, store))

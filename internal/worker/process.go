@@ -192,7 +192,7 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 	return Task{
 		Function: f, Place: place, Pipeline: p.Spec.Pipeline, Input: invocation.Body, Sources: header.Sources,
 		RunID: p.Spec.RunID, LeaseID: p.Spec.LeaseID, Attempt: p.Spec.Attempt, Executor: p.Spec.Executor,
-		Replace: blob.Version(p.Spec.Replace), Keep: true, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
+		Replace: blob.Version(p.Spec.Replace), Keep: true, StorageTTL: p.Spec.StorageTTL, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
 		Files: p.Files, Logger: p.Logger,
 	}, "", nil
 }

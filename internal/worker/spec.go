@@ -27,7 +27,8 @@ type Spec struct {
 	Executor     string          `json:"executor"`
 	Handle       string          `json:"handle,omitempty"` // of this worker; "" means its process identity
 	Attempt      int             `json:"attempt"`
-	Timeout      time.Duration   `json:"timeout,omitzero"`  // of the run, in nanoseconds
+	Timeout      time.Duration   `json:"timeout,omitzero"` // of the run, in nanoseconds
+	StorageTTL   time.Duration   `json:"storage_ttl,omitzero"`
 	Replace      string          `json:"replace,omitempty"` // version of the result that is to be replaced
 	Chain        []string        `json:"chain,omitempty"`
 	Config       string          `json:"config,omitempty"`

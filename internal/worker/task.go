@@ -42,6 +42,8 @@ type Task struct {
 	Slot     Slot
 	Files    *source.Files
 	Logger   *slog.Logger
+
+	StorageTTL time.Duration // of the store; 0: it removes nothing by itself
 }
 
 // Done is how a task ended.
@@ -245,6 +247,6 @@ func (t Task) publish(ctx context.Context, running *Running, refs []*source.Ref)
 		err := t.Files.Resolve(ctx, refs)
 		return memo.WhereTheyAre(refs), err
 	}
-	locations, err := t.Files.Publish(ctx, t.Place.Store, t.Place.Path, t.RunID, running.madeOutDir(), refs)
+	locations, err := t.Files.Publish(ctx, t.Place.Store, t.Place.Path, t.RunID, running.madeOutDir(), refs, t.StorageTTL)
 	return memo.Locations(locations), err
 }
