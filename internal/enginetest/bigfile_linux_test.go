@@ -19,20 +19,32 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/fileblob"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/emulator"
 	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 )
 
 func init() { programs["big file"] = runBigFile }
 
-// remoteRoots are roots on other machines, as it were, by name: each is served by
-// another process than the programs that use it.
-func remoteRoots(t *testing.T) map[string]string {
-	t.Helper()
-	store, err := fileblob.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
+// remoteRoots make roots on other machines, as it were, by name: each is served by
+// another process than the programs that use it. The most is what they can keep.
+func remoteRoots() map[string]remoteRoot {
+	return map[string]remoteRoot{
+		"served": {5 << 30, func(t *testing.T) string {
+			store, err := fileblob.Open(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return blobtest.Serve(t, store)
+		}},
+		"adls": {5 << 30, func(t *testing.T) string { return emulator.Azurite(t).Root(t) }}, // in a process of its own
+		"s3":   {1 << 30, func(t *testing.T) string { return emulator.S3(t).Root(t) }},      // in our memory, twice
+		"gs":   {1 << 30, func(t *testing.T) string { return emulator.GCS(t).Root(t) }},
 	}
-	return map[string]string{"served": blobtest.Serve(t, store)}
+}
+
+type remoteRoot struct {
+	most int64
+	open func(*testing.T) string
 }
 
 // mostMemory is what a process may have resident, in bytes, whatever the size of
@@ -42,13 +54,13 @@ const mostMemory = 128 << 20
 // A big file goes to a worker and another one comes back, through a store that
 // is not local, and neither process keeps much of it in memory.
 func TestBigFile(t *testing.T) {
-	arguments, limit := bigFile{Size: 192<<20 + 5}, 2*time.Minute
-	if soak {
-		arguments.Size, limit = 5<<30+5, time.Hour
-	}
-	for name, root := range remoteRoots(t) {
+	for name, remote := range remoteRoots() {
 		t.Run(name, func(t *testing.T) {
-			place := t.TempDir()
+			arguments, limit := bigFile{Size: 192<<20 + 5}, 2*time.Minute
+			if soak {
+				arguments.Size, limit = remote.most+5, time.Hour
+			}
+			root, place := remote.open(t), t.TempDir()
 			arguments.Path = filepath.Join(place, "big")
 			if err := arguments.make(); err != nil {
 				t.Fatal(err)
