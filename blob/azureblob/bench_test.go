@@ -5,43 +5,19 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/ratio"
 )
 
 // The benchmarks measure an operation and what the bare SDK takes for the same, in
 // turns, and report the median of their ratios: on a busy machine nothing else can be
 // compared.
-
-func turns(b *testing.B, rounds int, ours, bare func()) {
-	measure := func(do func()) time.Duration {
-		start := time.Now()
-		do()
-		return time.Since(start)
-	}
-	var ratios, all []float64
-	for round := range rounds {
-		var took, tookBare time.Duration
-		if round%2 == 0 {
-			took, tookBare = measure(ours), measure(bare)
-		} else {
-			tookBare, took = measure(bare), measure(ours)
-		}
-		ratios, all = append(ratios, took.Seconds()/tookBare.Seconds()), append(all, took.Seconds())
-	}
-	slices.Sort(ratios)
-	slices.Sort(all)
-	b.ReportMetric(0, "ns/op") // of b.N, which does not mean anything here
-	b.ReportMetric(all[len(all)/2]*1e3, "ours-ms")
-	b.ReportMetric(ratios[len(ratios)/2], "ratio")
-}
 
 // openBoth opens a root, and its blobs with the bare SDK.
 func openBoth(b *testing.B) (*blob.Store, func(key string) *blockblob.Client) {
@@ -69,26 +45,18 @@ func BenchmarkHit(b *testing.B) {
 		b.Fatal(err)
 	}
 	var buf []byte
-	turns(b, b.N/50+20, func() {
-		for range 50 {
-			data, _, err := s.ReadAll(ctx, "result", buf[:0])
-			if err != nil || len(data) != len(record) {
-				b.Fatal(err)
-			}
-			buf = data
+	ratio.Turns(b, 1, 50, func() error {
+		data, _, err := s.ReadAll(ctx, "result", buf[:0])
+		buf = data
+		return err
+	}, func() error {
+		r, err := bare("result").DownloadStream(ctx, nil)
+		if err != nil {
+			return err
 		}
-	}, func() {
-		for range 50 {
-			r, err := bare("result").DownloadStream(ctx, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			data, err := io.ReadAll(r.Body)
-			r.Body.Close()
-			if err != nil || len(data) != len(record) {
-				b.Fatal(err)
-			}
-		}
+		defer r.Body.Close()
+		_, err = io.ReadAll(r.Body)
+		return err
 	})
 }
 
@@ -102,15 +70,12 @@ func BenchmarkUpload(b *testing.B) {
 		b.Run(fmt.Sprint(size>>20, "MiB"), func(b *testing.B) {
 			s, bare := openBoth(b)
 			ctx := b.Context()
-			turns(b, roundsOf(size), func() {
-				if _, err := s.Put(ctx, "ours", noise(size), size, blob.PutOptions{}); err != nil {
-					b.Fatal(err)
-				}
-			}, func() {
+			ratio.Turns(b, 1, 1, func() error {
+				_, err := s.Put(ctx, "ours", noise(size), size, blob.PutOptions{})
+				return err
+			}, func() error {
 				_, err := bare("bare").UploadStream(ctx, noise(size), &blockblob.UploadStreamOptions{BlockSize: 8 << 20, Concurrency: 4})
-				if err != nil {
-					b.Fatal(err)
-				}
+				return err
 			})
 		})
 	}
@@ -125,34 +90,32 @@ func BenchmarkDownload(b *testing.B) {
 			if _, err := s.Put(ctx, "blob", noise(size), size, blob.PutOptions{}); err != nil {
 				b.Fatal(err)
 			}
-			turns(b, roundsOf(size), func() {
+			ratio.Turns(b, 1, 1, func() error {
 				body, _, err := s.Get(ctx, "blob", blob.Range{})
 				if err != nil {
-					b.Fatal(err)
+					return err
 				}
-				expectLength(b, body, size)
-			}, func() {
+				return expectLength(body, size)
+			}, func() error {
 				r, err := bare("blob").DownloadStream(ctx, nil)
 				if err != nil {
-					b.Fatal(err)
+					return err
 				}
-				expectLength(b, r.NewRetryReader(ctx, nil), size)
+				return expectLength(r.NewRetryReader(ctx, nil), size)
 			})
 		})
 	}
 }
 
-func roundsOf(size int64) int { return int(max(3, 1<<30/size)) }
-
-func expectLength(b *testing.B, body io.ReadCloser, size int64) {
-	b.Helper()
+func expectLength(body io.ReadCloser, size int64) error {
+	defer body.Close()
 	n, err := io.Copy(io.Discard, body)
-	if body.Close(); n != size || err != nil {
-		b.Fatalf("%d bytes, %v", n, err)
+	if err == nil && n != size {
+		err = fmt.Errorf("%d bytes came, not %d", n, size)
 	}
+	return err
 }
 
-// noise is so many bytes, in no memory.
 func noise(size int64) io.Reader { return io.LimitReader(&repeated{}, size) }
 
 var block = func() []byte {

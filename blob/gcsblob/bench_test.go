@@ -5,10 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
@@ -16,6 +13,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/ratio"
 )
 
 // The benchmarks measure an operation and the SDK used bare, with its defaults,
@@ -55,45 +53,6 @@ func (p pair) readBare(key string) error {
 	return err
 }
 
-// turns runs both in turns, batch times each by so many goroutines, and reports their ratio.
-func turns(b *testing.B, goroutines, batch int, ours, bare func() error) {
-	b.Helper()
-	measure := func(do func() error) time.Duration {
-		var wg sync.WaitGroup
-		start := time.Now()
-		for range goroutines {
-			wg.Go(func() {
-				for range batch {
-					if err := do(); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		}
-		wg.Wait()
-		return time.Since(start)
-	}
-	var ratios []float64
-	var total, totalBare time.Duration
-	for round := 0; b.Loop(); round++ {
-		var took, tookBare time.Duration
-		if round%2 == 0 {
-			took, tookBare = measure(ours), measure(bare)
-		} else {
-			tookBare, took = measure(bare), measure(ours)
-		}
-		ratios = append(ratios, float64(took)/float64(tookBare))
-		total, totalBare = total+took, totalBare+tookBare
-	}
-	slices.Sort(ratios)
-	operations := float64(len(ratios) * batch * goroutines)
-	b.ReportMetric(0, "ns/op") // of a round, which does not mean anything here
-	b.ReportMetric(float64(total.Microseconds())/operations, "ours-µs")
-	b.ReportMetric(float64(totalBare.Microseconds())/operations, "bare-µs")
-	b.ReportMetric(ratios[len(ratios)/2], "ratio")
-}
-
 var record = bytes.Repeat([]byte("0123456789abcdef"), 38)
 
 // BenchmarkHit: budget 1.15 alone, 1.2 with 64 side by side.
@@ -104,7 +63,7 @@ func BenchmarkHit(b *testing.B) {
 			if _, err := p.PutBytes(b.Context(), "record", record, blob.PutOptions{}); err != nil {
 				b.Fatal(err)
 			}
-			turns(b, goroutines, 1000/goroutines, func() error {
+			ratio.Turns(b, goroutines, 1000/goroutines, func() error {
 				_, _, err := p.ReadAll(context.Background(), "record", nil)
 				return err
 			}, func() error { return p.readBare("record") })
@@ -121,7 +80,7 @@ func BenchmarkSwap(b *testing.B) {
 	}
 	bare := p.bare.Object("root/bare")
 	var attrs storage.ObjectAttrs
-	turns(b, 1, 200, func() error {
+	ratio.Turns(b, 1, 200, func() error {
 		info, err = p.PutBytes(context.Background(), "ours", record, blob.PutOptions{IfVersion: info.Version})
 		return err
 	}, func() error {
@@ -154,7 +113,7 @@ func BenchmarkUpload(b *testing.B) {
 		for name, chunk := range map[string]int{"chunks": googleapi.DefaultUploadChunkSize, "request": 0} {
 			b.Run(fmt.Sprintf("%dMiB/%s", size>>20, name), func(b *testing.B) {
 				p := newPairAt(b, "gs://bucket/root?endpoint="+newSink(b, size, nil).URL)
-				turns(b, 1, 1, func() error {
+				ratio.Turns(b, 1, 1, func() error {
 					_, err := p.Put(context.Background(), "ours", zeroes(size), size, blob.PutOptions{})
 					return err
 				}, func() error {
@@ -178,7 +137,7 @@ func BenchmarkDownload(b *testing.B) {
 			if _, err := p.Put(b.Context(), "blob", zeroes(size), size, blob.PutOptions{}); err != nil {
 				b.Fatal(err)
 			}
-			turns(b, 1, 1, func() error {
+			ratio.Turns(b, 1, 1, func() error {
 				body, _, err := p.Get(context.Background(), "blob", blob.Range{})
 				if err != nil {
 					return err

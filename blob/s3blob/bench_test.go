@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/ratio"
 )
 
 // The benchmarks measure an operation and the SDK used bare, with its defaults,
@@ -43,38 +42,6 @@ func newPair(b *testing.B, ours *blob.Store) pair {
 	return pair{ours, bare, &s.address.Host}
 }
 
-// turns runs both in turns, batch times each, and reports their ratio.
-func turns(b *testing.B, batch int, ours, bare func() error) {
-	b.Helper()
-	measure := func(do func() error) time.Duration {
-		start := time.Now()
-		for range batch {
-			if err := do(); err != nil {
-				b.Fatal(err)
-			}
-		}
-		return time.Since(start)
-	}
-	var ratios []float64
-	var total, totalBare time.Duration
-	for round := 0; b.Loop(); round++ {
-		var took, tookBare time.Duration
-		if round%2 == 0 {
-			took, tookBare = measure(ours), measure(bare)
-		} else {
-			tookBare, took = measure(bare), measure(ours)
-		}
-		ratios = append(ratios, float64(took)/float64(tookBare))
-		total, totalBare = total+took, totalBare+tookBare
-	}
-	slices.Sort(ratios)
-	operations := float64(len(ratios) * batch)
-	b.ReportMetric(0, "ns/op") // of a round, which does not mean anything here
-	b.ReportMetric(float64(total.Microseconds())/operations, "ours-µs")
-	b.ReportMetric(float64(totalBare.Microseconds())/operations, "bare-µs")
-	b.ReportMetric(ratios[len(ratios)/2], "ratio")
-}
-
 var record = bytes.Repeat([]byte("0123456789abcdef"), 64)
 
 // BenchmarkHit: budget 1.15.
@@ -84,7 +51,7 @@ func BenchmarkHit(b *testing.B) {
 		b.Fatal(err)
 	}
 	var buffer []byte
-	turns(b, 100, func() error {
+	ratio.Turns(b, 1, 100, func() error {
 		data, _, err := p.ReadAll(context.Background(), "record", buffer[:0])
 		buffer = data
 		return err
@@ -103,7 +70,7 @@ func BenchmarkHit(b *testing.B) {
 func BenchmarkRecord(b *testing.B) {
 	p := newPair(b, mustOpen(b, emulator.S3(b).Root(b)))
 	n := 0
-	turns(b, 100, func() error {
+	ratio.Turns(b, 1, 100, func() error {
 		n++
 		_, err := p.PutBytes(context.Background(), fmt.Sprint("ours/", n), record, blob.PutOptions{IfAbsent: true})
 		return err
@@ -163,7 +130,7 @@ func BenchmarkUp(b *testing.B) {
 			size := sizes[name]
 			s, _ := newSink(b, size)
 			p := newPair(b, s)
-			turns(b, 1, func() error {
+			ratio.Turns(b, 1, 1, func() error {
 				_, err := p.Put(context.Background(), "big", zeros(size), size, blob.PutOptions{})
 				return err
 			}, func() error { return p.bareUpload(context.Background(), "a/root/big", zeros(size), size) })
@@ -178,7 +145,7 @@ func BenchmarkDown(b *testing.B) {
 			size := sizes[name]
 			s, _ := newSink(b, size)
 			p := newPair(b, s)
-			turns(b, 1, func() error {
+			ratio.Turns(b, 1, 1, func() error {
 				body, _, err := p.Get(context.Background(), "big", blob.Range{})
 				return discard(body, err)
 			}, func() error {
