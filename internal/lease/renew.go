@@ -58,7 +58,7 @@ func (l *life) run(ctx context.Context) {
 
 // tryWrite is write, but does not wait for ever for a store that hangs.
 func (l *life) tryWrite(ctx context.Context, state string) error {
-	ctx, cancel := context.WithTimeout(ctx, l.renew/2)
+	ctx, cancel := context.WithTimeout(blob.Urgent(ctx), l.renew/2)
 	defer cancel()
 	return l.write(ctx, state)
 }

@@ -33,8 +33,8 @@ type Transport struct {
 // over loopback. S3 and Azure speak HTTP/1.1 only.
 var connections = sync.OnceValue(func() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConns = 0          // the next line bounds them
-	t.MaxIdleConnsPerHost = 512 // the default of 2 would open a connection for nearly each request
+	t.MaxIdleConns = 0                 // the next line bounds them
+	t.MaxIdleConnsPerHost = mostAtOnce // the default of 2 would open a connection for nearly each request
 	t.IdleConnTimeout = 60 * time.Second
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
@@ -48,6 +48,11 @@ func (t *Transport) Client() *http.Client { return &http.Client{Transport: t} }
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	leave, err := enter(r)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	w := newWatch(cancel, t.stall())
 	response, err := connections().RoundTrip(w.request(r.WithContext(ctx)))
