@@ -16,13 +16,18 @@ import (
 // bytes, in order to send it again.
 const maxReplay = 1 << 20
 
+// maxResolve is the largest blob, in bytes, that is read back to see whose it is.
+const maxResolve = 16 << 20
+
 // Retry returns a store that tries again what s reports as Throttled or
 // Unavailable, within the caller's context; see [RetryPolicy.Do].
 //
 // A conditional put whose acknowledgement was lost is resolved: when a later try
 // finds the condition broken, but the blob holds exactly the bytes of this put,
 // the put has succeeded. That is right as long as no two writers put equal
-// bytes, which a nonce in the record ensures.
+// bytes, which a nonce in the record ensures. Of what is over 16 MiB the broken
+// condition is reported, though the blob may be the caller's own: who puts that
+// much looks at what is there.
 //
 // The body of a Get that breaks goes on where it stopped, as long as the blob is
 // the same. A body to put that is over 1 MiB and no io.Seeker is not tried again.
@@ -55,7 +60,7 @@ func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int6
 		case Unavailable:
 			perhaps = true
 		case Exists, Mismatch:
-			if conditional && perhaps {
+			if conditional && perhaps && size <= maxResolve {
 				info, err = r.resolve(ctx, key, replay, err)
 			}
 		}
@@ -64,7 +69,8 @@ func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int6
 	return info, err
 }
 
-// resolve finds out whether a blob holds what we put. It returns refusal if not.
+// resolve finds out whether a blob holds what we put. It returns refusal if not,
+// or if that would take long.
 func (r retrying) resolve(ctx context.Context, key string, ours replay, refusal error) (Info, error) {
 	body, info, err := r.inner.Get(ctx, key, Range{})
 	switch {
@@ -74,6 +80,9 @@ func (r retrying) resolve(ctx context.Context, key string, ours replay, refusal 
 		return Info{}, err
 	}
 	defer body.Close()
+	if info.Size > maxResolve {
+		return Info{}, refusal
+	}
 	if err := ours.rewind(); err != nil {
 		return Info{}, err
 	}

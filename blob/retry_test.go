@@ -1,6 +1,7 @@
 package blob_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,6 +178,22 @@ func TestLostAcknowledgementOfAnother(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A large blob is not read back to see whose it is.
+func TestLostAcknowledgementOfALargeBlob(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for _, size := range []int64{16<<20 + 1, -1} {
+			s, counter := retried(newMem(), nil, first(1, blobtest.OpPut, unavailable))
+			body := bytes.NewReader(make([]byte, 16<<20+1))
+			if _, err := s.Put(t.Context(), "key", body, size, blob.PutOptions{IfAbsent: true}); !blob.Is(err, blob.Exists) {
+				t.Errorf("size %d: %v", size, err)
+			}
+			if n := counter.Counts(); size > 0 && n.Get != 0 {
+				t.Errorf("there were %d gets", n.Get)
+			}
+		}
+	})
 }
 
 // TestEqualBytesAreNotOurs: without a try that may have been done, a blob of

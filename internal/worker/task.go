@@ -224,6 +224,8 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 	switch {
 	case err != nil:
 		done.Unkept = fmt.Errorf("the result of run %s could not be stored: %w", t.RunID, err)
+	case !won && other.RunID == t.RunID: // it was put and seemed not to be
+		done.Result = other
 	case !won:
 		done.Result, done.Lost = other, true
 		run.Outcome = "lost_race"

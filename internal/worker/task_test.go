@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
@@ -47,5 +49,33 @@ func TestNothingIsKeptAfterTheEndOfTheContext(t *testing.T) {
 				t.Errorf("there is %s", info.Key)
 			}
 		})
+	}
+}
+
+// A result that was put and seemed not to be is no other run's.
+func TestOwnResultIsNotLost(t *testing.T) {
+	store := blobtest.Faulty(blob.New("mem://test", memblob.New()), blobtest.FaultPlan{After: func(op blobtest.Op, _ string) error {
+		if op == blobtest.OpPut {
+			return &driver.Error{Kind: driver.Exists}
+		}
+		return nil
+	}})
+	f, err := function.NewRegistry(function.Sources{}).Add("f", "0", "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = f.Implement(func(_ context.Context, in any) (any, error) { return in, nil })
+	if err = errors.Join(err, f.Prepare()); err != nil {
+		t.Fatal(err)
+	}
+	n := 1
+	input, err := f.EncodeIn(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
+	done := Task{Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(t.Context())
+	if done.Lost || done.Unkept != nil || done.Err != nil || done.Result.RunID != "run" || done.Run.Outcome != "ok" {
+		t.Errorf("%+v", done)
 	}
 }
