@@ -62,7 +62,7 @@ func (c call) store(t *testing.T, store *blob.Store, done bool) memo.Place {
 	p := c.place(t, store)
 	head := record.Head{MemoKey: p.Key.String(), RunID: "2611231412-SkirtBus"}
 	header := record.InvocationHeader{Head: head, Call: c.describe()}
-	if err := p.PutInvocation(t.Context(), header, c.encoded(t)); err != nil {
+	if err := p.PutInvocation(t.Context(), header, c.encoded(t), 0); err != nil {
 		t.Fatal(err)
 	}
 	if done {

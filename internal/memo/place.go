@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -155,8 +156,9 @@ func (p Place) PutResult(ctx context.Context, sealed []byte, replace blob.Versio
 
 // PutInvocation writes the invocation where there is no sound one that says of
 // all files in the input where they are now: those that an earlier one names
-// may be gone.
-func (p Place) PutInvocation(ctx context.Context, header record.InvocationHeader, input []byte) error {
+// may be gone. In a store with a time to live, which is 0 where it has none, one
+// that is old is written again: a worker may start long after this.
+func (p Place) PutInvocation(ctx context.Context, header record.InvocationHeader, input []byte, ttl time.Duration) error {
 	sealed, err := record.Seal(record.KindInvocation, header, input)
 	if err != nil {
 		return err
@@ -173,7 +175,7 @@ func (p Place) PutInvocation(ctx context.Context, header record.InvocationHeader
 			err = there.Into(&found)
 		}
 		switch {
-		case err == nil && slices.Equal(found.Sources, header.Sources):
+		case err == nil && slices.Equal(found.Sources, header.Sources) && (ttl <= 0 || p.Store.Age(ctx, there.Info) <= source.RelyFor(ttl)):
 			return nil
 		case err == nil, errors.Is(err, record.ErrDamaged):
 			options = blob.PutOptions{IfVersion: there.Info.Version}

@@ -29,5 +29,5 @@ func (o *owned) prepare() error {
 		Call: o.call.Function.Describe(o.call.Pipeline), LeaseID: o.state.LeaseID,
 		Program: record.ThisProgram(), Sources: o.sources,
 	}
-	return o.place.PutInvocation(o.ctx, header, o.call.Input)
+	return o.place.PutInvocation(o.ctx, header, o.call.Input, o.call.StorageTTL)
 }
