@@ -374,3 +374,26 @@ func TestOrder(t *testing.T) {
 		}
 	})
 }
+
+// The files of a result that was replaced stay for the grace: who got it a moment
+// before may be about to read them.
+func TestFilesOfReplacedResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTable(t)
+		input := b.input("x")
+		b.with(func(ctx context.Context, p *program) { must[file](b, p, "copy", in{File: input}) })
+		time.Sleep(10 * day)
+		options := gc.Options{Remains: true, Grace: day, Delete: true}
+		b.with(func(ctx context.Context, p *program) {
+			before, _ := must[file](b, p, "copy", in{File: input})
+			if _, _, err := do[file](ctx, p, "copy", in{File: input}, true); err != nil {
+				t.Fatal(err)
+			}
+			b.gc(options)
+			if got, _ := must[string](b, p, "read", in{File: before}); got != "x copied" {
+				t.Errorf("read %q", got)
+			}
+		})
+		expectKinds(b, "before the grace has passed", map[string]int{"invocation": 2, "lease": 2, "out": 2, "result": 2})
+	})
+}

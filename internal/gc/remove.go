@@ -262,7 +262,7 @@ func (r *run) tryLostFiles(ctx context.Context, c *call) error {
 		return ignoreBad(err)
 	}
 	var header record.ResultHeader
-	if err := found.Into(&header); err != nil {
+	if err := found.Into(&header); err != nil || found.Info.Version != c.result.Version {
 		return nil
 	}
 	needed := map[string]bool{}

@@ -40,7 +40,7 @@ type Options struct {
 	Calls   Selection     // the calls to remove
 	Content bool          // content that no record names
 	Remains bool          // of crashed programs: sessions, unfinished calls, files of runs that came second
-	Grace   time.Duration // that files stay after the result they belong to; 0: they go with it
+	Grace   time.Duration // that files stay after the result they belong to went or was replaced; 0: they go with it
 	TTL     time.Duration // of the storage, as programs are told; at least that old is content that goes; DefaultTTL where 0
 
 	Delete   bool // without it nothing is written

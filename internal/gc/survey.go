@@ -96,7 +96,8 @@ func (r *run) unfinished(c *call) bool {
 }
 
 // mayHaveLostFiles reports whether a call has files of several runs, of which all
-// but those of the result's are of no use to anybody.
+// but those of the result's are of no use to anybody: not even to who got the
+// result that was there before.
 func (r *run) mayHaveLostFiles(c *call) bool {
-	return c.result.Key != "" && c.fileRuns > 1 && r.old(c.oldestFile, remainsAge)
+	return c.result.Key != "" && c.fileRuns > 1 && r.old(c.oldestFile, remainsAge) && r.old(c.result.ModTime, r.Grace)
 }
