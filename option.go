@@ -188,7 +188,9 @@ func Version(version string) FuncOption {
 // such as it stands in the URIs of its calls: where a call has no result, the
 // result that the same call had there is used, and [Info] names its URI. So a
 // function can get another name, version, pipeline or root and keep what was
-// computed. Given several times, it is looked for in that order.
+// computed. Given several times, it is looked for in that order. A root that has
+// parameters is named with them, <root>?endpoint=…/mops1/…; that of the call
+// itself needs none.
 //
 // Types and [Calls] must be what they were. What lies at an old home stays as it
 // is: nothing is copied and nothing written, and [Refresh] does not look there.

@@ -14,8 +14,48 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
+
+// namesake is one of several stores whose roots have the same name.
+type namesake struct {
+	*memblob.Store
+	identity string
+}
+
+func (n namesake) Identity() string { return n.identity }
+func (namesake) Root() string       { return "namesake://bucket" }
+
+func init() {
+	services := map[string]*memblob.Store{"new": memblob.New(), "old": memblob.New()}
+	blob.Register("namesake", func(_ context.Context, uri string) (driver.Store, error) {
+		_, service, _ := strings.Cut(uri, "?endpoint=")
+		return namesake{services[service], service}, nil
+	})
+}
+
+// An old home may be a bucket of the same name at another service. Without a
+// parameter it is that of the call.
+func TestAnOldHomeOfTheSameName(t *testing.T) {
+	_, ctx := newEnv(t, mops.CacheDir(t.TempDir()))
+	for i, c := range []struct{ service, home string }{
+		{"old", "namesake://bucket?endpoint=old/mops1/default/f@0"},
+		{"new", "namesake://bucket/mops1/default/f@0"},
+	} {
+		must(mops.Define("f", double, private(), mops.Root("namesake://bucket?endpoint="+c.service)).Call(ctx, i))
+		for _, name := range []string{"f", "g"} {
+			if name+c.service == "fnew" { // that is the very same place
+				continue
+			}
+			f := moved(t, name, mops.Root("namesake://bucket?endpoint=new"), mops.ReadFrom(c.home))
+			if out, info, err := f.Do(ctx, i); err != nil || out != 2*i || info.Outcome != mops.Hit {
+				t.Errorf("%s, %s: %d, %+v, %v", name, c.home, out, info, err)
+			}
+		}
+	}
+}
 
 // moved defines a function that must not run.
 func moved(t *testing.T, name string, options ...mops.FuncOption) *mops.Func[int, int] {

@@ -6,6 +6,7 @@ package blob
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -70,6 +71,10 @@ func (s *Store) Address() string {
 	}
 	return s.root
 }
+
+// Identity tells the place of the store from all others, also from those whose
+// Root is the same, such as one bucket's name at two endpoints. It is no URI.
+func (s *Store) Identity() string { return cmp.Or(s.identity, s.root) }
 
 // URI is the address of a blob, for people and for messages.
 func (s *Store) URI(key string) string { return s.root + "/" + key }

@@ -19,12 +19,15 @@ func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, err
 		return Outcome{}, missed, nil
 	}
 	for _, old := range f.call.Function.OldPlaces(f.call.Input) {
-		r, err := f.engine.root(ctx, old.Root)
-		if err != nil {
-			return Outcome{}, nil, fmt.Errorf("an old home of the function, which mops.ReadFrom names: %w", err)
+		r := f.root
+		if old.Root != r.store.Root() { // else it is ours, as URIs of calls have it: without parameters
+			var err error
+			if r, err = f.engine.root(ctx, old.Root); err != nil {
+				return Outcome{}, nil, fmt.Errorf("an old home of the function, which mops.ReadFrom names: %w", err)
+			}
 		}
 		place := memo.Place{Store: r.store, Path: old.Path, Key: old.Key}
-		if place.URI() == f.place.URI() {
+		if place.Path == f.place.Path && place.Store.Identity() == f.place.Store.Identity() {
 			continue
 		}
 		found, err := place.ResultMaybeCached(ctx)
