@@ -28,7 +28,8 @@ func (c *storeClock) now(ctx context.Context, s *Store) time.Time {
 	c.mu.Lock()
 	told, at := c.told, c.at
 	c.mu.Unlock()
-	if !at.IsZero() && time.Since(at) < clockKnown {
+	// A machine that sleeps may stop its monotonic clock, and goes by the other then.
+	if passed := max(time.Since(at), time.Since(at.Round(0))); !at.IsZero() && passed < clockKnown {
 		return told.Add(time.Since(at))
 	}
 	told, ok, err := s.Now(ctx)

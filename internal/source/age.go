@@ -3,6 +3,8 @@ package source
 import (
 	"sync"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
 )
 
 // DefaultStorageTTL is how long content that nothing refers to stays in a store,
@@ -30,36 +32,54 @@ const seenFor = 10 * time.Minute
 // maxSeen is how many blobs are remembered, in some 10 MB.
 const maxSeen = 50_000
 
-// sightings are when blobs were last known to be whole, by URI.
+// blobName tells a blob from all others, also where two stores have roots of the
+// same name.
+func blobName(store *blob.Store, key string) string { return store.Identity() + "/" + key }
+
+// sightings are when blobs were last known to be whole, by blobName.
 type sightings struct {
-	mu sync.Mutex
-	at map[string]time.Time
+	mu    sync.Mutex
+	at    map[string]time.Time
+	since time.Time // what was seen before that does not count
 }
 
 // recent reports whether a blob was seen shortly before now, as far as that
 // matters where it is relied on up to an age of most.
-func (s *sightings) recent(uri string, now time.Time, most time.Duration) bool {
+func (s *sightings) recent(name string, now time.Time, most time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := s.at[uri]
-	return ok && now.Sub(at) < min(seenFor, most/10)
+	at, ok := s.at[name]
+	return ok && elapsed(at, now) < min(seenFor, most/10)
 }
 
-func (s *sightings) add(uri string, now time.Time) {
+// elapsed is how much time has passed, with that in which this machine slept,
+// which a monotonic clock may leave out.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
+
+// add notes what was found by a question that was asked at some time.
+func (s *sightings) add(name string, asked time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if asked.Before(s.since) {
+		return
+	}
 	if s.at == nil || len(s.at) >= maxSeen {
 		s.at = map[string]time.Time{}
 	}
-	s.at[uri] = now
+	s.at[name] = asked
 }
 
 func (s *sightings) forget(before time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for uri, at := range s.at {
+	if before.After(s.since) {
+		s.since = before
+	}
+	for name, at := range s.at {
 		if at.Before(before) {
-			delete(s.at, uri)
+			delete(s.at, name)
 		}
 	}
 }

@@ -60,7 +60,7 @@ type Files struct {
 	uses    map[string]*use         // entries of the cache, by path
 	roots   map[string]*blob.Store  // that were used, by their root; not ours to close
 	stores  map[string]*blob.Store  // opened for explicit URIs; ours
-	damaged map[string]blob.Version // blobs found damaged, by URI
+	damaged map[string]blob.Version // blobs found damaged, by blobName
 	answers map[string]answer       // about explicit URIs
 
 	patience time.Duration // with others who work on the cache

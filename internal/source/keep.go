@@ -20,7 +20,7 @@ func (f *Files) keep(ctx context.Context, store *blob.Store, o *object, ttl time
 	if err != nil {
 		return "", err
 	}
-	if at.store != nil && at.store.Root() == store.Root() && at.key != BlobKey(o.sum) {
+	if at.store != nil && at.store.Identity() == store.Identity() && at.key != BlobKey(o.sum) {
 		// Outside of what is swept: with no time to live said, it stays.
 		most := forEver
 		if ttl > 0 {
@@ -31,7 +31,7 @@ func (f *Files) keep(ctx context.Context, store *blob.Store, o *object, ttl time
 		}
 	}
 	key = BlobKey(o.sum)
-	done, err := f.turns.take(ctx, "store "+store.URI(key))
+	done, err := f.turns.take(ctx, "store "+blobName(store, key))
 	if err != nil {
 		return "", err
 	}
@@ -45,22 +45,20 @@ func (f *Files) keep(ctx context.Context, store *blob.Store, o *object, ttl time
 		if info.Version != "" {
 			opts = blob.PutOptions{IfVersion: info.Version}
 		}
+		began := f.now()
 		err = f.put(ctx, store, key, o, opts)
-		if err == nil && opts.IfVersion != "" {
-			// What was old, a sweep may be about to remove.
-			swept, err := sweep.Wait(ctx, store)
-			if err != nil {
+		switch {
+		case err != nil && !conditionFailed(err):
+			return key, err
+		case opts.IfVersion != "":
+			// What was old, a sweep may be removing, whoever has written it over:
+			// only when that is over, a look tells what is there.
+			if err := sweep.Wait(ctx, store); err != nil {
 				return key, err
 			}
-			if swept {
-				continue
-			}
-		}
-		if err == nil {
-			f.seen.add(store.URI(key), f.now())
-		}
-		if !conditionFailed(err) {
-			return key, err
+		case err == nil:
+			f.seen.add(blobName(store, key), began)
+			return key, nil
 		}
 	}
 	return "", fmt.Errorf("source %s: others keep replacing it in the store: call again", store.URI(key))
@@ -73,13 +71,13 @@ const forEver = time.Duration(1<<63 - 1)
 // most. Version is empty where there is none. What was seen whole a while ago is
 // not asked for again.
 func (f *Files) look(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
-	uri := store.URI(key)
-	if f.seen.recent(uri, f.now(), most) {
+	name, began := blobName(store, key), f.now()
+	if f.seen.recent(name, began, most) {
 		return info, true, nil
 	}
 	info, sound, err = f.ask(ctx, store, key, o, most)
 	if err == nil && sound {
-		f.seen.add(uri, f.now())
+		f.seen.add(name, began)
 	}
 	return info, sound, err
 }
@@ -92,7 +90,7 @@ func (f *Files) ask(ctx context.Context, store *blob.Store, key string, o *objec
 	if err != nil {
 		return info, false, err
 	}
-	if o.size != unknownSize && info.Size != o.size || f.isDamaged(store.URI(key), info.Version) {
+	if o.size != unknownSize && info.Size != o.size || f.isDamaged(blobName(store, key), info.Version) {
 		return info, false, nil
 	}
 	if most != forEver && store.Age(ctx, info) > most {
@@ -296,13 +294,13 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 
 // keepFolder is keep for a folder: its files first, its manifest last.
 func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (key string, err error) {
-	uri := store.URI(BlobKey(c.id.Hash)) + " with all files"
-	done, err := f.turns.take(ctx, "folder "+uri)
+	name := blobName(store, BlobKey(c.id.Hash)) + " with all files"
+	done, err := f.turns.take(ctx, "folder "+name)
 	if err != nil {
 		return "", err
 	}
 	defer done()
-	if f.seen.recent(uri, f.now(), RelyFor(ttl)) {
+	if f.seen.recent(name, f.now(), RelyFor(ttl)) {
 		return BlobKey(c.id.Hash), nil
 	}
 	if c, err = f.unfold(ctx, c); err != nil {
@@ -321,7 +319,7 @@ func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content, t
 		return "", err
 	}
 	if key, err = f.keep(ctx, store, &c.file, ttl); err == nil {
-		f.seen.add(uri, began)
+		f.seen.add(name, began)
 	}
 	return key, err
 }

@@ -119,20 +119,20 @@ func (f *Files) setDamaged(ctx context.Context, at place) {
 	if err != nil {
 		return
 	}
-	f.blame(at.store.URI(at.key), info.Version)
+	f.blame(blobName(at.store, at.key), info.Version)
 }
 
-func (f *Files) blame(uri string, v blob.Version) {
+func (f *Files) blame(name string, v blob.Version) {
 	f.Forget(f.now())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.damaged[uri] = v
+	f.damaged[name] = v
 }
 
-func (f *Files) isDamaged(uri string, v blob.Version) bool {
+func (f *Files) isDamaged(name string, v blob.Version) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found, ok := f.damaged[uri]
+	found, ok := f.damaged[name]
 	return ok && found == v
 }
 
@@ -151,7 +151,7 @@ func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error
 		return nil, err
 	}
 	s := &stream{body: body, uri: uri, object: o, size: info.Size, left: info.Size, hash: sha256.New()}
-	s.damaged = func() { f.blame(uri, info.Version) }
+	s.damaged = func() { f.blame(blobName(at.store, at.key), info.Version) }
 	if o.size != unknownSize && info.Size != o.size {
 		body.Close()
 		s.damaged()

@@ -1,11 +1,14 @@
 package source
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/internal/sweep"
 )
@@ -65,6 +68,43 @@ func TestUploadBesideASweep(t *testing.T) {
 			}
 			if _, err := store.Stat(t.Context(), key); err != nil {
 				t.Errorf("moment %d: what was uploaded is gone: %v", moment, err)
+			}
+		})
+	}
+}
+
+// A sweep that ends between the writing and the look for its mark is found out,
+// whoever did the writing.
+func TestUploadThatASweepCrosses(t *testing.T) {
+	for _, answer := range []error{nil, &driver.Error{Kind: driver.Mismatch}} {
+		path, cache := tempFile(t, "content"), t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			bare := blob.New("mem://sweep", memblob.New())
+			f := newFilesWith(t, Options{CacheDir: cache})
+			refs := []*Ref{File(path)}
+			if err := f.Resolve(t.Context(), refs); err != nil {
+				t.Fatal(err)
+			}
+			key := must(f.Upload(t.Context(), bare, refs, 2*time.Hour))(t)[0].At
+			time.Sleep(3 * time.Hour)
+			turn, end, err := sweep.Turn(t.Context(), bare) // it sees that the blob is old
+			if err != nil {
+				t.Fatal(err)
+			}
+			crossed := false
+			store := blobtest.Faulty(bare, blobtest.FaultPlan{After: func(op blobtest.Op, at string) error {
+				if op != blobtest.OpPut || at != key || crossed {
+					return nil
+				}
+				crossed = true
+				if err := errors.Join(bare.Delete(turn, key), end()); err != nil {
+					t.Error(err)
+				}
+				return answer
+			}})
+			must(f.Upload(t.Context(), store, refs, 2*time.Hour))(t)
+			if _, err := bare.Stat(t.Context(), key); err != nil || !crossed {
+				t.Errorf("what was uploaded is gone: %v", err)
 			}
 		})
 	}

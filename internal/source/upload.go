@@ -43,22 +43,17 @@ func (f *Files) locate(ctx context.Context, store *blob.Store, c *content, ttl t
 		if err != nil {
 			return l, err
 		}
-		if at.store == nil || at.store.Root() != store.Root() {
+		if at.store == nil || at.store.Identity() != store.Identity() {
 			l.At = c.file.uri
 			return l, nil
 		}
 	}
-	if c.file.store == nil && c.file.uri == "" && c.file.path == "" && c.file.value == nil { // known by its hash only
-		o := c.file
+	o := c.file
+	if o.store == nil && o.uri == "" && o.path == "" && o.value == nil { // known by its hash only
 		o.store, o.key = store, BlobKey(c.id.Hash)
-		if err := f.check(ctx, &o); err != nil {
-			return l, err
-		}
-		l.At = o.key
-		return l, nil
 	}
 	var err error
-	l.At, err = f.keep(ctx, store, &c.file, ttl)
+	l.At, err = f.keep(ctx, store, &o, ttl)
 	if err == nil && c.file.value != nil {
 		c.file.value.stored()
 	}

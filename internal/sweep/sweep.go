@@ -13,19 +13,21 @@
 // # The turns
 //
 // A sweeper removes blobs only while its mark is in the store, and looks at the
-// age of each of them after it has put the mark. Who writes over an old blob
-// looks for a mark after that:
+// age of each of them after it has put the mark. Who writes over an old blob, or
+// finds that somebody else just did, then looks for a mark, waits until there is
+// none or another one, and looks for the blob again:
 //
-//   - There is none. Then a mark that comes later comes after the write, and its
-//     sweeper, who looks after that, finds the blob young.
-//   - There is one. Then he waits until it is gone or is another one, and looks
-//     for his blob again.
+//   - A turn whose mark was there, or had been there, is over. What it has removed
+//     is found missing, and put anew.
+//   - A mark that comes later comes after the write, and its sweeper, who looks
+//     after that, finds the blob young.
 //
 // A sweeper that is killed leaves its mark behind, and one that was stopped might
 // go on later. So a turn has a length, after which the sweeper's context ends,
 // and others take it for over when three times that has passed. Only one mark is
 // there at a time. What remains is a delete that the network holds back for
-// longer than that.
+// longer than that; and for who finds the blob young in the moment between a write
+// and the delete that it met with, that the writer dies before he puts it anew.
 //
 // Who finds a blob young, or puts one where there is none, needs no turn: what he
 // relies on was not there, or not old, for a sweeper to see.
@@ -64,7 +66,7 @@ func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end fun
 		if !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch) {
 			return nil, nil, err
 		}
-		if _, over, err = outlast(ctx, store); err != nil {
+		if over, err = outlast(ctx, store); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -85,42 +87,41 @@ func takeAway(ctx context.Context, store *blob.Store, version blob.Version) erro
 }
 
 // Wait returns when every turn is over that may have begun before it was called.
-// Waited says that there was one: what was written over may be gone. It costs one
-// look where nobody sweeps.
-func Wait(ctx context.Context, store *blob.Store) (waited bool, err error) {
-	waited, _, err = outlast(ctx, store)
-	return waited, err
+// It costs one look where nobody sweeps.
+func Wait(ctx context.Context, store *blob.Store) error {
+	_, err := outlast(ctx, store)
+	return err
 }
 
 // outlast waits for the end of the turn that is under way. Left is the mark of a
 // sweeper that went without taking it away.
-func outlast(ctx context.Context, store *blob.Store) (waited bool, left blob.Version, err error) {
+func outlast(ctx context.Context, store *blob.Store) (left blob.Version, err error) {
 	var mark blob.Info // the first that was seen
 	began := time.Now()
 	for {
 		info, err := store.Stat(ctx, Key)
 		switch {
 		case blob.Is(err, blob.NotFound):
-			return mark.Version != "", "", nil
+			return "", nil
 		case err != nil:
-			return false, "", err
+			return "", err
 		case mark.Version == "":
 			mark = info
 			if age, ok := age(ctx, store, mark); ok && age > surelyOver {
-				return true, mark.Version, nil
+				return mark.Version, nil
 			}
 		case info.Version != mark.Version:
-			return true, "", nil // somebody else's turn, which began after ours
+			return "", nil // somebody else's turn, which began after ours
 		}
 		if time.Since(began) > surelyOver {
-			return true, mark.Version, nil
+			return mark.Version, nil
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return false, "", context.Cause(ctx)
+			return "", context.Cause(ctx)
 		}
 	}
 }
