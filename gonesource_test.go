@@ -105,6 +105,30 @@ func TestReturnedFilesThatAreGone(t *testing.T) {
 	})
 }
 
+// A refresh, by computing or by injecting, stores anew what is returned, also
+// where this process has stored it a moment ago, and nobody here has missed it.
+func TestReturnedFolderThatIsGone(t *testing.T) {
+	store := blob.New("mem://served", memblob.New())
+	root := blobtest.Serve(t, store)
+	dir := folder(t, map[string]string{"name": t.Name()})
+	list := mops.Define("list", func(context.Context, int) (mops.Source, error) { return mops.Dir(dir), nil }, private())
+	for what, refresh := range map[string]func(ctx context.Context) error{
+		"refresh": func(ctx context.Context) error { _, err := list.With(mops.Refresh()).Call(ctx, 1); return err },
+		"inject":  func(ctx context.Context) error { return list.With(mops.Refresh()).Inject(ctx, 1, mops.Dir(dir)) },
+	} {
+		_, ctx := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
+		must(list.With(mops.Refresh()).Call(ctx, 2))
+		expire(t, store)
+		if err := refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+		_, later := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
+		if _, err := must(list.Call(later, 1)).Path(later); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // An input that was stored, and then removed, is stored again for whoever misses
 // it, at the next call or with a refresh at the latest, though this process
 // remembers that it stored it a moment ago.

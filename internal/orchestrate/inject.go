@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
@@ -37,6 +38,9 @@ func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
 		return resultIsThere(place, found)
 	case err != nil && !errors.Is(err, record.ErrDamaged) && !blob.Is(err, blob.NotFound):
 		return err
+	}
+	if c.Refresh {
+		e.Files.Forget(time.Now())
 	}
 	other, won, err := worker.Task{
 		Function: c.Function, Place: place, Pipeline: c.Pipeline, RunID: newRunID(),

@@ -14,10 +14,10 @@ func newRunID() string { return words.NewRunID(time.Now()) }
 // prepare puts what the worker reads: first the files of the input, then the
 // invocation that refers to them. A refresh takes nothing on trust.
 func (o *owned) prepare() error {
+	if o.key.refresh {
+		o.engine.Files.Forget(o.asked)
+	}
 	if len(o.call.Sources) > 0 {
-		if o.key.refresh {
-			o.engine.Files.Forget(o.asked)
-		}
 		locations, err := o.engine.Files.Upload(o.ctx, o.root.store, o.call.Sources, o.call.StorageTTL)
 		if err != nil {
 			return fmt.Errorf("the files for %s: %w", o.place.URI(), err)
