@@ -164,7 +164,7 @@ func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *o
 	}
 	defer done()
 	sum := o.sum
-	if known && !o.racy && store.IsLocal() {
+	if known && !o.racy && store.IsLocal() && opts.IfVersion == "" { // there is nothing that could be lost
 		err = f.putUnread(ctx, store, key, file, o.path, now, opts)
 	} else {
 		sum, err = f.putHashed(ctx, store, key, file, o, now, opts)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
@@ -140,6 +141,37 @@ func TestChangedDuringUpload(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Where old content would have been renewed by a file that changes meanwhile, it
+// stays: there may be records that name it.
+func TestChangedWhileRenewing(t *testing.T) {
+	store, f := localStore(t), newFiles(t)
+	path := tempFile(t, pattern(3<<20))
+	settled(f)
+	refs := []*Ref{File(path)}
+	if err := f.Resolve(t.Context(), refs); err != nil {
+		t.Fatal(err)
+	}
+	locations := must(f.Upload(t.Context(), store, refs, 0))(t)
+	stored := bound(t, f, store, refs[0], locations)
+	at, _, err := store.LocalPath(t.Context(), locations[0].At)
+	old := time.Now().Add(-40 * day)
+	if err := errors.Join(err, os.Chtimes(at, old, old)); err != nil {
+		t.Fatal(err)
+	}
+	f.Forget(f.now())
+	f.hook = func(moment, of string) {
+		if moment == copiedFile && of == path {
+			write(t, path, pattern(3<<20-1)+"X")
+		}
+	}
+	if _, err := f.Upload(t.Context(), store, refs, 0); !errors.Is(err, ErrChanged) {
+		t.Errorf("%v is not ErrChanged", err)
+	}
+	if got := read(t, stored); got != pattern(3<<20) {
+		t.Errorf("read %d bytes of another content", len(got))
 	}
 }
 
