@@ -50,6 +50,9 @@ func (f *Files) download(ctx context.Context, at place, o *object, path string, 
 func (f *Files) fillTwice(ctx context.Context, at place, o *object, p *part) error {
 	defer f.alive(p.File)()
 	err := f.fill(ctx, at, o, p)
+	if blob.Is(err, blob.Mismatch) { // somebody wrote it over, most likely with the same
+		err = f.fill(ctx, at, o, p)
+	}
 	if !blob.Is(err, blob.Corrupt) {
 		return err
 	}

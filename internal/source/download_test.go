@@ -348,3 +348,25 @@ func TestWaitingIsCancelled(t *testing.T) {
 		t.Errorf("read %q", got)
 	}
 }
+
+// A download whose connection breaks goes on where its blob is renewed meanwhile.
+func TestDownloadOfWhatIsRenewed(t *testing.T) {
+	bare, text := remoteStore(t), pattern(100<<10)
+	f := newFiles(t)
+	r := asArgument(t, f, bare, File(tempFile(t, text)))
+	gets := 0
+	store := blob.Retry(blobtest.Faulty(bare, blobtest.FaultPlan{Seed: 1, Cut: 0.5, Before: func(op blobtest.Op, key string) error {
+		if op != blobtest.OpGet {
+			return nil
+		}
+		if gets++; gets == 2 {
+			_, err := bare.PutBytes(t.Context(), key, []byte(text), blob.PutOptions{})
+			return err
+		}
+		return nil
+	}}), blob.RetryPolicy{First: time.Millisecond})
+	same := bound(t, f, store, r, []Location{{Identity{KindFile, r.Hash(), int64(len(text))}, BlobKey(r.Hash())}})
+	if got := read(t, same); got != text || gets < 3 {
+		t.Errorf("read %d bytes with %d gets", len(got), gets)
+	}
+}
