@@ -106,7 +106,25 @@ func (s *Store) Get(ctx context.Context, key string, part Range) (io.ReadCloser,
 		return nil, Info{}, s.fail("get", key, err)
 	}
 	body, info, err := s.driver.Get(ctx, key, part)
-	return body, info, s.fail("get", key, err)
+	if err != nil {
+		return nil, info, s.fail("get", key, err)
+	}
+	return &namedBody{body, s, key}, info, nil
+}
+
+// namedBody is a body whose errors name the blob, as all do.
+type namedBody struct {
+	io.ReadCloser
+	store *Store
+	key   string
+}
+
+func (b *namedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.store.fail("get", b.key, err)
+	}
+	return n, err
 }
 
 // Put writes a blob whole or not at all. Size is the length of body in bytes,

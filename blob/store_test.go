@@ -80,3 +80,18 @@ func FuzzValidKey(f *testing.F) {
 		}
 	})
 }
+
+// Errors of bodies name the blob, too.
+func TestBodyThatBreaks(t *testing.T) {
+	s := blobtest.Faulty(newMem(), blobtest.FaultPlan{Cut: 1})
+	s.PutBytes(t.Context(), "key", []byte("content"), blob.PutOptions{})
+	body, _, err := s.Get(t.Context(), "key", blob.Range{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	_, err = io.ReadAll(body)
+	if e, ok := errors.AsType[*blob.Error](err); !ok || e.Kind != blob.Unavailable || e.URI != s.URI("key") {
+		t.Errorf("got %v", err)
+	}
+}
