@@ -84,12 +84,12 @@ func (c *caching) look(ctx context.Context, key string) (content []byte, info In
 	return c.folder.read(key)
 }
 
-// learn keeps what the store says of a blob.
-func (c *caching) learn(ctx context.Context, key string, content []byte, info Info, err error) {
+// learn keeps what the store says of a blob, which was asked after so many changes.
+func (c *caching) learn(ctx context.Context, key string, content []byte, info Info, asked uint64, err error) {
 	whole := int64(len(content)) == info.Size && info.Size <= c.folder.largest()
 	switch {
 	case err == nil && whole && c.policy.Sound(key, content):
-		c.folder.keep(key, content, info)
+		c.folder.keep(key, content, info, asked)
 	case isFresh(ctx) && (err == nil || Is(err, NotFound)):
 		c.folder.drop(key)
 	}
@@ -105,12 +105,13 @@ func (c *caching) Slurp(ctx context.Context, key string, buf []byte) ([]byte, In
 		}
 		return append(buf, content...), info, nil
 	}
+	asked := c.folder.asked(key)
 	data, info, err := c.inner.(driver.Slurper).Slurp(ctx, key, buf)
 	if err != nil {
-		c.learn(ctx, key, nil, info, err)
+		c.learn(ctx, key, nil, info, asked, err)
 		return data, info, err
 	}
-	c.learn(ctx, key, data[len(buf):], info, nil)
+	c.learn(ctx, key, data[len(buf):], info, asked, nil)
 	return data, info, nil
 }
 
@@ -121,12 +122,13 @@ func (c *caching) Get(ctx context.Context, key string, part Range) (io.ReadClose
 	if content, info, found := c.look(ctx, key); found {
 		return io.NopCloser(bytes.NewReader(content)), info, nil
 	}
+	asked := c.folder.asked(key)
 	body, info, err := c.inner.Get(ctx, key, part)
 	if err != nil || info.Size > c.folder.largest() {
-		c.learn(ctx, key, nil, info, err)
+		c.learn(ctx, key, nil, info, asked, err)
 		return body, info, err
 	}
-	return &learningBody{ReadCloser: body, learn: func(content []byte) { c.learn(ctx, key, content, info, nil) }}, info, nil
+	return &learningBody{ReadCloser: body, learn: func(content []byte) { c.learn(ctx, key, content, info, asked, nil) }}, info, nil
 }
 
 // learningBody collects what is read of a body, and passes it on at its end.
@@ -159,10 +161,11 @@ func (c *caching) Put(ctx context.Context, key string, body io.Reader, size int6
 	if err != nil {
 		return Info{}, err
 	}
-	c.folder.drop(key)
+	c.folder.change(key)
+	asked := c.folder.asked(key)
 	info, err := c.inner.Put(ctx, key, replay.body, size, opts)
 	if err != nil {
-		c.folder.drop(key)
+		c.folder.change(key)
 		return info, err
 	}
 	if replay.rewind == nil || info.Size > c.folder.largest() || replay.rewind() != nil {
@@ -170,7 +173,7 @@ func (c *caching) Put(ctx context.Context, key string, body io.Reader, size int6
 	}
 	content := make([]byte, info.Size)
 	if _, err := io.ReadFull(replay.body, content); err == nil {
-		c.learn(ctx, key, content, info, nil)
+		c.learn(ctx, key, content, info, asked, nil)
 	}
 	return info, nil
 }
@@ -187,8 +190,8 @@ func (c *caching) Delete(ctx context.Context, key string) error {
 	if !c.policy.Selects(key) {
 		return c.inner.Delete(ctx, key)
 	}
-	c.folder.drop(key)
-	defer c.folder.drop(key)
+	c.folder.change(key)
+	defer c.folder.change(key)
 	return c.inner.Delete(ctx, key)
 }
 

@@ -302,6 +302,42 @@ func TestCacheIsNotTurnedBackByWhoComesInBetween(t *testing.T) {
 	}
 }
 
+// A reader that a put overtakes keeps nothing, also where a second put, which
+// fails, has removed what the first one had kept.
+func TestCacheIsNotTurnedBackByAPutThatFails(t *testing.T) {
+	for name, read := range map[string]func(s *blob.Store) error{
+		"slurp": func(s *blob.Store) error { _, _, err := s.ReadAll(t.Context(), "key", nil); return err },
+		"get": func(s *blob.Store) error {
+			body, _, err := s.Get(t.Context(), "key", blob.Range{})
+			if err == nil {
+				_, err = io.ReadAll(body)
+			}
+			return err
+		},
+	} {
+		below := newMem()
+		info, _ := below.PutBytes(t.Context(), "key", []byte("old"), blob.PutOptions{})
+		var s *blob.Store
+		after := func(op blobtest.Op, key string) error {
+			if op == blobtest.OpGet {
+				_, err := s.PutBytes(t.Context(), key, []byte("new"), blob.PutOptions{IfVersion: info.Version})
+				_, second := s.PutBytes(t.Context(), key, []byte("second"), blob.PutOptions{IfVersion: info.Version})
+				if err != nil || !blob.Is(second, blob.Mismatch) {
+					t.Errorf("%v, %v", err, second)
+				}
+			}
+			return nil
+		}
+		s = blob.Cache(blobtest.Faulty(below, blobtest.FaultPlan{After: after}), keepAll(t.TempDir()))
+		if err := read(s); err != nil {
+			t.Fatal(err)
+		}
+		if content, _, found := s.ReadCached("key"); found && string(content) != "new" {
+			t.Errorf("%s: the cache has %q", name, content)
+		}
+	}
+}
+
 func TestCacheNoticesEveryDamage(t *testing.T) {
 	r, ctx := newRig(t), t.Context()
 	const content = "some content\n"

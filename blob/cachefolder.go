@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -25,9 +26,10 @@ import (
 // appear whole, by link(2), and only where there is none. Whoever has read or put
 // another version than the one that lies there cannot tell which of the two is
 // newer: then it removes the entry, and the next reader asks the store. So who
-// comes late does not write over what was put meanwhile. (It takes three at one
+// comes late does not write over what was put meanwhile. It takes three at one
 // moment to bring an old version back: a reader that the put of a new one
-// overtakes, and somebody who removes the new one before the reader is done.)
+// overtakes, and somebody who removes the new one before the reader is done. Who
+// is in the process of such a remover is told; see changes.
 //
 // An entry that does not verify counts as absent, so nothing is synced.
 type cacheFolder struct {
@@ -40,11 +42,52 @@ type cacheFolder struct {
 	prepared sync.Once
 	off      atomic.Bool // the folder is of no use to this process
 
+	changes [64]changes // by key
+
 	mu       sync.Mutex
 	written  int64 // bytes since the last sweep began
 	sweeping bool
 	closed   bool
 	sweeps   sync.WaitGroup
+}
+
+// changes are what this process did to some of the blobs, in the order of their
+// numbers. What was asked for before one of these is not kept after it.
+type changes struct {
+	mu     sync.Mutex
+	n      uint64            // how many there were
+	last   map[uint64]uint64 // by the hash of a key, its last one
+	before uint64            // up to this one they were forgotten, and may have been to any blob
+}
+
+const maxChanges = 1024 // that are remembered of each share of the keys, in some 40 KB
+
+func (f *cacheFolder) changesOf(key string) (c *changes, hash uint64) {
+	h := fnv.New64a()
+	io.WriteString(h, key)
+	hash = h.Sum64()
+	return &f.changes[hash%uint64(len(f.changes))], hash
+}
+
+// asked is the number of changes so far.
+func (f *cacheFolder) asked(key string) uint64 {
+	c, _ := f.changesOf(key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
+// change removes the entry of a blob that may be another one by now.
+func (f *cacheFolder) change(key string) {
+	c, hash := f.changesOf(key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil || len(c.last) >= maxChanges {
+		c.last, c.before = map[uint64]uint64{}, c.n
+	}
+	c.n++
+	c.last[hash] = c.n
+	f.drop(key)
 }
 
 func newCacheFolder(s *Store, policy CachePolicy) *cacheFolder {
@@ -139,9 +182,16 @@ func readEntry(path string) (data []byte, used time.Time, err error) {
 	return data, stat.ModTime(), err
 }
 
-// keep adds a blob, or removes what the folder has of it in another version.
-func (f *cacheFolder) keep(key string, content []byte, info Info) {
+// keep adds a blob that was asked for after so many changes, or removes what the
+// folder has of it in another version.
+func (f *cacheFolder) keep(key string, content []byte, info Info, asked uint64) {
 	if !f.usable() || f.settled(key, info.Version) {
+		return
+	}
+	c, hash := f.changesOf(key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last[hash] > asked || c.before > asked {
 		return
 	}
 	entry := sealEntry(f.root+"/"+key, content, info)
