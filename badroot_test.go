@@ -3,6 +3,7 @@ package mops_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,6 +155,52 @@ func TestFilesThatCannotBeKeptAreTheStoresError(t *testing.T) {
 		t.Errorf("%T: %v", err, err)
 	}
 	mentions(t, err, "test/scatter", info.URI, "quota exceeded")
+}
+
+// A store that hides from readers what is there to writers, as one does behind a
+// cache of answers, is found out, and not asked for ever.
+func TestALeaseThatNobodyCanRead(t *testing.T) {
+	reads := 0
+	_, ctx := newEnv(t, stageRoot(t, func(op blobtest.Op, key string) error {
+		switch {
+		case op == blobtest.OpPut && strings.HasSuffix(key, "/lease"):
+			return &driver.Error{Kind: driver.Exists}
+		case op == blobtest.OpGet:
+			reads++
+			return &driver.Error{Kind: driver.NotFound}
+		}
+		return nil
+	}))
+	f, runs := counted(t)
+	_, info, err := f.Do(ctx, 1)
+	if !blob.Is(err, blob.Unavailable) || runs.Load() != 0 {
+		t.Errorf("%d runs, %v", runs.Load(), err)
+	}
+	mentions(t, err, info.URI+"/lease", "mops doctor", "who reads it")
+	if reads > 50 {
+		t.Errorf("the store was asked %d times", reads)
+	}
+}
+
+// That there is no room in the cache of this machine is no error of the function,
+// which others would find in place of a result.
+func TestAFullCacheIsNotTheFunctionsFailure(t *testing.T) {
+	_, ctx := newEnv(t, mops.Isolated(), mops.Root("mem://full-cache"), mops.KeepErrors(), mops.CacheDir(file(t, "no-folder", "")))
+	runs := 0
+	f := mops.Define("reads", func(ctx context.Context, s mops.Source) (int64, error) {
+		runs++
+		if _, err := s.Open(ctx); err != nil {
+			return 0, fmt.Errorf("reading it: %w", err)
+		}
+		return s.Size(), nil
+	}, private())
+	for range 2 {
+		_, err := f.Call(ctx, mops.File(file(t, "text", "some words")))
+		mentions(t, err, "reading it", "MOPS_CACHE")
+	}
+	if runs != 2 {
+		t.Errorf("it ran %d times: its error was kept", runs)
+	}
 }
 
 func TestADamagedResultIsComputedAgain(t *testing.T) {

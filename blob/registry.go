@@ -99,10 +99,21 @@ func (r *Registry) Open(ctx context.Context, uri string) (*Store, error) {
 	return store, nil
 }
 
+// otherNames are what other tools call our schemes.
+var otherNames = map[string]string{
+	"abfs": "adls://account/container/folder", "abfss": "adls://account/container/folder",
+	"wasb": "adls://account/container/folder", "wasbs": "adls://account/container/folder",
+	"az": "adls://account/container/folder", "azure": "adls://account/container/folder",
+	"s3a": "s3://bucket/folder", "s3n": "s3://bucket/folder", "gcs": "gs://bucket/folder",
+}
+
 // unknown says what to do about a scheme without a driver.
 func (r *Registry) unknown(scheme string) error {
 	if home, ok := homes[scheme]; ok {
 		return fmt.Errorf(`the driver of %s:// is not part of this program; add import _ "github.com/TrilliantHealth/mops-go/%s"`, scheme, home)
+	}
+	if ours, ok := otherNames[scheme]; ok {
+		return fmt.Errorf("no driver knows the scheme %q; here such a root is %s", scheme, ours)
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()

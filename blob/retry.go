@@ -32,6 +32,7 @@ const maxResolve = 16 << 20
 // The body of a Get that breaks goes on where it stopped, as long as the blob is
 // the same. A body to put that is over 1 MiB and no io.Seeker is not tried again.
 func Retry(s *Store, policy RetryPolicy) *Store {
+	policy.tell = policy.teller(s.root)
 	return s.Over(retrying{s.driver, policy})
 }
 

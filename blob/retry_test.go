@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -296,4 +298,25 @@ func (b breakingOff) List(ctx context.Context, prefix, startAt string) iter.Seq2
 			}
 		}
 	}
+}
+
+// Whoever waits for a store that fails is told, but not by each of a thousand
+// operations.
+func TestRetryTells(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var told strings.Builder
+		down := blobtest.Faulty(newMem(), blobtest.FaultPlan{Before: func(blobtest.Op, string) error { return unavailable }})
+		s := blob.Retry(down, blob.RetryPolicy{Log: slog.New(slog.NewTextHandler(&told, nil))})
+		var running sync.WaitGroup
+		began := time.Now()
+		for range 1000 {
+			running.Go(func() { s.Stat(t.Context(), "key") })
+		}
+		running.Wait()
+		most := 1 + int(time.Since(began)/(10*time.Second))
+		lines := strings.Count(told.String(), "\n")
+		if lines < 1 || lines > most || !strings.Contains(told.String(), "out to lunch") || !strings.Contains(told.String(), s.Root()) {
+			t.Errorf("%d lines in %v:\n%s", lines, time.Since(began), &told)
+		}
+	})
 }

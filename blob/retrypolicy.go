@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
@@ -16,6 +18,11 @@ type RetryPolicy struct {
 	Tries int           // of one operation, the first one included; default 8
 	First time.Duration // longest wait before the second try; default 100 ms
 	Max   time.Duration // longest wait before any; default 20 s
+
+	// Log is told of tries that fail, one of all in ten seconds; may be nil.
+	Log *slog.Logger
+
+	tell func(tries int, err error)
 }
 
 // Do calls try until it is done, cannot succeed, or took too many tries. What it
@@ -35,6 +42,9 @@ func (p RetryPolicy) Do(ctx context.Context, try func() error) error {
 		}
 		if n >= p.Tries {
 			return &driver.Error{Kind: KindOf(err), Err: fmt.Errorf("after %d tries: %w", n, cause(err))}
+		}
+		if p.tell != nil && n > 1 {
+			p.tell(n, err)
 		}
 		timer := time.NewTimer(max(rand.N(min(longest, p.Max))+1, min(retryAfter(err), p.Max)))
 		select {
@@ -58,6 +68,28 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 		p.Max = 20 * time.Second
 	}
 	return p
+}
+
+// tellEvery is how often a store is said to fail: where it is out of reach,
+// thousands of operations find that out.
+const tellEvery = 10 * time.Second
+
+// teller warns of tries that fail.
+func (p RetryPolicy) teller(root string) func(int, error) {
+	if p.Log == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	var told time.Time
+	return func(tries int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !told.IsZero() && time.Since(told) < tellEvery {
+			return
+		}
+		told = time.Now()
+		p.Log.Warn("the store does not answer as it should; trying again", "root", root, "tries", tries, "error", err)
+	}
 }
 
 func transient(err error) bool {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -104,6 +105,7 @@ func isFolder(segment string) bool {
 // resolveURI finds out where the root ends. A root may itself lie below a folder
 // of one of our names; no name of ours below the root is one.
 func (a *app) resolveURI(ctx context.Context, uri string) (address, error) {
+	uri, query := withoutQuery(uri)
 	uri = strings.TrimRight(uri, "/")
 	root, path := uri, ""
 	if call, err := memokey.Parse(uri); err == nil {
@@ -117,11 +119,21 @@ func (a *app) resolveURI(ctx context.Context, uri string) (address, error) {
 			}
 		}
 	}
-	store, err := a.open(ctx, root)
+	store, err := a.open(ctx, root+query)
 	if err != nil {
 		return address{}, err
 	}
 	return below(ctx, store, path)
+}
+
+// withoutQuery cuts off the parameters of the root, which may stand at the end of
+// an address, as in a URL, or behind the root itself.
+func withoutQuery(uri string) (bare, query string) {
+	bare, query, found := strings.Cut(uri, "?")
+	if !found || slices.ContainsFunc(strings.Split(query, "/"), isFolder) {
+		return uri, ""
+	}
+	return bare, "?" + query
 }
 
 // below says what a path below a root is of.

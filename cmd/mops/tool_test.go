@@ -162,6 +162,11 @@ func TestAddresses(t *testing.T) {
 		"mops1-blobs/sha256/ab":      {aBlob, l.root, "mops1-blobs/sha256/ab"},
 		"file:///x/mops1-sessions/a": {aSession, "file:///x", "mops1-sessions/a"},
 		"/x y":                       {aRoot, "file:///x%20y", ""},
+		// Parameters may stand behind the root, or at the end as in a URL.
+		"s3://box/r?region=eu-1":                                {aRoot, "s3://box/r", ""},
+		"s3://box/r/" + call + "?region=eu-1":                   {aCall, "s3://box/r", call},
+		"s3://box/r?region=eu-1/" + call:                        {aCall, "s3://box/r", call},
+		"s3://box/r/mops1/p/shop?endpoint=http://h:1&region=eu": {aGroup, "s3://box/r", "mops1/p/shop"},
 	} {
 		x, err := a.resolve(t.Context(), text)
 		if err != nil || x.what != want.what || x.store.Root() != want.root || x.path != want.path {

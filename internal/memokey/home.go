@@ -21,7 +21,13 @@ func (h Home) String() string {
 
 // ParseHome is the inverse of [Home.String].
 func ParseHome(address string) (Home, error) {
-	segments := strings.Split(strings.TrimRight(address, "/"), "/")
+	bare, query, _ := strings.Cut(address, "?")
+	if query != "" && !strings.Contains(query, "/"+Format+"/") { // of the root, at the end as in a URL
+		query = "?" + query
+	} else {
+		bare, query = address, ""
+	}
+	segments := strings.Split(strings.TrimRight(bare, "/"), "/")
 	err := errors.New("there is no segment " + Format)
 	for i, segment := range segments {
 		if segment != Format {
@@ -38,6 +44,7 @@ func ParseHome(address string) (Home, error) {
 		case !strings.Contains(home.Root, "://"):
 			err = errors.New("what stands before " + Format + " is not the URI of a root")
 		default:
+			home.Root += query
 			return home, nil
 		}
 	}

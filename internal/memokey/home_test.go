@@ -18,6 +18,19 @@ func TestParseHomeIsTheInverse(t *testing.T) {
 	}
 }
 
+// The parameters of a root may stand behind it, or at the end as in a URL.
+func TestParseHomeWithParameters(t *testing.T) {
+	want := Home{Root: "s3://b/r?endpoint=http://h:1&region=eu", Pipeline: "p", Name: "f/g", Version: "1"}
+	for _, address := range []string{
+		"s3://b/r/mops1/p/f/g@1?endpoint=http://h:1&region=eu",
+		"s3://b/r?endpoint=http://h:1&region=eu/mops1/p/f/g@1",
+	} {
+		if got, err := ParseHome(address); err != nil || got != want {
+			t.Errorf("ParseHome(%s) = %+v, %v", address, got, err)
+		}
+	}
+}
+
 func TestParseHomeRefuses(t *testing.T) {
 	for address, want := range map[string]string{
 		"":                              "no segment mops1",

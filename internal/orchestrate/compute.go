@@ -85,6 +85,7 @@ const mostLosses = 3
 // underLease takes the lease and runs the call under it, or waits for who has it.
 func (f *flight) underLease(s worker.Slot) (Outcome, error) {
 	var from blob.Version // what the lease is swapped from; "" while it is absent
+	unseen := f.newUnseen()
 	for losses := 0; ; {
 		state := lease.State{LeaseID: lease.NewID(), Executor: f.call.Executor.Name(), Attempt: 1, RunID: newRunID()}
 		if namer, ok := f.call.Executor.(executor.Namer); ok {
@@ -116,7 +117,11 @@ func (f *flight) underLease(s worker.Slot) (Outcome, error) {
 		if err != nil || seen.ended {
 			return seen.outcome, f.cancelled(err)
 		}
-		from = seen.version
+		if from = seen.version; from == "" {
+			if err := unseen.again(f.ctx); err != nil {
+				return Outcome{}, f.cancelled(err)
+			}
+		}
 		f.item.Waiting()
 		if err := s.Resume(f.ctx); err != nil {
 			return Outcome{}, f.cancelled(err)

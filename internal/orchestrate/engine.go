@@ -139,11 +139,11 @@ func (e *Engine) since(ctx context.Context, r *root) time.Time {
 
 // retryPolicy is patient with stores that are services, and brief with a file
 // system: there is little that it says no to now and yes to later.
-func retryPolicy(store *blob.Store) blob.RetryPolicy {
+func (e *Engine) retryPolicy(store *blob.Store) blob.RetryPolicy {
 	if store.IsLocal() {
 		return blob.RetryPolicy{Tries: 3}
 	}
-	return blob.RetryPolicy{}
+	return blob.RetryPolicy{Log: e.Logger}
 }
 
 // cached is a store with the cache of this machine before it, if there is use
@@ -170,7 +170,7 @@ func (e *Engine) root(ctx context.Context, uri string) (*root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the root cannot be opened: %w", err)
 	}
-	store = e.cached(blob.Retry(store, retryPolicy(store)))
+	store = e.cached(blob.Retry(store, e.retryPolicy(store)))
 	r := &root{
 		store: store, session: lease.NewSession(store, lease.Config{Log: e.Logger}), judge: lease.NewJudge(store, lease.JudgeConfig{Log: e.Logger}),
 	}

@@ -131,10 +131,16 @@ func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) err
 type cacheFailure struct{ err error }
 
 func (e *cacheFailure) Error() string {
-	return fmt.Sprintf("cache of sources: %v; make room there, or choose another cache folder", e.err)
+	return fmt.Sprintf("cache of sources: %v; make room there, or choose another cache folder with MOPS_CACHE", e.err)
 }
 
 func (e *cacheFailure) Unwrap() error { return e.err }
+
+// ErrCache says that it is the cache folder of this machine that failed: on
+// another machine the same may succeed.
+var ErrCache = errors.New("the cache of sources failed")
+
+func (e *cacheFailure) Is(target error) bool { return target == ErrCache }
 
 func cacheError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

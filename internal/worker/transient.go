@@ -5,6 +5,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
 // ErrTransient is what errors say they are, by a method Is, that are no
@@ -20,5 +21,5 @@ func transient(err error) bool {
 	if _, ok := errors.AsType[*executor.Error](err); ok {
 		return true
 	}
-	return errors.Is(err, ErrTransient)
+	return errors.Is(err, ErrTransient) || errors.Is(err, source.ErrCache)
 }

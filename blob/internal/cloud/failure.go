@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
@@ -78,7 +79,7 @@ func (t *Transport) Failure(err error) error {
 		return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
 			"there is no host %s: check the name in the root, the region and the endpoint, and that this machine has a network", e.Name)}
 	}
-	if errors.Is(err, http.ErrSchemeMismatch) {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return &driver.Error{Kind: driver.Invalid, Err: errors.New("the server speaks http rather than https: write the endpoint with http://")}
 	}
 	if isCertificateError(err) {
@@ -116,6 +117,9 @@ func shorter(err error) error {
 		}
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return fmt.Errorf("%w: nothing listens there; check the endpoint, and that the service runs", e)
+		}
 		return e
 	}
 	if e, ok := errors.AsType[*Stalled](err); ok {
