@@ -2,7 +2,9 @@
 # make soak   the same at full size, and long fuzzing: hours
 # make bench  the budgets, as ratios against bare baselines
 #
-# All of it needs Go only; modules are fetched by the go command.
+# All of it needs Go; modules are fetched by the go command. The tests over Azurite
+# need Node.js and npm, which they install it with; without, they are left out, and
+# say so.
 
 GO      ?= go
 SUITE    = $(GO) run ./internal/suite
