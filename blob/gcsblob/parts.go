@@ -83,9 +83,10 @@ func (p *parts) Complete(ctx context.Context, n int, size int64) (driver.Info, e
 	}
 	info := whole.info("")
 	if info.Size != size {
-		err = &driver.Error{Kind: driver.Corrupt, Err: fmt.Errorf("%d bytes went up, and the service has %d", size, info.Size)}
+		return info, &driver.Error{Kind: driver.Corrupt, Err: fmt.Errorf("%d bytes went up, and the service has %d", size, info.Size)}
 	}
-	return info, err
+	p.Abort(ctx) // for services that compose and delete no sources, as emulators do
+	return info, nil
 }
 
 // uploadKey is the metadata of a composed object that says which upload made it.
@@ -139,7 +140,7 @@ func (p *parts) compose(ctx context.Context, into string, from []string, opts dr
 	return made, err
 }
 
-// Abort deletes what there is of the parts.
+// Abort deletes what there is of the parts. That it cannot is no error.
 func (p *parts) Abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -151,5 +152,5 @@ func (p *parts) Abort(ctx context.Context) {
 		}
 		group.Go(func() error { return p.store.Delete(ctx, info.Key) })
 	}
-	group.Wait() // what is left is for the lifecycle rule
+	group.Wait() // what is left is for mops gc, or the lifecycle rule
 }

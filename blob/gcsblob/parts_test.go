@@ -90,6 +90,41 @@ func TestRounds(t *testing.T) {
 	checkNoParts(t, s)
 }
 
+// keepSources lets the service compose and delete nothing, as fake-gcs-server does.
+func keepSources(w http.ResponseWriter, r *http.Request, pass func(http.ResponseWriter)) {
+	data, _ := io.ReadAll(r.Body)
+	data = bytes.Replace(data, []byte(`"deleteSourceObjects":true`), []byte(`"deleteSourceObjects":false`), 1)
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+	pass(w)
+}
+
+func TestSourcesKept(t *testing.T) {
+	root, proxy := emulator.GCS(t).Behind(t)
+	s := openStore(t, root)
+	proxy.Strike(-1, keepSources, isCompose)
+	p, err := s.Driver().(*store).newParts("root/rounds", blob.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 40; n++ { // which takes two rounds
+		if err := p.Put(t.Context(), n, []byte("part")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.Complete(t.Context(), 40, 160); err != nil {
+		t.Fatal(err)
+	}
+	checkNoParts(t, s)
+	isDelete, isList := faultproxy.Method("DELETE"), func(r *http.Request) bool { return r.URL.Query().Has("prefix") }
+	for name, match := range map[string]func(*http.Request) bool{"list": isList, "delete": isDelete} {
+		proxy.Strike(1, faultproxy.Answer(403, nil, inJSON("forbidden", "no")), match)
+		if _, err := s.PutBytes(t.Context(), name, large, blob.PutOptions{}); err != nil {
+			t.Errorf("the put failed for what comes after it: %v", err)
+		}
+		checkContent(t, s, name, large)
+	}
+}
+
 func TestInPartsConditions(t *testing.T) {
 	s := openStore(t, emulator.GCS(t).Root(t))
 	first, err := s.PutBytes(t.Context(), "blob", []byte("first"), blob.PutOptions{})
@@ -140,7 +175,7 @@ func TestInPartsFaults(t *testing.T) {
 			if _, err := s.Put(t.Context(), name, io.MultiReader(bytes.NewReader(large)), -1, blob.PutOptions{IfAbsent: true}); err != nil {
 				t.Fatal(err)
 			}
-			if n := proxy.Requests(); n > 6 { // 2 parts, compose, and trying again; not all of it once more
+			if n := proxy.Requests(); n > 7 { // 2 parts, compose, looking what is left, and trying again; not all of it once more
 				t.Errorf("it took %d requests", n)
 			}
 			checkContent(t, s, name, large)
