@@ -22,6 +22,7 @@ type refusal struct {
 	message string
 	request string // its id, which Google's support asks for
 	mend    string // what to do; may be empty
+	bucket  bool   // what was asked for names no object, only the bucket
 }
 
 func (r *refusal) Error() string {
@@ -42,14 +43,15 @@ func (r *refusal) Error() string {
 }
 
 // refused makes an error of a response that is none of success.
-func (s *store) refused(response *http.Response) error {
+func (s *store) refused(q request, response *http.Response) error {
 	r := &refusal{status: response.StatusCode, request: response.Header.Get("X-Guploader-Uploadid")}
+	r.bucket = q.path == s.uploadPath() || q.path == s.objectsPath()
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // it is in memory
 	r.read(bytes.TrimSpace(body))
 	kind := r.kind()
 	switch {
 	case r.noBucket():
-		r.mend = fmt.Sprintf("there is no bucket %[1]s: check the name in the root, or make it with `gcloud storage buckets create gs://%[1]s`", s.address.Host)
+		r.mend = fmt.Sprintf("there is no bucket %[1]s: check the name in the root, and the endpoint if it has one, or make the bucket with `gcloud storage buckets create gs://%[1]s`", s.address.Host)
 	case r.status == http.StatusUnauthorized:
 		r.mend = "the credentials are not good, or not any more: run `gcloud auth application-default login`, " +
 			"or check the key that GOOGLE_APPLICATION_CREDENTIALS names, and the clock of this machine"
@@ -113,9 +115,11 @@ func (r *refusal) kind() driver.Kind {
 }
 
 // noBucket reports that it is the bucket that is missing, rather than an object.
-// Of the two APIs only XML has a code for it.
+// Of the two APIs only XML has a code for it. To an insert and a list nothing else
+// can be missing: a swap of an object that is not there breaks its condition.
 func (r *refusal) noBucket() bool {
-	return r.code == "NoSuchBucket" || r.status == http.StatusNotFound && strings.Contains(r.message, "specified bucket does not exist")
+	return r.code == "NoSuchBucket" ||
+		r.status == http.StatusNotFound && (r.bucket || strings.Contains(r.message, "specified bucket does not exist"))
 }
 
 // statusOf is the HTTP status that made an error; 0 where none did.
@@ -128,15 +132,11 @@ func statusOf(err error) int {
 
 // conditional says what the error of a put with conditions means.
 func conditional(err error, opts driver.PutOptions) error {
-	e, ok := err.(*driver.Error)
-	if !ok {
-		return err
-	}
 	broken := statusOf(err) == http.StatusPreconditionFailed
 	switch {
 	case broken && opts.IfAbsent:
 		return &driver.Error{Kind: driver.Exists}
-	case opts.IfVersion != "" && (broken || e.Kind == driver.NotFound):
+	case broken && opts.IfVersion != "":
 		return &driver.Error{Kind: driver.Mismatch}
 	}
 	return err

@@ -65,9 +65,10 @@ func TestKinds(t *testing.T) {
 	}{
 		{"no object", faultproxy.Answer(404, own, inXML("NoSuchKey", "The specified key does not exist.")), "read part", blob.NotFound, "NoSuchKey"},
 		{"no object", faultproxy.Answer(404, own, inJSON("notFound", "No such object: b/o")), "stat", blob.NotFound, "No such object"},
-		{"no object", faultproxy.Answer(404, own, inJSON("notFound", "No such object: b/o")), "swap", blob.Mismatch, ""},
 		{"no bucket", faultproxy.Answer(404, own, inXML("NoSuchBucket", "The specified bucket does not exist.")), "read part", blob.Invalid, "gcloud storage buckets create gs://test-"},
 		{"no bucket", faultproxy.Answer(404, own, inJSON("notFound", "The specified bucket does not exist.")), "stat delete list put absent swap", blob.Invalid, "gcloud storage buckets create gs://test-"},
+		{"no bucket, otherwise said", faultproxy.Answer(404, own, inJSON("notFound", "Not found")), "list put absent swap", blob.Invalid, "gcloud storage buckets create gs://test-"},
+		{"no bucket, not said", faultproxy.Answer(404, nil, ""), "list put absent swap", blob.Invalid, "gcloud storage buckets create gs://test-"},
 		{"condition", faultproxy.Answer(412, own, inJSON("conditionNotMet", "At least one of the pre-conditions you specified did not hold.")), "absent", blob.Exists, ""},
 		{"condition", faultproxy.Answer(412, own, inJSON("conditionNotMet", "At least one of the pre-conditions you specified did not hold.")), "swap", blob.Mismatch, ""},
 		{"credentials", faultproxy.Answer(401, own, inJSON("authError", "Invalid Credentials")), all, blob.Denied, "gcloud auth application-default login"},

@@ -190,6 +190,13 @@ func TestInPartsFaults(t *testing.T) {
 		}
 		checkNoParts(t, s)
 	})
+	t.Run("no bucket", func(t *testing.T) {
+		proxy.Reset()
+		proxy.Strike(-1, faultproxy.Answer(404, nil, "Not Found"), faultproxy.Method("POST"))
+		if _, err := s.PutBytes(t.Context(), "blob", large, blob.PutOptions{}); !blob.Is(err, blob.Invalid) || !strings.Contains(err.Error(), "there is no bucket") {
+			t.Errorf("it is not said that there is no bucket: %v", err)
+		}
+	})
 	t.Run("denied", func(t *testing.T) {
 		proxy.Reset()
 		proxy.Strike(-1, faultproxy.Answer(403, nil, inJSON("forbidden", "no")), isCompose)

@@ -74,7 +74,7 @@ func (s *store) send(ctx context.Context, q request) (*http.Response, error) {
 		return response, nil
 	}
 	defer response.Body.Close()
-	return nil, s.refused(response)
+	return nil, s.refused(q, response)
 }
 
 // ask sends a request and decodes the JSON of its response into answer, unless
