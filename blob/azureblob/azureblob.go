@@ -28,6 +28,7 @@ type store struct {
 	place     place
 	transport *cloud.Transport
 	client    *container.Client
+	token     *sasToken    // nil where another credential is used
 	namespace atomic.Int32 // flat, hierarchical, or not known yet
 	pageSize  int32        // of lists; 0 is the service's, 5,000
 }
@@ -42,7 +43,7 @@ func open(_ context.Context, uri string) (driver.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{place: where, transport: &cloud.Transport{Own: isAzure}}
+	s := &store{place: where, token: allowed.token, transport: &cloud.Transport{Own: isAzure}}
 	if s.client, err = allowed.client(where, s.transport, newEntra(where)); err != nil {
 		return nil, err
 	}

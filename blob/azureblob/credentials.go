@@ -18,6 +18,8 @@ import (
 type credentials struct {
 	key *container.SharedKeyCredential
 	sas string // a query, without its question mark
+
+	token *sasToken // what may be told of sas; nil where there is none
 }
 
 // credentialsOf takes the credentials for a place out of the environment. A
@@ -56,9 +58,11 @@ func credentialsOf(p *place) (credentials, error) {
 		}
 	} else if sas != "" {
 		c.sas = strings.TrimPrefix(sas, "?")
-		if values, err := url.ParseQuery(c.sas); err != nil || !values.Has("sig") {
+		values, err := url.ParseQuery(c.sas)
+		if err != nil || !values.Has("sig") {
 			return c, invalid("the SAS token in the environment is none: it is a query like sv=…&sig=…")
 		}
+		c.token = newSASToken(values)
 	}
 	return c, c.mayGoTo(*p)
 }
@@ -131,6 +135,9 @@ func parseConnectionString(text string) (c connection, err error) {
 		suffix = "core.windows.net"
 	}
 	switch {
+	case strings.EqualFold(values["usedevelopmentstorage"], "true"):
+		return c, invalid("UseDevelopmentStorage=true means the emulator Azurite, and mops wants it named: unset AZURE_STORAGE_CONNECTION_STRING, " +
+			"set AZURE_STORAGE_KEY to Azurite's well-known account key, and take the root adls://devstoreaccount1/container/path?endpoint=http://127.0.0.1:10000/devstoreaccount1")
 	case c.account == "" && c.endpoint == "":
 		return c, invalid("AZURE_STORAGE_CONNECTION_STRING has neither AccountName nor BlobEndpoint")
 	case c.key == "" && c.sas == "":

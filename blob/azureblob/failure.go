@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -30,7 +31,7 @@ type meaning struct {
 
 const (
 	mendRole = "the credentials lack a permission: with Entra, give them the role Storage Blob Data Contributor on the container; a SAS token needs r, a, c, w, d and l"
-	mendKey  = "the account key or SAS token is wrong or has expired, or the clock of this machine is off by more than 15 minutes"
+	mendKey  = "the account key is wrong, or the clock of this machine is off by more than 15 minutes"
 	mendSAS  = "the SAS token is not valid for this: it must be for blobs of this container, from this address, by this protocol"
 	mendWho  = "the account does not know these credentials: check that AZURE_TENANT_ID is the account's tenant, and the endpoint in the same cloud"
 	mendHold = "somebody holds an Azure lease on the blob, which mops does not use: az storage blob lease break ends it"
@@ -83,9 +84,13 @@ func (s *store) failure(err error) error {
 	if !isAzure(e.RawResponse.Header) {
 		return s.stranger(e)
 	}
-	m, known := meanings[bloberror.Code(e.ErrorCode)]
+	code := bloberror.Code(e.ErrorCode)
+	m, known := meanings[code]
 	if !known {
 		m.kind = cloud.KindOfStatus(e.StatusCode)
+	}
+	if s.token != nil && (code == bloberror.AuthenticationFailed || code == bloberror.AuthorizationFailure) {
+		m.mend = s.token.mend(time.Now())
 	}
 	text := said(e)
 	if m.mend != "" {

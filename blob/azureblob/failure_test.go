@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +95,30 @@ func TestKinds(t *testing.T) {
 				if e, ok := errors.AsType[*driver.Error](err); !ok || e.RetryAfter != 7*time.Second {
 					t.Errorf("Retry-After is lost: %v", err)
 				}
+			}
+		}
+	}
+}
+
+// With a SAS token the advice is about that, and tells no more of it than its end.
+func TestRefusedSAS(t *testing.T) {
+	var code atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, 403, code.Load().(string), "What the service says.")
+	}))
+	defer server.Close()
+	for _, c := range []struct{ expiry, says string }{
+		{"", "may have expired"}, {"soon", "may have expired"}, {"2999-01-01", "sp=racwdl"}, {"2999-01-01T00:00:00Z", "lack a permission"},
+		{"2024-02-03", "has expired, at 2024-02-03T00:00:00Z"}, {"2024-02-03T04:05Z", "has expired, at 2024-02-03T04:05:00Z"},
+		{"2024-02-03T04:05:06.7Z", "has expired, at 2024-02-03T04:05:06Z"},
+	} {
+		for _, name := range []string{"AuthenticationFailed", "AuthorizationFailure"} {
+			code.Store(name)
+			environment(t, map[string]string{"AZURE_STORAGE_SAS_TOKEN": "sv=2024&se=" + url.QueryEscape(c.expiry) + "&sig=hidden"})
+			s := openRoot(t, "adls://account/box?endpoint="+server.URL+"/account")
+			err := opRead.run(t.Context(), s)
+			if !blob.Is(err, blob.Denied) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "account key") || strings.Contains(err.Error(), "hidden") {
+				t.Errorf("%s of a token until %q: %v", name, c.expiry, err)
 			}
 		}
 	}

@@ -98,6 +98,8 @@ func TestCredentials(t *testing.T) {
 		{uri: public, connection: "BlobEndpoint=https://other.blob.core.windows.net;SharedAccessSignature=" + sas, says: `"other"`},
 		{uri: public, connection: "AccountName=account", says: "neither AccountKey"},
 		{uri: public, connection: "AccountKey=" + key, says: "neither AccountName"},
+		{uri: "adls://devstoreaccount1/box", connection: "UseDevelopmentStorage=true", says: "set AZURE_STORAGE_KEY"},
+		{uri: "adls://devstoreaccount1/box", connection: "UseDevelopmentStorage=true;", says: "?endpoint=http://127.0.0.1:10000/devstoreaccount1"},
 		{uri: public, connection: "hush", says: "AccountName=…"},
 		{uri: public, account: "other"},
 		{uri: public, account: "account", key: key, signs: true},
