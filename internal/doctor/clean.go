@@ -131,10 +131,14 @@ func (n *notes) take() map[string]bool {
 }
 
 func (n *notes) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
-	n.mu.Lock()
-	n.keys[key] = true
-	n.mu.Unlock()
 	info, err := n.inner.Put(ctx, key, body, size, opts)
+	switch blob.KindOf(err) {
+	case blob.Denied, blob.Invalid, blob.NotFound, blob.Exists, blob.Mismatch: // it was refused
+	default:
+		n.mu.Lock()
+		n.keys[key] = true
+		n.mu.Unlock()
+	}
 	return info, n.see(err)
 }
 

@@ -180,7 +180,29 @@ func TestBrokenStores(t *testing.T) {
 			store: func(s *memblob.Store) driver.Store {
 				return broken{Store: s, put: func(*driver.PutOptions) error { return &driver.Error{Kind: driver.NotFound} }}
 			},
-			fails: "write", lines: 4, says: []string{"make it, or correct the root"},
+			fails: "write", lines: 3, says: []string{"make it, or correct the root"},
+		},
+		"has no bucket, and says so": {
+			store: func(s *memblob.Store) driver.Store {
+				return faulty(s, blobtest.FaultPlan{Before: func(op blobtest.Op, _ string) error {
+					if op == blobtest.OpStat {
+						return &driver.Error{Kind: driver.NotFound}
+					}
+					return &driver.Error{Kind: driver.Invalid, Err: errors.New("there is no such bucket: make it")}
+				}})
+			},
+			fails: "list write", lines: 3, says: []string{"make it", "do as it says"},
+		},
+		"cannot find what was written": {
+			store: func(s *memblob.Store) driver.Store {
+				return faulty(s, blobtest.FaultPlan{Before: func(op blobtest.Op, _ string) error {
+					if op == blobtest.OpGet {
+						return &driver.Error{Kind: driver.NotFound}
+					}
+					return nil
+				}})
+			},
+			fails: "read", lines: 5, says: []string{"what was written cannot be read"},
 		},
 		"tells another time": {
 			store: func(s *memblob.Store) driver.Store {
@@ -328,5 +350,18 @@ func TestInterrupted(t *testing.T) {
 			}
 			cancel()
 		})
+	}
+}
+
+// Only roots that name no place are told what a root is like.
+func TestUnopened(t *testing.T) {
+	for root, says := range map[string]string{
+		"bucket/folder": "correct the root", "s3://": "correct the root", "adls://account": "correct the root", "s4://bucket": "correct the root",
+		"s3://bucket": "do as it says", "adls://account/box": "do as it says", "file:///folder": "do as it says",
+	} {
+		report := Unopened(&blob.Error{Op: "open", URI: root, Kind: blob.Invalid, Err: errors.New("what is wrong")}, Options{})
+		if todo := report.Lines[0].ToDo; !strings.Contains(todo, says) {
+			t.Errorf("of %s it is said to %q", root, todo)
+		}
 	}
 }

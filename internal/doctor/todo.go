@@ -16,6 +16,10 @@ var permissions = map[string]string{
 	"file": "let this user, or a group of it, read, write and enter the folder and all below (chmod, chgrp)",
 }
 
+// wellFormed are roots that name a place; what is wrong with such a root, its error
+// says better.
+var wellFormed = regexp.MustCompile(`(?i)^(file:///|(s3|gs)://[^/]|adls://[^/]+/[^/])`)
+
 // toDo is what to do about an error of a first contact.
 func (e *exam) toDo(step string, err error) string {
 	allowed, known := permissions[e.scheme()]
@@ -36,20 +40,25 @@ func (e *exam) toDo(step string, err error) string {
 		return "calls do without, but mops ls, logs, why and gc do not; " + allowed
 	case kind == blob.Denied:
 		return allowed
+	case kind == blob.NotFound && (step == "read" || step == "delete"): // a write has passed
+		return unfaithful
 	case kind == blob.NotFound:
 		return "the bucket, container or folder is not there: make it, or correct the root"
 	case kind == blob.Unavailable:
 		return "see that its name is right (account, bucket, region, endpoint), that it runs, and that network and proxy let you through"
 	case kind == blob.Throttled:
 		return "others use up what it allows: try again later, or raise its limits"
-	case kind == blob.Invalid:
+	case kind == blob.Invalid && step == "open" && !wellFormed.MatchString(e.store.Root()):
 		return "correct the root: its form is file:///folder, s3://bucket/path, adls://account/container/path or gs://bucket/path"
+	case kind == blob.Invalid:
+		return "do as it says; docs/stores.md has what each kind of store needs"
 	}
 	return "this is no store to keep results in, or something between here and there changes what is said"
 }
 
 // The ways in which a store is unfit, and which checks tell.
 const (
+	unfaithful      = "what was written cannot be read: a cache between here and there answers, or the service is not faithful. Do not keep results here"
 	unfitConditions = "conditional writes do not work: two programs may compute one call, and one replace what the other has put. Use a store, or a version of it, that heeds If-None-Match and If-Match in a PUT, and see that no proxy takes them out"
 	unfitLists      = "mops ls, logs, why and gc may overlook things; calls do not list. Is there a cache or proxy in between?"
 	unfitBodies     = "what is read may not be what was written. Do not keep results here; is there a cache or proxy in between?"
