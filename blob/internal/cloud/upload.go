@@ -21,7 +21,7 @@ const (
 	PartSize = 8 << 20
 
 	// memory bounds the buffers of all uploads of the process.
-	memory = 8 * PartSize
+	memory = 12 * PartSize
 
 	// small blobs do not count there: a lease must not wait for large files.
 	small = 256 << 10
