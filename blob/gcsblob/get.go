@@ -30,7 +30,7 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	header := map[string]string{"Accept-Encoding": "gzip"} // as it was stored, that is: never unpacked on the way
 	whole := part == driver.Range{}
 	if !whole {
-		header["Range"] = rangeHeader(part)
+		header["Range"] = cloud.RangeHeader(part)
 	}
 	response, err := s.send(ctx, request{method: http.MethodGet, path: s.contentPath(name), header: header})
 	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
@@ -93,14 +93,6 @@ func rightPart(part driver.Range, response *http.Response, size int64) error {
 	}
 	return &driver.Error{Kind: driver.Unavailable, Err: fmt.Errorf("HTTP %d with %d bytes came, and not %d with %d: is there a proxy in between?",
 		response.StatusCode, response.ContentLength, status, length)}
-}
-
-func rangeHeader(part driver.Range) string {
-	last := ""
-	if end := part.Offset + part.Length; end > part.Offset { // neither open nor beyond all numbers
-		last = strconv.FormatInt(end-1, 10)
-	}
-	return fmt.Sprintf("bytes=%d-%s", part.Offset, last)
 }
 
 // described is the blob according to the header of a response with its content.

@@ -3,9 +3,7 @@ package s3blob
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,7 +30,7 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	if part == (driver.Range{}) {
 		input.ChecksumMode = types.ChecksumModeEnabled
 	} else {
-		input.Range = aws.String(rangeHeader(part))
+		input.Range = aws.String(cloud.RangeHeader(part))
 	}
 	out, err := s.client.GetObject(ctx, input)
 	if a, ok := answerOf(err); ok && a.status == http.StatusRequestedRangeNotSatisfiable {
@@ -51,13 +49,6 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 		return nil, driver.Info{}, err
 	}
 	return body, info, nil
-}
-
-func rangeHeader(part driver.Range) string {
-	if part.Length == 0 || part.Offset > math.MaxInt64-part.Length {
-		return fmt.Sprintf("bytes=%d-", part.Offset)
-	}
-	return fmt.Sprintf("bytes=%d-%d", part.Offset, part.Offset+part.Length-1)
 }
 
 // nothing is the part of a blob behind its end.

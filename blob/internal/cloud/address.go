@@ -3,6 +3,7 @@ package cloud
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -125,6 +126,14 @@ func CheckRange(part driver.Range) error {
 		return invalid("a range cannot start at %d with %d bytes", part.Offset, part.Length)
 	}
 	return nil
+}
+
+// RangeHeader asks for a part of a blob that is not empty (RFC 9110, section 14.2).
+func RangeHeader(part driver.Range) string {
+	if part.Length == 0 || part.Offset > math.MaxInt64-part.Length {
+		return fmt.Sprintf("bytes=%d-", part.Offset)
+	}
+	return fmt.Sprintf("bytes=%d-%d", part.Offset, part.Offset+part.Length-1)
 }
 
 // CheckConditions refuses conditions that exclude each other.
