@@ -19,6 +19,13 @@ const (
 	VersionSkew      Reason = "VersionSkew"      // the worker's program is not the caller's
 	DeadlineExceeded Reason = "DeadlineExceeded" // took longer than the timeout
 	LeaseLost        Reason = "LeaseLost"        // somebody else took the call over
+
+	LaunchRejected Reason = "LaunchRejected" // the cluster did not take the job: forbidden, invalid, over its quota
+	Unschedulable  Reason = "Unschedulable"  // no node has what the worker asks for
+	ImagePull      Reason = "ImagePull"      // the worker's image could not be pulled
+	NotStarted     Reason = "NotStarted"     // the worker's container could not be started: a secret is missing, …
+	Preempted      Reason = "Preempted"      // gave way to something else, too often
+	Evicted        Reason = "Evicted"        // the node ran short of something, or was drained
 )
 
 // Error is a failure of an executor or a worker, not of the user's function.

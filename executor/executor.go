@@ -15,6 +15,7 @@ const (
 	ExitOK   = 0  // the result is in the store
 	ExitFunc = 46 // the user's function failed; its error is in the store
 	ExitLost = 47 // the worker no longer holds the lease; somebody else computes the call
+	ExitSkew = 48 // the worker's program is not the caller's; another try would fail again
 )
 
 // Invocation is one execution of one call by one worker, as executors see it.
@@ -24,6 +25,10 @@ type Invocation struct {
 	LeaseID  string // the lease under which the worker runs
 	RunID    string // of this execution
 	Attempt  int    // 1 for the first under this lease
+
+	// Failed is why the attempts before this one under this lease failed, where
+	// it was the executor that failed and not the function, first to last.
+	Failed []Reason
 
 	// Env is what the worker's process must find in its environment, beside
 	// what the executor adds. It holds no secrets.
@@ -35,7 +40,8 @@ type Invocation struct {
 
 	// Log takes what the worker prints, in chunks as it comes, both streams in
 	// the order of writing. It may be nil. An executor calls it from one
-	// goroutine at a time and never after Wait returned.
+	// goroutine at a time and never after Wait returned. Attach calls it too,
+	// from the beginning, where the executor is a LogKeeper.
 	Log func(chunk []byte)
 }
 
@@ -70,6 +76,27 @@ type (
 		Limit() int
 	}
 
+	// Retrier knows for which reasons another attempt is worth it, whatever
+	// number of retries the caller asked for: each reason has its own budget.
+	Retrier interface {
+		// MayRetry reports whether the call may be tried again after attempts
+		// that failed for these reasons, first to last.
+		MayRetry(failed []Reason) bool
+	}
+
+	// LogKeeper has workers that keep what they print in the store by
+	// themselves. Invocation.Log then gets it for people to see, perhaps not all.
+	LogKeeper interface {
+		KeepsLogs() bool
+	}
+
+	// Mounter has workers that find a root at another place than the caller
+	// does: a shared volume, mounted elsewhere. It returns what it does not know
+	// as it is.
+	Mounter interface {
+		RootFor(root string) string
+	}
+
 	// Local runs the invocation's Work in this process, where it needs no lease
 	// of its own and leaves its outcome in memory.
 	Local interface {
@@ -81,6 +108,26 @@ type (
 func InProcess(e Executor) bool {
 	local, ok := e.(Local)
 	return ok && local.RunsHere()
+}
+
+// KeepsLogs reports whether an executor's workers keep their logs by themselves.
+func KeepsLogs(e Executor) bool {
+	keeper, ok := e.(LogKeeper)
+	return ok && keeper.KeepsLogs()
+}
+
+// MayRetry reports whether an executor would try again by itself.
+func MayRetry(e Executor, failed []Reason) bool {
+	retrier, ok := e.(Retrier)
+	return ok && retrier.MayRetry(failed)
+}
+
+// RootFor is where an executor's workers find a root.
+func RootFor(e Executor, root string) string {
+	if mounter, ok := e.(Mounter); ok {
+		return mounter.RootFor(root)
+	}
+	return root
 }
 
 // Worker is one worker that runs or ran. Its methods may be called from any
