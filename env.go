@@ -60,15 +60,17 @@ func New(ctx context.Context, options ...EnvOption) (*Env, error) {
 
 // inside is what an environment that is not the program's own differs in.
 type inside struct {
-	worker   bool
-	base     config.Settings // of the caller's environment, above the code's
-	config   string          // path of the config file that the caller used
-	isolated bool            // as the caller's environment is: no config and no variables
-	tree     *worker.Tree    // where the slots of a worker are
-	since    time.Time       // when the environment at the top began
-	output   io.Writer       // for people; standard error by default
-	color    bool
-	tracker  *progress.Tracker
+	worker  bool
+	spec    worker.Spec // of a worker: what its caller goes by
+	output  io.Writer   // for people; standard error by default
+	color   bool
+	tracker *progress.Tracker
+}
+
+// elsewhere says that the caller's config file and variables are those of
+// another machine.
+func (in inside) elsewhere() bool {
+	return in.spec.ConfigText != "" || in.spec.Environ != (config.Settings{})
 }
 
 func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
@@ -94,7 +96,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 		o.logger = slog.New(slog.NewTextHandler(in.output, nil))
 	}
 	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}}
-	env.code.Settings = env.code.Settings.Overlay(in.base)
+	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
 	if err := o.registry.functions.Check(); err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
@@ -110,14 +112,16 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
-	resultsDir, resultsSize, err := o.resultsCache(cacheDir, o.isolated || in.isolated)
+	resultsDir, resultsSize, err := o.resultsCache(cacheDir, o.isolated || in.spec.Isolated)
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
 	defaults := env.code.Settings
 	defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
-		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger, ConfigPath: configPath, Isolated: o.isolated || in.isolated, Defaults: defaults, Tree: in.tree, Since: in.since,
+		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger,
+		ConfigPath: configPath, ConfigText: string(env.file.Text), Environ: env.environ.Settings, Elsewhere: in.elsewhere(),
+		Isolated: o.isolated || in.spec.Isolated, Defaults: defaults, Tree: in.spec.Tree, Since: in.spec.Since,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -127,15 +131,20 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 
 // configure reads the config file and the environment.
 func (env *Env) configure(o *envOptions, in inside) (configPath string, err error) {
-	if o.isolated || in.isolated {
+	if o.isolated || in.spec.Isolated {
 		return "", nil
 	}
 	explicit := o.configPath
 	if in.worker {
-		explicit = in.config
+		explicit = in.spec.Config
 	}
 	configPath, found := config.Find(explicit, os.LookupEnv)
-	if found && (!in.worker || in.config != "") {
+	if in.spec.ConfigText != "" {
+		configPath = in.spec.Config
+		if env.file, err = config.Parse(configPath, []byte(in.spec.ConfigText)); err != nil {
+			return "", err
+		}
+	} else if found && (!in.worker || in.spec.Config != "") {
 		if configPath, err = filepath.Abs(configPath); err != nil {
 			return "", err
 		}
@@ -148,6 +157,7 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 	if env.environ.Settings, err = config.FromEnv(os.LookupEnv); err != nil {
 		return "", err
 	}
+	env.environ.Settings = in.spec.Environ.Overlay(env.environ.Settings)
 	if !in.worker { // whoever started it has said it
 		for _, warning := range config.Unknown(os.Environ()) {
 			env.logger.Warn(warning)
@@ -186,7 +196,7 @@ func (o *envOptions) sourceCacheSize(in inside) (int64, error) {
 	if o.cacheSize != nil {
 		return max(*o.cacheSize, 0), nil
 	}
-	if !o.isolated && !in.isolated {
+	if !o.isolated && !in.spec.Isolated {
 		if size, found, err := config.CacheSize(os.LookupEnv); err != nil || found {
 			return size, err
 		}

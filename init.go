@@ -27,12 +27,15 @@ func Init(options ...EnvOption) {
 }
 
 func runWorker(spec worker.Spec, options []EnvOption) int {
+	if spec.Supervised {
+		return worker.Supervise(spec)
+	}
 	inherited, _ := subprocess.Inherit() // first of all: nobody else may find its variable or files
 	ctx := context.Background()
 	if spec.Tree != nil {
 		defer spec.Tree.Close()
 	}
-	env, err := newEnv(ctx, options, inside{worker: true, base: spec.Defaults, config: spec.Config, tree: spec.Tree, since: spec.Since, isolated: spec.Isolated})
+	env, err := newEnv(ctx, options, inside{worker: true, spec: spec})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		return exitFailed

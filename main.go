@@ -79,12 +79,18 @@ const closeTime = 10 * time.Second
 func (env *Env) closeSoon() error {
 	closed := make(chan error, 1)
 	go func() { closed <- env.Close() }() // ends with Close, or with the process
-	select {
-	case err := <-closed:
-		return err
-	case <-time.After(closeTime):
-		env.logger.Warn("leaving, though a function still runs: it does not heed its context")
-		return nil
+	for {
+		select {
+		case err := <-closed:
+			return err
+		case <-time.After(closeTime):
+			if n := env.engine.Stopping(); n > 0 { // they do end, and their leases are to be released
+				env.logger.Info("waiting for workers to end; Ctrl-C leaves at once", "workers", n)
+				continue
+			}
+			env.logger.Warn("leaving, though a function still runs: it does not heed its context")
+			return nil
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ package executor
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -41,8 +42,11 @@ type Invocation struct {
 	// Log takes what the worker prints, in chunks as it comes, both streams in
 	// the order of writing. It may be nil. An executor calls it from one
 	// goroutine at a time and never after Wait returned. Attach calls it too,
-	// from the beginning, where the executor is a LogKeeper.
+	// from the beginning, where the executor is a Remote one.
 	Log func(chunk []byte)
+
+	// Logger takes what the executor has to say about the worker. It may be nil.
+	Logger *slog.Logger
 }
 
 // Executor starts workers and attaches to those that run already.
@@ -84,10 +88,11 @@ type (
 		MayRetry(failed []Reason) bool
 	}
 
-	// LogKeeper has workers that keep what they print in the store by
-	// themselves. Invocation.Log then gets it for people to see, perhaps not all.
-	LogKeeper interface {
-		KeepsLogs() bool
+	// Remote has workers on other machines: they see no file, variable or socket
+	// of the caller's, and keep what they print in the store by themselves.
+	// Invocation.Log then gets it for people to see, perhaps not all of it.
+	Remote interface {
+		RunsRemotely() bool
 	}
 
 	// Mounter has workers that find a root at another place than the caller
@@ -110,10 +115,10 @@ func InProcess(e Executor) bool {
 	return ok && local.RunsHere()
 }
 
-// KeepsLogs reports whether an executor's workers keep their logs by themselves.
-func KeepsLogs(e Executor) bool {
-	keeper, ok := e.(LogKeeper)
-	return ok && keeper.KeepsLogs()
+// RunsRemotely reports whether an executor's workers run on other machines.
+func RunsRemotely(e Executor) bool {
+	remote, ok := e.(Remote)
+	return ok && remote.RunsRemotely()
 }
 
 // MayRetry reports whether an executor would try again by itself.

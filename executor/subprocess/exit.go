@@ -30,7 +30,7 @@ func (e *ending) exit() executor.Exit {
 		exit.Code = e.status.ExitStatus()
 	}
 	switch exit.Code {
-	case executor.ExitOK, executor.ExitFunc, executor.ExitLost:
+	case executor.ExitOK, executor.ExitFunc, executor.ExitLost, executor.ExitSkew:
 		return exit
 	}
 	exit.Err = e.failure(exit.Code)

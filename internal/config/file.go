@@ -20,6 +20,7 @@ const maxFile = 1 << 20
 // File is a config file.
 type File struct {
 	Path     string   // as it was given
+	Text     []byte   // what it says, word for word
 	Defaults Settings // of the top level
 	Entries  []Entry  // sorted by prefix
 }

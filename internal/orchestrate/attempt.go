@@ -21,8 +21,9 @@ type owned struct {
 	slot    worker.Slot
 	state   lease.State // as we wrote it; a worker may have put its session in since
 	sources []record.SourceLocation
-	started time.Time // of the attempt
-	left    bool      // the lease was released, or left to a run that goes on
+	started time.Time         // of the attempt
+	failed  []executor.Reason // why attempts before it failed, where the function did not
+	left    bool              // the lease was released, or left to a run that goes on
 }
 
 var errTimeout = errors.New("the run took longer than its timeout")
@@ -75,12 +76,12 @@ func (o *owned) attempts() (Outcome, error) {
 			return Outcome{}, context.Cause(o.ctx)
 		case errors.Is(err, lease.ErrLost), o.left:
 			return Outcome{}, err
-		case failed >= o.call.Retries || !mayRetry(err):
+		case !o.retries(err, failed):
 			o.release(outcomeOf(o.state.RunID, err))
 			return Outcome{}, err
 		}
 		o.engine.Logger.Warn("a run failed and is tried again", "call", o.place.URI(), "run", o.state.RunID,
-			"attempt", o.state.Attempt, "of", o.call.Retries+1, "error", err)
+			"attempt", o.state.Attempt, "error", err)
 		if err := o.nextAttempt(failed); err != nil {
 			return Outcome{}, err
 		}
@@ -94,6 +95,21 @@ func mayRetry(err error) bool {
 	}
 	e, ok := errors.AsType[*executor.Error](err)
 	return ok && e.Reason != executor.VersionSkew
+}
+
+// retries reports whether a failed run is tried again: at the cost of the
+// caller's retries, or because the executor allows it for such a reason.
+func (o *owned) retries(err error, failed int) bool {
+	if !mayRetry(err) {
+		return false
+	}
+	if e, ok := errors.AsType[*executor.Error](err); ok {
+		o.failed = append(o.failed, e.Reason)
+		if executor.MayRetry(o.call.Executor, o.failed) {
+			return true
+		}
+	}
+	return failed < o.call.Retries
 }
 
 // outcomeOf is what waiters elsewhere learn of a failure.

@@ -189,7 +189,13 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 // orchestrator. It returns nil where there is no such worker any more, or where
 // somebody else adopts it.
 func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (*seen, error) {
-	w, err := f.call.Executor.Attach(ctx, f.invocation(state), state.Handle)
+	inv := f.invocation(state)
+	if executor.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
+		output := f.openOutput(state.RunID)
+		defer output.Close()
+		inv.Log = output.write
+	}
+	w, err := f.call.Executor.Attach(ctx, inv, state.Handle)
 	if errors.Is(err, executor.ErrGone) {
 		return nil, nil
 	}
@@ -225,7 +231,10 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 // follow waits for a worker that was adopted, showing what it prints. It is not
 // ours to stop: who only attached lets it run on.
 func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.State) (*seen, error) {
-	stop := f.followLog(state.RunID)
+	stop := func() {}
+	if !executor.RunsRemotely(f.call.Executor) {
+		stop = f.followLog(state.RunID)
+	}
 	_, err := w.Wait(ctx)
 	stop()
 	if err != nil {

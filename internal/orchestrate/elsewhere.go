@@ -14,9 +14,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// settleTimeout bounds what is done after a run has ended, whatever ended it:
-// stopping its worker, reading what it left.
-const settleTimeout = time.Minute
+const (
+	// settleTimeout bounds what is done after a run has ended, whatever ended
+	// it: reading what it left, releasing its lease.
+	settleTimeout = time.Minute
+	// stopTimeout bounds the stopping of a worker. A cluster gives a pod 30 s to
+	// end, and takes its time when hundreds do.
+	stopTimeout = 5 * time.Minute
+)
 
 // elsewhere runs the call in a worker process, which takes the lease into its
 // own session and leaves what it made in the store.
@@ -26,8 +31,8 @@ func (o *owned) elsewhere(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	inv := o.invocation(o.state)
-	inv.Env = []string{worker.Variable + "=" + spec}
-	output := o.openOutput(1)
+	inv.Env, inv.Failed = []string{worker.Variable + "=" + spec}, o.failed
+	output := o.openOutput(o.state.RunID)
 	defer output.Close()
 	inv.Log = output.write
 	w, err := o.call.Executor.Start(ctx, inv)
@@ -56,7 +61,9 @@ func (o *owned) stop(ctx context.Context, w executor.Worker) error {
 		o.engine.Logger.Info("a worker is left running", "call", o.place.URI(), "run", o.state.RunID, "worker", w.Handle())
 		return context.Cause(ctx)
 	}
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	o.engine.stopping.Add(1)
+	defer o.engine.stopping.Add(-1)
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if err := w.Stop(settle); err != nil {
 		// It may still run, so its lease stays its own: it ends with its session.
@@ -100,6 +107,9 @@ func (o *owned) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 // failureElsewhere says why a worker left no result: in its own words where it
 // could still write them, else as the executor saw it.
 func (o *owned) failureElsewhere(ctx context.Context, exit executor.Exit) *executor.Error {
+	if exit.Err != nil && !ownWordsKnowMore[exit.Err.Reason] {
+		return exit.Err
+	}
 	if left, err := o.place.ReadRun(ctx, o.state.RunID); err == nil && left.Run.Reason != "" {
 		failure := &executor.Error{Reason: executor.Reason(left.Run.Reason), Message: left.Run.Error}
 		if exit.Err != nil {
@@ -115,9 +125,16 @@ func (o *owned) failureElsewhere(ctx context.Context, exit executor.Exit) *execu
 		o.state.RunID, exit.Code)}
 }
 
+// ownWordsKnowMore are the ends of which the worker itself, while it still
+// could, may have said more than its executor saw. What the others name, it
+// could not know.
+var ownWordsKnowMore = map[executor.Reason]bool{
+	executor.WorkerFailed: true, executor.Signalled: true, executor.WorkerLost: true, executor.NoResult: true,
+}
+
 // leaveRun records a run that ended without result or error, for people.
 func (o *owned) leaveRun(ctx context.Context, failure *executor.Error) {
-	if _, err := o.place.ReadRun(ctx, o.state.RunID); err == nil {
+	if left, err := o.place.ReadRun(ctx, o.state.RunID); err == nil && left.Run.Reason == string(failure.Reason) {
 		return // the worker has, and knows more
 	}
 	run := record.Run{
@@ -145,14 +162,23 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	at := o.call.Executor
 	spec := worker.Spec{
-		Root: o.root.store.Address(), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
+		Root: executor.RootFor(at, o.root.store.Address()), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout, StorageTTL: o.call.StorageTTL,
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
-		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults), Context: e.portable(o.call.Context), Since: e.since(ctx, o.root),
+		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(o.call.Context, at), Since: e.since(ctx, o.root),
 	}
-	if o.pool != nil {
+	remote := executor.RunsRemotely(at)
+	spec.Supervised = remote
+	if remote || e.Elsewhere {
+		spec.ConfigText, spec.Environ = e.ConfigText, e.portable(e.Environ, at)
+		if spec.ConfigText == "" {
+			spec.Config = ""
+		}
+	}
+	if o.pool != nil && !remote {
 		if spec.Tree, err = e.tree(o.pool, o.slot.Holder); err != nil {
 			e.Logger.Warn("the calls that a worker makes have slots of their own", "error", err)
 		}
@@ -160,16 +186,16 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 	return spec.Encode()
 }
 
-// portable are settings for a worker, whose current folder may be another: a
-// root that is relative to ours is none to it.
-func (e *Engine) portable(s config.Settings) config.Settings {
+// portable are settings for a worker, whose current folder may be another, and
+// its machine: a root that is relative to ours is none to it.
+func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settings {
 	if s.Root == nil {
 		return s
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r, open := e.roots[*s.Root]; open {
-		absolute := r.store.Address()
+		absolute := executor.RootFor(at, r.store.Address())
 		s.Root = &absolute
 	}
 	return s
@@ -180,5 +206,6 @@ func (f *flight) invocation(state lease.State) executor.Invocation {
 	return executor.Invocation{
 		Function: f.call.Function.ID(), MemoURI: f.place.URI(),
 		LeaseID: state.LeaseID, RunID: state.RunID, Attempt: state.Attempt,
+		Logger: f.engine.Logger,
 	}
 }

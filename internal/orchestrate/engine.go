@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -40,10 +41,14 @@ type Options struct {
 	Output func(function, memoURI string) io.WriteCloser
 
 	// ConfigPath, Isolated and Defaults go along to workers, so that their
-	// nested calls are made under the same settings.
+	// nested calls are made under the same settings; the others to those that
+	// see neither our files nor our variables.
 	ConfigPath string
 	Isolated   bool // neither a config file nor variables have a say
 	Defaults   config.Settings
+	ConfigText string
+	Environ    config.Settings
+	Elsewhere  bool // config file and variables are those of another machine
 
 	// Tree is where a worker's slots are; nil in a process that is no worker.
 	Tree *worker.Tree
@@ -58,7 +63,8 @@ type Options struct {
 type Engine struct {
 	Options
 
-	owned sync.WaitGroup // every flight and every goroutine of the engine
+	owned    sync.WaitGroup // every flight and every goroutine of the engine
+	stopping atomic.Int64   // workers elsewhere that are being stopped
 
 	mu          sync.Mutex
 	closed      bool
@@ -103,6 +109,9 @@ func (e *Engine) Close() error {
 	}
 	return errors.Join(failed...)
 }
+
+// Stopping is how many workers of other processes are being stopped.
+func (e *Engine) Stopping() int { return int(e.stopping.Load()) }
 
 // root is a store that is open, with this process's session in it.
 type root struct {

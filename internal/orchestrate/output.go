@@ -5,26 +5,32 @@ import (
 	"io"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/runlog"
 )
 
 // output is where a worker's lines go: to the person at the terminal, and into
 // the log of its run.
 type output struct {
-	kept  *runlog.Writer
+	kept  *runlog.Writer // nil where the worker keeps its log by itself
 	shown io.WriteCloser // may be nil
 }
 
-func (o *owned) openOutput(firstChunk int) *output {
-	out := &output{kept: runlog.NewWriter(o.root.store, o.place.Log(o.state.RunID), firstChunk, o.engine.Logger)}
-	if o.engine.Output != nil {
-		out.shown = o.engine.Output(o.call.Function.Name, o.place.URI())
+func (f *flight) openOutput(runID string) *output {
+	out := &output{}
+	if !executor.RunsRemotely(f.call.Executor) {
+		out.kept = runlog.NewWriter(f.root.store, f.place.Log(runID), 1, f.engine.Logger)
+	}
+	if f.engine.Output != nil {
+		out.shown = f.engine.Output(f.call.Function.Name, f.place.URI())
 	}
 	return out
 }
 
 func (o *output) write(chunk []byte) {
-	o.kept.Write(chunk)
+	if o.kept != nil {
+		o.kept.Write(chunk)
+	}
 	if o.shown != nil {
 		o.shown.Write(chunk)
 	}
@@ -32,7 +38,9 @@ func (o *output) write(chunk []byte) {
 
 // Close keeps and shows what is left.
 func (o *output) Close() {
-	o.kept.Close()
+	if o.kept != nil {
+		o.kept.Close()
+	}
 	if o.shown != nil {
 		o.shown.Close()
 	}

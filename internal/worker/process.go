@@ -72,6 +72,9 @@ func (p Process) Main(ctx context.Context) int {
 	if reason != "" {
 		p.explain(place, reason, err)
 	}
+	if reason == executor.VersionSkew {
+		return executor.ExitSkew
+	}
 	return code
 }
 
@@ -100,6 +103,8 @@ func (p Process) run(ctx context.Context, place memo.Place, session *lease.Sessi
 		return executor.ExitLost, "", done.Err
 	case done.Err != nil && errors.Is(done.Err, errTimeout):
 		return 1, executor.DeadlineExceeded, done.Err
+	case done.Err != nil && errors.Is(done.Err, context.Canceled):
+		return done.Code, "", fmt.Errorf("run %s was stopped: %w", p.Spec.RunID, done.Err) // who stopped it knows why
 	case done.Err != nil:
 		return done.Code, executor.WorkerFailed, done.Err
 	}

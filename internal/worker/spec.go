@@ -31,12 +31,15 @@ type Spec struct {
 	StorageTTL   time.Duration   `json:"storage_ttl,omitzero"`
 	Replace      string          `json:"replace,omitempty"` // version of the result that is to be replaced
 	Chain        []string        `json:"chain,omitempty"`
-	Config       string          `json:"config,omitempty"`
-	Isolated     bool            `json:"isolated,omitempty"` // no config file, no variables
-	Defaults     config.Settings `json:"defaults,omitzero"`  // of the caller's environment
-	Context      config.Settings `json:"context,omitzero"`   // of the caller's context
-	Since        time.Time       `json:"since,omitzero"`     // when that environment began, by the store's clock
+	Config       string          `json:"config,omitempty"`      // path of the caller's config file
+	ConfigText   string          `json:"config_text,omitempty"` // what it says, for a worker elsewhere
+	Isolated     bool            `json:"isolated,omitempty"`    // no config file, no variables
+	Defaults     config.Settings `json:"defaults,omitzero"`     // of the caller's environment
+	Context      config.Settings `json:"context,omitzero"`      // of the caller's context
+	Environ      config.Settings `json:"environ,omitzero"`      // of the caller's variables, for a worker elsewhere
+	Since        time.Time       `json:"since,omitzero"`        // when that environment began, by the store's clock
 	Tree         *Tree           `json:"tree,omitempty"`
+	Supervised   bool            `json:"supervised,omitempty"` // the worker keeps its own log; see Supervise
 
 	// Verify is the path of a file for the record of what the function makes
 	// this time. Then the run takes no lease and stores nothing.

@@ -1,0 +1,135 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/runlog"
+)
+
+// Kubernetes gives a pod 30 s between SIGTERM and SIGKILL
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
+const (
+	superviseGrace = 20 * time.Second // for the worker, of these
+	superviseRest  = 25 * time.Second // until all is over but the log
+)
+
+// Exit codes that shells give to a process that died of a signal.
+const (
+	exitKilled     = 128 + int(syscall.SIGKILL) // by which executors know an OOM kill
+	exitTerminated = 128 + int(syscall.SIGTERM)
+)
+
+// Supervise is the first process of a container: it runs the worker as another,
+// and keeps what that prints in the store besides printing it. So a worker's last
+// words are kept however it ends, and whoever watches it or not. It
+// returns the exit code.
+func Supervise(spec Spec) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	spec.Supervised = false
+	text, err := spec.Encode()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
+		return 1
+	}
+	log := &ownLog{spec: spec, logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	defer log.close()
+	w, err := subprocess.New(subprocess.Grace(superviseGrace)).Start(ctx, executor.Invocation{
+		Function: spec.Function, MemoURI: spec.Path, LeaseID: spec.LeaseID, RunID: spec.RunID, Attempt: spec.Attempt,
+		Env: []string{Variable + "=" + text}, Log: log.write,
+	})
+	if err != nil {
+		log.say(err)
+		return 1
+	}
+	exit, err := w.Wait(ctx)
+	if err != nil {
+		settle, cancel := context.WithTimeout(context.Background(), superviseRest)
+		defer cancel()
+		w.Stop(settle)
+		if exit, err = w.Wait(settle); err != nil {
+			return exitTerminated
+		}
+	}
+	if exit.Err == nil {
+		return exit.Code
+	}
+	log.say(exit.Err)
+	switch {
+	case ctx.Err() != nil:
+		return exitTerminated
+	case exit.Err.Reason == executor.OOMKilled:
+		log.explain(exit.Err)
+		return exitKilled
+	case exit.Code < 0:
+		log.explain(exit.Err)
+		return 1
+	}
+	return exit.Code
+}
+
+// ownLog prints what the worker prints and keeps it in the store, which it opens
+// when there is something to keep.
+type ownLog struct {
+	spec   Spec
+	logger *slog.Logger
+	opened bool
+	place  memo.Place
+	kept   *runlog.Writer // nil where the store cannot be opened
+}
+
+func (l *ownLog) write(chunk []byte) {
+	os.Stdout.Write(chunk)
+	if l.open() {
+		l.kept.Write(chunk)
+	}
+}
+
+// say adds a line of our own to the log.
+func (l *ownLog) say(err error) { l.write(fmt.Appendln(nil, "mops worker:", err)) }
+
+func (l *ownLog) open() bool {
+	if l.opened {
+		return l.kept != nil
+	}
+	l.opened = true
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	store, err := blob.Open(ctx, l.spec.Root)
+	if err != nil {
+		l.logger.Warn("the worker's log cannot be kept in the store", "error", err)
+		return false
+	}
+	store = blob.Retry(store, blob.RetryPolicy{Log: l.logger})
+	l.place = memo.Place{Store: store, Path: l.spec.Path}
+	if call, err := memokey.Parse(l.spec.Path); err == nil {
+		l.place.Key = call.Key
+	}
+	l.kept = runlog.NewWriter(store, l.place.Log(l.spec.RunID), 1, l.logger)
+	return true
+}
+
+// explain leaves why the worker died where the orchestrator looks for it.
+func (l *ownLog) explain(cause *executor.Error) {
+	if l.open() {
+		Process{Spec: l.spec}.explain(l.place, cause.Reason, cause)
+	}
+}
+
+func (l *ownLog) close() {
+	if l.kept != nil {
+		l.kept.Close()
+		l.place.Store.Close()
+	}
+}
