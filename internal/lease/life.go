@@ -3,7 +3,6 @@ package lease
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -20,7 +19,7 @@ type life struct {
 	waits *waits
 
 	renew, ttl time.Duration
-	expiry     *time.Timer // ends the life when no renewal succeeds
+	silence    *time.Timer // says so when no renewal succeeds
 
 	// Of the renewing goroutine alone; of newLife before it, of Close after it.
 	state   SessionState // as last written
@@ -49,15 +48,17 @@ func newLife(ctx context.Context, store *blob.Store, config Config, waits *waits
 	if err := l.write(ctx, Live); err != nil {
 		return nil, err
 	}
-	l.expiry = time.AfterFunc(l.patience()-time.Since(began), func() {
-		l.lose(fmt.Errorf("%w: no renewal of session %s succeeded for %v; the store may be out of reach", ErrLost, id, l.patience()))
+	l.silence = time.AfterFunc(l.patience()-time.Since(began), func() {
+		l.log.Warn("this session could not be renewed; what is computed goes on, but once the store is reached again, others may have taken it over",
+			"session", id, "for", l.patience(), "root", store.Root())
 	})
 	return l, nil
 }
 
-// patience is how long this side trusts in a renewal. It ends before the TTL
-// does, and by more than the second to which some stores round their times, so
-// that a holder gives up before others take over.
+// patience is how long a session may go without a renewal before people are
+// told. A session does not end by that: an outage of the store, or a laptop that
+// slept, would take with it what has run for hours. It ends when somebody
+// declares it dead, which the next renewal finds out.
 func (l *life) patience() time.Duration { return l.ttl - l.ttl/8 }
 
 // lost returns why the life ended, or nil.

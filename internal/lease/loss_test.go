@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,39 +81,34 @@ func TestSessionBlobDamaged(t *testing.T) {
 	})
 }
 
-// Who cannot renew gives up before anybody else may take over, and one that
-// can again is not lost.
+// An outage of the store loses nothing of itself: only when somebody could
+// see that the session was not renewed, and said so, does its owner give up.
 func TestStoreOutOfReach(t *testing.T) {
-	for _, c := range []struct {
-		outage time.Duration
-		lost   bool
-	}{{2 * time.Second, false}, {11 * time.Second, false}, {40 * time.Second, true}} {
-		t.Run(c.outage.String(), func(t *testing.T) {
+	for _, judged := range []bool{false, true} {
+		t.Run(fmt.Sprint("judged ", judged), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				base := newStore()
 				p, other := newProc(base), newProc(base)
 				defer mustClose(t, p)
 				ctx, _ := mustTake(t, p)
 				id := p.session.ID()
-				time.Sleep(7 * time.Second) // a second before the renewal
-				began := time.Now()
 				p.kill()
-				for time.Since(began) < c.outage {
-					time.Sleep(500 * time.Millisecond)
-					synctest.Wait()
-					if dead := isDead(t, other, id); dead && ctx.Err() == nil {
-						t.Fatalf("others take over after %v, while the owner works on", time.Since(began))
+				for began := time.Now(); time.Since(began) < time.Hour; {
+					time.Sleep(5 * time.Second)
+					if judged {
+						isDead(t, other, id)
 					}
 				}
-				if c.lost {
-					mustLose(t, ctx)
-				} else if ctx.Err() != nil {
-					t.Fatalf("lost in an outage of %v: %v", c.outage, context.Cause(ctx))
+				if ctx.Err() != nil {
+					t.Fatalf("lost before the owner could know: %v", context.Cause(ctx))
 				}
 				p.set(nil, nil)
-				time.Sleep(time.Minute)
-				if (p.session.ID() == id) == c.lost {
-					t.Errorf("after the outage the session is %q, was %q", p.session.ID(), id)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if judged {
+					mustLose(t, ctx)
+				} else if ctx.Err() != nil || isDead(t, other, id) {
+					t.Fatalf("lost, though nobody declared it dead: %v", context.Cause(ctx))
 				}
 			})
 		})
@@ -120,7 +116,7 @@ func TestStoreOutOfReach(t *testing.T) {
 }
 
 // A store that hangs instead of failing, and ignores contexts, as a dead file
-// server does, holds up neither the loss nor what is held.
+// server does, does not hold up what is held.
 func TestStoreHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
@@ -128,37 +124,15 @@ func TestStoreHangs(t *testing.T) {
 		ctx, _ := mustTake(t, p)
 		answer := make(chan struct{})
 		p.set(func(op, key string) error { <-answer; return errDown }, nil)
-		time.Sleep(20 * time.Second)
+		time.Sleep(time.Hour)
 		if ctx.Err() != nil {
-			t.Error("lost too early")
+			t.Error("lost, though nobody declared it dead")
 		}
-		time.Sleep(2 * time.Second)
-		mustLose(t, ctx)
 		p.set(nil, nil)
 		close(answer)
-	})
-}
-
-// An owner that gave up declares its own death when the store is back, so that
-// nobody waits for the TTL to pass.
-func TestOwnerBuriesItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newProc(newStore())
-		defer mustClose(t, p)
-		ctx, _ := mustTake(t, p)
-		id := p.session.ID()
-		p.kill()
-		time.Sleep(25 * time.Second)
-		mustLose(t, ctx)
-		p.set(nil, nil)
-		time.Sleep(5 * time.Second)
-		if state, _, err := lease.ReadSession(t.Context(), p.store, id); err != nil || state.State != lease.Dead {
-			t.Errorf("the session is %q, %v; want dead", state.State, err)
-		}
-		puts := p.count("put", true)
-		time.Sleep(time.Minute)
-		if n := p.count("put", true); n != puts {
-			t.Error("a dead session is still renewed")
+		time.Sleep(10 * time.Second)
+		if ctx.Err() != nil {
+			t.Error("lost after the store is back")
 		}
 	})
 }
@@ -194,7 +168,7 @@ func TestLostAcknowledgementsAreNotALoss(t *testing.T) {
 }
 
 // A blob that a newer mops wrote over the session's is not written over; the
-// session runs out by its own clock.
+// session is lost.
 func TestSessionBlobOfANewerFormat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())

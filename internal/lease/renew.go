@@ -22,25 +22,17 @@ const (
 
 // run renews the session until the context ends or the session is lost.
 func (l *life) run(ctx context.Context) {
-	defer l.expiry.Stop()
+	defer l.silence.Stop()
 	retry := firstRetry
 	began := time.Time{} // of the first try of this renewal
 	for wait := l.renew; l.sleep(ctx, wait); {
 		if began.IsZero() {
 			began = time.Now()
 		}
-		state := Live
-		if l.lost() != nil {
-			state = Dead // nobody can know yet: spare them the wait
-		}
-		err := l.tryWrite(ctx, state)
+		err := l.tryWrite(ctx)
 		switch {
-		case err == nil && state == Dead:
-			return
-		case err == nil && l.lost() != nil:
-			wait = 0 // it came too late: say so at once
 		case err == nil:
-			l.expiry.Reset(time.Until(began.Add(l.patience())))
+			l.silence.Reset(time.Until(began.Add(l.patience())))
 			l.lookAtOne(ctx)
 			l.payDebts(ctx)
 			wait = max(0, time.Until(began.Add(l.renew)))
@@ -57,10 +49,10 @@ func (l *life) run(ctx context.Context) {
 }
 
 // tryWrite is write, but does not wait for ever for a store that hangs.
-func (l *life) tryWrite(ctx context.Context, state string) error {
+func (l *life) tryWrite(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(blob.Urgent(ctx), l.renew/2)
 	defer cancel()
-	return l.write(ctx, state)
+	return l.write(ctx, Live)
 }
 
 // draft is a writing of the session that may have reached the store.
@@ -95,6 +87,12 @@ func (l *life) write(ctx context.Context, state string) error {
 	return l.reread(ctx, current, err)
 }
 
+// isForeign says that a newer mops wrote what is there.
+func isForeign(err error) bool {
+	_, foreign := errors.AsType[*record.FormatError](err)
+	return foreign
+}
+
 func (l *life) written(d draft, version blob.Version) {
 	l.state, l.version, l.drafts = d.state, version, nil
 }
@@ -109,6 +107,8 @@ func (l *life) reread(ctx context.Context, current draft, failure error) error {
 	case errors.Is(err, ErrDamaged):
 		l.version = info.Version // nobody's judgement: the next try writes over it
 		return failure
+	case isForeign(err):
+		return fmt.Errorf("%w: %w", ErrLost, err)
 	case err != nil:
 		return err
 	case found.Nonce == current.state.Nonce:

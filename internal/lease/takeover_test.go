@@ -99,6 +99,8 @@ func TestTakeover(t *testing.T) {
 				}
 				cancel()
 				wg.Wait()
+				holder.set(nil, nil) // it was alive, after all, and sees the store again
+				time.Sleep(10 * time.Second)
 				mustLose(t, ctx)
 				mustClose(t, append(contenders, holder)...)
 			})

@@ -51,8 +51,13 @@ func (o *owned) elsewhere(ctx context.Context) (Outcome, error) {
 }
 
 // stop ends a worker whose run was cancelled or timed out. With Detach, a
-// cancelled run goes on, and so does its lease.
+// cancelled run goes on, and so does its lease. A worker whose lease we lost is
+// somebody else's: it was adopted, or will find out by itself.
 func (o *owned) stop(ctx context.Context, w executor.Worker) error {
+	if errors.Is(context.Cause(ctx), lease.ErrLost) {
+		w.Release()
+		return o.stopped(ctx)
+	}
 	late := errors.Is(context.Cause(ctx), errTimeout)
 	if o.call.Detach && !late && w.Handle() != "" {
 		w.Release()
