@@ -1,0 +1,122 @@
+// Package frozen_test holds the store format mops1 to its promise: a store that
+// an earlier release wrote, testdata/root, is read by this one, all of it. It is
+// never written again. A change of the format gets a new name, and a folder
+// beside this one.
+package frozen_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go"
+)
+
+// variable has the store written, once for each format, when it is a folder.
+const variable = "MOPS_WRITE_FROZEN"
+
+func environment(t *testing.T, root string, options ...mops.EnvOption) context.Context {
+	t.Helper()
+	options = append(options, mops.Isolated(), mops.Root("file://"+root), mops.Pipeline("kept"), mops.CacheDir(t.TempDir()),
+		mops.LogTo(slog.New(slog.NewTextHandler(t.Output(), nil))))
+	env, err := mops.New(t.Context(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := env.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return env.Context(t.Context())
+}
+
+func TestAStoreOfAnEarlierReleaseIsRead(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "root")
+	if dir := os.Getenv(variable); dir != "" {
+		calls(t, environment(t, dir), mops.Computed)
+		root = dir
+	} else if err := os.CopyFS(root, os.DirFS("testdata/root")); err != nil {
+		t.Fatal(err)
+	}
+	for name, options := range map[string][]mops.EnvOption{
+		"writable":  nil,
+		"read-only": {mops.ReadOnly(), mops.RequireResults()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runs = 0
+			calls(t, environment(t, root, options...), mops.Hit)
+			if runs != 0 {
+				t.Errorf("%d functions ran, though their results are kept", runs)
+			}
+			if name == "writable" { // over the lease of a session that is dead, and an error of an earlier run
+				if _, err := fails.Call(environment(t, root, options...), 3); runs != 1 {
+					t.Errorf("%d runs, %v", runs, err)
+				}
+			}
+		})
+	}
+}
+
+// calls makes each kind of call and checks what comes back.
+func calls(t *testing.T, ctx context.Context, want mops.Outcome) {
+	t.Helper()
+	check(t, ctx, echo, some(), some(), want)
+	check(t, ctx, caller, some(), some().Text, want)
+	check(t, ctx, weigh, mops.Share(map[string]float64{"a": 0.5, "b": 2}), 2.5, want)
+
+	out, info, err := upper.Do(ctx, mops.File("testdata/words.txt"))
+	if err != nil || info.Outcome != want {
+		t.Fatal(info.Outcome, err)
+	}
+	if text := read(t, ctx, out); text != "SOME WORDS\n" {
+		t.Errorf("the file says %q", text)
+	}
+	out, info, err = tree.Do(ctx, mops.Dir("testdata/folder"))
+	if err != nil || info.Outcome != want {
+		t.Fatal(info.Outcome, err)
+	}
+	path, err := out.Path(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(filepath.Join(path, "sub", "b.txt")); err != nil || string(data) != "b\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+
+	_, err = fails.With(mops.KeepErrors()).Call(ctx, 3)
+	if shortage, ok := errors.AsType[*Shortage](err); !ok || shortage.Missing != 3 {
+		t.Errorf("%v, want a *Shortage", err)
+	}
+	_, err = panics.With(mops.KeepErrors()).Call(ctx, 4)
+	if failed, ok := errors.AsType[*mops.FuncError](err); !ok || !failed.Panicked || failed.Message != "panic: panicked over 4" {
+		t.Errorf("%v, want a panic", err)
+	}
+}
+
+func check[In, Out any](t *testing.T, ctx context.Context, f *mops.Func[In, Out], in In, expected Out, want mops.Outcome) {
+	t.Helper()
+	out, info, err := f.Do(ctx, in)
+	if err != nil || info.Outcome != want || !reflect.DeepEqual(out, expected) {
+		t.Errorf("%s: %s %v: %+v, want %s %+v", info.URI, info.Outcome, err, out, want, expected)
+	}
+}
+
+func read(t *testing.T, ctx context.Context, s mops.Source) string {
+	t.Helper()
+	file, err := s.Open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
