@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -17,12 +18,23 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runlog"
 )
 
-// Kubernetes gives a pod 30 s between SIGTERM and SIGKILL
-// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
+// GraceVariable says how long the container has between SIGTERM and SIGKILL, in
+// seconds: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+const GraceVariable = "MOPS_STOP_GRACE"
+
 const (
-	superviseGrace = 20 * time.Second // for the worker, of these
-	superviseRest  = 25 * time.Second // until all is over but the log
+	usualGrace = 10 * time.Second
+	ownGrace   = 3 * time.Second // of it, for the last of the log
 )
+
+// workerGrace is how long the worker may take to end when it is told to.
+func workerGrace() time.Duration {
+	grace := usualGrace
+	if seconds, err := strconv.Atoi(os.Getenv(GraceVariable)); err == nil {
+		grace = time.Duration(seconds) * time.Second
+	}
+	return max(grace-ownGrace, grace/2)
+}
 
 // Exit codes that shells give to a process that died of a signal.
 const (
@@ -45,7 +57,8 @@ func Supervise(spec Spec) int {
 	}
 	log := &ownLog{spec: spec, logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	defer log.close()
-	w, err := subprocess.New(subprocess.Grace(superviseGrace)).Start(ctx, executor.Invocation{
+	grace := workerGrace()
+	w, err := subprocess.New(subprocess.Grace(grace)).Start(ctx, executor.Invocation{
 		Function: spec.Function, MemoURI: spec.Path, LeaseID: spec.LeaseID, RunID: spec.RunID, Attempt: spec.Attempt,
 		Env: []string{Variable + "=" + text}, Log: log.write,
 	})
@@ -55,10 +68,7 @@ func Supervise(spec Spec) int {
 	}
 	exit, err := w.Wait(ctx)
 	if err != nil {
-		settle, cancel := context.WithTimeout(context.Background(), superviseRest)
-		defer cancel()
-		w.Stop(settle)
-		if exit, err = w.Wait(settle); err != nil {
+		if exit, err = stopSupervised(w, grace); err != nil {
 			return exitTerminated
 		}
 	}
@@ -77,6 +87,22 @@ func Supervise(spec Spec) int {
 		return 1
 	}
 	return exit.Code
+}
+
+// stopSupervised ends the worker. It does not wait for what that started and left
+// behind: as the first process of the container we would have to reap it, and it
+// ends with us.
+func stopSupervised(w executor.Worker, grace time.Duration) (executor.Exit, error) {
+	settle, cancel := context.WithTimeout(context.Background(), grace+ownGrace/3)
+	stopping := make(chan struct{})
+	go func() {
+		defer close(stopping)
+		w.Stop(settle)
+	}()
+	exit, err := w.Wait(settle)
+	cancel()
+	<-stopping
+	return exit, err
 }
 
 // ownLog prints what the worker prints and keeps it in the store, which it opens
