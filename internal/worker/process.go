@@ -146,9 +146,9 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 		state.Handle = process.Self().String()
 	}
 	for version := blob.Version(p.Spec.LeaseVersion); ; {
-		ctx, held, err := session.Take(ctx, place.Lease(), version, state)
+		underLease, held, err := session.Take(ctx, place.Lease(), version, state)
 		if err == nil {
-			return ctx, held, nil
+			return underLease, held, nil
 		}
 		if !blob.Is(err, blob.Mismatch) {
 			return nil, nil, fmt.Errorf("the lease of %s could not be taken: %w", place.URI(), err)
