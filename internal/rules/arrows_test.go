@@ -19,7 +19,7 @@ const module = "github.com/TrilliantHealth/mops-go"
 // they know of a call, what lies in the store, the store, the leaves.
 var arrows = map[string][]string{
 	"cmd/mops": {"*"},
-	"examples": {"", "executor/*"},
+	"examples": {"", "executor/*", "image", "k8s"},
 	"mopstest": {"", "blob/memblob"},
 	"": {
 		"executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	"internal/summary":      {"internal/progress", "internal/record"},
 	"internal/config":       {"internal/memokey"},
 	"internal/memokey":      {"internal/words"},
+	"image":                 {},
 	"executor/inproc":       {"executor"},
 	"executor/subprocess":   {"executor", "internal/process"},
 	"executor/executortest": {"executor"},

@@ -1,0 +1,155 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// program is the file that the image runs. It stays open, so that it is the same
+// all along.
+type program struct {
+	file   *os.File
+	size   int64
+	name   string
+	loader string // of a program that is linked dynamically, such as /lib64/ld-linux-x86-64.so.2
+}
+
+// machines are what programs for an architecture of GOARCH are made for.
+var machines = map[string]elf.Machine{
+	"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "loong64": elf.EM_LOONGARCH,
+	"ppc64le": elf.EM_PPC64, "riscv64": elf.EM_RISCV, "s390x": elf.EM_S390,
+}
+
+func (s *settings) machine() (elf.Machine, error) {
+	machine, ok := machines[s.architecture()]
+	if !ok || s.platform != "linux/"+s.architecture() {
+		return 0, fmt.Errorf("images cannot be made for platform %q; it has to be like linux/amd64 or linux/arm64", s.platform)
+	}
+	return machine, nil
+}
+
+func (s *settings) architecture() string { return strings.TrimPrefix(s.platform, "linux/") }
+
+// runsHere says that programs of this machine run on the platform.
+func (s *settings) runsHere() bool { return runtime.GOOS+"/"+runtime.GOARCH == s.platform }
+
+// program finds or builds the program.
+func (s *settings) program(ctx context.Context) (p program, err error) {
+	switch {
+	case s.binary != "":
+		p.name = filepath.Base(s.binary)
+		p.file, err = os.Open(s.binary)
+	case s.runsHere():
+		if p.name, err = ownName(); err == nil {
+			// Linux still has the file after it was removed or built anew.
+			p.file, err = os.Open("/proc/self/exe")
+		}
+	default:
+		if p.name, err = ownName(); err == nil {
+			p.file, err = s.build(ctx)
+		}
+	}
+	if err != nil {
+		return program{}, err
+	}
+	if err := s.inspect(&p); err != nil {
+		p.file.Close()
+		return program{}, err
+	}
+	return p, nil
+}
+
+func ownName() (string, error) {
+	path, err := os.Executable()
+	return filepath.Base(path), err
+}
+
+// inspect reads what the program is made for.
+func (s *settings) inspect(p *program) error {
+	info, err := p.file.Stat()
+	if err != nil {
+		return err
+	}
+	p.size = info.Size()
+	headers, err := elf.NewFile(p.file)
+	if err != nil {
+		return fmt.Errorf("%s is no program for Linux: %w; build it with %s", p.file.Name(), err, s.howToBuild())
+	}
+	if machine, err := s.machine(); err != nil {
+		return err
+	} else if headers.Machine != machine {
+		return fmt.Errorf("%s is a program for %v, which %s is not; build it with %s", p.file.Name(), headers.Machine, s.platform, s.howToBuild())
+	}
+	for _, segment := range headers.Progs {
+		if segment.Type == elf.PT_INTERP {
+			loader, err := io.ReadAll(segment.Open())
+			if err != nil {
+				return err
+			}
+			p.loader = string(bytes.TrimRight(loader, "\x00"))
+		}
+	}
+	return nil
+}
+
+func (s *settings) howToBuild() string {
+	return fmt.Sprintf("GOOS=linux GOARCH=%s CGO_ENABLED=0 go build", s.architecture())
+}
+
+// libraryFolder is where the default base has shared libraries, beside the loader.
+const libraryFolder = "/usr/local/lib"
+
+// libraries are what the program needs to be loaded: the loader, where the program
+// says that it is, and the shared libraries that the loader of this machine finds.
+func (s *settings) libraries(ctx context.Context, p program) ([]entry, error) {
+	if p.loader == "" {
+		return nil, nil
+	}
+	advice := fmt.Errorf("build it with %s, or name a Base that has its libraries", s.howToBuild())
+	if !s.runsHere() {
+		return nil, fmt.Errorf("%s is linked dynamically, and its libraries for %s are not on this machine; %w", p.file.Name(), s.platform, advice)
+	}
+	// What ldd does, but for the very file that is open (ld.so(8), --list).
+	list := exec.CommandContext(ctx, p.loader, "--list", "/proc/self/fd/3")
+	list.ExtraFiles = []*os.File{p.file}
+	out, err := list.Output()
+	if err != nil {
+		if e, ok := errors.AsType[*exec.ExitError](err); ok {
+			err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(e.Stderr))
+		}
+		return nil, fmt.Errorf("the libraries of %s were not found: %w; %w", p.name, err, advice)
+	}
+	loader, err := copied(p.loader, p.loader)
+	if err != nil {
+		return nil, err
+	}
+	all := []entry{loader}
+	for line := range strings.Lines(string(out)) {
+		// libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f…)
+		name, rest, ok := strings.Cut(strings.TrimSpace(line), " => ")
+		from, _, _ := strings.Cut(rest, " (0x")
+		if !ok || from == p.loader {
+			continue
+		}
+		library, err := copied(filepath.Join(libraryFolder, filepath.Base(name)), from)
+		if err != nil {
+			return nil, fmt.Errorf("a library of %s: %w; %w", p.name, err, advice)
+		}
+		all = append(all, library)
+	}
+	return all, nil
+}
+
+func (p program) entry() entry {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(p.file, 0, p.size)), nil }
+	return entry{"/usr/local/bin/" + p.name, 0o755, p.size, open}
+}
