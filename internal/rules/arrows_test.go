@@ -55,6 +55,7 @@ var arrows = map[string][]string{
 	"executor/inproc":       {"executor"},
 	"executor/subprocess":   {"executor", "internal/process"},
 	"executor/executortest": {"executor"},
+	"k8s":                   {"executor"},
 	"blob":                  {"blob/driver"},
 	"blob/fileblob":         {"blob", "blob/driver"},
 	"blob/memblob":          {"blob", "blob/driver"},

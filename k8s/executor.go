@@ -1,0 +1,95 @@
+package k8s
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// Executor runs workers as Jobs. It is safe for concurrent use. Executors of one
+// process share connections and watches: there are two watches, of Jobs and pods,
+// for each namespace of a cluster, while Jobs run there and for a moment longer.
+type Executor struct {
+	settings settings
+	clusters *clusters
+}
+
+var (
+	_ executor.Executor  = (*Executor)(nil)
+	_ executor.Namer     = (*Executor)(nil)
+	_ executor.Limited   = (*Executor)(nil)
+	_ executor.Retrier   = (*Executor)(nil)
+	_ executor.LogKeeper = (*Executor)(nil)
+	_ executor.Mounter   = (*Executor)(nil)
+)
+
+// New returns an executor. It neither reads a file nor connects: the first call
+// does.
+func New(options ...Option) *Executor {
+	return &Executor{settings: defaults().with(options), clusters: &ofProcess}
+}
+
+// With returns an executor with some options more, for what a function needs
+// beside what the others need.
+func (e *Executor) With(options ...Option) *Executor {
+	return &Executor{settings: e.settings.with(options), clusters: e.clusters}
+}
+
+// Name returns "k8s".
+func (e *Executor) Name() string { return "k8s" }
+
+// Limit returns how many functions may run side by side; 0 means no limit.
+func (e *Executor) Limit() int { return e.settings.limit }
+
+// KeepsLogs returns true: workers keep what they print in the store by themselves.
+func (e *Executor) KeepsLogs() bool { return true }
+
+// HandleOf returns "namespace/job", or "" where the settings name no namespace
+// that could be.
+func (e *Executor) HandleOf(inv executor.Invocation) string {
+	namespace, err := e.namespace()
+	if err != nil {
+		return ""
+	}
+	return namespace + "/" + e.settings.jobName(inv)
+}
+
+func (e *Executor) log() *slog.Logger {
+	if e.settings.logger != nil {
+		return e.settings.logger
+	}
+	return slog.Default()
+}
+
+// launchFailed is an error of the start that is not the cluster's.
+func launchFailed(message string, err error) *executor.Error {
+	return &executor.Error{Reason: executor.LaunchFailed, Message: message, Err: err}
+}
+
+// plan makes the Job for an invocation, without talking to the cluster.
+func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, error) {
+	if e.settings.err != nil {
+		return nil, launchFailed(inv.Function+" could not be started: the options of its executor make no sense", e.settings.err)
+	}
+	namespace, err := e.namespace()
+	if err != nil {
+		return nil, launchFailed(inv.Function+" could not be started", err)
+	}
+	image, err := e.settings.imageName(ctx)
+	if err != nil {
+		return nil, launchFailed(inv.Function+" could not be started: there is no image", err)
+	}
+	t := e.settings.task(inv, namespace, image)
+	job, err := e.settings.job(t)
+	if err != nil {
+		return nil, launchFailed(inv.Function+" could not be started", err)
+	}
+	return &plan{task: t, job: job}, nil
+}
+
+// inCluster is where a pod finds the name of its namespace.
+const inCluster = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+var readFile = os.ReadFile

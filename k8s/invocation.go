@@ -1,0 +1,81 @@
+package k8s
+
+import (
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// What Jobs of calls are annotated with, and labelled where the values may be
+// labels.
+const (
+	domain             = "mops.trilliant.health/"
+	functionAnnotation = domain + "function"
+	memoURIAnnotation  = domain + "memo-uri"
+	leaseAnnotation    = domain + "lease-id"
+	runAnnotation      = domain + "run-id"
+	attemptAnnotation  = domain + "attempt"
+	memoryAnnotation   = domain + "memory"
+)
+
+// Exit codes that are not mops's own.
+const (
+	exitKilled     = 137 // SIGKILL: out of memory, or by somebody
+	exitNotStarted = 128 // the container runtime could not start the program
+)
+
+// finalCodes are those after which another pod of the same Job is no use: the
+// protocol's own; and of those who died, who needs more memory or another look.
+var finalCodes = []int32{
+	executor.ExitFunc, executor.ExitLost, executor.ExitSkew, exitNotStarted, exitKilled,
+}
+
+// task is what a Job runs for an invocation.
+func (s *settings) task(inv executor.Invocation, namespace, image string) task {
+	t := task{
+		namespace: namespace, name: s.jobName(inv), image: image,
+		final:  finalCodes,
+		memory: s.memoryAfter(inv.Failed),
+		annotations: map[string]string{
+			functionAnnotation: inv.Function,
+			memoURIAnnotation:  inv.MemoURI,
+			leaseAnnotation:    inv.LeaseID,
+			runAnnotation:      inv.RunID,
+			attemptAnnotation:  strconv.Itoa(inv.Attempt),
+		},
+		labels: map[string]string{},
+	}
+	for _, variableText := range inv.Env {
+		name, value, _ := strings.Cut(variableText, "=")
+		t.env = append(t.env, variable(name, value))
+	}
+	if t.memory != nil {
+		t.annotations[memoryAnnotation] = t.memory.String()
+	}
+	for key, value := range map[string]string{functionAnnotation: labelValue(inv.Function), runAnnotation: inv.RunID, attemptAnnotation: strconv.Itoa(inv.Attempt)} {
+		if value != "" && len(validation.IsValidLabelValue(value)) == 0 {
+			t.labels[key] = value
+		}
+	}
+	return t
+}
+
+// labelValue is a function's name, without its version, as a label may hold it.
+func labelValue(function string) string {
+	name, _, _ := strings.Cut(function, "@")
+	name = strings.Map(func(r rune) rune {
+		if r < 128 && (r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z') {
+			return r
+		}
+		return '.'
+	}, name)
+	return strings.Trim(name[max(0, len(name)-mostName):], "-_.")
+}
+
+// isOurs says that a Job runs this very lease's work on the call.
+func isOurs(annotations map[string]string, inv executor.Invocation) bool {
+	return annotations[memoURIAnnotation] == inv.MemoURI && annotations[leaseAnnotation] == inv.LeaseID
+}

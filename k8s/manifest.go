@@ -1,0 +1,123 @@
+package k8s
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// What mops labels its Jobs with, and their pods.
+const (
+	managedByLabel = "app.kubernetes.io/managed-by"
+	managedBy      = "mops"
+	selector       = managedByLabel + "=" + managedBy // what is watched
+	containerName  = "worker"
+)
+
+// task is what a Job is to run. The settings say how.
+type task struct {
+	namespace, name string
+	image           string
+	args            []string // of the image's entry point
+	env             []corev1.EnvVar
+	labels          map[string]string
+	annotations     map[string]string
+	final           []int32            // exit codes after which trying again is no use
+	memory          *resource.Quantity // in place of that of the settings
+}
+
+// plan is a task and its Job.
+type plan struct {
+	task task
+	job  *batchv1.Job
+}
+
+// job is the Job for a task.
+func (s *settings) job(t task) (*batchv1.Job, error) {
+	labels := merged(s.labels, t.labels, map[string]string{managedByLabel: managedBy})
+	annotations := merged(s.annotations, t.annotations)
+	pod := s.pod(t)
+	pod.Labels, pod.Annotations = merged(labels, s.identityLabels(t.namespace)), maps.Clone(annotations)
+	job := &batchv1.Job{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: t.name, Labels: maps.Clone(labels), Annotations: maps.Clone(annotations)},
+		Spec: batchv1.JobSpec{
+			Completions:             new(int32(1)),
+			Parallelism:             new(int32(1)),
+			BackoffLimit:            new(int32(s.retries)),
+			TTLSecondsAfterFinished: new(seconds[int32](s.ttl)),
+			PodReplacementPolicy:    new(batchv1.Failed), // never two pods at once
+			PodFailurePolicy:        failurePolicy(t.final),
+			Template:                pod,
+		},
+	}
+	if s.deadline > 0 {
+		job.Spec.ActiveDeadlineSeconds = new(seconds[int64](s.deadline))
+	}
+	if s.queue != "" {
+		job.Spec.Suspend = new(true)
+		job.Labels["kueue.x-k8s.io/queue-name"] = s.queue // https://kueue.sigs.k8s.io/docs/tasks/run/jobs
+	}
+	return s.transformed(job)
+}
+
+// failurePolicy says which ends of a pod use up a retry. The first rule that
+// matches counts: a pod that was killed because its node was drained ends with 137.
+func failurePolicy(final []int32) *batchv1.PodFailurePolicy {
+	policy := &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{{
+		Action:          batchv1.PodFailurePolicyActionIgnore,
+		OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue}},
+	}}}
+	if len(final) > 0 {
+		policy.Rules = append(policy.Rules, batchv1.PodFailurePolicyRule{
+			Action: batchv1.PodFailurePolicyActionFailJob,
+			OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
+				ContainerName: new(containerName), Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: final,
+			},
+		})
+	}
+	return policy
+}
+
+// transformed applies the user's changes, and keeps what mops finds a Job by.
+func (s *settings) transformed(job *batchv1.Job) (*batchv1.Job, error) {
+	if len(s.transforms) == 0 {
+		return job, nil
+	}
+	before := job.DeepCopy()
+	for _, change := range s.transforms {
+		if err := change(job); err != nil {
+			return nil, fmt.Errorf("the function given to k8s.Transform failed: %w", err)
+		}
+	}
+	if job.Name != before.Name || job.Namespace != before.Namespace {
+		return nil, fmt.Errorf("the function given to k8s.Transform made %s/%s of %s/%s: see k8s.NamePrefix and k8s.Namespace instead",
+			job.Namespace, job.Name, before.Namespace, before.Name)
+	}
+	if !slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == containerName }) {
+		return nil, errors.New("the function given to k8s.Transform removed the container " + containerName)
+	}
+	ours := map[string]string{managedByLabel: managedBy}
+	job.Labels, job.Annotations = merged(job.Labels, before.Labels), merged(job.Annotations, before.Annotations)
+	job.Spec.Template.Labels = merged(job.Spec.Template.Labels, ours)
+	return job, nil
+}
+
+// merged are several maps in a new one; later ones win.
+func merged(all ...map[string]string) map[string]string {
+	sum := map[string]string{}
+	for _, m := range all {
+		maps.Copy(sum, m)
+	}
+	return sum
+}
+
+// seconds rounds up, so that a little is not nothing.
+func seconds[N int32 | int64](d time.Duration) N { return N((max(d, 0) + time.Second - 1) / time.Second) }

@@ -1,0 +1,142 @@
+package k8s
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+func call() executor.Invocation {
+	return executor.Invocation{
+		Function: "weather/Forecast@3",
+		MemoURI:  "s3://results/mops1/nightly/weather/Forecast@3/CatDogSun.abc",
+		LeaseID:  "lease-1", RunID: "2611231412-SkirtBus", Attempt: 1,
+		Env: []string{"MOPS_WORKER={$(HOME)}"},
+	}
+}
+
+func TestJobs(t *testing.T) {
+	const digest = "registry.example.com/forecast@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	ranOut := call()
+	ranOut.Attempt, ranOut.Failed = 3, []executor.Reason{executor.OOMKilled, executor.Evicted}
+	for _, test := range []struct {
+		name    string
+		inv     executor.Invocation
+		options []Option
+	}{
+		{"plain", call(), []Option{Image("forecast:1.4")}},
+		{"full", ranOut, []Option{
+			Image("forecast:1.4"), Registry("registry.example.com/"), PullSecret("registry"), NamePrefix("Night Shift"),
+			CPU("2"), CPULimit("4"), Memory("4Gi"), MemoryRequest("2Gi"), Resource("ephemeral-storage", "10Gi"),
+			Env("LEVEL", "debug"), Env("GOMEMLIMIT", "1GiB"), SecretEnv("TOKEN", "tokens", "api"), ConfigMapEnv("REGION", "places", "region"),
+			EnvFromSecret("more"), EnvFromConfigMap("much-more"),
+			Claim("/data", "shared"), HostPath("/scratch", "/mnt/ssd"), RunAs(1000, 1000), FSGroup(2000),
+			Label("team", "weather"), Annotation("example.com/cost-centre", "42"),
+			TTL(10 * time.Minute), Retries(1), Deadline(time.Hour), StopGrace(1500 * time.Millisecond),
+			PriorityClass("low"), Queue("batch"),
+		}},
+		{"gpu", call(), []Option{Image(digest), GPU(1), OnlySpot(), NodeIn("pool", "a100", "h100"), NodeSelector("zone", "a"), LargeCPU()}},
+		{"workload-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data", "weather"), PodIdentity("old-reader")}},
+		{"pod-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data"), PodIdentity("old-reader")}},
+		{"service-account", call(), []Option{Image(digest), ServiceAccount("reader"), Transform(func(job *batchv1.Job) error {
+			job.Spec.Template.Spec.Containers[0].Env = nil
+			job.Labels = nil
+			return nil
+		})}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := New(append(test.options, Namespace("weather"))...).plan(t.Context(), test.inv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := yaml.Marshal(p.job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, filepath.Join("testdata", test.name+".yaml"), string(got))
+		})
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("it differs from %s; see `git diff` after go test -update:\n%s", path, got)
+	}
+}
+
+func TestNoJob(t *testing.T) {
+	boom := errors.New("boom")
+	for _, test := range []struct {
+		name, want string
+		options    []Option
+	}{
+		{"no image", "no image was given", nil},
+		{"quantity", `k8s.CPU("lots") is no quantity`, []Option{Image("a"), CPU("lots")}},
+		{"namespace", `"A B" is no namespace`, []Option{Image("a"), Namespace("A B")}},
+		{"share", "k8s.Logs(2)", []Option{Image("a"), Logs(2)}},
+		{"transform", "k8s.Transform failed: boom", []Option{Image("a"), Transform(func(*batchv1.Job) error { return boom })}},
+		{"renamed", "see k8s.NamePrefix", []Option{Image("a"), Transform(func(job *batchv1.Job) error { job.Name = "x"; return nil })}},
+		{"no worker", "removed the container", []Option{Image("a"), Transform(func(job *batchv1.Job) error {
+			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: "other"}}
+			return nil
+		})}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := New(append([]Option{Namespace("weather")}, test.options...)...).plan(t.Context(), call())
+			failure, ok := errors.AsType[*executor.Error](err)
+			if !ok || failure.Reason != executor.LaunchFailed || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v; want LaunchFailed and %q", err, test.want)
+			}
+		})
+	}
+}
+
+// Of an executor and what With makes of it, neither changes the other.
+func TestWithChangesNothing(t *testing.T) {
+	base := New(Image("a"), Namespace("weather"), Env("A", "1"), Label("a", "1"), CPU("1"))
+	before, err := base.plan(t.Context(), call())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := base.With(Env("B", "one"), Label("b", "one"), CPU("2"), GPU(1))
+	two := base.With(Env("C", "two"), Label("a", "two"))
+	for name, e := range map[string]*Executor{"with one": one, "with two": two} {
+		if _, err := e.plan(t.Context(), call()); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	after, err := base.plan(t.Context(), call())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := yaml.Marshal(before.job)
+	b, _ := yaml.Marshal(after.job)
+	if string(a) != string(b) {
+		t.Errorf("With changed the executor:\n%s\n%s", a, b)
+	}
+	if limits := two.settings.limits; len(limits) > 0 {
+		t.Errorf("two executors share their limits: %v", limits)
+	}
+}

@@ -1,0 +1,62 @@
+package k8s
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// mostName is the length of a name that is also used as a label (RFC 1123).
+const mostName = validation.DNS1123LabelMaxLength
+
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// jobName is "<prefix>-<function>-<hash>": the function for people, the hash, of
+// 80 bits, for what makes this run different from all others.
+func (s *settings) jobName(inv executor.Invocation) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", inv.MemoURI, inv.LeaseID, inv.Attempt))
+	return nameWith(s.namePrefix, inv.Function, lowerBase32.EncodeToString(sum[:10]))
+}
+
+// nameWith puts a name together; what is too long in the middle loses its beginning.
+func nameWith(prefix, middle, suffix string) string {
+	middle = slug(middle)
+	if most := mostName - len(prefix) - len(suffix) - 2; len(middle) > most {
+		middle = strings.TrimLeft(middle[len(middle)-most:], "-")
+	}
+	if middle == "" {
+		return prefix + "-" + suffix
+	}
+	return prefix + "-" + middle + "-" + suffix
+}
+
+// slug makes a text that a name may contain: lower-case letters and digits, with
+// single hyphens in between.
+func slug(text string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range strings.ToLower(text) {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			gap = true
+			continue
+		}
+		if gap && b.Len() > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteRune(r)
+		gap = false
+	}
+	return b.String()
+}
+
+// splitHandle takes a handle apart.
+func splitHandle(handle string) (namespace, job string, ok bool) {
+	namespace, job, ok = strings.Cut(handle, "/")
+	ok = ok && len(validation.IsDNS1123Label(namespace)) == 0 && len(validation.IsDNS1123Label(job)) == 0
+	return namespace, job, ok
+}

@@ -1,0 +1,106 @@
+package k8s
+
+import (
+	"context"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// Image sets the image that holds the program.
+func Image(reference string) Option {
+	return ImageFrom(func(context.Context) (string, error) { return reference, nil })
+}
+
+// ImageFrom sets the image by a function, which is called when the first Job needs
+// it, and not again once it succeeded: one that builds the image, say.
+func ImageFrom(make func(context.Context) (reference string, err error)) Option {
+	source := &imageSource{make: make}
+	return func(s *settings) { s.image = source }
+}
+
+// Registry sets what is put in front of the names of images that name no
+// registry: "registry.example.com" makes "forecast:1.4"
+// "registry.example.com/forecast:1.4".
+func Registry(prefix string) Option {
+	return func(s *settings) { s.registry = strings.TrimSuffix(prefix, "/") }
+}
+
+// PullPolicy sets when nodes pull the image. The default is IfNotPresent for an
+// image by digest, else Always: tags are reused.
+func PullPolicy(policy corev1.PullPolicy) Option { return func(s *settings) { s.pullPolicy = policy } }
+
+// PullSecret adds a Secret that holds credentials of a registry.
+func PullSecret(name string) Option {
+	return func(s *settings) { s.pullSecrets = append(s.pullSecrets, name) }
+}
+
+// CPU sets how many CPUs a pod requests: "4", "500m". There is no limit, so that
+// what the node has left is used; see CPULimit.
+func CPU(quantity string) Option {
+	return func(s *settings) { s.quantity("CPU", quantity, corev1.ResourceCPU, &s.requests) }
+}
+
+// CPULimit sets how many CPUs a pod may use at the most.
+func CPULimit(quantity string) Option {
+	return func(s *settings) { s.quantity("CPULimit", quantity, corev1.ResourceCPU, &s.limits) }
+}
+
+// Memory sets how much memory a pod requests, and may use at the most: "4Gi". One
+// that runs out of it is tried again with twice as much, up to MemoryMax.
+func Memory(quantity string) Option {
+	return func(s *settings) {
+		s.quantity("Memory", quantity, corev1.ResourceMemory, &s.requests, &s.limits)
+	}
+}
+
+// MemoryRequest sets how much memory a pod requests, where that is less than it
+// may use. It comes after Memory.
+func MemoryRequest(quantity string) Option {
+	return func(s *settings) { s.quantity("MemoryRequest", quantity, corev1.ResourceMemory, &s.requests) }
+}
+
+// MemoryMax sets how much memory a call is tried with at the most after it ran out
+// of it. The default is four times that of Memory.
+func MemoryMax(quantity string) Option {
+	return func(s *settings) {
+		if q, ok := s.parse("MemoryMax", quantity); ok {
+			s.memoryMax = q
+		}
+	}
+}
+
+// Resource sets how much of an extended resource a pod gets, such as
+// "ephemeral-storage" or "nvidia.com/gpu".
+func Resource(name, quantity string) Option {
+	return func(s *settings) {
+		s.quantity("Resource", quantity, corev1.ResourceName(name), &s.requests, &s.limits)
+	}
+}
+
+func (s *settings) quantity(option, text string, name corev1.ResourceName, lists ...*corev1.ResourceList) {
+	q, ok := s.parse(option, text)
+	for _, list := range lists {
+		if ok {
+			set(list, name, q)
+		}
+	}
+}
+
+func (s *settings) parse(option, text string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(text)
+	if err != nil || q.Sign() < 0 {
+		s.refuse(`k8s.%s(%q) is no quantity such as "500m", "2" or "4Gi"`, option, text)
+		return q, false
+	}
+	return q, true
+}
+
+// RunAs sets the user and the group that pods run as. The default is 65532 for
+// both, who is nobody in particular; negative means the image's own. Clusters
+// that keep the restricted Pod Security Standard refuse 0, root.
+func RunAs(user, group int64) Option { return func(s *settings) { s.user, s.group = user, group } }
+
+// FSGroup sets the group that the volumes of pods belong to, where they can.
+func FSGroup(group int64) Option { return func(s *settings) { s.fsGroup = group } }

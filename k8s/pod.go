@@ -1,0 +1,152 @@
+package k8s
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// scratch is a folder in the pod that everybody may write to; many small images
+// have none.
+const scratch = "/tmp"
+
+// pod is the template of pods for a task. It satisfies the restricted Pod Security
+// Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+func (s *settings) pod(t task) corev1.PodTemplateSpec {
+	requests, limits := s.resources(t.memory)
+	spec := corev1.PodSpec{
+		RestartPolicy:                 corev1.RestartPolicyNever,
+		TerminationGracePeriodSeconds: new(seconds[int64](s.stopGrace)),
+		ServiceAccountName:            s.account(t.namespace),
+		AutomountServiceAccountToken:  new(s.serviceAccount != ""),
+		EnableServiceLinks:            new(false),
+		PriorityClassName:             s.priorityClass,
+		NodeSelector:                  s.nodeSelector,
+		Affinity:                      s.affinity(),
+		Tolerations:                   s.tolerations,
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot:   new(s.user != 0),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		Volumes: slices.Clone(s.volumes),
+		Containers: []corev1.Container{{
+			Name:            containerName,
+			Image:           t.image,
+			ImagePullPolicy: s.pullPolicyOf(t.image),
+			Args:            t.args,
+			Env:             s.environment(t, limits),
+			EnvFrom:         s.envFrom,
+			Resources:       corev1.ResourceRequirements{Requests: requests, Limits: limits},
+			VolumeMounts:    slices.Clone(s.mounts),
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: new(false),
+				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			},
+			// Where there is no other word of its end, the last lines stand in the
+			// pod's status.
+			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		}},
+	}
+	for _, name := range s.pullSecrets {
+		spec.ImagePullSecrets = append(spec.ImagePullSecrets, named(name))
+	}
+	if s.user >= 0 {
+		spec.SecurityContext.RunAsUser = new(s.user)
+	}
+	if s.group >= 0 {
+		spec.SecurityContext.RunAsGroup = new(s.group)
+	}
+	if s.fsGroup >= 0 {
+		spec.SecurityContext.FSGroup = new(s.fsGroup)
+	}
+	if !slices.ContainsFunc(s.mounts, func(m corev1.VolumeMount) bool { return m.MountPath == scratch }) {
+		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+		spec.Containers[0].VolumeMounts = append(spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "scratch", MountPath: scratch})
+	}
+	return corev1.PodTemplateSpec{Spec: spec}
+}
+
+// environment is what the worker finds. Of two variables of one name Kubernetes
+// takes the later one.
+func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvVar {
+	env := []corev1.EnvVar{
+		variable("MOPS_K8S_JOB", t.name),
+		variable("MOPS_K8S_NAMESPACE", t.namespace),
+		field("MOPS_K8S_POD", "metadata.name"),
+		field("MOPS_K8S_NODE", "spec.nodeName"),
+		share("MOPS_K8S_CPU_REQUEST", "requests.cpu", "1m"),
+		share("MOPS_K8S_CPU_LIMIT", "limits.cpu", "1m"),
+		share("MOPS_K8S_MEMORY_REQUEST", "requests.memory", "1"),
+		share("MOPS_K8S_MEMORY_LIMIT", "limits.memory", "1"),
+		variable("MOPS_CACHE", scratch+"/mops"),
+	}
+	if limit, ok := limits[corev1.ResourceMemory]; ok {
+		// In KiB, so that no small limit becomes none.
+		env = append(env, variable("GOMEMLIMIT", resource.NewQuantity(limit.Value()/1024*9/10, resource.DecimalSI).AsDec().String()+"KiB"))
+	}
+	own := map[string]bool{}
+	for _, v := range slices.Concat(s.env, t.env) {
+		own[v.Name] = true
+	}
+	env = slices.DeleteFunc(env, func(v corev1.EnvVar) bool { return own[v.Name] })
+	return slices.Concat(env, s.env, t.env)
+}
+
+// variable is a variable with this very value: Kubernetes would put other variables
+// in where it says $(NAME).
+func variable(name, value string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, Value: strings.ReplaceAll(value, "$", "$$")}
+}
+
+func field(name, path string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}}}
+}
+
+func share(name, of, unit string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
+		ResourceFieldRef: &corev1.ResourceFieldSelector{ContainerName: containerName, Resource: of, Divisor: resource.MustParse(unit)},
+	}}
+}
+
+// affinity is which nodes a pod may run on: each of the terms, with all needs.
+func (s *settings) affinity() *corev1.Affinity {
+	terms := slices.Clone(s.nodeTerms)
+	if len(terms) == 0 && len(s.nodeNeeds) > 0 {
+		terms = []corev1.NodeSelectorTerm{{}}
+	}
+	if len(terms) == 0 {
+		return nil
+	}
+	for i := range terms {
+		terms[i].MatchExpressions = slices.Concat(terms[i].MatchExpressions, s.nodeNeeds)
+	}
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
+	}}
+}
+
+// account is the service account of pods in a namespace.
+func (s *settings) account(namespace string) string {
+	if s.serviceAccount == "" && s.azure.covers(namespace) {
+		return s.azure.account
+	}
+	return s.serviceAccount
+}
+
+// identityLabels are what asks for an identity of Azure's in a namespace.
+func (s *settings) identityLabels(namespace string) map[string]string {
+	switch {
+	case s.azure.covers(namespace):
+		return map[string]string{"azure.workload.identity/use": "true"}
+	case s.azure.binding != "":
+		return map[string]string{"aadpodidbinding": s.azure.binding}
+	}
+	return nil
+}
+
+// covers says that a namespace has Workload Identity.
+func (a azureIdentity) covers(namespace string) bool {
+	return a.account != "" && (len(a.namespaces) == 0 || slices.Contains(a.namespaces, namespace))
+}

@@ -1,0 +1,110 @@
+package k8s
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// settings are what options set. Those of an Executor never change.
+type settings struct {
+	err error // of options that make no sense
+
+	// Where.
+	kubeconfig, context string
+	namespace           string // "": see defaultNamespace
+	createNamespace     bool
+
+	// What.
+	image       *imageSource
+	registry    string
+	pullPolicy  corev1.PullPolicy // "": see pullPolicyOf
+	pullSecrets []string
+
+	// With what.
+	requests, limits corev1.ResourceList
+	memoryMax        resource.Quantity
+	env              []corev1.EnvVar
+	envFrom          []corev1.EnvFromSource
+	volumes          []corev1.Volume
+	mounts           []corev1.VolumeMount
+	roots            []mountedRoot
+
+	// As whom.
+	serviceAccount string
+	user, group    int64 // negative: the image's
+	fsGroup        int64 // negative: none
+	azure          azureIdentity
+
+	// On which node.
+	nodeSelector map[string]string
+	nodeTerms    []corev1.NodeSelectorTerm        // any of them
+	nodeNeeds    []corev1.NodeSelectorRequirement // all of them
+	tolerations  []corev1.Toleration
+
+	// Until when.
+	ttl, deadline         time.Duration
+	stopGrace             time.Duration
+	startGrace, roomGrace time.Duration
+	retries               int
+
+	// The rest.
+	namePrefix          string
+	labels, annotations map[string]string
+	priorityClass       string
+	queue               string
+	transforms          []func(*batchv1.Job) error
+	limit               int
+	logShare            float64
+	logStreams          int
+	logger              *slog.Logger
+}
+
+func defaults() settings {
+	return settings{
+		createNamespace: true,
+		user:            65532, group: 65532, fsGroup: -1, // "nonroot" of many base images
+		ttl:        time.Hour,
+		stopGrace:  10 * time.Second,
+		startGrace: 2 * time.Minute, roomGrace: 10 * time.Minute,
+		retries:    6,
+		namePrefix: "mops",
+		logShare:   1, logStreams: 100,
+	}
+}
+
+// with is a copy with some options more.
+func (s settings) with(options []Option) settings {
+	s.pullSecrets, s.env, s.envFrom = slices.Clone(s.pullSecrets), slices.Clone(s.env), slices.Clone(s.envFrom)
+	s.volumes, s.mounts, s.roots = slices.Clone(s.volumes), slices.Clone(s.mounts), slices.Clone(s.roots)
+	s.nodeTerms, s.nodeNeeds, s.tolerations = slices.Clone(s.nodeTerms), slices.Clone(s.nodeNeeds), slices.Clone(s.tolerations)
+	s.transforms, s.azure.namespaces = slices.Clone(s.transforms), slices.Clone(s.azure.namespaces)
+	s.requests, s.limits = maps.Clone(s.requests), maps.Clone(s.limits)
+	s.nodeSelector, s.labels, s.annotations = maps.Clone(s.nodeSelector), maps.Clone(s.labels), maps.Clone(s.annotations)
+	for _, option := range options {
+		if option != nil {
+			option(&s)
+		}
+	}
+	return s
+}
+
+// refuse remembers that an option makes no sense; New has no error to return.
+func (s *settings) refuse(format string, arguments ...any) {
+	s.err = errors.Join(s.err, fmt.Errorf(format, arguments...))
+}
+
+// set puts an entry into a map that may be nil yet.
+func set[M ~map[K]V, K comparable, V any](m *M, key K, value V) {
+	if *m == nil {
+		*m = M{}
+	}
+	(*m)[key] = value
+}
