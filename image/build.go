@@ -48,7 +48,9 @@ func (s *settings) buildFrom(ctx context.Context, info *debug.BuildInfo) (*os.Fi
 	}
 	// Without tables of symbols it is a third smaller; traces of panics need none.
 	arguments = append(arguments, "-trimpath", "-ldflags=-s -w "+setting(info, "-ldflags"), "-tags="+setting(info, "-tags"), "-o", out, path)
-	if _, err := s.goCommand(ctx, folder, arguments...); err != nil {
+	if _, err := s.goCommand(ctx, folder, arguments...); ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	} else if err != nil {
 		return nil, fmt.Errorf("building %s for %s: %w; if it needs cgo, %s", path, s.platform, err, s.instead())
 	}
 	return os.Open(out)
@@ -76,6 +78,9 @@ func (s *settings) module(ctx context.Context, path string) (string, error) {
 			return folder, nil
 		}
 		failed = err
+	}
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
 	}
 	if failed == nil {
 		failed = errors.New("it is in another module than the working directory")

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,6 +116,16 @@ func TestCredentials(t *testing.T) {
 	t.Setenv("DOCKER_AUTH_CONFIG", `{"auths":{"`+s.host+`":{"auth":"c29tZWJvZHk6aHVudGVyMi1pbi1wbGFpbi1zaWdodA=="}}}`)
 	publish(t, s.repository(), static(t))
 	publish(t, s.repository(), static(t), Keychain(environment{}))
+}
+
+func TestCredentialsThatCannotBeRead(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte(`{"credHelpers":{"127.0.0.1:1":"of-nobody"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_CONFIG", folder)
+	_, err := FromSelf("127.0.0.1:1/a", static(t), quickly)(t.Context())
+	checkText(t, err, `the credentials for 127.0.0.1:1 could not be read: error getting credentials - err: exec: "docker-credential-of-nobody": executable file not found`)
 }
 
 // What most registries do: credentials are given to a server that gives a token.

@@ -115,7 +115,7 @@ func TestNothingIsPushedTwice(t *testing.T) {
 	}
 
 	// Another program has the rest in common.
-	publish(t, s.repository(), Binary(hello(t, "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOAMD64=v2")))
+	publish(t, s.repository(), Binary(hello(t, "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=-tags=another")))
 	if posts := count(s.asked(), "POST", "/blobs/uploads/"); posts != 2 {
 		t.Errorf("a changed program sends %d blobs, want 2", posts)
 	}

@@ -182,6 +182,15 @@ func TestBuildThatCannotBe(t *testing.T) {
 	}
 }
 
+func TestBuildThatNobodyWaitsFor(t *testing.T) {
+	mine := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(mine)
+	if _, err := settingsFor("linux/arm64").buildFrom(ctx, &debug.BuildInfo{Path: "example.com/other"}); err != mine {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestProgramThatCannotRunThere(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec true\n"), 0o777); err != nil {

@@ -28,7 +28,7 @@ type repository struct {
 func (s *settings) connect(ctx context.Context, transport *http.Transport, name name.Repository, insecure bool) (*repository, error) {
 	credentials, err := authn.Resolve(ctx, s.keychain, name)
 	if err != nil {
-		return nil, fmt.Errorf("the credentials for %s could not be read: %w", name.RegistryStr(), err)
+		return nil, fmt.Errorf("the credentials for %s could not be read: %w; see to Docker's configuration, or set image.Keychain", name.RegistryStr(), err)
 	}
 	return &repository{name, credentials != authn.Anonymous, transport, []remote.Option{
 		remote.WithContext(ctx), remote.WithAuth(credentials), remote.WithUserAgent("mops"),

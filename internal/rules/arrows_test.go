@@ -19,7 +19,7 @@ const module = "github.com/TrilliantHealth/mops-go"
 // they know of a call, what lies in the store, the store, the leaves.
 var arrows = map[string][]string{
 	"cmd/mops": {"*"},
-	"examples": {"", "executor/*", "image", "k8s"},
+	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
 	"mopstest": {"", "blob/memblob"},
 	"": {
 		"executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
