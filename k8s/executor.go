@@ -17,12 +17,12 @@ type Executor struct {
 }
 
 var (
-	_ executor.Executor  = (*Executor)(nil)
-	_ executor.Namer     = (*Executor)(nil)
-	_ executor.Limited   = (*Executor)(nil)
-	_ executor.Retrier   = (*Executor)(nil)
-	_ executor.LogKeeper = (*Executor)(nil)
-	_ executor.Mounter   = (*Executor)(nil)
+	_ executor.Executor = (*Executor)(nil)
+	_ executor.Namer    = (*Executor)(nil)
+	_ executor.Limited  = (*Executor)(nil)
+	_ executor.Retrier  = (*Executor)(nil)
+	_ executor.Remote   = (*Executor)(nil)
+	_ executor.Mounter  = (*Executor)(nil)
 )
 
 // New returns an executor. It neither reads a file nor connects: the first call
@@ -43,8 +43,8 @@ func (e *Executor) Name() string { return "k8s" }
 // Limit returns how many functions may run side by side; 0 means no limit.
 func (e *Executor) Limit() int { return e.settings.limit }
 
-// KeepsLogs returns true: workers keep what they print in the store by themselves.
-func (e *Executor) KeepsLogs() bool { return true }
+// RunsRemotely returns true: workers keep what they print in the store by themselves.
+func (e *Executor) RunsRemotely() bool { return true }
 
 // HandleOf returns "namespace/job", or "" where the settings name no namespace
 // that could be.

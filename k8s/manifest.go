@@ -120,4 +120,6 @@ func merged(all ...map[string]string) map[string]string {
 }
 
 // seconds rounds up, so that a little is not nothing.
-func seconds[N int32 | int64](d time.Duration) N { return N((max(d, 0) + time.Second - 1) / time.Second) }
+func seconds[N int32 | int64](d time.Duration) N {
+	return N((max(d, 0) + time.Second - 1) / time.Second)
+}
