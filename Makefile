@@ -2,9 +2,14 @@
 # make soak   the same at full size, and long fuzzing: hours
 # make bench  the budgets, as ratios against bare baselines
 #
+# make cluster-up    Kubernetes on this machine, for trying things, as root on Linux;
+#                    with TIER=simulated without root and containers
+# make cluster-down  ends it
+#
 # All of it needs Go; modules are fetched by the go command. The tests over Azurite
 # need Node.js and npm, which they install it with; without, they are left out, and
-# say so.
+# say so. Those over Kubernetes need Linux, and some of them root. Its programs are
+# built once for all clones, in up to half an hour.
 
 GO      ?= go
 SUITE    = $(GO) run ./internal/suite
@@ -14,9 +19,11 @@ FUZZTIME ?= 5s
 # tests start thousands (https://go.dev/doc/articles/race_detector).
 export GORACE = atexit_sleep_ms=0
 
-.PHONY: test soak bench vet race fuzz
+CLUSTER  = $(GO) run ./internal/cluster/cmd/cluster
 
-test: vet race fuzz
+.PHONY: test soak bench vet race fuzz cluster-binaries cluster-up cluster-down
+
+test: vet cluster-binaries race fuzz
 
 # Compiles for every system that is supported, too.
 vet:
@@ -38,10 +45,19 @@ fuzz:
 	done
 
 soak: export MOPS_SOAK=1
-soak:
+soak: cluster-binaries
 	@$(SUITE) soak -race -timeout 3h ./...
 	@$(MAKE) fuzz FUZZTIME=10m
 
 # One run; for comparisons: go test -bench . -count 10 … | tee new.txt; benchstat old.txt new.txt
 bench:
 	@$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+
+cluster-binaries:
+	@$(CLUSTER) binaries
+
+cluster-up: cluster-binaries
+	@$(CLUSTER) up $(TIER)
+
+cluster-down:
+	@$(CLUSTER) down

@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/toolcache"
 )
 
 // Azurite's version, and the account that it has, with its public key
@@ -104,51 +104,20 @@ func AzureError(status int, code, message string) faultproxy.Fault {
 		"\ufeff"+`<?xml version="1.0" encoding="utf-8"?><Error><Code>`+code+"</Code><Message>"+message+"\nRequestId:"+id+"\nTime:2026-11-25T12:00:00.0000000Z</Message></Error>")
 }
 
-// installAzurite returns the path of Azurite's program. One process at a time
-// installs it; nobody ever sees half of it.
+// installAzurite returns the path of Azurite's program.
 func installAzurite() (program string, err error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	folder := filepath.Join(cache, "mops-test", "azurite-"+azuriteVersion)
-	program = filepath.Join(folder, "node_modules", "azurite", "dist", "src", "blob", "main.js")
-	if isFile(program) {
-		return program, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o777); err != nil {
-		return "", err
-	}
-	unlock, err := lockedfile.MutexAt(folder + ".lock").Lock()
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	if isFile(program) { // by somebody else, meanwhile
-		return program, nil
-	}
-	fresh, err := os.MkdirTemp(filepath.Dir(folder), "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(fresh)
-	fmt.Fprintf(os.Stderr, "installing Azurite %s from npm into %s, once; it takes a minute\n", azuriteVersion, folder)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "install", "--prefix", fresh, "--omit=dev", "--ignore-scripts",
-		"--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "azurite@"+azuriteVersion)
-	if out, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: npm cannot install it: %w\n%s", errNoAzurite, err, out)
-	}
-	if err := os.RemoveAll(folder); err != nil {
-		return "", err
-	}
-	return program, os.Rename(fresh, folder)
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
+	folder, err := toolcache.Folder("azurite-"+azuriteVersion, func(folder string) error {
+		fmt.Fprintf(os.Stderr, "installing Azurite %s from npm into %s, once; it takes a minute\n", azuriteVersion, filepath.Dir(folder))
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+		defer cancel()
+		npm := exec.CommandContext(ctx, "npm", "install", "--prefix", folder, "--omit=dev", "--ignore-scripts",
+			"--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "azurite@"+azuriteVersion)
+		if out, err := npm.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: npm cannot install it: %w\n%s", errNoAzurite, err, out)
+		}
+		return nil
+	})
+	return filepath.Join(folder, "node_modules", "azurite", "dist", "src", "blob", "main.js"), err
 }
 
 // azuriteScript runs the program until standard input ends, which it does when

@@ -65,8 +65,11 @@ var arrows = map[string][]string{
 	"blob/internal/cloud":   {"blob", "blob/driver"},
 	"blob/blobtest":         {"blob", "blob/driver"},
 	"internal/enginetest":   {"*"},
-	"internal/emulator":     {"internal/faultproxy"},
+	"internal/emulator":     {"internal/faultproxy", "internal/toolcache"},
+	"internal/cluster":      {"internal/process", "internal/toolcache"},
 	"internal/benchmark":    {"*"},
+
+	"internal/cluster/cmd/cluster": {"internal/cluster", "internal/process"},
 }
 
 type listed struct {

@@ -1,0 +1,45 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+)
+
+// ErrMissing is that this machine has not what a cluster needs. The message says
+// what, and how to get it.
+var ErrMissing = errors.New("a cluster cannot run here")
+
+// MissingSimulated returns nil where a simulated cluster can run.
+func MissingSimulated() error { return missingPrograms(false) }
+
+func missingPrograms(forReal bool) error {
+	for _, p := range programs {
+		if (forReal || !p.onlyReal()) && !isFile(binary(p.name)) {
+			return fmt.Errorf("%w: %s is not built; run \"make cluster-binaries\", which takes up to half an hour", ErrMissing, p.name)
+		}
+	}
+	return nil
+}
+
+// MissingReal returns nil where a real cluster can run.
+func MissingReal() error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("%w: containers need Linux, and this is %s", ErrMissing, runtime.GOOS)
+	}
+	if os.Getuid() != 0 {
+		return fmt.Errorf("%w: containers and namespaces need root", ErrMissing)
+	}
+	if err := missingPrograms(true); err != nil {
+		return err
+	}
+	for _, program := range []string{"nsenter", "mount", "ip"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("%w: it needs the programs of util-linux and iproute2: %w", ErrMissing, err)
+		}
+	}
+	_, err := containerPrograms()
+	return err
+}

@@ -1,0 +1,57 @@
+package cluster
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The annotations of pods that say how a simulated one ends: with an exit code
+// other than 0, and after a time.Duration.
+const (
+	AnnotationExitCode = "mops.test/exit-code"
+	AnnotationDuration = "mops.test/duration"
+)
+
+//go:embed config/kwok.yaml
+var kwokConfig string
+
+func (c *Cluster) startSimulated(ctx context.Context) error {
+	c.Host = loopback
+	c.endpoint = endpoint{api: loopback, apiPort: c.slot.port(0), etcdPort: c.slot.port(1), peer: c.slot.port(2)}
+	if err := c.startControlPlane(ctx); err != nil {
+		return err
+	}
+	config, err := c.writeFile("kwok.yaml", kwokConfig)
+	if err != nil {
+		return err
+	}
+	err = c.run("kwok", "--kubeconfig="+c.Kubeconfig, "--config="+config, "--manage-all-nodes=true", "--node-lease-duration-seconds=40")
+	if err != nil {
+		return err
+	}
+	return c.AddNode(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}})
+}
+
+// AddNode adds a node to a simulated cluster, and returns when it is ready. What it
+// does not say of its capacity is plenty.
+func (c *Cluster) AddNode(ctx context.Context, node *corev1.Node) error {
+	node = node.DeepCopy()
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse("1k"),
+		corev1.ResourceMemory: resource.MustParse("10Ti"),
+		corev1.ResourcePods:   resource.MustParse("100k"),
+	}
+	for name, quantity := range node.Status.Capacity {
+		capacity[name] = quantity
+	}
+	node.Status.Capacity, node.Status.Allocatable = capacity, capacity
+	if _, err := c.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("add the node %s: %w", node.Name, err)
+	}
+	return c.waitForNode(ctx, node.Name)
+}

@@ -1,0 +1,128 @@
+package cluster
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go/internal/process"
+)
+
+// A cluster of its own, beside that of the other tests.
+func TestStopLeavesNothing(t *testing.T) {
+	Real(t)
+	mounts := mountinfo(t)
+	c, err := StartReal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mountinfo(t) != mounts {
+		t.Errorf("the mounts of the machine changed")
+	}
+	dir := c.slot.dir
+	if _, err := os.Stat("/sys/class/net/" + c.slot.name()); err != nil {
+		t.Error(err)
+	}
+	programs := identities(t, dir)
+	if len(programs) != 7 {
+		t.Errorf("%d programs run: %v", len(programs), programs)
+	}
+	if err := c.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	checkNothing(t, c.slot, programs)
+}
+
+// The kernel ends the programs of a killed process; the next that takes the slot
+// removes what else it left.
+func TestKilledLeavesNothing(t *testing.T) {
+	if os.Getenv("MOPS_TEST_CLUSTER") != "" {
+		c, err := StartReal(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("\nslot", c.slot.number)
+		select {}
+	}
+	Real(t)
+	command := exec.Command(os.Args[0], "-test.run=^TestKilledLeavesNothing$")
+	command.Env = append(os.Environ(), "MOPS_TEST_CLUSTER=1")
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	number, said := -1, ""
+	for lines := bufio.NewScanner(out); number < 0 && lines.Scan(); said += lines.Text() + "\n" {
+		fmt.Sscanf(lines.Text(), "slot %d", &number)
+	}
+	s := &slot{number: number, dir: filepath.Join(Folder(), fmt.Sprint(number))}
+	programs := identities(t, s.dir)
+	command.Process.Kill()
+	command.Wait()
+	if number < 0 || len(programs) != 7 {
+		t.Fatalf("%d programs ran; it said\n%s", len(programs), said)
+	}
+	if err := s.take(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.release(); err != nil {
+		t.Fatal(err)
+	}
+	checkNothing(t, s, programs)
+}
+
+func checkNothing(t *testing.T, s *slot, programs []process.Identity) {
+	t.Helper()
+	for _, id := range programs {
+		if alive, known := id.Alive(); alive || !known {
+			t.Errorf("process %d runs", id.PID)
+		}
+	}
+	groups, err := s.cgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(groups, s.dir, "/sys/class/net/"+s.name()) {
+		if _, err := os.Lstat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is there (%v)", path, err)
+		}
+	}
+	if strings.Contains(mountinfo(t), s.dir) {
+		t.Errorf("something is mounted in %s", s.dir)
+	}
+}
+
+// identities are those of the programs in a slot's folder.
+func identities(t *testing.T, dir string) []process.Identity {
+	t.Helper()
+	paths, _ := filepath.Glob(filepath.Join(dir, "*.pid"))
+	var ids []process.Identity
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := process.Parse(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func mountinfo(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
