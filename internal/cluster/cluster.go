@@ -40,7 +40,8 @@ type Cluster struct {
 
 // endpoint is where the servers of the control plane listen.
 type endpoint struct {
-	api            string // host of the API server, as everybody reaches it
+	api            string // address of the API server, as everybody reaches it
+	bind           string // where it listens
 	apiPort        int
 	etcdPort, peer int // on the loopback address
 }

@@ -80,7 +80,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 
 func (c *Cluster) startAPIServer(ctx context.Context) error {
 	err := c.run(apiServer,
-		"--bind-address="+c.endpoint.api, "--advertise-address="+c.endpoint.api, "--secure-port="+strconv.Itoa(c.endpoint.apiPort),
+		"--bind-address="+c.endpoint.bind, "--advertise-address="+c.endpoint.api, "--secure-port="+strconv.Itoa(c.endpoint.apiPort),
 		"--etcd-servers=http://"+hostPort(loopback, c.endpoint.etcdPort),
 		"--service-cluster-ip-range="+services,
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",

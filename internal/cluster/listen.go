@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -113,5 +114,6 @@ func (c *Cluster) allowRegistry(address string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "hosts.toml"), []byte(`server = "http://`+address+"\"\n"), 0o600)
+	hosts := fmt.Sprintf("server = %[1]q\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+address)
+	return os.WriteFile(filepath.Join(dir, "hosts.toml"), []byte(hosts), 0o600)
 }

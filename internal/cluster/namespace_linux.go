@@ -46,7 +46,7 @@ func (c *Cluster) openNamespace(ctx context.Context) error {
 		return err
 	}
 	setup := c.command("sh", script)
-	setup.Env = append(os.Environ(), "API="+c.endpoint.api, "BITS="+subnetBits, "SERVICE="+firstService)
+	setup.Env = append(os.Environ(), "DIR="+c.slot.dir, "API="+c.endpoint.api, "BITS="+subnetBits, "SERVICE="+firstService)
 	for _, command := range []*exec.Cmd{
 		exec.CommandContext(ctx, "ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", pid),
 		exec.CommandContext(ctx, "ip", "address", "add", c.Host+"/"+subnetBits, "dev", link),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,8 +33,8 @@ type settings struct {
 
 func (c *Cluster) startReal(ctx context.Context) error {
 	c.Host = c.slot.address(hostAddress)
-	// The port of the API server's service, for which there is no proxy.
-	c.endpoint = endpoint{api: c.slot.address(apiAddress), apiPort: 443, etcdPort: 2379, peer: 2380}
+	// Address and port of the API server's service are its own: there is no proxy.
+	c.endpoint = endpoint{api: c.slot.address(apiAddress), bind: "0.0.0.0", apiPort: 443, etcdPort: 2379, peer: 2380}
 	if err := c.openNamespace(ctx); err != nil {
 		return err
 	}
@@ -97,6 +98,16 @@ func (c *Cluster) startNode(ctx context.Context, pause string) error {
 	command := c.command(filepath.Join(containers.bin, "containerd"), "--config="+containerd)
 	command.Env = append(os.Environ(), "PATH="+containers.path())
 	if err := c.runCommand("containerd", command); err != nil {
+		return err
+	}
+	err = c.until(ctx, "containerd", func(ctx context.Context) error {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", c.slot.dir+"/containerd.sock")
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return c.run("kubelet",

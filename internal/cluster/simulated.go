@@ -22,7 +22,7 @@ var kwokConfig string
 
 func (c *Cluster) startSimulated(ctx context.Context) error {
 	c.Host = loopback
-	c.endpoint = endpoint{api: loopback, apiPort: c.slot.port(0), etcdPort: c.slot.port(1), peer: c.slot.port(2)}
+	c.endpoint = endpoint{api: loopback, bind: loopback, apiPort: c.slot.port(0), etcdPort: c.slot.port(1), peer: c.slot.port(2)}
 	if err := c.startControlPlane(ctx); err != nil {
 		return err
 	}

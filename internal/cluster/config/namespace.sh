@@ -12,9 +12,9 @@ mount -t tmpfs tmpfs /var/lib
 mount -t tmpfs tmpfs /var/log
 
 # The kubelet sets these, and they are the whole machine's: it gets files instead.
-mkdir sysctl
+mkdir "$DIR/sysctl"
 for name in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
-	file=$PWD/sysctl/${name##*/}
+	file=$DIR/sysctl/${name##*/}
 	cat /proc/sys/$name >"$file"
 	mount --bind "$file" /proc/sys/$name
 done
