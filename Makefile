@@ -23,7 +23,7 @@ CLUSTER  = $(GO) run ./internal/cluster/cmd/cluster
 
 .PHONY: test soak bench vet race fuzz cluster-binaries cluster-up cluster-down
 
-test: vet cluster-binaries race fuzz
+test: vet race fuzz
 
 # Compiles for every system that is supported, too.
 vet:
@@ -34,7 +34,7 @@ vet:
 	@$(GO) mod verify >/dev/null
 	@echo "vet: 4 passed, 0 failed"
 
-race:
+race: cluster-binaries
 	@$(SUITE) race -race -timeout 20m ./...
 
 # Every fuzz target for a short while; its corpus of seeds runs with the tests.

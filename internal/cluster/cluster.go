@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // Cluster is a Kubernetes that runs. Its methods may be called concurrently, but for
-// those that stop something.
+// Stop, which comes last.
 type Cluster struct {
 	// Kubeconfig is the path of one for an administrator. Every program of this
 	// user on this machine can use it.
@@ -32,10 +33,12 @@ type Cluster struct {
 	namespace  *namespace // where the programs run; nil if simulated
 	pki        *authority
 	endpoint   endpoint
-	daemons    map[string]*daemon
 	background []func() error // ends what serves from this process
 	config     *rest.Config
 	client     *kubernetes.Clientset
+
+	mu      sync.Mutex
+	daemons map[string]*daemon
 }
 
 // endpoint is where the servers of the control plane listen.
@@ -118,15 +121,14 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 // StopAPIServer kills the API server. Until StartAPIServer, connections to it are
 // refused.
 func (c *Cluster) StopAPIServer(ctx context.Context) error {
+	c.mu.Lock()
 	d, ok := c.daemons[apiServer]
+	delete(c.daemons, apiServer)
+	c.mu.Unlock()
 	if !ok {
 		return nil
 	}
-	if err := d.stop(ctx, syscall.SIGKILL); err != nil {
-		return err
-	}
-	delete(c.daemons, apiServer)
-	return nil
+	return d.stop(ctx, syscall.SIGKILL)
 }
 
 // StartAPIServer starts the API server again, and returns when it serves.
@@ -146,7 +148,21 @@ func (c *Cluster) runCommand(name string, command *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.daemons[name] = d
+	return nil
+}
+
+// failure says which program ended that should run; nil if none did.
+func (c *Cluster) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range c.daemons {
+		if err := d.failure(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -158,10 +174,8 @@ func (c *Cluster) until(ctx context.Context, what string, check func(context.Con
 		if err == nil {
 			return nil
 		}
-		for _, d := range c.daemons {
-			if failure := d.failure(); failure != nil {
-				return fmt.Errorf("waiting for %s: %w", what, failure)
-			}
+		if failure := c.failure(); failure != nil {
+			return fmt.Errorf("waiting for %s: %w", what, failure)
 		}
 		select {
 		case <-ctx.Done():

@@ -1,5 +1,5 @@
 // Command pod does in a pod what its arguments say, and exits with the code that
-// they give: exit CODE, or get URL.
+// they give: exit CODE, get URL, or eat, memory without end.
 package main
 
 import (
@@ -23,5 +23,9 @@ func main() {
 			os.Exit(1)
 		}
 		io.Copy(os.Stdout, response.Body)
+	case "eat":
+		for eaten := []byte{1}; ; {
+			eaten = append(eaten, eaten...)
+		}
 	}
 }
