@@ -1,13 +1,12 @@
 package k8s
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"k8s.io/client-go/kubernetes"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // auth provider names that only tell what to use instead
@@ -31,17 +30,19 @@ type clusterKey struct{ kubeconfig, context string }
 type cluster struct {
 	name    string // for people: the context, or "the cluster of this pod"
 	client  kubernetes.Interface
-	idle    func() // closes connections that nobody uses
-	creates chan struct{}
+	idle    func()        // closes connections that nobody uses
+	writes  chan struct{} // a place for each request that changes something
+	streams atomic.Int64  // logs that are followed
+	unshown atomic.Bool   // somebody was told that there are too many
+	reached atomic.Bool   // it answered once
 
 	mu      sync.Mutex
-	reached time.Time // when it last answered
 	watches map[string]*watch
 }
 
-// createsAtOnce bounds the requests of one process that create Jobs: more do not
-// make an API server faster.
-const createsAtOnce = 32
+// writesAtOnce bounds the requests of one process that create and delete: more
+// at once do not make an API server faster.
+const writesAtOnce = 32
 
 // of returns the connection that an executor's settings name.
 func (c *clusters) of(s *settings) (*cluster, error) {
@@ -73,7 +74,7 @@ func newCluster(name string, client kubernetes.Interface, transport *http.Client
 	if transport != nil {
 		idle = transport.CloseIdleConnections
 	}
-	return &cluster{name: name, client: client, idle: idle, creates: make(chan struct{}, createsAtOnce)}
+	return &cluster{name: name, client: client, idle: idle, writes: make(chan struct{}, writesAtOnce)}
 }
 
 // restConfig is how to reach the cluster: as kubectl would, else as a pod does.
@@ -106,24 +107,4 @@ func (s *settings) restConfig() (*rest.Config, string, error) {
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	return config, name, nil
-}
-
-// requestTimeout bounds a request that neither watches nor follows.
-const requestTimeout = 30 * time.Second
-
-func (c *cluster) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, requestTimeout)
-}
-
-// answered notes that the cluster is there.
-func (c *cluster) answered() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.reached = time.Now()
-}
-
-func (c *cluster) everReached() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.reached.IsZero()
 }

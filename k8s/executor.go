@@ -77,6 +77,9 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)
 	}
+	if _, err := e.settings.share(); err != nil {
+		return nil, launchFailed(inv.Function+" could not be started", err)
+	}
 	image, err := e.settings.imageName(ctx)
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started: there is no image", err)

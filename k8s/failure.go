@@ -1,0 +1,98 @@
+package k8s
+
+import (
+	"fmt"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// failure is how a pod failed.
+type failure struct {
+	pod     *corev1.Pod
+	code    int // exit code of the container; -1 where it had none of its own
+	reason  executor.Reason
+	message string // "… was killed", to come after the worker's name
+	tail    string // the container's last lines, where the cluster kept them
+}
+
+// signals are what exit codes above 128 say that a container was killed by.
+var signals = map[int32]string{1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"}
+
+// failureOf says how a pod failed; false where it has not.
+func failureOf(pod *corev1.Pod) (failure, bool) {
+	t := terminated(pod)
+	if isAlive(pod) && t == nil {
+		return failure{}, false
+	}
+	f := failure{pod: pod, code: -1}
+	if t != nil && t.Reason != "OOMKilled" {
+		f.tail = t.Message
+	}
+	d := disruption(pod)
+	switch {
+	case t != nil && t.Reason == "OOMKilled":
+		f.code, f.reason = int(t.ExitCode), executor.OOMKilled
+		limit := memoryOf(pod)
+		if limit == "" {
+			limit = "its node's, as it has no limit"
+		}
+		f.message = fmt.Sprintf("ran out of memory (%s); give it more with k8s.Memory, or let it get more by itself with k8s.MemoryMax", limit)
+	case pod.Status.Reason == "Evicted":
+		f.reason, f.message = executor.Evicted, "was evicted from its node: "+pod.Status.Message
+	case d != nil:
+		f.reason, f.message = disrupted(d)
+	case strings.HasPrefix(pod.Status.Reason, "OutOf") || pod.Status.Reason == "UnexpectedAdmissionError" || pod.Status.Reason == "NodeAffinity":
+		f.reason, f.message = executor.Unschedulable, "was refused by its node: "+pod.Status.Message
+	case pod.Status.Reason == "DeadlineExceeded" && t == nil:
+		f.reason, f.message = executor.DeadlineExceeded, "was stopped by its node: "+pod.Status.Message
+	case t == nil:
+		f.reason, f.message = executor.WorkerLost, strings.TrimSpace("failed without a trace of how its program ended. "+pod.Status.Message)
+	case t.Reason == "StartError" || t.Reason == "ContainerCannotRun":
+		f.code, f.reason, f.tail = int(t.ExitCode), executor.NotStarted, ""
+		f.message = "could not be started from its image: " + t.Message
+	case signals[t.ExitCode-128] != "":
+		f.reason = executor.Signalled
+		f.message = fmt.Sprintf("was killed by %s (exit code %d), not by mops; see who on its node %s did, or who deleted its pod", signals[t.ExitCode-128], t.ExitCode, pod.Spec.NodeName)
+	case t.ExitCode == 2:
+		f.code, f.reason, f.message = 2, executor.WorkerFailed, "crashed (exit code 2); its last lines say where"
+	default:
+		f.code, f.reason = int(t.ExitCode), executor.WorkerFailed
+		f.message = fmt.Sprintf("ended with exit code %d, which no worker of mops uses; its last lines may say why", t.ExitCode)
+	}
+	return f, true
+}
+
+// disrupted says why the cluster took a pod away.
+// https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+func disrupted(d *corev1.PodCondition) (executor.Reason, string) {
+	switch d.Reason {
+	case corev1.PodReasonPreemptionByScheduler:
+		return executor.Preempted, "was preempted by something of a higher priority: " + d.Message
+	case "DeletionByPodGC":
+		return executor.WorkerLost, "was lost with its node: " + d.Message
+	}
+	return executor.Evicted, fmt.Sprintf("was evicted from its node (%s): %s", d.Reason, d.Message)
+}
+
+// exit is the end of the worker whose last pod failed so.
+func (f failure) exit(v view, job *batchv1.JobCondition) executor.Exit {
+	message := fmt.Sprintf("the %s %s", v.worker, f.message)
+	if pods := int(v.job.Status.Failed); pods > 1 {
+		message += fmt.Sprintf("; it was the last of %d pods (%s)", pods, job.Message)
+	}
+	return executor.Exit{Code: f.code, Err: &executor.Error{Reason: f.reason, Message: message, Tail: f.tail}}
+}
+
+// memoryOf is the memory limit of a pod; "" where it has none.
+func memoryOf(pod *corev1.Pod) string {
+	for _, c := range pod.Spec.Containers {
+		if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == containerName {
+			return limit.String()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,160 @@
+package k8s
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// follow shows the log of a pod to its end. Where the stream breaks, it goes on
+// behind what was shown.
+func (o *output) follow(ctx context.Context, pod *shownPod) {
+	var at place
+	for failures, pause := 0, 200*time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+		over := isOver(pod) // what the log has then is all of it
+		before := at.newest
+		err := o.stream(ctx, pod, &at)
+		if at.newest.After(before) {
+			failures, pause = 0, 200*time.Millisecond
+		}
+		switch {
+		case ctx.Err() != nil, apierrors.IsNotFound(err), err == nil && over:
+			return
+		case over:
+			if failures++; failures == 3 {
+				return
+			}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-pod.over:
+			timer.Stop()
+			if err == nil {
+				return // the stream ended because the container did
+			}
+			if over {
+				select {
+				case <-time.After(pause):
+				case <-ctx.Done():
+					return
+				}
+			}
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+func isOver(pod *shownPod) bool {
+	select {
+	case <-pod.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// place is how far a log was read. Times of lines are given to the nanosecond, but
+// a log is asked for from a whole second on. Two streams of a container write
+// into one log, so lines may be a little out of order: from the second before the
+// newest line on, it is their number that says which were read.
+type place struct {
+	newest      time.Time
+	here, prior int // lines of the newest line's second, and of the one before
+}
+
+// since is where to go on: nil for the beginning.
+func (p *place) since() *metav1.Time {
+	if p.newest.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: p.newest.Truncate(time.Second).Add(-time.Second)}
+}
+
+// read notes a line.
+func (p *place) read(at time.Time) {
+	switch second := p.newest.Truncate(time.Second); at.Truncate(time.Second).Sub(second) {
+	case 0:
+		p.here++
+	case -time.Second:
+		p.prior++
+	case time.Second:
+		p.here, p.prior = 1, p.here
+	default:
+		if at.After(second) {
+			p.here, p.prior = 1, 0
+		}
+	}
+	if at.After(p.newest) {
+		p.newest = at
+	}
+}
+
+const (
+	chunkSize   = 32 << 10
+	longestLine = 1 << 20 // a longer one is shown in parts
+)
+
+// stream shows the log from a place on, until the stream ends or breaks.
+func (o *output) stream(ctx context.Context, pod *shownPod, at *place) error {
+	c := o.worker.watch.cluster
+	body, err := c.client.CoreV1().Pods(o.worker.watch.namespace).GetLogs(pod.name, &corev1.PodLogOptions{
+		Container: containerName, Follow: true, Timestamps: true, SinceTime: at.since(),
+	}).Stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	skip := at.here + at.prior
+	from := at.newest
+	prefix := pod.prefix()
+	lines := bufio.NewReaderSize(body, chunkSize)
+	var line, chunk []byte
+	for {
+		part, err := lines.ReadSlice('\n')
+		line = append(line, part...)
+		whole := err == nil || len(line) > longestLine || errors.Is(err, io.EOF) && len(line) > 0
+		if whole {
+			when, text := cutTime(line)
+			if skip > 0 && !when.After(from) {
+				skip--
+			} else {
+				at.read(when)
+				chunk = append(append(chunk, prefix...), text...)
+			}
+			line = line[:0]
+		}
+		if len(chunk) > 0 && (lines.Buffered() == 0 || len(chunk) >= chunkSize || err != nil) {
+			o.take(chunk)
+			chunk = nil
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+	}
+}
+
+// cutTime takes the time off a line; a line without one belongs to the one before.
+func cutTime(line []byte) (time.Time, []byte) {
+	stamp, text, ok := bytes.Cut(line, []byte(" "))
+	if !ok {
+		return time.Time{}, line
+	}
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if err != nil {
+		return time.Time{}, line
+	}
+	return at, text
+}

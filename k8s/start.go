@@ -1,0 +1,148 @@
+package k8s
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// Start creates a Job for the invocation, and the namespace if it is absent. It
+// waits for the cluster to accept the Job, not for its pod.
+func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, launchFailed(inv.Function+" was cancelled before it started", err)
+	}
+	p, err := e.plan(ctx, inv)
+	if err != nil {
+		return nil, err
+	}
+	w, err := e.start(ctx, inv, p)
+	if err != nil {
+		return nil, rejected(inv.Function, err)
+	}
+	return w, nil
+}
+
+// rejected is the error of a Job that the cluster did not take.
+func rejected(what string, err error) *executor.Error {
+	reason := executor.LaunchFailed
+	if isStatus(err) {
+		reason = executor.LaunchRejected
+	}
+	return &executor.Error{Reason: reason, Message: what + " could not be started", Err: err}
+}
+
+// start creates a Job and watches it.
+func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) (*worker, error) {
+	c, err := e.clusters.of(&e.settings)
+	if err != nil {
+		return nil, err
+	}
+	watch := c.watch(p.task.namespace, e.log())
+	if err := watch.ready(ctx); err != nil {
+		watch.leave()
+		return nil, err
+	}
+	w := newWorker(watch, &e.settings, p.task.name, inv)
+	job, err := c.create(ctx, p.job, e.settings.createNamespace)
+	if err != nil {
+		w.Release()
+		if !isStatus(err) { // it may have come about all the same
+			w.delete(ctx, "")
+		}
+		return nil, err
+	}
+	w.exists(job)
+	return w, nil
+}
+
+// exists notes that the cluster has the worker's Job.
+func (w *worker) exists(job *batchv1.Job) {
+	w.mu.Lock()
+	w.uid, w.started = job.UID, time.Now()
+	w.mu.Unlock()
+	w.look(time.Now())
+}
+
+// create creates a Job. One that is there already under its name, for the same
+// lease, is this one: the answer to an earlier request was lost.
+func (c *cluster) create(ctx context.Context, job *batchv1.Job, mayCreateNamespace bool) (created *batchv1.Job, err error) {
+	jobs := c.client.BatchV1().Jobs(job.Namespace)
+	request := func(ctx context.Context) error {
+		created, err = jobs.Create(ctx, job, metav1.CreateOptions{})
+		return err
+	}
+	err = c.write(ctx, request)
+	if isNamespaceMissing(err, job.Namespace) && mayCreateNamespace {
+		if err := c.createNamespace(ctx, job.Namespace); err != nil {
+			return nil, err
+		}
+		err = c.write(ctx, request)
+	}
+	switch {
+	case err == nil:
+		return created, nil
+	case apierrors.IsAlreadyExists(err):
+		there, getErr := c.get(ctx, job.Namespace, job.Name)
+		switch {
+		case getErr != nil:
+			return nil, errors.Join(err, getErr)
+		case !sameTask(there.Annotations, job.Annotations):
+			return nil, fmt.Errorf("another Job has the name %s/%s already; delete it, or see k8s.NamePrefix: %w", job.Namespace, job.Name, err)
+		}
+		return there, nil
+	case isNamespaceMissing(err, job.Namespace):
+		return nil, fmt.Errorf("there is no namespace %s; create it, or name another with k8s.Namespace: %w", job.Namespace, err)
+	}
+	return nil, c.explain(err, "create", "jobs.batch", job.Namespace)
+}
+
+// get reads a Job.
+func (c *cluster) get(ctx context.Context, namespace, name string) (job *batchv1.Job, err error) {
+	err = c.try(ctx, func(ctx context.Context) error {
+		job, err = c.client.BatchV1().Jobs(namespace).Get(ctx, name, metav1.GetOptions{})
+		return err
+	})
+	return job, err
+}
+
+// sameTask says that two Jobs run the same attempt.
+func sameTask(a, b map[string]string) bool {
+	for _, key := range []string{memoURIAnnotation, leaseAnnotation, attemptAnnotation, runAnnotation} {
+		if a[key] != b[key] {
+			return false
+		}
+	}
+	return true
+}
+
+func isNamespaceMissing(err error, namespace string) bool {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	return ok && apierrors.IsNotFound(err) && status.ErrStatus.Details != nil &&
+		status.ErrStatus.Details.Kind == "namespaces" && status.ErrStatus.Details.Name == namespace
+}
+
+// createNamespace creates a namespace. That somebody else just did is fine.
+func (c *cluster) createNamespace(ctx context.Context, name string) error {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{managedByLabel: managedBy}}}
+	err := c.write(ctx, func(ctx context.Context) error {
+		_, err := c.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+		return err
+	})
+	switch {
+	case err == nil || apierrors.IsAlreadyExists(err):
+		return nil
+	case isDenied(err):
+		return fmt.Errorf("the namespace %s is absent, and there is no permission to create it (create namespaces, of the whole cluster); "+
+			"have somebody run `kubectl create namespace %s`, or name one that is there with k8s.Namespace: %w", name, name, err)
+	}
+	return c.explain(err, "create", "namespaces", name)
+}

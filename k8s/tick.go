@@ -1,0 +1,121 @@
+package k8s
+
+import (
+	"context"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+const (
+	tickEvery   = time.Second
+	asksPerTick = 20               // so that ten thousand workers in trouble do not make trouble
+	tellAgainIn = 30 * time.Second // of the same want of room
+)
+
+// tick does what depends on the time and on no event, for all workers.
+func (w *watch) tick(ctx context.Context) {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			w.inspect(ctx, now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// inspect lets those look that have not started, asks what they want to know, and
+// tells what keeps them.
+func (w *watch) inspect(ctx context.Context, now time.Time) {
+	workers := w.all()
+	for _, worker := range workers {
+		if worker.isRunning() {
+			w.mu.Lock()
+			w.busy = now
+			w.mu.Unlock()
+			break
+		}
+	}
+	asked := 0
+	for _, worker := range workers {
+		if worker.isRunning() {
+			continue
+		}
+		worker.look(now)
+		if asked == asksPerTick || !w.health.works() {
+			continue
+		}
+		if about, ok := worker.due(now); ok {
+			asked++
+			if err := worker.ask(ctx, about); err != nil {
+				asked = asksPerTick // not now
+			}
+		}
+	}
+	w.tell(now, workers)
+}
+
+func (w *watch) all() (all []*worker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, workers := range w.workers {
+		all = append(all, workers...)
+	}
+	return all
+}
+
+func (w *watch) busySince() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.busy
+}
+
+func (w *worker) isRunning() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running
+}
+
+// tell warns once of each worker that cannot start: one line for all that are kept
+// by the same.
+func (w *watch) tell(now time.Time, workers []*worker) {
+	kept := map[executor.Reason][]*worker{}
+	for _, worker := range workers {
+		if by, ok := worker.untold(now); ok && (by.kind != noRoom || now.Sub(w.told[by.reason]) >= tellAgainIn) {
+			kept[by.reason] = append(kept[by.reason], worker)
+		}
+	}
+	for reason, workers := range kept {
+		set(&w.told, reason, now)
+		for _, worker := range workers[1:] {
+			worker.warned()
+		}
+		first := workers[0]
+		by := first.warned()
+		w.log.Warn("workers cannot start yet", "reason", reason, "workers", len(workers), "first", first.name,
+			"message", by.message, "advice", by.advice, "deleted_after", first.settings.grace(by.kind))
+	}
+}
+
+// untold is what keeps a worker, if that is worth a line and nobody was told.
+func (w *worker) untold(now time.Time) (obstacle, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left || w.cause != nil || w.kept.by == nil || w.kept.warned || now.Sub(w.kept.since) < w.settings.warnAfter(w.kept.by.kind) {
+		return obstacle{}, false
+	}
+	return *w.kept.by, true
+}
+
+func (w *worker) warned() obstacle {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kept.by == nil {
+		return obstacle{}
+	}
+	w.kept.warned = true
+	return *w.kept.by
+}

@@ -1,0 +1,209 @@
+package k8s
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// jobNameLabel is what the Job controller labels pods with. It has a newer name,
+// too, but this one is set by all versions of Kubernetes.
+const jobNameLabel = "job-name"
+
+// byJob is the index of pods by their Job's name.
+const byJob = "job"
+
+// linger is how long a watch goes on when nobody needs it: to list everything
+// again for each of several calls, one after the other, would cost more.
+const linger = 3 * time.Second
+
+// watch sees the Jobs of mops in a namespace, and their pods, for all workers of
+// this process there. Its goroutines are the same few for any number of Jobs.
+type watch struct {
+	cluster   *cluster
+	namespace string
+	log       *slog.Logger
+	jobs      cache.SharedIndexInformer
+	pods      cache.SharedIndexInformer
+	health    health
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
+
+	users int // guarded by cluster.mu
+	timer *time.Timer
+
+	mu      sync.Mutex
+	workers map[string][]*worker          // by Job
+	busy    time.Time                     // when a worker ran last
+	told    map[executor.Reason]time.Time // when an obstacle was last told of
+}
+
+// watch returns the watch of a namespace, which runs until it is left as often.
+func (c *cluster) watch(namespace string, log *slog.Logger) *watch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w, ok := c.watches[namespace]
+	if !ok {
+		w = newWatch(c, namespace, log)
+		set(&c.watches, namespace, w)
+	}
+	w.users++
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+	return w
+}
+
+// leave gives the watch back.
+func (w *watch) leave() {
+	c := w.cluster
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.users--; w.users == 0 {
+		w.timer = time.AfterFunc(linger, w.endUnused)
+	}
+}
+
+// endUnused ends the watch, unless somebody has come meanwhile.
+func (w *watch) endUnused() {
+	c := w.cluster
+	c.mu.Lock()
+	if w.users > 0 || c.watches[w.namespace] != w {
+		c.mu.Unlock()
+		return
+	}
+	delete(c.watches, w.namespace)
+	last := len(c.watches) == 0
+	c.mu.Unlock()
+	w.cancel()
+	w.running.Wait()
+	if last {
+		c.idle()
+	}
+}
+
+func newWatch(c *cluster, namespace string, log *slog.Logger) *watch {
+	// client-go would tell the terminal of each hitch; see health for what is told.
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
+	w := &watch{cluster: c, namespace: namespace, log: log, cancel: cancel, workers: map[string][]*worker{}}
+	w.health = health{cluster: c, log: log, where: namespace, news: make(chan struct{})}
+	jobs, pods := c.client.BatchV1().Jobs(namespace), c.client.CoreV1().Pods(namespace)
+	w.jobs = w.informer(&batchv1.Job{}, &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = selector
+			list, err := jobs.List(ctx, o)
+			return list, w.health.listed(&w.health.jobs, err)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+			o.LabelSelector = selector
+			events, err := jobs.Watch(ctx, o)
+			return events, w.health.saw(err)
+		},
+	}, nil)
+	w.pods = w.informer(&corev1.Pod{}, &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = selector
+			list, err := pods.List(ctx, o)
+			return list, w.health.listed(&w.health.pods, err)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+			o.LabelSelector = selector
+			events, err := pods.Watch(ctx, o)
+			return events, w.health.saw(err)
+		},
+	}, cache.Indexers{byJob: func(object any) ([]string, error) { return []string{jobOf(object)}, nil }})
+	for _, informer := range []cache.SharedIndexInformer{w.jobs, w.pods} {
+		w.running.Go(func() { informer.RunWithContext(ctx) })
+	}
+	w.running.Go(func() { w.tick(ctx) })
+	return w
+}
+
+// informer makes one of the two; its options cannot fail before it runs.
+func (w *watch) informer(of runtime.Object, from *cache.ListWatch, indexers cache.Indexers) cache.SharedIndexInformer {
+	informer := cache.NewSharedIndexInformer(from, of, 0, indexers)
+	_ = informer.SetTransform(slim)
+	_ = informer.SetWatchErrorHandlerWithContext(func(context.Context, *cache.Reflector, error) {}) // see health
+	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { w.look(jobOf(object)) },
+		UpdateFunc: func(_, object any) { w.look(jobOf(object)) },
+		DeleteFunc: func(object any) { w.deleted(object) },
+	})
+	return informer
+}
+
+// jobOf is the name of the Job that something is, or belongs to.
+func jobOf(object any) string {
+	switch o := object.(type) {
+	case *batchv1.Job:
+		return o.Name
+	case *corev1.Pod:
+		return o.Labels[jobNameLabel]
+	}
+	return ""
+}
+
+func (w *watch) deleted(object any) {
+	if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = tombstone.Obj
+	}
+	w.look(jobOf(object))
+}
+
+// look lets the workers of a Job look at it.
+func (w *watch) look(job string) {
+	w.mu.Lock()
+	workers := w.workers[job] // is not changed in place
+	w.mu.Unlock()
+	for _, worker := range workers {
+		worker.look(time.Now())
+	}
+}
+
+// add lets a worker be told of its Job from now on.
+func (w *watch) add(of *worker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.workers[of.job] = append(slices.Clone(w.workers[of.job]), of)
+}
+
+func (w *watch) remove(of *worker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rest := slices.DeleteFunc(slices.Clone(w.workers[of.job]), func(other *worker) bool { return other == of })
+	if w.workers[of.job] = rest; len(rest) == 0 {
+		delete(w.workers, of.job)
+	}
+}
+
+// state is what the watch knows of a Job: nil if it knows of none.
+func (w *watch) state(name string) (*batchv1.Job, []*corev1.Pod) {
+	var job *batchv1.Job
+	if object, ok, _ := w.jobs.GetIndexer().GetByKey(w.namespace + "/" + name); ok {
+		job = object.(*batchv1.Job)
+	}
+	objects, _ := w.pods.GetIndexer().ByIndex(byJob, name)
+	pods := make([]*corev1.Pod, len(objects))
+	for i, object := range objects {
+		pods[i] = object.(*corev1.Pod)
+	}
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	return job, pods
+}

@@ -1,0 +1,269 @@
+package k8s
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// worker is a Job that this process created or attached to. It has no goroutine
+// but for its log; the watch lets it look.
+type worker struct {
+	watch    *watch
+	settings *settings
+	job      string
+	name     string // for people
+	protocol bool   // exit codes are those of workers of mops
+	output   *output
+
+	done     chan struct{} // closed when it has ended; exit is there
+	stuck    chan struct{} // closed when it will not start; cause is there
+	released chan struct{}
+	settle   sync.Once // what is left to do after done
+
+	mu      sync.Mutex
+	uid     types.UID // of the Job; "" until it is known
+	started time.Time // when it was created or attached to; zero before
+	seen    bool      // the watch had it
+	gone    bool      // and it is there no more
+	left    bool      // ended or released: the watch does not know it any more
+	running bool
+	cause   *executor.Error // why this process deleted the Job
+	exit    executor.Exit
+	pod     string // whose end it is
+	hazy    time.Time
+	kept    kept
+	inquiry inquiry
+}
+
+// kept is by what a worker is kept from starting, and since when.
+type kept struct {
+	by     *obstacle
+	since  time.Time
+	warned bool
+}
+
+// newWorker makes the watch tell it of a Job.
+func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *worker {
+	worker := &worker{
+		watch: w, settings: s, job: job, protocol: true,
+		name: fmt.Sprintf("worker of %s (Job %s/%s)", inv.Function, w.namespace, job),
+		done: make(chan struct{}), stuck: make(chan struct{}), released: make(chan struct{}),
+	}
+	worker.output = newOutput(worker, inv.Log)
+	w.add(worker)
+	return worker
+}
+
+// look decides anew how the worker is.
+func (w *worker) look(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left {
+		return
+	}
+	job, pods := w.watch.state(w.job)
+	if job != nil && w.uid != "" && job.UID != w.uid {
+		job = nil
+	}
+	if job != nil {
+		w.seen = true
+	}
+	w.output.see(pods)
+	v := decide(view{
+		worker: w.name, job: job, pods: pods, protocol: w.protocol,
+		gone: job == nil && (w.seen || w.gone), unseen: !w.seen, events: w.inquiry.answer(w.job, pods),
+	})
+	w.running = v.running
+	switch {
+	case v.hazy && (w.hazy.IsZero() || now.Sub(w.hazy) < hazyFor):
+		if w.hazy.IsZero() {
+			w.hazy = now
+		}
+	case v.ended:
+		w.end(v)
+	default:
+		w.inquiry.consider(w, job, pods)
+		w.keep(v.stuck, now)
+	}
+}
+
+// hazyFor is how long the news of a pod may come after that of its Job.
+const hazyFor = 5 * time.Second
+
+// end notes how the worker ended. Nobody is told of its Job any more.
+func (w *worker) end(v verdict) {
+	w.exit, w.pod = v.exit, v.pod
+	if w.cause != nil && v.exit.Code != executor.ExitOK {
+		w.exit.Err = w.cause
+	}
+	w.leave()
+	close(w.done)
+}
+
+func (w *worker) leave() {
+	w.left = true
+	w.watch.remove(w)
+	w.watch.leave()
+}
+
+// keep notes what keeps the worker from starting, and gives up when that has
+// lasted too long.
+func (w *worker) keep(by *obstacle, now time.Time) {
+	if by == nil || w.cause != nil {
+		w.kept = kept{}
+		return
+	}
+	if old := w.kept.by; old == nil || old.reason != by.reason {
+		w.kept = kept{by: by, since: now}
+	} else if len(by.message) >= len(old.message) {
+		w.kept.by = by // of "ErrImagePull: …" and "ImagePullBackOff" the one that says more
+	}
+	by = w.kept.by
+	since := w.kept.since
+	if by.kind == noRoom {
+		since = later(since, w.watch.busySince())
+	}
+	if grace := w.settings.grace(by.kind); grace >= 0 && now.Sub(since) >= grace {
+		w.cause = by.err(w.name, now.Sub(w.kept.since))
+		close(w.stuck)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (w *worker) Handle() string { return w.watch.namespace + "/" + w.job }
+
+// Wait returns when the worker has ended and inv.Log has got what it printed, as
+// far as that is shown. One that cannot start is deleted first. After Release it
+// fails.
+func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
+	select {
+	case <-w.done:
+	default:
+		select {
+		case <-w.done:
+		case <-w.released:
+			return executor.Exit{}, w.errReleased()
+		case <-ctx.Done():
+			return executor.Exit{}, ctx.Err()
+		case <-w.stuck:
+			if err := w.Stop(ctx); err != nil {
+				return executor.Exit{}, err
+			}
+		}
+	}
+	w.settle.Do(func() {
+		w.output.close()
+		if w.exit.Err != nil {
+			w.exit.Err.Tail = w.lastLines(w.exit.Err.Tail)
+		}
+	})
+	return w.exit, nil
+}
+
+// Stop deletes the Job with its pod, and returns when both are gone. The end of
+// the context does not keep the Job from being deleted, if the cluster answers.
+func (w *worker) Stop(ctx context.Context) error {
+	w.mu.Lock()
+	switch {
+	case w.left && !w.ended():
+		w.mu.Unlock()
+		return w.errReleased()
+	case w.left:
+		w.mu.Unlock()
+		return nil
+	case w.cause == nil:
+		w.cause = &executor.Error{Reason: executor.Signalled, Message: "the " + w.name + " was stopped: its Job was deleted", Err: context.Canceled}
+	}
+	uid := w.uid
+	w.mu.Unlock()
+	if err := w.delete(ctx, uid); err != nil {
+		w.output.cancel()
+		return fmt.Errorf("stop the %s: %w", w.name, err)
+	}
+	select {
+	case <-w.done:
+		w.output.close()
+		return nil
+	case <-w.released:
+		return w.errReleased()
+	case <-ctx.Done():
+		w.output.cancel()
+		return fmt.Errorf("stop the %s: its Job was deleted, but its end was not seen: %w", w.name, ctx.Err())
+	}
+}
+
+func (w *worker) ended() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// delete deletes the Job. The end of the context leaves it one more request.
+func (w *worker) delete(ctx context.Context, uid types.UID) error {
+	c := w.watch.cluster
+	foreground := metav1.DeletePropagationForeground // the Job goes last
+	options := metav1.DeleteOptions{PropagationPolicy: &foreground}
+	if uid != "" {
+		options.Preconditions = &metav1.Preconditions{UID: &uid}
+	}
+	request := func(ctx context.Context) error {
+		return c.client.BatchV1().Jobs(w.watch.namespace).Delete(ctx, w.job, options)
+	}
+	err := c.write(ctx, request)
+	if err != nil && ctx.Err() != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		defer cancel()
+		err = c.write(last, request)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // another of that name is not ours
+		w.lost()
+		return nil
+	}
+	return c.explain(err, "delete", "jobs.batch", w.watch.namespace)
+}
+
+// lost notes that the cluster has no such Job.
+func (w *worker) lost() {
+	w.mu.Lock()
+	w.gone = true
+	w.mu.Unlock()
+	w.look(time.Now())
+}
+
+// Release lets the Job run on, unwatched.
+func (w *worker) Release() {
+	w.mu.Lock()
+	first := !w.left
+	if first {
+		w.leave()
+		close(w.released)
+	}
+	w.mu.Unlock()
+	if first {
+		w.output.cancel()
+	}
+}
+
+func (w *worker) errReleased() error {
+	return fmt.Errorf("the %s was released and is not watched any more; attach to it by its handle", w.name)
+}
