@@ -22,9 +22,10 @@ func (s *settings) memoryAfter(failed []executor.Reason) *resource.Quantity {
 	}
 	bytes, most := base.Value(), max(s.mostMemory(), base.Value())
 	for range count(failed, executor.OOMKilled) {
-		bytes = min(bytes, most/2) * 2
 		if bytes > most/2 {
 			bytes = most
+		} else {
+			bytes *= 2
 		}
 	}
 	if bytes == base.Value() {

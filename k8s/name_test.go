@@ -1,0 +1,139 @@
+package k8s
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+func TestJobNames(t *testing.T) {
+	s := New().settings
+	seen := map[string]string{}
+	for _, function := range []string{"f@1", "weather/Forecast@3", strings.Repeat("very/long.", 20) + "Name@12", "Größe@1", "", "---", "日本@2"} {
+		for attempt := range 3 {
+			inv := executor.Invocation{Function: function, MemoURI: "mem://" + function, LeaseID: "l", Attempt: attempt}
+			name := s.jobName(inv)
+			if why := validation.IsDNS1123Label(name); len(why) > 0 || !strings.HasPrefix(name, "mops-") {
+				t.Errorf("%q: %v", name, why)
+			}
+			if other, ok := seen[name]; ok {
+				t.Errorf("%q and %q have the name %q", function, other, name)
+			}
+			seen[name] = function
+			if again := s.jobName(inv); again != name {
+				t.Errorf("%q, then %q", name, again)
+			}
+		}
+	}
+	long := s.jobName(executor.Invocation{Function: strings.Repeat("a", 100) + ".Last@7"})
+	if len(long) != mostName || !strings.Contains(long, "-last-7-") {
+		t.Errorf("%q has %d characters", long, len(long))
+	}
+}
+
+func TestNamespaceOfAccounts(t *testing.T) {
+	for account, want := range map[string]string{
+		"ada": "ada", "Ada.King": "ada-king", `ANALYTICS\ada`: "ada", "ada@example.com": "ada", "CICD-Runner": "cicd-runner",
+		"": "mops", "_": "mops", "kube-system": "user-kube-system", "1000": "1000", "ädä": "d", strings.Repeat("a", 62) + "-b": strings.Repeat("a", 62),
+	} {
+		got := namespaceOf(account)
+		if got != want || len(validation.IsDNS1123Label(got)) > 0 {
+			t.Errorf("namespaceOf(%q) = %q, want %q", account, got, want)
+		}
+	}
+}
+
+func TestNamespaceOfAPod(t *testing.T) {
+	t.Setenv("KUBECONFIG", "")
+	defer func(was func(string) ([]byte, error)) { readFile = was }(readFile)
+	readFile = func(string) ([]byte, error) { return []byte("team-a\n"), nil }
+	for want, e := range map[string]*Executor{
+		"team-a/": New(),
+		"given/":  New(Namespace("given")),
+		namespaceOf(accountName()) + "/": New(Context("other")), // another cluster than the pod's
+	} {
+		if got := e.HandleOf(call()); !strings.HasPrefix(got, want) {
+			t.Errorf("the handle is %q, want %q…", got, want)
+		}
+	}
+}
+
+func TestRegistryIsPutInFrontOnce(t *testing.T) {
+	for name, want := range map[string]string{
+		"a": "r.io/a", "team/a:1": "r.io/team/a:1", "r.io/a": "r.io/a", "other.io/a": "other.io/a", "localhost/a": "localhost/a", "host:5000/a@sha256:0": "host:5000/a@sha256:0",
+	} {
+		once := withRegistry("r.io", name)
+		if twice := withRegistry("r.io", once); once != want || twice != once {
+			t.Errorf("%q became %q, then %q; want %q", name, once, twice, want)
+		}
+	}
+	if got := withRegistry("", "a"); got != "a" {
+		t.Errorf("without a registry it became %q", got)
+	}
+}
+
+func TestMemoryGrows(t *testing.T) {
+	oom, other := executor.OOMKilled, executor.Evicted
+	for _, test := range []struct {
+		options []Option
+		failed  []executor.Reason
+		want    string
+		retry   bool
+	}{
+		{nil, nil, "", false},
+		{nil, []executor.Reason{oom}, "", false},
+		{[]Option{Memory("1Gi")}, nil, "1Gi", false},
+		{[]Option{Memory("1Gi")}, []executor.Reason{oom}, "2Gi", true},
+		{[]Option{Memory("1Gi")}, []executor.Reason{oom, other}, "2Gi", true},
+		{[]Option{Memory("1Gi")}, []executor.Reason{oom, oom}, "4Gi", true},
+		{[]Option{Memory("1Gi")}, []executor.Reason{oom, oom, oom}, "4Gi", false},
+		{[]Option{Memory("1Gi"), MemoryMax("3Gi")}, []executor.Reason{oom, oom}, "3Gi", true},
+		{[]Option{Memory("1Gi"), MemoryMax("1Gi")}, []executor.Reason{oom}, "1Gi", false},
+		{[]Option{Memory("2Gi"), MemoryMax("1Gi")}, []executor.Reason{oom}, "2Gi", false},
+		{[]Option{Retries(1)}, []executor.Reason{other}, "", true},
+		{[]Option{Retries(1)}, []executor.Reason{other, other}, "", false},
+		{nil, []executor.Reason{executor.ImagePull}, "", false},
+	} {
+		e := New(test.options...)
+		got := ""
+		if q := e.settings.memoryAfter(test.failed); q != nil {
+			got = q.String()
+		}
+		if retry := e.MayRetry(test.failed); got != test.want || retry != test.retry {
+			t.Errorf("after %v: %q, %v; want %q, %v", test.failed, got, retry, test.want, test.retry)
+		}
+	}
+	s := New(Memory("4Gi"), MemoryRequest("1Gi")).settings
+	requests, _ := s.resources(s.memoryAfter([]executor.Reason{oom}))
+	if q := requests[corev1.ResourceMemory]; q.String() != "2Gi" {
+		t.Errorf("the request grew to %s, want 2Gi", q.String())
+	}
+}
+
+func TestRoots(t *testing.T) {
+	e := New(Root("file:///data/", "file:///mnt/data"))
+	for root, want := range map[string]string{
+		"file:///data": "file:///mnt/data", "file:///data/a/b": "file:///mnt/data/a/b", "file:///database": "file:///database", "s3://b": "s3://b",
+	} {
+		if got := e.RootFor(root); got != want {
+			t.Errorf("%s is at %s, want %s", root, got, want)
+		}
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	lines := strings.Repeat("\tstack\n", 100)
+	for _, test := range []struct{ name, text, want string }{
+		{"short", "a\nb\n", "a\nb"},
+		{"long", strings.Repeat("x\n", 100), strings.TrimSuffix(strings.Repeat("x\n", tailLines), "\n")},
+		{"crash", "before\npanic: boom\n" + lines, "panic: boom\n" + strings.Repeat("\tstack\n", crashLines-1) + "…\n" + strings.TrimSuffix(strings.Repeat("\tstack\n", crashLines), "\n")},
+	} {
+		if got := excerpt(test.text); got != test.want {
+			t.Errorf("%s: %q", test.name, got)
+		}
+	}
+}
