@@ -38,7 +38,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	case condition(job, batchv1.JobComplete) != nil || condition(job, batchv1.JobFailed) != nil:
 		return nil, gone("it has ended")
 	}
-	watch := c.watch(namespace, e.log())
+	watch := c.watch(namespace, e.settings.log())
 	if err := watch.ready(ctx); err != nil {
 		watch.leave()
 		return nil, fmt.Errorf("attach to the worker of %s, Job %s: %w", inv.Function, handle, err)

@@ -3,6 +3,7 @@ package k8s
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"sync"
@@ -103,8 +104,23 @@ func (s *settings) restConfig() (*rest.Config, string, error) {
 	// The server knows best how much it can take: it answers with 429 and a time,
 	// which client-go keeps to.
 	config.QPS = -1
+	config.WarningHandler = &warnings{log: s.log()}
 	config.UserAgent = "mops " + rest.DefaultKubernetesUserAgent()
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	return config, name, nil
+}
+
+// warnings passes on what the cluster warns of (something deprecated, a policy that
+// is only watched yet), each once.
+type warnings struct {
+	log  *slog.Logger
+	told sync.Map
+}
+
+// HandleWarningHeader is called for each warning in an answer.
+func (w *warnings) HandleWarningHeader(_ int, _ string, text string) {
+	if _, ok := w.told.LoadOrStore(text, true); !ok && text != "" {
+		w.log.Warn("the cluster warns: " + text)
+	}
 }

@@ -2,8 +2,6 @@ package k8s
 
 import (
 	"context"
-	"log/slog"
-	"os"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 )
@@ -56,13 +54,6 @@ func (e *Executor) HandleOf(inv executor.Invocation) string {
 	return namespace + "/" + e.settings.jobName(inv)
 }
 
-func (e *Executor) log() *slog.Logger {
-	if e.settings.logger != nil {
-		return e.settings.logger
-	}
-	return slog.Default()
-}
-
 // launchFailed is an error of the start that is not the cluster's.
 func launchFailed(message string, err error) *executor.Error {
 	return &executor.Error{Reason: executor.LaunchFailed, Message: message, Err: err}
@@ -91,8 +82,3 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	}
 	return &plan{task: t, job: job}, nil
 }
-
-// inCluster is where a pod finds the name of its namespace.
-const inCluster = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
-
-var readFile = os.ReadFile

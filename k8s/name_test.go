@@ -52,8 +52,8 @@ func TestNamespaceOfAPod(t *testing.T) {
 	defer func(was func(string) ([]byte, error)) { readFile = was }(readFile)
 	readFile = func(string) ([]byte, error) { return []byte("team-a\n"), nil }
 	for want, e := range map[string]*Executor{
-		"team-a/": New(),
-		"given/":  New(Namespace("given")),
+		"team-a/":                        New(),
+		"given/":                         New(Namespace("given")),
 		namespaceOf(accountName()) + "/": New(Context("other")), // another cluster than the pod's
 	} {
 		if got := e.HandleOf(call()); !strings.HasPrefix(got, want) {

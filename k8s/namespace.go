@@ -9,6 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
+// inCluster is where a pod finds the name of its namespace.
+const inCluster = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+var readFile = os.ReadFile
+
 // namespace is where Jobs go.
 func (e *Executor) namespace() (string, error) {
 	s := &e.settings

@@ -117,7 +117,7 @@ func (o *output) begin() {
 		c.streams.Add(-1)
 		o.queue = nil
 		if c.unshown.CompareAndSwap(false, true) {
-			o.worker.watch.log.Info("more workers run than have their output shown; in the store it is kept of all",
+			s.log().Info("more workers run than have their output shown; in the store it is kept of all",
 				"shown", s.logStreams, "option", "k8s.LogStreams")
 		}
 		return

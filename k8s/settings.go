@@ -101,6 +101,13 @@ func (s *settings) refuse(format string, arguments ...any) {
 	s.err = errors.Join(s.err, fmt.Errorf(format, arguments...))
 }
 
+func (s *settings) log() *slog.Logger {
+	if s.logger != nil {
+		return s.logger
+	}
+	return slog.Default()
+}
+
 // set puts an entry into a map that may be nil yet.
 func set[M ~map[K]V, K comparable, V any](m *M, key K, value V) {
 	if *m == nil {

@@ -46,7 +46,7 @@ func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) 
 	if err != nil {
 		return nil, err
 	}
-	watch := c.watch(p.task.namespace, e.log())
+	watch := c.watch(p.task.namespace, e.settings.log())
 	if err := watch.ready(ctx); err != nil {
 		watch.leave()
 		return nil, err

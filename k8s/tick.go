@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -79,23 +80,31 @@ func (w *worker) isRunning() bool {
 	return w.running
 }
 
+// line is what one line of a warning is about.
+type line struct {
+	to     *slog.Logger
+	reason executor.Reason
+}
+
 // tell warns once of each worker that cannot start: one line for all that are kept
 // by the same.
 func (w *watch) tell(now time.Time, workers []*worker) {
-	kept := map[executor.Reason][]*worker{}
+	kept := map[line][]*worker{}
 	for _, worker := range workers {
-		if by, ok := worker.untold(now); ok && (by.kind != noRoom || now.Sub(w.told[by.reason]) >= tellAgainIn) {
-			kept[by.reason] = append(kept[by.reason], worker)
+		by, ok := worker.untold(now)
+		about := line{worker.settings.log(), by.reason}
+		if ok && (by.kind != noRoom || now.Sub(w.told[about]) >= tellAgainIn) {
+			kept[about] = append(kept[about], worker)
 		}
 	}
-	for reason, workers := range kept {
-		set(&w.told, reason, now)
+	for about, workers := range kept {
+		set(&w.told, about, now)
 		for _, worker := range workers[1:] {
 			worker.warned()
 		}
 		first := workers[0]
 		by := first.warned()
-		w.log.Warn("workers cannot start yet", "reason", reason, "workers", len(workers), "first", first.name,
+		about.to.Warn("workers cannot start yet", "reason", about.reason, "workers", len(workers), "first", first.name,
 			"message", by.message, "advice", by.advice, "deleted_after", first.settings.grace(by.kind))
 	}
 }

@@ -16,8 +16,6 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
-
-	"github.com/TrilliantHealth/mops-go/executor"
 )
 
 // jobNameLabel is what the Job controller labels pods with. It has a newer name,
@@ -47,9 +45,9 @@ type watch struct {
 	timer *time.Timer
 
 	mu      sync.Mutex
-	workers map[string][]*worker          // by Job
-	busy    time.Time                     // when a worker ran last
-	told    map[executor.Reason]time.Time // when an obstacle was last told of
+	workers map[string][]*worker // by Job
+	busy    time.Time            // when a worker ran last
+	told    map[line]time.Time   // when an obstacle was last told of
 }
 
 // watch returns the watch of a namespace, which runs until it is left as often.

@@ -1,0 +1,100 @@
+package k8s
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// journal keeps what is logged.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func (j *journal) option() Option { return Logger(slog.New(slog.NewTextHandler(j, nil))) }
+
+// What never starts fails with the cluster's own words, its Job is deleted, and
+// there was one line before.
+func TestNeverStarts(t *testing.T) {
+	e, c, namespace := simulated(t)
+	strict := c.Namespace(t)
+	client := c.Client()
+	if _, err := client.CoreV1().ResourceQuotas(namespace).Create(t.Context(), &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "small"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsMemory: resource.MustParse("1Gi")}},
+	}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	label := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`)
+	if _, err := client.CoreV1().Namespaces().Patch(t.Context(), strict, "application/merge-patch+json", label, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name    string
+		options []Option
+		reason  executor.Reason
+		says    string
+		warns   bool
+	}{
+		{"no node", []Option{Memory("1Mi"), NodeSelector("planet", "mars")}, executor.Unschedulable, "node(s) didn't match Pod's node affinity/selector", false},
+		{"too large", []Option{Memory("1Mi"), CPU("10k")}, executor.Unschedulable, "Insufficient cpu", false},
+		{"quota", []Option{Memory("2Gi")}, executor.LaunchRejected, "exceeded quota: small", false},
+		{"account", []Option{Namespace(strict), ServiceAccount("nobody")}, executor.LaunchRejected, `serviceaccount "nobody" not found`, true},
+		{"security", []Option{Namespace(strict), HostPath("/x", "/x")}, executor.LaunchRejected, "violates PodSecurity", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			said := &journal{}
+			w := start(t, e.With(append(test.options, StartGrace(2*time.Second), RoomGrace(2*time.Second), said.option())...), newCall())
+			exit := await(t, w)
+			failsWith(t, exit.Err, test.reason, test.says)
+			if _, ok := jobIn(t, c, w.Handle()); ok {
+				t.Error("its Job is still there")
+			}
+			if lines := strings.Count(said.String(), "workers cannot start yet"); test.warns && lines != 1 {
+				t.Errorf("%d warnings:\n%s", lines, said)
+			}
+		})
+	}
+}
+
+// Who waits for room waits as long as others of this process run: they make room.
+func TestRoomGraceCountsFromTheLastThatRan(t *testing.T) {
+	e, _, _ := simulated(t, RoomGrace(2*time.Second))
+	other := start(t, e.With(ends(0, 6*time.Second)), newCall())
+	begun := time.Now()
+	w := start(t, e.With(NodeSelector("planet", "mars")), newCall())
+	failsWith(t, await(t, w).Err, executor.Unschedulable, "")
+	if took := time.Since(begun); took < 6*time.Second {
+		t.Errorf("it failed after %v, while another one ran", took)
+	}
+	await(t, other)
+}
+
+func TestDeadline(t *testing.T) {
+	e, _, _ := simulated(t)
+	w := start(t, e.With(ends(0, time.Hour), Deadline(2*time.Second)), newCall())
+	failsWith(t, await(t, w).Err, executor.DeadlineExceeded, "after 2 s")
+}
