@@ -65,6 +65,10 @@ func New(tb testing.TB, target string) *Proxy {
 	return p
 }
 
+// Through makes requests go to the server by another way: with credentials, say.
+// It comes before the first request.
+func (p *Proxy) Through(transport http.RoundTripper) { p.forward.Transport = transport }
+
 // Requests is how many came so far.
 func (p *Proxy) Requests() int { return int(p.total.Load()) }
 
