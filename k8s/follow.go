@@ -13,39 +13,43 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// mayRotate is how much a container prints until its log may have been rotated: a
+// node begins a new file then, and a stream of a container that has ended stops
+// at the end of the old one. Kubelets do so from 10 MiB on (containerLogMaxSize),
+// of which times take more than half where lines are short.
+const mayRotate = 1 << 20
+
 // follow shows the log of a pod to its end. Where the stream breaks, it goes on
 // behind what was shown.
 func (o *output) follow(ctx context.Context, pod *shownPod) {
+	const shortest = 200 * time.Millisecond
 	var at place
-	for failures, pause := 0, 200*time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+	for failures, pause := 0, shortest; failures < 3; pause = min(2*pause, 10*time.Second) {
 		over := isOver(pod) // what the log has then is all of it
-		before := at.newest
+		before := at.bytes
 		err := o.stream(ctx, pod, &at)
-		if at.newest.After(before) {
-			failures, pause = 0, 200*time.Millisecond
-		}
+		came := at.bytes - before
 		switch {
-		case ctx.Err() != nil, apierrors.IsNotFound(err), err == nil && over:
+		case ctx.Err() != nil, apierrors.IsNotFound(err):
 			return
+		case err == nil && over && came < mayRotate:
+			return
+		case came > 0:
+			failures, pause = 0, shortest
 		case over:
-			if failures++; failures == 3 {
-				return
-			}
+			failures++
 		}
 		timer := time.NewTimer(pause)
+		ended := pod.over
+		if over {
+			ended = nil // no news
+		}
 		select {
 		case <-timer.C:
-		case <-pod.over:
+		case <-ended:
 			timer.Stop()
-			if err == nil {
+			if err == nil && came < mayRotate {
 				return // the stream ended because the container did
-			}
-			if over {
-				select {
-				case <-time.After(pause):
-				case <-ctx.Done():
-					return
-				}
 			}
 		case <-ctx.Done():
 			timer.Stop()
@@ -70,6 +74,7 @@ func isOver(pod *shownPod) bool {
 type place struct {
 	newest      time.Time
 	here, prior int // lines of the newest line's second, and of the one before
+	bytes       int // of all lines
 }
 
 // since is where to go on: nil for the beginning.
@@ -129,6 +134,7 @@ func (o *output) stream(ctx context.Context, pod *shownPod, at *place) error {
 				skip--
 			} else {
 				at.read(when)
+				at.bytes += len(text)
 				chunk = append(append(chunk, prefix...), text...)
 			}
 			line = line[:0]

@@ -110,7 +110,9 @@ func TestAPIServerStartsAgain(t *testing.T) {
 }
 
 func TestHitches(t *testing.T) {
-	isWatch := func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "watch=true") || strings.Contains(r.URL.RawQuery, "watch=1") }
+	isWatch := func(r *http.Request) bool {
+		return strings.Contains(r.URL.RawQuery, "watch=true") || strings.Contains(r.URL.RawQuery, "watch=1")
+	}
 	status := func(code int, reason string) faultproxy.Fault {
 		return faultproxy.Answer(code, http.Header{"Content-Type": {"application/json"}}, fmt.Sprintf(
 			`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"as it happens","reason":%q,"code":%d}`, reason, code))

@@ -20,6 +20,7 @@ const (
 	variable       = "MOPS_EXECUTORTEST"
 	gateVariable   = "MOPS_EXECUTORTEST_GATE"
 	numberVariable = "MOPS_EXECUTORTEST_NUMBER"
+	callVariable   = "MOPS_EXECUTORTEST_CALL"
 )
 
 // script is what a worker is to do.
@@ -27,10 +28,13 @@ type script struct {
 	behaviour string
 	gate      string // address where it reports and is held
 	number    int    // exit code, lines, bytes, …
+	call      string // which call it is: no two workers have the same
 }
 
 func (s script) env() []string {
-	return []string{variable + "=" + s.behaviour, gateVariable + "=" + s.gate, numberVariable + "=" + strconv.Itoa(s.number)}
+	return []string{
+		variable + "=" + s.behaviour, gateVariable + "=" + s.gate, numberVariable + "=" + strconv.Itoa(s.number), callVariable + "=" + s.call,
+	}
 }
 
 // behaviours by name; each returns the worker's exit code.
@@ -53,9 +57,7 @@ func init() {
 // Main is for TestMain. It runs the tests, or makes this process a worker or
 // another helper of the suite. It does not return.
 func Main(m *testing.M, maker Maker) {
-	s := script{behaviour: os.Getenv(variable), gate: os.Getenv(gateVariable)}
-	s.number, _ = strconv.Atoi(os.Getenv(numberVariable))
-	switch s.behaviour {
+	switch s := scriptOf(os.Getenv); s.behaviour {
 	case "":
 		// The race detector lets each worker sleep for a second before it ends.
 		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
@@ -63,12 +65,25 @@ func Main(m *testing.M, maker Maker) {
 	case "orchestrate":
 		orchestrate(maker, s)
 	}
+	Work()
+}
+
+// Work makes this process a worker of the suite, as its environment says. It is for
+// programs that are workers in place of the test binary, and does not return.
+func Work() {
+	s := scriptOf(os.Getenv)
 	behave, ok := behaviours[s.behaviour]
 	if !ok {
 		fmt.Fprintf(os.Stderr, "executortest: no behaviour %q\n", s.behaviour)
 		os.Exit(1)
 	}
 	os.Exit(behave(context.Background(), s))
+}
+
+func scriptOf(getenv func(string) string) script {
+	s := script{behaviour: getenv(variable), gate: getenv(gateVariable), call: getenv(callVariable)}
+	s.number, _ = strconv.Atoi(getenv(numberVariable))
+	return s
 }
 
 func exit(_ context.Context, s script) int { return s.number }
@@ -95,7 +110,7 @@ func deaf(_ context.Context, s script) int { return hold(context.Background(), s
 func stubborn(ctx context.Context, s script) int {
 	ignoreTermination()
 	if s.number > 0 {
-		child := script{"stubborn", s.gate, s.number - 1}
+		child := script{"stubborn", s.gate, s.number - 1, s.call}
 		if _, err := startChild(child); err != nil {
 			fmt.Fprintln(os.Stderr, "executortest:", err)
 			return 1
@@ -107,7 +122,7 @@ func stubborn(ctx context.Context, s script) int {
 // leave ends while a child of it still holds and has its output open.
 func leave(_ context.Context, s script) int {
 	fmt.Println("leaving")
-	if _, err := startChild(script{"hold", s.gate, 0}); err != nil {
+	if _, err := startChild(script{"hold", s.gate, 0, s.call}); err != nil {
 		fmt.Fprintln(os.Stderr, "executortest:", err)
 		return 1
 	}
@@ -161,7 +176,7 @@ func panicElsewhere(context.Context, script) int {
 // orchestrate starts a worker, says which, and never ends by itself.
 func orchestrate(maker Maker, s script) {
 	behaviour, gate, _ := strings.Cut(s.gate, "@")
-	w, err := maker.New().Start(context.Background(), invocation(script{behaviour, gate, s.number}))
+	w, err := maker.New().Start(context.Background(), invocation(script{behaviour, gate, s.number, s.call}))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "executortest:", err)
 		os.Exit(1)
@@ -175,7 +190,7 @@ func invocation(s script) executor.Invocation {
 	return executor.Invocation{
 		Function: "executortest/" + s.behaviour + "@1",
 		MemoURI:  "mem://executortest/mops1/test/" + s.behaviour,
-		LeaseID:  "lease",
+		LeaseID:  "lease-" + s.call,
 		RunID:    "2611231412-SkirtBus",
 		Attempt:  1,
 		Env:      s.env(),

@@ -3,11 +3,13 @@ package executortest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +23,8 @@ type bench struct {
 	executor executor.Executor
 	ctx      context.Context // ends when the patience does
 	gate     net.Listener
+
+	started map[string]executor.Invocation // by handle
 }
 
 func newBench(t *testing.T, maker Maker) *bench {
@@ -32,12 +36,18 @@ func newBench(t *testing.T, maker Maker) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { gate.Close() })
-	return &bench{T: t, maker: maker, executor: maker.New(), ctx: ctx, gate: gate}
+	return &bench{T: t, maker: maker, executor: maker.New(), ctx: ctx, gate: gate, started: map[string]executor.Invocation{}}
 }
 
 func (b *bench) script(behaviour string, number int) script {
-	return script{behaviour, b.gate.Addr().String(), number}
+	return script{behaviour, b.gate.Addr().String(), number, fmt.Sprintf("%x-%d", begun, calls.Add(1))}
 }
+
+// Which calls there were: those of this process are told from those of others.
+var (
+	begun = time.Now().UnixNano()
+	calls atomic.Int64
+)
 
 func (b *bench) start(inv executor.Invocation) executor.Worker {
 	b.Helper()
@@ -45,6 +55,7 @@ func (b *bench) start(inv executor.Invocation) executor.Worker {
 	if err != nil {
 		b.Fatalf("Start: %v", err)
 	}
+	b.started[w.Handle()] = inv
 	return w
 }
 
@@ -73,7 +84,7 @@ func (b *bench) stop(w executor.Worker) {
 
 func (b *bench) wantGone(handle string) {
 	b.Helper()
-	w, err := b.executor.Attach(b.ctx, invocation(b.script("exit", 0)), handle)
+	w, err := b.executor.Attach(b.ctx, b.invocationOf(handle), handle)
 	if !errors.Is(err, executor.ErrGone) {
 		b.Errorf("Attach(%q) = %v, %v; want ErrGone", handle, w, err)
 	}
@@ -81,7 +92,7 @@ func (b *bench) wantGone(handle string) {
 
 func (b *bench) attach(handle string) executor.Worker {
 	b.Helper()
-	w, err := b.executor.Attach(b.ctx, invocation(b.script("exit", 0)), handle)
+	w, err := b.executor.Attach(b.ctx, b.invocationOf(handle), handle)
 	if err != nil {
 		b.Fatalf("Attach: %v", err)
 	}
@@ -89,6 +100,15 @@ func (b *bench) attach(handle string) executor.Worker {
 		b.Errorf("the handle was %q, is %q", handle, w.Handle())
 	}
 	return w
+}
+
+// invocationOf is what a worker was started for, or another one if nobody was.
+func (b *bench) invocationOf(handle string) executor.Invocation {
+	inv, ok := b.started[handle]
+	if !ok {
+		return invocation(b.script("exit", 0))
+	}
+	return inv
 }
 
 // visitor is a worker at the gate: it lives at least as long as its connection.

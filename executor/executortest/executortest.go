@@ -33,6 +33,9 @@ type Maker struct {
 	// 127.0.0.1.
 	Listen func() (net.Listener, error)
 
+	// MostLog is how many bytes a log may have to arrive whole; 0 means any number.
+	MostLog int
+
 	// Patience is the longest that a step may take; 0 means 30 s.
 	Patience time.Duration
 }

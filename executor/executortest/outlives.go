@@ -46,7 +46,9 @@ func (b *bench) orphan(behaviour string, number int) (handle string, v visitor) 
 	if err != nil {
 		b.Fatalf("the orchestrator told no handle: %v", err)
 	}
-	return strings.TrimSpace(handle), b.visit()
+	handle = strings.TrimSpace(handle)
+	b.started[handle] = invocation(script{behaviour, b.gate.Addr().String(), number, s.call})
+	return handle, b.visit()
 }
 
 func attachAfterDeath(b *bench) {
