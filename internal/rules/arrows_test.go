@@ -65,6 +65,7 @@ var arrows = map[string][]string{
 	"blob/internal/cloud":   {"blob", "blob/driver"},
 	"blob/blobtest":         {"blob", "blob/driver"},
 	"internal/enginetest":   {"*"},
+	"internal/k8stest":      {"*"},
 	"internal/emulator":     {"internal/faultproxy", "internal/toolcache"},
 	"internal/cluster":      {"internal/process", "internal/toolcache"},
 	"internal/benchmark":    {"*"},
