@@ -46,6 +46,18 @@ func (s *Server) Behind(tb testing.TB) (string, *faultproxy.Proxy) {
 	return s.root(tb, proxy.URL+strings.TrimPrefix(s.URL, origin(s.URL)), newName()), proxy
 }
 
+// At is the URI of a new root that is reached under another host and port.
+func (s *Server) At(tb testing.TB, address string) string {
+	tb.Helper()
+	return s.root(tb, "http://"+address+strings.TrimPrefix(s.URL, origin(s.URL)), newName())
+}
+
+// Address is host and port of the server.
+func (s *Server) Address() string {
+	_, address, _ := strings.Cut(origin(s.URL), "://")
+	return address
+}
+
 // Direct is the URI of a root that Behind made, past the proxy.
 func (s *Server) Direct(root string, proxy *faultproxy.Proxy) string {
 	return strings.NewReplacer(
