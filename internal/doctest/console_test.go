@@ -71,8 +71,12 @@ func TestCommands(t *testing.T) {
 	}
 	for _, p := range pages(t) {
 		t.Run(p.name, func(t *testing.T) {
+			var variables []string
+			if p.name == "docs/kubernetes.md" {
+				variables = onCluster(t)
+			}
 			t.Parallel()
-			s := newSession(t)
+			s := newSession(t, variables...)
 			for _, b := range p.blocks {
 				if path, ok := b.file(); ok {
 					s.write(t, path, strings.Join(b.lines, "\n")+"\n")
@@ -91,7 +95,7 @@ func TestCommands(t *testing.T) {
 // command to the next.
 type session struct{ folder, state string }
 
-func newSession(t *testing.T) *session {
+func newSession(t *testing.T, more ...string) *session {
 	base := t.TempDir()
 	s := &session{folder: filepath.Join(base, "work"), state: filepath.Join(base, "state")}
 	for _, folder := range []string{s.folder, s.state, filepath.Join(base, "home"), filepath.Join(base, "bin"), filepath.Join(base, "tmp")} {
@@ -114,6 +118,7 @@ func newSession(t *testing.T) *session {
 		}
 		variables = append(variables, name+"="+strings.TrimSpace(string(out)))
 	}
+	variables = append(variables, more...)
 	var exports strings.Builder
 	for _, v := range variables {
 		name, value, _ := strings.Cut(v, "=")
