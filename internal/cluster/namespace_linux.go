@@ -88,10 +88,9 @@ func (s *slot) clearMachine() error {
 		return nil
 	}
 	var failed error
-	if _, err := os.Stat("/sys/class/net/" + s.name()); err == nil {
-		if out, err := exec.Command("ip", "link", "delete", s.name()).CombinedOutput(); err != nil {
-			failed = fmt.Errorf("ip link delete %s: %w\n%s", s.name(), err, out)
-		}
+	// The kernel does it, too, some time after the namespace ended.
+	if out, err := exec.Command("ip", "link", "delete", s.name()).CombinedOutput(); err != nil && s.hasLink() {
+		failed = fmt.Errorf("ip link delete %s: %w\n%s", s.name(), err, out)
 	}
 	groups, err := s.cgroups()
 	failed = errors.Join(failed, err)
@@ -99,6 +98,11 @@ func (s *slot) clearMachine() error {
 		failed = errors.Join(failed, removeCgroup(group))
 	}
 	return failed
+}
+
+func (s *slot) hasLink() bool {
+	_, err := os.Stat("/sys/class/net/" + s.name())
+	return err == nil
 }
 
 // cgroups are the paths of the slot's control group: one, or one for every
