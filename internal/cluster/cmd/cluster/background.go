@@ -49,8 +49,8 @@ func up(tier string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(said.Name())
 	defer said.Close()
+	os.Remove(said.Name()) // both processes have it open
 	command := exec.Command(self, "serve", tier)
 	command.Stderr = said
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // stays when the terminal is closed
@@ -68,7 +68,7 @@ func up(tier string) error {
 	b, _, ok := running()
 	if !ok {
 		command.Wait()
-		reason, _ := os.ReadFile(said.Name())
+		reason, _ := io.ReadAll(io.NewSectionReader(said, 0, 1<<20))
 		return fmt.Errorf("it did not start: %s", reason)
 	}
 	fmt.Printf("ready in %v\n", time.Since(start).Round(100*time.Millisecond))
