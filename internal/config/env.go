@@ -55,7 +55,7 @@ func Unknown(environ []string) (warnings []string) {
 	}
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, "MOPS_") || strings.HasPrefix(name, "MOPS_WORKER") || slices.Contains(known, name) {
+		if !strings.HasPrefix(name, "MOPS_") || strings.HasPrefix(name, "MOPS_WORKER") || strings.HasPrefix(name, "MOPS_K8S_") || slices.Contains(known, name) {
 			continue
 		}
 		warning := fmt.Sprintf("the environment variable %q is no setting of mops and has no effect", name)
