@@ -56,7 +56,11 @@ func failureOf(pod *corev1.Pod) (failure, bool) {
 		f.message = "could not be started from its image: " + t.Message
 	case signals[t.ExitCode-128] != "":
 		f.reason = executor.Signalled
-		f.message = fmt.Sprintf("was killed by %s (exit code %d), not by mops; see who on its node %s did, or who deleted its pod", signals[t.ExitCode-128], t.ExitCode, pod.Spec.NodeName)
+		why := "not by mops; see who on its node " + pod.Spec.NodeName + " did"
+		if pod.DeletionTimestamp != nil {
+			why = "as its pod was deleted; see who did"
+		}
+		f.message = fmt.Sprintf("was killed by %s (exit code %d), %s", signals[t.ExitCode-128], t.ExitCode, why)
 	case t.ExitCode == 2:
 		f.code, f.reason, f.message = 2, executor.WorkerFailed, "crashed (exit code 2); its last lines say where"
 	default:

@@ -15,6 +15,7 @@ type view struct {
 	worker string        // for people: "worker of f@1 (Job ns/name)"
 	job    *batchv1.Job  // nil: not seen yet, or gone
 	pods   []*corev1.Pod // oldest first
+	former []*corev1.Pod // as they were last seen, and are there no more
 	gone   bool          // the Job was there and is not any more
 	unseen bool          // gone before it was ever seen
 	events string        // what the cluster says of a Job without pods, or of a pod that is being prepared
@@ -65,7 +66,7 @@ func decide(v view) verdict {
 
 // lastWord is the exit code of a container that ends the Job.
 func lastWord(v view) (pod string, code int, ok bool) {
-	for _, p := range v.pods {
+	for _, p := range slices.Concat(v.former, v.pods) {
 		t := terminated(p)
 		switch {
 		case t == nil:
@@ -99,7 +100,7 @@ func failed(v view) verdict {
 				v.worker, deref(v.job.Spec.ActiveDeadlineSeconds), c.Message),
 		}}}
 	}
-	for _, pod := range slices.Backward(v.pods) {
+	for _, pod := range slices.Backward(slices.Concat(v.former, v.pods)) {
 		if f, ok := failureOf(pod); ok {
 			return verdict{ended: true, pod: pod.Name, exit: f.exit(v, c)}
 		}

@@ -200,8 +200,10 @@ func (w *watch) state(name string) (*batchv1.Job, []*corev1.Pod) {
 	for i, object := range objects {
 		pods[i] = object.(*corev1.Pod)
 	}
-	slices.SortFunc(pods, func(a, b *corev1.Pod) int {
-		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(pods, byAge)
 	return job, pods
+}
+
+func byAge(a, b *corev1.Pod) int {
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 }

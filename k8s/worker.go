@@ -3,9 +3,11 @@ package k8s
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,7 +37,8 @@ type worker struct {
 	gone    bool      // and it is there no more
 	left    bool      // ended or released: the watch does not know it any more
 	running bool
-	cause   *executor.Error // why this process deleted the Job
+	pods    map[string]*corev1.Pod // as they were last seen
+	cause   *executor.Error        // why this process deleted the Job
 	exit    executor.Exit
 	pod     string // whose end it is
 	hazy    time.Time
@@ -78,7 +81,7 @@ func (w *worker) look(now time.Time) {
 	}
 	w.output.see(pods)
 	v := decide(view{
-		worker: w.name, job: job, pods: pods, protocol: w.protocol,
+		worker: w.name, job: job, pods: pods, former: w.former(pods), protocol: w.protocol,
 		gone: job == nil && (w.seen || w.gone), unseen: !w.seen, events: w.inquiry.answer(w.job, pods),
 	})
 	w.running = v.running
@@ -93,6 +96,23 @@ func (w *worker) look(now time.Time) {
 		w.inquiry.consider(w, job, pods)
 		w.keep(v.stuck, now)
 	}
+}
+
+// former are the pods that were there and are not any more, oldest first: what they
+// ended with may be told by nobody else.
+func (w *worker) former(pods []*corev1.Pod) (gone []*corev1.Pod) {
+	there := map[string]bool{}
+	for _, pod := range pods {
+		there[pod.Name] = true
+		set(&w.pods, pod.Name, pod)
+	}
+	for name, pod := range w.pods {
+		if !there[name] {
+			gone = append(gone, pod)
+		}
+	}
+	slices.SortFunc(gone, byAge)
+	return gone
 }
 
 // hazyFor is how long the news of a pod may come after that of its Job.
