@@ -16,6 +16,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	e = e.loggingTo(inv.Logger)
 	gone := func(why string) error {
 		return fmt.Errorf("attach to the worker of %s, Job %.100s: %w: %s", inv.Function, handle, executor.ErrGone, why)
 	}

@@ -30,6 +30,7 @@
 //	MOPS_K8S_JOB, MOPS_K8S_NAMESPACE, MOPS_K8S_POD, MOPS_K8S_NODE
 //	MOPS_K8S_CPU_REQUEST, MOPS_K8S_CPU_LIMIT        thousandths of a CPU
 //	MOPS_K8S_MEMORY_REQUEST, MOPS_K8S_MEMORY_LIMIT  bytes
+//	MOPS_K8S_STOP_GRACE                             seconds between SIGTERM and SIGKILL
 //	GOMEMLIMIT                                      nine tenths of the memory limit
 //	MOPS_CACHE                                      a folder that is gone with the pod
 //

@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 )
@@ -59,6 +60,16 @@ func launchFailed(message string, err error) *executor.Error {
 	return &executor.Error{Reason: executor.LaunchFailed, Message: message, Err: err}
 }
 
+// loggingTo is the executor with a logger for its warnings, if it has none yet.
+func (e *Executor) loggingTo(logger *slog.Logger) *Executor {
+	if logger == nil || e.settings.logger != nil {
+		return e
+	}
+	with := *e
+	with.settings.logger = logger
+	return &with
+}
+
 // plan makes the Job for an invocation, without talking to the cluster.
 func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, error) {
 	if e.settings.err != nil {
@@ -78,6 +89,9 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	t := e.settings.task(inv, namespace, image)
 	job, err := e.settings.job(t)
 	if err != nil {
+		return nil, launchFailed(inv.Function+" could not be started", err)
+	}
+	if err := unreachable(e.RootFor(inv.MemoURI), &job.Spec.Template.Spec); err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)
 	}
 	return &plan{task: t, job: job}, nil

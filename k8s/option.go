@@ -117,5 +117,6 @@ func Logs(share float64) Option {
 // not shown.
 func LogStreams(n int) Option { return func(s *settings) { s.logStreams = max(n, 0) } }
 
-// Logger sets where warnings go. The default is slog.Default().
+// Logger sets where warnings go. The default is the logger of
+// the environment (mops.LogTo), else slog.Default().
 func Logger(logger *slog.Logger) Option { return func(s *settings) { s.logger = logger } }

@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,8 @@ import (
 // scratch is a folder in the pod that everybody may write to; many small images
 // have none.
 const scratch = "/tmp"
+
+const scratchVolume = "scratch"
 
 // pod is the template of pods for a task. It satisfies the restricted Pod Security
 // Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
@@ -62,8 +65,8 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 		spec.SecurityContext.FSGroup = new(s.fsGroup)
 	}
 	if !slices.ContainsFunc(s.mounts, func(m corev1.VolumeMount) bool { return m.MountPath == scratch }) {
-		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
-		spec.Containers[0].VolumeMounts = append(spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "scratch", MountPath: scratch})
+		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: scratchVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+		spec.Containers[0].VolumeMounts = append(spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: scratchVolume, MountPath: scratch})
 	}
 	return corev1.PodTemplateSpec{Spec: spec}
 }
@@ -80,6 +83,7 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 		share("MOPS_K8S_CPU_LIMIT", "limits.cpu", "1m"),
 		share("MOPS_K8S_MEMORY_REQUEST", "requests.memory", "1"),
 		share("MOPS_K8S_MEMORY_LIMIT", "limits.memory", "1"),
+		variable("MOPS_K8S_STOP_GRACE", strconv.FormatInt(seconds[int64](s.stopGrace), 10)),
 		variable("MOPS_CACHE", scratch+"/mops"),
 	}
 	if limit, ok := limits[corev1.ResourceMemory]; ok {

@@ -20,6 +20,7 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 	if err := ctx.Err(); err != nil {
 		return nil, launchFailed(inv.Function+" was cancelled before it started", err)
 	}
+	e = e.loggingTo(inv.Logger)
 	p, err := e.plan(ctx, inv)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 
 // GraceVariable says how long the container has between SIGTERM and SIGKILL, in
 // seconds: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
-const GraceVariable = "MOPS_STOP_GRACE"
+const GraceVariable = "MOPS_K8S_STOP_GRACE"
 
 const (
 	usualGrace = 10 * time.Second
