@@ -3,12 +3,14 @@ package k8stest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +43,7 @@ type Work struct {
 	Name    string
 	Gate    bool // it waits until the place has a file "open"
 	Seconds float64
+	MiB     int    // of memory that it needs
 	End     string // "": well
 }
 
@@ -69,7 +72,18 @@ var doWork = mops.Define("k8stest/work", func(ctx context.Context, w Work) (Answ
 			return Answer{}, ctx.Err()
 		}
 	}
+	memory := make([]byte, w.MiB<<20)
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i] = 1
+	}
 	switch w.End {
+	case "kill once":
+		if _, err := os.Stat(filepath.Join(there, w.Name)); err != nil {
+			os.WriteFile(filepath.Join(there, w.Name), nil, 0o666)
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}
+	case "exit":
+		os.Exit(9)
 	case "error":
 		return Answer{}, fmt.Errorf("%s fails", w.Name)
 	case "panic":
@@ -89,7 +103,9 @@ type Calls struct {
 type Report struct {
 	Answer  Answer
 	Outcome mops.Outcome
+	Work    string
 	Error   string `json:",omitempty"`
+	Reason  string `json:",omitempty"` // of an ExecError; "func" of a FuncError
 }
 
 // runCalls is the program under test: it makes all calls at once.
@@ -102,6 +118,7 @@ func runCalls(ctx context.Context) error {
 		k8s.Namespace(calls.Namespace), k8s.Image(calls.Image), k8s.CPU("10m"), k8s.Memory("64Mi"),
 		k8s.HostPath(there, calls.Place), k8s.Root("file://"+calls.Place, "file://"+there),
 		k8s.RunAs(0, 0), // whose files the place has
+		k8s.Retries(1),
 	)
 	if calls.Secret != "" {
 		at = at.With(k8s.EnvFromSecret(calls.Secret))
@@ -115,9 +132,14 @@ func runCalls(ctx context.Context) error {
 			}
 		}
 	}, mops.Concurrency(len(calls.Works))) {
-		report := Report{Answer: r.Out, Outcome: r.Info.Outcome}
+		report := Report{Answer: r.Out, Outcome: r.Info.Outcome, Work: r.In.Name}
 		if r.Err != nil {
 			report.Error, failed = r.Err.Error(), r.Err
+			if e, ok := errors.AsType[*mops.ExecError](r.Err); ok {
+				report.Reason = string(e.Reason)
+			} else if _, ok := errors.AsType[*mops.FuncError](r.Err); ok {
+				report.Reason = "func"
+			}
 		}
 		out.Encode(report)
 	}
