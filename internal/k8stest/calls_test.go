@@ -171,7 +171,7 @@ func (r *rig) held() (held []string) {
 // A call runs in a pod, its lines are on the screen and in the store, and the
 // next program that makes it has a hit.
 func TestCalls(t *testing.T) {
-	n := 3
+	n := 30
 	if soak {
 		n = 100
 	}

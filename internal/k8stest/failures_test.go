@@ -52,3 +52,23 @@ func TestFailures(t *testing.T) {
 		t.Errorf("leases are left: %q", held)
 	}
 }
+
+// The image holds another version of the program: the worker refuses, nothing
+// runs, and nothing is tried again.
+func TestVersionSkew(t *testing.T) {
+	r := newRig(t, 1, nil)
+	other, err := built("-s -w -X github.com/TrilliantHealth/mops-go/internal/k8stest_test.version=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.calls.Image = push(t, r.cluster, other)
+	p := r.start()
+	p.Wait(time.Minute)
+	reports := reportsOf(t, p)
+	if len(reports) != 1 || reports[0].Reason != "VersionSkew" || !strings.Contains(reports[0].Error, "0 against 2") {
+		t.Errorf("%+v", reports)
+	}
+	if n := r.jobs(); n != 1 || len(r.begun()) != 0 {
+		t.Errorf("%d Jobs, %v ran", n, r.begun())
+	}
+}

@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	os.Exit(cluster.Run(m))
 }
 
+// version is that of doWork; see TestVersionSkew.
+var version = "0"
+
 // there is where pods find the place of a test.
 const there = "/mnt/place"
 
@@ -90,7 +93,7 @@ var doWork = mops.Define("k8stest/work", func(ctx context.Context, w Work) (Answ
 		panic(w.Name + " panics")
 	}
 	return Answer{w.Name, os.Getenv("MOPS_K8S_POD")}, nil
-})
+}, mops.Version(version))
 
 // Calls is what a program is to do.
 type Calls struct {
@@ -148,19 +151,21 @@ func runCalls(ctx context.Context) error {
 
 // program is this test binary for the cluster's nodes: without cgo, and so
 // without the race detector.
-var program = sync.OnceValues(func() (string, error) {
+var program = sync.OnceValues(func() (string, error) { return built("-s -w") })
+
+func built(linkerFlags string) (string, error) {
 	dir, err := os.MkdirTemp("", "mops-k8stest-")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "program")
-	build := exec.Command("go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", path, ".")
+	build := exec.Command("go", "test", "-c", "-trimpath", "-ldflags="+linkerFlags, "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%v: %s", err, out)
 	}
 	return path, nil
-})
+}
 
 // pushed is the image of the program in the registry of the cluster.
 func pushed(t *testing.T, c *cluster.Cluster) string {
@@ -169,6 +174,11 @@ func pushed(t *testing.T, c *cluster.Cluster) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return push(t, c, path)
+}
+
+func push(t *testing.T, c *cluster.Cluster, path string) string {
+	t.Helper()
 	reference, err := image.FromSelf(c.Registry+"/k8stest", image.Binary(path), image.Insecure())(t.Context())
 	if err != nil {
 		t.Fatal(err)
