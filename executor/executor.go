@@ -13,10 +13,11 @@ import (
 
 // Exit codes of a worker process. Any other code means that mops itself failed.
 const (
-	ExitOK   = 0  // the result is in the store
-	ExitFunc = 46 // the user's function failed; its error is in the store
-	ExitLost = 47 // the worker no longer holds the lease; somebody else computes the call
-	ExitSkew = 48 // the worker's program is not the caller's; another try would fail again
+	ExitFailed = 1  // mops itself failed, and said why on standard error
+	ExitOK     = 0  // the result is in the store
+	ExitFunc   = 46 // the user's function failed; its error is in the store
+	ExitLost   = 47 // the worker no longer holds the lease; somebody else computes the call
+	ExitUnfit  = 48 // the worker cannot do this (another version of the program, no access to the store), and would fail again
 )
 
 // Invocation is one execution of one call by one worker, as executors see it.

@@ -63,6 +63,9 @@ func failureOf(pod *corev1.Pod) (failure, bool) {
 		f.message = fmt.Sprintf("was killed by %s (exit code %d), %s", signals[t.ExitCode-128], t.ExitCode, why)
 	case t.ExitCode == 2:
 		f.code, f.reason, f.message = 2, executor.WorkerFailed, "crashed (exit code 2); its last lines say where"
+	case t.ExitCode == executor.ExitFailed:
+		f.code, f.reason = 1, executor.WorkerFailed
+		f.message = "ended with exit code 1: mops failed in it, or the program called os.Exit or log.Fatal; its last lines say which"
 	default:
 		f.code, f.reason = int(t.ExitCode), executor.WorkerFailed
 		f.message = fmt.Sprintf("ended with exit code %d, which no worker of mops uses; its last lines may say why", t.ExitCode)

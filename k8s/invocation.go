@@ -30,7 +30,7 @@ const (
 // finalCodes are those after which another pod of the same Job is no use: the
 // protocol's own; and of those who died, who needs more memory or another look.
 var finalCodes = []int32{
-	executor.ExitFunc, executor.ExitLost, executor.ExitSkew, exitNotStarted, exitKilled,
+	executor.ExitFunc, executor.ExitLost, executor.ExitUnfit, exitNotStarted, exitKilled,
 }
 
 // task is what a Job runs for an invocation.

@@ -83,10 +83,10 @@ func jobIn(t *testing.T, c *testcluster.Cluster, handle string) (*batchv1.Job, b
 
 func TestExitCodes(t *testing.T) {
 	e, _, _ := simulated(t)
-	for _, code := range []int{executor.ExitOK, executor.ExitFunc, executor.ExitLost, executor.ExitSkew} {
+	for _, code := range []int{executor.ExitOK, executor.ExitFunc, executor.ExitLost, executor.ExitUnfit} {
 		inv := newCall()
 		w := start(t, e.With(ends(code, 0)), inv)
-		if exit := await(t, w); exit.Code != code || exit.Err != nil {
+		if exit := await(t, w); exit.Code != code || (exit.Err != nil) != (code == executor.ExitUnfit) {
 			t.Errorf("code %d, %v; want %d", exit.Code, exit.Err, code)
 		}
 		if w.Handle() != e.HandleOf(inv) {

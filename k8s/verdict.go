@@ -41,7 +41,11 @@ type verdict struct {
 // the Job's to say.
 func decide(v view) verdict {
 	if pod, code, ok := lastWord(v); ok {
-		return verdict{ended: true, pod: pod, exit: executor.Exit{Code: code}}
+		exit := executor.Exit{Code: code}
+		if code == executor.ExitUnfit && v.protocol {
+			exit.Err = &executor.Error{Reason: executor.WorkerFailed, Message: "the " + v.worker + " cannot do its work; its last lines say why"}
+		}
+		return verdict{ended: true, pod: pod, exit: exit}
 	}
 	alive := slices.ContainsFunc(v.pods, isAlive)
 	switch {
@@ -74,7 +78,7 @@ func lastWord(v view) (pod string, code int, ok bool) {
 			return p.Name, executor.ExitOK, true
 		// In a pod that was disrupted nothing but success counts.
 		case v.protocol && disruption(p) == nil &&
-			(t.ExitCode == executor.ExitFunc || t.ExitCode == executor.ExitLost || t.ExitCode == executor.ExitSkew):
+			(t.ExitCode == executor.ExitFunc || t.ExitCode == executor.ExitLost || t.ExitCode == executor.ExitUnfit):
 			return p.Name, int(t.ExitCode), true
 		}
 	}

@@ -30,7 +30,7 @@ func (e *ending) exit() executor.Exit {
 		exit.Code = e.status.ExitStatus()
 	}
 	switch exit.Code {
-	case executor.ExitOK, executor.ExitFunc, executor.ExitLost, executor.ExitSkew:
+	case executor.ExitOK, executor.ExitFunc, executor.ExitLost:
 		return exit
 	}
 	exit.Err = e.failure(exit.Code)
@@ -54,6 +54,11 @@ func (e *ending) failure(code int) *executor.Error {
 		return &executor.Error{Reason: executor.OOMKilled, Message: fmt.Sprintf(
 			"the %s was killed by SIGKILL while %s: it ran out of memory; let fewer functions run side by side, or run it where there is more",
 			e.worker, e.killer)}
+	case code == executor.ExitUnfit:
+		return &executor.Error{Reason: executor.WorkerFailed, Message: "the " + e.worker + " cannot do its work; its last lines say why"}
+	case code == executor.ExitFailed:
+		return &executor.Error{Reason: executor.WorkerFailed, Message: fmt.Sprintf(
+			"the %s ended with exit code 1: mops failed in it, or the function called os.Exit or log.Fatal; its last lines say which", e.worker)}
 	case code < 0:
 		return &executor.Error{Reason: executor.Signalled, Message: fmt.Sprintf(
 			"the %s was killed by %s, not by mops; see who on this machine did, and call it again", e.worker, signal)}

@@ -52,12 +52,15 @@ func (p Process) Main(ctx context.Context) int {
 	store, session, err := p.Root(ctx, p.Spec.Root)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
-		return 1
+		if blob.Is(err, blob.Denied) || blob.Is(err, blob.Invalid) {
+			return executor.ExitUnfit
+		}
+		return executor.ExitFailed
 	}
 	call, err := memokey.Parse(p.Spec.Path)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
-		return 1
+		return executor.ExitFailed
 	}
 	place := memo.Place{Store: store, Path: p.Spec.Path, Key: call.Key}
 	if p.Spec.Verify != "" {
@@ -72,8 +75,8 @@ func (p Process) Main(ctx context.Context) int {
 	if reason != "" {
 		p.explain(place, reason, err)
 	}
-	if reason == executor.VersionSkew {
-		return executor.ExitSkew
+	if reason == executor.VersionSkew || blob.Is(err, blob.Denied) {
+		return executor.ExitUnfit
 	}
 	return code
 }
@@ -86,23 +89,23 @@ func (p Process) run(ctx context.Context, place memo.Place, session *lease.Sessi
 		if errors.Is(err, lease.ErrLost) {
 			return executor.ExitLost, "", err
 		}
-		return 1, executor.WorkerFailed, err
+		return executor.ExitFailed, executor.WorkerFailed, err
 	}
 	defer held.Done()
 	task, reason, err := p.task(place, invocation)
 	if err != nil {
-		return 1, reason, err
+		return executor.ExitFailed, reason, err
 	}
 	ctx, cancel := p.bounded(ctx, place)
 	defer cancel()
 	done := task.Run(p.Context(ctx))
 	switch {
 	case done.Unkept != nil:
-		return 1, executor.WorkerFailed, done.Unkept
+		return executor.ExitFailed, executor.WorkerFailed, done.Unkept
 	case done.Err != nil && errors.Is(done.Err, lease.ErrLost):
 		return executor.ExitLost, "", done.Err
 	case done.Err != nil && errors.Is(done.Err, errTimeout):
-		return 1, executor.DeadlineExceeded, done.Err
+		return executor.ExitFailed, executor.DeadlineExceeded, done.Err
 	case done.Err != nil && errors.Is(done.Err, context.Canceled):
 		return done.Code, "", fmt.Errorf("run %s was stopped: %w", p.Spec.RunID, done.Err) // who stopped it knows why
 	case done.Err != nil:
@@ -129,7 +132,7 @@ func (p Process) bounded(ctx context.Context, place memo.Place) (context.Context
 	last := time.AfterFunc(timeout+timeoutGrace, func() {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		p.explain(place, executor.DeadlineExceeded, err)
-		os.Exit(1)
+		os.Exit(executor.ExitFailed)
 	})
 	return ctx, func() { last.Stop(); cancel() }
 }

@@ -72,8 +72,8 @@ func Supervise(spec Spec) int {
 			return exitTerminated
 		}
 	}
-	if exit.Err == nil {
-		return exit.Code
+	if exit.Err == nil || exit.Code == executor.ExitFailed || exit.Code == executor.ExitUnfit {
+		return exit.Code // the worker has said why
 	}
 	log.say(exit.Err)
 	switch {
