@@ -104,6 +104,10 @@ func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
 	return progress.Start(tracker, progress.Options{Mode: mode}), tracker, nil
 }
 
+// oneSignal is how soon after the first a second signal is the same one: timeout(1)
+// sends its signal to the program and to the program's group.
+const oneSignal = 500 * time.Millisecond
+
 // onInterrupt cancels at the first signal; at the second it does what is last
 // and leaves.
 func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc, last func()) (stop func()) {
@@ -119,11 +123,17 @@ func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc, last
 		}
 		fmt.Fprintln(display.Writer(), "interrupted: stopping workers and releasing leases; press Ctrl-C again to leave at once")
 		cancel(errInterrupted)
-		select {
-		case <-signals:
-			last()
-			os.Exit(exitInterrupted)
-		case <-ended:
+		for first := time.Now(); ; {
+			select {
+			case <-signals:
+				if time.Since(first) < oneSignal {
+					continue
+				}
+				last()
+				os.Exit(exitInterrupted)
+			case <-ended:
+				return
+			}
 		}
 	}()
 	return func() {

@@ -229,6 +229,7 @@ func TestCtrlCEndsWhatRuns(t *testing.T) {
 			}
 			waitFor(t, folder)
 			cmd.Process.Signal(signal)
+			cmd.Process.Signal(signal) // as timeout(1) does: it is one
 			cmd.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != 130 || marks(t, folder) != 2 {
 				t.Errorf("%s, %v: exit code %d, %d marks, said %s", where, signal, code, marks(t, folder), &stderr)
@@ -258,6 +259,7 @@ func TestASecondCtrlCLeavesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	time.Sleep(time.Second) // so that it is another
 	cmd.Process.Signal(os.Interrupt)
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 130 {

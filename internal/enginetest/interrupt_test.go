@@ -115,6 +115,7 @@ func TestSecondInterruptLeavesAtOnce(t *testing.T) {
 	awaitStarts(t, place, 3)
 	p.Signal(syscall.SIGINT)
 	enginetest.Eventually(t, time.Minute, "the first signal was seen", func() bool { return strings.Contains(p.Stderr.String(), "interrupted") })
+	time.Sleep(time.Second) // so that the next is another
 	began := time.Now()
 	p.Signal(syscall.SIGINT)
 	if code := p.Wait(time.Minute); code != 130 {
