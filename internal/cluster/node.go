@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,8 +40,10 @@ func (c *Cluster) waitForNode(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if len(node.Spec.Taints) > 0 {
-			return fmt.Errorf("it has the taint %s", node.Spec.Taints[0].ToString())
+		for _, taint := range node.Spec.Taints {
+			if strings.HasPrefix(taint.Key, "node.kubernetes.io/") { // not ready, say
+				return fmt.Errorf("it has the taint %s", taint.ToString())
+			}
 		}
 		for _, condition := range node.Status.Conditions {
 			if condition.Type != corev1.NodeReady {
