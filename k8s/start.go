@@ -53,7 +53,7 @@ func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) 
 		return nil, err
 	}
 	w := newWorker(watch, &e.settings, p.task.name, inv)
-	job, err := c.create(ctx, p.job, e.settings.createNamespace)
+	job, err := w.createInRoom(ctx, p)
 	if err != nil {
 		w.Release()
 		if !isStatus(err) { // it may have come about all the same

@@ -93,6 +93,31 @@ func TestRoomGraceCountsFromTheLastThatRan(t *testing.T) {
 	await(t, other)
 }
 
+// A quota of Jobs lets them wait for each other, too.
+func TestQuotaOfJobs(t *testing.T) {
+	said := &journal{}
+	e, c, namespace := simulated(t, ends(0, 2*time.Second), RoomGrace(30*time.Second), TTL(0), said.option())
+	if _, err := c.Client().CoreV1().ResourceQuotas(namespace).Create(t.Context(), &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "few"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/jobs.batch": resource.MustParse("2")}},
+	}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range startMany(t, e, 6) {
+		if exit := await(t, w); exit.Code != 0 || exit.Err != nil {
+			t.Errorf("%d, %v", exit.Code, exit.Err)
+		}
+	}
+	if n := strings.Count(said.String(), "Jobs cannot be created yet"); n != 1 {
+		t.Errorf("%d lines tell of the quota:\n%s", n, said)
+	}
+	for range 2 {
+		start(t, e.With(NodeSelector("planet", "mars"), RoomGrace(-1)), newCall())
+	}
+	_, err := e.With(RoomGrace(3*time.Second)).Start(t.Context(), newCall())
+	failsWith(t, err, executor.LaunchRejected, "exceeded quota: few")
+}
+
 func TestDeadline(t *testing.T) {
 	e, _, _ := simulated(t)
 	w := start(t, e.With(ends(0, time.Hour), Deadline(2*time.Second)), newCall())

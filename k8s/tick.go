@@ -84,6 +84,7 @@ func (w *worker) isRunning() bool {
 type line struct {
 	to     *slog.Logger
 	reason executor.Reason
+	kind   obstacleKind
 }
 
 // tell warns once of each worker that cannot start: one line for all that are kept
@@ -92,13 +93,15 @@ func (w *watch) tell(now time.Time, workers []*worker) {
 	kept := map[line][]*worker{}
 	for _, worker := range workers {
 		by, ok := worker.untold(now)
-		about := line{worker.settings.log(), by.reason}
-		if ok && (by.kind != noRoom || now.Sub(w.told[about]) >= tellAgainIn) {
+		if ok {
+			about := line{worker.settings.log(), by.reason, by.kind}
 			kept[about] = append(kept[about], worker)
 		}
 	}
 	for about, workers := range kept {
-		set(&w.told, about, now)
+		if about.kind == noRoom && !w.mayTell(about) {
+			continue // of those it is told later, if they still wait then
+		}
 		for _, worker := range workers[1:] {
 			worker.warned()
 		}

@@ -1,0 +1,51 @@
+package k8s
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// createInRoom creates a Job, and waits while the namespace's quota has no room for
+// another one, as a pod of it would.
+func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error) {
+	begun := time.Now()
+	for pause := time.Second; ; pause = min(2*pause, 10*time.Second) {
+		job, err := w.watch.cluster.create(ctx, p.job, w.settings.createNamespace)
+		grace := w.settings.roomGrace
+		if !isOverQuota(err) || grace >= 0 && time.Since(later(begun, w.watch.busySince())) > grace {
+			return job, err
+		}
+		if about := (line{w.settings.log(), executor.LaunchRejected, noRoom}); w.watch.mayTell(about) {
+			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "given_up_after", grace)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func isOverQuota(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+}
+
+// mayTell reports whether it is time again for a line about something, and takes
+// it that it is told.
+func (w *watch) mayTell(about line) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.told[about]) < tellAgainIn {
+		return false
+	}
+	set(&w.told, about, time.Now())
+	return true
+}
