@@ -44,7 +44,12 @@ func newEntra(p place) *entra {
 	e.ask = sync.OnceValues(func() (azcore.TokenCredential, error) {
 		options := sdkOptions(&http.Client{Transport: e.network})
 		options.Cloud = authorityOf(p)
-		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
+		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
+			ClientOptions: options,
+			// Else the public cloud is asked whether an authority is one of
+			// Microsoft's, which a private one is not.
+			DisableInstanceDiscovery: os.Getenv("AZURE_AUTHORITY_HOST") != "",
+		})
 	})
 	return e
 }
@@ -104,12 +109,21 @@ func (e *entra) failure(err error) error {
 			return &driver.Error{Kind: kind, RetryAfter: cloud.RetryAfter(r.Header),
 				Err: shortened{fmt.Sprintf("cannot sign in to Azure for now: HTTP %d", r.StatusCode), err}}
 		}
-		return denied(err, "signing in to Azure was refused: "+reasonOf(r)+"; check AZURE_CLIENT_ID, AZURE_TENANT_ID and the secret or certificate, or run az login again")
+		return denied(err, "signing in to Azure was refused: "+reasonOf(r)+"; "+mendSignIn())
 	}
 	if failed := e.network.failure.Load(); failed != nil {
 		return e.transport.Failure(*failed)
 	}
-	return denied(err, "signing in to Azure failed: check AZURE_CLIENT_ID, AZURE_TENANT_ID and the secret, certificate or token file, or run az login again")
+	return denied(err, "signing in to Azure failed: "+mendSignIn())
+}
+
+// mendSignIn is what to do where signing in is refused: first, what it was tried with.
+func mendSignIn() string {
+	if os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "" && os.Getenv("AZURE_CLIENT_SECRET") == "" {
+		return "check the service account of the pod, its annotation azure.workload.identity/client-id, " +
+			"and the federated credential of that identity, which names the cluster's issuer and system:serviceaccount:<namespace>:<name>"
+	}
+	return "check AZURE_CLIENT_ID, AZURE_TENANT_ID and the secret or certificate, or run az login again"
 }
 
 func denied(err error, text string) error {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -79,10 +81,34 @@ func TestEntra(t *testing.T) {
 		}
 	}
 	t.Setenv("AZURE_AUTHORITY_HOST", "https://login.example/")
-	_, err := askEntra(t.Context(), t, "adls://account/box?endpoint=https://account.blob.core.chinacloudapi.cn", servicePrincipal(func(r *http.Request) (int, string, error) {
-		return 400, fmt.Sprintf(`{"error": "x", "error_description": "asked at %s"}`, r.URL.Host), nil
+	private := servicePrincipal(func(*http.Request) (int, string, error) {
+		return 200, `{"access_token": "granted", "expires_in": 3600, "token_type": "Bearer"}`, nil
+	})
+	_, err := askEntra(t.Context(), t, "adls://account/box?endpoint=https://account.blob.core.chinacloudapi.cn", func(r *http.Request) (int, string, error) {
+		if r.URL.Host != "login.example" {
+			t.Errorf("%s was asked, too", r.URL.Host)
+		}
+		return private(r)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A pod with a workload identity is told what that consists of.
+func TestWorkloadIdentityIsRefused(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("hush"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environment(t, map[string]string{"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_FEDERATED_TOKEN_FILE": token})
+	_, err := askEntra(t.Context(), t, "adls://account/box", servicePrincipal(func(r *http.Request) (int, string, error) {
+		if got := r.FormValue("client_assertion"); got != "hush" {
+			t.Errorf("the token was %q", got)
+		}
+		return 401, `{"error": "invalid_client", "error_description": "AADSTS700213: No matching federated identity record found"}`, nil
 	}))
-	if !strings.Contains(err.Error(), "asked at login.example") {
+	if !blob.Is(err, blob.Denied) || !strings.Contains(err.Error(), "federated credential of that identity") || strings.Contains(err.Error(), "hush") {
 		t.Error(err)
 	}
 }

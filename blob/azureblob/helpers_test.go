@@ -20,7 +20,7 @@ var quick = blob.RetryPolicy{First: time.Millisecond, Max: 20 * time.Millisecond
 
 // variables are all that credentials may come from.
 var variables = []string{"AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_ACCOUNT",
-	"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "AZURE_TOKEN_CREDENTIALS", "AZURE_AUTHORITY_HOST"}
+	"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "AZURE_TOKEN_CREDENTIALS", "AZURE_AUTHORITY_HOST", "AZURE_FEDERATED_TOKEN_FILE"}
 
 // environment gives the test these variables and none of the others.
 func environment(t *testing.T, values map[string]string) {

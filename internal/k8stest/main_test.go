@@ -28,15 +28,15 @@ import (
 var soak = os.Getenv("MOPS_SOAK") == "1"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(enginetest.ProgramVariable) != "" {
-		mops.Main(runCalls, mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
+	if name := os.Getenv(enginetest.ProgramVariable); name != "" {
+		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
 	}
 	mops.Init() // in a pod, this binary is the worker
 	os.Exit(cluster.Run(m))
 }
 
-// version is that of doWork; see TestVersionSkew.
-var version = "0"
+// programs are those under test.
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit}
 
 // there is where pods find the place of a test.
 const there = "/mnt/place"
