@@ -21,6 +21,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/k8s"
 
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob"
+	_ "github.com/TrilliantHealth/mops-go/blob/gcsblob"
 	_ "github.com/TrilliantHealth/mops-go/blob/s3blob"
 )
 
