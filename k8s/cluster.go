@@ -35,6 +35,7 @@ type cluster struct {
 	writes  chan struct{} // a place for each request that changes something
 	streams atomic.Int64  // logs that are followed
 	unshown atomic.Bool   // somebody was told that there are too many
+	mute    atomic.Bool   // somebody was told that logs may not be read
 	reached atomic.Bool   // it answered once
 
 	mu      sync.Mutex

@@ -32,6 +32,9 @@ func (o *output) follow(ctx context.Context, pod *shownPod) {
 		switch {
 		case ctx.Err() != nil, apierrors.IsNotFound(err):
 			return
+		case isDenied(err):
+			o.denied(err)
+			return
 		case err == nil && over && came < mayRotate:
 			return
 		case came > 0:
@@ -55,6 +58,15 @@ func (o *output) follow(ctx context.Context, pod *shownPod) {
 			timer.Stop()
 			return
 		}
+	}
+}
+
+// denied tells, once for all, that logs may not be read.
+func (o *output) denied(err error) {
+	c := o.worker.watch.cluster
+	if c.mute.CompareAndSwap(false, true) {
+		o.worker.settings.log().Warn("what workers print is not shown, but kept in the store", "error",
+			c.explain(err, "get", "pods/log", o.worker.watch.namespace))
 	}
 }
 

@@ -15,7 +15,7 @@ type health struct {
 	where   string
 
 	mu         sync.Mutex
-	jobs, pods bool          // they were listed once
+	jobs, pods bool          // they were listed and watched once
 	err        error         // of the latest request; nil if it worked
 	since      time.Time     // since when they fail
 	warned     bool          // and somebody was told
@@ -26,8 +26,8 @@ type health struct {
 // that starts again is back by then.
 const troubleAfter = 20 * time.Second
 
-// listed notes how a list ended.
-func (h *health) listed(once *bool, err error) error {
+// watched notes how the beginning of a watch ended, before which there was a list.
+func (h *health) watched(once *bool, err error) error {
 	if err == nil {
 		h.mu.Lock()
 		*once = true
@@ -66,8 +66,7 @@ func (h *health) works() bool {
 	return h.jobs && h.pods && h.err == nil
 }
 
-// ready returns when Jobs and pods were listed, so that they may be watched, or
-// when that will not work.
+// ready returns when Jobs and pods are watched, or when that will not work.
 func (w *watch) ready(ctx context.Context) error {
 	h := &w.health
 	patience := time.NewTimer(w.cluster.patience())

@@ -50,7 +50,7 @@ func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) 
 	watch := c.watch(p.task.namespace, e.settings.log())
 	if err := watch.ready(ctx); err != nil {
 		watch.leave()
-		return nil, err
+		return nil, c.perhapsAbsent(ctx, err, p.task.namespace)
 	}
 	w := newWorker(watch, &e.settings, p.task.name, inv)
 	job, err := w.createInRoom(ctx, p)
@@ -129,6 +129,26 @@ func isNamespaceMissing(err error, namespace string) bool {
 	status, ok := errors.AsType[*apierrors.StatusError](err)
 	return ok && apierrors.IsNotFound(err) && status.ErrStatus.Details != nil &&
 		status.ErrStatus.Details.Kind == "namespaces" && status.ErrStatus.Details.Name == namespace
+}
+
+// perhapsAbsent adds to a refusal that its namespace is not there, as far as the
+// user may know: to those who have rights in single namespaces, the cluster says no
+// more than that they have none in this one.
+func (c *cluster) perhapsAbsent(ctx context.Context, err error, namespace string) error {
+	if !isDenied(err) {
+		return err
+	}
+	getErr := c.try(ctx, func(ctx context.Context) error {
+		_, err := c.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+		return err
+	})
+	switch {
+	case apierrors.IsNotFound(getErr):
+		return fmt.Errorf("there is no namespace %s; have somebody create it and give you a role there, or name another with k8s.Namespace: %w", namespace, err)
+	case getErr != nil:
+		return fmt.Errorf("%w; perhaps there is no namespace %s, which you may not see: k8s.Namespace names another", err, namespace)
+	}
+	return err
 }
 
 // createNamespace creates a namespace. That somebody else just did is fine.

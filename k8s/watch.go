@@ -105,24 +105,24 @@ func newWatch(c *cluster, namespace string, log *slog.Logger) *watch {
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = selector
 			list, err := jobs.List(ctx, o)
-			return list, w.health.listed(&w.health.jobs, err)
+			return list, w.health.saw(err)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			o.LabelSelector = selector
 			events, err := jobs.Watch(ctx, o)
-			return events, w.health.saw(err)
+			return events, w.health.watched(&w.health.jobs, err)
 		},
 	}, nil)
 	w.pods = w.informer(&corev1.Pod{}, &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = selector
 			list, err := pods.List(ctx, o)
-			return list, w.health.listed(&w.health.pods, err)
+			return list, w.health.saw(err)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			o.LabelSelector = selector
 			events, err := pods.Watch(ctx, o)
-			return events, w.health.saw(err)
+			return events, w.health.watched(&w.health.pods, err)
 		},
 	}, cache.Indexers{byJob: func(object any) ([]string, error) { return []string{jobOf(object)}, nil }})
 	for _, informer := range []cache.SharedIndexInformer{w.jobs, w.pods} {
