@@ -29,7 +29,8 @@
 //     AZURE_TENANT_ID, AZURE_CLIENT_SECRET, …), workload identity, managed identity,
 //     the command lines az, azd and Azure PowerShell. AZURE_TOKEN_CREDENTIALS selects
 //     among them. In the clouds of China and of the US government, which are told by
-//     the endpoint, it signs in there; AZURE_AUTHORITY_HOST names any other authority.
+//     the endpoint, it signs in there; AZURE_AUTHORITY_HOST names any other authority,
+//     which need not be Microsoft's.
 //
 // A connection string of another account than the root's is an error, and so is an
 // AZURE_STORAGE_ACCOUNT beside 2 and 3 that names another one.

@@ -96,6 +96,8 @@ func (a *azure) refusal(r *http.Request) string {
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return "AADSTS700024: Client assertion is not within its valid time range."
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return "AADSTS700212: No matching federated identity record found for presented assertion audience."
 	case err != nil:
 		return "AADSTS50027: JWT token is invalid or malformed: " + err.Error()
 	case subject != a.subject:
@@ -201,7 +203,7 @@ func TestAzureWorkloadIdentityFails(t *testing.T) {
 	}{
 		"another account":   {func(a *azure, v *trip) { v.visit.Account = "default" }, "AADSTS700213"},
 		"token has expired": {func(a *azure, v *trip) { a.federation.late = 2 * time.Hour }, "AADSTS700024"},
-		"another audience":  {func(a *azure, v *trip) { a.federation.audience = "sts.amazonaws.com" }, "AADSTS50027"},
+		"another audience":  {func(a *azure, v *trip) { a.federation.audience = "sts.amazonaws.com" }, "AADSTS700212"},
 		"no webhook":        {func(a *azure, v *trip) { v.visit.Cloud = "none" }, "no credentials for Azure were found"},
 		"access expired":    {func(a *azure, v *trip) { a.expired = true }, "token is expired"},
 	} {

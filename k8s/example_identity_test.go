@@ -1,0 +1,22 @@
+package k8s_test
+
+import "github.com/TrilliantHealth/mops-go/k8s"
+
+// Pods have the identity of Azure's that a service account is tied to.
+func ExampleWorkloadIdentity() {
+	cluster := k8s.New(
+		k8s.Namespace("forecast"), k8s.Image("registry.example.com/forecast:1.4"),
+		k8s.WorkloadIdentity("worker"),
+	)
+	_ = cluster // for mops.On
+}
+
+// Pods have the role of AWS's, or the service account of Google's, that a service
+// account is tied to.
+func ExampleServiceAccount() {
+	cluster := k8s.New(
+		k8s.Namespace("forecast"), k8s.Image("registry.example.com/forecast:1.4"),
+		k8s.ServiceAccount("worker"),
+	)
+	_ = cluster // for mops.On
+}
