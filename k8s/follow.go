@@ -19,6 +19,10 @@ import (
 // of which times take more than half where lines are short.
 const mayRotate = 1 << 20
 
+// toldWithin is how long the news that a container has ended may come after the end
+// of its log: nodes look once in a second, and then tell the API server.
+const toldWithin = 3 * time.Second
+
 // follow shows the log of a pod to its end. Where the stream breaks, it goes on
 // behind what was shown.
 func (o *output) follow(ctx context.Context, pod *shownPod) {
@@ -29,30 +33,32 @@ func (o *output) follow(ctx context.Context, pod *shownPod) {
 		before := at.bytes
 		err := o.stream(ctx, pod, &at)
 		came := at.bytes - before
+		complete := err == nil && came < mayRotate // as it is when the container has ended
 		switch {
 		case ctx.Err() != nil, apierrors.IsNotFound(err):
 			return
-		case isDenied(err):
-			o.denied(err)
-			return
-		case err == nil && over && came < mayRotate:
+		case complete && over:
 			return
 		case came > 0:
 			failures, pause = 0, shortest
 		case over:
 			failures++
 		}
-		timer := time.NewTimer(pause)
 		ended := pod.over
 		if over {
 			ended = nil // no news
 		}
+		wait := pause
+		if complete {
+			wait = max(wait, toldWithin)
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ended:
 			timer.Stop()
-			if err == nil && came < mayRotate {
-				return // the stream ended because the container did
+			if complete {
+				return
 			}
 		case <-ctx.Done():
 			timer.Stop()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -165,23 +164,4 @@ func TestHitches(t *testing.T) {
 		_, err := e.With(Kubeconfig(kubeconfig)).Start(t.Context(), newCall())
 		failsWith(t, err, executor.LaunchRejected, "log in again")
 	})
-}
-
-// The executor has no goroutine for a worker, and asks little of the API server.
-func TestManyAreCheap(t *testing.T) {
-	e, c, namespace := simulated(t, ends(0, 3*time.Second))
-	proxy, kubeconfig := behind(t, c)
-	e = e.With(Kubeconfig(kubeconfig))
-	few := startMany(t, e, 1)
-	proxy.Reset()
-	before := runtime.NumGoroutine()
-	const n = 200
-	workers := startMany(t, e, n)
-	if more := runtime.NumGoroutine() - before; more > n/4 { // the proxy's connections
-		t.Errorf("%d workers have %d goroutines", n, more)
-	}
-	allEnd(t, c, namespace, append(few, workers...))
-	if got := proxy.Requests(); got > n+n/20 {
-		t.Errorf("%d workers took %d requests", n, got)
-	}
 }

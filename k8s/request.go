@@ -69,7 +69,11 @@ func (c *cluster) again(ctx context.Context, request func() error) error {
 		if err == nil || !c.passes(err) || time.Since(begun) > c.patience() {
 			return err
 		}
-		timer := time.NewTimer(pause/2 + rand.N(pause/2))
+		wait := pause/2 + rand.N(pause/2)
+		if seconds, ok := apierrors.SuggestsClientDelay(err); ok { // client-go kept to it ten times
+			wait = max(wait, time.Duration(seconds)*time.Second)
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -11,6 +11,7 @@ import (
 const (
 	tickEvery   = time.Second
 	asksPerTick = 20               // so that ten thousand workers in trouble do not make trouble
+	standsAfter = 5 * time.Second  // without any move, something is wrong
 	tellAgainIn = 30 * time.Second // of the same want of room
 )
 
@@ -40,23 +41,50 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 			break
 		}
 	}
-	asked := 0
+	asked, most := 0, w.questions(now)
 	for _, worker := range workers {
 		if worker.isRunning() {
 			continue
 		}
 		worker.look(now)
-		if asked == asksPerTick || !w.health.works() {
+		if asked >= most || !w.health.works() {
 			continue
 		}
 		if about, ok := worker.due(now); ok {
 			asked++
 			if err := worker.ask(ctx, about); err != nil {
-				asked = asksPerTick // not now
+				asked = most // not now
 			}
 		}
 	}
+	if asked > 0 {
+		w.mu.Lock()
+		w.asked = now
+		w.mu.Unlock()
+	}
 	w.tell(now, workers)
+}
+
+// questions is how many the cluster may be asked now. While workers come and go,
+// those that have not started stand in a queue, and events would not say more: to
+// list them costs the server a look at all that there are.
+func (w *watch) questions(now time.Time) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case now.Sub(w.moved) >= standsAfter:
+		return asksPerTick
+	case now.Sub(w.asked) >= askEvery:
+		return 1
+	}
+	return 0
+}
+
+// moves notes that a worker got a pod, started or ended.
+func (w *watch) moves(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moved = now
 }
 
 func (w *watch) all() (all []*worker) {

@@ -47,6 +47,8 @@ type watch struct {
 	mu      sync.Mutex
 	workers map[string][]*worker // by Job
 	busy    time.Time            // when a worker ran last
+	moved   time.Time            // when one got a pod, started or ended last
+	asked   time.Time            // when the cluster was asked something last
 	told    map[line]time.Time   // when an obstacle was last told of
 }
 

@@ -80,10 +80,14 @@ func (w *worker) look(now time.Time) {
 		w.seen = true
 	}
 	w.output.see(pods)
+	had := len(w.pods)
 	v := decide(view{
 		worker: w.name, job: job, pods: pods, former: w.former(pods), protocol: w.protocol,
 		gone: job == nil && (w.seen || w.gone), unseen: !w.seen, events: w.inquiry.answer(w.job, pods),
 	})
+	if len(w.pods) > had || v.running != w.running || v.ended {
+		w.watch.moves(now)
+	}
 	w.running = v.running
 	switch {
 	case v.hazy && (w.hazy.IsZero() || now.Sub(w.hazy) < hazyFor):

@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(cluster.Run(m))
 }
 
-// programs are those under test.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit}
+// programs are the programs under test, by name.
+var programs = map[string]func(context.Context) error{"calls": runCalls, "many": runMany}
 
 // there is where pods find the place of a test.
 const there = "/mnt/place"
@@ -169,7 +169,7 @@ func built(linkerFlags string) (string, error) {
 }
 
 // pushed is the image of the program in the registry of the cluster.
-func pushed(t *testing.T, c *cluster.Cluster) string {
+func pushed(t testing.TB, c *cluster.Cluster) string {
 	t.Helper()
 	path, err := program()
 	if err != nil {
