@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/archive"
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
@@ -15,6 +16,11 @@ import (
 // process that was started as a worker it runs the worker and never returns;
 // elsewhere it does nothing.
 func Init(options ...EnvOption) {
+	// A worker takes no arguments, so those of mops k8s cp can be told from them. It
+	// comes first: what is started so has the environment of the worker beside it.
+	if code, asked := archive.Serve(os.Args, os.Stdin, os.Stdout, os.Stderr); asked {
+		os.Exit(code)
+	}
 	spec, isWorker, err := worker.TakeSpec()
 	if !isWorker {
 		return

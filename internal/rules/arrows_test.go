@@ -23,8 +23,8 @@ var arrows = map[string][]string{
 	"mopstest": {"", "blob/memblob"},
 	"": {
 		"executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
-		"internal/config", "internal/function", "internal/memokey", "internal/orchestrate", "internal/progress",
-		"internal/source", "internal/summary", "internal/worker",
+		"internal/archive", "internal/config", "internal/function", "internal/memokey", "internal/orchestrate",
+		"internal/progress", "internal/source", "internal/summary", "internal/worker",
 	},
 	"internal/orchestrate": {
 		"blob", "executor", "internal/config", "internal/explain", "internal/function", "internal/lease", "internal/memo",
