@@ -3,16 +3,21 @@ package k8s
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
+// imageVariable names the image that an orchestrator runs in, for its workers.
+const imageVariable = "MOPS_K8S_IMAGE"
+
 // imageSource makes the name of an image once, for all who ask at the same time
 // and later. A failure is for those who waited for it: who comes later tries again.
 type imageSource struct {
-	make func(context.Context) (string, error)
+	make  func(context.Context) (string, error)
+	named bool // by the user, rather than made
 
 	mu   sync.Mutex
 	once *making
@@ -66,6 +71,12 @@ func (i *imageSource) run(ctx context.Context, m *making) {
 
 // imageName is the full name of the image.
 func (s *settings) imageName(ctx context.Context) (string, error) {
+	if s.image == nil || !s.image.named {
+		// In an orchestrator's pod the program is in an image already.
+		if own := os.Getenv(imageVariable); own != "" {
+			return own, nil
+		}
+	}
 	if s.image == nil {
 		return "", errors.New("no image was given; name the one that holds the program with k8s.Image, or have it built with k8s.ImageFrom")
 	}

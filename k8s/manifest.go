@@ -25,7 +25,8 @@ const (
 type task struct {
 	namespace, name string
 	image           string
-	args            []string // of the image's entry point
+	command         []string // in place of the image's entry point
+	args            []string // of the entry point
 	env             []corev1.EnvVar
 	labels          map[string]string
 	annotations     map[string]string

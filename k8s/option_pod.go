@@ -10,11 +10,14 @@ import (
 
 // Image sets the image that holds the program.
 func Image(reference string) Option {
-	return ImageFrom(func(context.Context) (string, error) { return reference, nil })
+	source := &imageSource{named: true, make: func(context.Context) (string, error) { return reference, nil }}
+	return func(s *settings) { s.image = source }
 }
 
 // ImageFrom sets the image by a function, which is called when the first Job needs
-// it, and not again once it succeeded: one that builds the image, say.
+// it, and not again once it succeeded: one that builds the image, say. Where
+// MOPS_K8S_IMAGE names an image, as in the pod of an [Orchestrator], that one is
+// taken, and nothing called; it counts where no image is set, too.
 func ImageFrom(make func(context.Context) (reference string, err error)) Option {
 	source := &imageSource{make: make}
 	return func(s *settings) { s.image = source }

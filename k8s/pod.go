@@ -38,6 +38,7 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 			Name:            containerName,
 			Image:           t.image,
 			ImagePullPolicy: s.pullPolicyOf(t.image),
+			Command:         t.command,
 			Args:            t.args,
 			Env:             s.environment(t, limits),
 			EnvFrom:         s.envFrom,

@@ -36,6 +36,7 @@ type settings struct {
 	volumes          []corev1.Volume
 	mounts           []corev1.VolumeMount
 	roots            []mountedRoot
+	orchestrator     bool
 
 	// As whom.
 	serviceAccount string

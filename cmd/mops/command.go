@@ -103,6 +103,7 @@ const exitCodes = `    0  it worked
     2  the command line makes no sense
     3  what was asked for is not there
   130  it was interrupted (Ctrl-C)
+    n  k8s launch, k8s orchestrate: what the program in the pod exited with
 `
 
 func indented(text string) string {
@@ -119,18 +120,33 @@ func jsonFlag(flags *flag.FlagSet) *bool {
 }
 
 func (a *app) help(args []string) error {
-	switch len(args) {
-	case 0:
+	if len(args) == 0 {
 		a.overview(a.text)
 		return nil
-	case 1:
-		c, err := find(args[0])
-		if err == nil {
-			c.explain(a.text)
-		}
-		return err
 	}
-	return usagef("help takes the name of one command")
+	name, rest := word(args)
+	switch {
+	case len(rest) > 0:
+		return usagef("help takes the name of one command")
+	case name == clusterGroup:
+		a.clusterOverview(true)
+		return nil
+	}
+	c, err := find(name)
+	if err == nil {
+		c.explain(a.text)
+	}
+	return err
+}
+
+// purposes are a line about each of some commands.
+func purposes(which func(command) bool) (rows [][]string) {
+	for _, c := range commands() {
+		if which(c) {
+			rows = append(rows, []string{c.name, c.purpose})
+		}
+	}
+	return rows
 }
 
 func (a *app) overview(w io.Writer) {
@@ -143,10 +159,8 @@ Usage
 
 Commands
 `)
-	var rows [][]string
-	for _, c := range commands() {
-		rows = append(rows, []string{c.name, c.purpose})
-	}
+	rows := purposes(func(c command) bool { return !c.onCluster() })
+	rows = append(rows, []string{clusterGroup, "run and see Jobs on a Kubernetes cluster; help k8s lists how"})
 	rows = append(rows, []string{"help", "this; or, with the name of a command, all about it"})
 	table(w, "  ", rows, "")
 	fmt.Fprintf(w, `

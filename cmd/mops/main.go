@@ -15,6 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // the roots that the tool can open
@@ -38,6 +41,7 @@ func commands() []command {
 	return []command{
 		inspectCommand, lsCommand, logsCommand, whyCommand, leaseCommand, verifyCommand, summaryCommand,
 		doctorCommand, gcCommand, versionCommand,
+		jobsCommand, launchCommand, orchestrateCommand, copyCommand, rbacCommand,
 	}
 }
 
@@ -49,6 +53,8 @@ type app struct {
 	lookup func(string) (string, bool) // of the environment
 	now    func() time.Time
 	once   bool // roots are opened so that each operation is tried once
+
+	client func(*rest.Config) (kubernetes.Interface, error) // of a cluster; nil: the real one
 }
 
 // main runs a command line and returns the exit code.
@@ -57,12 +63,14 @@ func (a *app) main(ctx context.Context, args []string) int {
 		a.overview(a.stderr)
 		return exitUsage
 	}
-	name, args := args[0], args[1:]
+	name, args := word(args)
 	switch name {
 	case "help", "-h", "-help", "--help":
 		err := a.help(args)
 		a.text.Flush()
 		return a.exit("help", err)
+	case "k8s", "k8s help", "k8s -h", "k8s -help", "k8s --help":
+		return a.clusterOverview(name != "k8s")
 	case "-version", "--version":
 		name = "version"
 	}
@@ -79,6 +87,15 @@ func (a *app) main(ctx context.Context, args []string) int {
 		return exitInterrupted
 	}
 	return a.exit(name, err)
+}
+
+// word takes the name of a command off a command line.
+func word(args []string) (name string, rest []string) {
+	n := 1
+	if args[0] == clusterGroup && len(args) > 1 {
+		n = 2
+	}
+	return strings.Join(args[:n], " "), args[n:]
 }
 
 // Exit codes, the same for all commands. They are part of the help.
@@ -107,6 +124,14 @@ func notFoundf(format string, args ...any) error { return notFoundError{fmt.Spri
 // errSaid fails a command that has printed already what is wrong.
 var errSaid = errors.New("said already")
 
+// exitError is a failure with an exit code of its own: a program's in a pod.
+type exitError struct {
+	code int
+	error
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
 // exit reports an error and returns its code.
 func (a *app) exit(command string, err error) int {
 	if err == nil {
@@ -115,6 +140,9 @@ func (a *app) exit(command string, err error) int {
 	code := exitFailed
 	if _, ok := errors.AsType[notFoundError](err); ok {
 		code = exitNotFound
+	}
+	if e, ok := errors.AsType[exitError](err); ok {
+		code = e.code
 	}
 	if errors.Is(err, errSaid) {
 		return code

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/TrilliantHealth/mops-go/internal/archive"
+)
+
+var copyCommand = command{
+	name: "k8s cp",
+	usage: []string{
+		"k8s cp [--json] [flags] POD:PATH PATH",
+		"k8s cp [--json] [flags] PATH POD:PATH",
+	},
+	purpose: "copy files and folders to and from a pod that runs",
+	teach: `
+POD is a pod's name, or a Job's, for its newest pod. The last path is the name that
+the copy gets; with a slash at its end (or ".") it is the folder that the copy goes
+into. What is there already is replaced. Permissions and times are kept, owners are
+not; nothing of it is held in memory.
+
+The pod needs tar in its image, or a program that uses mops as its entry point, which
+then does the same. What a pod sends is not trusted: nothing but what was asked for
+is written, and nothing outside of it. Links that lead out of a copy are left out.`,
+	example: `
+mops k8s cp mops-forecast-train-x4c6mn2kqz7wq3vb:/tmp/profile.pb.gz .
+mops k8s cp ./models mops-forecast-train-x4c6mn2kqz7wq3vb:/tmp/`,
+	define: func(flags *flag.FlagSet) action {
+		o := copyOptions{json: jsonFlag(flags)}
+		o.define(flags)
+		flags.StringVar(&o.container, "container", "", "the `NAME` of the container, if not the worker's or the first one")
+		return o.run
+	},
+}
+
+type copyOptions struct {
+	clusterFlags
+	json      *bool
+	container string
+}
+
+// copyView is what cp prints for programs.
+type copyView struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	archive.Count
+}
+
+func (o *copyOptions) run(ctx context.Context, a *app, args, program []string) error {
+	if len(args) != 2 || len(program) > 0 {
+		return usagef("two places are needed: from where, to where")
+	}
+	fromPod, from, isFrom := place(args[0])
+	toPod, to, isTo := place(args[1])
+	switch {
+	case isFrom == isTo:
+		return usagef("one of the two places has to be in a pod, as in POD:PATH, and the other one here")
+	case from == "" || to == "":
+		return usagef("a path is missing: write POD:PATH")
+	}
+	v := copyView{From: args[0], To: args[1], Count: archive.Count{Notes: []string{}}}
+	name := base(filepath.ToSlash(from))
+	if name == "" {
+		return usagef("%s has no name of its own; name a file or a folder in it", args[0])
+	}
+	c, err := a.connect(o.clusterFlags)
+	if err != nil {
+		return err
+	}
+	pod, err := c.find(ctx, fromPod+toPod, o.container)
+	if err != nil {
+		return c.explain(err, " --copy")
+	}
+	var moving moved
+	status := a.status(moving.line)
+	if isFrom {
+		v.Count, err = pod.get(ctx, from, filepath.FromSlash(target(filepath.ToSlash(to), name)), &count)
+	} else {
+		v.Count, err = pod.put(ctx, from, target(to, name), &moving)
+	}
+	status.stop()
+	if err != nil {
+		return c.explain(fmt.Errorf("%s was not copied as a whole: %w", args[0], err), " --copy")
+	}
+	if *o.json {
+		return a.printJSON(v)
+	}
+	for _, note := range v.Notes {
+		fmt.Fprintf(a.text, "left out: %s\n", note)
+	}
+	fmt.Fprintf(a.text, "%s, %s\n", count(v.Files, "file"), size(v.Bytes))
+	return nil
+}
+
+// place takes POD:PATH apart. A path with a slash or a backslash before its colon
+// is one of this machine, and so is C:\data.
+func place(text string) (pod, path string, inPod bool) {
+	pod, path, found := strings.Cut(text, ":")
+	if !found || len(pod) < 2 || strings.ContainsAny(pod, `/\`) {
+		return "", text, false
+	}
+	return pod, path, true
+}
+
+// base is the name of what is at a path; "" for one that only leads somewhere.
+func base(p string) string {
+	switch name := path.Base(path.Clean(p)); name {
+	case ".", "..", "/":
+		return ""
+	default:
+		return name
+	}
+}
+
+// target is the path that the copy gets.
+func target(to, name string) string {
+	if base(to) == "" || strings.HasSuffix(to, "/") {
+		return path.Join(to, name)
+	}
+	return to
+}
+
+// line is how far it is.
+func (m *moved) line() string {
+	if n := m.bytes.Load(); n > 0 {
+		return "copied " + size(n)
+	}
+	return "waiting for the pod"
+}
+
+// moved counts what goes through it.
+type moved struct{ bytes atomic.Int64 }
+
+func (m *moved) Write(p []byte) (int, error) {
+	m.bytes.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// get copies from the pod.
+func (p *podShell) get(ctx context.Context, from, to string, count *moved) (c archive.Count, err error) {
+	from = path.Clean(from)
+	name := path.Base(from)
+	return c, p.tar([]string{"-cf", "-", "-C", path.Dir(from), "./" + name}, archive.PackCommand(from), func(command []string, errs io.Writer) error {
+		reader, writer := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			err := p.run(ctx, command, nil, writer, errs)
+			writer.CloseWithError(err) // the end of the stream, if it is nil
+			ended <- err
+		}()
+		var unpacked error
+		c, unpacked = archive.Unpack(io.TeeReader(reader, count), name, to)
+		reader.CloseWithError(errStopped)
+		// Where tar fails in the pod, the stream makes no sense here.
+		if err := <-ended; err != nil && !errors.Is(err, errStopped) {
+			return err
+		}
+		return unpacked
+	})
+}
+
+// put copies to the pod.
+func (p *podShell) put(ctx context.Context, from, to string, count *moved) (c archive.Count, err error) {
+	to = path.Clean(to)
+	name := path.Base(to)
+	return c, p.tar([]string{"-xpf", "-", "-C", path.Dir(to)}, archive.UnpackCommand(name, to), func(command []string, errs io.Writer) error {
+		reader, writer := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			var err error
+			c, err = archive.Pack(io.MultiWriter(writer, count), from, name)
+			writer.CloseWithError(err)
+			ended <- err
+		}()
+		err := p.run(ctx, command, reader, io.Discard, errs)
+		reader.CloseWithError(errStopped)
+		// What cannot be read here is why nothing was to be unpacked there.
+		if packed := <-ended; packed != nil && !errors.Is(packed, errStopped) {
+			return packed
+		}
+		return err
+	})
+}
