@@ -3,12 +3,17 @@ package k8s
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/TrilliantHealth/mops-go/executor"
 )
 
 // Program is what [Launch] runs: any image, with no mops inside. The image is an
@@ -20,16 +25,82 @@ type Program struct {
 	Output  io.Writer // takes what the program prints, both streams; nil: os.Stdout
 }
 
-// Job is the Job that Launch would create.
+// Launch runs a program as a Job, and returns how it ended, with its exit code. An
+// error, an *[executor.Error] where it is the cluster's, says why there is none: it
+// could not be started, was killed, ran too long. The Job is tried once unless
+// [Retries] says otherwise. The end of the context deletes it; else it stays for
+// [TTL].
+func Launch(ctx context.Context, p Program, options ...Option) (executor.Exit, error) {
+	worker, err := p.Start(ctx, options...)
+	if err != nil {
+		return executor.Exit{Code: -1}, err
+	}
+	return Finish(ctx, worker)
+}
+
+// Finish waits for a program that was started, as Launch does.
+func Finish(ctx context.Context, worker executor.Worker) (executor.Exit, error) {
+	exit, err := worker.Wait(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		defer cancel()
+		return executor.Exit{Code: -1}, errors.Join(context.Cause(ctx), worker.Stop(stopping))
+	case err != nil:
+		return executor.Exit{Code: -1}, err
+	case exit.Err != nil && exit.Err.Reason == executor.WorkerFailed && exit.Code > 0:
+		exit.Err = nil // no failure of the cluster's
+		return exit, nil
+	case exit.Err != nil:
+		return exit, exit.Err
+	}
+	return exit, nil
+}
+
+// stopTime is how long the end of a Job is waited for that is being deleted: with
+// the longest StopGrace that is usual, and the cluster's own time.
+const stopTime = 2 * time.Minute
+
+// Job is the Job that Start would create. Where no Name is given, each has another.
 func (p Program) Job(ctx context.Context, options ...Option) (*batchv1.Job, error) {
-	_, job, err := p.plan(ctx, options)
-	return job, err
+	_, made, err := p.plan(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return made.job, nil
+}
+
+// Start creates the Job, and returns when the cluster has accepted it.
+func (p Program) Start(ctx context.Context, options ...Option) (executor.Worker, error) {
+	e, made, err := p.plan(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	out := p.Output
+	if out == nil {
+		out = os.Stdout
+	}
+	what := p.what(made.task.image)
+	w, err := e.start(ctx, executor.Invocation{Function: what, Log: func(chunk []byte) { _, _ = out.Write(chunk) }}, made)
+	if err != nil {
+		return nil, rejected(what, err)
+	}
+	return w, nil
+}
+
+// what is the program, for people.
+func (p Program) what(image string) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return baseName(image)
 }
 
 // plan makes the executor that runs the program, and the Job.
-func (p Program) plan(ctx context.Context, options []Option) (*Executor, *batchv1.Job, error) {
+func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, error) {
 	// Whether it is worth another try, nobody knows but the user.
 	e := New(append([]Option{Retries(0)}, options...)...)
+	e.settings.launched = true
 	if e.settings.err != nil {
 		return nil, nil, e.settings.err
 	}
@@ -41,18 +112,24 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *batchv
 	if err != nil {
 		return nil, nil, err
 	}
+	run := strings.ToLower(rand.Text())
 	name := p.Name
 	if name == "" {
-		name = nameWith(e.settings.namePrefix, baseName(image), strings.ToLower(rand.Text()[:8]))
+		name = nameWith(e.settings.namePrefix, baseName(image), run[:8])
 	}
 	if why := validation.IsDNS1123Label(name); len(why) > 0 {
 		return nil, nil, fmt.Errorf("%q cannot be the name of a Job: %s", name, strings.Join(why, "; "))
 	}
-	job, err := e.settings.job(task{
+	t := task{
 		namespace: namespace, name: name, image: image, command: literal(p.Command), args: literal(p.Args),
 		memory: e.settings.memoryAfter(nil), env: e.settings.orchestratorEnv(image),
-	})
-	return e, job, err
+		annotations: map[string]string{runAnnotation: run}, // tells it from another Job of that name
+	}
+	job, err := e.settings.job(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e, &plan{task: t, job: job}, nil
 }
 
 // literal are arguments with these very values: Kubernetes would put variables in

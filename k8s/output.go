@@ -18,6 +18,9 @@ const logsVariable = "MOPS_K8S_LOGS"
 
 // share is which share of the workers' output is shown.
 func (s *settings) share() (float64, error) {
+	if s.launched {
+		return 1, nil
+	}
 	switch text := os.Getenv(logsVariable); text {
 	case "":
 		return s.logShare, nil

@@ -28,10 +28,10 @@ func Permissions() []Permission {
 	)
 }
 
-// NamespacePermissions are what it takes to make the namespace where it is absent;
-// where it is there, none of them is needed. See [CreateNamespace].
+// NamespacePermissions are what it takes where the namespace is absent and is to be
+// made; see [CreateNamespace].
 func NamespacePermissions() []Permission {
-	return each("", "namespaces", true, "get", "to see whether the namespace is there", "create", "to make the namespace")
+	return each("", "namespaces", true, "create", "to make the namespace where it is absent")
 }
 
 // CopyPermissions are what `mops k8s cp` needs beside [Permissions].

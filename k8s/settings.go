@@ -37,6 +37,7 @@ type settings struct {
 	mounts           []corev1.VolumeMount
 	roots            []mountedRoot
 	orchestrator     bool
+	launched         bool // by Launch
 
 	// As whom.
 	serviceAccount string

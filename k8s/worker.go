@@ -56,13 +56,21 @@ type kept struct {
 // newWorker makes the watch tell it of a Job.
 func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *worker {
 	worker := &worker{
-		watch: w, settings: s, job: job, protocol: true,
-		name: fmt.Sprintf("worker of %s (Job %s/%s)", inv.Function, w.namespace, job),
+		watch: w, settings: s, job: job, protocol: inv.MemoURI != "",
+		name: fmt.Sprintf("%s (Job %s/%s)", kindOf(inv), w.namespace, job),
 		done: make(chan struct{}), stuck: make(chan struct{}), released: make(chan struct{}),
 	}
 	worker.output = newOutput(worker, inv.Log)
 	w.add(worker)
 	return worker
+}
+
+// kindOf is what runs, for people.
+func kindOf(inv executor.Invocation) string {
+	if inv.MemoURI == "" {
+		return "program " + inv.Function
+	}
+	return "worker of " + inv.Function
 }
 
 // look decides anew how the worker is.

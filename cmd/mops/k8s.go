@@ -74,7 +74,7 @@ type cluster struct {
 
 // connect makes a client; nothing is sent yet.
 func (a *app) connect(f clusterFlags) (*cluster, error) {
-	klog.SetLogger(logr.Discard()) // client-go would write on the terminal by itself
+	quiet()
 	connection, err := k8s.Connect(f.options()...)
 	if err != nil {
 		return nil, err
@@ -90,6 +90,9 @@ func (a *app) connect(f clusterFlags) (*cluster, error) {
 	}
 	return &cluster{connection, client}, nil
 }
+
+// quiet keeps client-go from writing on the terminal by itself.
+func quiet() { klog.SetLogger(logr.Discard()) }
 
 // explain adds to an error of the cluster's what to do about it. The command
 // takes permissions of that name from mops k8s rbac.

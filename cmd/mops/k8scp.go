@@ -67,7 +67,7 @@ func (o *copyOptions) run(ctx context.Context, a *app, args, program []string) e
 		return usagef("a path is missing: write POD:PATH")
 	}
 	v := copyView{From: args[0], To: args[1], Count: archive.Count{Notes: []string{}}}
-	name := base(filepath.ToSlash(from))
+	name := lastName(filepath.ToSlash(from))
 	if name == "" {
 		return usagef("%s has no name of its own; name a file or a folder in it", args[0])
 	}
@@ -82,7 +82,7 @@ func (o *copyOptions) run(ctx context.Context, a *app, args, program []string) e
 	var moving moved
 	status := a.status(moving.line)
 	if isFrom {
-		v.Count, err = pod.get(ctx, from, filepath.FromSlash(target(filepath.ToSlash(to), name)), &count)
+		v.Count, err = pod.get(ctx, from, filepath.FromSlash(target(filepath.ToSlash(to), name)), &moving)
 	} else {
 		v.Count, err = pod.put(ctx, from, target(to, name), &moving)
 	}
@@ -110,8 +110,8 @@ func place(text string) (pod, path string, inPod bool) {
 	return pod, path, true
 }
 
-// base is the name of what is at a path; "" for one that only leads somewhere.
-func base(p string) string {
+// lastName is the name of what is at a path; "" for one that only leads somewhere.
+func lastName(p string) string {
 	switch name := path.Base(path.Clean(p)); name {
 	case ".", "..", "/":
 		return ""
@@ -122,7 +122,7 @@ func base(p string) string {
 
 // target is the path that the copy gets.
 func target(to, name string) string {
-	if base(to) == "" || strings.HasSuffix(to, "/") {
+	if lastName(to) == "" || strings.HasSuffix(to, "/") {
 		return path.Join(to, name)
 	}
 	return to

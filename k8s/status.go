@@ -1,0 +1,137 @@
+package k8s
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// Selector is the label selector of the Jobs of mops, and of their pods.
+const Selector = selector
+
+// State is how far a Job is.
+type State string
+
+// The states.
+const (
+	Queued    State = "queued"   // suspended: it waits for its turn; see Queue
+	Waiting   State = "waiting"  // its program does not run yet, or not again yet
+	Running   State = "running"  // its program runs
+	Stopping  State = "stopping" // it is being deleted
+	Succeeded State = "succeeded"
+	Failed    State = "failed"
+)
+
+// JobStatus is how a Job of mops is, as the cluster sees it.
+type JobStatus struct {
+	Namespace string          `json:"namespace"`
+	Job       string          `json:"job"`
+	State     State           `json:"state"`
+	Reason    executor.Reason `json:"reason,omitempty"`  // why it waits, or failed; "" for a function that failed
+	Message   string          `json:"message,omitempty"` // likewise
+	ExitCode  *int            `json:"exit_code"`         // of the last pod; null while there is none
+
+	// Of what was called; all empty in Jobs that were launched, not called.
+	Function string `json:"function,omitempty"`
+	MemoURI  string `json:"memo_uri,omitempty"`
+	RunID    string `json:"run_id,omitempty"`
+	Attempt  int    `json:"attempt,omitempty"`
+
+	Image string `json:"image"`
+	Pod   string `json:"pod,omitempty"` // the newest
+	Node  string `json:"node,omitempty"`
+	Pods  int    `json:"pods"` // that are there: more than one after a retry
+
+	Created time.Time `json:"created"`
+	Started time.Time `json:"started,omitzero"` // when the newest pod's program was started
+	Ended   time.Time `json:"ended,omitzero"`
+}
+
+// StatusOf says how a Job is, by itself and by its pods.
+func StatusOf(job *batchv1.Job, pods []*corev1.Pod) JobStatus {
+	pods = slices.SortedFunc(slices.Values(pods), func(a, b *corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	s := JobStatus{
+		Namespace: job.Namespace, Job: job.Name, Function: job.Annotations[functionAnnotation],
+		MemoURI: job.Annotations[memoURIAnnotation], RunID: job.Annotations[runAnnotation],
+		Pods: len(pods), Created: job.CreationTimestamp.Time,
+	}
+	s.Attempt, _ = strconv.Atoi(job.Annotations[attemptAnnotation])
+	for _, c := range job.Spec.Template.Spec.Containers {
+		if c.Name == containerName {
+			s.Image = c.Image
+		}
+	}
+	s.ofPods(pods)
+	s.state(view{worker: "program", job: job, pods: pods, protocol: s.MemoURI != ""})
+	return s
+}
+
+// ofPods is what the newest pod says.
+func (s *JobStatus) ofPods(pods []*corev1.Pod) {
+	if len(pods) == 0 {
+		return
+	}
+	newest := pods[len(pods)-1]
+	s.Pod, s.Node = newest.Name, newest.Spec.NodeName
+	c := container(newest)
+	switch {
+	case c == nil:
+	case c.State.Running != nil:
+		s.Started = c.State.Running.StartedAt.Time
+	case c.State.Terminated != nil:
+		s.Started, s.Ended = c.State.Terminated.StartedAt.Time, c.State.Terminated.FinishedAt.Time
+		s.ExitCode = new(int(c.State.Terminated.ExitCode))
+	}
+}
+
+func (s *JobStatus) state(v view) {
+	d := decide(v)
+	if !d.ended {
+		s.Ended = time.Time{} // of a pod that another will follow
+	}
+	switch {
+	case d.ended && d.exit.Code == executor.ExitOK:
+		s.State = Succeeded
+	case d.ended:
+		s.State = Failed
+		s.failed(v, d.exit)
+	case v.job.DeletionTimestamp != nil:
+		s.State = Stopping
+	case v.job.Spec.Suspend != nil && *v.job.Spec.Suspend:
+		s.State = Queued
+	case d.running:
+		s.State = Running
+	default:
+		s.State = Waiting
+		if d.stuck != nil {
+			s.Reason, s.Message = d.stuck.reason, d.stuck.message
+		}
+	}
+}
+
+// outcomes are what a worker's exit codes say.
+var outcomes = map[int]string{
+	executor.ExitFunc: "the function failed; mops inspect says how",
+	executor.ExitLost: "it lost its lease: somebody else computes the call",
+	executor.ExitSkew: "its image holds another version of the program than the caller's",
+}
+
+// failed says why, shorter than the executor does.
+func (s *JobStatus) failed(v view, exit executor.Exit) {
+	if exit.Err == nil {
+		s.Message = outcomes[exit.Code]
+		return
+	}
+	s.Reason, s.Message = exit.Err.Reason, exit.Err.Message
+	if len(v.pods) == 0 {
+		return
+	}
+	if f, ok := failureOf(v.pods[len(v.pods)-1]); ok && f.reason == s.Reason {
+		s.Message = "it " + f.message
+	}
+}

@@ -1,0 +1,76 @@
+package k8s
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+func TestStatusOf(t *testing.T) {
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	pod := func(name string, age int, state corev1.ContainerState, phase corev1.PodPhase) *corev1.Pod {
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(begin.Add(time.Duration(age) * time.Minute))},
+			Spec:       corev1.PodSpec{NodeName: "node"},
+			Status:     corev1.PodStatus{Phase: phase, ContainerStatuses: []corev1.ContainerStatus{{Name: containerName, State: state}}},
+		}
+	}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(begin)}}
+	ended := func(code int32) corev1.ContainerState {
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			ExitCode: code, StartedAt: metav1.NewTime(begin), FinishedAt: metav1.NewTime(begin.Add(time.Minute)),
+		}}
+	}
+	pulling := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"}}
+	is := func(kind batchv1.JobConditionType) func(*batchv1.Job) {
+		return func(job *batchv1.Job) {
+			job.Status.Conditions = []batchv1.JobCondition{{Type: kind, Status: corev1.ConditionTrue, Reason: "Because", Message: "of this"}}
+		}
+	}
+	plain := func(*batchv1.Job) {}
+	launched := func(job *batchv1.Job) { delete(job.Annotations, memoURIAnnotation) }
+	both := func(a, b func(*batchv1.Job)) func(*batchv1.Job) { return func(job *batchv1.Job) { a(job); b(job) } }
+	for _, test := range []struct {
+		name   string
+		change func(*batchv1.Job)
+		pods   []*corev1.Pod
+		state  State
+		reason executor.Reason
+		says   string
+		ended  bool
+	}{
+		{"new", plain, nil, Waiting, "", "", false},
+		{"queued", func(job *batchv1.Job) { job.Spec.Suspend = new(true) }, nil, Queued, "", "", false},
+		{"no image", plain, []*corev1.Pod{pod("a", 0, pulling, corev1.PodPending)}, Waiting, executor.ImagePull, "not found", false},
+		{"running", plain, []*corev1.Pod{pod("a", 0, running, corev1.PodRunning)}, Running, "", "", false},
+		{"between two pods", plain, []*corev1.Pod{pod("a", 0, ended(3), corev1.PodFailed)}, Waiting, "", "", false},
+		{"second pod", plain, []*corev1.Pod{pod("b", 1, running, corev1.PodRunning), pod("a", 0, ended(3), corev1.PodFailed)}, Running, "", "", false},
+		{"done", is(batchv1.JobComplete), []*corev1.Pod{pod("a", 0, ended(0), corev1.PodSucceeded)}, Succeeded, "", "", true},
+		{"function failed", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitFunc), corev1.PodFailed)}, Failed, "", "the function failed", true},
+		{"the same code of another program", both(launched, is(batchv1.JobFailed)), []*corev1.Pod{pod("a", 0, ended(executor.ExitFunc), corev1.PodFailed)}, Failed, executor.WorkerFailed, "exit code 46", true},
+		{"crashed", is(batchv1.JobFailed), []*corev1.Pod{pod("a", 0, ended(3), corev1.PodFailed)}, Failed, executor.WorkerFailed, "it ended with exit code 3", true},
+		{"failed without a pod", is(batchv1.JobFailed), nil, Failed, executor.WorkerFailed, "Because: of this", false},
+		{"being deleted", func(job *batchv1.Job) { job.DeletionTimestamp = new(metav1.NewTime(begin)) }, nil, Stopping, "", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := New(Image("a:1"), Namespace("ns")).plan(t.Context(), call())
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.change(p.job)
+			s := StatusOf(p.job, test.pods)
+			if s.State != test.state || s.Reason != test.reason || !strings.Contains(s.Message, test.says) || test.says == "" && s.Message != "" || s.Ended.IsZero() == test.ended {
+				t.Errorf("%+v", s)
+			}
+			if s.Image != "a:1" || s.Function != "weather/Forecast@3" || s.Attempt != 1 || s.Pods != len(test.pods) {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
