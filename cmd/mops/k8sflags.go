@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,36 +26,44 @@ type jobFlags struct {
 	file string
 }
 
-func (f *jobFlags) define(flags *flag.FlagSet) {
+// defineUsual defines what all have that make a Job.
+func (f *jobFlags) defineUsual(flags *flag.FlagSet) {
 	f.clusterFlags.define(flags)
-	text := func(name, usage string, option func(string) (k8s.Option, error)) {
-		flags.Func(name, usage, func(value string) error {
-			o, err := option(value)
-			if err == nil {
-				f.set = append(f.set, o)
-			}
-			return err
-		})
-	}
-	plain := func(option func(string) k8s.Option) func(string) (k8s.Option, error) {
-		return func(value string) (k8s.Option, error) { return option(value), nil }
-	}
-	text("cpu", "how many CPUs, such as `2` or 500m", plain(k8s.CPU))
-	text("memory", "how much memory, such as `4Gi`: request and limit", plain(k8s.Memory))
-	text("env", "a variable for the program: `NAME=VALUE`, or NAME for its value here", environment)
-	text("secret-env", "a variable from a Secret: `NAME=SECRET/KEY`", secretEnv)
-	text("secret", "all of the Secret `NAME` as variables", plain(k8s.EnvFromSecret))
-	text("service-account", "the service account of this `NAME`", plain(k8s.ServiceAccount))
-	text("node-selector", "only nodes with the label `KEY=VALUE`", pair("KEY=VALUE", "=", k8s.NodeSelector))
-	text("tolerate", "also nodes with a taint: `KEY[=VALUE]:EFFECT`", toleration)
-	text("pull-secret", "the Secret `NAME` with credentials of the registry", plain(k8s.PullSecret))
-	text("label", "a label for the Job and its pod: `KEY=VALUE`", pair("KEY=VALUE", "=", k8s.Label))
-	text("ttl", "how long the Job stays after its end: `2h`; usually 1h", lasting(k8s.TTL))
-	text("deadline", "how long the Job may take: `8h`", lasting(k8s.Deadline))
-	flags.Func("gpu", "`N` GPUs of NVIDIA's", number1(f, k8s.GPU))
-	flags.Func("retries", "try again `N` times; usually 0", number1(f, k8s.Retries))
+	f.option(flags, "env", "a variable for the program: `NAME=VALUE`, or NAME for its value here", environment)
+	f.option(flags, "secret-env", "a variable from a Secret: `NAME=SECRET/KEY`", secretEnv)
+	f.option(flags, "secret", "all of the Secret `NAME` as variables", plain(k8s.EnvFromSecret))
+	f.option(flags, "service-account", "the service account of this `NAME`", plain(k8s.ServiceAccount))
+	f.option(flags, "pull-secret", "the Secret `NAME` with credentials of the registry", plain(k8s.PullSecret))
+	flags.StringVar(&f.file, "file", "", "what else the Job is to have: part of it as YAML in this `FILE`")
+}
+
+func (f *jobFlags) define(flags *flag.FlagSet) {
+	f.defineUsual(flags)
+	f.option(flags, "cpu", "so many CPUs: `2`, 500m", plain(k8s.CPU))
+	f.option(flags, "memory", "so much memory: `4Gi`; request and limit", plain(k8s.Memory))
+	f.option(flags, "gpu", "`N` GPUs of NVIDIA's", amount(k8s.GPU))
+	f.option(flags, "node-selector", "only nodes with the label `KEY=VALUE`", pair(k8s.NodeSelector))
+	f.option(flags, "tolerate", "also nodes with the taint `KEY[=VALUE]:EFFECT`", toleration)
+	f.option(flags, "label", "the label `KEY=VALUE` for the Job and its pod", pair(k8s.Label))
+	f.option(flags, "ttl", "how long the Job stays after its end: `2h`; usually 1h", lasting(k8s.TTL))
+	f.option(flags, "deadline", "how long the Job may take: `8h`", lasting(k8s.Deadline))
+	f.option(flags, "retries", "try again `N` times; usually 0", amount(k8s.Retries))
 	flags.BoolFunc("spot", "also nodes that the cloud may take back", func(string) error { f.set = append(f.set, k8s.Spot()); return nil })
-	flags.StringVar(&f.file, "file", "", "what else the Job is to have: part of a Job as YAML in this `FILE`, merged into it")
+}
+
+// option defines a flag that sets an option.
+func (f *jobFlags) option(flags *flag.FlagSet, name, usage string, option func(string) (k8s.Option, error)) {
+	flags.Func(name, usage, func(value string) error {
+		o, err := option(value)
+		if err == nil {
+			f.set = append(f.set, o)
+		}
+		return err
+	})
+}
+
+func plain(option func(string) k8s.Option) func(string) (k8s.Option, error) {
+	return func(value string) (k8s.Option, error) { return option(value), nil }
 }
 
 // options are all that the flags say.
@@ -67,9 +76,9 @@ func (f *jobFlags) options() ([]k8s.Option, error) {
 	if err != nil {
 		return nil, usageError{err.Error()}
 	}
-	part, err := yaml.YAMLToJSONStrict(text)
+	part, err := partOfJob(text)
 	if err != nil {
-		return nil, usagef("%s: %v", f.file, err)
+		return nil, usagef("%s is no part of a Job: %v", f.file, err)
 	}
 	return append(options, k8s.Transform(func(job *batchv1.Job) error {
 		if err := merge(job, part); err != nil {
@@ -79,19 +88,25 @@ func (f *jobFlags) options() ([]k8s.Option, error) {
 	})), nil
 }
 
-// merge adds part of a Job to one, as kubectl patch does: lists of containers,
-// volumes and variables by their names. What no Job has is refused.
-func merge(job *batchv1.Job, part []byte) error {
-	var strict batchv1.Job
-	if err := yaml.UnmarshalStrict(part, &strict); err != nil {
-		return err
+// partOfJob is YAML as JSON. What no Job has is refused.
+func partOfJob(text []byte) ([]byte, error) {
+	var job batchv1.Job
+	if err := yaml.UnmarshalStrict(text, &job); err != nil {
+		return nil, err
 	}
-	if strict.Kind != "" && strict.Kind != "Job" {
-		return fmt.Errorf("it is a %s, not a Job", strict.Kind)
+	if job.Kind != "" && job.Kind != "Job" {
+		return nil, fmt.Errorf("it is a %s", job.Kind)
 	}
+	part, err := yaml.YAMLToJSON(text)
 	if string(part) == "null" {
-		return errors.New("it is empty")
+		return nil, errors.New("it is empty")
 	}
+	return part, err
+}
+
+// merge adds part of a Job to one, as kubectl patch does: lists of containers,
+// volumes and variables by their names.
+func merge(job *batchv1.Job, part []byte) error {
 	whole, err := json.Marshal(job)
 	if err != nil {
 		return err
@@ -124,11 +139,11 @@ func secretEnv(text string) (k8s.Option, error) {
 	return k8s.SecretEnv(name, secret, key), nil
 }
 
-func pair(form, between string, option func(key, value string) k8s.Option) func(string) (k8s.Option, error) {
+func pair(option func(key, value string) k8s.Option) func(string) (k8s.Option, error) {
 	return func(text string) (k8s.Option, error) {
-		key, value, ok := strings.Cut(text, between)
+		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
-			return nil, fmt.Errorf("write %s", form)
+			return nil, errors.New("write KEY=VALUE")
 		}
 		return option(key, value), nil
 	}
@@ -156,13 +171,12 @@ func lasting(option func(time.Duration) k8s.Option) func(string) (k8s.Option, er
 	}
 }
 
-func number1(f *jobFlags, option func(int) k8s.Option) func(string) error {
-	return func(text string) error {
-		var n uint16
-		if _, err := fmt.Sscan(text, &n); err != nil {
-			return errors.New("it is no number")
+func amount(option func(int) k8s.Option) func(string) (k8s.Option, error) {
+	return func(text string) (k8s.Option, error) {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return nil, errors.New("write a number from 0 to 65535")
 		}
-		f.set = append(f.set, option(int(n)))
-		return nil
+		return option(int(n)), nil
 	}
 }

@@ -34,7 +34,7 @@ mops k8s launch --dry-run --file volumes.yaml registry.example.com/tool:2.1`,
 	define: func(flags *flag.FlagSet) action {
 		o := launchOptions{json: jsonFlag(flags)}
 		o.define(flags)
-		flags.BoolVar(&o.command, "command", false, "what stands behind -- is the command, in place of the image's entry point")
+		flags.BoolVar(&o.command, "command", false, "what stands behind -- replaces the entry point of the image")
 		return o.run
 	},
 }

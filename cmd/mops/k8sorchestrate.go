@@ -31,8 +31,8 @@ on without you: mops k8s jobs shows it. If its node is drained or lost, it is st
 again and finds what runs already. All else is as for mops k8s launch.`,
 	example: `
 mops k8s rbac --namespace weather | kubectl apply -f -
-mops k8s orchestrate -n weather --root s3://bucket/mops registry.example.com/forecast:1.4 -- nightly
-mops k8s orchestrate -n weather --detach --file account.yaml registry.example.com/forecast:1.4`,
+mops k8s orchestrate -n weather --root s3://bucket/mops example.com/forecast:1.4 -- nightly
+mops k8s orchestrate -n weather --detach --file account.yaml example.com/forecast:1.4`,
 	define: func(flags *flag.FlagSet) action {
 		o := orchestrateOptions{launchOptions: launchOptions{json: jsonFlag(flags)}}
 		o.define(flags)

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/fileblob"
@@ -19,6 +22,8 @@ type tool struct {
 	t    *testing.T
 	root string
 	now  time.Time
+
+	client func(*rest.Config) (kubernetes.Interface, error) // of a cluster
 }
 
 func newTool(t *testing.T) *tool {
@@ -45,7 +50,7 @@ func (l *tool) lookup(name string) (string, bool) {
 
 func (l *tool) run(args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
-	a := &app{stdout: &out, text: newTextWriter(&out), stderr: &errs, now: func() time.Time { return l.now }, lookup: l.lookup}
+	a := &app{stdout: &out, text: newTextWriter(&out), stderr: &errs, now: func() time.Time { return l.now }, lookup: l.lookup, client: l.client}
 	code = a.main(l.t.Context(), args)
 	return out.String(), errs.String(), code
 }
@@ -195,8 +200,9 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 func TestEveryCommandHasHelp(t *testing.T) {
 	l := newTool(t)
 	for _, c := range commands() {
-		l.expect(0, []string{"mops " + c.name + ": ", "Usage\n  mops " + c.name, "Example\n  mops ", "--json", "Exit codes\n"}, "help", c.name)
-		stdout, _, _ := l.run("help", c.name)
+		help := append([]string{"help"}, strings.Fields(c.name)...)
+		l.expect(0, []string{"mops " + c.name + ": ", "Usage\n  mops " + c.name, "Example\n  mops ", "--json", "Exit codes\n"}, help...)
+		stdout, _, _ := l.run(help...)
 		for line := range strings.SplitSeq(stdout, "\n") {
 			if len([]rune(line)) > 100 {
 				t.Errorf("help %s: a line of %d characters: %s", c.name, len([]rune(line)), line)

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
+	clienttesting "k8s.io/client-go/testing"
+	utilexec "k8s.io/client-go/util/exec"
+
+	"github.com/TrilliantHealth/mops-go/internal/archive"
+	"github.com/TrilliantHealth/mops-go/k8s"
+)
+
+const someConfig = `{"apiVersion": "v1", "kind": "Config", "current-context": "here",
+"contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+"clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "u", "user": {}}]}`
+
+// onFake makes the tool see a cluster that holds these objects.
+func onFake(t *testing.T, l *tool, objects ...runtime.Object) *fake.Clientset {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte(someConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", path)
+	client := fake.NewClientset(objects...)
+	client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.34.4"}
+	l.client = func(*rest.Config) (kubernetes.Interface, error) { return client, nil }
+	return client
+}
+
+// aJob is the Job of a call, or of a program that was launched, and its pod.
+func aJob(t *testing.T, l *tool, name, function string, age time.Duration, state corev1.ContainerState) (*batchv1.Job, *corev1.Pod) {
+	t.Helper()
+	options := []k8s.Option{k8s.Image("prog:1"), k8s.Namespace("weather")}
+	if function != "" {
+		options = append(options, k8s.Annotation("mops.trilliant.health/function", function), k8s.Annotation("mops.trilliant.health/memo-uri", "s3://b/mops1/"+name))
+	}
+	job, err := k8s.Program{Name: name}.Job(t.Context(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.CreationTimestamp = metav1.NewTime(l.now.Add(-age))
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "weather", Name: name + "-abcde", Labels: map[string]string{
+			"app.kubernetes.io/managed-by": "mops", batchv1.JobNameLabel: name, "job-name": name,
+		}, Annotations: job.Annotations},
+		Spec:   corev1.PodSpec{Containers: []corev1.Container{{Name: "worker"}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: "worker", State: state}}},
+	}
+	return job, pod
+}
+
+func TestJobs(t *testing.T) {
+	l := newTool(t)
+	running, runningPod := aJob(t, l, "mops-train-1", "forecast/train@2", time.Hour, corev1.ContainerState{
+		Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(l.now.Add(-50 * time.Minute))},
+	})
+	pulling, pullingPod := aJob(t, l, "mops-tool", "", time.Minute, corev1.ContainerState{
+		Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such\x1b[2J image"},
+	})
+	pullingPod.Status.Phase = corev1.PodPending
+	client := onFake(t, l, pulling, pullingPod, running, runningPod)
+	l.expect(0, []string{
+		"JOB           STATE      AGE    TOOK  WHAT\n", "mops-train-1  running  1h00m  50m00s  forecast/train@2\n", " s3://b/mops1/mops-train-1\n",
+		"mops-tool     waiting  1m00s          prog:1\n", "! ImagePull: ImagePullBackOff: no such image",
+	}, "k8s", "jobs", "-n", "weather")
+	l.expect(0, []string{"There is no Job of mops in namespace other of here."}, "k8s", "jobs", "-n", "other")
+	l.expect(0, []string{"weather/mops-tool "}, "k8s", "jobs", "--all-namespaces")
+	stdout, _, _ := l.run("k8s", "jobs", "--json", "-n", "weather")
+	var all []k8s.JobStatus
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 2 || all[0].State != k8s.Running || all[1].Reason != "ImagePull" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New(`User "ada" cannot list resource "pods"`))
+	})
+	l.expect(exitFailed, []string{`cannot list resource "pods"`, "mops k8s rbac --namespace weather prints what is needed"}, "k8s", "jobs", "-n", "weather")
+}
+
+func TestJobsAreWatched(t *testing.T) {
+	l := newTool(t)
+	job, pod := aJob(t, l, "mops-train-1", "forecast/train@2", time.Hour, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(l.now.Add(-time.Minute))}})
+	client := onFake(t, l, job)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	reader, writer := io.Pipe()
+	a := &app{stdout: writer, text: newTextWriter(writer), stderr: io.Discard, now: func() time.Time { return l.now }, lookup: l.lookup, client: l.client}
+	ended := make(chan int, 1)
+	go func() { ended <- a.main(ctx, []string{"k8s", "jobs", "--watch", "-n", "weather"}) }()
+	buffer := make([]byte, 4096)
+	for _, step := range []struct {
+		do   func() error
+		want string
+	}{
+		{func() error { return nil }, "  waiting    mops-train-1  forecast/train@2\n"},
+		{func() error {
+			_, err := client.CoreV1().Pods("weather").Create(ctx, pod, metav1.CreateOptions{})
+			return err
+		}, "  running    mops-train-1  after 1m00s  forecast/train@2\n"},
+		{func() error {
+			pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 46}}
+			pod.Status.Phase = corev1.PodFailed
+			_, err := client.CoreV1().Pods("weather").UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+			return err
+		}, "! the function failed; mops inspect says how\n"},
+		{func() error {
+			return client.BatchV1().Jobs("weather").Delete(ctx, job.Name, metav1.DeleteOptions{})
+		}, "  gone       mops-train-1"},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		n, err := reader.Read(buffer)
+		if err != nil || !strings.Contains(string(buffer[:n]), step.want) {
+			t.Fatalf("%q, %v; want %q", buffer[:n], err, step.want)
+		}
+	}
+	cancel()
+	if code := <-ended; code != exitInterrupted {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestRBACBindsWhoIsNamed(t *testing.T) {
+	l := newTool(t)
+	l.expect(0, []string{"kind: Group", "name: weather-team", "- pods/exec", "name: mops-copy-weather-team", "kind: ClusterRole\n"},
+		"k8s", "rbac", "-n", "w", "--group", "weather-team", "--copy", "--create-namespace")
+	l.expect(0, []string{"kind: ServiceAccount\nmetadata:\n  name: mops\n  namespace: w\n---"}, "k8s", "rbac", "-n", "w")
+	l.expect(exitUsage, []string{"do not go together"}, "k8s", "rbac", "-n", "w", "--group", "a", "--user", "b")
+	stdout, _, _ := l.run("k8s", "rbac", "-n", "w", "--user", "ada")
+	if strings.Contains(stdout, "ServiceAccount") || strings.Contains(stdout, "exec") || strings.Contains(stdout, "namespaces") {
+		t.Errorf("more than was asked for:\n%s", stdout)
+	}
+}
+
+// fakeDoctor answers what a cluster would that grants all but what is denied.
+func fakeDoctor(client *fake.Clientset, denied string, absent bool) {
+	client.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
+		r := review.Spec.ResourceAttributes
+		review.Status.Allowed = r.Verb+" "+strings.TrimRight(r.Resource+"/"+r.Subresource, "/") != denied
+		return true, review, nil
+	})
+	client.PrependReactor("create", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if absent {
+			return true, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "weather")
+		}
+		return true, nil, nil
+	})
+}
+
+func TestDoctorOfClusters(t *testing.T) {
+	for _, test := range []struct {
+		name, denied string
+		absent       bool
+		version      string
+		code         int
+		says         []string
+	}{
+		{"fit", "", false, "v1.34.4", 0, []string{"PASS  reach", "Kubernetes v1.34.4 at http://127.0.0.1:1.", "PASS  create jobs", "PASS  get pods/log", "PASS  job", ", 0 failed"}},
+		{"no logs", "get pods/log", false, "v1.34.4", 1, []string{"FAIL  get pods/log", "→ somebody who may has to grant it: mops k8s rbac --namespace weather --user NAME", " 1 failed"}},
+		{"no Jobs", "create jobs", false, "v1.34.4", 1, []string{"FAIL  create jobs", "left out: namespace, job"}},
+		{"no namespace yet", "", true, "v1.34.4", 0, []string{"There is no namespace weather yet; the first call makes it"}},
+		{"no namespace ever", "create namespaces", true, "v1.34.4", 1, []string{"FAIL  namespace", "kubectl create namespace weather"}},
+		{"old", "", false, "v1.27.1", 0, []string{"WARN  version", "1 warning, 0 failed"}},
+		{"no Kubernetes", "", false, "hello", 1, []string{"FAIL  reach", "no Kubernetes"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newTool(t)
+			client := onFake(t, l)
+			fakeDoctor(client, test.denied, test.absent)
+			client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: test.version}
+			l.expect(test.code, test.says, "doctor", "--k8s", "-n", "weather")
+		})
+	}
+	l := newTool(t)
+	fakeDoctor(onFake(t, l), "", false)
+	l.expect(exitFailed, []string{"FAIL  identity", `"reader" not found`}, "doctor", "--k8s", "-n", "weather", "--service-account", "reader")
+	l.expect(exitUsage, []string{"say with --repository where"}, "doctor", "--k8s", "s3://b/r")
+	l.expect(exitUsage, []string{"is no root that a pod could find"}, "doctor", "--k8s", "--repository", "r/r", "folder")
+}
+
+// inPod runs commands on this machine in place of a container.
+func inPod(t *testing.T, hasTar, hasMops bool) *podShell {
+	t.Setenv("MOPS_K8S_POD", "pod")
+	return &podShell{pod: "pod", mops: hasMops, run: func(ctx context.Context, command []string, in io.Reader, out, errs io.Writer) error {
+		switch {
+		case command[0] == archive.Program && hasMops:
+			if in == nil {
+				in = strings.NewReader("")
+			}
+			if code, asked := archive.Serve(command, in, out, errs); !asked || code != 0 {
+				return utilexec.CodeExitError{Err: errors.New("command terminated with exit code 1"), Code: code}
+			}
+			return nil
+		case command[0] == "tar" && hasTar:
+			run := exec.CommandContext(ctx, command[0], command[1:]...)
+			run.Stdin, run.Stdout, run.Stderr = in, out, errs
+			return run.Run()
+		}
+		return errors.New(`OCI runtime exec failed: unable to start container process: exec: "` + command[0] + `": executable file not found in $PATH: unknown`)
+	}}
+}
+
+func TestCopy(t *testing.T) {
+	for name, pod := range map[string][2]bool{"tar": {true, false}, "tar of a worker": {true, true}, "no tar": {false, true}} {
+		t.Run(name, func(t *testing.T) {
+			p := inPod(t, pod[0], pod[1])
+			there, here := t.TempDir(), t.TempDir()
+			content := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+			for _, file := range []string{"a", "sub/b"} {
+				path := filepath.Join(there, "data", file)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o640)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var count moved
+			c, err := p.get(t.Context(), filepath.Join(there, "data"), filepath.Join(here, "copy"), &count)
+			if err != nil || c.Files != 2 || c.Bytes != 2<<20 || count.bytes.Load() <= c.Bytes {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			c, err = p.put(t.Context(), filepath.Join(here, "copy"), filepath.Join(there, "back"), &count)
+			if err != nil || c.Files != 2 {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			got, err := os.ReadFile(filepath.Join(there, "back", "sub", "b"))
+			if err != nil || !bytes.Equal(got, content) {
+				t.Errorf("%d bytes came back, %v", len(got), err)
+			}
+			if _, err := p.get(t.Context(), filepath.Join(there, "nothing"), filepath.Join(here, "x"), &count); err == nil || !strings.Contains(strings.ToLower(err.Error()), "no such file") {
+				t.Errorf("what is not there: %v", err)
+			}
+			if _, err := p.put(t.Context(), filepath.Join(here, "nothing"), filepath.Join(there, "x"), &count); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("what is not here: %v", err)
+			}
+			if _, err := p.put(t.Context(), filepath.Join(here, "copy"), filepath.Join(there, "no", "folder"), &count); err == nil {
+				t.Error("a copy into a folder that is not there is no error")
+			}
+		})
+	}
+	p := inPod(t, false, false)
+	if _, err := p.get(t.Context(), "/data/x", filepath.Join(t.TempDir(), "x"), new(moved)); err == nil || !strings.Contains(err.Error(), "has no tar") || !strings.Contains(err.Error(), "kubectl debug") {
+		t.Error(err)
+	}
+}
+
+func TestCopyFindsThePod(t *testing.T) {
+	l := newTool(t)
+	job, pod := aJob(t, l, "mops-train-1", "forecast/train@2", time.Hour, corev1.ContainerState{})
+	ended := pod.DeepCopy()
+	ended.Name, ended.Status.Phase, ended.Labels = "ended", corev1.PodSucceeded, nil
+	onFake(t, l, job, pod, ended)
+	l.expect(exitNotFound, []string{"there is no pod nothing in namespace weather of here"}, "k8s", "cp", "-n", "weather", "nothing:/a", ".")
+	l.expect(exitFailed, []string{"pod ended does not run, its phase is Succeeded"}, "k8s", "cp", "-n", "weather", "ended:/a", ".")
+	a := &app{lookup: l.lookup, client: l.client}
+	c, err := a.connect(clusterFlags{namespace: "weather"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mops-train-1", "mops-train-1-abcde"} {
+		if p, err := c.find(t.Context(), name, ""); err != nil || p.pod != "mops-train-1-abcde" || !p.mops {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	for _, args := range [][]string{{"a", "b"}, {"pod:/a", "pod:/b"}, {"pod:/", "."}, {"pod:", "x"}, {"one"}} {
+		l.expect(exitUsage, nil, append([]string{"k8s", "cp"}, args...)...)
+	}
+	for to, want := range map[string]string{".": "n", "..": "../n", "/tmp/": "/tmp/n", "x": "x", "/": "/n", "a/..": "n"} {
+		if got := target(to, "n"); got != want {
+			t.Errorf("to %q it is %q, want %q", to, got, want)
+		}
+	}
+}
