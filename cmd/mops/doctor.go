@@ -49,6 +49,7 @@ mops doctor --k8s --repository registry.example.com/tools s3://bucket/mops`,
 		o.jobs.defineUsual(flags)
 		flags.StringVar(&o.image, "image", "", "try to pull this `IMAGE`")
 		flags.StringVar(&o.repository, "repository", "", "push this tool to this `REPOSITORY`, to examine ROOT in a pod")
+		flags.BoolVar(&o.insecure, "insecure", false, "with --repository: its registry may speak plain http")
 		return o.run
 	},
 }
@@ -60,6 +61,7 @@ type doctorOptions struct {
 	cluster           bool
 	jobs              jobFlags
 	image, repository string
+	insecure          bool
 }
 
 // doctorView is what doctor prints for programs.

@@ -50,7 +50,11 @@ func (o *doctorOptions) examineCluster(ctx context.Context, a *app, args, progra
 		},
 	}
 	if o.repository != "" {
-		options.Self = image.FromSelf(o.repository, image.Logger(logger))
+		how := []image.Option{image.Logger(logger)}
+		if o.insecure {
+			how = append(how, image.Insecure())
+		}
+		options.Self = image.FromSelf(o.repository, how...)
 	}
 	v := doctorView{URI: "namespace " + c.Namespace + " of " + c.Cluster}
 	o.showBegin(a, v.URI)

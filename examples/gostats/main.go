@@ -28,7 +28,7 @@ var (
 // main leaves it to mops to become a worker: a worker has no arguments, so run,
 // which is called only where the program was started by a person, parses them.
 func main() {
-	mops.Main(func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) })
+	mops.Main(func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) }, onCluster)
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/image"
+	"github.com/TrilliantHealth/mops-go/k8s"
+
+	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // roots that pods reach, too
+	_ "github.com/TrilliantHealth/mops-go/blob/gcsblob"
+	_ "github.com/TrilliantHealth/mops-go/blob/s3blob"
+)
+
+// onCluster lets MOPS_EXECUTOR=k8s run each call as a Job. The image is this
+// program, pushed to the repository that GOSTATS_REPOSITORY names. Credentials of
+// the store come from the Secret gostats, if pods are not somebody by themselves.
+var onCluster = mops.Executor("k8s", k8s.New(
+	k8s.ImageFrom(image.FromSelf(os.Getenv("GOSTATS_REPOSITORY"))),
+	k8s.CPU("100m"), k8s.Memory("256Mi"),
+	k8s.EnvFromSecret("gostats"),
+))
