@@ -179,8 +179,8 @@ func TestDoctorOfClusters(t *testing.T) {
 		code         int
 		says         []string
 	}{
-		{"fit", "", false, "v1.34.4", 0, []string{"PASS  reach", "Kubernetes v1.34.4 at http://127.0.0.1:1.", "PASS  create jobs", "PASS  get pods/log", "PASS  job", ", 0 failed"}},
-		{"no logs", "get pods/log", false, "v1.34.4", 1, []string{"FAIL  get pods/log", "→ somebody who may has to grant it: mops k8s rbac --namespace weather --user NAME", " 1 failed"}},
+		{"fit", "", false, "v1.34.4", 0, []string{"PASS  reach", "Kubernetes v1.34.4, here, answers at http://127.0.0.1:1.", "PASS  create jobs", "PASS  get pods/log", "PASS  job", ", 0 failed"}},
+		{"no logs", "get pods/log", false, "v1.34.4", 1, []string{"FAIL  get pods/log", "mops k8s rbac -n weather --user NAME", " 1 failed"}},
 		{"no Jobs", "create jobs", false, "v1.34.4", 1, []string{"FAIL  create jobs", "left out: namespace, job"}},
 		{"no namespace yet", "", true, "v1.34.4", 0, []string{"There is no namespace weather yet; the first call makes it"}},
 		{"no namespace ever", "create namespaces", true, "v1.34.4", 1, []string{"FAIL  namespace", "kubectl create namespace weather"}},

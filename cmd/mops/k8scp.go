@@ -148,7 +148,9 @@ func (m *moved) Write(p []byte) (int, error) {
 func (p *podShell) get(ctx context.Context, from, to string, count *moved) (c archive.Count, err error) {
 	from = path.Clean(from)
 	name := path.Base(from)
-	return c, p.tar([]string{"-cf", "-", "-C", path.Dir(from), "./" + name}, archive.PackCommand(from), func(command []string, errs io.Writer) error {
+	err = p.tar(ctx, []string{"-cf", "-", "-C", path.Dir(from), "./" + name}, archive.PackCommand(from), count, func(ctx context.Context, command []string, errs io.Writer) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
 		reader, writer := io.Pipe()
 		ended := make(chan error, 1)
 		go func() {
@@ -159,19 +161,23 @@ func (p *podShell) get(ctx context.Context, from, to string, count *moved) (c ar
 		var unpacked error
 		c, unpacked = archive.Unpack(io.TeeReader(reader, count), name, to)
 		reader.CloseWithError(errStopped)
+		if errors.Is(unpacked, archive.ErrRefused) {
+			stop()
+		}
 		// Where tar fails in the pod, the stream makes no sense here.
-		if err := <-ended; err != nil && !errors.Is(err, errStopped) {
+		if err := <-ended; err != nil && !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
 			return err
 		}
 		return unpacked
 	})
+	return c, err
 }
 
 // put copies to the pod.
 func (p *podShell) put(ctx context.Context, from, to string, count *moved) (c archive.Count, err error) {
 	to = path.Clean(to)
 	name := path.Base(to)
-	return c, p.tar([]string{"-xpf", "-", "-C", path.Dir(to)}, archive.UnpackCommand(name, to), func(command []string, errs io.Writer) error {
+	err = p.tar(ctx, []string{"-xpf", "-", "-C", path.Dir(to)}, archive.UnpackCommand(name, to), count, func(ctx context.Context, command []string, errs io.Writer) error {
 		reader, writer := io.Pipe()
 		ended := make(chan error, 1)
 		go func() {
@@ -188,4 +194,5 @@ func (p *podShell) put(ctx context.Context, from, to string, count *moved) (c ar
 		}
 		return err
 	})
+	return c, err
 }

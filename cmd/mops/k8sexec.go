@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -93,17 +95,26 @@ func (c *cluster) exec(pod, container string) func(context.Context, []string, io
 }
 
 // tar does something with the container's tar, or what stands in for it.
-func (p *podShell) tar(arguments, standIn []string, do func(command []string, errs io.Writer) error) error {
+func (p *podShell) tar(ctx context.Context, arguments, standIn []string, count *moved, do func(ctx context.Context, command []string, errs io.Writer) error) error {
 	ways := [][]string{append([]string{"tar"}, arguments...)}
 	if p.mops {
 		ways = append(ways, standIn)
 	}
 	for _, command := range ways {
-		var errs complaint
-		err := do(command, &errs)
-		if err == nil || !isMissing(err, command[0], errs.text.String()) {
-			return errs.explain(err)
+		ctx, stop := context.WithCancelCause(ctx)
+		errs := &complaint{count: count, stop: stop}
+		err := do(ctx, command, errs)
+		said := errs.close()
+		stop(nil)
+		switch {
+		case context.Cause(ctx) == errStuck, err == nil && said != "":
+			return errors.New(said) // how it ended did not come through
+		case err != nil && isMissing(err, command[0], said):
+			continue
+		case err != nil && said != "":
+			return fmt.Errorf("%s (%w)", said, err)
 		}
+		return err
 	}
 	if p.mops {
 		return fmt.Errorf("%s has no tar, and its program cannot be started beside the one that runs", p.pod)
@@ -112,22 +123,65 @@ func (p *podShell) tar(arguments, standIn []string, do func(command []string, er
 		"take an image that has tar, or put one beside it: kubectl debug -it %s --image=busybox --target=CONTAINER sees its files below /proc/1/root", p.pod, p.pod)
 }
 
-// complaint is the beginning of what a command writes to its standard error.
-type complaint struct{ text bytes.Buffer }
+// errStuck ends what complained and then did nothing more.
+var errStuck = errors.New("it is stuck")
+
+// complaint is the beginning of what a command writes to its standard error. A
+// command that ends before it has read all that it is sent may never be reported as
+// ended (seen with Kubernetes 1.34 and containerd 1.6), so one that complains and
+// then moves nothing for a while is stopped.
+type complaint struct {
+	count *moved
+	stop  context.CancelCauseFunc
+
+	mu     sync.Mutex
+	text   bytes.Buffer
+	closed chan struct{} // nil while nothing was said
+	over   bool          // whoever still writes is not heard
+	watch  sync.WaitGroup
+}
 
 func (c *complaint) Write(p []byte) (int, error) {
 	const most = 4 << 10
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.text.Write(p[:min(len(p), max(most-c.text.Len(), 0))])
+	if c.closed == nil && !c.over {
+		c.closed = make(chan struct{})
+		c.watch.Go(c.watchdog)
+	}
 	return len(p), nil
 }
 
-// explain puts it into the error with which the command ended.
-func (c *complaint) explain(err error) error {
-	said := strings.TrimSpace(c.text.String())
-	if err == nil || said == "" {
-		return err
+func (c *complaint) watchdog() {
+	ticker := time.NewTicker(3 * time.Second)
+	defer ticker.Stop()
+	for before := int64(-1); ; {
+		select {
+		case <-c.closed:
+			return
+		case <-ticker.C:
+		}
+		now := c.count.bytes.Load()
+		if now == before {
+			c.stop(errStuck)
+			return
+		}
+		before = now
 	}
-	return fmt.Errorf("%s (%w)", progress.CleanLines(said), err)
+}
+
+// close returns what was said.
+func (c *complaint) close() string {
+	c.mu.Lock()
+	c.over = true
+	if c.closed != nil {
+		close(c.closed)
+	}
+	said := progress.CleanLines(strings.TrimSpace(c.text.String()))
+	c.mu.Unlock()
+	c.watch.Wait()
+	return said
 }
 
 // isMissing says that a command could not be run since there is no such program.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 )
 
 // Count is what was copied.
@@ -70,6 +71,7 @@ func (c *Count) pack(out *tar.Writer, file, name string) error {
 		return err
 	}
 	header.Name = name
+	header.ModTime = header.ModTime.Truncate(time.Second)             // tar would round, and warn of what lies ahead
 	header.Uid, header.Gid, header.Uname, header.Gname = 0, 0, "", "" // whoever unpacks owns it
 	if info.IsDir() {
 		header.Name += "/"

@@ -102,7 +102,7 @@ func (e *exam) reach(ctx context.Context) bool {
 			if err != nil {
 				return "", err
 			}
-			found := fmt.Sprintf("%s is Kubernetes %s at %s", e.Cluster, info.GitVersion, e.Config.Host)
+			found := fmt.Sprintf("Kubernetes %s, %s, answers at %s", info.GitVersion, e.Cluster, e.Config.Host)
 			is, err := version.ParseGeneric(info.GitVersion)
 			if err != nil {
 				return "", fmt.Errorf("what answers at %s is no Kubernetes: its version is %.40q", e.Config.Host, info.GitVersion)

@@ -18,7 +18,7 @@ import (
 func (e *exam) permissions(ctx context.Context) {
 	for _, p := range k8s.Permissions() {
 		rule := fmt.Sprintf("You may %s %s in namespace %s, %s.", p.Verb, p.Resource, e.Namespace, p.For)
-		if !e.check(p.Verb+" "+p.Resource, rule, e.grant(""), func() (string, error) { return "", e.may(ctx, p) }) {
+		if !e.check(p.Verb+" "+p.Resource, rule, e.grant(), func() (string, error) { return "", e.may(ctx, p) }) {
 			e.denied[p] = true
 		}
 	}
@@ -45,7 +45,7 @@ func (e *exam) may(ctx context.Context, p k8s.Permission) error {
 }
 
 // grant is how somebody else gives what is missing.
-func (e *exam) grant(flags string) string {
+func (e *exam) grant() string {
 	who := "--user " + e.user.Username
 	// https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-subjects
 	if account, ok := strings.CutPrefix(e.user.Username, "system:serviceaccount:"+e.Namespace+":"); ok {
@@ -53,7 +53,7 @@ func (e *exam) grant(flags string) string {
 	} else if e.user.Username == "" {
 		who = "--user NAME"
 	}
-	return fmt.Sprintf("somebody who may has to grant it: mops k8s rbac --namespace %s %s%s | kubectl apply -f -", e.Namespace, who, flags)
+	return fmt.Sprintf("have it granted; this prints what: mops k8s rbac -n %s %s", e.Namespace, who)
 }
 
 // namespace tries to create a Job, without creating it: the cluster then says
