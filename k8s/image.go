@@ -10,8 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// imageVariable names the image that an orchestrator runs in, for its workers.
-const imageVariable = "MOPS_K8S_IMAGE"
+// ownImage names the image that an orchestrator runs in, for its workers.
+const ownImage = "MOPS_K8S_IMAGE"
 
 // imageSource makes the name of an image once, for all who ask at the same time
 // and later. A failure is for those who waited for it: who comes later tries again.
@@ -73,7 +73,7 @@ func (i *imageSource) run(ctx context.Context, m *making) {
 func (s *settings) imageName(ctx context.Context) (string, error) {
 	if s.image == nil || !s.image.named {
 		// In an orchestrator's pod the program is in an image already.
-		if own := os.Getenv(imageVariable); own != "" {
+		if own := os.Getenv(ownImage); own != "" {
 			return own, nil
 		}
 	}

@@ -29,7 +29,7 @@ func (s *settings) orchestratorEnv(image string) []corev1.EnvVar {
 	if !s.orchestrator {
 		return nil
 	}
-	return []corev1.EnvVar{variable(imageVariable, image)}
+	return []corev1.EnvVar{variable(ownImage, image)}
 }
 
 // UsesMops says that a pod's program is one that uses mops: a worker, or an
