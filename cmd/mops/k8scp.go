@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -144,6 +145,14 @@ func (m *moved) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// lines counts lines.
+type lines int64
+
+func (l *lines) Write(p []byte) (int, error) {
+	*l += lines(bytes.Count(p, []byte("\n")))
+	return len(p), nil
+}
+
 // get copies from the pod.
 func (p *podShell) get(ctx context.Context, from, to string, count *moved) (c archive.Count, err error) {
 	from = path.Clean(from)
@@ -177,7 +186,7 @@ func (p *podShell) get(ctx context.Context, from, to string, count *moved) (c ar
 func (p *podShell) put(ctx context.Context, from, to string, count *moved) (c archive.Count, err error) {
 	to = path.Clean(to)
 	name := path.Base(to)
-	err = p.tar(ctx, []string{"-xpf", "-", "-C", path.Dir(to)}, archive.UnpackCommand(name, to), count, func(ctx context.Context, command []string, errs io.Writer) error {
+	err = p.tar(ctx, []string{"-xpvf", "-", "-C", path.Dir(to)}, archive.UnpackCommand(name, to), count, func(ctx context.Context, command []string, errs io.Writer) error {
 		reader, writer := io.Pipe()
 		ended := make(chan error, 1)
 		go func() {
@@ -186,11 +195,17 @@ func (p *podShell) put(ctx context.Context, from, to string, count *moved) (c ar
 			writer.CloseWithError(err)
 			ended <- err
 		}()
-		err := p.run(ctx, command, reader, io.Discard, errs)
+		var said lines
+		err := p.run(ctx, command, reader, &said, errs)
 		reader.CloseWithError(errStopped)
 		// What cannot be read here is why nothing was to be unpacked there.
 		if packed := <-ended; packed != nil && !errors.Is(packed, errStopped) {
 			return packed
+		}
+		// A connection that is closed early can look like success. Tar says a line for
+		// each entry, its stand-in one at the end.
+		if err == nil && (said == 0 || command[0] == "tar" && int64(said) < c.Entries) {
+			return errLost
 		}
 		return err
 	})

@@ -37,6 +37,9 @@ type podShell struct {
 // errStopped ends a stream that nobody reads or writes any more.
 var errStopped = errors.New("stopped")
 
+// errLost says that the connection ended before the command said how it did.
+var errLost = errors.New("the pod did not confirm it: may the program write to that folder, and does the pod still run? Try again")
+
 // find finds the pod of a name, or the newest one of the Job of that name.
 func (c *cluster) find(ctx context.Context, name, container string) (*podShell, error) {
 	pods := c.client.CoreV1().Pods(c.Namespace)
@@ -107,7 +110,7 @@ func (p *podShell) tar(ctx context.Context, arguments, standIn []string, count *
 		said := errs.close()
 		stop(nil)
 		switch {
-		case context.Cause(ctx) == errStuck, err == nil && said != "":
+		case said != "" && (err == nil || err == errLost || context.Cause(ctx) == errStuck):
 			return errors.New(said) // how it ended did not come through
 		case err != nil && isMissing(err, command[0], said):
 			continue

@@ -236,7 +236,8 @@ func TestServe(t *testing.T) {
 	}
 	to := filepath.Join(t.TempDir(), "copy")
 	opened(t, to)
-	if code, asked := Serve(UnpackCommand("data", to), &stream, nil, &errs); code != 0 || !asked {
+	var said bytes.Buffer
+	if code, asked := Serve(UnpackCommand("data", to), &stream, &said, &errs); code != 0 || !asked || said.String() != "unpacked\n" {
 		t.Fatal(code, asked, errs.String())
 	}
 	if was, is := describe(t, top), describe(t, to); was != is {

@@ -21,6 +21,8 @@ type Count struct {
 	Files int64    `json:"files"`
 	Bytes int64    `json:"bytes"`
 	Notes []string `json:"notes"` // what was left out, and why
+
+	Entries int64 `json:"-"` // files, folders and links
 }
 
 func (c *Count) note(format string, args ...any) {
@@ -76,6 +78,7 @@ func (c *Count) pack(out *tar.Writer, file, name string) error {
 	if info.IsDir() {
 		header.Name += "/"
 	}
+	c.Entries++
 	if !info.Mode().IsRegular() {
 		return out.WriteHeader(header)
 	}

@@ -58,7 +58,11 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	c := cluster.Real(t)
+	return rigOn(t, cluster.Real(t))
+}
+
+func rigOn(t *testing.T, c *cluster.Cluster) *rig {
+	t.Helper()
 	if err := built(); err != nil {
 		t.Fatal(err)
 	}

@@ -78,3 +78,29 @@ func TestOrchestrateGostats(t *testing.T) {
 		t.Errorf("the second time it printed\n%s\n%s", out, errs)
 	}
 }
+
+// Ctrl-C stops the orchestrator, which stops its workers first.
+func TestCtrlCStopsWorkersOfAnOrchestrator(t *testing.T) {
+	r := newRig(t)
+	reference := r.image("program")
+	r.grant("--user", r.user)
+	r.grant("--service-account", "mops")
+	place := r.place()
+	command := r.tool("k8s", "orchestrate", "-n", r.namespace, "--file", r.volume(place, place), reference, "--", "call", place)
+	var errs strings.Builder
+	command.Stderr = &errs
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("both run", func() bool {
+		out, _ := r.run(0, "k8s", "jobs")
+		return strings.Count(out, "running") == 2
+	})
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); command.ProcessState.ExitCode() != 130 {
+		t.Errorf("%v, %s", err, errs.String())
+	}
+	r.eventually("nothing is left", func() bool { return len(r.left()) == 0 })
+}

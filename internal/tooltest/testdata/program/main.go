@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/signal"
@@ -10,7 +11,13 @@ import (
 	"syscall"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/k8s"
 )
+
+var wait = mops.Define("program/wait", func(ctx context.Context, _ string) (int, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+})
 
 func main() {
 	mops.Init()
@@ -27,6 +34,12 @@ func main() {
 		signal.Notify(signals, syscall.SIGTERM)
 		fmt.Println("waits")
 		<-signals
+	case "call":
+		place := os.Args[2]
+		mops.Main(func(ctx context.Context) error {
+			_, err := wait.Call(ctx, "for ever")
+			return err
+		}, mops.Root("file://"+place), mops.On(k8s.New(k8s.HostPath(place, place))))
 	case "say":
 		fmt.Printf("%q\n", os.Args[2:])
 	}

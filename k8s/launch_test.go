@@ -1,0 +1,93 @@
+package k8s
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+func TestProgramIsAsItWasWritten(t *testing.T) {
+	p := Program{Name: "tool", Command: []string{"sh", "-c", "echo $(HOME) $$"}, Args: []string{"$(A)"}}
+	job, err := p.Job(t.Context(), Image("tool:1"), Namespace("ns"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := job.Spec.Template.Spec.Containers[0]
+	if job.Name != "tool" || c.Command[2] != "echo $$(HOME) $$$$" || c.Args[0] != "$$(A)" || *job.Spec.BackoffLimit != 0 || len(job.Spec.PodFailurePolicy.Rules) != 1 {
+		t.Errorf("%+v", job.Spec)
+	}
+	one, _ := Program{}.Job(t.Context(), Image("example.com/a/tool:1@sha256:0"), Namespace("ns"))
+	two, _ := Program{}.Job(t.Context(), Image("example.com/a/tool:1"), Namespace("ns"))
+	if !strings.HasPrefix(one.Name, "mops-tool-") || one.Name == two.Name {
+		t.Errorf("they are called %s and %s", one.Name, two.Name)
+	}
+}
+
+// What counts for workers of an orchestrator's pod: an image that is named, else
+// the pod's own, else one that is made.
+func TestImageOfAnOrchestrator(t *testing.T) {
+	made := ImageFrom(func(context.Context) (string, error) { return "made:1", nil })
+	for _, test := range []struct {
+		own, want string
+		options   []Option
+	}{
+		{"own:1", "own:1", nil}, {"own:1", "own:1", []Option{made}}, {"own:1", "named:1", []Option{Image("named:1")}},
+		{"own:1", "named:1", []Option{made, Image("named:1")}}, {"", "made:1", []Option{made}}, {"", "", nil},
+	} {
+		t.Setenv(ownImage, test.own)
+		if got, err := New(test.options...).settings.imageName(t.Context()); got != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%+v: %q, %v", test, got, err)
+		}
+	}
+	job, err := Program{Name: "night"}.Job(t.Context(), Image("prog:1"), Namespace("ns"), Orchestrator("mops"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := job.Spec.Template.Spec
+	own := ""
+	for _, v := range spec.Containers[0].Env {
+		if v.Name == ownImage {
+			own = v.Value
+		}
+	}
+	pod := &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta, Spec: spec}
+	if own != "prog:1" || spec.ServiceAccountName != "mops" || !*spec.AutomountServiceAccountToken || *spec.TerminationGracePeriodSeconds != 60 || !UsesMops(pod) || Container(pod) != "worker" {
+		t.Errorf("%q %+v", own, spec)
+	}
+}
+
+func TestLaunch(t *testing.T) {
+	_, c, namespace := simulated(t)
+	options := func(more ...Option) []Option {
+		return append([]Option{Kubeconfig(c.Kubeconfig), Namespace(namespace), Image("program:1")}, more...)
+	}
+	for _, code := range []int{0, 3, executor.ExitFunc} {
+		p := Program{Output: new(strings.Builder)}
+		if exit, err := Launch(t.Context(), p, options(ends(code, 0))...); err != nil || exit.Code != code || exit.Err != nil {
+			t.Errorf("%d: %+v, %v", code, exit, err)
+		}
+	}
+	_, err := Launch(t.Context(), Program{}, options(ends(137, 0))...)
+	failsWith(t, err, executor.Signalled, "SIGKILL")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	worker, err := Program{Name: "long"}.Start(ctx, options(ends(0, time.Hour))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Launch(ctx, Program{Name: "long"}, options()...)
+	failsWith(t, err, executor.LaunchRejected, "another Job has the name")
+	cancel()
+	if _, err := Finish(ctx, worker); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, there := jobIn(t, c, worker.Handle()); there {
+		t.Error("the end of the context left the Job behind")
+	}
+}
