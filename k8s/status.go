@@ -118,7 +118,6 @@ func (s *JobStatus) state(v view) {
 var outcomes = map[int]string{
 	executor.ExitFunc: "the function failed; mops inspect says how",
 	executor.ExitLost: "it lost its lease: somebody else computes the call",
-	executor.ExitUnfit: "its image holds another version of the program than the caller's",
 }
 
 // failed says why, shorter than the executor does.
