@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	testcluster "github.com/TrilliantHealth/mops-go/internal/cluster"
@@ -199,5 +201,48 @@ func TestNamespaceIsCreated(t *testing.T) {
 	})
 	if exit := await(t, w); exit.Err != nil {
 		t.Error(exit.Err)
+	}
+}
+
+// Many that are stopped at once leave nothing.
+func TestStopMany(t *testing.T) {
+	e, c, namespace := simulated(t, ends(0, time.Hour))
+	var stopping sync.WaitGroup
+	for _, w := range startMany(t, e, 200) {
+		stopping.Go(func() {
+			if err := w.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	stopping.Wait()
+	jobs, err := c.Client().BatchV1().Jobs(namespace).List(t.Context(), metav1.ListOptions{})
+	pods, err2 := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil || err2 != nil || len(jobs.Items)+len(pods.Items) > 0 {
+		t.Errorf("%d Jobs and %d pods are left, %v, %v", len(jobs.Items), len(pods.Items), err, err2)
+	}
+}
+
+// Pods satisfy the restricted Pod Security Standard, and a Job that waits in a
+// queue is not one that cannot start.
+func TestQueueInARestrictedNamespace(t *testing.T) {
+	e, c, namespace := simulated(t, ends(0, 0), Queue("batch"), StartGrace(time.Second), RoomGrace(time.Second))
+	label := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`)
+	if _, err := c.Client().CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, label, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, e, newCall())
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if exit, err := w.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("in the queue it ended: %v, %v", exit, err)
+	}
+	_, name, _ := splitHandle(w.Handle())
+	admitted := []byte(`{"spec":{"suspend":false}}`) // as Kueue does
+	if _, err := c.Client().BatchV1().Jobs(namespace).Patch(t.Context(), name, types.MergePatchType, admitted, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if exit := await(t, w); exit.Code != 0 || exit.Err != nil {
+		t.Errorf("%d, %v", exit.Code, exit.Err)
 	}
 }

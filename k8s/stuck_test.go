@@ -103,7 +103,7 @@ func TestQuotaOfJobs(t *testing.T) {
 	}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range startMany(t, e, 6) {
+	for _, w := range startMany(t, e, 3) {
 		if exit := await(t, w); exit.Code != 0 || exit.Err != nil {
 			t.Errorf("%d, %v", exit.Code, exit.Err)
 		}
