@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,4 +123,20 @@ func TestNamespaceMayNotBeCreated(t *testing.T) {
 	knows(t, kubeconfig, absent, needed[0])
 	_, err = e.With(Kubeconfig(kubeconfig), Namespace(absent)).Start(t.Context(), newCall())
 	failsWith(t, err, executor.LaunchRejected, "kubectl create namespace "+absent)
+}
+
+// Who may not read logs does without them, and is told once.
+func TestLogsMayNotBeRead(t *testing.T) {
+	said := &journal{}
+	e, c, namespace := onReal(t, does("lines", "LINES", "3 1ms"), said.option())
+	rules := slices.DeleteFunc(slices.Clone(needed), func(r rbacv1.PolicyRule) bool { return r.Resources[0] == "pods/log" })
+	e = e.With(Kubeconfig(userWith(t, c, namespace, rules)))
+	for range 2 {
+		if _, exit, printed := run(t, e, newCall()); exit.Err != nil || printed != "" {
+			t.Errorf("%v; it printed %q", exit.Err, printed)
+		}
+	}
+	if text := said.String(); strings.Count(text, "cannot be shown") != 1 || !strings.Contains(text, "no permission to get pods/log") {
+		t.Errorf("it said\n%s", text)
+	}
 }

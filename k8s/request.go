@@ -113,6 +113,8 @@ func isStatus(err error) bool {
 func (c *cluster) explain(err error, verb, resource, namespace string) error {
 	at := fmt.Sprintf("%s %s in namespace %s of %s", verb, resource, namespace, c.name)
 	switch {
+	case errors.Is(err, context.Canceled):
+		return err
 	case isDenied(err):
 		return fmt.Errorf("no permission to %s; `mops k8s rbac` prints what is needed, `kubectl auth can-i --list -n %s` what there is: %w", at, namespace, err)
 	case apierrors.IsUnauthorized(err):
