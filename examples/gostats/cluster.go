@@ -1,3 +1,8 @@
+//go:build cluster
+
+// With the build tag cluster, MOPS_EXECUTOR=k8s runs each call as a Job. A program
+// without it need not compile the clients of Kubernetes and of three clouds.
+
 package main
 
 import (
@@ -12,11 +17,13 @@ import (
 	_ "github.com/TrilliantHealth/mops-go/blob/s3blob"
 )
 
-// onCluster lets MOPS_EXECUTOR=k8s run each call as a Job. The image is this
-// program, pushed to the repository that GOSTATS_REPOSITORY names. Credentials of
-// the store come from the Secret gostats, if pods are not somebody by themselves.
-var onCluster = mops.Executor("k8s", k8s.New(
-	k8s.ImageFrom(image.FromSelf(os.Getenv("GOSTATS_REPOSITORY"))),
-	k8s.CPU("100m"), k8s.Memory("256Mi"),
-	k8s.EnvFromSecret("gostats"),
-))
+// The image is this program, pushed to the repository that GOSTATS_REPOSITORY
+// names. Credentials of the store come from the Secret gostats, if pods are not
+// somebody by themselves.
+func init() {
+	options = append(options, mops.Executor("k8s", k8s.New(
+		k8s.ImageFrom(image.FromSelf(os.Getenv("GOSTATS_REPOSITORY"))),
+		k8s.CPU("100m"), k8s.Memory("256Mi"),
+		k8s.EnvFromSecret("gostats"),
+	)))
+}

@@ -25,10 +25,13 @@ var (
 	Sum     = mops.Define("examples/gostats/sum", sum, mops.Version("1"))
 )
 
+// options are for where it runs; see cluster.go.
+var options []mops.EnvOption
+
 // main leaves it to mops to become a worker: a worker has no arguments, so run,
 // which is called only where the program was started by a person, parses them.
 func main() {
-	mops.Main(func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) }, onCluster)
+	mops.Main(func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) }, options...)
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {

@@ -39,7 +39,7 @@ var built = sync.OnceValue(func() (err error) {
 		return err
 	}
 	for name, folder := range map[string]string{"mops": "../../cmd/mops", "gostats": "../../examples/gostats", "program": "./testdata/program"} {
-		command := exec.Command("go", "build", "-o", filepath.Join(programs, name), folder)
+		command := exec.Command("go", "build", "-tags", "cluster", "-o", filepath.Join(programs, name), folder)
 		command.Env = append(command.Environ(), "CGO_ENABLED=0")
 		if out, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("%w\n%s", err, out)
