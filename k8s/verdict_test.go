@@ -81,7 +81,7 @@ func TestEnds(t *testing.T) {
 		{"container done, Job gone", view{gone: true, pods: []*corev1.Pod{exited(0, "Completed")}}, 0, "", ""},
 		{"function failed", view{job: aJob(), pods: []*corev1.Pod{exited(46, "Error")}}, 46, "", ""},
 		{"lease lost", view{job: aJob(), pods: []*corev1.Pod{exited(47, "Error")}}, 47, "", ""},
-		{"skew", view{job: aJob(), pods: []*corev1.Pod{exited(48, "Error")}}, 48, "", ""},
+		{"unfit", view{job: aJob(), pods: []*corev1.Pod{exited(48, "Error")}}, 48, executor.WorkerFailed, "cannot do its work"},
 		{"complete, no pod", view{job: aJob(is(batchv1.JobComplete, ""))}, 0, "", ""},
 		{"crashed", view{job: aJob(backoff), pods: []*corev1.Pod{exited(2, "Error")}}, 2, executor.WorkerFailed, "crashed"},
 		{"odd code", view{job: aJob(backoff), pods: []*corev1.Pod{exited(3, "Error")}}, 3, executor.WorkerFailed, "exit code 3"},
