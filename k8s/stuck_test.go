@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	testcluster "github.com/TrilliantHealth/mops-go/internal/cluster"
 )
 
 // journal keeps what is logged.
@@ -35,18 +37,38 @@ func (j *journal) String() string {
 
 func (j *journal) option() Option { return Logger(slog.New(slog.NewTextHandler(j, nil))) }
 
+// limit makes a quota, and returns when it is kept to.
+func limit(t *testing.T, c *testcluster.Cluster, namespace, name string, what corev1.ResourceName, quantity string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	quotas := c.Client().CoreV1().ResourceQuotas(namespace)
+	events, err := quotas.Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Stop()
+	if _, err := quotas.Create(ctx, &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{what: resource.MustParse(quantity)}},
+	}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for event := range events.ResultChan() {
+		if quota, ok := event.Object.(*corev1.ResourceQuota); ok && len(quota.Status.Used) > 0 {
+			return
+		}
+	}
+	t.Fatal("nobody counts what the quota limits")
+}
+
 // What never starts fails with the cluster's own words, its Job is deleted, and
 // there was one line before.
 func TestNeverStarts(t *testing.T) {
 	e, c, namespace := simulated(t)
 	strict := c.Namespace(t)
 	client := c.Client()
-	if _, err := client.CoreV1().ResourceQuotas(namespace).Create(t.Context(), &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "small"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsMemory: resource.MustParse("1Gi")}},
-	}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	limit(t, c, namespace, "small", corev1.ResourceLimitsMemory, "1Gi")
 	label := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`)
 	if _, err := client.CoreV1().Namespaces().Patch(t.Context(), strict, "application/merge-patch+json", label, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
@@ -97,12 +119,7 @@ func TestRoomGraceCountsFromTheLastThatRan(t *testing.T) {
 func TestQuotaOfJobs(t *testing.T) {
 	said := &journal{}
 	e, c, namespace := simulated(t, ends(0, 2*time.Second), RoomGrace(30*time.Second), TTL(0), said.option())
-	if _, err := c.Client().CoreV1().ResourceQuotas(namespace).Create(t.Context(), &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "few"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/jobs.batch": resource.MustParse("2")}},
-	}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	limit(t, c, namespace, "few", "count/jobs.batch", "2")
 	for _, w := range startMany(t, e, 3) {
 		if exit := await(t, w); exit.Code != 0 || exit.Err != nil {
 			t.Errorf("%d, %v", exit.Code, exit.Err)
