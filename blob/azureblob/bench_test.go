@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
 	"github.com/TrilliantHealth/mops-go/internal/ratio"
 )
@@ -74,7 +75,7 @@ func BenchmarkUpload(b *testing.B) {
 				_, err := s.Put(ctx, "ours", noise(size), size, blob.PutOptions{})
 				return err
 			}, func() error {
-				_, err := bare("bare").UploadStream(ctx, noise(size), &blockblob.UploadStreamOptions{BlockSize: 8 << 20, Concurrency: 4})
+				_, err := bare("bare").UploadStream(ctx, noise(size), &blockblob.UploadStreamOptions{BlockSize: cloud.PartSize, Concurrency: 5})
 				return err
 			})
 		})

@@ -14,11 +14,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
 	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
 )
 
-const large = 24<<20 + 7 // in blocks, the last one short
+const large = 3*cloud.PartSize + 7 // in four blocks, the last one short
 
 // isCommit and isBlock match the requests of a put in blocks.
 func isCommit(r *http.Request) bool {

@@ -51,7 +51,7 @@
 // or not. Put-if-absent is If-None-Match: *, a swap is If-Match; for a blob in blocks
 // the request that makes a blob of them carries the condition.
 //
-// Blobs of up to 8 MiB are one Put Blob, others blocks of 8 MiB, several at a time.
+// Blobs of up to 5 MiB are one Put Blob, others blocks of 5 MiB, several at a time.
 // The service verifies the MD5 of what each request carries. The CRC-32C of the whole
 // blob is kept in its metadata, as mops_crc32c, and verified when it is read whole;
 // for blobs of others that is their Content-MD5, where they have one. Blocks that no

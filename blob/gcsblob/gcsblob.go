@@ -46,7 +46,7 @@
 // More are answered 429 now and then, which is Throttled here, and tried again by
 // blob.Retry. mops stays far below with its leases, and its sessions, written every 8 s.
 //
-// A blob of more than 8 MiB goes up in parts, side by side. They are objects of
+// A blob of more than 5 MiB goes up in parts, side by side. They are objects of
 // their own in the root's folder mops1-scratch/, which are then composed into one
 // under the precondition. Nothing else has both: XML multipart uploads know no preconditions
 // (https://cloud.google.com/storage/docs/multipart-uploads), and a resumable upload

@@ -14,14 +14,15 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
 	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
 )
 
 // Content that goes up in four parts and in two, the last ones odd.
 var (
-	larger = bytes.Repeat([]byte("0123456789abcde"), (24<<20+11)/15)
-	large  = larger[:8<<20+3]
+	larger = bytes.Repeat([]byte("0123456789abcde"), (3*cloud.PartSize+11)/15)
+	large  = larger[:cloud.PartSize+3]
 )
 
 func isCompose(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/compose") }
@@ -208,7 +209,7 @@ func TestInPartsFaults(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		proxy.Reset()
 		ctx, cancel := context.WithCancel(t.Context())
-		body := io.MultiReader(bytes.NewReader(larger[:20<<20]), readerFunc(func([]byte) (int, error) { cancel(); return 0, ctx.Err() }))
+		body := io.MultiReader(bytes.NewReader(larger[:5*cloud.PartSize/2]), readerFunc(func([]byte) (int, error) { cancel(); return 0, ctx.Err() }))
 		if _, err := s.Put(ctx, "cancelled", body, -1, blob.PutOptions{}); err == nil {
 			t.Error("a put whose context ended succeeded")
 		}

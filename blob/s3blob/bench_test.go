@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
 	"github.com/TrilliantHealth/mops-go/internal/ratio"
 )
@@ -82,9 +83,9 @@ func BenchmarkRecord(b *testing.B) {
 	})
 }
 
-const part = 8 << 20
+const part = cloud.PartSize
 
-// bareUpload uploads parts of the same size as ours, four side by side, as the
+// bareUpload uploads parts of the same size as ours, five side by side, as the
 // SDK's documentation has it for large objects.
 func (p pair) bareUpload(ctx context.Context, key string, body io.Reader, size int64) error {
 	created, err := p.bare.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: p.bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32})
@@ -92,7 +93,7 @@ func (p pair) bareUpload(ctx context.Context, key string, body io.Reader, size i
 		return err
 	}
 	parts := make([]types.CompletedPart, (size+part-1)/part)
-	buffers := make(chan []byte, 4)
+	buffers := make(chan []byte, 5)
 	for range cap(buffers) {
 		buffers <- make([]byte, part)
 	}

@@ -21,7 +21,7 @@ import (
 // multipart upload limits").
 const maxParts = 10_000
 
-// Put stores a blob: with one request up to 8 MiB, in parts above.
+// Put stores a blob: with one request up to 5 MiB, in parts above.
 func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
 	if err := cloud.CheckConditions(opts); err != nil {
 		return driver.Info{}, err

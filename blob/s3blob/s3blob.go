@@ -32,7 +32,7 @@
 // # What maps to what
 //
 // A blob is an object whose key is the folder of the root and the blob's key. Put
-// is PutObject, or an upload in parts for what is over 8 MiB; Get, GetObject;
+// is PutObject, or an upload in parts for what is over 5 MiB; Get, GetObject;
 // Stat, HeadObject; List, ListObjectsV2; Delete, DeleteObject. IfAbsent is
 // If-None-Match: *, IfVersion is If-Match. Directory buckets (S3 Express) are
 // refused: they list in no order.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -15,19 +14,21 @@ import (
 
 // Sizes of uploads, in bytes.
 const (
-	// PartSize is the length of a part, unless a blob would have too many: above
-	// the least of S3 (5 MiB) and GCS (256 KiB), and enough to keep a fast
-	// network busy with few of them under way.
-	PartSize = 8 << 20
+	// PartSize is the length of a part, unless a blob would have too many: the
+	// least that S3 takes, and a multiple of GCS's 256 KiB. The garbage collector
+	// lets the heap grow to twice what is in use, so each byte of it costs two
+	// for each part under way.
+	PartSize = 5 << 20
+
+	// sideBySide is how many parts of one blob are under way, the one that is
+	// being read included: as many as AWS's own uploader has, of the same size.
+	sideBySide = 5
 
 	// memory bounds the buffers of all uploads of the process.
-	memory = 12 * PartSize
+	memory = 16 * PartSize
 
 	// small blobs do not count there: a lease must not wait for large files.
 	small = 256 << 10
-
-	// sideBySide is how many parts of one blob are under way.
-	sideBySide = 4
 )
 
 // Upload is how a service takes a blob.
@@ -65,10 +66,10 @@ func (u Upload) Put(ctx context.Context, body io.Reader, size int64) (driver.Inf
 	}
 	if size >= 0 && size <= PartSize {
 		if size > small {
-			if err := budget.Acquire(ctx, size); err != nil {
+			if err := pool.budget.Acquire(ctx, size); err != nil {
 				return driver.Info{}, err
 			}
-			defer budget.Release(size)
+			defer pool.budget.Release(size)
 		}
 		data := make([]byte, size)
 		if err := readExactly(body, data, size); err != nil {
@@ -76,18 +77,19 @@ func (u Upload) Put(ctx context.Context, body io.Reader, size int64) (driver.Inf
 		}
 		return u.Whole(ctx, data)
 	}
-	s := &splitter{body: body, size: size, length: length}
+	defer pool.begin()()
+	s := &splitter{body: body, size: size, length: length, turns: semaphore.NewWeighted(sideBySide)}
 	first, err := s.next(ctx)
 	if err != nil {
 		return driver.Info{}, err
 	}
 	if s.ended && size < 0 {
-		defer first.free()
-		return u.Whole(ctx, first.data)
+		defer s.free(first)
+		return u.Whole(ctx, first)
 	}
 	parts, err := u.Begin(ctx)
 	if err != nil {
-		first.free()
+		s.free(first)
 		return driver.Info{}, err
 	}
 	info, err := u.inParts(ctx, parts, s, first)
@@ -98,7 +100,7 @@ func (u Upload) Put(ctx context.Context, body io.Reader, size int64) (driver.Inf
 }
 
 // partSize is the length of the parts, such that there are not too many. Where
-// the size is not known, 8 MiB have to do: 80 GiB on S3.
+// the size is not known, 5 MiB have to do: 48 GiB on S3.
 func (u Upload) partSize(size int64) (int64, error) {
 	length := int64(PartSize)
 	for size > length*int64(u.MaxParts) {
@@ -110,16 +112,15 @@ func (u Upload) partSize(size int64) (int64, error) {
 	return length, nil
 }
 
-func (u Upload) inParts(ctx context.Context, parts Parts, s *splitter, next part) (driver.Info, error) {
+func (u Upload) inParts(ctx context.Context, parts Parts, s *splitter, next []byte) (driver.Info, error) {
 	partsCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, groupCtx := errgroup.WithContext(partsCtx)
-	group.SetLimit(sideBySide)
 	n := 0
 	for {
 		n++
 		if n > u.MaxParts {
-			next.free()
+			s.free(next)
 			cancel()
 			group.Wait()
 			return driver.Info{}, &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
@@ -127,8 +128,8 @@ func (u Upload) inParts(ctx context.Context, parts Parts, s *splitter, next part
 		}
 		number, now := n, next
 		group.Go(func() error {
-			defer now.free()
-			return blob.RetryPolicy{}.Do(groupCtx, func() error { return parts.Put(groupCtx, number, now.data) })
+			defer s.free(now)
+			return blob.RetryPolicy{}.Do(groupCtx, func() error { return parts.Put(groupCtx, number, now) })
 		})
 		if s.ended {
 			break
@@ -142,8 +143,8 @@ func (u Upload) inParts(ctx context.Context, parts Parts, s *splitter, next part
 			}
 			return driver.Info{}, err
 		}
-		if len(next.data) == 0 { // the last part was a full one
-			next.free()
+		if len(next) == 0 { // the last part was a full one
+			s.free(next)
 			break
 		}
 	}
@@ -160,17 +161,17 @@ type splitter struct {
 	length int64 // of a part
 	read   int64
 	ended  bool
+	turns  *semaphore.Weighted // of parts side by side
 }
 
 // next reads the next part, empty where the body ended exactly before it.
-func (s *splitter) next(ctx context.Context) (part, error) {
-	p, err := newPart(ctx, s.length)
+func (s *splitter) next(ctx context.Context) ([]byte, error) {
+	buffer, err := s.buffer(ctx)
 	if err != nil {
-		return part{}, err
+		return nil, err
 	}
-	n, err := io.ReadFull(s.body, p.data)
+	n, err := io.ReadFull(s.body, buffer)
 	s.read += int64(n)
-	p.data = p.data[:n]
 	switch {
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		s.ended, err = true, nil
@@ -184,38 +185,28 @@ func (s *splitter) next(ctx context.Context) (part, error) {
 		err = wrongLength(s.read, s.size)
 	}
 	if err != nil {
-		p.free()
-		return part{}, err
+		s.free(buffer)
+		return nil, err
 	}
-	return p, nil
+	return buffer[:n], nil
 }
 
-// part is a buffer out of those that the process may have.
-type part struct {
-	data   []byte
-	length int64
+// buffer waits until fewer parts than may be are under way.
+func (s *splitter) buffer(ctx context.Context) ([]byte, error) {
+	if err := s.turns.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	buffer, err := pool.take(ctx, s.length)
+	if err != nil {
+		s.turns.Release(1)
+	}
+	return buffer, err
 }
 
-var (
-	budget = semaphore.NewWeighted(memory)
-	pool   = sync.Pool{New: func() any { return new([PartSize]byte) }}
-)
-
-func newPart(ctx context.Context, length int64) (part, error) {
-	if err := budget.Acquire(ctx, length); err != nil {
-		return part{}, err
-	}
-	if length == PartSize {
-		return part{pool.Get().(*[PartSize]byte)[:], length}, nil
-	}
-	return part{make([]byte, length), length}, nil
-}
-
-func (p part) free() {
-	if p.length == PartSize {
-		pool.Put((*[PartSize]byte)(p.data[:PartSize]))
-	}
-	budget.Release(p.length)
+// free ends the use of a part.
+func (s *splitter) free(part []byte) {
+	pool.giveBack(part[:s.length])
+	s.turns.Release(1)
 }
 
 // readExactly fills data, and makes sure that nothing follows.

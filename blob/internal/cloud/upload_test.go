@@ -151,7 +151,7 @@ func TestUploadOfBadBodies(t *testing.T) {
 }
 
 func TestUploadThatIsTooLarge(t *testing.T) {
-	for _, size := range []int64{5 * PartSize * 16, -1} {
+	for _, size := range []int64{5 * PartSize * 32, -1} {
 		var s service
 		u := s.upload()
 		_, err := u.Put(t.Context(), bytes.NewReader(content(5*PartSize+1)), size)
@@ -268,9 +268,10 @@ func TestUploadsShareMemory(t *testing.T) {
 	u.Whole = func(ctx context.Context, data []byte) (driver.Info, error) {
 		return driver.Info{}, s.take(ctx, 0, data)
 	}
-	var all sync.WaitGroup
+	done := pool.begin()
+	var running sync.WaitGroup
 	for i := range 32 {
-		all.Go(func() {
+		running.Go(func() {
 			size := []int{len(data), PartSize, small + 1, len(data)}[i%4]
 			announced := int64(size)
 			if i%8 == 0 {
@@ -281,14 +282,20 @@ func TestUploadsShareMemory(t *testing.T) {
 			}
 		})
 	}
-	all.Wait()
+	running.Wait()
 	if s.most > memory || s.held != 0 {
 		t.Errorf("%d bytes were held at a time, more than %d, and %d are still", s.most, memory, s.held)
 	}
-	if !budget.TryAcquire(memory) {
+	if idle := len(pool.idle); idle == 0 || idle > memory/PartSize {
+		t.Errorf("%d buffers are there for uploads to come", idle)
+	}
+	if done(); len(pool.idle) > 0 {
+		t.Errorf("%d buffers are kept though there are no uploads", len(pool.idle))
+	}
+	if !pool.budget.TryAcquire(memory) {
 		t.Fatal("some memory was not given back")
 	}
-	budget.Release(memory)
+	pool.budget.Release(memory)
 }
 
 // waitless takes parts and forgets them.
@@ -301,10 +308,10 @@ func (w waitless) Complete(context.Context, int, int64) (driver.Info, error) {
 
 // Small blobs are stored also while large ones take all the memory.
 func TestSmallUploadsDoNotWait(t *testing.T) {
-	if err := budget.Acquire(t.Context(), memory); err != nil {
+	if err := pool.budget.Acquire(t.Context(), memory); err != nil {
 		t.Fatal(err)
 	}
-	defer budget.Release(memory)
+	defer pool.budget.Release(memory)
 	var s service
 	if _, err := s.upload().Put(t.Context(), bytes.NewReader(content(small)), small); err != nil {
 		t.Error(err)
