@@ -19,7 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-var validRegion = regexp.MustCompile(`^[A-Za-z0-9-]{1,63}$`)
+var validRegion = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 
 // connect makes the client out of the root's parameters, the environment and the
 // files of the user's profile.
@@ -59,7 +59,7 @@ func (s *store) connect(ctx context.Context) error {
 		return cloud.ValidEndpoint(s.endpoint)
 	case s.region == "":
 		return invalid("no region is given: set AWS_REGION to that of the bucket, or add ?region= to the root")
-	case !validRegion.MatchString(s.region):
+	case len(s.region) > 63 || !validRegion.MatchString(s.region):
 		return invalid("%q is no region", s.region)
 	}
 	s.heeds.whole.trusted.Store(s.isAWS() || given["conditions"] == "heeded")
