@@ -88,7 +88,7 @@ var setEnvironment = sync.OnceFunc(func() {
 	for name, value := range environment {
 		os.Setenv(name, value)
 	}
-	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} {
+	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE"} {
 		os.Unsetenv(name)
 	}
 })
