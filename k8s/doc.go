@@ -40,6 +40,20 @@
 // Values of the environment stand in the Job, where whoever may read Jobs reads
 // them, too. Secrets belong in a Secret of the cluster: [SecretEnv], [EnvFromSecret].
 //
+// # What it asks of the cluster
+//
+// One request for a call, which creates the Job; one more where its log is shown.
+// To stop a worker takes one, to attach to one takes one. For each namespace a
+// process has two watches, of Jobs and pods, which a list precedes. Events are asked
+// for where a Job has no pod after 3 s, or a pod does not get ready within 10 s:
+// once in 10 s while others go on, else for at most 20 workers in a second. There
+// is no limit on the client's side but 32 requests that change something at once:
+// the server throttles, and its Retry-After is kept to.
+//
+// A worker's end is that of its container, where its exit code is final. The Job's
+// own word comes some two seconds later, and is waited for only where the Job may
+// try again.
+//
 // # What goes wrong
 //
 // A worker's death is an [executor.Error] with the cluster's own words. What cannot

@@ -32,8 +32,9 @@ var controllers = strings.Join([]string{
 }, ",")
 
 // startControlPlane starts etcd, the API server, the controller manager and the
-// scheduler, and returns when they serve.
-func (c *Cluster) startControlPlane(ctx context.Context) error {
+// scheduler, and returns when they serve. The arguments are more of the controller
+// manager's.
+func (c *Cluster) startControlPlane(ctx context.Context, args ...string) error {
 	if err := c.writeCredentials(); err != nil {
 		return err
 	}
@@ -58,11 +59,11 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 		return err
 	}
 	// The default limits allow three Jobs in a second.
-	err = c.run("kube-controller-manager",
+	err = c.run("kube-controller-manager", append(args,
 		"--kubeconfig="+c.kubeconfig("kube-controller-manager"), "--secure-port=0", "--leader-elect=false",
 		"--controllers="+controllers, "--use-service-account-credentials=true",
 		"--service-account-private-key-file="+c.pki.pem("service-accounts"), "--root-ca-file="+c.pki.crt("ca"),
-		"--kube-api-qps=1000", "--kube-api-burst=2000", "--concurrent-job-syncs=30")
+		"--kube-api-qps=1000", "--kube-api-burst=2000", "--concurrent-job-syncs=30")...)
 	if err != nil {
 		return err
 	}

@@ -23,14 +23,17 @@ var kwokConfig string
 func (c *Cluster) startSimulated(ctx context.Context) error {
 	c.Host = loopback
 	c.endpoint = endpoint{api: loopback, bind: loopback, apiPort: c.slot.port(0), etcdPort: c.slot.port(1), peer: c.slot.port(2)}
-	if err := c.startControlPlane(ctx); err != nil {
+	// KWOK tells late that nodes live where there are many pods, and they do not die.
+	if err := c.startControlPlane(ctx, "--node-monitor-grace-period=1h"); err != nil {
 		return err
 	}
 	config, err := c.writeFile("kwok.yaml", kwokConfig)
 	if err != nil {
 		return err
 	}
-	err = c.run("kwok", "--kubeconfig="+c.Kubeconfig, "--config="+config, "--manage-all-nodes=true", "--node-lease-duration-seconds=40")
+	// With a lease, which it renews every 10 s, KWOK looks at all pods each time: ten
+	// thousand keep it from all else.
+	err = c.run("kwok", "--kubeconfig="+c.Kubeconfig, "--config="+config, "--manage-all-nodes=true", "--node-lease-duration-seconds=0")
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,19 @@ type Calls struct {
 	Works                   []Work
 }
 
+// executor runs the work where the calls say.
+func (calls Calls) executor() *k8s.Executor {
+	at := k8s.New(
+		k8s.Namespace(calls.Namespace), k8s.Image(calls.Image), k8s.CPU("10m"), k8s.Memory("64Mi"),
+		k8s.HostPath(there, calls.Place), k8s.Root("file://"+calls.Place, "file://"+there),
+		k8s.RunAs(0, 0), // whose files the place has
+	)
+	if calls.Secret != "" {
+		at = at.With(k8s.EnvFromSecret(calls.Secret))
+	}
+	return at
+}
+
 // Report is what the program says of one call, as a line of JSON.
 type Report struct {
 	Answer  Answer
@@ -118,15 +131,7 @@ func runCalls(ctx context.Context) error {
 	if err := enginetest.Arguments(&calls); err != nil {
 		return err
 	}
-	at := k8s.New(
-		k8s.Namespace(calls.Namespace), k8s.Image(calls.Image), k8s.CPU("10m"), k8s.Memory("64Mi"),
-		k8s.HostPath(there, calls.Place), k8s.Root("file://"+calls.Place, "file://"+there),
-		k8s.RunAs(0, 0), // whose files the place has
-		k8s.Retries(1),
-	)
-	if calls.Secret != "" {
-		at = at.With(k8s.EnvFromSecret(calls.Secret))
-	}
+	at := calls.executor()
 	out := json.NewEncoder(os.Stdout)
 	var failed error
 	for r := range doWork.With(mops.On(at)).Each(ctx, func(yield func(Work) bool) {

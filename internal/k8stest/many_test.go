@@ -105,16 +105,11 @@ func mostResident() int64 {
 // one goroutine, which is the caller's, and one request. At full size it is 10,000
 // of them in less than 1 GiB.
 func TestManyJobs(t *testing.T) {
-	n, c := 500, cluster.Simulated(t)
+	n, start := 500, cluster.Simulated
 	if soak {
-		n = 10_000
-		own, err := cluster.StartSimulated(t.Context()) // what is left there to delete is no other test's trouble
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { own.Stop() })
-		c = own
+		n, start = 10_000, ownSimulated
 	}
+	c := start(t)
 	proxy, kubeconfig := behindProxy(t, c)
 	asked := map[string]int{}
 	proxy.Observe(func(r *http.Request) {
@@ -148,6 +143,25 @@ func TestManyJobs(t *testing.T) {
 	if jobs, pods := created(t, c, many.Namespace); jobs != n || pods != n {
 		t.Errorf("there are %d Jobs and %d pods, want %d", jobs, pods, n)
 	}
+}
+
+// ownSimulated is a cluster for one test: to delete ten thousand Jobs would keep
+// the machine busy long after.
+func ownSimulated(tb testing.TB) *cluster.Cluster {
+	tb.Helper()
+	c, err := cluster.StartSimulated(tb.Context())
+	switch {
+	case errors.Is(err, cluster.ErrMissing):
+		tb.Skip(err)
+	case err != nil:
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return c
 }
 
 // created is how many Jobs and pods there are.
@@ -198,7 +212,7 @@ func runProgram(t *testing.T, name string, arguments, report any) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, path)
 	command.Env = append(os.Environ(), enginetest.ProgramVariable+"="+name, enginetest.ArgumentsVariable+"="+file, "MOPS_ROOT=file://"+t.TempDir())

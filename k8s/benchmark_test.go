@@ -1,0 +1,167 @@
+package k8s
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	testcluster "github.com/TrilliantHealth/mops-go/internal/cluster"
+)
+
+// Jobs that are created and collected, against a bare client-go program that
+// creates the same ones and watches them by one informer. The ratio is that of
+// the rates, so more is better.
+func BenchmarkJobs(b *testing.B) {
+	jobs, rounds := 100, 4
+	if os.Getenv("MOPS_SOAK") == "1" {
+		jobs, rounds = 1000, 2
+	}
+	c := testcluster.Simulated(b)
+	e := New(Kubeconfig(c.Kubeconfig), Image("program:1"), Logs(0))
+	measure := func(run func(context.Context, *Executor, []executor.Invocation) error) float64 {
+		namespace := c.Namespace(b)
+		calls := make([]executor.Invocation, jobs)
+		for i := range calls {
+			calls[i] = newCall()
+		}
+		begun := time.Now()
+		if err := run(b.Context(), e.With(Namespace(namespace)), calls); err != nil {
+			b.Fatal(err)
+		}
+		rate := float64(jobs) / time.Since(begun).Seconds()
+		settle(b, c, namespace, jobs)
+		return rate
+	}
+	bare := func(ctx context.Context, e *Executor, calls []executor.Invocation) error {
+		return bareJobs(ctx, c, e, calls)
+	}
+	var ratios, ours, theirs []float64
+	for b.Loop() {
+		for round := range rounds {
+			var o, t float64
+			if round%2 == 0 { // who comes first finds the server smaller
+				o, t = measure(startAndWait), measure(bare)
+			} else {
+				t, o = measure(bare), measure(startAndWait)
+			}
+			ratios, ours, theirs = append(ratios, o/t), append(ours, o), append(theirs, t)
+		}
+	}
+	b.ReportMetric(0, "ns/op") // of all rounds: says nothing
+	b.ReportMetric(middle(ours), "mops-jobs/s")
+	b.ReportMetric(middle(theirs), "bare-jobs/s")
+	b.ReportMetric(middle(ratios), "ratio")
+	b.ReportMetric(0.9, "budget")
+}
+
+// middle is the median.
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	return (values[len(values)/2] + values[(len(values)-1)/2]) / 2
+}
+
+func startAndWait(ctx context.Context, e *Executor, calls []executor.Invocation) error {
+	return each(calls, len(calls), func(call executor.Invocation) error {
+		w, err := e.Start(ctx, call)
+		if err != nil {
+			return err
+		}
+		exit, err := w.Wait(ctx)
+		if err == nil && exit.Code != executor.ExitOK {
+			err = fmt.Errorf("%s ended with %d: %v", w.Handle(), exit.Code, exit.Err)
+		}
+		return err
+	})
+}
+
+// bareJobs is the program without mops.
+func bareJobs(ctx context.Context, c *testcluster.Cluster, e *Executor, calls []executor.Invocation) error {
+	config := c.RESTConfig()
+	config.QPS, config.ContentType = -1, "application/vnd.kubernetes.protobuf"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	all.Add(len(calls))
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(e.settings.namespace))
+	informer := factory.Batch().V1().Jobs().Informer()
+	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(before, after any) {
+		if condition(before.(*batchv1.Job), batchv1.JobComplete) == nil && condition(after.(*batchv1.Job), batchv1.JobComplete) != nil {
+			all.Done()
+		}
+	}})
+	if err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	defer factory.Shutdown()
+	defer close(stop)
+	factory.Start(stop)
+	cache.WaitForCacheSync(stop, informer.HasSynced)
+	err = each(calls, writesAtOnce, func(call executor.Invocation) error {
+		plan, err := e.plan(ctx, call)
+		if err == nil {
+			_, err = client.BatchV1().Jobs(e.settings.namespace).Create(ctx, plan.job, metav1.CreateOptions{})
+		}
+		return err
+	})
+	if err == nil {
+		all.Wait()
+	}
+	return err
+}
+
+// each does something for all, so many at once.
+func each(calls []executor.Invocation, atOnce int, do func(executor.Invocation) error) error {
+	var (
+		running sync.WaitGroup
+		places  = make(chan struct{}, atOnce)
+		failed  = make(chan error, len(calls))
+	)
+	for _, call := range calls {
+		running.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			if err := do(call); err != nil {
+				failed <- err
+			}
+		})
+	}
+	running.Wait()
+	close(failed)
+	return <-failed
+}
+
+// settle waits until the cluster has done with the Jobs, so that the next turn
+// finds it idle.
+func settle(b *testing.B, c *testcluster.Cluster, namespace string, jobs int) {
+	b.Helper()
+	for {
+		list, err := c.Client().BatchV1().Jobs(namespace).List(b.Context(), metav1.ListOptions{ResourceVersion: "0"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		complete := 0
+		for i := range list.Items {
+			if condition(&list.Items[i], batchv1.JobComplete) != nil {
+				complete++
+			}
+		}
+		if complete == jobs {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
