@@ -86,9 +86,13 @@ func (p *person) awaitRight(right *authorizationv1.ResourceAttributes) {
 }
 
 // enough is all that the executor needs where Jobs run.
-var enough = []string{
-	"create jobs.batch", "get jobs.batch", "list jobs.batch", "watch jobs.batch", "delete jobs.batch",
-	"list pods", "watch pods", "get pods/log", "list events",
+var enough = rights(Permissions())
+
+func rights(permissions []Permission) (rights []string) {
+	for _, p := range permissions {
+		rights = append(rights, strings.TrimSuffix(p.Verb+" "+p.Resource+"."+p.Group, "."))
+	}
+	return rights
 }
 
 // without is enough but for these.
@@ -113,7 +117,7 @@ func TestNamespaceOfSomebodyWhoSeesNone(t *testing.T) {
 func TestNamespaceIsCreatedByWhoMay(t *testing.T) {
 	e, c, namespace := simulated(t, ends(0, 0))
 	absent := namespace + "-new"
-	ada := newPerson(t, c).may("", enough...).may("", "create namespaces")
+	ada := newPerson(t, c).may("", enough...).may("", rights(NamespacePermissions())...)
 	w := start(t, e.With(Kubeconfig(ada.kubeconfig), Namespace(absent)), newCall())
 	t.Cleanup(func() {
 		if err := c.Client().CoreV1().Namespaces().Delete(context.Background(), absent, metav1.DeleteOptions{}); err != nil {

@@ -173,14 +173,24 @@ func built(linkerFlags string) (string, error) {
 	return path, nil
 }
 
-// pushed is the image of the program in the registry of the cluster.
+// pushed is the image of the program in the registry of the cluster, of which there
+// is one: it is made once, which takes a while with the race detector.
 func pushed(t testing.TB, c *cluster.Cluster) string {
 	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return push(t, c, path)
+	programImage.Do(func() { programImage.reference = push(t, c, path) })
+	if programImage.reference == "" {
+		t.Fatal("the program's image could not be pushed")
+	}
+	return programImage.reference
+}
+
+var programImage struct {
+	sync.Once
+	reference string
 }
 
 func push(t *testing.T, c *cluster.Cluster, path string) string {
