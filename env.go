@@ -144,6 +144,7 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 		if env.file, err = config.Parse(configPath, []byte(in.spec.ConfigText)); err != nil {
 			return "", err
 		}
+		env.file.Text = []byte(in.spec.ConfigText)
 	} else if found && (!in.worker || in.spec.Config != "") {
 		if configPath, err = filepath.Abs(configPath); err != nil {
 			return "", err

@@ -20,7 +20,7 @@ const maxFile = 1 << 20
 // File is a config file.
 type File struct {
 	Path     string   // as it was given
-	Text     []byte   // what it says, word for word
+	Text     []byte   // what it says, word for word, if it was loaded
 	Defaults Settings // of the top level
 	Entries  []Entry  // sorted by prefix
 }
@@ -61,7 +61,12 @@ func Load(path string) (*File, error) {
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	return Parse(path, data)
+	parsed, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	parsed.Text = data
+	return parsed, nil
 }
 
 func unreadable(path string, err error) error {

@@ -40,7 +40,7 @@ func Parse(path string, data []byte) (*File, error) {
 		problem.Path = path
 		return nil, problem
 	}
-	p := &parser{file: &File{Path: path, Text: data}, lines: linesOf(data)}
+	p := &parser{file: &File{Path: path}, lines: linesOf(data)}
 	p.document(document)
 	if len(p.problems) > 0 {
 		slices.SortStableFunc(p.problems, func(a, b *Error) int { return a.Line - b.Line })
