@@ -304,3 +304,18 @@ func TestAPIServerRestarts(t *testing.T) {
 	r.expect(p, 5*time.Minute)
 	r.once()
 }
+
+// A program that was suspended, a laptop that slept, finds its Jobs gone when it
+// goes on: the cluster removed them after their time. The results are there.
+func TestJobsRemovedBeforeTheyWereSeen(t *testing.T) {
+	r := newRig(t, 3, func(w *Work) { w.Gate = true })
+	r.calls.Brief = true
+	p := r.start()
+	r.awaitBegun(len(r.calls.Works))
+	p.Signal(syscall.SIGSTOP)
+	r.open()
+	enginetest.Eventually(t, time.Minute, "the Jobs are gone", func() bool { return r.jobs() == 0 })
+	p.Signal(syscall.SIGCONT)
+	r.expect(p, time.Minute)
+	r.once()
+}

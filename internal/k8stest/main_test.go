@@ -100,6 +100,7 @@ var doWork = mops.Define("k8stest/work", func(ctx context.Context, w Work) (Answ
 type Calls struct {
 	Namespace, Image, Place string
 	Secret                  string // whose entries workers find in their environment
+	Brief                   bool   // Jobs are removed a second after they have ended
 	Works                   []Work
 }
 
@@ -112,6 +113,9 @@ func (calls Calls) executor() *k8s.Executor {
 	)
 	if calls.Secret != "" {
 		at = at.With(k8s.EnvFromSecret(calls.Secret))
+	}
+	if calls.Brief {
+		at = at.With(k8s.TTL(time.Second))
 	}
 	return at
 }

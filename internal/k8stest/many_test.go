@@ -105,7 +105,7 @@ func mostResident() int64 {
 // one goroutine, which is the caller's, and one request. At full size it is 10,000
 // of them in less than 1 GiB.
 func TestManyJobs(t *testing.T) {
-	n, start := 500, cluster.Simulated
+	n, start := 1000, cluster.Simulated
 	if soak {
 		n, start = 10_000, ownSimulated
 	}
