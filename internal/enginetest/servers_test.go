@@ -182,8 +182,9 @@ func TestRequestsOfACall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		call("sub", "first") // what is done once for a root
 		proxy.Observe(q.see)
+		call("sub", "first") // what is done once for a root
+		q.take()
 		for _, c := range []struct {
 			on, name string
 			most     int
@@ -204,8 +205,6 @@ func TestRequestsOfACall(t *testing.T) {
 		if _, err := doWork.All(ctx, works, mops.Concurrency(side)); err != nil {
 			t.Fatal(err)
 		}
-		proxy.Reset()
-		proxy.Observe(q.see)
 		q.take()
 		for r := range doWork.Each(ctx, slices.Values(works), mops.Concurrency(side)) {
 			if r.Err != nil || r.Info.Outcome != mops.Hit {
