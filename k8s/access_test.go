@@ -109,8 +109,12 @@ func without(missing ...string) (rest []string) {
 func TestNamespaceOfSomebodyWhoSeesNone(t *testing.T) {
 	e, c, namespace := simulated(t, ends(0, 0))
 	ada := newPerson(t, c).may(namespace, enough...)
-	if exit := await(t, start(t, e.With(Kubeconfig(ada.kubeconfig)), newCall())); exit.Err != nil {
+	e = e.With(Kubeconfig(ada.kubeconfig))
+	if exit := await(t, start(t, e, newCall())); exit.Err != nil {
 		t.Error(exit.Err)
+	}
+	if err := start(t, e.With(ends(0, time.Hour)), newCall()).Stop(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -72,7 +72,7 @@ func middle(values []float64) float64 {
 }
 
 func startAndWait(ctx context.Context, e *Executor, calls []executor.Invocation) error {
-	return each(calls, len(calls), func(call executor.Invocation) error {
+	return inParallel(calls, len(calls), func(call executor.Invocation) error {
 		w, err := e.Start(ctx, call)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func bareJobs(ctx context.Context, c *testcluster.Cluster, e *Executor, calls []
 	defer close(stop)
 	factory.Start(stop)
 	cache.WaitForCacheSync(stop, informer.HasSynced)
-	err = each(calls, writesAtOnce, func(call executor.Invocation) error {
+	err = inParallel(calls, writesAtOnce, func(call executor.Invocation) error {
 		plan, err := e.plan(ctx, call)
 		if err == nil {
 			_, err = client.BatchV1().Jobs(e.settings.namespace).Create(ctx, plan.job, metav1.CreateOptions{})
@@ -123,8 +123,8 @@ func bareJobs(ctx context.Context, c *testcluster.Cluster, e *Executor, calls []
 	return err
 }
 
-// each does something for all, so many at once.
-func each(calls []executor.Invocation, atOnce int, do func(executor.Invocation) error) error {
+// inParallel does something for all, so many at once.
+func inParallel(calls []executor.Invocation, atOnce int, do func(executor.Invocation) error) error {
 	var (
 		running sync.WaitGroup
 		places  = make(chan struct{}, atOnce)

@@ -34,7 +34,6 @@ type cluster struct {
 	idle    func()        // closes connections that nobody uses
 	writes  chan struct{} // a place for each request that changes something
 	streams atomic.Int64  // logs that are followed
-	refused atomic.Bool   // somebody was told that logs may not be read
 	unshown atomic.Bool   // somebody was told that there are too many
 	mute    atomic.Bool   // somebody was told that logs may not be read
 	reached atomic.Bool   // it answered once

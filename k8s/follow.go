@@ -37,10 +37,10 @@ func (o *output) follow(ctx context.Context, pod *shownPod) {
 		switch {
 		case ctx.Err() != nil, apierrors.IsNotFound(err):
 			return
-		case apierrors.IsForbidden(err):
-			o.refused(err)
+		case isDenied(err):
+			o.denied(err)
 			return
-		case err == nil && over && came < mayRotate:
+		case complete && over:
 			return
 		case came > 0:
 			failures, pause = 0, shortest
@@ -70,11 +70,12 @@ func (o *output) follow(ctx context.Context, pod *shownPod) {
 	}
 }
 
-// refused tells, once, that logs may not be read.
-func (o *output) refused(err error) {
-	if w := o.worker.watch; w.cluster.refused.CompareAndSwap(false, true) {
-		o.worker.settings.log().Warn("what workers print cannot be shown; in the store it is kept",
-			"error", w.cluster.explain(err, "get", "pods/log", w.namespace))
+// denied tells, once for all, that logs may not be read.
+func (o *output) denied(err error) {
+	c := o.worker.watch.cluster
+	if c.mute.CompareAndSwap(false, true) {
+		o.worker.settings.log().Warn("what workers print is not shown, but kept in the store", "error",
+			c.explain(err, "get", "pods/log", o.worker.watch.namespace))
 	}
 }
 

@@ -40,8 +40,8 @@ func (c *Cluster) waitForNode(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		for _, taint := range node.Spec.Taints { // others are its own
-			if strings.HasPrefix(taint.Key, "node.kubernetes.io/") {
+		for _, taint := range node.Spec.Taints {
+			if strings.HasPrefix(taint.Key, "node.kubernetes.io/") { // not ready, say
 				return fmt.Errorf("it has the taint %s", taint.ToString())
 			}
 		}

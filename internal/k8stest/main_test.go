@@ -37,7 +37,10 @@ func TestMain(m *testing.M) {
 }
 
 // programs are the programs under test, by name.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "many": runMany}
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany}
+
+// version is that of doWork; see TestVersionSkew.
+var version = "0"
 
 // there is where pods find the place of a test.
 const there = "/mnt/place"
@@ -110,6 +113,7 @@ func (calls Calls) executor() *k8s.Executor {
 		k8s.Namespace(calls.Namespace), k8s.Image(calls.Image), k8s.CPU("10m"), k8s.Memory("64Mi"),
 		k8s.HostPath(there, calls.Place), k8s.Root("file://"+calls.Place, "file://"+there),
 		k8s.RunAs(0, 0), // whose files the place has
+		k8s.Retries(1),
 	)
 	if calls.Secret != "" {
 		at = at.With(k8s.EnvFromSecret(calls.Secret))
@@ -197,7 +201,7 @@ var programImage struct {
 	reference string
 }
 
-func push(t *testing.T, c *cluster.Cluster, path string) string {
+func push(t testing.TB, c *cluster.Cluster, path string) string {
 	t.Helper()
 	reference, err := image.FromSelf(c.Registry+"/k8stest", image.Binary(path), image.Insecure())(t.Context())
 	if err != nil {
