@@ -80,6 +80,9 @@ func (f *Files) takePart(ctx context.Context, path string, open func(string) (*o
 			file, err = open(path)
 		}
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errOvertaken // made, and removed by who makes room, before it was opened
+	}
 	if err != nil {
 		return nil, cacheError(err)
 	}
