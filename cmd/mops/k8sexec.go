@@ -103,6 +103,7 @@ func (p *podShell) tar(ctx context.Context, arguments, standIn []string, count *
 	if p.mops {
 		ways = append(ways, standIn)
 	}
+	var lost error
 	for _, command := range ways {
 		ctx, stop := context.WithCancelCause(ctx)
 		errs := &complaint{count: count, stop: stop}
@@ -112,12 +113,18 @@ func (p *podShell) tar(ctx context.Context, arguments, standIn []string, count *
 		switch {
 		case said != "" && (err == nil || err == errLost || context.Cause(ctx) == errStuck):
 			return errors.New(said) // how it ended did not come through
+		case err == errLost: // perhaps that there is no such program
+			lost = err
+			continue
 		case err != nil && isMissing(err, command[0], said):
 			continue
 		case err != nil && said != "":
 			return fmt.Errorf("%s (%w)", said, err)
 		}
 		return err
+	}
+	if lost != nil {
+		return lost
 	}
 	if p.mops {
 		return fmt.Errorf("%s has no tar, and its program cannot be started beside the one that runs", p.pod)
