@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
-	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 )
 
 // remote plays another machine: its workers do not get this process's MOPS_
@@ -125,33 +125,11 @@ func TestARemoteWorkerKeepsItsLogHoweverItEnds(t *testing.T) {
 		case want.reason == "" && isExec:
 			t.Errorf("%q: %v", way, err)
 		}
-		log := logOf(t, info.URI)
+		log := enginetest.Logs(t, info.URI)
 		if !strings.Contains(log, want.log) || strings.Count(log, "last words") != 1 {
 			t.Errorf("%q: the log is %q", way, log)
 		}
 	}
-}
-
-// logOf is all that is kept of what the runs of a call printed.
-func logOf(t *testing.T, uri string) (log string) {
-	t.Helper()
-	store, err := blob.Open(t.Context(), uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for info, err := range store.List(t.Context(), "runs/", "") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(info.Key, ".log/") {
-			chunk, _, err := store.ReadAll(t.Context(), info.Key, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			log += string(chunk)
-		}
-	}
-	return log
 }
 
 func TestAnExecutorHasBudgetsOfItsOwn(t *testing.T) {

@@ -5,5 +5,5 @@
 // Its tests start the test binary again, as the program under test and as the
 // workers of that. What user functions did is counted in a file outside of the
 // store, so that nothing which the store says needs to be believed. The package
-// stands above all others; nothing imports it.
+// stands above all others; only tests import it.
 package enginetest

@@ -3,14 +3,12 @@
 package enginetest_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 )
@@ -31,30 +29,6 @@ func gatedJobs(place string, n int, on string, change func(*Job)) Jobs {
 func awaitStarts(t *testing.T, place string, n int) {
 	t.Helper()
 	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: place})) == n })
-}
-
-// leases returns what all leases of a root say.
-func leases(t *testing.T, place string) (states []lease.State) {
-	t.Helper()
-	ctx := context.Background()
-	store, err := blob.Open(ctx, "file://"+place+"/root")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for info, err := range store.List(ctx, "mops1/", "") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasSuffix(info.Key, "/lease") {
-			continue
-		}
-		state, _, err := lease.Read(ctx, store, info.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		states = append(states, state)
-	}
-	return states
 }
 
 // Ctrl-C stops all workers, releases all leases and ends with 130.
@@ -93,7 +67,7 @@ func TestInterruptLeavesNothing(t *testing.T) {
 			if left := enginetest.Processes(place); len(left) > 0 {
 				t.Errorf("%d processes are left", len(left))
 			}
-			states := leases(t, place)
+			states := enginetest.Leases(t, fileRoot(place))
 			if len(states) != n {
 				t.Errorf("%d leases, want %d", len(states), n)
 			}

@@ -68,6 +68,7 @@ func (w Work) tally() enginetest.Tally { return enginetest.Tally{Dir: w.Dir} }
 func work(ctx context.Context, w Work) (Answer, error) {
 	w.tally().Note("start", w.Name)
 	if w.Gate && !w.waitAtGate(ctx) {
+		w.tally().Note("stopped", w.Name)
 		return Answer{}, context.Cause(ctx)
 	}
 	if w.Sleep > 0 {

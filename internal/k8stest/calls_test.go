@@ -149,20 +149,10 @@ func (r *rig) held() (held []string) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	for info, err := range store.List(r.Context(), "mops1/", "") {
-		if err != nil {
-			r.Fatal(err)
-		}
-		if !strings.HasSuffix(info.Key, "/lease") {
-			continue
-		}
-		state, _, err := lease.Read(r.Context(), store, info.Key)
-		if err != nil {
-			r.Fatal(err)
-		}
-		_, err = store.Stat(r.Context(), strings.TrimSuffix(info.Key, "lease")+"result")
+	for _, state := range enginetest.Leases(r, r.root) {
+		_, err := store.Stat(r.Context(), strings.TrimSuffix(state.Key, "lease")+"result")
 		if state.Status == lease.StatusHeld && blob.Is(err, blob.NotFound) {
-			held = append(held, info.Key)
+			held = append(held, state.Key)
 		}
 	}
 	return held
@@ -189,7 +179,7 @@ func TestCalls(t *testing.T) {
 			}
 		}
 	}
-	if log := r.logs(); strings.Count(log, "begins\n") != n || strings.Count(log, "ends\n") != n {
+	if log := enginetest.Logs(t, r.root); strings.Count(log, "begins\n") != n || strings.Count(log, "ends\n") != n {
 		t.Errorf("the logs in the store are %q", log)
 	}
 	for _, report := range r.expect(r.start(), time.Minute) {
@@ -198,28 +188,6 @@ func TestCalls(t *testing.T) {
 		}
 	}
 	r.once()
-}
-
-// logs are all logs of runs in the root.
-func (r *rig) logs() (all string) {
-	r.Helper()
-	store, err := blob.Open(r.Context(), r.root)
-	if err != nil {
-		r.Fatal(err)
-	}
-	for info, err := range store.List(r.Context(), "mops1/", "") {
-		if err != nil {
-			r.Fatal(err)
-		}
-		if strings.Contains(info.Key, ".log/") {
-			chunk, _, err := store.ReadAll(r.Context(), info.Key, nil)
-			if err != nil {
-				r.Fatal(err)
-			}
-			all += string(chunk)
-		}
-	}
-	return all
 }
 
 // Ctrl-C leaves no Job, no pod and no lease.

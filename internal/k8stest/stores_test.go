@@ -11,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 )
 
 // Pods reach the store over the network, with credentials from a Secret, which
@@ -42,7 +43,7 @@ func TestStoresFromPods(t *testing.T) {
 					t.Errorf("%+v", report)
 				}
 			}
-			log := r.logs()
+			log := enginetest.Logs(t, r.root)
 			if strings.Count(log, "ends\n") != len(r.calls.Works) {
 				t.Errorf("the logs in the store are %q", log)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,14 +210,14 @@ func TestTakingHalfway(t *testing.T) {
 		if _, err := p.session.Begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		deaf := false
+		var deaf atomic.Bool
 		p.set(func(op, key string) error {
-			if deaf {
+			if deaf.Load() {
 				return errDown
 			}
 			return nil
 		}, func(op, key string) error {
-			deaf = true
+			deaf.Store(true)
 			return errAck
 		})
 		if _, _, err := p.session.Take(t.Context(), key, "", lease.State{}); !blob.Is(err, blob.Unavailable) {

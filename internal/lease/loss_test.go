@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,12 +146,9 @@ func TestLostAcknowledgementsAreNotALoss(t *testing.T) {
 		p, other := newProc(base), newProc(base)
 		defer mustClose(t, p)
 		ctx, _ := mustTake(t, p)
-		n := 0
+		var puts atomic.Int64
 		p.set(nil, func(op, _ string) error {
-			if op != "put" {
-				return nil
-			}
-			if n++; n%2 == 1 {
+			if op == "put" && puts.Add(1)%2 == 1 {
 				return errAck
 			}
 			return nil
@@ -161,7 +159,7 @@ func TestLostAcknowledgementsAreNotALoss(t *testing.T) {
 				t.Fatalf("lost: %v", context.Cause(ctx))
 			}
 		}
-		if n < 360 {
+		if n := puts.Load(); n < 360 {
 			t.Errorf("%d puts in an hour", n)
 		}
 	})
