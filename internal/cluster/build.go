@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/toolcache"
@@ -38,23 +39,34 @@ func main() {
 }
 `
 
-// program is built from a package.
-type program struct{ name, pkg string }
+// containerdVersion is newer than Debian's. That one, 1.6.20, closes the pipe of a
+// container that has ended before it has read all: the last of the log is lost, up
+// to version 1.6.22.
+const containerdVersion = "v2.2.9"
 
-// onlyReal says that a simulated cluster does not need it.
-func (p program) onlyReal() bool { return p.name == "pause" || p.name == "kubelet" }
+// program is built from a package.
+type program struct {
+	name, pkg string
+	version   string // of its module, which says what it is built from; "" says binaries.mod
+	onlyReal  bool   // a simulated cluster does not need it
+}
 
 // programs are what is built, in the order in which it is: what a simulated cluster
 // needs comes first.
 var programs = []program{
-	{"etcd", "go.etcd.io/etcd/server/v3"},
-	{"kwok", "sigs.k8s.io/kwok/cmd/kwok"},
-	{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
-	{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
-	{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
-	{"pause", "binaries/pause"}, // for Linux only, as is the next
-	{"kubelet", "k8s.io/kubernetes/cmd/kubelet"},
+	{name: "etcd", pkg: "go.etcd.io/etcd/server/v3"},
+	{name: "kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok"},
+	{name: "kube-apiserver", pkg: "k8s.io/kubernetes/cmd/kube-apiserver"},
+	{name: "kube-scheduler", pkg: "k8s.io/kubernetes/cmd/kube-scheduler"},
+	{name: "kube-controller-manager", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager"},
+	{name: "pause", pkg: "binaries/pause", onlyReal: true},
+	{name: "kubelet", pkg: "k8s.io/kubernetes/cmd/kubelet", onlyReal: true},
+	{name: "containerd", pkg: "github.com/containerd/containerd/v2/cmd/containerd", version: containerdVersion, onlyReal: true},
+	{name: shim, pkg: "github.com/containerd/containerd/v2/cmd/" + shim, version: containerdVersion, onlyReal: true},
 }
+
+// shim is what containerd looks for in PATH, by this name.
+const shim = "containerd-shim-runc-v2"
 
 // stamps tell the programs their version, which they compare with each other's.
 var stamps = func() string {
@@ -67,21 +79,26 @@ var stamps = func() string {
 	return flags
 }()
 
-// folderOf names the folder of one program, by all that it is built from.
-func folderOf(program string) string {
+// folder names the folder of the program, by all that it is built from.
+func (p program) folder() string {
+	if p.version != "" {
+		return p.name + "-" + p.version
+	}
 	hash := sha256.New()
 	hash.Write(binariesMod)
 	hash.Write(binariesSum)
 	io.WriteString(hash, stamps)
-	if program == "pause" {
+	if p.name == "pause" {
 		io.WriteString(hash, pauseProgram)
 	}
-	return fmt.Sprintf("kubernetes-%s-%.4x/%s", kubernetesVersion, hash.Sum(nil), program)
+	return fmt.Sprintf("kubernetes-%s-%.4x/%s", kubernetesVersion, hash.Sum(nil), p.name)
 }
 
+func (p program) path() string { return filepath.Join(toolcache.Path(p.folder()), p.name) }
+
 // binary is the path of a program, there or not.
-func binary(program string) string {
-	return filepath.Join(toolcache.Path(folderOf(program)), program)
+func binary(name string) string {
+	return programs[slices.IndexFunc(programs, func(p program) bool { return p.name == name })].path()
 }
 
 // Build builds the programs that are not in the user's cache folder yet, tells out
@@ -89,12 +106,15 @@ func binary(program string) string {
 // cores, and 4 GB in Go's caches. One process at a time builds; others wait for it.
 func Build(ctx context.Context, out io.Writer) (n int, err error) {
 	for _, p := range programs {
-		if p.onlyReal() && runtime.GOOS != "linux" {
+		if p.onlyReal && runtime.GOOS != "linux" {
 			continue
 		}
-		_, err := toolcache.Folder(folderOf(p.name), func(folder string) error {
+		_, err := toolcache.Folder(p.folder(), func(folder string) error {
 			fmt.Fprintf(out, "building %s for Kubernetes %s, once on this machine; all %d programs take up to half an hour\n",
 				p.name, kubernetesVersion, len(programs))
+			if p.version != "" {
+				return install(ctx, p.pkg+"@"+p.version, folder)
+			}
 			return build(ctx, p.pkg, filepath.Join(folder, p.name))
 		})
 		if err != nil {
@@ -108,6 +128,7 @@ func Build(ctx context.Context, out io.Writer) (n int, err error) {
 	return n, unpackContainers(ctx, out)
 }
 
+// build makes a program of what binaries.mod lists.
 func build(ctx context.Context, pkg, program string) error {
 	module, err := os.MkdirTemp("", "mops-binaries-")
 	if err != nil {
@@ -122,11 +143,22 @@ func build(ctx context.Context, pkg, program string) error {
 	if err != nil {
 		return err
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", stamps, "-o", program, pkg)
-	command.Dir = module
+	return compile(ctx, module, nil, "build", "-ldflags="+stamps, "-o="+program, pkg)
+}
+
+// install makes a program of the module that it is in. The go command checks that
+// against the public checksum database.
+func install(ctx context.Context, pkg, folder string) error {
+	return compile(ctx, folder, []string{"GOBIN=" + folder}, "install", "-ldflags=-s -w", pkg)
+}
+
+func compile(ctx context.Context, dir string, environ []string, verb string, args ...string) error {
+	command := exec.CommandContext(ctx, "go", append([]string{verb, "-trimpath", "-buildvcs=false"}, args...)...)
+	command.Dir = dir
 	// Over what the user or go test set for another build.
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=",
 		"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	command.Env = append(command.Env, environ...)
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/toolcache"
 )
 
-// debianPackages hold what runs containers. They are unpacked into the cache
-// folder, not installed: that would start containerd as a service, as root.
-var debianPackages = []string{"containerd", "runc", "containernetworking-plugins"}
+// debianPackages hold what runs containers and is not built: runc needs a C compiler
+// and libraries. They are unpacked into the cache folder, not installed.
+var debianPackages = []string{"runc", "containernetworking-plugins"}
 
 var versionID = regexp.MustCompile(`(?m)^VERSION_ID="?([^"\n]+)`)
 
@@ -25,7 +25,7 @@ func containersFolder() string {
 	if found := versionID.FindSubmatch(release); found != nil {
 		id = string(found[1])
 	}
-	return "containers-debian-" + id
+	return "runc-debian-" + id
 }
 
 // unpackContainers gets the packages, where there is apt-get.
@@ -67,32 +67,28 @@ func unpackContainers(ctx context.Context, out io.Writer) error {
 
 // containers are the folders of programs that run containers.
 type containers struct {
-	bin, sbin, cni string
+	runc, cni string
 }
 
 // path is where containerd looks for its shim and runc.
 func (c containers) path() string {
-	return c.bin + ":" + c.sbin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	return filepath.Dir(binary(shim)) + ":" + c.runc + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 }
 
 // containerPrograms finds the unpacked packages, or else what is installed.
 func containerPrograms() (containers, error) {
 	root := toolcache.Path(containersFolder())
-	unpacked := containers{bin: root + "/usr/bin", sbin: root + "/usr/sbin", cni: root + "/usr/lib/cni"}
-	if isFile(unpacked.bin + "/containerd") {
+	unpacked := containers{runc: root + "/usr/sbin", cni: root + "/usr/lib/cni"}
+	if isFile(unpacked.runc + "/runc") {
 		return unpacked, nil
-	}
-	containerd, err := exec.LookPath("containerd")
-	if err != nil {
-		return containers{}, fmt.Errorf("%w: %w; install containerd, runc and the CNI plugins", ErrMissing, err)
 	}
 	runc, err := exec.LookPath("runc")
 	if err != nil {
-		return containers{}, fmt.Errorf("%w: %w; install runc", ErrMissing, err)
+		return containers{}, fmt.Errorf("%w: %w; install runc and the CNI plugins", ErrMissing, err)
 	}
 	for _, cni := range []string{"/usr/lib/cni", "/opt/cni/bin"} {
 		if isFile(cni + "/bridge") {
-			return containers{bin: filepath.Dir(containerd), sbin: filepath.Dir(runc), cni: cni}, nil
+			return containers{runc: filepath.Dir(runc), cni: cni}, nil
 		}
 	}
 	return containers{}, fmt.Errorf("%w: the CNI plugins are neither in /usr/lib/cni nor in /opt/cni/bin", ErrMissing)

@@ -17,7 +17,7 @@ func MissingSimulated() error { return missingPrograms(false) }
 
 func missingPrograms(forReal bool) error {
 	for _, p := range programs {
-		if (forReal || !p.onlyReal()) && !isFile(binary(p.name)) {
+		if (forReal || !p.onlyReal) && !isFile(p.path()) {
 			return fmt.Errorf("%w: %s is not built; run \"make cluster-binaries\", which takes up to half an hour", ErrMissing, p.name)
 		}
 	}

@@ -95,7 +95,7 @@ func (c *Cluster) startNode(ctx context.Context, pause string) error {
 			return fmt.Errorf("make a control group for pods: %w", err)
 		}
 	}
-	command := c.command(filepath.Join(containers.bin, "containerd"), "--config="+containerd)
+	command := c.command(binary("containerd"), "--config="+containerd)
 	command.Env = append(os.Environ(), "PATH="+containers.path())
 	if err := c.runCommand("containerd", command); err != nil {
 		return err
