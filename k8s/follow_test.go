@@ -29,7 +29,7 @@ func numbered(n int, prefix string) string {
 // faster than the seconds in which a log can be asked for.
 func TestLogsSurviveBrokenStreams(t *testing.T) {
 	e, c, _ := onReal(t, does("lines", "LINES", "2000 2ms"))
-	proxy, kubeconfig := behind(t, c)
+	proxy, kubeconfig := c.Behind(t)
 	for _, after := range []int{0, 100, 10_000, 30_000, 31_000, 50_000} {
 		proxy.Strike(1, faultproxy.CutAfter(after), isLog)
 	}
@@ -57,7 +57,7 @@ func TestLogsOfRetriedPods(t *testing.T) {
 
 func TestLogsAreNotAllShown(t *testing.T) {
 	e, c, _ := onReal(t, does("lines", "LINES", "10 100ms"))
-	proxy, kubeconfig := behind(t, c)
+	proxy, kubeconfig := c.Behind(t)
 	streams := 0
 	proxy.Observe(func(r *http.Request) {
 		if isLog(r) {

@@ -4,43 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	testcluster "github.com/TrilliantHealth/mops-go/internal/cluster"
 	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
 )
-
-// behind is a kubeconfig for a proxy before a cluster.
-func behind(t *testing.T, c *testcluster.Cluster) (*faultproxy.Proxy, string) {
-	t.Helper()
-	config := c.RESTConfig()
-	through, err := rest.TransportFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := faultproxy.New(t, config.Host)
-	proxy.Through(through)
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	err = clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:       map[string]*clientcmdapi.Cluster{"proxy": {Server: proxy.URL}},
-		Contexts:       map[string]*clientcmdapi.Context{"proxy": {Cluster: "proxy"}},
-		CurrentContext: "proxy",
-	}, kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return proxy, kubeconfig
-}
 
 // startMany starts workers side by side.
 func startMany(t *testing.T, e *Executor, n int) []executor.Worker {
@@ -132,7 +106,7 @@ func TestHitches(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e, c, namespace := simulated(t, ends(0, 4*time.Second))
-			proxy, kubeconfig := behind(t, c)
+			proxy, kubeconfig := c.Behind(t)
 			struck := 0
 			proxy.Strike(test.times, test.fault, func(r *http.Request) bool {
 				if !test.of(r) {
@@ -149,7 +123,7 @@ func TestHitches(t *testing.T) {
 	}
 	t.Run("a token expires", func(t *testing.T) {
 		e, c, namespace := simulated(t, ends(0, 4*time.Second))
-		proxy, kubeconfig := behind(t, c)
+		proxy, kubeconfig := c.Behind(t)
 		e = e.With(Kubeconfig(kubeconfig))
 		proxy.Strike(1, faultproxy.CutAfter(2000), isWatch)
 		workers := startMany(t, e, 10)
@@ -159,7 +133,7 @@ func TestHitches(t *testing.T) {
 	})
 	t.Run("a token that is none", func(t *testing.T) {
 		e, c, _ := simulated(t)
-		proxy, kubeconfig := behind(t, c)
+		proxy, kubeconfig := c.Behind(t)
 		proxy.Strike(-1, status(401, "Unauthorized"), faultproxy.Any)
 		_, err := e.With(Kubeconfig(kubeconfig)).Start(t.Context(), newCall())
 		failsWith(t, err, executor.LaunchRejected, "log in again")

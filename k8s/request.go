@@ -73,13 +73,21 @@ func (c *cluster) again(ctx context.Context, request func() error) error {
 		if seconds, ok := apierrors.SuggestsClientDelay(err); ok { // client-go kept to it ten times
 			wait = max(wait, time.Duration(seconds)*time.Second)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := sleep(ctx, wait); err != nil {
+			return err
 		}
+	}
+}
+
+// sleep waits; the error is the context's, if that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -44,7 +44,7 @@ func (r *requests) are(t *testing.T, what string, want map[string]int) {
 // two watches.
 func TestRequests(t *testing.T) {
 	e, c, _ := simulated(t)
-	proxy, kubeconfig := behind(t, c)
+	proxy, kubeconfig := c.Behind(t)
 	e = e.With(Kubeconfig(kubeconfig))
 	var asked requests
 	proxy.Observe(asked.note)
@@ -74,7 +74,7 @@ func TestRequests(t *testing.T) {
 // A log that is shown takes one request more.
 func TestRequestsForLogs(t *testing.T) {
 	e, c, _ := onReal(t, does("lines", "LINES", "10 20ms"))
-	proxy, kubeconfig := behind(t, c)
+	proxy, kubeconfig := c.Behind(t)
 	e = e.With(Kubeconfig(kubeconfig))
 	const n = 6
 	var asked requests
@@ -96,7 +96,7 @@ func TestRequestsForLogs(t *testing.T) {
 func TestThrottled(t *testing.T) {
 	const n, perSecond = 24, 2
 	e, c, namespace := simulated(t, ends(0, 0))
-	proxy, kubeconfig := behind(t, c)
+	proxy, kubeconfig := c.Behind(t)
 	var (
 		mu      sync.Mutex
 		window  time.Time

@@ -24,12 +24,8 @@ func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error
 		if about := (line{w.settings.log(), executor.LaunchRejected, noRoom}); w.watch.mayTell(about) {
 			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "given_up_after", grace)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -54,7 +54,7 @@ type JobStatus struct {
 
 // StatusOf says how a Job is, by itself and by its pods.
 func StatusOf(job *batchv1.Job, pods []*corev1.Pod) JobStatus {
-	pods = slices.SortedFunc(slices.Values(pods), func(a, b *corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	pods = slices.SortedFunc(slices.Values(pods), byAge)
 	s := JobStatus{
 		Namespace: job.Namespace, Job: job.Name, Function: job.Annotations[functionAnnotation],
 		MemoURI: job.Annotations[memoURIAnnotation], RunID: job.Annotations[runAnnotation],

@@ -103,35 +103,34 @@ func newWatch(c *cluster, namespace string, log *slog.Logger) *watch {
 	w := &watch{cluster: c, namespace: namespace, log: log, cancel: cancel, workers: map[string][]*worker{}}
 	w.health = health{cluster: c, log: log, where: namespace, news: make(chan struct{})}
 	jobs, pods := c.client.BatchV1().Jobs(namespace), c.client.CoreV1().Pods(namespace)
-	w.jobs = w.informer(&batchv1.Job{}, &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = selector
-			list, err := jobs.List(ctx, o)
-			return list, w.health.saw(err)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
-			o.LabelSelector = selector
-			events, err := jobs.Watch(ctx, o)
-			return events, w.health.watched(&w.health.jobs, err)
-		},
-	}, nil)
-	w.pods = w.informer(&corev1.Pod{}, &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = selector
-			list, err := pods.List(ctx, o)
-			return list, w.health.saw(err)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
-			o.LabelSelector = selector
-			events, err := pods.Watch(ctx, o)
-			return events, w.health.watched(&w.health.pods, err)
-		},
-	}, cache.Indexers{byJob: func(object any) ([]string, error) { return []string{jobOf(object)}, nil }})
+	w.jobs = w.informer(&batchv1.Job{}, listWatch(jobs, &w.health, &w.health.jobs), nil)
+	w.pods = w.informer(&corev1.Pod{}, listWatch(pods, &w.health, &w.health.pods),
+		cache.Indexers{byJob: func(object any) ([]string, error) { return []string{jobOf(object)}, nil }})
 	for _, informer := range []cache.SharedIndexInformer{w.jobs, w.pods} {
 		w.running.Go(func() { informer.RunWithContext(ctx) })
 	}
 	w.running.Go(func() { w.tick(ctx) })
 	return w
+}
+
+// listWatch lists and watches one kind of what mops has in a namespace, and tells
+// the health how that goes; once is set when it is watched for the first time.
+func listWatch[L runtime.Object](of interface {
+	List(context.Context, metav1.ListOptions) (L, error)
+	Watch(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
+}, h *health, once *bool) *cache.ListWatch {
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = selector
+			list, err := of.List(ctx, o)
+			return list, h.saw(err)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+			o.LabelSelector = selector
+			events, err := of.Watch(ctx, o)
+			return events, h.watched(once, err)
+		},
+	}
 }
 
 // informer makes one of the two; its options cannot fail before it runs.

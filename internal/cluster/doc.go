@@ -11,5 +11,6 @@
 // complete at once, without containers. It needs no root.
 //
 // Every cluster has a slot of its own, so several run side by side. It is a room for
-// tests, which imports nothing of mops but what finds processes and the cache folder.
+// tests, which imports of mops what finds processes and the cache folder, what makes
+// images, and the proxy that fails.
 package cluster

@@ -19,14 +19,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster"
 	"github.com/TrilliantHealth/mops-go/internal/enginetest"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -110,7 +106,7 @@ func TestManyJobs(t *testing.T) {
 		n, start = 10_000, ownSimulated
 	}
 	c := start(t)
-	proxy, kubeconfig := behindProxy(t, c)
+	proxy, kubeconfig := c.Behind(t)
 	asked := map[string]int{}
 	proxy.Observe(func(r *http.Request) {
 		kind := r.Method + " " + path.Base(r.URL.Path)
@@ -222,26 +218,4 @@ func runProgram(t *testing.T, name string, arguments, report any) {
 	if err = errors.Join(err, json.Unmarshal(out, report)); err != nil {
 		t.Fatalf("%v; standard error:\n%s", err, stderr.Bytes())
 	}
-}
-
-// behindProxy is a kubeconfig for a proxy before a cluster.
-func behindProxy(t *testing.T, c *cluster.Cluster) (*faultproxy.Proxy, string) {
-	t.Helper()
-	config := c.RESTConfig()
-	through, err := rest.TransportFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := faultproxy.New(t, config.Host)
-	proxy.Through(through)
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	err = clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:       map[string]*clientcmdapi.Cluster{"proxy": {Server: proxy.URL}},
-		Contexts:       map[string]*clientcmdapi.Context{"proxy": {Cluster: "proxy"}},
-		CurrentContext: "proxy",
-	}, kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return proxy, kubeconfig
 }

@@ -15,7 +15,7 @@ const SessionPrefix = "mops1-sessions/"
 const (
 	Live  = "live"  // as long as it is renewed
 	Ended = "ended" // its process closed it
-	Dead  = "dead"  // somebody, or its own process, found that it was not renewed
+	Dead  = "dead"  // somebody found that it was not renewed
 )
 
 // SessionState is what a session's blob says.

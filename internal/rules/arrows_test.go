@@ -68,7 +68,7 @@ var arrows = map[string][]string{
 	"internal/enginetest":   {"*"},
 	"internal/k8stest":      {"*"},
 	"internal/emulator":     {"internal/faultproxy", "internal/toolcache"},
-	"internal/cluster":      {"internal/process", "internal/toolcache"},
+	"internal/cluster":      {"image", "internal/faultproxy", "internal/process", "internal/toolcache"},
 	"internal/benchmark":    {"*"},
 
 	"internal/cluster/cmd/cluster": {"internal/cluster", "internal/process"},

@@ -1,0 +1,34 @@
+package cluster
+
+import (
+	"path/filepath"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+)
+
+// Behind is a proxy before the API server, which may fail, and the path of an
+// administrator's kubeconfig that leads through it. It ends with the test.
+func (c *Cluster) Behind(tb testing.TB) (proxy *faultproxy.Proxy, kubeconfig string) {
+	tb.Helper()
+	through, err := rest.TransportFor(c.config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proxy = faultproxy.New(tb, c.config.Host)
+	proxy.Through(through)
+	kubeconfig = filepath.Join(tb.TempDir(), "kubeconfig")
+	err = clientcmd.WriteToFile(api.Config{
+		Clusters:       map[string]*api.Cluster{"proxy": {Server: proxy.URL}},
+		Contexts:       map[string]*api.Context{"proxy": {Cluster: "proxy"}},
+		CurrentContext: "proxy",
+	}, kubeconfig)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return proxy, kubeconfig
+}
