@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 )
 
@@ -116,6 +117,32 @@ func TestExecutorsAreChosenByName(t *testing.T) {
 		t.Errorf("the executor of MOPS_EXECUTOR started %d functions, want 2", n)
 	}
 }
+
+func TestExecutorsAreToldWhatTheFileSaysOfThem(t *testing.T) {
+	silence(t)
+	path := filepath.Join(t.TempDir(), "mops.toml")
+	if err := os.WriteFile(path, []byte("[k8s]\naad_pod_identity = \"reader\""), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := newRemote(t)
+	_, ctx := newEnv(t, mops.Config(path), mops.Root("file://"+t.TempDir()))
+	for _, e := range []executor.Executor{at, named{at, "k8s"}} {
+		if _, err := visits.With(mops.On(e)).Call(ctx, e.Name()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told := *at.seen; len(told) != 2 || told[0].Settings != nil || told[1].Settings["aad_pod_identity"] != "reader" {
+		t.Errorf("they were told %+v", told)
+	}
+}
+
+// named is an executor by another name.
+type named struct {
+	*remote
+	name string
+}
+
+func (n named) Name() string { return n.name }
 
 func TestAnUnknownExecutorIsNamedWithThoseThereAre(t *testing.T) {
 	ctx := withConfig(t, "executor = \"cluster\"", mops.Executor("mine", newTally()))

@@ -120,7 +120,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger,
-		ConfigPath: configPath, ConfigText: string(env.file.Text), Environ: env.environ.Settings, Elsewhere: in.elsewhere(),
+		ConfigPath: configPath, ConfigText: string(env.file.Text), Executors: env.file.Executors, Environ: env.environ.Settings, Elsewhere: in.elsewhere(),
 		Isolated: o.isolated || in.spec.Isolated, Defaults: defaults, Tree: in.spec.Tree, Since: in.spec.Since,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)

@@ -32,6 +32,10 @@ type Invocation struct {
 	// it was the executor that failed and not the function, first to last.
 	Failed []Reason
 
+	// Settings is what the config file says of executors of this name, in the table
+	// that has it: text, or lists of text, by key. nil where it says nothing.
+	Settings map[string]any
+
 	// Env is what the worker's process must find in its environment, beside
 	// what the executor adds. It holds no secrets.
 	Env []string

@@ -86,8 +86,10 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started: there is no image", err)
 	}
-	t := e.settings.task(inv, namespace, image)
-	job, err := e.settings.job(t)
+	s := e.settings
+	s.azure = s.azure.configured(inv.Settings)
+	t := s.task(inv, namespace, image)
+	job, err := s.job(t)
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)
 	}

@@ -23,6 +23,9 @@ type Program struct {
 	Command []string  // in place of the image's entry point
 	Args    []string  // of the entry point, or the command
 	Output  io.Writer // takes what the program prints, both streams; nil: os.Stdout
+
+	// Settings is what a config file says in its table [k8s]; see executor.Invocation.
+	Settings map[string]any
 }
 
 // Launch runs a program as a Job, and returns how it ended, with its exit code. An
@@ -101,6 +104,7 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 	// Whether it is worth another try, nobody knows but the user.
 	e := New(append([]Option{Retries(0)}, options...)...)
 	e.settings.launched = true
+	e.settings.azure = e.settings.azure.configured(p.Settings)
 	if e.settings.err != nil {
 		return nil, nil, e.settings.err
 	}

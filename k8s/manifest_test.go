@@ -27,6 +27,16 @@ func call() executor.Invocation {
 	}
 }
 
+// file is a call under a config file that says this: keys and values.
+func file(says ...any) executor.Invocation {
+	inv := call()
+	inv.Settings = map[string]any{}
+	for i := 0; i < len(says); i += 2 {
+		inv.Settings[says[i].(string)] = says[i+1]
+	}
+	return inv
+}
+
 func TestJobs(t *testing.T) {
 	const digest = "registry.example.com/forecast@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	ranOut := call()
@@ -50,6 +60,11 @@ func TestJobs(t *testing.T) {
 		{"gpu", call(), []Option{Image(digest), GPU(1), OnlySpot(), NodeIn("pool", "a100", "h100"), NodeSelector("zone", "a"), LargeCPU()}},
 		{"workload-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data", "weather"), PodIdentity("old-reader")}},
 		{"pod-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data"), PodIdentity("old-reader")}},
+		{"workload-identity", file("workload_identity_account", "reader", "workload_identity_namespaces", []string{"data", "weather"}), []Option{Image(digest)}},
+		{"workload-identity", file("workload_identity_account", "other", "workload_identity_namespaces", []string{"data"}),
+			[]Option{Image(digest), WorkloadIdentity("reader", "weather")}},
+		{"pod-identity", file("workload_identity_namespaces", []string{"data"}, "aad_pod_identity", "old-reader"), []Option{Image(digest), WorkloadIdentity("reader")}},
+		{"pod-identity", file("aad_pod_identity", "other"), []Option{Image(digest), PodIdentity("old-reader")}},
 		{"service-account", call(), []Option{Image(digest), ServiceAccount("reader"), Transform(func(job *batchv1.Job) error {
 			job.Spec.Template.Spec.Containers[0].Env = nil
 			job.Labels = nil
@@ -83,6 +98,20 @@ func golden(t *testing.T, path, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("it differs from %s; see `git diff` after go test -update:\n%s", path, got)
+	}
+}
+
+// An account that the program names keeps its token of the cluster's API, and gets
+// that of the cloud.
+func TestAccountWithWorkloadIdentity(t *testing.T) {
+	e := New(Image("forecast:1.4"), Namespace("weather"), ServiceAccount("reader"))
+	p, err := e.plan(t.Context(), file("workload_identity_namespaces", []string{"weather"}, "workload_identity_account", "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := p.job.Spec.Template
+	if pod.Spec.ServiceAccountName != "reader" || !*pod.Spec.AutomountServiceAccountToken || pod.Labels["azure.workload.identity/use"] != "true" {
+		t.Errorf("%v, %+v", pod.Labels, pod.Spec)
 	}
 }
 

@@ -150,8 +150,3 @@ func (s *settings) identityLabels(namespace string) map[string]string {
 	}
 	return nil
 }
-
-// covers says that a namespace has Workload Identity.
-func (a azureIdentity) covers(namespace string) bool {
-	return a.account != "" && (len(a.namespaces) == 0 || slices.Contains(a.namespaces, namespace))
-}

@@ -76,6 +76,11 @@ func (o *launchOptions) run(ctx context.Context, a *app, args, program []string)
 // launch runs a program, or shows its Job. Check may refuse the Job; it may be nil.
 func (o *launchOptions) launch(ctx context.Context, a *app, p k8s.Program, options []k8s.Option, check func(*batchv1.Job) error) error {
 	quiet()
+	file, err := a.configFile()
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	p.Settings = file.Executors["k8s"]
 	options = append(options, k8s.Logger(slog.New(slog.NewTextHandler(a.stderr, nil))))
 	job, err := p.Job(ctx, options...)
 	if err != nil {

@@ -27,16 +27,23 @@ func (a *app) root() (string, error) {
 	if settings.Root != nil {
 		return *settings.Root, nil
 	}
-	if path, found := config.Find("", a.lookup); found {
-		file, err := config.Load(path)
-		if err != nil {
-			return "", err
-		}
-		if file.Defaults.Root != nil {
-			return *file.Defaults.Root, nil
-		}
+	file, err := a.configFile()
+	if err != nil {
+		return "", err
+	}
+	if file.Defaults.Root != nil {
+		return *file.Defaults.Root, nil
 	}
 	return defaultRoot, nil
+}
+
+// configFile is the one that programs use here, or says nothing.
+func (a *app) configFile() (*config.File, error) {
+	path, found := config.Find("", a.lookup)
+	if !found {
+		return &config.File{}, nil
+	}
+	return config.Load(path)
 }
 
 // open opens a root. Addresses are printed without user and query; those are

@@ -23,6 +23,10 @@ type File struct {
 	Text     []byte   // what it says, word for word, if it was loaded
 	Defaults Settings // of the top level
 	Entries  []Entry  // sorted by prefix
+
+	// Executors is what it says of executors, by their names and the keys of
+	// their tables; values are string and []string.
+	Executors map[string]map[string]any
 }
 
 // Entry is what a file says for the functions below a name prefix.

@@ -61,6 +61,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestTablesOfExecutors(t *testing.T) {
+	file := parse(t, whole+`
+[k8s]
+workload_identity_account = "worker"
+workload_identity_namespaces = ["forecast", "data"]
+aad_pod_identity = "Reader"
+`)
+	want := map[string]map[string]any{"k8s": {
+		"workload_identity_account": "worker", "workload_identity_namespaces": []string{"forecast", "data"}, "aad_pod_identity": "Reader",
+	}}
+	if !reflect.DeepEqual(file.Executors, want) {
+		t.Errorf("got %+v", file.Executors)
+	}
+}
+
 func TestEmptyFile(t *testing.T) {
 	for _, text := range []string{"", "\n\n# nothing\n", "[function]\n"} {
 		if got, want := parse(t, text), (&File{Path: "mops.toml"}); !reflect.DeepEqual(got, want) {

@@ -211,6 +211,6 @@ func (f *flight) invocation(state lease.State) executor.Invocation {
 	return executor.Invocation{
 		Function: f.call.Function.ID(), MemoURI: f.place.URI(),
 		LeaseID: state.LeaseID, RunID: state.RunID, Attempt: state.Attempt,
-		Logger: f.engine.Logger,
+		Settings: f.engine.Executors[f.call.Executor.Name()], Logger: f.engine.Logger,
 	}
 }

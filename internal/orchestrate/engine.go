@@ -50,6 +50,9 @@ type Options struct {
 	Environ    config.Settings
 	Elsewhere  bool // config file and variables are those of another machine
 
+	// Executors is what executors are told of the config file, by their names.
+	Executors map[string]map[string]any
+
 	// Tree is where a worker's slots are; nil in a process that is no worker.
 	Tree *worker.Tree
 
