@@ -3,6 +3,7 @@ package s3blob
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
@@ -37,6 +39,7 @@ func (s *store) connect(ctx context.Context) error {
 		return invalid("the configuration of AWS, in the environment or in ~/.aws, is of no use: %s", innermost(err))
 	}
 	cfg.Credentials = credentials{cfg.Credentials}
+	s.transport.Roots = bundle(cfg.HTTPClient)
 	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if given["endpoint"] != "" {
 			o.BaseEndpoint = aws.String(given["endpoint"])
@@ -65,6 +68,17 @@ func (s *store) connect(ctx context.Context) error {
 	s.heeds.whole.trusted.Store(s.isAWS() || given["conditions"] == "heeded")
 	s.heeds.parts.trusted.Store(s.isAWS())
 	return nil
+}
+
+// bundle is the authorities in the file that AWS_CA_BUNDLE or the profile names,
+// which the SDK has put into its own client; nil: there is none.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html
+func bundle(client aws.HTTPClient) *x509.CertPool {
+	own, ok := client.(*awshttp.BuildableClient)
+	if !ok || own.GetTransport().TLSClientConfig == nil {
+		return nil
+	}
+	return own.GetTransport().TLSClientConfig.RootCAs
 }
 
 // isAWS says that the service is AWS's own, a private endpoint of it included.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -59,12 +60,12 @@ func unusable(err error) error {
 	return &driver.Error{Kind: kind, Err: errors.New(text)}
 }
 
-// innermost is the text of the last error in a chain, in a line. Those around it
-// may quote URLs, files and the output of programs.
+// innermost is the text of the last error in a chain that says something, in a line.
+// Those around it may quote URLs, files and the output of programs.
 func innermost(err error) string {
 	for {
 		inner := errors.Unwrap(err)
-		if inner == nil {
+		if _, namesFile := err.(*fs.PathError); namesFile || inner == nil {
 			return strings.Join(strings.Fields(err.Error()), " ")
 		}
 		err = inner

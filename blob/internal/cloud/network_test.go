@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -26,8 +27,8 @@ func serve(t *testing.T, handler http.HandlerFunc) {
 	})}
 	ended := make(chan struct{})
 	go func() { server.Serve(n); close(ended) }()
-	before := connections
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	before := connections.all
+	transport := &http.Transport{TLSClientConfig: &tls.Config{}, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
 		select {
 		case n <- theirs:
@@ -36,9 +37,9 @@ func serve(t *testing.T, handler http.HandlerFunc) {
 			return nil, ctx.Err()
 		}
 	}}
-	connections = func() *http.Transport { return transport }
+	connections.all = []*http.Transport{transport}
 	t.Cleanup(func() {
-		connections = before
+		connections.all = before
 		transport.CloseIdleConnections()
 		server.Close()
 		<-ended

@@ -2,6 +2,8 @@ package cloud
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"sync"
 	"time"
@@ -21,17 +23,43 @@ type Transport struct {
 	// size: an upload of a day is fine.
 	Stall time.Duration
 
+	// Roots are the authorities that certificates are checked against; nil: the
+	// machine's.
+	Roots *x509.CertPool
+
 	// Clock learns the time from every response.
 	Clock Clock
 
 	reached reached
+	via     *http.Transport
+	once    sync.Once // sets via
 }
 
-// connections are shared by all stores of the process, so that thousands of calls
-// side by side use each others'. HTTP/2 would send them all through one, whose
+// connections are shared by all stores of the process that trust the same
+// authorities, so that thousands of calls side by side use each others'.
+var connections struct {
+	sync.Mutex
+	all []*http.Transport
+}
+
+func connectionsTo(roots *x509.CertPool) *http.Transport {
+	connections.Lock()
+	defer connections.Unlock()
+	for _, t := range connections.all {
+		if have := t.TLSClientConfig.RootCAs; have == roots || have != nil && roots != nil && have.Equal(roots) {
+			return t
+		}
+	}
+	t := newConnections()
+	t.TLSClientConfig = &tls.Config{RootCAs: roots}
+	connections.all = append(connections.all, t)
+	return t
+}
+
+// newConnections speak HTTP/1.1. HTTP/2 would send all requests through one, whose
 // windows bound how fast blobs come: four large ones side by side took 2.7 times as long,
 // over loopback. S3 and Azure speak HTTP/1.1 only.
-var connections = sync.OnceValue(func() *http.Transport {
+func newConnections() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns = 0                 // the next line bounds them
 	t.MaxIdleConnsPerHost = mostAtOnce // the default of 2 would open a connection for nearly each request
@@ -41,7 +69,7 @@ var connections = sync.OnceValue(func() *http.Transport {
 	t.DisableCompression = true // blobs come as they are, with their length
 	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
 	return t
-})
+}
 
 // Client is an HTTP client for an SDK.
 func (t *Transport) Client() *http.Client { return &http.Client{Transport: t} }
@@ -55,7 +83,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer leave()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	w := newWatch(cancel, t.stall())
-	response, err := connections().RoundTrip(w.request(r.WithContext(ctx)))
+	t.once.Do(func() { t.via = connectionsTo(t.Roots) })
+	response, err := t.via.RoundTrip(w.request(r.WithContext(ctx)))
 	w.answered()
 	if err != nil {
 		err = whyEnded(ctx, err)
