@@ -120,12 +120,8 @@ func TestExecutorsAreChosenByName(t *testing.T) {
 
 func TestExecutorsAreToldWhatTheFileSaysOfThem(t *testing.T) {
 	silence(t)
-	path := filepath.Join(t.TempDir(), "mops.toml")
-	if err := os.WriteFile(path, []byte("[k8s]\naad_pod_identity = \"reader\""), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	at := newRemote(t)
-	_, ctx := newEnv(t, mops.Config(path), mops.Root("file://"+t.TempDir()))
+	_, ctx := newEnv(t, configFile(t, "[k8s]\naad_pod_identity = \"reader\""), mops.Root("file://"+t.TempDir()))
 	for _, e := range []executor.Executor{at, named{at, "k8s"}} {
 		if _, err := visits.With(mops.On(e)).Call(ctx, e.Name()); err != nil {
 			t.Fatal(err)

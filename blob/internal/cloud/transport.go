@@ -46,12 +46,11 @@ func connectionsTo(roots *x509.CertPool) *http.Transport {
 	connections.Lock()
 	defer connections.Unlock()
 	for _, t := range connections.all {
-		if have := t.TLSClientConfig.RootCAs; have == roots || have != nil && roots != nil && have.Equal(roots) {
+		if t.TLSClientConfig.RootCAs.Equal(roots) {
 			return t
 		}
 	}
-	t := newConnections()
-	t.TLSClientConfig = &tls.Config{RootCAs: roots}
+	t := newConnections(roots)
 	connections.all = append(connections.all, t)
 	return t
 }
@@ -59,8 +58,9 @@ func connectionsTo(roots *x509.CertPool) *http.Transport {
 // newConnections speak HTTP/1.1. HTTP/2 would send all requests through one, whose
 // windows bound how fast blobs come: four large ones side by side took 2.7 times as long,
 // over loopback. S3 and Azure speak HTTP/1.1 only.
-func newConnections() *http.Transport {
+func newConnections(roots *x509.CertPool) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: roots}
 	t.MaxIdleConns = 0                 // the next line bounds them
 	t.MaxIdleConnsPerHost = mostAtOnce // the default of 2 would open a connection for nearly each request
 	t.IdleConnTimeout = 60 * time.Second
