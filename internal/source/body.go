@@ -47,7 +47,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF && int64(n) == left:
 	case err == io.EOF:
-		return 0, b.fail(changed(b.path, errors.New("it became shorter")))
+		return 0, b.fail(misfit(b.file, b.path, b.stamp))
 	case err != nil:
 		return 0, b.fail(readable(b.path, err))
 	}
@@ -85,6 +85,9 @@ func (b *body) end() error {
 		return b.fail(changed(b.path, errors.New("its content is another")))
 	}
 	b.sum = sum
+	if more, _ := b.file.ReadAt(make([]byte, 1), b.stamp.size); more > 0 {
+		return b.fail(misfit(b.file, b.path, b.stamp))
+	}
 	if err := b.f.unchanged(b.file, b.path, b.stamp); err != nil {
 		return b.fail(err)
 	}
@@ -122,6 +125,18 @@ func (f *Files) unchanged(file *os.File, path string, s stamp) error {
 		return changed(path, differ(s, now))
 	}
 	return nil
+}
+
+// misfit says why an open file does not hold as much as its stamp says.
+func misfit(file *os.File, path string, s stamp) error {
+	now, err := fileStamp(file)
+	switch {
+	case err != nil:
+		return readable(path, err)
+	case !now.written(s):
+		return noSnapshot(path, s.size)
+	}
+	return changed(path, differ(s, now))
 }
 
 // sideHash hashes what is written to it in a goroutine of its own, so that the

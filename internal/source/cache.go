@@ -87,7 +87,7 @@ func (f *Files) finish(file *os.File, path string, mode fs.FileMode, o *object) 
 		return cacheError(err)
 	}
 	if statErr == nil {
-		f.hashes.put(s.key(), o.sum, true)
+		f.remember(s, o.sum)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -25,8 +26,9 @@ type Options struct {
 	// is in use, which stays in any case: see makeRoom.
 	CacheSize int64
 
-	// StateDir holds the hashes of files that were hashed before. It may be
-	// deleted at any time. Without one they are known to this process only.
+	// StateDir holds the hashes of files that were hashed since this machine was
+	// started. It may be deleted at any time. Without one they are known to this
+	// process only.
 	StateDir string
 
 	// Logger gets what is worth knowing; default: nobody.
@@ -61,12 +63,15 @@ type Files struct {
 	roots   map[string]*blob.Store  // that were used, by their root; not ours to close
 	stores  map[string]*blob.Store  // opened for explicit URIs; ours
 	damaged map[string]blob.Version // blobs found damaged, by blobName
-	answers map[string]answer       // about explicit URIs
+	answers map[string]*answer      // by path or URI, while somebody wants them
 
 	patience time.Duration // with others who work on the cache
 
-	now  func() time.Time
-	hook func(moment, path string) // for tests; may be nil
+	boot string // names the time since this machine was started; "" where nothing does
+
+	now    func() time.Time
+	settle func(ctx context.Context, file *os.File) bool
+	hook   func(moment, path string) // for tests; may be nil
 }
 
 // parallelTransfers hides the latency of other machines. A driver buffers some
@@ -83,9 +88,11 @@ func New(opts Options) (*Files, error) {
 		roots:     map[string]*blob.Store{},
 		stores:    map[string]*blob.Store{},
 		damaged:   map[string]blob.Version{},
-		answers:   map[string]answer{},
+		answers:   map[string]*answer{},
 		patience:  defaultPatience,
+		boot:      bootID(),
 		now:       time.Now,
+		settle:    settle,
 	}
 	f.added.Store(f.firstAdded())
 	if f.log == nil {

@@ -2,10 +2,13 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -64,6 +67,14 @@ func TestHashedOnce(t *testing.T) {
 	hashed = countHashed(other)
 	if got := resolve(other); got != first || hashed.take() != 0 {
 		t.Errorf("another process hashed again, or got %s instead of %s", got, first)
+	}
+
+	// Content may reach the disk before its times do, when the machine goes down.
+	afterBoot := settled(newFilesWith(t, Options{StateDir: state}))
+	afterBoot.boot = "another"
+	hashed = countHashed(afterBoot)
+	if got := resolve(afterBoot); got != first || hashed.take() != 1 {
+		t.Errorf("after a boot it was not hashed again, or is %s instead of %s", got, first)
 	}
 
 	// One that writes and sets the time back.
@@ -172,6 +183,10 @@ func TestHashesShrink(t *testing.T) {
 // write replaces without a trace in the stamp.
 func TestRacyIsNotRemembered(t *testing.T) {
 	f := newFiles(t)
+	f.settle = func(context.Context, *os.File) bool {
+		t.Error("a file was written to the disk for nothing")
+		return true
+	}
 	hashed := countHashed(f)
 	path := tempFile(t, "content")
 	for range 2 {
@@ -186,6 +201,71 @@ func TestRacyIsNotRemembered(t *testing.T) {
 	for age, want := range map[time.Duration]bool{0: true, time.Second: true, racyFor: false, time.Hour: false, -time.Hour: true} {
 		if got := (stamp{ctime: now.Add(-age).UnixNano()}).racy(now); got != want {
 			t.Errorf("racy %v after the change: %v", age, got)
+		}
+	}
+}
+
+// Who may write to a file by its URI below a root is a user, so that it is young
+// counts; what mops alone writes is trusted at once.
+func TestOursIsTrusted(t *testing.T) {
+	f, store, out := newFiles(t), localStore(t), t.TempDir()
+	path := write(t, filepath.Join(out, "file"), "content")
+	for to, want := range map[*Ref]int{
+		File(path):                                      0,
+		FileAt(path, store.URI("theirs/file")):          2,
+		FileAt(path, store.URI("mops1-of-theirs/file")): 2,
+	} {
+		r := asResult(t, f, store, out, to)
+		hashed := countHashed(f)
+		for range 2 {
+			if got := read(t, r); got != "content" {
+				t.Errorf("%s: read %q", to, got)
+			}
+		}
+		if n := hashed.take(); n != want {
+			t.Errorf("%s: hashed %d times", r.URI(), n)
+		}
+	}
+}
+
+// Calls that wait for one file whose hash is not remembered share the next
+// answer, and no call gets one that was asked for before it came.
+func TestUnrememberedIsShared(t *testing.T) {
+	path := tempFile(t, "content")
+	for _, r := range []*Ref{File(path), Dir(filepath.Dir(path))} {
+		f := newFiles(t)
+		place := r.path
+		if r.want == KindDir {
+			place += "/"
+		}
+		const calls = 8
+		var n atomic.Int32
+		var wg sync.WaitGroup
+		call := func() {
+			if err := f.Resolve(t.Context(), []*Ref{{path: r.path, want: r.want}}); err != nil {
+				t.Error(err)
+			}
+		}
+		f.hook = func(moment, _ string) {
+			if n.Add(1) > 1 {
+				return
+			}
+			for range calls - 1 {
+				wg.Go(call)
+			}
+			for waiting := 0; waiting < calls; runtime.Gosched() {
+				f.mu.Lock()
+				waiting = f.answers[place].wanted
+				f.mu.Unlock()
+			}
+		}
+		wg.Go(call)
+		wg.Wait()
+		if n := n.Load(); n != 2 {
+			t.Errorf("%d calls: hashed %d times", calls, n)
+		}
+		if len(f.answers) > 0 {
+			t.Errorf("answers are kept: %v", f.answers)
 		}
 	}
 }

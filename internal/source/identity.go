@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -64,6 +65,14 @@ func (id Identity) String() string {
 func BlobKey(h Hash) string { return blobPrefix + h.String() }
 
 const blobPrefix = "mops1-blobs/sha256/"
+
+// ours reports whether mops alone writes what lies under a key of a root. Below
+// one, a user may have files as well, and name their URIs.
+func ours(key string) bool {
+	return strings.HasPrefix(key, blobPrefix) || strings.HasPrefix(key, recordPrefix)
+}
+
+const recordPrefix = "mops1/"
 
 // One encoding for one value: RFC 8949, section 4.2.1.
 var encoding = func() cbor.EncMode {

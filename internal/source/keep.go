@@ -102,7 +102,7 @@ func (f *Files) ask(ctx context.Context, store *blob.Store, key string, o *objec
 	}
 	// Here a damaged blob costs no transfer to find. Its hash is known unless
 	// another host stored it, and then its reader here needs it, too.
-	found, err := f.hashFile(ctx, path, true)
+	found, err := f.hashFile(ctx, path, ours(key))
 	if ctx.Err() != nil {
 		return info, false, ctx.Err()
 	}
@@ -157,6 +157,7 @@ func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *o
 		if again.sum != o.sum || again.stamp != now {
 			return Hash{}, stamp{}, changed(o.path, differ(o.stamp, now))
 		}
+		o = &again
 	}
 	done, err := f.slotsFor(store).take(ctx)
 	if err != nil {
@@ -227,25 +228,25 @@ func storeError(source string, err error) error {
 }
 
 func openUnchanged(o *object) (*os.File, error) {
-	file, err := os.Open(o.path)
+	file, err := openFile(o.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, changed(o.path, fmt.Errorf("it was removed: %w", err))
 	}
-	if err != nil {
-		return nil, readable(o.path, err)
-	}
-	return file, nil
+	return file, err
 }
 
 // trust remembers the hash of a blob that was just written, so that whoever
 // reads it on this machine need not hash it again.
 func (f *Files) trust(ctx context.Context, store *blob.Store, key string, sum Hash) {
+	if !ours(key) {
+		return
+	}
 	path, ok, err := store.LocalPath(ctx, key)
 	if err != nil || !ok {
 		return
 	}
 	if info, err := os.Stat(path); err == nil {
-		f.hashes.put(stampOf(info).key(), sum, true)
+		f.remember(stampOf(info), sum)
 	}
 }
 
@@ -262,7 +263,7 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 		if err != nil {
 			return err
 		}
-		file, err := f.hashFile(ctx, path, at.store != nil)
+		file, err := f.hashFile(ctx, path, at.store != nil && ours(at.key))
 		if err == nil {
 			_, _, err = f.putFile(ctx, store, key, &file, opts)
 		}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
@@ -100,38 +99,9 @@ func (f *Files) opened(ctx context.Context, uri string) (*blob.Store, error) {
 }
 
 // findRemote says what lies at a URI now. Its content is read once per version of
-// it, if the store does not tell the hash. Calls that come at one moment share an
-// answer, if it was asked for after they came.
+// it, if the store does not tell the hash.
 func (f *Files) findRemote(ctx context.Context, uri string) (*content, error) {
-	came := time.Now()
-	done, err := f.turns.take(ctx, "hash "+uri)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	f.mu.Lock()
-	last := f.answers[uri]
-	f.mu.Unlock()
-	if last.asked.After(came) {
-		return last.content, nil
-	}
-	answer := answer{asked: time.Now()}
-	if answer.content, err = f.askRemote(ctx, uri); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.answers) >= maxSeen {
-		clear(f.answers)
-	}
-	f.answers[uri] = answer
-	return answer.content, nil
-}
-
-// answer is what lay at a URI some time after it was asked for.
-type answer struct {
-	asked   time.Time
-	content *content
+	return f.share(ctx, uri, func() (*content, error) { return f.askRemote(ctx, uri) })
 }
 
 func (f *Files) askRemote(ctx context.Context, uri string) (*content, error) {

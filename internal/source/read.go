@@ -61,7 +61,7 @@ func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err = f.verified(ctx, path, o, uri, true); blob.Is(err, blob.Corrupt) {
+	if err = f.verified(ctx, path, o, uri, ours(at.key)); blob.Is(err, blob.Corrupt) {
 		f.setDamaged(ctx, at)
 	}
 	return path, err

@@ -36,7 +36,7 @@ type object struct {
 
 	path  string // a file on this machine that is not ours
 	stamp stamp  // of that file when it was hashed; zero where it was not
-	racy  bool   // it was too young then for its stamp to answer for its content
+	racy  bool   // its stamp does not answer for its content: it was too young then, or not settled
 
 	data  []byte   // in memory
 	value *encoded // in memory, made when it is needed

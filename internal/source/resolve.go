@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -75,12 +76,54 @@ func (f *Files) find(ctx context.Context, r *Ref) (*content, error) {
 	return f.findFile(ctx, r.path)
 }
 
-func (f *Files) findFile(ctx context.Context, path string) (*content, error) {
-	done, err := f.turns.take(ctx, "hash "+path)
+// share finds out what lies at a place now, one call after the other. Calls that
+// come at one moment share an answer, if it was asked for after they came.
+func (f *Files) share(ctx context.Context, place string, find func() (*content, error)) (*content, error) {
+	came := time.Now()
+	f.mu.Lock()
+	a := f.answers[place]
+	if a == nil {
+		a = new(answer)
+		f.answers[place] = a
+	}
+	a.wanted++
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if a.wanted--; a.wanted == 0 {
+			delete(f.answers, place)
+		}
+	}()
+	done, err := f.turns.take(ctx, "hash "+place)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer done() // the rest of the answer is for who has the turn
+	if a.asked.After(came) {
+		return a.content, nil
+	}
+	asked := time.Now()
+	c, err := find()
+	if err != nil {
+		return nil, err
+	}
+	a.asked, a.content = asked, c
+	return c, nil
+}
+
+// answer is what lay at a place some time after it was asked for.
+type answer struct {
+	wanted  int // by how many calls; with none, it is forgotten
+	asked   time.Time
+	content *content
+}
+
+func (f *Files) findFile(ctx context.Context, path string) (*content, error) {
+	return f.share(ctx, path, func() (*content, error) { return f.lookAtFile(ctx, path) })
+}
+
+func (f *Files) lookAtFile(ctx context.Context, path string) (*content, error) {
 	file, err := f.hashFile(ctx, path, false)
 	if err != nil {
 		return nil, err
@@ -89,11 +132,10 @@ func (f *Files) findFile(ctx context.Context, path string) (*content, error) {
 }
 
 func (f *Files) findDir(ctx context.Context, path string) (*content, error) {
-	done, err := f.turns.take(ctx, "hash "+path)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	return f.share(ctx, path+"/", func() (*content, error) { return f.lookAtFolder(ctx, path) })
+}
+
+func (f *Files) lookAtFolder(ctx context.Context, path string) (*content, error) {
 	files, empty, err := walk(path)
 	if err != nil {
 		return nil, err

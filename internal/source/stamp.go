@@ -9,6 +9,12 @@ import (
 // stamp tells one state of one file from another without reading it: whoever
 // writes to a file, or puts another in its place, changes its stamp. The change
 // time is what nobody can set back.
+//
+// That holds of a file that is old enough, see racy, and that was settled: a
+// kernel dates a write when it begins, and writes through a shared mapping when
+// the first of them makes a page dirty, or later, or never. What settle does, and
+// on which file systems it is known to suffice, is in stamp_linux.go and
+// stamp_darwin.go; on all others a file is hashed each time.
 type stamp struct {
 	dev, ino     uint64
 	size         int64
@@ -26,15 +32,26 @@ func (s stamp) racy(now time.Time) bool {
 	return now.UnixNano()-s.ctime < int64(racyFor)
 }
 
+// written reports whether somebody wrote to the file since it had another stamp.
+func (s stamp) written(since stamp) bool { return s.size != since.size || s.mtime != since.mtime }
+
 // cacheKey names what the cache of hashes knows something about.
 type cacheKey [16]byte
 
-func (s stamp) key() cacheKey {
-	b := make([]byte, 0, 64)
+// key is the file's state under the name of this boot. A kernel that went down
+// without warning may leave new content under old times, most of all where times
+// are written late (lazytime in mount(8)), and gives its numbers of devices anew.
+func (f *Files) key(s stamp) cacheKey {
+	b := make([]byte, 0, 128)
 	b = append(b, "stat\x00"...)
 	for _, n := range [...]uint64{s.dev, s.ino, uint64(s.size), uint64(s.mtime), uint64(s.ctime)} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
+	b = append(b, f.boot...)
 	sum := sha256.Sum256(b)
 	return cacheKey(sum[:16])
 }
+
+// remember keeps the hash of a file in a state; across processes only where the
+// boot has a name.
+func (f *Files) remember(s stamp, sum Hash) { f.hashes.put(f.key(s), sum, f.boot != "") }

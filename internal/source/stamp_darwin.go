@@ -1,8 +1,12 @@
 package source
 
 import (
+	"context"
 	"os"
+	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func stampOf(info os.FileInfo) stamp {
@@ -13,3 +17,51 @@ func stampOf(info os.FileInfo) stamp {
 	}
 	return s
 }
+
+// stampAt is the stamp of a file that may have been settled before. macOS dates
+// writes through a mapping when it pages them out, so this comes first.
+func stampAt(path string, info os.FileInfo) stamp {
+	file, err := os.Open(path)
+	if err != nil {
+		return stamp{}
+	}
+	defer file.Close()
+	if pageOut(file) != nil {
+		return stamp{}
+	}
+	if info, err = file.Stat(); err != nil {
+		return stamp{}
+	}
+	return stampOf(info)
+}
+
+// pageOut writes what is dirty in any mapping of the file: all share its pages.
+func pageOut(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	pages, err := unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	defer unix.Munmap(pages)
+	return unix.Msync(pages, unix.MS_SYNC)
+}
+
+// settle makes the stamp of a file tell all writes from now on, as seen by
+// stampAt and fileStamp, and reports whether it does.
+func settle(_ context.Context, file *os.File) bool {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &s); err != nil || unix.ByteSliceToString(s.Fstypename[:]) != "apfs" {
+		return false
+	}
+	return pageOut(file) == nil
+}
+
+func generated(*os.File) bool { return false }
+
+var bootID = sync.OnceValue(func() string {
+	id, _ := unix.Sysctl("kern.bootsessionuuid")
+	return id
+})

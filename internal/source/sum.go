@@ -80,9 +80,14 @@ func sumOf(ctx context.Context, r io.Reader) (Hash, int64, error) {
 	return Hash(hash.Sum(nil)), size, failed
 }
 
+// noSnapshot says that a file has no content that could be known by its hash.
+func noSnapshot(path string, size int64) error {
+	return fmt.Errorf("source %s: its content is made while it is read, as in /proc, and is not the %d bytes of its size: pass a copy of its content", path, size)
+}
+
 // hashFile hashes a file of this machine, unless its stamp is known to the
 // cache. A file that is ours alone to write is trusted: its stamp is remembered
-// however young.
+// however young, and wherever it lies.
 func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object, error) {
 	info, err := os.Stat(path) // before opening, which would hang on a pipe
 	if err != nil {
@@ -92,7 +97,10 @@ func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object
 		return object{}, err
 	}
 	before := stampOf(info)
-	if sum, ok := f.hashes.get(before.key()); ok {
+	if !trusted {
+		before = stampAt(path, info)
+	}
+	if sum, ok := f.hashes.get(f.key(before)); ok {
 		return object{sum: sum, size: before.size, path: path, stamp: before}, nil
 	}
 	done, err := f.cpu.take(ctx)
@@ -101,35 +109,59 @@ func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object
 	}
 	defer done()
 
-	file, err := os.Open(path)
+	file, err := openFile(path)
 	if err != nil {
-		return object{}, readable(path, err)
+		return object{}, err
 	}
 	defer file.Close()
-	started := f.now()
+	started := f.now() // before it is settled: what is written from now on makes the stamp a racy one
 	if before, err = fileStamp(file); err != nil {
 		return object{}, readable(path, err)
 	}
-	sum, size, err := sumOf(ctx, file)
+	tells := !before.racy(started) && (trusted || f.settle(ctx, file))
+	if before, err = fileStamp(file); err != nil {
+		return object{}, readable(path, err)
+	}
+	tells = tells && !before.racy(started)
+	sum, size, err := sumOf(ctx, io.LimitReader(file, before.size+1))
 	if err != nil {
 		return object{}, readable(path, err)
 	}
 	f.at(hashedFile, path)
 	after, err := fileStamp(file)
-	if err != nil {
+	switch {
+	case err != nil:
 		return object{}, readable(path, err)
-	}
-	if after != before || size != before.size {
+	case size != before.size && !after.written(before): // reading some changes their times
+		return object{}, noSnapshot(path, before.size)
+	case after != before:
 		return object{}, changed(path, differ(before, after))
 	}
-	racy := before.racy(started)
-	if trusted || !racy {
-		f.hashes.put(before.key(), sum, true)
+	if trusted || tells {
+		f.remember(before, sum)
 	}
-	return object{sum: sum, size: size, path: path, stamp: before, racy: racy}, nil
+	return object{sum: sum, size: size, path: path, stamp: before, racy: !tells}, nil
+}
+
+// openFile opens a file for its content.
+func openFile(path string) (*os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, readable(path, err)
+	}
+	if generated(file) {
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			return nil, readable(path, err)
+		}
+		return nil, noSnapshot(path, info.Size())
+	}
+	return file, nil
 }
 
 func fileStamp(file *os.File) (stamp, error) {
+	pageOut(file) // where this fails, settle does too, and the stamp is not relied on
 	info, err := file.Stat()
 	if err != nil {
 		return stamp{}, err
