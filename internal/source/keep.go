@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 	"github.com/TrilliantHealth/mops-go/internal/sweep"
 	"golang.org/x/sync/errgroup"
 )
@@ -227,7 +228,7 @@ func storeError(source string, err error) error {
 }
 
 func openUnchanged(o *object) (*os.File, error) {
-	file, err := os.Open(o.path)
+	file, err := openfile.Regular(o.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, changed(o.path, fmt.Errorf("it was removed: %w", err))
 	}
