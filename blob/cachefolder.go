@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // cacheFolder is the folder of a cache, as one store uses it:
@@ -166,14 +168,17 @@ func (f *cacheFolder) read(key string) (content []byte, info Info, found bool) {
 	return content, info, true
 }
 
-// readEntry is os.ReadFile, with the time at which the file was used last.
+// readEntry reads a file, with the time at which the file was used last.
 func readEntry(path string) (data []byte, used time.Time, err error) {
-	file, err := os.Open(path)
+	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, used, err
 	}
 	defer file.Close()
 	stat, err := file.Stat()
+	if err == nil && !stat.Mode().IsRegular() {
+		err = &openfile.IrregularError{Path: path, Mode: stat.Mode()}
+	}
 	if err != nil {
 		return nil, used, err
 	}

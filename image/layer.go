@@ -15,6 +15,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // entry is a file or a folder in a layer. All belong to root.
@@ -47,7 +49,7 @@ func copied(path, from string) (entry, error) {
 	if info.Mode()&0o111 != 0 {
 		mode = 0o755
 	}
-	return entry{path, mode, info.Size(), func() (io.ReadCloser, error) { return os.Open(from) }}, nil
+	return entry{path, mode, info.Size(), func() (io.ReadCloser, error) { return openfile.Regular(from) }}, nil
 }
 
 // entries are what Files adds, in lexical order.

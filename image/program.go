@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // program is the file that the image runs. It stays open, so that it is the same
@@ -47,7 +49,7 @@ func (s *settings) program(ctx context.Context) (p program, err error) {
 	switch {
 	case s.binary != "":
 		p.name = filepath.Base(s.binary)
-		p.file, err = os.Open(s.binary)
+		p.file, err = openfile.Regular(s.binary)
 	case s.runsHere():
 		if p.name, err = ownName(); err == nil {
 			// Linux still has the file after it was removed or built anew.

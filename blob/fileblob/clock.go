@@ -13,13 +13,14 @@ const tempAge = 24 * time.Hour
 
 // Now is the time by the clock of the file system, which on NFS is the server's:
 // the time that a new file gets.
-func (s *store) Now(ctx context.Context) (time.Time, error) {
+func (s *store) Now(ctx context.Context) (_ time.Time, err error) {
+	defer s.letIn(&err)
 	if err := ctx.Err(); err != nil {
 		return time.Time{}, err
 	}
 	name := filepath.Join(s.tempDir(), "clock-"+crand.Text())
 	var file *os.File
-	err := withFolder(s.tempDir(), func() (err error) {
+	err = s.withFolder(s.tempDir(), func() (err error) {
 		file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		return err
 	})

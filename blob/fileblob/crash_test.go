@@ -259,7 +259,7 @@ func TestIdentitiesDoNotRecur(t *testing.T) {
 	for range 20 {
 		before := st.identity
 		sc.must(st.setTime(time.Now().Truncate(time.Second))) // the clock stands still
-		a, err := st.stat()
+		a, err := statOf(st.file)
 		sc.must(err)
 		sc.must(st.date())
 		if st.identity == before || st.mtime > a.mtime || st.mtime < a.mtime-int64(time.Millisecond) {
@@ -291,9 +291,10 @@ func TestLateForALife(t *testing.T) {
 
 // TestFolderIsBeingRemoved: the errors that tell of it are not taken for the truth.
 func TestFolderIsBeingRemoved(t *testing.T) {
+	s := newScene(t, 0).s
 	for _, passing := range []error{syscall.EPERM, syscall.ENOENT} {
 		tries := 0
-		err := withFolder(t.TempDir(), func() error {
+		err := s.withFolder(s.dir, func() error {
 			if tries++; tries < 3 {
 				return passing
 			}
@@ -302,7 +303,7 @@ func TestFolderIsBeingRemoved(t *testing.T) {
 		if err != nil {
 			t.Errorf("after %v: %v", passing, err)
 		}
-		if err := withFolder(t.TempDir(), func() error { return passing }); err != passing {
+		if err := s.withFolder(s.dir, func() error { return passing }); err != passing {
 			t.Errorf("%v for ever gave %v", passing, err)
 		}
 	}

@@ -7,12 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // Delete removes a blob with all its versions, and the folders that become
 // empty by it. Whatever of it is left undone by a process that is killed belongs
 // to a life that has ended, and does no harm.
-func (s *store) Delete(ctx context.Context, key string) error {
+func (s *store) Delete(ctx context.Context, key string) (err error) {
+	defer s.letIn(&err)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -24,7 +27,7 @@ func (s *store) Delete(ctx context.Context, key string) error {
 		return nil // blobs lie under it, but it is none
 	}
 	if err := syscall.Unlink(path); err != nil && !isNotExist(err) {
-		return classify(err)
+		return classify(&fs.PathError{Op: "unlink", Path: path, Err: err})
 	}
 	removeDead(path)
 	s.prune(path)
@@ -65,7 +68,7 @@ func (s *store) prune(path string) {
 func removeEmpty(dir string) error { return syscall.Rmdir(dir) }
 
 func readNames(dir string) ([]string, error) {
-	f, err := os.Open(dir)
+	f, err := openfile.Folder(dir, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,25 +1,64 @@
 package fileblob
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 var notFound = &driver.Error{Kind: driver.NotFound}
 
 // missing is classify for the file of version 0, whose absence is the most
-// ordinary of failures and allocates nothing.
-func missing(err error) error {
-	if isNotExist(err) {
-		return notFound
+// ordinary of failures. A link that leads nowhere is none: whoever took it for
+// one would learn only from a put that it is in the way.
+func missing(path string, err error) error {
+	if !isNotExist(err) {
+		return classify(err)
 	}
-	return classify(err)
+	return cmp.Or(dangling(path), error(notFound))
+}
+
+// dangling is the error of a symbolic link that leads nowhere, or nil where
+// there is none.
+func dangling(path string) error {
+	to, err := os.Readlink(path)
+	if err != nil {
+		return nil
+	}
+	if _, err := os.Stat(path); !isNotExist(err) {
+		return nil
+	}
+	return invalid("%s is a symbolic link to %s, which is not there: remove the link, or bring back what it leads to", path, to)
+}
+
+// irregular is the error of what can be no blob.
+func irregular(path string, mode fs.FileMode) error {
+	return invalid("%w, and does not belong into a store: remove it, or move it elsewhere", &openfile.IrregularError{Path: path, Mode: mode})
+}
+
+// obstacle is the error of what lies where a folder should, or nil.
+func obstacle(dir string) error {
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		switch {
+		case err == nil && info.IsDir():
+			return nil
+		case err == nil:
+			return invalid("%s is %s, and a folder should be there: one blob cannot lie under another; remove it, or move it elsewhere", dir, openfile.Kind(info.Mode()))
+		case dangling(dir) != nil:
+			return dangling(dir)
+		}
+	}
+	return nil
 }
 
 // advice is what to make of an error of the operating system.
@@ -42,7 +81,8 @@ var advice = []struct {
 	{syscall.ENAMETOOLONG, driver.Invalid, "choose a shorter key or a root with a shorter path"},
 	{syscall.ENOTDIR, driver.Invalid, "a file lies where a folder should be: one blob cannot lie under another"},
 	{syscall.EISDIR, driver.Invalid, "a folder lies where the blob should be: one blob cannot lie under another"},
-	{syscall.ELOOP, driver.Invalid, "the symbolic links in the path go in circles"},
+	{syscall.ELOOP, driver.Invalid, "the symbolic links in the path go in circles: remove them"},
+	{syscall.EAGAIN, driver.Unavailable, "the file system has the file elsewhere, or another program has a lease on it; try again"},
 	{syscall.EXDEV, driver.Invalid, "a folder of the root lies on another file system; one root must lie on one file system"},
 	{errors.ErrUnsupported, driver.Invalid, "the file system must know hard links; choose a root on another"},
 	{io.ErrUnexpectedEOF, driver.Corrupt, "the file became shorter while it was read"},

@@ -74,9 +74,15 @@
 // # Trust
 //
 // Keys cannot climb out of the root, but symbolic links in the root are
-// followed: whoever owns the root is trusted. Files are created with mode 0444
-// and folders with 0777, both under the umask; for a team, set the setgid bit
-// on the root's folder and a umask of 002. On file systems that ignore case, as
+// followed: whoever owns the root is trusted. Only regular files are read, and
+// opening what else lies there waits for nobody: it is an error that names it.
+//
+// Files are created with mode 0444 and folders with 0777, both under the umask.
+// Where the group of the root's folder may write to that, it may in all folders
+// below it, and read all files, whatever the umask: what is made there gets that
+// group, and a folder the setgid bit if the root has it. A root that does not
+// exist is made under the umask; ~/.mops, the one that mops takes where none is
+// said, for its owner alone. On file systems that ignore case, as
 // on most Macs, keys that differ only in case are one blob. A blob cannot lie
 // under another blob (a and a/b), as a file is not a folder.
 package fileblob
@@ -84,14 +90,14 @@ package fileblob
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 func init() {
@@ -127,6 +133,8 @@ type store struct {
 	// named says that temporary files need names, because the file system
 	// cannot link unnamed ones. It is found out by trying.
 	named atomic.Bool
+
+	shared atomic.Pointer[team] // nil until the root is there
 }
 
 var _ driver.Decorator = (*store)(nil) // every ability
@@ -135,14 +143,15 @@ func open(ctx context.Context, dir string) (*store, error) {
 	dir = filepath.Clean(dir)
 	s := &store{dir: dir, prefix: strings.TrimSuffix(dir, "/") + "/"}
 	s.named.Store(alwaysNamed)
-	switch info, err := os.Stat(dir); {
-	case errors.Is(err, os.ErrNotExist):
-		return s, nil
+	switch root, err := attributesAt(dir); {
+	case isNotExist(err):
+		return s, obstacle(dir)
 	case err != nil:
-		return nil, classify(err)
-	case !info.IsDir():
-		return nil, &driver.Error{Kind: driver.Invalid,
-			Err: fmt.Errorf("%s is a file, and a root must be a folder", dir)}
+		return nil, classify(&fs.PathError{Op: "stat", Path: dir, Err: err})
+	case !root.mode.IsDir():
+		return nil, invalid("%s is %s, and a root must be a folder: remove it, or choose another root", dir, openfile.Kind(root.mode))
+	default:
+		s.shared.Store(teamOf(root))
 	}
 	s.sweep(ctx)
 	return s, nil

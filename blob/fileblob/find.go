@@ -3,10 +3,12 @@ package fileblob
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // attributes are what the file system says of an open file.
@@ -14,7 +16,8 @@ type attributes struct {
 	identity
 	size  int64
 	links uint64 // names that the file has; 0 after the last was removed
-	dir   bool
+	mode  fs.FileMode
+	group int
 }
 
 func (a attributes) info(key string, v version) driver.Info {
@@ -29,10 +32,12 @@ type found struct {
 	earlier []version // files of this life that are behind it
 }
 
+// plenty is how often one tries while other processes are faster.
+const plenty = 1000
+
 // find opens the newest version of the blob at path. A blob that is not there
-// costs one system call, and one that was never written over costs three.
+// costs two system calls, and one that was never written over costs three.
 func find(ctx context.Context, path string) (found, error) {
-	const plenty = 1000 // of other processes that were faster
 	for range plenty {
 		if err := ctx.Err(); err != nil {
 			return found{}, err
@@ -43,14 +48,19 @@ func find(ctx context.Context, path string) (found, error) {
 		}
 	}
 	return found{}, &driver.Error{Kind: driver.Corrupt, Err: fmt.Errorf(
-		"%s does not tell the newest version, or that is not there; remove the folder with all in it, and the blob is as it was at first", versionsOf(path))}
+		"%s does not tell the newest version, or that is not there; %s", versionsOf(path), startOver(path))}
+}
+
+// startOver is what to do where later versions are beyond hope.
+func startOver(path string) string {
+	return fmt.Sprintf("remove the folder %s with all in it, and the blob is as it was at first", versionsOf(path))
 }
 
 // findOnce asks to be called again when another process was faster.
 func findOnce(path string) (f found, again bool, err error) {
 	base, err := openHandle(path)
 	if err != nil {
-		return found{}, false, missing(err)
+		return found{}, false, missing(path, err)
 	}
 	return latest(path, base)
 }
@@ -64,9 +74,13 @@ func latest(path string, base handle) (f found, again bool, err error) {
 		base.Close()
 		return found{}, false, classify(err)
 	}
-	if a.dir || a.links == 0 {
+	if a.mode.IsDir() || a.links == 0 { // blobs may lie under it
 		base.Close()
 		return found{}, false, notFound
+	}
+	if !a.mode.IsRegular() {
+		base.Close()
+		return found{}, false, irregular(path, a.mode)
 	}
 	first := found{handle: base, attributes: a, version: version{life: a.identity}}
 	if !written {
@@ -97,7 +111,10 @@ func later(path string, first found) (f found, again bool, err error) {
 	if f.handle, err = openHandle(v.at(path)); err != nil {
 		return found{}, isNotExist(err), classify(err) // removed as too old
 	}
-	if f.attributes, err = f.stat(); err != nil {
+	if f.attributes, err = f.stat(); err == nil && !f.mode.IsRegular() {
+		err = invalid("%w; %s", &openfile.IrregularError{Path: v.at(path), Mode: f.mode}, startOver(path))
+	}
+	if err != nil {
 		f.Close()
 		return found{}, false, classify(err)
 	}

@@ -85,29 +85,68 @@ func TestUsersFileIsCopied(t *testing.T) {
 	sc.expect("before")
 }
 
-// TestModes: a team shares by umask and setgid.
+// TestModes: the folder of the root says who may do what below it: its group,
+// whatever the umask, and otherwise whom the umask lets.
 func TestModes(t *testing.T) {
-	both(t, func(t *testing.T, named bool) {
-		sc := newScene(t, 0)
-		sc.s.named.Store(sc.s.named.Load() || named)
-		old := unix.Umask(0o002)
-		defer unix.Umask(old)
-		sc.must(os.Chmod(sc.s.dir, 0o775|os.ModeSetgid))
-		sc.put("0")
-		sc.put("1")
-		for path, want := range map[string]os.FileMode{
-			filepath.Dir(sc.path):                 0o775,
-			sc.path:                               0o444,
-			versionsOf(sc.path):                   0o775,
-			sc.newest().at(sc.path):               0o444,
-			filepath.Dir(sc.newest().at(sc.path)): 0o775,
-			sc.s.tempDir():                        0o775,
-		} {
-			info, err := os.Stat(path)
-			sc.must(err)
-			if info.Mode().Perm() != want || info.IsDir() != (info.Mode()&os.ModeSetgid != 0) {
-				t.Errorf("%s has mode %v, and should have %v, folders with setgid", path, info.Mode(), want)
-			}
+	for _, test := range []struct {
+		name         string
+		root         os.FileMode
+		umask        int
+		folder, file os.FileMode
+	}{
+		{"team", 0o775 | os.ModeSetgid, 0o002, 0o775 | os.ModeSetgid, 0o444},
+		{"team, usual umask", 0o775 | os.ModeSetgid, 0o022, 0o775 | os.ModeSetgid, 0o444},
+		{"team, closed umask", 0o770 | os.ModeSetgid, 0o077, 0o770 | os.ModeSetgid, 0o440},
+		{"team, no setgid", 0o770, 0o077, 0o770, 0o440},
+		{"readers", 0o755, 0o022, 0o755, 0o444},
+		{"private", 0o700, 0o077, 0o700, 0o400},
+		{"private folder, usual umask", 0o700, 0o022, 0o755, 0o444}, // nobody comes past the root
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			both(t, func(t *testing.T, named bool) {
+				defer unix.Umask(unix.Umask(test.umask))
+				dir := t.TempDir()
+				must(0, os.Chmod(dir, test.root))
+				s := must(Open(dir))
+				s.Driver().(*store).named.Store(s.Driver().(*store).named.Load() || named)
+				for _, key := range []string{"a/b/c/key", "a/b/d/key"} {
+					for range 3 {
+						must(s.PutBytes(t.Context(), key, []byte("x"), blob.PutOptions{}))
+					}
+				}
+				must(0, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+					if err != nil || path == dir {
+						return err
+					}
+					want := test.file
+					if d.IsDir() {
+						want = test.folder
+					}
+					info, err := d.Info()
+					if mode := info.Mode() & (os.ModePerm | os.ModeSetgid); mode != want {
+						t.Errorf("%s has mode %v, and should have %v", path, mode, want)
+					}
+					return err
+				}))
+				if left := must(os.ReadDir(filepath.Join(dir, tempDir))); len(left) > 0 {
+					t.Errorf("left behind: %v", left)
+				}
+			})
+		})
+	}
+}
+
+// TestDefaultRootIsPrivate: the root that nobody chose is for nobody else, either.
+func TestDefaultRootIsPrivate(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	for uri, want := range map[string]os.FileMode{"file://~/.mops": 0o700, "file://~/chosen/one": 0o755} {
+		defer unix.Umask(unix.Umask(0o022))
+		s := must(blob.Open(t.Context(), uri))
+		must(s.PutBytes(t.Context(), "a/b", nil, blob.PutOptions{}))
+		info := must(os.Stat(s.Driver().(*store).dir))
+		if info.Mode().Perm() != want {
+			t.Errorf("%s was made with mode %v", uri, info.Mode())
 		}
-	})
+	}
 }

@@ -10,13 +10,14 @@ import (
 )
 
 // Slurp appends a blob to buf.
-func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+func (s *store) Slurp(ctx context.Context, key string, buf []byte) (_ []byte, _ driver.Info, err error) {
 	if err := ctx.Err(); err != nil {
 		return buf, driver.Info{}, err
 	}
 	if data, info, done, err := s.slurpQuick(key, buf); done {
 		return data, info, err
 	}
+	defer s.letIn(&err)
 	path, err := s.path(key)
 	if err != nil {
 		return buf, driver.Info{}, err
@@ -36,7 +37,8 @@ func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driv
 func grow(buf []byte, size int64) []byte { return slices.Grow(buf, int(size)) }
 
 // Get opens a blob.
-func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+func (s *store) Get(ctx context.Context, key string, part driver.Range) (_ io.ReadCloser, _ driver.Info, err error) {
+	defer s.letIn(&err)
 	if part.Offset < 0 || part.Length < 0 {
 		return nil, driver.Info{}, invalid("a range cannot start at %d with %d bytes", part.Offset, part.Length)
 	}
@@ -89,7 +91,8 @@ func (b *body) WriteTo(w io.Writer) (int64, error) {
 func (b *body) Close() error { return b.file.Close() }
 
 // Stat describes a blob.
-func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
+func (s *store) Stat(ctx context.Context, key string) (_ driver.Info, err error) {
+	defer s.letIn(&err)
 	path, err := s.path(key)
 	if err != nil {
 		return driver.Info{}, err
@@ -103,7 +106,8 @@ func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
 }
 
 // LocalPath is the file of the newest version.
-func (s *store) LocalPath(ctx context.Context, key string) (string, error) {
+func (s *store) LocalPath(ctx context.Context, key string) (_ string, err error) {
+	defer s.letIn(&err)
 	path, err := s.path(key)
 	if err != nil {
 		return "", err

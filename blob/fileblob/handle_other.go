@@ -22,7 +22,7 @@ func (h handle) stat() (attributes, error) {
 	if err != nil {
 		return attributes{}, err
 	}
-	return attributes{identity: identity{mtime: info.ModTime().UnixNano()}, size: info.Size(), links: 1, dir: info.IsDir()}, nil
+	return attributes{identity: identity{mtime: info.ModTime().UnixNano()}, size: info.Size(), links: 1, mode: info.Mode() &^ 0o070}, nil
 }
 
 func (h handle) appendTo(buf []byte, size int64) ([]byte, error) {
@@ -54,7 +54,7 @@ func attributesAt(path string) (attributes, error) {
 	return h.stat()
 }
 
-func (st *staged) stat() (attributes, error) { return handle{st.file}.stat() }
+func statOf(file *os.File) (attributes, error) { return handle{file}.stat() }
 
 // syncFolder does nothing where folders cannot be synced.
 func syncFolder(string) error { return nil }

@@ -5,9 +5,12 @@ package fileblob
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // handle is a file that is open for reading, without what os.File adds to it:
@@ -15,14 +18,24 @@ import (
 // the rest.
 type handle int
 
+const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | openfile.Flags
+
 func openHandle(path string) (handle, error) {
+	flags := openFlags
 	for {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
+		fd, err := unix.Open(path, flags, 0)
+		switch {
+		case err == nil:
 			return handle(fd), nil
-		}
-		if err != unix.EINTR {
+		case openfile.IsLeased(err) && flags == openFlags:
+			flags &^= openfile.Flags
+		case err == unix.ENOENT:
 			return -1, err
+		case err != unix.EINTR:
+			if a, err := attributesAt(path); err == nil && !a.mode.IsDir() && !a.mode.IsRegular() {
+				return -1, irregular(path, a.mode) // a socket, for one, cannot be opened
+			}
+			return -1, &fs.PathError{Op: "open", Path: path, Err: err}
 		}
 	}
 }
@@ -40,8 +53,30 @@ func attributesOf(st *unix.Stat_t) attributes {
 		identity: identity{uint64(st.Ino), st.Mtim.Nano()},
 		size:     st.Size,
 		links:    uint64(st.Nlink),
-		dir:      st.Mode&unix.S_IFMT == unix.S_IFDIR,
+		mode:     modeOf(uint32(st.Mode)),
+		group:    int(st.Gid),
 	}
+}
+
+func modeOf(mode uint32) fs.FileMode {
+	m := fs.FileMode(mode & 0o777)
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFDIR:
+		m |= fs.ModeDir
+	case unix.S_IFIFO:
+		m |= fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		m |= fs.ModeSocket
+	case unix.S_IFBLK, unix.S_IFCHR:
+		m |= fs.ModeDevice
+	default:
+		m |= fs.ModeIrregular
+	}
+	if mode&unix.S_ISGID != 0 {
+		m |= fs.ModeSetgid
+	}
+	return m
 }
 
 // appendTo reads size bytes and appends them to buf.
@@ -92,10 +127,10 @@ func attributesAt(path string) (attributes, error) {
 	return attributesOf(&st), nil
 }
 
-func (st *staged) stat() (attributes, error) { return handle(st.file.Fd()).stat() }
+func statOf(file *os.File) (attributes, error) { return handle(file.Fd()).stat() }
 
 func syncFolder(dir string) error {
-	f, err := os.Open(dir)
+	f, err := openfile.Folder(dir, 0)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,10 @@ import (
 // folder per level in memory.
 func (s *store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
 	return func(yield func(driver.Info, error) bool) {
-		w := walk{ctx: ctx, prefix: prefix, startAt: startAt, yield: yield}
+		w := walk{ctx: ctx, prefix: prefix, startAt: startAt, yield: func(info driver.Info, err error) bool {
+			s.letIn(&err)
+			return yield(info, err)
+		}}
 		above := prefix[:strings.LastIndexByte(prefix, '/')+1] // of every key in question
 		dir := s.dir
 		if above != "" {
@@ -78,15 +81,7 @@ func (w *walk) folder(dir, key string) bool {
 
 // nodes lists what is of interest in a folder, in order.
 func (w *walk) nodes(dir, key string) ([]node, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		if isNotExist(err) {
-			err = nil
-		}
-		return nil, err
-	}
-	defer f.Close()
-	entries, err := f.ReadDir(-1)
+	entries, err := os.ReadDir(dir)
 	if err != nil && !isNotExist(err) {
 		return nil, err
 	}
@@ -147,7 +142,7 @@ func infoOf(ctx context.Context, path string, n node) (driver.Info, error) {
 	}
 	a, err := attributesAt(path)
 	if err != nil {
-		return driver.Info{}, missing(err)
+		return driver.Info{}, missing(path, err)
 	}
 	return a.info(n.key, version{life: a.identity}), nil
 }

@@ -3,6 +3,7 @@ package fileblob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -16,7 +17,8 @@ import (
 const smallBody = 64 << 10
 
 // Put writes a blob: complete first, then published by a link.
-func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
+func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (_ driver.Info, err error) {
+	defer s.letIn(&err)
 	path, err := s.path(key)
 	if err != nil {
 		return driver.Info{}, err
@@ -36,7 +38,7 @@ func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64,
 		return driver.Info{}, err
 	}
 	defer func() { st.discard() }()
-	for {
+	for range plenty {
 		v, err := s.publish(st, path, now)
 		if err == nil {
 			if opts.Durable {
@@ -62,6 +64,8 @@ func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64,
 		st.discard()
 		st = again
 	}
+	return driver.Info{}, &driver.Error{Kind: driver.Unavailable, Err: fmt.Errorf(
+		"others write to %s all the time: %d times they were faster", path, plenty)}
 }
 
 // state is what a put writes over: a version, or nothing.
@@ -110,7 +114,7 @@ func (s *store) publish(st *staged, path string, over state) (version, error) {
 	if over.there {
 		return s.swap(st, path, over)
 	}
-	err := withFolder(filepath.Dir(path), func() error { return st.publish(path) })
+	err := s.withFolder(filepath.Dir(path), func() error { return st.publish(path) })
 	if errors.Is(err, fs.ErrExist) {
 		return version{}, taken(path)
 	}
@@ -122,7 +126,9 @@ func taken(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return invalid("a folder lies where the blob should be: one blob cannot lie under another")
+		return invalid("%s is a folder, and lies where the blob should be: one blob cannot lie under another; if nothing that you need is in it, remove it", path)
+	case isNotExist(err) && dangling(path) != nil:
+		return dangling(path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return classify(err)
 	}

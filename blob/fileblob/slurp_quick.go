@@ -24,9 +24,11 @@ func (s *store) slurpQuick(key string, buf []byte) (data []byte, info driver.Inf
 	var path [longestQuick + 2]byte
 	end := copy(path[:], s.prefix)
 	end += copy(path[end:], key) // and the 0 that ends it for the kernel
-	fd, _, errno := unix.Syscall6(unix.SYS_OPENAT, atCurrent, uintptr(unsafe.Pointer(&path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
-	if errno == unix.ENOENT {
-		return buf, info, true, missing(errno)
+	fd, _, errno := unix.Syscall6(unix.SYS_OPENAT, atCurrent, uintptr(unsafe.Pointer(&path)), openFlags, 0, 0, 0)
+	var st unix.Stat_t
+	if errno == unix.ENOENT { // or a link that leads nowhere
+		_, _, errno = unix.Syscall6(unix.SYS_NEWFSTATAT, atCurrent, uintptr(unsafe.Pointer(&path)), uintptr(unsafe.Pointer(&st)), unix.AT_SYMLINK_NOFOLLOW, 0, 0)
+		return buf, info, errno == unix.ENOENT, notFound
 	}
 	if errno != 0 {
 		return buf, info, false, nil
@@ -34,13 +36,12 @@ func (s *store) slurpQuick(key string, buf []byte) (data []byte, info driver.Inf
 	h := handle(fd)
 	defer h.Close()
 	path[end] = '~'
-	var st unix.Stat_t
 	_, _, errno = unix.Syscall6(unix.SYS_NEWFSTATAT, atCurrent, uintptr(unsafe.Pointer(&path)), uintptr(unsafe.Pointer(&st)), 0, 0, 0)
 	if errno != unix.ENOENT {
 		return buf, info, false, nil
 	}
 	a, err := h.stat() // after the look for versions; see latest
-	if err != nil || a.dir || a.links == 0 {
+	if err != nil || !a.mode.IsRegular() || a.links == 0 {
 		return buf, info, false, nil
 	}
 	if data, err = h.appendTo(buf, a.size); err != nil {

@@ -2,6 +2,7 @@ package fileblob
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"errors"
@@ -18,7 +19,7 @@ import (
 
 const (
 	fileMode = 0o444 // what is stored never changes
-	dirMode  = 0o777 // the umask says who else may write
+	dirMode  = 0o777 // the umask says who else may write, and the root; see team
 
 	// maxTries bounds the races with those who remove folders that became empty.
 	maxTries = 100
@@ -40,7 +41,7 @@ func (s *store) stage(ctx context.Context, dir string, body io.Reader, size int6
 	if err != nil {
 		return nil, classify(err)
 	}
-	if err := st.fill(ctx, body, size, durable); err != nil {
+	if err := s.fill(ctx, st, body, size, durable); err != nil {
 		st.discard()
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (s *store) newStaged(dir string) (*staged, error) {
 	var file *os.File
 	var err error
 	if !s.named.Load() {
-		err = withFolder(dir, func() (err error) { file, err = openUnnamed(dir); return err })
+		err = s.withFolder(dir, func() (err error) { file, err = openUnnamed(dir); return err })
 		if err == nil {
 			return &staged{file: file}, nil
 		}
@@ -63,7 +64,7 @@ func (s *store) newStaged(dir string) (*staged, error) {
 		s.named.Store(true)
 	}
 	name := filepath.Join(s.tempDir(), crand.Text())
-	err = withFolder(s.tempDir(), func() (err error) {
+	err = s.withFolder(s.tempDir(), func() (err error) {
 		file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 		return err
 	})
@@ -76,30 +77,30 @@ func (s *store) newStaged(dir string) (*staged, error) {
 // withFolder does something in a folder and, only if that is missing, makes it
 // and tries again. In a folder that is just being removed, ext4 refuses unnamed
 // files with EPERM rather than ENOENT.
-func withFolder(dir string, do func() error) (err error) {
+func (s *store) withFolder(dir string, do func() error) (err error) {
 	for range maxTries {
-		if err = do(); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EPERM) {
+		if err = do(); errors.Is(err, syscall.ENOTDIR) {
+			break
+		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EPERM) {
 			return err
-		}
-		if os.Mkdir(dir, dirMode) == nil {
-			continue // most often only the last folder is missing
 		}
 		// Both errors come of folders that appear or vanish meanwhile.
-		if err := os.MkdirAll(dir, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
-			return err
+		if err := s.makeFolders(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			return cmp.Or(obstacle(dir), err)
 		}
 	}
-	return err
+	return cmp.Or(obstacle(dir), err)
 }
 
 // fill writes the body and settles the identity of the file.
-func (st *staged) fill(ctx context.Context, body io.Reader, size int64, durable bool) error {
+func (s *store) fill(ctx context.Context, st *staged, body io.Reader, size int64, durable bool) error {
 	if err := st.copy(ctx, body, size); err != nil {
 		return err
 	}
 	if err := st.date(); err != nil {
 		return classify(err)
 	}
+	s.team().admit(st.file, st.attributes)
 	if durable {
 		return classify(st.file.Sync())
 	}
@@ -154,14 +155,14 @@ func copyChunks(ctx context.Context, w io.Writer, r io.Reader, limit int64) (cop
 // files stands still for up to 10 ms, so that without it the two could be taken
 // for one.
 func (st *staged) date() error {
-	a, err := st.stat()
+	a, err := statOf(st.file)
 	if err != nil {
 		return err
 	}
 	if err := st.setTime(time.Unix(0, a.mtime-rand.Int64N(int64(time.Millisecond)))); err != nil {
 		return err
 	}
-	st.attributes, err = st.stat() // as exact as the file system keeps it
+	st.attributes, err = statOf(st.file) // as exact as the file system keeps it
 	return err
 }
 
@@ -173,7 +174,7 @@ func (st *staged) publish(path string) error {
 	}
 	// On NFS, the link may exist though the reply said otherwise, as a reply
 	// that was lost is asked for again (open(2), under O_EXCL).
-	if a, statErr := st.stat(); statErr == nil && a.links > st.links {
+	if a, statErr := statOf(st.file); statErr == nil && a.links > st.links {
 		return nil
 	}
 	if errors.Is(err, fs.ErrPermission) {
@@ -194,7 +195,11 @@ func (st *staged) discard() {
 // it have theirs, up to the root's.
 func (s *store) syncFolders(path string) error {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if err := syncFolder(dir); err != nil {
+		err := syncFolder(dir)
+		if len(dir) < len(s.dir) && errors.Is(err, fs.ErrPermission) {
+			return nil // above the root, which others made
+		}
+		if err != nil {
 			return classify(err)
 		}
 		if len(dir) < len(s.dir) || dir == filepath.Dir(dir) || !strings.HasPrefix(dir+"/", s.prefix) {

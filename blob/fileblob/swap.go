@@ -1,6 +1,7 @@
 package fileblob
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -75,30 +76,49 @@ func (st *staged) succeed(path string, old, next version) error {
 	return classify(err)
 }
 
+func (s *store) makePointer(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	a, err := statOf(file)
+	s.team().admit(file, a)
+	return err
+}
+
 // begin makes next the version after version 0: a folder with the file and the
 // pointer in it is prepared, and then takes the place of the life's folder, which
 // can be done only once because that folder never is empty again.
 func (s *store) begin(st *staged, path string, next version) error {
 	dir := filepath.Join(s.tempDir(), rand.Text())
-	defer os.RemoveAll(dir)
 	data := filepath.Join(dir, next.name())
-	err := withFolder(dir, func() error { return st.publish(data) })
+	moved := false
+	defer func() {
+		if !moved { // os.RemoveAll would open, and wait for, what may lie in place of the temporary files
+			os.Remove(data + newest)
+			os.Remove(data)
+			removeEmpty(dir)
+		}
+	}()
+	err := s.withFolder(dir, func() error { return st.publish(data) })
 	if err == nil {
 		st.spent = true
-		err = os.WriteFile(data+newest, nil, fileMode)
+		err = s.makePointer(data + newest)
 	}
 	if err == nil {
-		err = withFolder(versionsOf(path), func() error {
+		err = s.withFolder(versionsOf(path), func() error {
 			// Not os.Rename, which refuses to replace an empty folder.
 			return syscall.Rename(dir, lifeOf(path, next.life))
 		})
 	}
+	moved = err == nil || exists(next.pointer(path)) // as in succeed
 	switch {
-	case err == nil || exists(next.pointer(path)): // as in succeed
+	case moved:
 		return nil
 	case errors.Is(err, fs.ErrExist): // ENOTEMPTY, too
 		return mismatch
 	}
 	removeEmpty(versionsOf(path))
-	return classify(err)
+	return classify(cmp.Or(obstacle(lifeOf(path, next.life)), err))
 }

@@ -59,8 +59,8 @@ func TestInvalidURIs(t *testing.T) {
 		"file:///x#y":       "%23",
 		"file:///50%":       "%25",
 		"file:///x%00y":     "zero byte",
-		"file:///dev/null":  "is a file",
-		"file:///dev/null/": "is a file",
+		"file:///dev/null":  "is a device",
+		"file:///dev/null/": "is a device",
 	} {
 		_, err := blob.Open(t.Context(), uri)
 		if !blob.Is(err, blob.Invalid) || !strings.Contains(err.Error(), says) {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/yaml"
 
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -72,9 +73,12 @@ func (f *jobFlags) options() ([]k8s.Option, error) {
 	if f.file == "" {
 		return options, nil
 	}
-	text, err := os.ReadFile(f.file)
+	text, err := openfile.ReadAll(f.file, maxJob)
 	if err != nil {
 		return nil, usageError{err.Error()}
+	}
+	if len(text) > maxJob {
+		return nil, usagef("%s is too long for a part of a Job: %d bytes are the most", f.file, maxJob)
 	}
 	part, err := partOfJob(text)
 	if err != nil {
@@ -87,6 +91,8 @@ func (f *jobFlags) options() ([]k8s.Option, error) {
 		return nil
 	})), nil
 }
+
+const maxJob = 1 << 20 // bytes; what etcd takes, and so a cluster
 
 // partOfJob is YAML as JSON. What no Job has is refused.
 func partOfJob(text []byte) ([]byte, error) {

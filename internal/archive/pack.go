@@ -14,6 +14,8 @@ import (
 	"path"
 	"path/filepath"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // Count is what was copied.
@@ -82,7 +84,7 @@ func (c *Count) pack(out *tar.Writer, file, name string) error {
 	if !info.Mode().IsRegular() {
 		return out.WriteHeader(header)
 	}
-	content, err := os.Open(file)
+	content, err := openfile.Regular(file)
 	if err != nil {
 		return err
 	}

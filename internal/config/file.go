@@ -3,12 +3,13 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // FileName is the config file that is looked for in the current folder.
@@ -48,7 +49,7 @@ func Find(explicit string, lookup func(string) (string, bool)) (path string, fou
 	if path, _ := lookup("MOPS_CONFIG"); path != "" {
 		return path, true
 	}
-	if _, err := os.Stat(FileName); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(FileName); errors.Is(err, fs.ErrNotExist) {
 		return "", false
 	}
 	return FileName, true
@@ -56,14 +57,12 @@ func Find(explicit string, lookup func(string) (string, bool)) (path string, fou
 
 // Load reads a config file.
 func Load(path string) (*File, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, unreadable(path, err)
+	var data []byte
+	if path != os.DevNull { // which is as good as an empty file
+		var err error
+		if data, err = openfile.ReadAll(path, maxFile); err != nil {
+			return nil, unreadable(path, err)
+		}
 	}
 	parsed, err := Parse(path, data)
 	if err != nil {
@@ -85,7 +84,7 @@ func unreadable(path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		mend = "make the file readable for this user"
 	default:
-		mend = "the config file must be a file that can be read"
+		mend = "the config file must be a file that can be read, and read again by workers"
 	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("cannot read the config file %s: %w; %s", full, e.Err, mend)

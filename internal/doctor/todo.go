@@ -13,7 +13,7 @@ var permissions = map[string]string{
 	"s3":   "see which credentials are used (AWS_PROFILE, AWS_ACCESS_KEY_ID, the role of the machine), and that their policy allows s3:GetObject, s3:PutObject and s3:DeleteObject on the path, and s3:ListBucket on the bucket",
 	"adls": "see which credentials are used (az login, AZURE_CLIENT_ID, a managed identity, a key or SAS), and that they have the role Storage Blob Data Contributor on the container",
 	"gs":   "see which credentials are used (gcloud auth application-default login, GOOGLE_APPLICATION_CREDENTIALS), and that they have the role Storage Object User on the bucket",
-	"file": "let this user, or a group of it, read, write and enter the folder and all below (chmod, chgrp)",
+	"file": "let this user, or a group of it, read, write and enter the folder and all below: chgrp -R GROUP, chmod -R g+rX, and chmod g+ws for the folders",
 }
 
 // wellFormed are roots that name a place; what is wrong with such a root, its error

@@ -40,10 +40,19 @@ func Start(t testing.TB, place, name string, arguments any, env ...string) *Prog
 // StartIn is Start with another current folder than that of the test.
 func StartIn(t testing.TB, folder, place, name string, arguments any, env ...string) *Program {
 	t.Helper()
-	return start(t, folder, nil, place, name, arguments, env)
+	return start(t, executable(t), folder, nil, place, name, arguments, env)
 }
 
-func start(t testing.TB, folder string, attributes *syscall.SysProcAttr, place, name string, arguments any, env []string) *Program {
+func executable(t testing.TB) string {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+func start(t testing.TB, binary, folder string, attributes *syscall.SysProcAttr, place, name string, arguments any, env []string) *Program {
 	t.Helper()
 	text, err := json.Marshal(arguments)
 	if err != nil {
@@ -51,10 +60,6 @@ func start(t testing.TB, folder string, attributes *syscall.SysProcAttr, place, 
 	}
 	file := filepath.Join(place, "arguments-"+rand.Text()) // a variable may have 128 KiB
 	if err := os.WriteFile(file, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	binary, err := os.Executable()
-	if err != nil {
 		t.Fatal(err)
 	}
 	p := &Program{Stdout: &Output{}, Stderr: &Output{}, t: t, command: exec.Command(binary), done: make(chan struct{})}

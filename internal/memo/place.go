@@ -132,7 +132,7 @@ func (p Place) open(data []byte, info blob.Info, kind record.Kind) (found Found,
 // exactly that version instead. A damaged result is always replaced.
 func (p Place) PutResult(ctx context.Context, sealed []byte, replace blob.Version, durable bool) (other Found, won bool, err error) {
 	options := blob.PutOptions{IfAbsent: replace == "", IfVersion: replace, Durable: durable}
-	for {
+	for range mostTries {
 		_, err := p.Store.PutBytes(ctx, p.result(), sealed, options)
 		if err == nil {
 			return Found{}, true, nil
@@ -152,6 +152,17 @@ func (p Place) PutResult(ctx context.Context, sealed []byte, replace blob.Versio
 			return Found{}, false, err
 		}
 	}
+	return Found{}, false, p.contradiction(p.result())
+}
+
+// mostTries is how often a record is put whose place is taken, and then again
+// free, or damaged: once, where others put or remove one at that moment.
+const mostTries = 16
+
+func (p Place) contradiction(key string) error {
+	return &blob.Error{Op: "put", URI: p.Store.URI(key), Kind: blob.Unavailable, Err: fmt.Errorf(
+		"the store refuses to write it for what is there, and shows another to who reads it, %d times: something in between answers in its place, "+
+			"or it is not fit for use; mops doctor %s looks into it", mostTries, p.Store.Root())}
 }
 
 // PutInvocation writes the invocation where there is no sound one that says of
@@ -164,7 +175,7 @@ func (p Place) PutInvocation(ctx context.Context, header record.InvocationHeader
 		return err
 	}
 	options := blob.PutOptions{IfAbsent: true}
-	for {
+	for range mostTries {
 		_, err := p.Store.PutBytes(ctx, p.invocation(), sealed, options)
 		if !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch) {
 			return err
@@ -185,6 +196,7 @@ func (p Place) PutInvocation(ctx context.Context, header record.InvocationHeader
 			return err
 		}
 	}
+	return p.contradiction(p.invocation())
 }
 
 // PutError writes a sealed error over whatever error was there.

@@ -42,12 +42,15 @@ func (f *Files) cached(ctx context.Context, at place, o *object) (string, error)
 	return "", cacheError(errOvertaken)
 }
 
-// has reports whether the cache has an object, which counts as a use. A copy
-// that is damaged is removed.
+// has reports whether the cache has an object, which counts as a use. What lies
+// there and is no copy of it is removed.
 func (f *Files) has(ctx context.Context, o *object) (bool, error) {
 	path := f.cachePath(o.sum)
-	if _, err := os.Stat(path); err != nil {
+	switch info, err := os.Lstat(path); {
+	case err != nil:
 		return false, nil
+	case !info.Mode().IsRegular():
+		return false, f.discard(path)
 	}
 	err := f.verified(ctx, path, o, path, true)
 	switch {
@@ -74,7 +77,7 @@ func (f *Files) finish(file *os.File, path string, mode fs.FileMode, o *object) 
 	}
 	err := os.Rename(file.Name(), path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
 			err = os.Rename(file.Name(), path)
 		}
 	}
@@ -164,7 +167,7 @@ const staleAfter = 24 * time.Hour
 // tempDir is where what is not complete yet lies, on the cache's file system.
 func (f *Files) tempDir() (string, error) {
 	dir := filepath.Join(f.cacheDir, "tmp")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", cacheError(err)
 	}
 	f.sweep.Do(func() {

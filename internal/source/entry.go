@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // The cache has two kinds of entries, files by hash and folders by hash of their
@@ -75,7 +77,7 @@ func (f *Files) keepUntil(ctx context.Context, path string) (there bool) {
 	if f.cacheDir == "" || !strings.HasPrefix(path, f.cacheDir+string(filepath.Separator)) {
 		return true // the user's own, or the store's
 	}
-	file, err := os.Open(path)
+	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
@@ -134,7 +136,7 @@ func (f *Files) touch(path string) {
 	if now.Sub(lastUse(path)) < usedAgain {
 		return
 	}
-	if file, err := os.OpenFile(path+usedSuffix, os.O_WRONLY|os.O_CREATE, 0o644); err == nil {
+	if file, err := openfile.RegularFile(path+usedSuffix, os.O_WRONLY|os.O_CREATE, 0o644); err == nil {
 		file.Close()
 		os.Chtimes(file.Name(), now, now)
 	}

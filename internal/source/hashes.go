@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // hashes remembers the hash of what was hashed before, in memory and in a file
@@ -108,10 +110,10 @@ func (h *hashes) open() error {
 	if h.off || h.path == "" || h.file != nil {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(h.path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(h.path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(h.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	file, err := openfile.RegularFile(h.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}

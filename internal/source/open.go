@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // Open opens a file for reading. What is not on this machine is downloaded to
@@ -35,7 +36,7 @@ func (r *Ref) openFile(ctx context.Context) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		file, err := os.Open(r.path)
+		file, err := openfile.Regular(r.path)
 		if err != nil {
 			return nil, readable(r.path, err)
 		}

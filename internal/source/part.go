@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,7 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // part is a file of the cache that is not complete yet. Behind the place of its
@@ -76,12 +80,15 @@ const longestPause = 100 * time.Millisecond
 func (f *Files) takePart(ctx context.Context, path string, open func(string) (*os.File, error)) (part *os.File, err error) {
 	file, err := open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
 			file, err = open(path)
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errOvertaken // made, and removed by who makes room, before it was opened
+	}
+	if isOdd(err) {
+		return nil, cmp.Or(f.discard(path), errOvertaken)
 	}
 	if err != nil {
 		return nil, cacheError(err)
@@ -144,14 +151,21 @@ func (f *Files) alive(part *os.File) (end func()) {
 }
 
 func openPartFile(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	return openfile.RegularFile(path, os.O_RDWR|os.O_CREATE|openfile.NoFollow, 0o600)
 }
 
 func openPartFolder(path string) (*os.File, error) {
 	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return os.Open(path)
+	return openfile.Folder(path, openfile.NoFollow)
+}
+
+// isOdd says of an error of opening a part that it can be none: it is a folder, or
+// none, a link, a pipe.
+func isOdd(err error) bool {
+	_, irregular := errors.AsType[*openfile.IrregularError](err)
+	return irregular || isLoop(err) || errors.Is(err, syscall.ENOTDIR)
 }
 
 func sleep(ctx context.Context, pause time.Duration) error {

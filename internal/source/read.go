@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // gone says what to do about bytes that are no longer where they were stored. One
@@ -74,7 +75,7 @@ func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		file, err := os.Open(path)
+		file, err := openfile.Regular(path)
 		switch {
 		case err == nil:
 			return file, nil

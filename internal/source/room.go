@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // The cache is looked through when a process has added a sixteenth of its bound,
@@ -104,7 +106,7 @@ func (f *Files) evict(path string) bool {
 }
 
 func (f *Files) evictOne(path string) bool {
-	file, err := os.Open(path)
+	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist) // what is just appearing is not ours to remove
 	}

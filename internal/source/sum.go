@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 // ErrChanged says that a file changed, or went, between the moment when it was
@@ -89,7 +91,7 @@ func noSnapshot(path string, size int64) error {
 // cache. A file that is ours alone to write is trusted: its stamp is remembered
 // however young, and wherever it lies.
 func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object, error) {
-	info, err := os.Stat(path) // before opening, which would hang on a pipe
+	info, err := os.Stat(path)
 	if err != nil {
 		return object{}, readable(path, err)
 	}
@@ -145,7 +147,7 @@ func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object
 
 // openFile opens a file for its content.
 func openFile(path string) (*os.File, error) {
-	file, err := os.Open(path)
+	file, err := openfile.Regular(path)
 	if err != nil {
 		return nil, readable(path, err)
 	}
@@ -192,20 +194,12 @@ func regular(path string, info fs.FileInfo) error {
 	case mode.IsDir():
 		return fmt.Errorf("source %s: this is a folder: use Dir", path)
 	default:
-		return fmt.Errorf("source %s: this is no regular file but %s, whose content cannot be known: pass a copy of its content", path, special(mode))
+		return irregular(path, mode)
 	}
 }
 
-func special(mode fs.FileMode) string {
-	switch {
-	case mode&fs.ModeNamedPipe != 0:
-		return "a pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	case mode&fs.ModeDevice != 0:
-		return "a device"
-	}
-	return "of mode " + mode.String()
+func irregular(path string, mode fs.FileMode) error {
+	return fmt.Errorf("source %s: this is no regular file but %s, whose content cannot be known: pass a copy of its content", path, openfile.Kind(mode))
 }
 
 // readable names the source in an error of the file system and says what to do
@@ -221,6 +215,9 @@ func readable(path string, err error) error {
 		return fmt.Errorf("source %s: there is no such file: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("source %s: it may not be read: %w", path, err)
+	}
+	if e, ok := errors.AsType[*openfile.IrregularError](err); ok { // it took the place of a file just now
+		return irregular(path, e.Mode)
 	}
 	if isLoop(err) {
 		return fmt.Errorf("source %s: a symbolic link that leads back to itself: remove it: %w", path, err)

@@ -80,7 +80,7 @@ func (f *Files) tree(ctx context.Context, c *content) (string, error) {
 	defer done()
 	dir := f.treePath(c.id.Hash)
 	for range mostTries {
-		if _, err := os.Stat(dir); err == nil {
+		if _, err := os.Lstat(dir); err == nil {
 			wrong := f.treeDiffers(ctx, dir, c)
 			if wrong == nil {
 				f.touch(dir)

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
 const (
@@ -151,7 +153,7 @@ func Latest(dir, program string) (s Summary, path string, err error) {
 
 // Read reads one summary.
 func Read(path string) (Summary, error) {
-	file, err := os.Open(path)
+	file, err := openfile.Regular(path)
 	if err != nil {
 		return Summary{}, fmt.Errorf("read a summary: %w", err)
 	}

@@ -36,6 +36,7 @@ package sweep
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -56,7 +57,7 @@ const (
 // turn early. What is removed must have been looked at in this turn.
 func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end func() error, err error) {
 	var over blob.Version // a mark that was left behind, to be replaced
-	for {
+	for try := 1; ; try++ {
 		turn, cancel := context.WithTimeout(ctx, turnLength)
 		info, err := store.PutBytes(turn, Key, []byte(rand.Text()+"\n"), blob.PutOptions{IfAbsent: over == "", IfVersion: over})
 		if err == nil {
@@ -66,9 +67,31 @@ func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end fun
 		if !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch) {
 			return nil, nil, err
 		}
+		if try == mostTries {
+			return nil, nil, fmt.Errorf("the mark of who sweeps the store is taken each of %d times, by others who sweep, or by what is no mark; look whether others run mops gc, and at %s: %w", try, store.URI(Key), err)
+		}
 		if over, err = outlast(ctx, store); err != nil {
 			return nil, nil, err
 		}
+		if over == "" { // now it is free
+			if err := sleep(ctx, pause/10); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+}
+
+// mostTries is how often a sweeper finds that others were faster.
+const mostTries = 100
+
+func sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -116,12 +139,8 @@ func outlast(ctx context.Context, store *blob.Store) (left blob.Version, err err
 		if time.Since(began) > surelyOver {
 			return mark.Version, nil
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return "", context.Cause(ctx)
+		if err := sleep(ctx, pause); err != nil {
+			return "", err
 		}
 	}
 }
