@@ -173,7 +173,7 @@ func composite(value any) bool {
 }
 
 func (w *writer) scalar(value any) string {
-	const all = 1 << 40
+	const all = 1 << 30 // no value is as long
 	most := shortText
 	if _, ok := value.([]byte); ok {
 		most = shortBytes
