@@ -38,11 +38,13 @@ vet:
 race: cluster-binaries
 	@$(SUITE) race -race -timeout 20m ./...
 
-# Every fuzz target for a short while; its corpus of seeds runs with the tests.
+# Every fuzz target for a short while; its corpus of seeds runs with the tests. By
+# default Go takes up to a minute to make each new input smaller, and would hardly
+# come to fuzzing; 10x are ten executions.
 fuzz:
 	@set -e; grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file target; do \
 		target=$${target#func }; \
-		$(SUITE) $$target -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file); \
+		$(SUITE) $$target -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$(dirname $$file); \
 	done
 
 soak: export MOPS_SOAK=1

@@ -3,6 +3,7 @@ package mops_test
 import (
 	"context"
 	"errors"
+	"math/big"
 	"os"
 	"strings"
 	"testing"
@@ -156,5 +157,37 @@ func TestADeclaredFunctionIsOnlyMissedWhereItMustRun(t *testing.T) {
 	must(mops.Define("f", double, private()).Call(ctx, 1))
 	if out, err := declared.Call(ctx, 1); err != nil || out != 2 {
 		t.Errorf("a result that is there: %d, %v", out, err)
+	}
+}
+
+// A type that marshals itself and can never be read is found when the program
+// starts. Not sooner: Define would call methods whose variables are not set yet.
+func TestATypeThatCannotBeReadIsRefusedByNew(t *testing.T) {
+	registry := mops.NewRegistry()
+	mops.Define("f", func(context.Context, map[string]unpriced) (int, error) { return 0, nil }, mops.In(registry))
+	_, err := mops.New(t.Context(), mops.Isolated(), mops.Root("mem://"+t.Name()), mops.In(registry))
+	if err == nil || !strings.Contains(err.Error(), "In[] (mops_test.unpriced)") || !strings.Contains(err.Error(), "UnmarshalText") {
+		t.Errorf("%v", err)
+	}
+}
+
+// unpriced has no number before it is told one.
+type unpriced struct{ n *big.Int }
+
+func (p unpriced) MarshalText() ([]byte, error)       { return p.n.MarshalText() }
+func (p *unpriced) UnmarshalText(digits []byte) error { return p.n.UnmarshalText(digits) }
+
+// An input whose parts are shared so that its encoding would be exponentially
+// larger is refused at once, with the way out.
+func TestAnInputThatBlowsUpIsRefused(t *testing.T) {
+	type node struct{ L, R *node }
+	f := mops.Define("f", func(context.Context, *node) (int, error) { t.Error("it ran"); return 0, nil }, private())
+	in := &node{}
+	for range 64 {
+		in = &node{in, in}
+	}
+	_, err := f.Call(mopstest.Context(t), in)
+	if err == nil || !strings.Contains(err.Error(), "refer to it by index") {
+		t.Errorf("%v", err)
 	}
 }

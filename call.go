@@ -50,7 +50,7 @@ func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave) 
 	if err != nil {
 		outcome.Place = env.engine.Place(c)
 	}
-	out, err = f.finish(env, outcome, err)
+	out, err = f.finish(ctx, env, outcome, err)
 	return out, outcome, err
 }
 
@@ -66,8 +66,8 @@ func (f *Func[In, Out]) Start(ctx context.Context, in In) (*Call[Out], error) {
 	}
 	return &Call[Out]{
 		handle: handle,
-		finish: func(outcome orchestrate.Outcome, err error) (Out, error) {
-			return f.finish(env, outcome, err)
+		finish: func(ctx context.Context, outcome orchestrate.Outcome, err error) (Out, error) {
+			return f.finish(ctx, env, outcome, err)
 		},
 	}, nil
 }
@@ -75,7 +75,7 @@ func (f *Func[In, Out]) Start(ctx context.Context, in In) (*Call[Out], error) {
 // Call is a call that was started. It is safe for concurrent use.
 type Call[Out any] struct {
 	handle *orchestrate.Handle
-	finish func(orchestrate.Outcome, error) (Out, error)
+	finish func(context.Context, orchestrate.Outcome, error) (Out, error)
 }
 
 // URI is the memo URI: where the call's records live.
@@ -93,7 +93,7 @@ func (c *Call[Out]) Cancel() { c.handle.Cancel(context.Canceled) }
 // returns its error and the call goes on.
 func (c *Call[Out]) Wait(ctx context.Context) (Out, error) {
 	outcome, err := c.handle.Wait(ctx)
-	return c.finish(outcome, err)
+	return c.finish(ctx, outcome, err)
 }
 
 // Info is what is known of the call so far: the outcome once it has ended.
@@ -118,7 +118,7 @@ func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.
 		return nil, orchestrate.Call{}, fmt.Errorf("mops: %w", err)
 	}
 	c := orchestrate.Call{Function: f.function, Settings: settings}
-	if c.Sources, err = f.function.InRefs(in); err != nil {
+	if c.Sources, err = f.function.InRefs(ctx, in); err != nil {
 		return nil, c, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)
 	}
 	if len(c.Sources) > 0 {
@@ -129,22 +129,25 @@ func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.
 	if f.function.In().HandsOver() {
 		c.Local = in
 	}
-	if c.Input, err = f.function.EncodeIn(in); err != nil {
+	if c.Input, err = f.function.EncodeIn(ctx, in); err != nil {
 		return nil, c, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)
 	}
 	return env, c, nil
 }
 
 // finish decodes the outcome of a call.
-func (f *Func[In, Out]) finish(env *Env, outcome orchestrate.Outcome, failed error) (out Out, err error) {
+func (f *Func[In, Out]) finish(ctx context.Context, env *Env, outcome orchestrate.Outcome, failed error) (out Out, err error) {
 	if failed != nil {
 		return out, public(f.function.Name, outcome.Place.URI(), failed)
 	}
-	if err := f.function.DecodeOut(outcome.Result.Body, &out); err != nil {
+	if err := f.function.DecodeOut(ctx, outcome.Result.Body, &out); err != nil {
 		var zero Out
+		if ctx.Err() != nil {
+			return zero, fmt.Errorf("%s: %w", f.function.Name, context.Cause(ctx))
+		}
 		return zero, fmt.Errorf("%s: the result at %s is intact, but cannot be decoded (was the type changed in a way that its fingerprint does not show? then change the function's Version): %w", f.function.Name, outcome.Place.URI(), err)
 	}
-	refs, err := f.function.OutRefs(&out)
+	refs, err := f.function.OutRefs(ctx, &out)
 	if err == nil && len(refs) > 0 {
 		err = outcome.Result.BindResult(outcome.Place, env.files, refs)
 	}

@@ -1,6 +1,7 @@
 package mops
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 
@@ -20,12 +21,12 @@ func NewRegistry() *Registry {
 	return &Registry{functions: functions}
 }
 
-func refOf(v reflect.Value, codec *function.Codec) (*source.Ref, error) {
+func refOf(ctx context.Context, v reflect.Value, codec *function.Codec) (*source.Ref, error) {
 	switch v := v.Interface().(type) {
 	case Source:
 		return v.ref, nil
 	case sharing:
-		return v.refer(codec)
+		return v.refer(ctx, codec)
 	}
 	return nil, nil
 }

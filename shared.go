@@ -64,7 +64,7 @@ func (s Shared[T]) Get(ctx context.Context) (value T, err error) {
 	}
 	decoded, err := ref.Decoded(ctx, reflect.TypeFor[T](), func(data []byte) (any, error) {
 		into := new(T)
-		return into, codec.Decode(data, reflect.ValueOf(into))
+		return into, codec.Decode(ctx, data, reflect.ValueOf(into))
 	})
 	if err != nil {
 		return value, err
@@ -121,20 +121,22 @@ func (s *Shared[T]) UnmarshalCBOR(data []byte) error {
 
 // sharing is any Shared.
 type sharing interface {
-	refer(codec *function.Codec) (*source.Ref, error)
+	refer(ctx context.Context, codec *function.Codec) (*source.Ref, error)
 	elem() reflect.Type
 }
 
 // refer is the value as package source knows it, encoded when it is asked for
 // first. Who comes meanwhile waits.
-func (s Shared[T]) refer(codec *function.Codec) (*source.Ref, error) {
+func (s Shared[T]) refer(ctx context.Context, codec *function.Codec) (*source.Ref, error) {
 	if s.state == nil {
 		return nil, nil
 	}
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
 	if s.state.ref == nil {
-		ref, err := source.Value(func() ([]byte, error) { return codec.Encode(reflect.ValueOf(s.state.value).Elem()) })
+		ref, err := source.Value(ctx, func(ctx context.Context) ([]byte, error) {
+			return codec.Encode(ctx, reflect.ValueOf(s.state.value).Elem())
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -50,7 +50,7 @@ func readContent(ctx context.Context, x address) (recordView, error) {
 	}
 	c := content{SHA256: hex.EncodeToString(hash.Sum(nil))}
 	if x.what == aBlob {
-		if files, ok := manifestOf(start.Bytes()); ok {
+		if files, ok := manifestOf(ctx, start.Bytes()); ok {
 			v.Kind, c.Files = "folder", files
 		}
 		if name := base(x.path); name != c.SHA256 {
@@ -78,8 +78,8 @@ func (l *limited) Write(p []byte) (int, error) {
 }
 
 // manifestOf recognises the list of files that stands for a folder; see package source.
-func manifestOf(data []byte) (files []any, ok bool) {
-	value, err := dynamic.Decode(data)
+func manifestOf(ctx context.Context, data []byte) (files []any, ok bool) {
+	value, err := dynamic.Decode(ctx, data)
 	m, isMap := value.(dynamic.Map)
 	if err != nil || !isMap {
 		return nil, false

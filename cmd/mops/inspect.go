@@ -90,7 +90,7 @@ func (o *inspectOptions) inspectRecord(ctx context.Context, a *app, x address) e
 	if *o.json {
 		err = a.printJSON(v)
 	} else {
-		o.showRecord(a, x, &v)
+		o.showRecord(ctx, a, x, &v)
 	}
 	if err == nil && v.Condition != sound {
 		err = errSaid

@@ -66,12 +66,12 @@ func readRecordOnce(ctx context.Context, store *blob.Store, key string, kind rec
 	opened, err := record.Open(kind, data)
 	switch {
 	case err == nil:
-		view.fill(opened.Header, opened.Body)
+		view.fill(ctx, opened.Header, opened.Body)
 		if memoKey != "" {
 			_, err = record.Check(opened.Header, memoKey)
 		}
 	case len(data) > 0:
-		view.salvage(data)
+		view.salvage(ctx, data)
 	}
 	view.judge(err)
 	return view, nil
@@ -106,21 +106,24 @@ func (v *recordView) judge(err error) {
 
 // fill takes over a header and a body. A body that does not decode is shown as
 // far as it does.
-func (v *recordView) fill(header, body []byte) {
+func (v *recordView) fill(ctx context.Context, header, body []byte) {
 	if json.Valid(header) {
 		v.Header = bytes.Clone(header)
 	}
 	if len(body) > 0 {
-		value, err := dynamic.Decode(body)
-		v.Value, v.bodyProblem = &dynamic.JSON{Value: value}, err
+		value, err := dynamic.Decode(ctx, body)
+		v.Value = &dynamic.JSON{Value: value}
+		if !errors.Is(err, dynamic.ErrTooLarge) { // which says nothing against the record
+			v.bodyProblem = err
+		}
 	}
 }
 
 // salvage finds header and body by the ends of lines, whatever line 1 says.
-func (v *recordView) salvage(data []byte) {
+func (v *recordView) salvage(ctx context.Context, data []byte) {
 	_, rest, _ := bytes.Cut(data, []byte("\n"))
 	header, body, _ := bytes.Cut(rest, []byte("\n"))
-	v.fill(header, body)
+	v.fill(ctx, header, body)
 }
 
 // into decodes the header as far as it has what v asks for.

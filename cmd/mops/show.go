@@ -29,10 +29,10 @@ func (o *inspectOptions) showCall(ctx context.Context, a *app, v *callView) erro
 	f.add("memo key", v.MemoKey)
 	f.write(w, "  ")
 
-	o.section(a, "Input", v.Invocation, v.place)
-	o.section(a, "Output", v.Result, v.place)
+	o.section(ctx, a, "Input", v.Invocation, v.place)
+	o.section(ctx, a, "Output", v.Result, v.place)
 	if v.Error != nil {
-		o.showError(a, v)
+		o.showError(ctx, a, v)
 	}
 	a.showLease(v)
 	if len(v.Runs) > 0 {
@@ -95,13 +95,13 @@ func (a *app) stateText(v *callView) string {
 }
 
 // section writes the value of one record under a title.
-func (o *inspectOptions) section(a *app, title string, r *recordView, place memo.Place) {
+func (o *inspectOptions) section(ctx context.Context, a *app, title string, r *recordView, place memo.Place) {
 	if r == nil {
 		return
 	}
 	fmt.Fprintf(a.text, "\n%s (%s)\n", title, a.summary(r))
 	a.warn(r)
-	o.value(a, r, place)
+	o.value(ctx, a, r, place)
 }
 
 func (a *app) warn(r *recordView) {
@@ -113,7 +113,7 @@ func (a *app) warn(r *recordView) {
 }
 
 // value writes the body of a record.
-func (o *inspectOptions) value(a *app, r *recordView, place memo.Place) {
+func (o *inspectOptions) value(ctx context.Context, a *app, r *recordView, place memo.Place) {
 	if r.Value == nil {
 		return
 	}
@@ -121,11 +121,9 @@ func (o *inspectOptions) value(a *app, r *recordView, place memo.Place) {
 		Sources []record.SourceLocation `json:"sources"`
 	}
 	r.into(&header)
-	var text strings.Builder
-	dynamic.Write(&text, r.Value.Value, dynamic.Options{Indent: "  ", Full: o.full, Locate: func(s dynamic.Source) string {
+	dynamic.Write(ctx, a.text, r.Value.Value, dynamic.Options{Indent: "  ", Full: o.full, Locate: func(s dynamic.Source) string {
 		return locate(place, header.Sources, s)
 	}})
-	fmt.Fprint(a.text, text.String())
 }
 
 // locate says where the bytes of a source are, by the header of its record.
@@ -146,24 +144,24 @@ func locate(place memo.Place, listed []record.SourceLocation, s dynamic.Source) 
 }
 
 // showError writes the error of the last failed run.
-func (o *inspectOptions) showError(a *app, v *callView) {
+func (o *inspectOptions) showError(ctx context.Context, a *app, v *callView) {
 	title := "Error of the last failed run"
 	if v.State == hasResult {
 		title = "Error of an earlier run"
 	}
 	fmt.Fprintf(a.text, "\n%s (%s)\n", title, a.summary(v.Error))
 	a.warn(v.Error)
-	o.failure(a, v.Error)
+	o.failure(ctx, a, v.Error)
 }
 
 // failure writes what a function did wrong.
-func (o *inspectOptions) failure(a *app, r *recordView) {
+func (o *inspectOptions) failure(ctx context.Context, a *app, r *recordView) {
 	if r.Value == nil {
 		return
 	}
 	m, ok := r.Value.Value.(dynamic.Map)
 	if !ok {
-		o.value(a, r, memo.Place{})
+		o.value(ctx, a, r, memo.Place{})
 		return
 	}
 	var f facts
@@ -179,7 +177,7 @@ func (o *inspectOptions) failure(a *app, r *recordView) {
 		f.add("types", strings.Join(names, "\n"))
 	}
 	if registered, ok := m.Lookup("registered"); ok {
-		f.add("registered", registeredError(registered))
+		f.add("registered", registeredError(ctx, registered))
 	}
 	f.write(a.text, "  ")
 	stack, _ := m.Lookup("stack")
@@ -198,13 +196,13 @@ func (o *inspectOptions) failure(a *app, r *recordView) {
 }
 
 // registeredError is an error value that the program knows to make again.
-func registeredError(value any) string {
+func registeredError(ctx context.Context, value any) string {
 	m, _ := value.(dynamic.Map)
 	name, _ := m.Lookup("name")
 	data, _ := m.Lookup("data")
 	bytes, _ := data.([]byte)
 	text := fmt.Sprint(name)
-	if decoded, err := dynamic.Decode(bytes); err == nil {
+	if decoded, err := dynamic.Decode(ctx, bytes); err == nil {
 		text += " " + dynamic.Short(decoded, 500)
 	}
 	return text
@@ -257,7 +255,7 @@ func withoutEmpty(rows [][]string) [][]string {
 }
 
 // showRecord writes one record for people.
-func (o *inspectOptions) showRecord(a *app, x address, v *recordView) {
+func (o *inspectOptions) showRecord(ctx context.Context, a *app, x address, v *recordView) {
 	title := v.Kind
 	if x.what == aRecord {
 		title += " of " + x.call.Name + "@" + x.call.Version + "  " + explain.Words(x.call.Path())
@@ -281,17 +279,17 @@ func (o *inspectOptions) showRecord(a *app, x address, v *recordView) {
 		fmt.Fprintln(a.text, "\nLease")
 		a.leaseFacts(v.Lease, false).write(a.text, "  ")
 	case v.Content != nil:
-		o.showContent(a, v)
+		o.showContent(ctx, a, v)
 	case len(v.Header) > 0:
 		a.showHeader(v)
 	}
 	switch {
 	case v.Kind == string(record.KindError) && v.Value != nil:
 		fmt.Fprintln(a.text, "\nError")
-		o.failure(a, v)
+		o.failure(ctx, a, v)
 	case v.Value != nil:
 		fmt.Fprintln(a.text, map[string]string{"result": "\nOutput", "invocation": "\nInput"}[v.Kind])
-		o.value(a, v, x.place())
+		o.value(ctx, a, v, x.place())
 	}
 }
 
@@ -303,7 +301,7 @@ func (a *app) showHeader(v *recordView) {
 	}
 }
 
-func (o *inspectOptions) showContent(a *app, v *recordView) {
+func (o *inspectOptions) showContent(ctx context.Context, a *app, v *recordView) {
 	if v.Content.Files != nil {
 		fmt.Fprintf(a.text, "\n%s\n", count(len(v.Content.Files), "file"))
 		var rows [][]string
@@ -324,9 +322,7 @@ func (o *inspectOptions) showContent(a *app, v *recordView) {
 	}
 	fmt.Fprintln(a.text, "\nIt begins with")
 	if !v.Content.Text {
-		var text strings.Builder
-		dynamic.Write(&text, v.Content.Start, dynamic.Options{Indent: "  "})
-		fmt.Fprint(a.text, text.String())
+		dynamic.Write(ctx, a.text, v.Content.Start, dynamic.Options{Indent: "  "})
 		return
 	}
 	lines := strings.Split(strings.TrimRight(string(v.Content.Start), "\n"), "\n")

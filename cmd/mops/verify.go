@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -171,10 +172,10 @@ func showVerdict(a *app, v verifyView) {
 }
 
 // compareBodies says in what two results differ.
-func (v *verifyView) compareBodies(stored, now []byte) {
+func (v *verifyView) compareBodies(ctx context.Context, stored, now []byte) {
 	const most = 1000
-	storedValue, _ := dynamic.Decode(stored)
-	nowValue, _ := dynamic.Decode(now)
+	storedValue, storedErr := dynamic.Decode(ctx, stored)
+	nowValue, nowErr := dynamic.Decode(ctx, now)
 	v.Verdict = differs
 	v.Differences = []differenceView{}
 	for _, d := range dynamic.Diff(storedValue, nowValue, "Out", most) {
@@ -185,7 +186,11 @@ func (v *verifyView) compareBodies(stored, now []byte) {
 		}
 		v.lines = append(v.lines, line)
 	}
-	if len(v.Differences) == 0 {
+	switch {
+	case len(v.Differences) > 0:
+	case storedErr != nil || nowErr != nil:
+		v.Problem = fmt.Sprintf("the bytes differ in what could not be compared: %v", cmp.Or(storedErr, nowErr))
+	default:
 		v.Problem = "the bytes differ, though they decode alike: a type that marshals itself writes equal values in several ways"
 	}
 }

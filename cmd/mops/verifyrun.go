@@ -58,11 +58,11 @@ func (a *app) verify(ctx context.Context, x address, program []string) (verifyVi
 		v.Verdict, v.Problem = notRun, err.Error()
 		return v, nil
 	}
-	return v, v.judge(stored.Body, made)
+	return v, v.judge(ctx, stored.Body, made)
 }
 
 // judge compares the stored result with the record of the new one.
-func (v *verifyView) judge(stored, made []byte) error {
+func (v *verifyView) judge(ctx context.Context, stored, made []byte) error {
 	if fresh, err := record.Open(record.KindResult, made); err == nil {
 		var header record.ResultHeader
 		if err := fresh.Into(&header); err != nil {
@@ -70,7 +70,7 @@ func (v *verifyView) judge(stored, made []byte) error {
 		}
 		v.Seconds, v.Verdict = header.Run.WallSeconds, pass
 		if !bytes.Equal(stored, fresh.Body) {
-			v.compareBodies(stored, fresh.Body)
+			v.compareBodies(ctx, stored, fresh.Body)
 		}
 		return nil
 	}

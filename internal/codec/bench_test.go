@@ -41,7 +41,7 @@ func benchEncode(b *testing.B, v any) {
 	in := reflect.New(c.typ).Elem()
 	in.Set(reflect.ValueOf(v))
 	for b.Loop() {
-		if _, err := c.Encode(in); err != nil {
+		if _, err := c.Encode(b.Context(), in); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -49,7 +49,7 @@ func benchEncode(b *testing.B, v any) {
 
 func BenchmarkDecode(b *testing.B) {
 	c := codecFor(b, reflect.TypeFor[smallRecord](), Input, nil)
-	data, err := c.Encode(reflect.ValueOf(smallValue))
+	data, err := c.Encode(b.Context(), reflect.ValueOf(smallValue))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func BenchmarkDecode(b *testing.B) {
 	})
 	b.Run("codec", func(b *testing.B) {
 		for b.Loop() {
-			if err := c.Decode(data, reflect.ValueOf(into)); err != nil {
+			if err := c.Decode(b.Context(), data, reflect.ValueOf(into)); err != nil {
 				b.Fatal(err)
 			}
 		}

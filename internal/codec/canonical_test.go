@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/big"
+	"net"
 	"testing"
 	"time"
 )
@@ -79,6 +81,8 @@ func TestSignsInForeignCBORStay(t *testing.T) {
 	}
 }
 
+// What is zero in several forms, to reflect or to its own methods, is one zero to
+// omitzero in inputs.
 func TestOmittedInputsAreAlike(t *testing.T) {
 	type part struct {
 		L []int
@@ -94,13 +98,19 @@ func TestOmittedInputsAreAlike(t *testing.T) {
 		P part           `cbor:",omitzero"`
 		A [2]part        `cbor:",omitzero"`
 		E []int          `cbor:",omitempty"`
+		W [2]time.Time   `cbor:",omitzero"`
+		N big.Int        `cbor:",omitzero"`
+		R [1]big.Rat     `cbor:",omitzero"`
+		D net.IP         `cbor:",omitzero"`
 	}
 	far := time.Time{}.In(time.FixedZone("x", 60))
 	negative := math.Copysign(0, -1)
 	full := part{[]int{}, far, negative}
+	seven := big.NewInt(7)
 	alike(t, []omitting{
 		{},
-		{L: []int{}, B: []byte{}, M: map[string]int{}, F: negative, T: far, P: full, A: [2]part{full, {}}, E: []int{}},
+		{L: []int{}, B: []byte{}, M: map[string]int{}, F: negative, T: far, P: full, A: [2]part{full, {}}, E: []int{},
+			W: [2]time.Time{far, {}}, N: *new(big.Int).Sub(seven, seven), R: [1]big.Rat{*big.NewRat(0, 3)}, D: net.IP{}},
 	}, omitting{A: [2]part{{}, {L: []int{0}}}})
 	if data := encoded(t, Input, nil, omitting{}); !bytes.Equal(data, []byte{0xa0}) {
 		t.Errorf("nothing is %x", data)

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 
@@ -46,6 +47,7 @@ type Codec struct {
 	kept        [][]int
 	fingerprint string
 	maxSize     int
+	longPiece   int // in bytes: what is longer is encoded and decoded in parts
 }
 
 // For makes the codec of a type. Types, which may be nil, is what it knows of
@@ -67,7 +69,7 @@ func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
 		return nil, err
 	}
 	b.facts()
-	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}
+	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize, longPiece: longPiece}
 	for t, p := range b.plans {
 		if p.shared != nil {
 			if c.shared == nil {
@@ -90,35 +92,43 @@ func (c *Codec) Type() reflect.Type { return c.typ }
 func (c *Codec) Fingerprint() string { return c.fingerprint }
 
 // Encode returns the encoding of v, a value of the codec's type. An error is a
-// *[ValueError] with the path.
-func (c *Codec) Encode(v reflect.Value) ([]byte, error) {
+// *[ValueError] with the path; it wraps that of ctx, which is heeded meanwhile.
+func (c *Codec) Encode(ctx context.Context, v reflect.Value) ([]byte, error) {
 	if v.Type() != c.typ {
 		return nil, fmt.Errorf("encode: got a %v where the codec is for %v", v.Type(), c.typ)
 	}
-	data, err := c.encode(v)
+	data, err := c.encode(ctx, v)
 	if err != nil {
 		return nil, valueError(c.path, err)
 	}
 	if len(data) > c.maxSize {
-		return nil, valueError(c.path, c.tooLarge(len(data)))
+		return nil, valueError(c.path, c.tooLarge(int64(len(data))))
 	}
 	if c.root.raw || c.root.verify {
-		if err := c.prove(data); err != nil {
+		if err := c.prove(ctx, data); err != nil {
 			return nil, valueError(c.path, err)
 		}
 	}
 	return data, nil
 }
 
-func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
-	alone := c.root.direct && !c.large
+func (c *Codec) encode(ctx context.Context, v reflect.Value) (data []byte, err error) {
+	x, err := c.measure(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	parts := x.size > int64(c.longPiece) || x.opaque > manyOpaque
+	alone := c.root.direct && !c.large && !parts
 	if alone {
-		data, err = c.mode().Marshal(argument(v))
+		err = calling(c.typ, func() error {
+			data, err = c.mode().Marshal(argument(v))
+			return err
+		})
 	} else {
-		data, err = c.walkEncode(v, false)
+		data, err = c.walkEncode(ctx, v, parts, false)
 	}
 	if err != nil {
-		if _, located := c.walkEncode(v, true); located != nil {
+		if _, located := c.walkEncode(ctx, v, parts, true); located != nil {
 			err = located
 		}
 		return nil, err
@@ -129,20 +139,20 @@ func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
 	return data, nil
 }
 
-func (c *Codec) tooLarge(size int) error {
+func (c *Codec) tooLarge(size int64) error {
 	return fmt.Errorf("it takes %d bytes or more, and the limit is %d: pass big things as files (mops.File)", size, c.maxSize)
 }
 
 // prove checks what types that marshal themselves may break: that what was
 // written can be read.
-func (c *Codec) prove(data []byte) error {
+func (c *Codec) prove(ctx context.Context, data []byte) error {
 	if err := decMode.Wellformed(data); err != nil {
 		return fmt.Errorf("a type that marshals itself wrote what cannot be read again: %w", err)
 	}
 	if !c.root.verify {
 		return nil
 	}
-	if err := c.decode(data, reflect.New(c.typ).Elem()); err != nil {
+	if err := c.decode(ctx, data, reflect.New(c.typ).Elem()); err != nil {
 		return withReason(err, "a type that marshals itself does not read what it wrote")
 	}
 	return nil
@@ -157,32 +167,35 @@ func withReason(err error, reason string) error {
 }
 
 // Decode sets what into points to, a value of the codec's type, to what was
-// encoded. After an error, which is a *[ValueError], that is the zero value.
-func (c *Codec) Decode(data []byte, into reflect.Value) error {
+// encoded. After an error, which is a *[ValueError], that is the zero value; it
+// wraps that of ctx, which is heeded meanwhile.
+func (c *Codec) Decode(ctx context.Context, data []byte, into reflect.Value) error {
 	if into.Kind() != reflect.Pointer || into.IsNil() || into.Type().Elem() != c.typ {
 		return fmt.Errorf("decode: got a %v where a pointer to %v is needed", into.Type(), c.typ)
 	}
 	into = into.Elem()
 	into.SetZero()
 	if len(data) > c.maxSize {
-		return valueError(c.path, c.tooLarge(len(data)))
+		return valueError(c.path, c.tooLarge(int64(len(data))))
 	}
-	if err := c.decode(data, into); err != nil {
+	if err := c.decode(ctx, data, into); err != nil {
 		into.SetZero()
 		return valueError(c.path, err)
 	}
 	return nil
 }
 
-func (c *Codec) decode(data []byte, v reflect.Value) (err error) {
-	if c.root.direct {
-		err = decMode.Unmarshal(data, v.Addr().Interface())
+func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value) (err error) {
+	d := decoder{parts: len(data) > c.longPiece}
+	if c.root.direct && !d.parts {
+		err = calling(c.typ, func() error { return decMode.Unmarshal(data, v.Addr().Interface()) })
 	} else {
-		err = c.walkDecode(data, v, false)
+		err = c.walkDecode(ctx, data, v, d)
 	}
 	if err != nil {
 		v.SetZero()
-		if located := c.walkDecode(data, v, true); located != nil {
+		d.everywhere = true
+		if located := c.walkDecode(ctx, data, v, d); located != nil {
 			err = located
 		}
 	}

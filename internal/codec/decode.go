@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -10,21 +11,27 @@ import (
 // decoder walks an encoding that is known to be well-formed.
 type decoder struct {
 	everywhere bool // also where the library alone would do: to find a path
+	parts      bool // also where it would take too long in one piece
+	pace       *pace
 }
 
-func (c *Codec) walkDecode(data []byte, v reflect.Value, everywhere bool) error {
+func (c *Codec) walkDecode(ctx context.Context, data []byte, v reflect.Value, d decoder) error {
+	d.pace = &pace{ended: ctx.Err}
 	if err := decMode.Wellformed(data); err != nil {
 		return err
 	}
-	_, err := (&decoder{everywhere}).value(c.root, data, v)
+	_, err := d.value(c.root, data, v)
 	return err
 }
 
 // value decodes the first data item into v, which is settable and zero, and
 // returns what comes after it.
-func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
-	if p.direct && !d.everywhere || p.shape == leaf || p.shape == opaque {
-		return decMode.UnmarshalFirst(data, v.Addr().Interface())
+func (d decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
+	if p.direct && !d.everywhere && !(d.parts && p.divisible()) || p.shape == leaf || p.shape == opaque {
+		return d.library(p, data, v)
+	}
+	if err := d.pace.step(); err != nil {
+		return nil, err
 	}
 	if len(data) == 0 {
 		return nil, errTruncated
@@ -47,6 +54,22 @@ func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err
 	}
 }
 
+// library decodes what the library does right alone.
+func (d decoder) library(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
+	if err := d.pace.step(); err != nil {
+		return nil, err
+	}
+	return p.unmarshal(data, v)
+}
+
+// element decodes one of n elements of a slice, array or map.
+func (d decoder) element(p *plan, n int, data []byte, v reflect.Value) (rest []byte, err error) {
+	if d.parts && p.direct && n > fewElements && !d.everywhere {
+		return d.library(p, data, v)
+	}
+	return d.value(p, data, v)
+}
+
 // open reads the head of a data item of the wanted major type.
 func open(data []byte, major byte, want string) (n int, rest []byte, err error) {
 	got, size, rest, err := readHead(data)
@@ -56,7 +79,7 @@ func open(data []byte, major byte, want string) (n int, rest []byte, err error) 
 	return int(size), rest, err
 }
 
-func (d *decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorArray, "an array")
 	if err != nil {
 		return nil, err
@@ -68,14 +91,14 @@ func (d *decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 		v.Set(reflect.MakeSlice(p.typ, n, n))
 	}
 	for i := range n {
-		if data, err = d.value(p.elem, data, v.Index(i)); err != nil {
+		if data, err = d.element(p.elem, n, data, v.Index(i)); err != nil {
 			return nil, at(err, "["+strconv.Itoa(i)+"]")
 		}
 	}
 	return data, nil
 }
 
-func (d *decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorMap, "a map")
 	if err != nil {
 		return nil, err
@@ -89,7 +112,7 @@ func (d *decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error)
 		if v.MapIndex(key).IsValid() {
 			return nil, at(errors.New("the map has this key twice"), keyStep(key))
 		}
-		if data, err = d.value(p.elem, data, elem); err != nil {
+		if data, err = d.element(p.elem, n, data, elem); err != nil {
 			return nil, at(err, keyStep(key))
 		}
 		v.SetMapIndex(key, elem)
@@ -97,7 +120,7 @@ func (d *decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error)
 	return data, nil
 }
 
-func (d *decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorMap, "a map of fields")
 	if err != nil {
 		return nil, err
@@ -124,7 +147,7 @@ func (d *decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, erro
 	return data, nil
 }
 
-func (d *decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	tag, data, err := readTag(data)
 	if err != nil {
 		return nil, err

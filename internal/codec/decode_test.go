@@ -42,7 +42,7 @@ func TestDecodeRefusesWithThePath(t *testing.T) {
 		}
 		for _, typ := range []reflect.Type{reflect.TypeFor[straight](), reflect.TypeFor[walked]()} {
 			into := reflect.New(typ)
-			err := codecFor(t, typ, Input, nil).Decode(data, into)
+			err := codecFor(t, typ, Input, nil).Decode(t.Context(), data, into)
 			valueErr, ok := errors.AsType[*ValueError](err)
 			if !ok || valueErr.Path != test.path || !strings.Contains(err.Error(), test.reason) {
 				t.Errorf("%s, %v: %v, want path %s, reason %q", test.name, typ, err, test.path, test.reason)
@@ -60,7 +60,7 @@ func TestDecodeStartsFromZero(t *testing.T) {
 		M map[string]int
 	}{5, map[string]int{"old": 1}}
 	c := codecFor(t, reflect.TypeOf(v), Output, nil)
-	if err := c.Decode([]byte("\xa1\x61M\xa1\x61x\x01"), reflect.ValueOf(&v)); err != nil {
+	if err := c.Decode(t.Context(), []byte("\xa1\x61M\xa1\x61x\x01"), reflect.ValueOf(&v)); err != nil {
 		t.Fatal(err)
 	}
 	if v.A != 0 || len(v.M) != 1 || v.M["x"] != 1 {
@@ -74,11 +74,11 @@ func TestEncodeErrorsNameThePath(t *testing.T) {
 		K map[textOrFail]int
 	}
 	c := codecFor(t, reflect.TypeFor[deep](), Output, nil)
-	_, err := c.Encode(reflect.ValueOf(deep{M: map[string][]*textOrFail{"x": {nil, {true}}}}))
+	_, err := c.Encode(t.Context(), reflect.ValueOf(deep{M: map[string][]*textOrFail{"x": {nil, {true}}}}))
 	if !errors.Is(err, errFail) || !strings.HasPrefix(err.Error(), `Out.M["x"][1]: `) {
 		t.Errorf("value: %v", err)
 	}
-	_, err = c.Encode(reflect.ValueOf(deep{K: map[textOrFail]int{{true}: 1}}))
+	_, err = c.Encode(t.Context(), reflect.ValueOf(deep{K: map[textOrFail]int{{true}: 1}}))
 	if !errors.Is(err, errFail) || !strings.HasPrefix(err.Error(), `Out.K[key]: `) {
 		t.Errorf("key: %v", err)
 	}

@@ -13,7 +13,9 @@
 //   - types that contain themselves, whose depth must be watched,
 //   - structs with fields that stay in the process (mops:"-"),
 //   - omitzero fields whose zero value has several forms,
-//   - pointers to what CBOR could not tell from a nil pointer.
+//   - pointers to what CBOR could not tell from a nil pointer,
+//   - well-known types whose own methods lose something (see remedies),
+//   - what is so large that the library would not heed a context in time.
 //
 // Both ways give the same bytes. When the library fails, the walk is done as
 // well, only to find the path for the message.
@@ -22,7 +24,8 @@
 // is one NaN, nil and empty are alike. Outputs are faithful: all of these are
 // kept apart. Times become RFC 3339 with nanoseconds in UTC: the instant is
 // kept, the location and the monotonic clock are not. Pointers that share a
-// value come back as pointers to copies.
+// value come back as pointers to copies; how much that makes is counted before it
+// is encoded. A panic in a type's own methods is an error of the value.
 //
 // A type may stand for a value that is encoded apart ([Types.Share]): that value
 // is planned along with it, and always encoded as inputs are.

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -21,12 +22,14 @@ const zeroTime = "\xc0\x740001-01-01T00:00:00Z"
 type encoder struct {
 	codec      *Codec
 	everywhere bool // also where the library alone would do: to find a path
+	parts      bool // also where it would take too long in one piece
+	pace       pace
 	buf        bytes.Buffer
 	trail      trail
 }
 
-func (c *Codec) walkEncode(v reflect.Value, everywhere bool) ([]byte, error) {
-	e := encoder{codec: c, everywhere: everywhere}
+func (c *Codec) walkEncode(ctx context.Context, v reflect.Value, parts, everywhere bool) ([]byte, error) {
+	e := encoder{codec: c, parts: parts, everywhere: everywhere, pace: pace{ended: ctx.Err}}
 	if c.large && c.root.direct && !everywhere {
 		e.buf.Grow(min(size(c.root, v), c.maxSize))
 	}
@@ -48,11 +51,14 @@ func (e *encoder) value(p *plan, v reflect.Value) error {
 	if p.direct && !e.everywhere && !e.byParts(p, v) || p.shape == leaf || p.shape == opaque {
 		return e.library(p, v)
 	}
-	leave, err := e.trail.enter(p, v)
+	if err := e.pace.step(); err != nil {
+		return err
+	}
+	where, err := e.trail.enter(p, v)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer e.trail.leave(p, where)
 	switch p.shape {
 	case pointer:
 		return e.pointer(p, v)
@@ -72,12 +78,23 @@ func (e *encoder) library(p *plan, v reflect.Value) error {
 	if e.trail.depth+p.nesting > MaxDepth {
 		return errTooDeep
 	}
+	if err := e.pace.step(); err != nil {
+		return err
+	}
 	start := e.buf.Len()
-	if err := e.codec.mode().MarshalToBuffer(argument(v), &e.buf); err != nil {
+	var err error
+	if p.shape == opaque {
+		var data []byte
+		data, err = p.marshal(e.codec.side, v)
+		e.buf.Write(data)
+	} else {
+		err = calling(p.typ, func() error { return e.codec.mode().MarshalToBuffer(argument(v), &e.buf) })
+	}
+	if err != nil {
 		return err
 	}
 	if e.buf.Len() > e.codec.maxSize {
-		return e.codec.tooLarge(e.buf.Len())
+		return e.codec.tooLarge(int64(e.buf.Len()))
 	}
 	if e.codec.side == Input && p.floats && !p.raw {
 		unsignZeros(e.buf.Bytes()[start:])
@@ -109,7 +126,7 @@ func (e *encoder) list(p *plan, v reflect.Value) error {
 	}
 	e.head(majorArray, v.Len())
 	for i := range v.Len() {
-		if err := e.value(p.elem, v.Index(i)); err != nil {
+		if err := e.element(p, v, v.Index(i)); err != nil {
 			return at(err, "["+strconv.Itoa(i)+"]")
 		}
 	}
@@ -129,7 +146,7 @@ func (e *encoder) mapping(p *plan, v reflect.Value) error {
 	for _, entry := range entries {
 		e.buf.Write(entry.encoded)
 		elem.Set(v.MapIndex(entry.key))
-		if err := e.value(p.elem, elem); err != nil {
+		if err := e.element(p, v, elem); err != nil {
 			return at(err, keyStep(entry.key))
 		}
 	}
@@ -141,7 +158,7 @@ func (e *encoder) structure(p *plan, v reflect.Value) error {
 	n := 0
 	for i, f := range p.fields {
 		fv, ok := fieldOf(v, f.index)
-		if !ok || f.omitEmpty && isEmpty(fv) || f.omitZero && isZero(e.codec.side, f.plan, fv) {
+		if !ok || f.omitted(e.codec.side, fv) {
 			continue
 		}
 		present[i] = fv
@@ -164,18 +181,27 @@ func (e *encoder) iface(p *plan, v reflect.Value) error {
 	if v.IsNil() {
 		return e.buf.WriteByte(null)
 	}
-	held := v.Elem()
-	for _, i := range p.impls {
-		if i.plan.typ != held.Type() {
-			continue
-		}
-		e.head(majorTag, tagObject)
-		e.head(majorArray, 2)
-		e.head(majorText, len(i.name))
-		e.buf.WriteString(i.name)
-		return at(e.value(i.plan, held), "("+i.name+")")
+	held, i, ok := p.held(v)
+	if !ok {
+		return fmt.Errorf("it holds a %v, which is not registered for %v: register it with mops.RegisterType", v.Elem().Type(), p.typ)
 	}
-	return fmt.Errorf("it holds a %v, which is not registered for %v: register it with mops.RegisterType", held.Type(), p.typ)
+	e.head(majorTag, tagObject)
+	e.head(majorArray, 2)
+	e.head(majorText, len(i.name))
+	e.buf.WriteString(i.name)
+	return at(e.value(i.plan, held), "("+i.name+")")
+}
+
+// held is what an interface holds, if that is registered.
+func (p *plan) held(v reflect.Value) (held reflect.Value, of impl, ok bool) {
+	if held = v.Elem(); held.IsValid() {
+		for _, of = range p.impls {
+			if of.plan.typ == held.Type() {
+				return held, of, true
+			}
+		}
+	}
+	return held, of, false
 }
 
 // fieldOf finds a field; ok is false where an embedded pointer above it is nil.
@@ -201,7 +227,7 @@ type entry struct {
 func (c *Codec) sortedEntries(p *plan, v reflect.Value) ([]entry, error) {
 	entries := make([]entry, 0, v.Len())
 	for iter := v.MapRange(); iter.Next(); {
-		k := encoder{codec: c}
+		k := encoder{codec: c, pace: pace{ended: func() error { return nil }}} // it is short
 		if err := k.value(p.key, iter.Key()); err != nil {
 			return nil, at(err, "["+"key]")
 		}

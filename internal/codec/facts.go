@@ -1,6 +1,9 @@
 package codec
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // facts draws the conclusions from the whole graph of plans.
 func (b *planner) facts() {
@@ -28,6 +31,9 @@ func (b *planner) facts() {
 	for _, p := range b.plans {
 		if p.direct {
 			p.nesting = nesting(p)
+		}
+		if !holds[p][p] {
+			p.fixed = fixed(p)
 		}
 	}
 }
@@ -58,6 +64,9 @@ func (b *planner) alone(p *plan) bool {
 	switch p.shape {
 	case iface:
 		return false
+	case opaque:
+		_, lossy := remedies[p.typ]
+		return !lossy
 	case pointer: // these may be encoded as null
 		return p.elem.typ != timeType && p.elem.form != formCBOR
 	case structure:
@@ -80,4 +89,39 @@ func nesting(p *plan) int {
 		deepest++
 	}
 	return deepest
+}
+
+// fixed is the least size of the encoding of any value of a type that does not
+// contain itself, where that takes no looking at the value; else 0.
+func fixed(p *plan) int {
+	switch p.shape {
+	case leaf:
+		switch p.typ.Kind() {
+		case reflect.String, reflect.Slice:
+			return 0
+		case reflect.Array:
+			return 1 + p.typ.Len()
+		}
+		return 1
+	case array:
+		if p.typ.Len() == 0 {
+			return 1
+		}
+		if elem := fixed(p.elem); elem > 0 {
+			return 1 + p.typ.Len()*elem
+		}
+	case structure:
+		size := 1
+		for _, f := range p.fields {
+			of := fixed(f.plan)
+			if of == 0 || throughPointer(p.typ, f.index) {
+				return 0
+			}
+			if !f.omitEmpty && !f.omitZero {
+				size += len(f.head) + of
+			}
+		}
+		return size
+	}
+	return 0
 }

@@ -124,7 +124,9 @@ func (b *planner) embed(p *plan, sf reflect.StructField, index []int, where, pat
 	if !sf.IsExported() {
 		return refuse(sf.Type, where, "an embedded pointer to an unexported struct cannot be set when decoding", "embed the struct itself, or give the field a name")
 	}
-	always := slices.ContainsFunc(p.fields[before:], func(f field) bool { return !f.omitEmpty && !f.omitZero })
+	always := slices.ContainsFunc(p.fields[before:], func(f field) bool {
+		return !f.omitEmpty && !f.omitZero && !throughPointer(t, f.index[len(index):])
+	})
 	if !always {
 		return refuse(sf.Type, where, "all fields of the embedded pointer may be left out, and then it would come back as nil", "give the field a name")
 	}

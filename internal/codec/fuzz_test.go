@@ -2,11 +2,15 @@ package codec
 
 import (
 	"bytes"
+	"math/big"
 	"math/rand/v2"
+	"net"
 	"reflect"
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // rich has a bit of everything.
@@ -29,8 +33,23 @@ type rich struct {
 	Tree  tree
 	Forms []form2D
 	Emb   embedding
-	O     []int `cbor:",omitzero"`
+	O     []int   `cbor:",omitzero"`
+	N     big.Int `cbor:",omitzero"`
+	Addr  net.IP
+	Own   cbor.RawMessage
+	*Near
 }
+
+type (
+	Near struct {
+		*Far
+		NearA int
+	}
+	Far struct {
+		FarA []byte
+		FarB float64 `cbor:",omitzero"`
+	}
+)
 
 func richCodecs(t testing.TB) []*Codec {
 	return []*Codec{
@@ -46,7 +65,7 @@ func FuzzDecode(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20 {
 		v := randomValue(r, reflect.TypeFor[rich]())
-		if data, err := codecs[1].Encode(v); err == nil {
+		if data, err := codecs[1].Encode(f.Context(), v); err == nil {
 			f.Add(data)
 		}
 	}
@@ -59,7 +78,7 @@ func FuzzDecode(f *testing.F) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			v := reflect.New(c.typ)
-			err := c.Decode(data, v)
+			err := c.Decode(t.Context(), data, v)
 			runtime.ReadMemStats(&after)
 			if got, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+2000*len(data)); got > most {
 				t.Errorf("%d bytes took %d bytes of memory", len(data), got)
@@ -70,12 +89,12 @@ func FuzzDecode(f *testing.F) {
 				}
 				continue
 			}
-			encoded, err := c.Encode(v.Elem())
+			encoded, err := c.Encode(t.Context(), v.Elem())
 			if err != nil {
 				t.Errorf("%x decodes to what cannot be encoded: %v", data, err)
 				continue
 			}
-			if err := c.Decode(encoded, v); err != nil {
+			if err := c.Decode(t.Context(), encoded, v); err != nil {
 				t.Errorf("%x was encoded as %x, which does not decode: %v", data, encoded, err)
 			}
 		}

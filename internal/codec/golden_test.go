@@ -22,7 +22,7 @@ func TestGolden(t *testing.T) {
 	add := func(name string, v any) {
 		for _, side := range []Side{Input, Output} {
 			c := codecFor(t, reflect.TypeOf(v), side, forms(t))
-			data, err := c.Encode(reflect.ValueOf(v))
+			data, err := c.Encode(t.Context(), reflect.ValueOf(v))
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -60,7 +60,7 @@ func TestGolden(t *testing.T) {
 	add("interface", scene{Main: &disc{1}, All: map[string]form2D{"s": square{2}}})
 	if v := (withKept{N: 3}); true {
 		c := codecFor(t, reflect.TypeOf(v), Input, nil)
-		data, err := c.Encode(reflect.ValueOf(v))
+		data, err := c.Encode(t.Context(), reflect.ValueOf(v))
 		if err != nil {
 			t.Fatal(err)
 		}

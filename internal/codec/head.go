@@ -8,6 +8,7 @@ import (
 
 // Major types and simple values of RFC 8949, sections 3.1 and 3.3.
 const (
+	majorBytes = 2 << 5
 	majorText  = 3 << 5
 	majorArray = 4 << 5
 	majorMap   = 5 << 5
@@ -67,7 +68,7 @@ func unsignZeros(data []byte) {
 		switch {
 		case data[i] == 0xf9 && data[i+1] == 0x80 && data[i+2] == 0:
 			data[i+1] = 0
-		case major == 2<<5 || major == majorText:
+		case major == majorBytes || major == majorText:
 			_, n, _, _ := readHead(data[i:])
 			size += int(n)
 		}

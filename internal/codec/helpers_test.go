@@ -17,7 +17,7 @@ func codecFor(t testing.TB, typ reflect.Type, side Side, types *Types) *Codec {
 
 func encoded(t testing.TB, side Side, types *Types, v any) []byte {
 	t.Helper()
-	data, err := codecFor(t, reflect.TypeOf(v), side, types).Encode(reflect.ValueOf(v))
+	data, err := codecFor(t, reflect.TypeOf(v), side, types).Encode(t.Context(), reflect.ValueOf(v))
 	if err != nil {
 		t.Fatalf("Encode(%#v): %v", v, err)
 	}
@@ -31,25 +31,25 @@ func returned[T any](t testing.TB, side Side, types *Types, v T) T {
 	t.Helper()
 	c := codecFor(t, reflect.TypeFor[T](), side, types)
 	in := reflect.ValueOf(&v).Elem()
-	data, err := c.Encode(in)
+	data, err := c.Encode(t.Context(), in)
 	if err != nil {
 		t.Fatalf("Encode(%#v): %v", v, err)
 	}
-	walked, err := c.walkEncode(in, true)
+	walked, err := c.walkEncode(t.Context(), in, false, true)
 	if err != nil || !bytes.Equal(walked, data) {
 		t.Errorf("Encode(%#v): the walk gives %x, %v instead of %x", v, walked, err, data)
 	}
 	var out, walkedOut T
-	if err := c.Decode(data, reflect.ValueOf(&out)); err != nil {
+	if err := c.Decode(t.Context(), data, reflect.ValueOf(&out)); err != nil {
 		t.Fatalf("Decode(%x) of %#v: %v", data, v, err)
 	}
-	if err := c.walkDecode(data, reflect.ValueOf(&walkedOut).Elem(), true); err != nil {
+	if err := c.walkDecode(t.Context(), data, reflect.ValueOf(&walkedOut).Elem(), decoder{everywhere: true}); err != nil {
 		t.Errorf("Decode(%x): the walk fails: %v", data, err)
 	}
-	if walked, err = c.Encode(reflect.ValueOf(&walkedOut).Elem()); err != nil || !bytes.Equal(walked, data) {
+	if walked, err = c.Encode(t.Context(), reflect.ValueOf(&walkedOut).Elem()); err != nil || !bytes.Equal(walked, data) {
 		t.Errorf("Decode(%x): the walk gives %#v instead of %#v", data, walkedOut, out)
 	}
-	again, err := c.Encode(reflect.ValueOf(&out).Elem())
+	again, err := c.Encode(t.Context(), reflect.ValueOf(&out).Elem())
 	if err != nil || !bytes.Equal(again, data) {
 		t.Errorf("%#v is %x, but once decoded %x (%v)", v, data, again, err)
 	}

@@ -71,7 +71,7 @@ func TestRegistrationTouchesInterfacesOnly(t *testing.T) {
 
 func TestUnregisteredValuesAreNamed(t *testing.T) {
 	c := codecFor(t, reflect.TypeFor[group](), Input, forms(t))
-	_, err := c.Encode(reflect.ValueOf(group{[]form2D{square{1}, &square{1}}}))
+	_, err := c.Encode(t.Context(), reflect.ValueOf(group{[]form2D{square{1}, &square{1}}}))
 	if err == nil || !strings.HasPrefix(err.Error(), "In.Members[1]: ") || !strings.Contains(err.Error(), "*codec.square") {
 		t.Errorf("encode: %v", err)
 	}
@@ -81,7 +81,7 @@ func TestUnregisteredValuesAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := encoded(t, Input, forms(t), group{[]form2D{square{1}}})
-	err = codecFor(t, reflect.TypeFor[group](), Input, other).Decode(data, reflect.ValueOf(&into))
+	err = codecFor(t, reflect.TypeFor[group](), Input, other).Decode(t.Context(), data, reflect.ValueOf(&into))
 	if err == nil || !strings.HasPrefix(err.Error(), "In.Members[0]: ") || !strings.Contains(err.Error(), `"square"`) {
 		t.Errorf("decode: %v", err)
 	}

@@ -28,17 +28,17 @@ func TestKeptFieldsStayOutAndAreHandedOver(t *testing.T) {
 	said := ""
 	say := func(s string) { said += s }
 	v := withKept{N: 1, DB: make(chan int), Options: Options{true, say}, Named: Options{Log: say}, Maybe: Options{Log: say}, Skipped: 5}
-	data, err := c.Encode(reflect.ValueOf(v))
+	data, err := c.Encode(t.Context(), reflect.ValueOf(v))
 	if err != nil {
 		t.Fatal(err)
 	}
 	without := v
 	without.DB, without.Options.Log, without.Named.Log, without.Maybe.Log, without.Skipped = nil, nil, nil, nil, nil
-	if other, err := c.Encode(reflect.ValueOf(without)); err != nil || !bytes.Equal(data, other) {
+	if other, err := c.Encode(t.Context(), reflect.ValueOf(without)); err != nil || !bytes.Equal(data, other) {
 		t.Errorf("what stays in the process counts: %x and %x (%v)", data, other, err)
 	}
 	var got withKept
-	if err := c.Decode(data, reflect.ValueOf(&got)); err != nil {
+	if err := c.Decode(t.Context(), data, reflect.ValueOf(&got)); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, without) {

@@ -39,13 +39,13 @@ func TestDeepValuesComeBack(t *testing.T) {
 func TestTooDeepIsRefusedOnBothSides(t *testing.T) {
 	c := codecFor(t, reflect.TypeFor[*list](), Input, nil)
 	for _, n := range []int{MaxDepth + 1, 100_000} {
-		_, err := c.Encode(reflect.ValueOf(depthOf(n)))
+		_, err := c.Encode(t.Context(), reflect.ValueOf(depthOf(n)))
 		if err == nil || !strings.Contains(err.Error(), "In.Next") || !strings.Contains(err.Error(), "10,000 deep") || len(err.Error()) > 400 {
 			t.Errorf("depth %d: %v", n, err)
 		}
 	}
 	var into *list
-	if err := c.Decode([]byte(strings.Repeat("\xa1\x64Next", MaxDepth+1)+"\xf6"), reflect.ValueOf(&into)); err == nil || into != nil {
+	if err := c.Decode(t.Context(), []byte(strings.Repeat("\xa1\x64Next", MaxDepth+1)+"\xf6"), reflect.ValueOf(&into)); err == nil || into != nil {
 		t.Errorf("decoding what is too deep: %v", err)
 	}
 }
@@ -74,7 +74,7 @@ func TestCyclesAreNamed(t *testing.T) {
 		{l, "In.Next.Next"}, {tree{kids}, "In.Kids[0].Kids[0]"}, {graph{to}, `In.To["x"].To["x"]`},
 		{self, "In[0][0]"}, {m, `In["m"]["m"]`}, {through, "In.Again(loop).Again(loop)"},
 	} {
-		_, err := codecFor(t, reflect.TypeOf(test.v), Input, types).Encode(reflect.ValueOf(test.v))
+		_, err := codecFor(t, reflect.TypeOf(test.v), Input, types).Encode(t.Context(), reflect.ValueOf(test.v))
 		if err == nil || !strings.HasPrefix(err.Error(), test.path) || !strings.Contains(err.Error(), "contains itself") {
 			t.Errorf("%T: %v", test.v, err)
 		}
@@ -123,21 +123,21 @@ func TestSizeIsLimitedOnBothSides(t *testing.T) {
 	c := codecFor(t, reflect.TypeFor[[]string](), Output, nil)
 	c.maxSize = 10
 	fits, big := []string{"12345678"}, []string{"123456789"}
-	data, err := c.Encode(reflect.ValueOf(fits))
+	data, err := c.Encode(t.Context(), reflect.ValueOf(fits))
 	if err != nil || len(data) != c.maxSize {
 		t.Fatalf("%x, %v", data, err)
 	}
-	if _, err := c.Encode(reflect.ValueOf(big)); err == nil || !strings.Contains(err.Error(), "mops.File") {
+	if _, err := c.Encode(t.Context(), reflect.ValueOf(big)); err == nil || !strings.Contains(err.Error(), "mops.File") {
 		t.Errorf("too large: %v", err)
 	}
 	var into []string
-	if err := c.Decode(append([]byte{0x81, 0x69}, big[0]...), reflect.ValueOf(&into)); err == nil || into != nil {
+	if err := c.Decode(t.Context(), append([]byte{0x81, 0x69}, big[0]...), reflect.ValueOf(&into)); err == nil || into != nil {
 		t.Errorf("decoding what is too large: %v", err)
 	}
 	walked := codecFor(t, reflect.TypeFor[*twin](), Output, nil)
 	walked.maxSize = 1000
 	huge := &twin{Name: strings.Repeat("x", 1001)}
-	if _, err := walked.Encode(reflect.ValueOf(huge)); err == nil || !strings.HasPrefix(err.Error(), "Out") || !strings.Contains(err.Error(), "limit") {
+	if _, err := walked.Encode(t.Context(), reflect.ValueOf(huge)); err == nil || !strings.HasPrefix(err.Error(), "Out") || !strings.Contains(err.Error(), "limit") {
 		t.Errorf("too large: %v", err)
 	}
 }
@@ -145,17 +145,17 @@ func TestSizeIsLimitedOnBothSides(t *testing.T) {
 // What a type writes of itself must be readable again.
 func TestForeignBytesAreProven(t *testing.T) {
 	for _, v := range []any{brokenCBOR("\x81"), brokenCBOR("\x9f\xff"), brokenCBOR(strings.Repeat("\x81", MaxDepth+1) + "\x01"), unreadable{}} {
-		_, err := codecFor(t, reflect.TypeOf(v), Output, nil).Encode(reflect.ValueOf(v))
+		_, err := codecFor(t, reflect.TypeOf(v), Output, nil).Encode(t.Context(), reflect.ValueOf(v))
 		if valueErr, ok := errors.AsType[*ValueError](err); !ok || valueErr.Path != "Out" {
 			t.Errorf("%T: %v", v, err)
 		}
 	}
 	type pair struct{ K map[clash]int }
-	if _, err := codecFor(t, reflect.TypeFor[pair](), Input, nil).Encode(reflect.ValueOf(pair{map[clash]int{1: 1, 2: 2}})); err == nil || !strings.HasPrefix(err.Error(), "In.K") {
+	if _, err := codecFor(t, reflect.TypeFor[pair](), Input, nil).Encode(t.Context(), reflect.ValueOf(pair{map[clash]int{1: 1, 2: 2}})); err == nil || !strings.HasPrefix(err.Error(), "In.K") {
 		t.Errorf("two keys with one encoding: %v", err)
 	}
 	null := brokenCBOR("\xf6")
-	if _, err := codecFor(t, reflect.TypeFor[*brokenCBOR](), Output, nil).Encode(reflect.ValueOf(&null)); err == nil || !strings.Contains(err.Error(), "nil") {
+	if _, err := codecFor(t, reflect.TypeFor[*brokenCBOR](), Output, nil).Encode(t.Context(), reflect.ValueOf(&null)); err == nil || !strings.Contains(err.Error(), "nil") {
 		t.Errorf("null under a pointer: %v", err)
 	}
 }

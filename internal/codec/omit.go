@@ -1,10 +1,18 @@
 package codec
 
 import (
+	"bytes"
 	"math"
+	"math/big"
 	"reflect"
 	"slices"
+	"time"
 )
+
+// omitted reports whether a field is left out.
+func (f field) omitted(side Side, v reflect.Value) bool {
+	return f.omitEmpty && isEmpty(v) || f.omitZero && isZero(side, f.plan, v)
+}
 
 // isEmpty is omitempty as encoding/json has it, and the library.
 func isEmpty(v reflect.Value) bool {
@@ -23,16 +31,22 @@ func isEmpty(v reflect.Value) bool {
 // subtleZero for what is not as it seems.
 func isZero(side Side, p *plan, v reflect.Value) bool {
 	if p.typ == timeType {
-		return v.Interface().(interface{ IsZero() bool }).IsZero()
+		return v.Interface().(time.Time).IsZero()
 	}
 	if !subtleZero(side, p) {
 		return v.IsZero()
 	}
 	switch p.shape {
 	case leaf:
-		if isFloat(p.typ) {
+		switch {
+		case p.typ == bigIntType:
+			n := v.Interface().(big.Int)
+			return n.Sign() == 0
+		case isFloat(p.typ):
 			return v.Float() == 0 && !math.Signbit(v.Float())
 		}
+	case opaque:
+		return (side == Input || v.IsZero()) && encodesAsZero(side, p, v)
 	case array:
 		for i := range v.Len() {
 			if !isZero(side, p.elem, v.Index(i)) {
@@ -47,6 +61,18 @@ func isZero(side Side, p *plan, v reflect.Value) bool {
 		})
 	}
 	return v.Len() == 0
+}
+
+// encodesAsZero reports whether what marshals itself writes the same as its zero
+// value. reflect cannot tell: a value may have several forms, and to reflect the
+// -0 in a struct is zero too. What cannot be written is left to reflect.
+func encodesAsZero(side Side, p *plan, v reflect.Value) bool {
+	was, err := p.marshal(side, v)
+	if err != nil {
+		return v.IsZero()
+	}
+	zero, err := p.marshal(side, reflect.New(p.typ).Elem())
+	return err == nil && bytes.Equal(was, zero)
 }
 
 // throughPointer reports whether an embedded pointer lies on the way to a field.
@@ -65,24 +91,25 @@ func hasIsZero(t reflect.Type) bool {
 	return t != timeType && (t.Implements(isZeroType) || reflect.PointerTo(t).Implements(isZeroType))
 }
 
-// subtleZero reports whether reflect's zero is not the zero of the encoding. In
-// inputs empty things and zero times are zero too, and fields that stay in the
-// process do not count; in outputs -0 is not zero.
+// subtleZero reports whether reflect's zero is not the zero of the encoding. Zero
+// has several forms in a big.Int, and maybe in what marshals itself. In inputs
+// empty things and zero times are zero too, and fields that stay in the process
+// do not count; in outputs -0 is not zero.
 func subtleZero(side Side, p *plan) bool {
 	switch p.shape {
+	case opaque:
+		return true
 	case slice, mapping:
 		return side == Input
 	case array:
 		return subtleZero(side, p.elem)
 	case structure:
-		return len(p.kept) > 0 || slices.ContainsFunc(p.fields, func(f field) bool {
-			return side == Input && f.plan.typ == timeType || subtleZero(side, f.plan)
-		})
+		return len(p.kept) > 0 || slices.ContainsFunc(p.fields, func(f field) bool { return subtleZero(side, f.plan) })
 	case leaf:
 		if side == Input {
-			return p.typ.Kind() == reflect.Slice
+			return p.typ.Kind() == reflect.Slice || p.typ == timeType || p.typ == bigIntType
 		}
-		return isFloat(p.typ)
+		return isFloat(p.typ) || p.typ == bigIntType
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"fmt"
 	"reflect"
 	"strconv"
 )
@@ -42,6 +43,7 @@ type plan struct {
 	visits  bool // it holds something watched
 	verify  bool // it must be decoded to know that it can be
 	nesting int  // direct: the depth of its encoding
+	fixed   int  // the least size of its encoding, where no value need be looked at for that
 }
 
 type field struct {
@@ -135,6 +137,9 @@ func (b *planner) fill(p *plan, path string) (err error) {
 		return refuse(t, path, reason, mend)
 	}
 	if f != formNone {
+		if from := f.marshaling().lender(t); from != t && (b.types.watched(from) || b.types.elem(from) != nil) {
+			return refuse(t, path, fmt.Sprintf("it embeds a %v, which would not be found in it", from), "give the embedded field a name")
+		}
 		p.shape, p.form, p.label = opaque, f, "opaque "+string(f)+" "+fullName(t)
 		return nil
 	}

@@ -2,13 +2,21 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
+	"net"
+	"net/netip"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // TestRandomTypes makes types and values at random, and proves for each that it
@@ -22,47 +30,90 @@ func TestRandomTypes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
+	types := forms(t)
+	refused := 0
 	for range rounds {
 		typ := randomType(r, 3)
 		for _, side := range []Side{Input, Output} {
-			c, err := For(typ, side, nil)
+			c, err := For(typ, side, types)
 			if err != nil {
-				t.Fatalf("For(%v): %v", typ, err)
+				refused++
+				mayBeRefused(t, typ, err)
+				continue
 			}
-			comesBack(t, c, randomValue(r, typ))
+			if err := c.CheckZero(); err != nil {
+				t.Errorf("CheckZero: %v", err)
+			}
+			v := randomValue(r, typ)
+			comesBack(t, c, v)
+			if side == Input {
+				alikeInputs(t, c, v, disguised(r, v))
+			}
+			comesBack(t, c, reflect.New(typ).Elem())
 			if t.Failed() {
 				t.Fatalf("seed %d, type %v", seed, typ)
 			}
 		}
 	}
+	if refused > rounds {
+		t.Errorf("half of all types were refused: %d of %d", refused, 2*rounds)
+	}
+}
+
+// mayBeRefused are the faults that a type made at random has now and then, all
+// of them of embedding.
+func mayBeRefused(t *testing.T, typ reflect.Type, err error) {
+	t.Helper()
+	refused, ok := errors.AsType[*TypeError](err)
+	for _, reason := range []string{"the same name", "all fields of the embedded pointer may be left out"} {
+		if ok && strings.Contains(refused.Reason, reason) {
+			return
+		}
+	}
+	t.Fatalf("For(%v): %v", typ, err)
+}
+
+func alikeInputs(t *testing.T, c *Codec, v, other reflect.Value) {
+	t.Helper()
+	a, errA := c.Encode(t.Context(), v)
+	b, errB := c.Encode(t.Context(), other)
+	if errA != nil || errB != nil || !bytes.Equal(a, b) {
+		t.Errorf("equal inputs, two encodings:\n%+v is %x, %v\n%+v is %x, %v", flat(v), a, errA, flat(other), b, errB)
+	}
 }
 
 func comesBack(t *testing.T, c *Codec, v reflect.Value) {
 	t.Helper()
-	data, err := c.Encode(v)
+	data, err := c.Encode(t.Context(), v)
 	if err != nil {
 		t.Fatalf("Encode(%#v): %v", v, err)
 	}
-	if walked, err := c.walkEncode(v, true); err != nil || !bytes.Equal(walked, data) {
+	if walked, err := c.walkEncode(t.Context(), v, false, true); err != nil || !bytes.Equal(walked, data) {
 		t.Errorf("Encode(%#v) = %x, and the walk gives %x, %v", v, data, walked, err)
+	}
+	if inParts, err := c.walkEncode(t.Context(), v, true, false); err != nil || !bytes.Equal(inParts, data) {
+		t.Errorf("Encode(%#v) = %x, and in parts %x, %v", v, data, inParts, err)
+	}
+	if x, err := c.measure(t.Context(), v); err != nil || x.size > int64(len(data)) {
+		t.Errorf("%#v is %d bytes, and at least %d was expected, %v", v, len(data), x.size, err)
 	}
 	large := *c
 	large.large = true
-	if byParts, err := large.Encode(v); err != nil || !bytes.Equal(byParts, data) {
+	if byParts, err := large.Encode(t.Context(), v); err != nil || !bytes.Equal(byParts, data) {
 		t.Errorf("Encode(%#v) = %x, and as a large value %x, %v", v, data, byParts, err)
 	}
-	var got [2]reflect.Value
-	for i, everywhere := range []bool{false, true} {
+	var got [3]reflect.Value
+	for i, d := range []decoder{{}, {everywhere: true}, {parts: true}} {
 		got[i] = reflect.New(c.typ)
-		if everywhere {
-			err = c.walkDecode(data, got[i].Elem(), true)
+		if i > 0 {
+			err = c.walkDecode(t.Context(), data, got[i].Elem(), d)
 		} else {
-			err = c.Decode(data, got[i])
+			err = c.Decode(t.Context(), data, got[i])
 		}
 		if err != nil {
 			t.Fatalf("Decode(%x) of %#v: %v", data, v, err)
 		}
-		if again, err := c.Encode(got[i].Elem()); err != nil || !bytes.Equal(again, data) {
+		if again, err := c.Encode(t.Context(), got[i].Elem()); err != nil || !bytes.Equal(again, data) {
 			t.Errorf("%#v is %x, but once decoded %x, %v", v, data, again, err)
 		}
 	}
@@ -99,8 +150,13 @@ func flat(v reflect.Value) any {
 		}
 		return all
 	case reflect.Struct:
-		if v.Type() == timeType {
-			return v.Interface().(time.Time).UTC().Format(time.RFC3339Nano)
+		if v.CanInterface() {
+			switch x := v.Interface().(type) {
+			case time.Time:
+				return x.UTC().Format(time.RFC3339Nano)
+			case big.Int:
+				return x.String()
+			}
 		}
 		var all []any
 		for i := range v.NumField() {
@@ -116,7 +172,36 @@ var leafTypes = []reflect.Type{
 	reflect.TypeFor[float64](), reflect.TypeFor[float32](), reflect.TypeFor[string](), reflect.TypeFor[[]byte](), reflect.TypeFor[[3]byte](),
 	reflect.TypeFor[time.Time](), reflect.TypeFor[textPointer](), reflect.TypeFor[binaryValue](), reflect.TypeFor[cborPointer](), reflect.TypeFor[textInt](),
 	reflect.TypeFor[embedding](), reflect.TypeFor[*list](), reflect.TypeFor[tree](),
+	reflect.TypeFor[form2D](), reflect.TypeFor[rawFloat](), reflect.TypeFor[chained](), reflect.TypeFor[saysZero](),
+	reflect.TypeFor[big.Int](), reflect.TypeFor[net.IP](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[cbor.RawMessage](),
 }
+
+// embeddedTypes are embedded by themselves and by pointers.
+var embeddedTypes = []reflect.Type{
+	reflect.TypeFor[Embedded](), reflect.TypeFor[Optional](), reflect.TypeFor[Onward](), reflect.TypeFor[Mixed](), reflect.TypeFor[Empty](),
+}
+
+type (
+	Onward struct {
+		*Embedded
+		_ int // reflect.StructOf cannot embed what is one pointer
+	}
+	Mixed struct {
+		*Embedded
+		M float64 `cbor:",omitzero"`
+		N []int
+	}
+	Empty   struct{}
+	chained struct{ linked }
+	linked  struct{ binaryPointer }
+	// saysZero has an IsZero of its own, which must not be believed.
+	saysZero struct {
+		N int
+		F float32
+	}
+)
+
+func (s saysZero) IsZero() bool { return true }
 
 var keyTypes = []reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[int](), reflect.TypeFor[uint8](), reflect.TypeFor[[2]int](), reflect.TypeFor[inner](), reflect.TypeFor[textInt]()}
 
@@ -128,7 +213,7 @@ func randomType(r *rand.Rand, depth int) reflect.Type {
 	switch kind {
 	case 0:
 		elem := randomType(r, depth-1)
-		if k := elem.Kind(); k == reflect.Pointer || k == reflect.Slice || k == reflect.Map {
+		if k := elem.Kind(); k == reflect.Pointer || k == reflect.Slice || k == reflect.Map || k == reflect.Interface {
 			return elem
 		}
 		return reflect.PointerTo(elem)
@@ -141,8 +226,21 @@ func randomType(r *rand.Rand, depth int) reflect.Type {
 	case 4:
 		fields := make([]reflect.StructField, r.IntN(6))
 		for i := range fields {
-			fields[i] = reflect.StructField{Name: fmt.Sprintf("F%d", i), Type: randomType(r, depth-1)}
-			switch r.IntN(4) {
+			fields[i] = reflect.StructField{Name: fmt.Sprintf("F%d_%d", i, r.IntN(1000)), Type: randomType(r, depth-1)}
+			switch r.IntN(5) {
+			case 4:
+				if elem := structUnder(fields[i].Type); elem != nil && elem.Name() == "" {
+					fields[i].Anonymous = true
+					break
+				}
+				embedded := embeddedTypes[r.IntN(len(embeddedTypes))]
+				fields[i] = reflect.StructField{Name: embedded.Name(), Type: embedded, Anonymous: true}
+				if slices.ContainsFunc(fields[:i], func(f reflect.StructField) bool { return f.Name == embedded.Name() }) {
+					fields[i].Name, fields[i].Anonymous = fmt.Sprintf("F%d", i), false
+				}
+				if r.IntN(2) == 0 {
+					fields[i].Type = reflect.PointerTo(embedded)
+				}
 			case 0:
 				fields[i].Tag = `cbor:",omitzero"`
 			case 1:
@@ -177,6 +275,33 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 		return
 	case *cborPointer:
 		x.n = r.IntN(1000)
+		return
+	case *rawFloat:
+		x.f = []float64{math.Copysign(0, -1), 1.5}[r.IntN(2)]
+		return
+	case *chained:
+		x.n = r.Uint32()
+		return
+	case *big.Int:
+		x.Lsh(big.NewInt(int64(r.IntN(3)-1)), uint(r.IntN(200)))
+		return
+	case *netip.Addr:
+		*x = netip.AddrFrom4([4]byte{10, 0, 0, byte(r.Uint32())})
+		return
+	case *net.IP:
+		*x = net.IPv4(10, 0, 0, byte(r.Uint32()))
+		switch r.IntN(3) {
+		case 0:
+			*x = x.To4()
+		case 1:
+			*x = net.IP{0x20, 1, 14: 0xff, 15: byte(r.Uint32())}
+		}
+		return
+	case *cbor.RawMessage:
+		*x = []cbor.RawMessage{{0xf6}, {0x82, 1, 2}, {0x40}}[r.IntN(3)]
+		return
+	case *form2D:
+		*x = []form2D{square{1.5}, (*disc)(nil), &disc{2}, label2("x"), group{}}[r.IntN(5)]
 		return
 	}
 	switch v.Kind() {
@@ -224,4 +349,74 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 			}
 		}
 	}
+}
+
+// disguised is a value that is another one to Go, and the same to whoever uses it
+// as an input: with another sign of zero, other zones, nil for empty.
+func disguised(r *rand.Rand, v reflect.Value) reflect.Value {
+	to := reflect.New(v.Type()).Elem()
+	to.Set(v)
+	switch x := to.Addr().Interface().(type) {
+	case *time.Time:
+		*x = x.In(time.FixedZone("far", 3600))
+		return to
+	case *big.Int:
+		if x.Sign() == 0 {
+			x.Sub(big.NewInt(7), big.NewInt(7))
+		}
+		return to
+	case *net.IP:
+		if ip4 := x.To4(); ip4 != nil {
+			*x = ip4
+			if r.IntN(2) == 0 {
+				*x = ip4.To16()
+			}
+		} else if len(*x) == 0 {
+			*x = net.IP{}
+		}
+		return to
+	case *netip.Addr, *rawFloat:
+		return to
+	}
+	switch v.Kind() {
+	case reflect.Float32, reflect.Float64:
+		if v.Float() == 0 {
+			to.SetFloat(math.Copysign(0, float64(r.IntN(2)*2-1)))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			to.Set(reflect.New(v.Type().Elem()))
+			to.Elem().Set(disguised(r, v.Elem()))
+		}
+	case reflect.Slice:
+		if v.Len() == 0 {
+			to.SetZero()
+			if r.IntN(2) == 0 {
+				to.Set(reflect.MakeSlice(v.Type(), 0, 1))
+			}
+			return to
+		}
+		to.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		fallthrough
+	case reflect.Array:
+		for i := range v.Len() {
+			to.Index(i).Set(disguised(r, v.Index(i)))
+		}
+	case reflect.Map:
+		if v.Len() == 0 && r.IntN(2) == 0 {
+			to.SetZero()
+			return to
+		}
+		to.Set(reflect.MakeMap(v.Type()))
+		for iter := v.MapRange(); iter.Next(); {
+			to.SetMapIndex(iter.Key(), disguised(r, iter.Value()))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := to.Field(i); f.CanSet() {
+				f.Set(disguised(r, v.Field(i)))
+			}
+		}
+	}
+	return to
 }

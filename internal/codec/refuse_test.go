@@ -3,6 +3,7 @@ package codec
 import (
 	"context"
 	"database/sql"
+	"encoding"
 	"errors"
 	"io"
 	"math/big"
@@ -68,6 +69,13 @@ type (
 	}
 )
 
+type amount struct{ *big.Int }
+
+type bothWays interface {
+	encoding.TextMarshaler
+	encoding.TextUnmarshaler
+}
+
 func (onlyMarshal) MarshalText() ([]byte, error)  { return nil, nil }
 func (*onlyUnmarshal) UnmarshalCBOR([]byte) error { return nil }
 func (*readsBytes) UnmarshalBinary([]byte) error  { return nil }
@@ -126,6 +134,11 @@ func TestRefused(t *testing.T) {
 			B int `json:"A"`
 		}](), Input, "In.B", "same name", "rename"},
 		{reflect.TypeFor[toHidden](), Input, "In.hidden", "embedded pointer", "embed the struct itself"},
+		{reflect.TypeFor[struct{ *Onward }](), Output, "Out.Onward", "come back as nil", "give the field a name"},
+		{reflect.TypeFor[struct{ *Empty }](), Input, "In.Empty", "come back as nil", "give the field a name"},
+		{reflect.TypeFor[struct{ *big.Int }](), Input, "In", "nil in a new value", "give the embedded field a name"},
+		{reflect.TypeFor[[]struct{ amount }](), Output, "Out[]", "nil in a new value", "give the embedded field a name"},
+		{reflect.TypeFor[struct{ bothWays }](), Input, "In", "nil in a new value", "give the embedded field a name"},
 		{reflect.TypeFor[toOptional](), Output, "Out.Optional", "come back as nil", "give the field a name"},
 		{reflect.TypeFor[Loop](), Input, "In.Loop", "embeds itself", "give the field a name"},
 		{reflect.TypeFor[twoEmbedded](), Input, "In", "embedded field", "give the embedded field a name"},
@@ -171,6 +184,11 @@ func TestRefusedTypesOfInterest(t *testing.T) {
 	everywhere(t, readsNumber(3))
 	// A lone embedded field lends its methods, and nothing is lost.
 	everywhere(t, struct{ binaryValue }{binaryValue{4}})
+	everywhere(t, chained{linked{binaryPointer{4}}})
+	everywhere(t, struct {
+		_ int
+		chained
+	}{chained: chained{linked{binaryPointer{4}}}})
 	if !IsUnregistered(errorOf(For(reflect.TypeFor[struct{ E error }](), Input, nil))) {
 		t.Error("a missing registration is not told from a bad type")
 	}
@@ -181,12 +199,16 @@ func TestRefusedTypesOfInterest(t *testing.T) {
 
 func errorOf[T any](_ T, err error) error { return err }
 
-// A struct that embeds what marshals itself is fine if it does so for itself.
+// A struct that embeds what marshals itself is fine if it does so for itself. If
+// not, its marshal method is promoted from below, and knows nothing of the fields
+// of any struct on the way: from one embedded struct or through a chain of them,
+// both methods or only the one that reads.
 func TestOwnMarshalingBeatsEmbedded(t *testing.T) {
 	everywhere(t, ownValue{binaryValue{1}, "x"})
 	everywhere(t, ownPointer{binaryValue{1}, "x"})
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[lent](), reflect.TypeFor[lentTiny](), reflect.TypeFor[lentByPointer](), reflect.TypeFor[lentGeneric[int]](), reflect.TypeFor[lentTwice](),
+		reflect.TypeFor[lentChain](), reflect.TypeFor[struct{ lentChain }](), reflect.TypeFor[[]struct{ lentHalf }](), reflect.TypeFor[lentHalf](),
 	} {
 		if _, err := For(typ, Input, nil); err == nil || !strings.Contains(err.Error(), "embedded field") {
 			t.Errorf("For(%v): %v", typ, err)
@@ -223,8 +245,15 @@ type (
 		lentTiny
 		Other int
 	}
+	lentChain struct{ lent }
+	lentHalf  struct {
+		binaryValue
+		Name string
+	}
 	tiny struct{} // its methods are surely inlined
 )
+
+func (v lentHalf) MarshalBinary() ([]byte, error) { return ownMarshal(v.n, v.Name) }
 
 func (tiny) MarshalBinary() ([]byte, error) { return nil, nil }
 func (tiny) UnmarshalBinary([]byte) error   { return nil }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,14 +62,17 @@ func selfForm(t reflect.Type) (f form, reason, mend string) {
 		case !to && from && m.form.catches(t):
 			return formNone, fmt.Sprintf("it has %s but no %s, so it would be read otherwise than written", m.opposite, m.method), "add " + m.method
 		case to && from:
-			if promoted(t, m) && t.NumField() > 1 {
-				return formNone, fmt.Sprintf("its %s is that of an embedded field, so all its other fields would be lost", m.method),
-					"give the embedded field a name, or the struct a " + m.method + " and " + m.opposite + " of its own"
+			if reason := m.lent(t); reason != "" {
+				return formNone, reason, "give the embedded field a name, or the struct a " + m.method + " and " + m.opposite + " of its own"
 			}
 			return m.form, "", ""
 		}
 	}
 	return formNone, "", ""
+}
+
+func (f form) marshaling() marshaling {
+	return marshalings[slices.IndexFunc(marshalings, func(m marshaling) bool { return m.form == f })]
 }
 
 // catches reports whether a lone Unmarshal method would be called with what the
@@ -88,18 +92,71 @@ func isBytes(t reflect.Type) bool {
 	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8
 }
 
-// promoted reports whether a struct has its marshal method only because it
-// embeds something that has it. In doubt it is.
-func promoted(t reflect.Type, m marshaling) bool {
+// lent follows the methods that a struct has only because it embeds something
+// down to the type that declares them, and says what would be lost on the way.
+func (m marshaling) lent(t reflect.Type) (reason string) {
+	for {
+		method := m.method
+		if !promoted(t, m.marshal, method) {
+			if method = m.opposite; !promoted(t, m.unmarshal, method) {
+				return ""
+			}
+		}
+		only, alone := onlyField(t)
+		if !alone {
+			return fmt.Sprintf("its %s is that of an embedded field, so all other fields of %v would be lost", method, t)
+		}
+		readsThrough := promoted(t, m.unmarshal, m.opposite)
+		switch t = only.Type; t.Kind() {
+		case reflect.Interface, reflect.Pointer:
+			if readsThrough {
+				return fmt.Sprintf("its %s is that of an embedded %v, which is nil in a new value, so it could be written and never read", m.opposite, t)
+			}
+			if t.Kind() == reflect.Interface {
+				return ""
+			}
+			t = t.Elem()
+		}
+	}
+}
+
+// lender is the type that declares the marshal method of t: t itself, or what
+// lends it by being embedded.
+func (m marshaling) lender(t reflect.Type) reflect.Type {
+	for promoted(t, m.marshal, m.method) {
+		only, _ := onlyField(t)
+		if t = only.Type; t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+	}
+	return t
+}
+
+// onlyField is the field of a struct that has one, those without a name not counted.
+func onlyField(t reflect.Type) (only reflect.StructField, alone bool) {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Name != "_" {
+			if alone {
+				return only, false
+			}
+			only, alone = f, true
+		}
+	}
+	return only, alone
+}
+
+// promoted reports whether a struct has a method of an interface only because
+// it embeds something that has it. In doubt it is.
+func promoted(t, iface reflect.Type, method string) bool {
 	if t.Kind() != reflect.Struct {
 		return false
 	}
 	embeds := false
 	for i := range t.NumField() {
 		f := t.Field(i)
-		embeds = embeds || f.Anonymous && (f.Type.Implements(m.marshal) || reflect.PointerTo(f.Type).Implements(m.marshal))
+		embeds = embeds || f.Anonymous && (f.Type.Implements(iface) || reflect.PointerTo(f.Type).Implements(iface))
 	}
-	return embeds && !declares(t, t, m.method) && !declares(reflect.PointerTo(t), t, m.method)
+	return embeds && !declares(t, t, method) && !declares(reflect.PointerTo(t), t, method)
 }
 
 // declares reports whether a method of t, or of a pointer to it, was written

@@ -7,10 +7,41 @@ import "reflect"
 // library writes maps twice to sort them. So few of its maps are left to it.
 const mostLargeEntries = 1000
 
+// What is longer than this, in bytes, is not left to the library in one piece,
+// since nothing ends that before it is done. The same holds for many values that
+// marshal themselves: how long they are shows when they are encoded.
+const (
+	longPiece  = 64 << 20
+	manyOpaque = 1000
+)
+
+// fewElements is how many may be so long that each of them is taken apart, too.
+const fewElements = 1000
+
 // byParts reports whether a value is encoded here though the library would do:
 // it may have large parts.
 func (e *encoder) byParts(p *plan, v reflect.Value) bool {
-	return e.codec.large && (p.shape == structure || p.shape == mapping && v.Len() <= mostLargeEntries)
+	return e.codec.large && (p.shape == structure || p.shape == mapping && v.Len() <= mostLargeEntries) ||
+		e.parts && p.divisible()
+}
+
+// divisible reports whether a value of a type may have parts that take long.
+func (p *plan) divisible() bool {
+	switch p.shape {
+	case pointer, structure:
+		return true
+	case slice, array, mapping:
+		return p.elem.shape != leaf || p.key != nil && p.key.shape != leaf
+	}
+	return false
+}
+
+// element encodes an element of a slice, array or map.
+func (e *encoder) element(of *plan, holder, v reflect.Value) error {
+	if e.parts && of.elem.direct && holder.Len() > fewElements && !e.everywhere {
+		return e.library(of.elem, v)
+	}
+	return e.value(of.elem, v)
 }
 
 // mostHead is the length of the longest head (RFC 8949, section 3), and so of

@@ -27,33 +27,54 @@ type place struct {
 // that costs, and hardly any value is as deep.
 const watchedDepth = 100
 
-func (t *trail) enter(p *plan, v reflect.Value) (leave func(), err error) {
-	nested := 0
+// enter goes into a value, unless that is too deep or contains itself. Leave must
+// follow with the place that it returns.
+func (t *trail) enter(p *plan, v reflect.Value) (where place, err error) {
+	if t.depth+p.nested() > MaxDepth {
+		return place{}, errTooDeep
+	}
+	if t.depth+p.nested() > watchedDepth {
+		where = placeOf(p, v)
+	}
+	if where.at != nil {
+		if t.above[where] {
+			return place{}, fmt.Errorf("this %v contains itself, and so its encoding would never end: flatten it, for example into a slice with indices", cmp.Or(p.typ.Name(), p.typ.String()))
+		}
+		if t.above == nil {
+			t.above = map[place]bool{}
+		}
+		t.above[where] = true
+	}
+	t.depth += p.nested()
+	return where, nil
+}
+
+func (t *trail) leave(p *plan, where place) {
+	t.depth -= p.nested()
+	if where.at != nil {
+		delete(t.above, where)
+	}
+}
+
+// nested is what a type adds to the depth of an encoding.
+func (p *plan) nested() int {
 	switch p.shape {
 	case slice, array, mapping, structure, iface:
-		nested = 1
+		return 1
 	}
-	if t.depth += nested; t.depth > MaxDepth {
-		return nil, errTooDeep
-	}
-	where := place{typ: p.typ}
-	if t.depth > watchedDepth {
-		switch p.shape {
-		case pointer, mapping:
-			where.at = v.UnsafePointer()
-		case slice:
-			where.at, where.len = v.UnsafePointer(), v.Len()
+	return 0
+}
+
+// placeOf is where the contents of a pointer, slice or map are; the zero place
+// for all else, and for nothing.
+func placeOf(p *plan, v reflect.Value) place {
+	switch p.shape {
+	case pointer, mapping:
+		return place{at: v.UnsafePointer(), typ: p.typ}
+	case slice:
+		if v.Len() > 0 {
+			return place{v.UnsafePointer(), v.Len(), p.typ}
 		}
 	}
-	if where.at == nil {
-		return func() { t.depth -= nested }, nil
-	}
-	if t.above[where] {
-		return nil, fmt.Errorf("this %v contains itself, and so its encoding would never end: flatten it, for example into a slice with indices", cmp.Or(p.typ.Name(), p.typ.String()))
-	}
-	if t.above == nil {
-		t.above = map[place]bool{}
-	}
-	t.above[where] = true
-	return func() { t.depth -= nested; delete(t.above, where) }, nil
+	return place{}
 }

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"context"
 	"reflect"
 	"strconv"
 )
@@ -8,22 +9,16 @@ import (
 // Visit calls fn for every watched value inside v (see [Types.Watch]), in the
 // order of the encoding, and ends at the first error, which it returns as a
 // *[ValueError] with the path. Types that hold none are not walked. The values
-// are for looking at: some are copies.
-func (c *Codec) Visit(v reflect.Value, fn func(reflect.Value) error) error {
-	return c.visit(v, fn, false)
-}
-
-// Rewrite is Visit for functions that change what they are given, which is
-// settable. V must be settable too, and nobody else may use it meanwhile.
-func (c *Codec) Rewrite(v reflect.Value, fn func(reflect.Value) error) error {
-	return c.visit(v, fn, true)
-}
-
-func (c *Codec) visit(v reflect.Value, fn func(reflect.Value) error, change bool) error {
+// are for looking at: some are copies. Values that are too large to be encoded
+// are an error here too, and ctx is heeded.
+func (c *Codec) Visit(ctx context.Context, v reflect.Value, fn func(reflect.Value) error) error {
 	if !c.root.visits {
 		return nil
 	}
-	w := visitor{codec: c, fn: fn, change: change}
+	if _, err := c.measure(ctx, v); err != nil {
+		return valueError(c.path, err)
+	}
+	w := visitor{codec: c, fn: fn, pace: pace{ended: ctx.Err}}
 	if err := w.value(c.root, v); err != nil {
 		return valueError(c.path, err)
 	}
@@ -34,10 +29,10 @@ func (c *Codec) visit(v reflect.Value, fn func(reflect.Value) error, change bool
 func (c *Codec) Visits() bool { return c.root.visits }
 
 type visitor struct {
-	codec  *Codec
-	fn     func(reflect.Value) error
-	change bool // put back what is visited in maps and interfaces
-	trail  trail
+	codec *Codec
+	fn    func(reflect.Value) error
+	pace  pace
+	trail trail
 }
 
 func (w *visitor) value(p *plan, v reflect.Value) error {
@@ -47,11 +42,14 @@ func (w *visitor) value(p *plan, v reflect.Value) error {
 	if !p.visits {
 		return nil
 	}
-	leave, err := w.trail.enter(p, v)
+	if err := w.pace.step(); err != nil {
+		return err
+	}
+	where, err := w.trail.enter(p, v)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer w.trail.leave(p, where)
 	switch p.shape {
 	case pointer:
 		if v.IsNil() {
@@ -89,12 +87,8 @@ func (w *visitor) mapping(p *plan, v reflect.Value) error {
 		return err
 	}
 	for _, entry := range entries {
-		elem := addressable(v.MapIndex(entry.key))
-		if err := w.value(p.elem, elem); err != nil {
+		if err := w.value(p.elem, addressable(v.MapIndex(entry.key))); err != nil {
 			return at(err, keyStep(entry.key))
-		}
-		if w.change {
-			v.SetMapIndex(entry.key, elem)
 		}
 	}
 	return nil
@@ -104,19 +98,11 @@ func (w *visitor) iface(p *plan, v reflect.Value) error {
 	if v.IsNil() {
 		return nil
 	}
-	for _, i := range p.impls {
-		if i.plan.typ != v.Elem().Type() {
-			continue
-		}
-		held := addressable(v.Elem())
-		if err := w.value(i.plan, held); err != nil {
-			return at(err, "("+i.name+")")
-		}
-		if w.change {
-			v.Set(held)
-		}
+	held, i, ok := p.held(v)
+	if !ok {
+		return nil
 	}
-	return nil
+	return at(w.value(i.plan, addressable(held)), "("+i.name+")")
 }
 
 func addressable(v reflect.Value) reflect.Value {

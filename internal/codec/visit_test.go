@@ -48,7 +48,7 @@ func TestVisitFindsAllInTheOrderOfTheEncoding(t *testing.T) {
 	v := newAlbum()
 	for range 5 {
 		var found []string
-		err := c.Visit(reflect.ValueOf(v), func(v reflect.Value) error {
+		err := c.Visit(t.Context(), reflect.ValueOf(v), func(v reflect.Value) error {
 			found = append(found, v.Interface().(textValue).s)
 			return nil
 		})
@@ -68,25 +68,21 @@ func TestVisitFindsAllInTheOrderOfTheEncoding(t *testing.T) {
 	}
 }
 
-func TestRewritePutsBack(t *testing.T) {
-	c := codecFor(t, reflect.TypeFor[album](), Input, watching(t))
-	v := newAlbum()
-	err := c.Rewrite(reflect.ValueOf(&v).Elem(), func(v reflect.Value) error {
-		v.Set(reflect.ValueOf(textValue{v.Interface().(textValue).s + "!"}))
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if v.Cover.s != "cover!" || v.Pages[1].s != "p1!" || v.Named["a"].s != "a!" || v.Loose[5].s != "5!" || v.Any.(held).V.s != "any!" || v.Next.Cover.s != "next!" {
-		t.Errorf("rewritten: %+v", v)
+type lendsText struct{ textValue }
+
+// What Visit looks for would not be found in a struct that marshals itself by it.
+func TestWatchedTypesThatLendTheirMethodsAreRefused(t *testing.T) {
+	for _, typ := range []reflect.Type{reflect.TypeFor[struct{ textValue }](), reflect.TypeFor[[]struct{ lendsText }]()} {
+		if _, err := For(typ, Input, watching(t)); err == nil || !strings.Contains(err.Error(), "give the embedded field a name") {
+			t.Errorf("For(%v): %v", typ, err)
+		}
 	}
 }
 
 func TestVisitStopsWithThePath(t *testing.T) {
 	c := codecFor(t, reflect.TypeFor[album](), Input, watching(t))
 	stop := errors.New("stop")
-	err := c.Visit(reflect.ValueOf(newAlbum()), func(v reflect.Value) error {
+	err := c.Visit(t.Context(), reflect.ValueOf(newAlbum()), func(v reflect.Value) error {
 		if v.Interface().(textValue).s == "p1" {
 			return stop
 		}
@@ -103,7 +99,7 @@ func TestVisitIsFreeWhereNothingIsHeld(t *testing.T) {
 		t.Error("Visits is true")
 	}
 	v := reflect.ValueOf(make([]inner, 1000))
-	if n := testing.AllocsPerRun(10, func() { _ = c.Visit(v, nil) }); n != 0 {
+	if n := testing.AllocsPerRun(10, func() { _ = c.Visit(t.Context(), v, nil) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -15,10 +16,24 @@ import (
 // tags and arrays that it adds.
 const maxDepth = 40_000
 
-// Decode reads one CBOR value. When the data is damaged, it returns what could
-// be read up to there, with [Missing] in the place of the rest, and an error.
-func Decode(data []byte) (value any, err error) {
-	d := decoder{data: data}
+// maxValues bounds what Decode makes of a value, and so its memory: a value of one
+// byte takes up to 200 bytes here. A value whose parts were shared before it was
+// encoded may have hundreds of millions of them.
+const maxValues = 10_000_000
+
+// ErrTooLarge says that a value has more parts than Decode reads. It is intact as
+// far as it was read.
+var ErrTooLarge = fmt.Errorf("it has more than %s parts, and the rest is left out: a program that has its type reads it whole", number(maxValues))
+
+// Decode reads one CBOR value. When the data is damaged, or the value is too large
+// ([ErrTooLarge]), or ctx ends, it returns what could be read up to there, with
+// [Missing] in the place of the rest, and an error.
+func Decode(ctx context.Context, data []byte) (value any, err error) {
+	return decode(ctx, data, maxValues)
+}
+
+func decode(ctx context.Context, data []byte, most int) (value any, err error) {
+	d := decoder{data: data, ended: ctx.Err, left: most}
 	value = d.value(0)
 	if d.err == nil && d.at < len(data) {
 		d.err = fmt.Errorf("%d bytes follow the value, from byte %d on", len(data)-d.at, d.at)
@@ -30,6 +45,9 @@ type decoder struct {
 	data []byte
 	at   int
 	err  error // the first; nothing is read after it
+
+	ended func() error
+	left  int // values that may still be made
 }
 
 var errEnds = errors.New("the data ends in the middle of a value")
@@ -70,6 +88,14 @@ func (d *decoder) head() (major byte, info byte, n uint64, err error) {
 func (d *decoder) value(depth int) any {
 	if depth > maxDepth {
 		return d.fail(fmt.Errorf("it is nested more than %d deep", maxDepth))
+	}
+	if d.left--; d.left < 0 {
+		return d.fail(ErrTooLarge)
+	}
+	if d.left%1024 == 0 {
+		if err := d.ended(); err != nil {
+			return d.fail(err)
+		}
 	}
 	major, info, n, err := d.head()
 	if err != nil {

@@ -46,7 +46,7 @@ func encode[T any](t *testing.T, v T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := c.Encode(reflect.ValueOf(v))
+	data, err := c.Encode(t.Context(), reflect.ValueOf(v))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func aSample() sample {
 
 func TestDecodeReadsWhatCodecWrites(t *testing.T) {
 	in := aSample()
-	value, err := Decode(encode(t, in))
+	value, err := Decode(t.Context(), encode(t, in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestDecode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := Decode(data); err != nil || !reflect.DeepEqual(got, c.want) {
+		if got, err := Decode(t.Context(), data); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %#v, %v; want %#v", name, got, err, c.want)
 		}
 	}
@@ -117,12 +117,12 @@ func TestDecode(t *testing.T) {
 // Whatever is cut off, what stands before it is read.
 func TestDecodeOfTruncatedData(t *testing.T) {
 	data := encode(t, aSample())
-	whole, err := Decode(data)
+	whole, err := Decode(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range len(data) {
-		value, err := Decode(data[:n])
+		value, err := Decode(t.Context(), data[:n])
 		if err == nil {
 			t.Fatalf("the first %d bytes of %d decode", n, len(data))
 		}
@@ -134,7 +134,7 @@ func TestDecodeOfTruncatedData(t *testing.T) {
 			t.Fatalf("of the first %d bytes the first field is %v", n, m[0])
 		}
 	}
-	if _, err := Decode(append(data, 0)); err == nil || !strings.Contains(err.Error(), "follow") {
+	if _, err := Decode(t.Context(), append(data, 0)); err == nil || !strings.Contains(err.Error(), "follow") {
 		t.Errorf("a byte too much: %v", err)
 	}
 }
@@ -145,12 +145,12 @@ func TestDecodeTrustsNoLength(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Decode(bytes); err == nil {
+		if _, err := Decode(t.Context(), bytes); err == nil {
 			t.Errorf("%s decodes", data)
 		}
 	}
 	deep := []byte(strings.Repeat("\x81", 1_000_000))
-	if _, err := Decode(deep); err == nil || !strings.Contains(err.Error(), "deep") {
+	if _, err := Decode(t.Context(), deep); err == nil || !strings.Contains(err.Error(), "deep") {
 		t.Errorf("a million arrays in each other: %v", err)
 	}
 }
@@ -160,9 +160,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0xd8, 0x1b, 0x82, 0x61, 'x', 0xf9, 0x7e, 0x00})
 	f.Add([]byte{0xbf, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		value, _ := Decode(data)
+		value, _ := Decode(t.Context(), data)
 		var text strings.Builder
-		Write(&text, value, Options{})
+		Write(t.Context(), &text, value, Options{})
 		if strings.ContainsAny(text.String()+Short(value, 50), "\x1b\x07\u009b\u202e") {
 			t.Errorf("control characters come through: %q", text.String())
 		}

@@ -134,13 +134,13 @@ func (d *differ) maps(path string, here, there Map) {
 // key twice.
 func steps(m Map) []string {
 	all := make([]string, len(m))
-	seen := make(map[string]bool, len(m))
+	seen := make(map[string]int, len(m))
 	for i, e := range m {
 		at := step(e.Key)
-		for seen[at] {
-			at += "(again)"
+		if seen[at]++; seen[at] > 1 {
+			at += fmt.Sprintf("(%d)", seen[at])
 		}
-		seen[at], all[i] = true, at
+		all[i] = at
 	}
 	return all
 }

@@ -1,7 +1,9 @@
 package dynamic
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -22,24 +24,38 @@ const (
 	shortText     = 240 // bytes of a string
 	shortBytes    = 64  // twice the bytes of a byte string
 	lineWidth     = 100
+	mostLines     = 5000
 	deepest       = 100 // what is nested deeper than this is never shown in full: lines would be all indentation
 )
 
 // Write writes a value as indented lines for people: the fields of structs and
 // maps one to a line, lists of numbers and words in one line, other lists with
 // a dash before each element. Nothing in it can act upon a terminal.
-func Write(to *strings.Builder, value any, options Options) {
-	w := writer{to: to, Options: options}
+// It ends with ctx, and unless Full is set after some thousand lines, and says so.
+func Write(ctx context.Context, to io.Writer, value any, options Options) {
+	w := writer{to: to, Options: options, ended: ctx.Err}
 	w.top(value)
+	if w.lines > mostLines && !w.Full {
+		io.WriteString(to, w.Indent+"… and more (--full shows all)\n")
+	}
 }
 
 type writer struct {
 	Options
-	to *strings.Builder
+	to    io.Writer
+	lines int
+	ended func() error
+}
+
+// stopped reports whether no more lines are to be written.
+func (w *writer) stopped() bool {
+	return w.lines > mostLines && !w.Full || w.lines%256 == 0 && w.ended() != nil
 }
 
 func (w *writer) line(indent, text string) {
-	w.to.WriteString(indent + text + "\n")
+	if w.lines++; w.lines <= mostLines || w.Full {
+		io.WriteString(w.to, indent+text+"\n")
+	}
 }
 
 func (w *writer) top(value any) {
@@ -100,6 +116,9 @@ func (w *writer) wrapped(indent, label string, value any) {
 
 func (w *writer) entries(indent string, m Map) {
 	for i, e := range m {
+		if w.stopped() {
+			return
+		}
 		if i == fewEntries && !w.Full {
 			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", number(len(m)-i), counted(len(m), "entry")))
 			return
@@ -110,6 +129,9 @@ func (w *writer) entries(indent string, m Map) {
 
 func (w *writer) elements(indent string, list []any) {
 	for i, element := range list {
+		if w.stopped() {
+			return
+		}
 		if i == fewComposites && !w.Full {
 			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", number(len(list)-i), counted(len(list), "element")))
 			return
@@ -151,7 +173,7 @@ func composite(value any) bool {
 }
 
 func (w *writer) scalar(value any) string {
-	const all = 1 << 40
+	const all = 1 << 30 // no value is as long
 	most := shortText
 	if _, ok := value.([]byte); ok {
 		most = shortBytes

@@ -63,7 +63,7 @@ func TestWrite(t *testing.T) {
   7: "seven"
 `
 	var text strings.Builder
-	Write(&text, value, Options{Indent: "  ", Locate: func(Source) string { return "s3://there" }})
+	Write(t.Context(), &text, value, Options{Indent: "  ", Locate: func(Source) string { return "s3://there" }})
 	got := strings.ReplaceAll(text.String(), strings.Repeat("ø", 120), "øøø…øøø")
 	got = strings.ReplaceAll(got, strings.Repeat("0", 64), "0000…0000")
 	if got != want {
@@ -77,7 +77,7 @@ func TestWriteInFull(t *testing.T) {
 		value[3].Value = append(value[3].Value.([]any), Map{{"N", int64(i)}})
 	}
 	var text strings.Builder
-	Write(&text, value, Options{Full: true})
+	Write(t.Context(), &text, value, Options{Full: true})
 	if strings.Contains(text.String(), "…") {
 		t.Errorf("something was left out:\n%s", text.String())
 	}
@@ -149,7 +149,7 @@ func TestWriteOfDeepValues(t *testing.T) {
 	}
 	for _, value := range []any{list, tagged, mapped} {
 		var text strings.Builder
-		Write(&text, value, Options{Full: true})
+		Write(t.Context(), &text, value, Options{Full: true})
 		if text.Len() > 100_000 || text.Len() < 1000 {
 			t.Errorf("%.30s…: %d bytes", text.String(), text.Len())
 		}

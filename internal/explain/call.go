@@ -21,8 +21,8 @@ type Call struct {
 }
 
 // New makes a Call of a canonical input.
-func New(call record.Call, input []byte) Call {
-	value, _ := dynamic.Decode(input) // what is damaged shows in the value
+func New(ctx context.Context, call record.Call, input []byte) Call {
+	value, _ := dynamic.Decode(ctx, input) // what is damaged shows in the value
 	return Call{Call: call, HasInput: true, Input: value}
 }
 
@@ -36,7 +36,7 @@ func Read(ctx context.Context, place memo.Place) (Call, error) {
 		if err := invocation.Into(&header); err != nil {
 			return Call{}, err
 		}
-		return New(header.Call, invocation.Body), nil
+		return New(ctx, header.Call, invocation.Body), nil
 	}
 	if !blob.Is(err, blob.NotFound) {
 		return Call{}, err

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -54,7 +55,8 @@ func (r *Registry) EncodeError(err error) *record.RegisteredError {
 		if !errors.As(err, target.Interface()) {
 			continue
 		}
-		if data, encodeErr := known.codec.Encode(target.Elem()); encodeErr == nil {
+		// An error is kept also where it is that the context has ended.
+		if data, encodeErr := known.codec.Encode(context.Background(), target.Elem()); encodeErr == nil {
 			return &record.RegisteredError{Name: known.name, Data: data}
 		}
 	}
@@ -74,7 +76,7 @@ func (r *Registry) DecodeError(stored *record.RegisteredError) error {
 		return nil
 	}
 	value := reflect.New(known.typ)
-	if known.codec.Decode(stored.Data, value) != nil {
+	if known.codec.Decode(context.Background(), stored.Data, value) != nil {
 		return nil
 	}
 	err, _ := value.Elem().Interface().(error)

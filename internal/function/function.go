@@ -92,6 +92,12 @@ func (f *Function) doPrepare() (err error) {
 	if f.outCodec, err = codec.For(f.out, codec.Output, f.registry.Types); err != nil {
 		return fmt.Errorf("function %s (%s): its output: %w", f.Name, f.Place, err)
 	}
+	if err = f.inCodec.CheckZero(); err != nil {
+		return fmt.Errorf("function %s (%s): its input: %w", f.Name, f.Place, err)
+	}
+	if err = f.outCodec.CheckZero(); err != nil {
+		return fmt.Errorf("function %s (%s): its output: %w", f.Name, f.Place, err)
+	}
 	f.calls = f.transitive()
 	f.hasher = f.newHasher(f.Name, f.Version)
 	for i := range f.homes {
@@ -143,14 +149,14 @@ func (f *Function) Describe(pipeline string) record.Call {
 }
 
 // EncodeIn is the canonical input of a call; in points to the In.
-func (f *Function) EncodeIn(in any) ([]byte, error) {
-	return f.inCodec.Encode(reflect.ValueOf(in).Elem())
+func (f *Function) EncodeIn(ctx context.Context, in any) ([]byte, error) {
+	return f.inCodec.Encode(ctx, reflect.ValueOf(in).Elem())
 }
 
 // DecodeIn is the inverse of EncodeIn, into a new In. Fields that stay out of
 // the key come from the caller's own value, if there is one.
-func (f *Function) DecodeIn(data []byte, in, local any) error {
-	if err := f.inCodec.Decode(data, reflect.ValueOf(in)); err != nil {
+func (f *Function) DecodeIn(ctx context.Context, data []byte, in, local any) error {
+	if err := f.inCodec.Decode(ctx, data, reflect.ValueOf(in)); err != nil {
 		return err
 	}
 	if local != nil {
@@ -169,32 +175,36 @@ func (f *Function) Kept(in any) string {
 }
 
 // EncodeOut is the body of a result; out points to the Out.
-func (f *Function) EncodeOut(out any) ([]byte, error) {
-	return f.outCodec.Encode(reflect.ValueOf(out).Elem())
+func (f *Function) EncodeOut(ctx context.Context, out any) ([]byte, error) {
+	return f.outCodec.Encode(ctx, reflect.ValueOf(out).Elem())
 }
 
 // DecodeOut is the inverse of EncodeOut.
-func (f *Function) DecodeOut(data []byte, out any) error {
-	return f.outCodec.Decode(data, reflect.ValueOf(out))
+func (f *Function) DecodeOut(ctx context.Context, data []byte, out any) error {
+	return f.outCodec.Decode(ctx, data, reflect.ValueOf(out))
 }
 
 // InRefs are the sources in an input, in a fixed order. It fails where a shared
 // value cannot be encoded, or the input itself.
-func (f *Function) InRefs(in any) ([]*source.Ref, error) { return f.refs(f.inCodec, in) }
+func (f *Function) InRefs(ctx context.Context, in any) ([]*source.Ref, error) {
+	return f.refs(ctx, f.inCodec, in)
+}
 
 // OutRefs are the sources in an output; see InRefs.
-func (f *Function) OutRefs(out any) ([]*source.Ref, error) { return f.refs(f.outCodec, out) }
+func (f *Function) OutRefs(ctx context.Context, out any) ([]*source.Ref, error) {
+	return f.refs(ctx, f.outCodec, out)
+}
 
-func (f *Function) refs(c *codec.Codec, v any) ([]*source.Ref, error) {
+func (f *Function) refs(ctx context.Context, c *codec.Codec, v any) ([]*source.Ref, error) {
 	if !c.Visits() {
 		return nil, nil
 	}
-	return f.visit(c, v)
+	return f.visit(ctx, c, v)
 }
 
-func (f *Function) visit(c *codec.Codec, v any) (refs []*source.Ref, err error) {
-	err = c.Visit(reflect.ValueOf(v).Elem(), func(value reflect.Value) error {
-		ref, err := f.registry.sources.Ref(value, c.Shared(value.Type()))
+func (f *Function) visit(ctx context.Context, c *codec.Codec, v any) (refs []*source.Ref, err error) {
+	err = c.Visit(ctx, reflect.ValueOf(v).Elem(), func(value reflect.Value) error {
+		ref, err := f.registry.sources.Ref(ctx, value, c.Shared(value.Type()))
 		if ref != nil {
 			refs = append(refs, ref)
 		}

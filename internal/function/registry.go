@@ -1,6 +1,7 @@
 package function
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -35,7 +36,7 @@ type Sources struct {
 
 	// Ref is what a source or a shared value is to package source; nil for the
 	// zero value. Shared is the codec of a shared value; nil with a source.
-	Ref func(value reflect.Value, shared *Codec) (*source.Ref, error)
+	Ref func(ctx context.Context, value reflect.Value, shared *Codec) (*source.Ref, error)
 }
 
 // Codec encodes the values of one type; see package codec.

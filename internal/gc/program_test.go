@@ -64,7 +64,9 @@ func newProgram(t testing.TB, root string, ttl time.Duration) *program {
 		t.Fatal(err)
 	}
 	p := &program{root: root, ttl: ttl, files: files, gate: make(chan struct{}), all: function.NewRegistry(function.Sources{
-		Type: reflect.TypeFor[file](), Ref: func(v reflect.Value, _ *function.Codec) (*source.Ref, error) { return v.Interface().(file).ref, nil },
+		Type: reflect.TypeFor[file](), Ref: func(_ context.Context, v reflect.Value, _ *function.Codec) (*source.Ref, error) {
+			return v.Interface().(file).ref, nil
+		},
 		Shared: func(reflect.Type) reflect.Type { return nil },
 	})}
 	p.engine = orchestrate.New(orchestrate.Options{Files: files, Tracker: progress.NewTracker(), Logger: slog.New(slog.DiscardHandler)})
@@ -148,7 +150,7 @@ func do[Out any](ctx context.Context, p *program, name string, v in, refresh boo
 	if err := p.files.Resolve(ctx, c.Sources); err != nil {
 		return out, outcome, err
 	}
-	if c.Input, err = f.EncodeIn(&v); err != nil {
+	if c.Input, err = f.EncodeIn(ctx, &v); err != nil {
 		return out, outcome, err
 	}
 	if outcome, err = p.engine.Do(ctx, c, orchestrate.LeaveSettled); err != nil {
@@ -157,10 +159,10 @@ func do[Out any](ctx context.Context, p *program, name string, v in, refresh boo
 	if outcome.How == orchestrate.Computed {
 		p.made = append(p.made, outcome.Place.Path)
 	}
-	if err := f.DecodeOut(outcome.Result.Body, &out); err != nil {
+	if err := f.DecodeOut(ctx, outcome.Result.Body, &out); err != nil {
 		return out, outcome, err
 	}
-	refs, err := f.OutRefs(&out)
+	refs, err := f.OutRefs(ctx, &out)
 	if err == nil {
 		err = outcome.Result.BindResult(outcome.Place, p.files, refs)
 	}

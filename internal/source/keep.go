@@ -118,7 +118,7 @@ func ignoreNotFound(err error) error {
 
 // put copies an object into a store.
 func (f *Files) put(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
-	data, err := o.inMemory()
+	data, err := o.inMemory(ctx)
 	switch {
 	case err != nil:
 		return err

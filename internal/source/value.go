@@ -10,8 +10,8 @@ import (
 
 // Value is a value of this process as content: what encode makes of it, which
 // must be the same each time. It is encoded at once, to know what it is.
-func Value(encode func() ([]byte, error)) (*Ref, error) {
-	data, err := encode()
+func Value(ctx context.Context, encode func(context.Context) ([]byte, error)) (*Ref, error) {
+	data, err := encode(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -23,20 +23,20 @@ func Value(encode func() ([]byte, error)) (*Ref, error) {
 // encoded is a value's encoding. It is kept until a store has it, and made
 // again should it be needed after that.
 type encoded struct {
-	encode func() ([]byte, error)
+	encode func(context.Context) ([]byte, error)
 	sum    Hash
 
 	mu   sync.Mutex
 	data []byte // nil where it would have to be made again
 }
 
-func (e *encoded) bytes() ([]byte, error) {
+func (e *encoded) bytes(ctx context.Context) ([]byte, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.data != nil {
 		return e.data, nil
 	}
-	data, err := e.encode()
+	data, err := e.encode(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +56,9 @@ func (e *encoded) stored() {
 
 // inMemory is the object's content where it lies in the memory of this process;
 // else nil.
-func (o *object) inMemory() ([]byte, error) {
+func (o *object) inMemory(ctx context.Context) ([]byte, error) {
 	if o.value != nil {
-		return o.value.bytes()
+		return o.value.bytes(ctx)
 	}
 	return o.data, nil
 }
@@ -114,7 +114,7 @@ func (r *Ref) Decoded(ctx context.Context, target any, decode func(data []byte) 
 // read is the whole content, verified. Where there is a cache, what comes from
 // another machine comes by way of it, for the sake of other processes.
 func (f *Files) read(ctx context.Context, r *Ref, c *content) ([]byte, error) {
-	if data, err := c.file.inMemory(); err != nil || data != nil {
+	if data, err := c.file.inMemory(ctx); err != nil || data != nil {
 		return data, err
 	}
 	var body io.ReadCloser

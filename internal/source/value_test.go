@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ type text struct {
 	encoded atomic.Int64
 }
 
-func (v *text) encode() ([]byte, error) {
+func (v *text) encode(context.Context) ([]byte, error) {
 	v.encoded.Add(1)
 	return []byte(v.content), nil
 }
@@ -43,7 +44,7 @@ func TestAValueIsStoredDownloadedAndDecodedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, count := blob.Count(s)
 			v := &text{content: pattern(100 << 10)}
-			r := must(Value(v.encode))(t)
+			r := must(Value(t.Context(), v.encode))(t)
 			f := newFiles(t)
 			var callers sync.WaitGroup
 			for range 64 {
@@ -84,7 +85,7 @@ func TestAValueIsStoredDownloadedAndDecodedOnce(t *testing.T) {
 func TestAValueIsEncodedAgainWhenItsBlobIsGone(t *testing.T) {
 	f, store := newFiles(t), remoteStore(t)
 	v := &text{content: "before"}
-	r := must(Value(v.encode))(t)
+	r := must(Value(t.Context(), v.encode))(t)
 	there := asArgument(t, f, store, r)
 	key := BlobKey(r.Hash())
 	if err := store.Delete(t.Context(), key); err != nil {
@@ -115,7 +116,7 @@ func TestADamagedValueIsAnErrorAndStoredAnew(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			f := newFiles(t)
-			r := must(Value((&text{content: "sound"}).encode))(t)
+			r := must(Value(t.Context(), (&text{content: "sound"}).encode))(t)
 			there := asArgument(t, f, store, r)
 			if _, err := store.PutBytes(t.Context(), BlobKey(r.Hash()), []byte("wrong"), blob.PutOptions{}); err != nil {
 				t.Fatal(err)
@@ -134,7 +135,7 @@ func TestADamagedValueIsAnErrorAndStoredAnew(t *testing.T) {
 func TestAValueGoesFromStoreToStore(t *testing.T) {
 	f, one, two := newFiles(t), remoteStore(t), localStore(t)
 	v := &text{content: "x"}
-	there := asArgument(t, f, one, must(Value(v.encode))(t))
+	there := asArgument(t, f, one, must(Value(t.Context(), v.encode))(t))
 	var d decoder
 	if got := d.get(t, asResult(t, f, two, "", there)); got != "x" || v.encoded.Load() != 1 {
 		t.Errorf("%q, encoded %d times", got, v.encoded.Load())
@@ -144,7 +145,7 @@ func TestAValueGoesFromStoreToStore(t *testing.T) {
 func TestAValueIsReadWithoutAStoreOrACache(t *testing.T) {
 	var d decoder
 	f := newFilesWith(t, Options{})
-	r := must(Value((&text{content: "kept nowhere"}).encode))(t)
+	r := must(Value(t.Context(), (&text{content: "kept nowhere"}).encode))(t)
 	decoded := must(Decode(must(r.MarshalCBOR())(t)))(t)
 	f.Adopt([]*Ref{decoded}, []*Ref{File("x"), r})
 	if err := f.Bind(nil, "", []*Ref{decoded}, []Location{{Identity: r.content.id}}); err != nil {
@@ -154,14 +155,14 @@ func TestAValueIsReadWithoutAStoreOrACache(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	store := remoteStore(t)
-	if got := d.get(t, asArgument(t, f, store, must(Value((&text{content: "far"}).encode))(t))); got != "far" {
+	if got := d.get(t, asArgument(t, f, store, must(Value(t.Context(), (&text{content: "far"}).encode))(t))); got != "far" {
 		t.Errorf("%q", got)
 	}
 }
 
 func TestAValueThatCannotBeDecoded(t *testing.T) {
 	var d decoder
-	there := asArgument(t, newFiles(t), remoteStore(t), must(Value((&text{content: "no"}).encode))(t))
+	there := asArgument(t, newFiles(t), remoteStore(t), must(Value(t.Context(), (&text{content: "no"}).encode))(t))
 	for range 2 {
 		_, err := there.Decoded(t.Context(), "text", d.decode)
 		wantError(t, err, "intact", "not decoded")

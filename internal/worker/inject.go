@@ -13,7 +13,7 @@ import (
 // other than the one to replace, that one is returned and stays.
 func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, err error) {
 	header := t.resultHeader()
-	refs, err := t.Function.OutRefs(out)
+	refs, err := t.Function.OutRefs(ctx, out)
 	if err != nil {
 		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)
 	}
@@ -22,7 +22,7 @@ func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, 
 			return memo.Found{}, false, fmt.Errorf("the files of the output: %w", err)
 		}
 	}
-	body, err := t.Function.EncodeOut(out)
+	body, err := t.Function.EncodeOut(ctx, out)
 	if err != nil {
 		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)
 	}

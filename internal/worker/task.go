@@ -86,7 +86,7 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 		logger: t.Logger,
 	}
 	run := t.begin()
-	in, err := t.decode()
+	in, err := t.decode(ctx)
 	if err != nil {
 		done(Done{Code: 1, Err: err, Run: run})
 		return
@@ -118,12 +118,12 @@ func (t Task) conclude(ctx context.Context, running *Running, out any, err error
 	return Done{Code: 1, Err: context.Cause(ctx), Run: run}
 }
 
-func (t Task) decode() (any, error) {
+func (t Task) decode(ctx context.Context) (any, error) {
 	in := t.Function.NewIn()
-	if err := t.Function.DecodeIn(t.Input, in, t.Local); err != nil {
+	if err := t.Function.DecodeIn(ctx, t.Input, in, t.Local); err != nil {
 		return nil, fmt.Errorf("the input of %s: %w", t.Place.URI(), err)
 	}
-	refs, err := t.Function.InRefs(in)
+	refs, err := t.Function.InRefs(ctx, in)
 	if err == nil && len(refs) > 0 {
 		t.Files.Adopt(refs, t.Own)
 		err = t.Place.BindSources(t.Files, refs, t.Sources)
@@ -183,13 +183,22 @@ func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
 	return done
 }
 
+// unencodable is what a function did wrong that returned what cannot be encoded,
+// unless its context ended meanwhile.
+func (t Task) unencodable(ctx context.Context, err error, run record.Run) Done {
+	if ctx.Err() != nil {
+		return Done{Code: 1, Err: context.Cause(ctx), Run: run}
+	}
+	return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), run)
+}
+
 // succeed publishes the files of the output, then the output.
 func (t Task) succeed(ctx context.Context, running *Running, out any, run record.Run) Done {
 	run.Outcome = "ok"
 	header := t.resultHeader()
-	refs, err := t.Function.OutRefs(out)
+	refs, err := t.Function.OutRefs(ctx, out)
 	if err != nil {
-		return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), run)
+		return t.unencodable(ctx, err, run)
 	}
 	if len(refs) > 0 {
 		locations, err := t.publish(ctx, running, refs)
@@ -201,9 +210,9 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 		}
 		header.Sources = locations
 	}
-	body, err := t.Function.EncodeOut(out)
+	body, err := t.Function.EncodeOut(ctx, out)
 	if err != nil {
-		return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), run)
+		return t.unencodable(ctx, err, run)
 	}
 	header.Run = run
 	sealed, err := record.Seal(record.KindResult, header, body)

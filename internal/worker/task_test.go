@@ -36,7 +36,7 @@ func TestNothingIsKeptAfterTheEndOfTheContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := 1
-			input, err := f.EncodeIn(&n)
+			input, err := f.EncodeIn(t.Context(), &n)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestOwnResultIsNotLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 1
-	input, err := f.EncodeIn(&n)
+	input, err := f.EncodeIn(t.Context(), &n)
 	if err != nil {
 		t.Fatal(err)
 	}
