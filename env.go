@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
@@ -205,9 +206,11 @@ func (o *envOptions) sourceCacheSize(in inside) (int64, error) {
 	return DefaultCacheSize, nil
 }
 
-// Context returns a context on which calls find the environment.
+// Context returns a context on which calls find the environment. What is asked of
+// a store under it, files that are read too, survives an outage as long as the
+// environment is old: whoever fails may take with it others that have run as long.
 func (env *Env) Context(ctx context.Context) context.Context {
-	return context.WithValue(ctx, envKey{}, env)
+	return blob.Patient(context.WithValue(ctx, envKey{}, env), blob.Patience{Since: env.started, What: "this program"})
 }
 
 type envKey struct{}

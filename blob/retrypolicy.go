@@ -22,31 +22,47 @@ type RetryPolicy struct {
 	// Log is told of tries that fail, one of all in ten seconds; may be nil.
 	Log *slog.Logger
 
-	tell func(tries int, err error)
+	tell teller
 }
 
 // Do calls try until it is done, cannot succeed, or took too many tries. What it
 // reports as Throttled or Unavailable is tried again, within ctx. The waits grow
 // exponentially with full jitter (AWS Architecture Blog, "Exponential Backoff And
 // Jitter", 2015), and are never shorter than the store asked for.
+//
+// Under a context of [Patient] it gives up when the patience has run out, too, and
+// makes a last try then.
 func (p RetryPolicy) Do(ctx context.Context, try func() error) error {
 	p = p.withDefaults()
+	patience := patienceOf(ctx)
+	var failing time.Time // since when
 	longest := p.First
 	for n := 1; ; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err := try()
-		if err == nil || !transient(err) {
+		if err == nil {
+			return nil
+		}
+		if failing.IsZero() {
+			failing = time.Now()
+		}
+		lasts := patience.lasts(failing, err)
+		left := time.Until(failing.Add(lasts))
+		switch {
+		case lasts == 0 && !transient(err):
 			return err
-		}
-		if n >= p.Tries {
+		case left <= 0 && n >= p.Tries:
 			return &driver.Error{Kind: KindOf(err), Err: fmt.Errorf("after %d tries: %w", n, cause(err))}
+		case p.tell != nil && (n > 1 || patience.Made):
+			p.tell(n, err, patience.What, left)
 		}
-		if p.tell != nil && n > 1 {
-			p.tell(n, err)
+		wait := max(rand.N(min(longest, p.Max))+1, min(retryAfter(err), p.Max))
+		if left > 0 {
+			wait = min(wait, left) // for a last try
 		}
-		timer := time.NewTimer(max(rand.N(min(longest, p.Max))+1, min(retryAfter(err), p.Max)))
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -70,25 +86,40 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// tellEvery is how often a store is said to fail: where it is out of reach,
-// thousands of operations find that out.
-const tellEvery = 10 * time.Second
+// A store is said to fail once in tellEvery, and once in tellPatiently where it may
+// go on for long: where it is out of reach, thousands of operations find that out.
+const (
+	tellEvery     = 10 * time.Second
+	tellPatiently = time.Minute
+)
 
-// teller warns of tries that fail.
-func (p RetryPolicy) teller(root string) func(int, error) {
+// teller warns of a try that failed: the how manieth, with what error, of what,
+// and for how long others will follow, if there is patience.
+type teller func(tries int, err error, what string, left time.Duration)
+
+func (p RetryPolicy) teller(root string) teller {
 	if p.Log == nil {
 		return nil
 	}
 	var mu sync.Mutex
-	var told time.Time
-	return func(tries int, err error) {
+	var told, toldPatiently time.Time
+	return func(tries int, err error, what string, left time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
-		if !told.IsZero() && time.Since(told) < tellEvery {
+		last, every := &told, tellEvery
+		if left > every {
+			last, every = &toldPatiently, tellPatiently
+		}
+		if !last.IsZero() && time.Since(*last) < every {
 			return
 		}
-		told = time.Now()
-		p.Log.Warn("the store does not answer as it should; trying again", "root", root, "tries", tries, "error", err)
+		*last = time.Now()
+		if left <= 0 {
+			p.Log.Warn("the store does not answer as it should; trying again", "root", root, "tries", tries, "error", err)
+			return
+		}
+		p.Log.Warn("the store does not answer as it should; trying on until it does, for so long at most; to cancel the call or the program ends that",
+			"root", root, "for", what, "at_most", left.Round(time.Second), "tries", tries, "error", err)
 	}
 }
 

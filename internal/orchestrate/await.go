@@ -192,7 +192,7 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	inv := f.invocation(state)
 	if executor.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
 		output := f.openOutput(state.RunID)
-		defer output.Close()
+		defer output.Close(ctx)
 		inv.Log = output.write
 	}
 	w, err := f.call.Executor.Attach(ctx, inv, state.Handle)

@@ -33,7 +33,7 @@ func (o *owned) elsewhere(ctx context.Context) (Outcome, error) {
 	inv := o.invocation(o.state)
 	inv.Env, inv.Failed = []string{worker.Variable + "=" + spec}, o.failed
 	output := o.openOutput(o.state.RunID)
-	defer output.Close()
+	defer output.Close(ctx)
 	inv.Log = output.write
 	w, err := o.call.Executor.Start(ctx, inv)
 	if err != nil {
@@ -84,7 +84,7 @@ func (o *owned) stop(ctx context.Context, w executor.Worker) error {
 
 // outcomeElsewhere reads what a worker that ended left in the store.
 func (o *owned) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), settleTimeout)
+	ctx, cancel := o.afterRun()
 	defer cancel()
 	switch exit.Code {
 	case executor.ExitLost:
@@ -107,6 +107,17 @@ func (o *owned) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 	failure := o.failureElsewhere(ctx, exit)
 	o.leaveRun(ctx, failure)
 	return Outcome{}, failure
+}
+
+// afterRun is the context for looking at what a worker left: as patient as the
+// run was long, unless the call is cancelled. Then what can be seen within
+// settleTimeout has to do.
+func (o *owned) afterRun() (context.Context, context.CancelFunc) {
+	if o.ctx.Err() != nil {
+		return context.WithTimeout(context.WithoutCancel(o.ctx), settleTimeout)
+	}
+	return context.WithCancel(blob.Patient(o.ctx, blob.Patience{
+		Since: o.started, What: fmt.Sprintf("what run %s of %s left", o.state.RunID, o.place.URI()), Made: true}))
 }
 
 // failureElsewhere says why a worker left no result: in its own words where it

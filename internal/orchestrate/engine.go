@@ -105,7 +105,7 @@ func (e *Engine) Close() error {
 	e.owned.Wait()
 	var failed []error
 	for _, r := range e.roots {
-		failed = append(failed, r.close())
+		failed = append(failed, r.close(e.Logger))
 	}
 	if e.server != nil {
 		failed = append(failed, e.server.Close())
@@ -126,10 +126,18 @@ type root struct {
 	began time.Time // when the engine began, by the store's clock
 }
 
-func (r *root) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+// endTime is how long a program that is done tries to say so. Where the store is
+// away, others find out by themselves, and hardly later.
+const endTime = 5 * time.Second
+
+func (r *root) close(logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
-	return errors.Join(r.session.Close(ctx), r.store.Close())
+	if err := r.session.Close(ctx); err != nil {
+		logger.Warn("the session of this process could not be ended; others who want what it had not finished wait for it to expire",
+			"root", r.store.Root(), "error", err)
+	}
+	return r.store.Close()
 }
 
 // since is what workers at this root are told; see Options.Since.
@@ -153,7 +161,7 @@ func (e *Engine) since(ctx context.Context, r *root) time.Time {
 // system: there is little that it says no to now and yes to later.
 func (e *Engine) retryPolicy(store *blob.Store) blob.RetryPolicy {
 	if store.IsLocal() {
-		return blob.RetryPolicy{Tries: 3}
+		return blob.RetryPolicy{Tries: 3, Log: e.Logger}
 	}
 	return blob.RetryPolicy{Log: e.Logger}
 }

@@ -36,10 +36,10 @@ func (o *output) write(chunk []byte) {
 	}
 }
 
-// Close keeps and shows what is left.
-func (o *output) Close() {
+// Close keeps and shows what is left. The context is that of the run.
+func (o *output) Close(ctx context.Context) {
 	if o.kept != nil {
-		o.kept.Close()
+		o.kept.Close(ctx)
 	}
 	if o.shown != nil {
 		o.shown.Close()

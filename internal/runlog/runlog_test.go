@@ -13,6 +13,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 )
 
@@ -36,7 +37,7 @@ func TestWhatIsPrintedIsKept(t *testing.T) {
 	for i := range 100 {
 		fmt.Fprintln(w, "line", i)
 	}
-	w.Close()
+	w.Close(t.Context())
 	log, chunks := read(t, store)
 	if chunks != 1 || !strings.HasPrefix(log, "line 0\n") || !strings.HasSuffix(log, "line 99\n") {
 		t.Errorf("%d chunks: %q", chunks, log)
@@ -49,7 +50,7 @@ func TestTwoWritersLoseNothing(t *testing.T) {
 	for _, words := range []string{"the orchestrator's\n", "the worker's\n"} {
 		w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
 		w.Write([]byte(words))
-		w.Close()
+		w.Close(t.Context())
 	}
 	if log, chunks := read(t, store); chunks != 2 || log != "the orchestrator's\nthe worker's\n" {
 		t.Errorf("%d chunks: %q", chunks, log)
@@ -60,7 +61,7 @@ func TestNothingPrintedIsNothingKept(t *testing.T) {
 	store, counter := blob.Count(newStore())
 	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
 	w.Write(nil)
-	w.Close()
+	w.Close(t.Context())
 	if n := counter.Counts().Total(); n != 0 {
 		t.Errorf("%d operations for a run that printed nothing", n)
 	}
@@ -82,7 +83,7 @@ func TestChunksComeSoonAndThenSeldom(t *testing.T) {
 			w.Write([]byte("."))
 			time.Sleep(time.Second)
 		}
-		w.Close()
+		w.Close(t.Context())
 		log, chunks := read(t, store)
 		if most := int(time.Hour/lastDelay) + 10; chunks > most {
 			t.Errorf("an hour left %d chunks, more than %d", chunks, most)
@@ -107,7 +108,7 @@ func TestTooMuch(t *testing.T) {
 		t.Errorf("%d bytes of the end are held", held)
 	}
 	w.Write([]byte("last words\n"))
-	w.Close()
+	w.Close(t.Context())
 	log, _ := read(t, store)
 	if !strings.HasPrefix(log, "first words\n") || !strings.HasSuffix(log, "last words\n") || !strings.Contains(log, "bytes left out here]") {
 		t.Errorf("the log of %d bytes lacks its beginning, its end, or the note between", len(log))
@@ -130,7 +131,7 @@ func TestNext(t *testing.T) {
 		}
 		w := NewWriter(store, prefix, next, slog.New(slog.DiscardHandler))
 		w.Write([]byte(words))
-		w.Close()
+		w.Close(t.Context())
 	}
 	if log, chunks := read(t, store); log != "one two three" || chunks != 3 {
 		t.Errorf("%d chunks: %q", chunks, log)
@@ -144,10 +145,63 @@ func TestFailingStore(t *testing.T) {
 	w := NewWriter(blobtest.Faulty(newStore(), plan), prefix, 1, slog.New(slog.NewTextHandler(&said, nil)))
 	for range 3 {
 		w.Write(make([]byte, chunkSize))
-		w.flush()
+		w.flush(t.Context())
 	}
-	w.Close()
+	w.Close(t.Context())
 	if n := strings.Count(said.String(), "could not be kept"); n != 1 {
 		t.Errorf("the failure was reported %d times: %s", n, &said)
+	}
+}
+
+// The store is away for an hour, and the run that prints goes on or ends
+// meanwhile: its log waits.
+func TestOutage(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		from, to time.Duration // the outage
+		lives    time.Duration // the run
+		cancel   time.Duration // of the run, where that is not 0
+		kept     bool
+	}{
+		{"within the run", time.Minute, time.Hour, 2 * time.Hour, 0, true},
+		{"at the end", time.Hour, 90 * time.Minute, 61 * time.Minute, 0, true},
+		{"longer than the run took", time.Hour, 5 * time.Hour, 61 * time.Minute, 0, false},
+		{"a moment at the end of a short one", time.Second, 40 * time.Second, 2 * time.Second, 0, true},
+		{"cancelled at the end", time.Hour, 90 * time.Minute, 61 * time.Minute, 62 * time.Minute, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				away := func(blobtest.Op, string) error {
+					if at := time.Since(began); at >= c.from && at < c.to {
+						return &driver.Error{Kind: driver.Unavailable, Err: errors.New("away")}
+					}
+					return nil
+				}
+				below := newStore()
+				w := NewWriter(blob.Retry(blobtest.Faulty(below, blobtest.FaultPlan{Before: away}), blob.RetryPolicy{}), prefix, 1, slog.New(slog.DiscardHandler))
+				ctx := t.Context()
+				if c.cancel > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, c.cancel)
+					defer cancel()
+				}
+				want := ""
+				for i := 0; time.Since(began) < c.lives; i++ {
+					line := fmt.Sprintln("line", i)
+					w.Write([]byte(line))
+					want += line
+					time.Sleep(c.lives / 100)
+				}
+				closing := time.Now()
+				w.Close(ctx)
+				if took := time.Since(closing); c.cancel > 0 && took > c.cancel-c.lives+2*lastWords {
+					t.Errorf("a log of a run that was cancelled kept it for %v", took)
+				}
+				if log, _ := read(t, below); (log == want) != c.kept {
+					t.Errorf("of %d bytes %d were kept; all: want %v", len(want), len(log), c.kept)
+				}
+			})
+		})
 	}
 }

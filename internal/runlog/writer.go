@@ -28,10 +28,14 @@ const (
 	// end: its beginning, and its last words.
 	keepFirst = 32 << 20
 	keepLast  = 1 << 20
+	// lastWords is how long a log may take to be kept whose run was cancelled.
+	lastWords = time.Minute
 )
 
-// Writer writes the log of one run. Write never blocks on the store for longer
-// than one chunk takes, and never fails: what cannot be kept is reported once.
+// Writer writes the log of one run. Write never blocks on the store and never
+// fails. While the store is away, what is printed waits for it, within the bounds
+// of a run that prints without end; in the end, for as long as the log took to be
+// printed (see blob.Patience). What cannot be kept is reported once.
 type Writer struct {
 	store  *blob.Store
 	prefix string
@@ -47,7 +51,8 @@ type Writer struct {
 	wake    chan struct{}
 	closed  chan struct{}
 	done    chan struct{}
-	started bool
+	began   time.Time // when something was printed first; zero before
+	cancel  context.CancelFunc
 }
 
 // NewWriter makes a writer of chunks prefix/<n>, from number first on. No
@@ -63,9 +68,12 @@ func NewWriter(store *blob.Store, prefix string, first int, logger *slog.Logger)
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.started && len(p) > 0 {
-		w.started = true
-		go w.run()
+	if w.began.IsZero() && len(p) > 0 {
+		w.began = time.Now()
+		// Not the run's context: a run that is cancelled keeps its last words.
+		ctx, cancel := context.WithCancel(context.Background())
+		w.cancel = cancel
+		go w.run(ctx)
 	}
 	rest := p
 	if room := keepFirst - w.kept; room > 0 {
@@ -90,20 +98,38 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close writes what is left and returns when it is in the store.
-func (w *Writer) Close() {
+// Close writes what is left and returns when it is in the store. When the context
+// ends, which is that of the run, this is given up after a minute.
+func (w *Writer) Close(ctx context.Context) {
 	w.mu.Lock()
-	started := w.started
+	began := w.began
 	w.mu.Unlock()
-	if !started {
+	if began.IsZero() {
 		return
 	}
 	close(w.closed)
+	defer w.cancel()
+	select {
+	case <-w.done:
+		return
+	case <-ctx.Done():
+	}
+	giveUp := time.AfterFunc(lastWords, w.cancel)
+	defer giveUp.Stop()
 	<-w.done
 }
 
+func (w *Writer) isClosed() bool {
+	select {
+	case <-w.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // run writes a chunk when there is enough for one, or when it waited long enough.
-func (w *Writer) run() {
+func (w *Writer) run(ctx context.Context) {
 	defer close(w.done)
 	delay := firstDelay
 	timer := time.NewTimer(delay)
@@ -111,32 +137,32 @@ func (w *Writer) run() {
 	for {
 		select {
 		case <-w.wake:
-			w.flush()
+			w.flush(ctx)
 		case <-timer.C:
-			if w.flush() {
+			if w.flush(ctx) {
 				delay = min(2*delay, lastDelay)
 			}
 			timer.Reset(delay)
 		case <-w.closed:
-			w.finish()
+			w.finish(ctx)
 			return
 		}
 	}
 }
 
-func (w *Writer) finish() {
-	w.flush()
+func (w *Writer) finish(ctx context.Context) {
+	w.flush(ctx)
 	w.mu.Lock()
 	if w.dropped > 0 {
 		fmt.Fprintf(&w.pending, "\n[mops: %d bytes left out here]\n", w.dropped)
 	}
 	w.pending.Write(w.tail.Bytes())
 	w.mu.Unlock()
-	w.flush()
+	w.flush(ctx)
 }
 
 // flush writes what is pending as a chunk, if there is anything.
-func (w *Writer) flush() (written bool) {
+func (w *Writer) flush(ctx context.Context) (written bool) {
 	w.mu.Lock()
 	if w.pending.Len() == 0 {
 		w.mu.Unlock()
@@ -146,10 +172,11 @@ func (w *Writer) flush() (written bool) {
 	w.pending.Reset()
 	w.mu.Unlock()
 
-	// Not the run's context: a run that is cancelled keeps its last words.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	ctx = blob.Patient(ctx, blob.Patience{Since: w.began, What: "the log " + w.store.URI(w.prefix), Made: true})
 	err := w.put(ctx, chunk)
+	for blob.Is(err, blob.Unavailable) && !w.isClosed() { // the run is not over, so nothing needs to be given up
+		err = w.put(ctx, chunk)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && !w.failed {

@@ -66,7 +66,7 @@ func (p Process) Main(ctx context.Context) int {
 	if p.Spec.Verify != "" {
 		return p.verify(ctx, place)
 	}
-	defer p.keepLogWhenOrphaned(store)()
+	defer p.keepLogWhenOrphaned(ctx, store)()
 	code, reason, err := p.run(ctx, place, session)
 	if err == nil {
 		return code
@@ -244,7 +244,7 @@ func (p Process) explain(place memo.Place, reason executor.Reason, cause error) 
 // keepLogWhenOrphaned takes over the log when the orchestrator, which reads the
 // output of its workers, is gone: what is printed then goes into the store
 // from here. The returned function ends it.
-func (p Process) keepLogWhenOrphaned(store *blob.Store) (end func()) {
+func (p Process) keepLogWhenOrphaned(ctx context.Context, store *blob.Store) (end func()) {
 	if p.Inherited == nil {
 		return func() {}
 	}
@@ -260,7 +260,7 @@ func (p Process) keepLogWhenOrphaned(store *blob.Store) (end func()) {
 	return func() {
 		p.Inherited.Close() // nothing is drained any more
 		if kept != nil {
-			kept.Close()
+			kept.Close(ctx)
 		}
 	}
 }

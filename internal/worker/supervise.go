@@ -56,7 +56,7 @@ func Supervise(spec Spec) int {
 		return 1
 	}
 	log := &ownLog{spec: spec, logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
-	defer log.close()
+	defer log.close(ctx)
 	grace := workerGrace()
 	w, err := subprocess.New(subprocess.Grace(grace)).Start(ctx, executor.Invocation{
 		Function: spec.Function, MemoURI: spec.Path, LeaseID: spec.LeaseID, RunID: spec.RunID, Attempt: spec.Attempt,
@@ -153,9 +153,9 @@ func (l *ownLog) explain(cause *executor.Error) {
 	}
 }
 
-func (l *ownLog) close() {
+func (l *ownLog) close(ctx context.Context) {
 	if l.kept != nil {
-		l.kept.Close()
+		l.kept.Close(ctx)
 		l.place.Store.Close()
 	}
 }

@@ -92,6 +92,7 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 		return
 	}
 	cpuBefore, _ := process.Usage()
+	ctx = blob.Patient(ctx, t.patience(run))
 	guard(running.in(ctx), t.Function, in, func(out any, err error) {
 		t.end(&run, running, cpuBefore)
 		done(t.conclude(ctx, running, out, err, run))
@@ -99,6 +100,20 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 			os.RemoveAll(dir)
 		}
 	})
+}
+
+// patience with the store is the longer the longer the run took so far: an outage
+// must not take with it what was computed.
+func (t Task) patience(run record.Run) blob.Patience {
+	return blob.Patience{Since: run.Started, What: fmt.Sprintf("run %s of %s", t.RunID, t.Place.URI()), Made: true}
+}
+
+// keeping is the context for the records of a run. Their place could be written
+// to when it began.
+func (t Task) keeping(ctx context.Context, run record.Run) context.Context {
+	patience := t.patience(run)
+	patience.Allowed = true
+	return blob.Patient(ctx, patience)
 }
 
 // conclude keeps what the function did, if its context has not ended: what it
@@ -164,6 +179,7 @@ func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
 	if !t.Keep {
 		return done
 	}
+	ctx = t.keeping(ctx, run)
 	body, err := failed.Encode()
 	if err != nil {
 		return Done{Code: 1, Err: err, Run: run}
@@ -228,6 +244,7 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 		done.Result.Own = refs
 		return done
 	}
+	ctx = t.keeping(ctx, run)
 	durable := run.WallSeconds >= durableAfter.Seconds()
 	other, won, err := t.Place.PutResult(ctx, sealed, t.Replace, durable)
 	switch {

@@ -1,0 +1,61 @@
+package blob
+
+import (
+	"context"
+	"time"
+)
+
+// Patience is how long a store may be away before [Retry] gives up what cannot be
+// had again cheaply: as long as it took to get there, and 12 hours at most.
+type Patience struct {
+	Since time.Time // when that began
+	What  string    // that the store is needed for, in the log
+
+	// Made says that it is needed for what was made since then, and is lost
+	// otherwise. The patience lasts for a minute at least.
+	Made bool
+
+	// Allowed says that the store took the like when the making began. So if it
+	// denies access now, credentials have expired, and the patience lasts for 15
+	// minutes at most, in which somebody may log in again.
+	Allowed bool
+}
+
+const (
+	leastPatience  = time.Minute
+	mostPatience   = 12 * time.Hour
+	deniedPatience = 15 * time.Minute
+)
+
+// Patient returns a context under which [Retry] tries as often as ever, and on
+// for as long as the patience lasts. A warning says so at once and every minute.
+// The end of the context ends it at once.
+func Patient(ctx context.Context, p Patience) context.Context {
+	return context.WithValue(ctx, patienceKey{}, p)
+}
+
+type patienceKey struct{}
+
+func patienceOf(ctx context.Context) Patience {
+	p, _ := ctx.Value(patienceKey{}).(Patience)
+	return p
+}
+
+// lasts is how long the patience lasts with an error of a store that has failed
+// since some time: not at all for one that will not pass.
+func (p Patience) lasts(failing time.Time, err error) time.Duration {
+	if p.Since.IsZero() {
+		return 0
+	}
+	lasts := min(failing.Sub(p.Since), mostPatience)
+	if p.Made {
+		lasts = max(lasts, leastPatience)
+	}
+	switch {
+	case transient(err):
+		return lasts
+	case p.Allowed && KindOf(err) == Denied:
+		return min(lasts, deniedPatience)
+	}
+	return 0
+}
