@@ -10,11 +10,11 @@ import (
 )
 
 // Slurp appends a blob to buf.
-func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return buf, driver.Info{}, err
 	}
-	if data, info, done, err := s.slurpQuick(key, buf); done {
+	if data, info, done, err := s.slurpQuick(key, buf, limit); done {
 		return data, info, err
 	}
 	path, err := s.path(key)
@@ -26,6 +26,9 @@ func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driv
 		return buf, driver.Info{}, err
 	}
 	defer f.Close()
+	if err := driver.CheckSize(f.size, limit); err != nil {
+		return buf, f.info(key, f.version), err
+	}
 	data, err := f.appendTo(buf, f.size)
 	if err != nil {
 		return buf, driver.Info{}, classify(err)
