@@ -28,6 +28,9 @@ const (
 	// end: its beginning, and its last words.
 	keepFirst = 32 << 20
 	keepLast  = 1 << 20
+	// mostChunk is more than a chunk can have, which is all that is kept of a run
+	// where it comes at once.
+	mostChunk = keepFirst + 4*keepLast
 )
 
 // Writer writes the log of one run. Write never blocks on the store for longer
