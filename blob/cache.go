@@ -95,18 +95,21 @@ func (c *caching) learn(ctx context.Context, key string, content []byte, info In
 	}
 }
 
-func (c *caching) Slurp(ctx context.Context, key string, buf []byte) ([]byte, Info, error) {
+func (c *caching) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, Info, error) {
 	if !c.policy.Selects(key) {
-		return c.inner.(driver.Slurper).Slurp(ctx, key, buf)
+		return c.inner.(driver.Slurper).Slurp(ctx, key, buf, limit)
 	}
 	if content, info, found := c.look(ctx, key); found {
+		if err := driver.CheckSize(info.Size, limit); err != nil {
+			return buf, info, err
+		}
 		if buf == nil {
 			return content, info, nil
 		}
 		return append(buf, content...), info, nil
 	}
 	asked := c.folder.asked(key)
-	data, info, err := c.inner.(driver.Slurper).Slurp(ctx, key, buf)
+	data, info, err := c.inner.(driver.Slurper).Slurp(ctx, key, buf, limit)
 	if err != nil {
 		c.learn(ctx, key, nil, info, asked, err)
 		return data, info, err

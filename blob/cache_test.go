@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -386,6 +387,24 @@ func TestCacheNoticesEveryDamage(t *testing.T) {
 	}
 	r.reads(t, ctx, "key", content, 1)
 	r.reads(t, ctx, "key", content, 0)
+}
+
+// A file of any size may lie where an entry belongs: it takes no memory.
+func TestCacheReadsNothingHuge(t *testing.T) {
+	r, ctx := newRig(t), t.Context()
+	r.below.PutBytes(ctx, "key", []byte("content"), blob.PutOptions{})
+	r.reads(t, ctx, "key", "content", 1)
+	paths, _ := r.entries(t)
+	if err := os.Truncate(paths[0], 1500<<20); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r.reads(t, ctx, "key", "content", 1)
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 16<<20 {
+		t.Errorf("it took %d MiB", (after.TotalAlloc-before.TotalAlloc)>>20)
+	}
+	r.reads(t, ctx, "key", "content", 0)
 }
 
 // named is a store that says what it is.

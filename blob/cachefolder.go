@@ -149,7 +149,7 @@ func (f *cacheFolder) read(key string) (content []byte, info Info, found bool) {
 		return nil, Info{}, false
 	}
 	path := f.path(key)
-	data, used, err := readEntry(path)
+	data, used, err := readEntry(path, f.largest()+mostHead)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Info{}, false
 	}
@@ -168,8 +168,12 @@ func (f *cacheFolder) read(key string) (content []byte, info Info, found bool) {
 	return content, info, true
 }
 
-// readEntry reads a file, with the time at which the file was used last.
-func readEntry(path string) (data []byte, used time.Time, err error) {
+// mostHead is more than an entry has in front of the content, in bytes.
+const mostHead = 64 << 10
+
+// readEntry is os.ReadFile of at most so many bytes, with the time at which the
+// file was used last.
+func readEntry(path string, most int64) (data []byte, used time.Time, err error) {
 	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, used, err
@@ -181,6 +185,9 @@ func readEntry(path string) (data []byte, used time.Time, err error) {
 	}
 	if err != nil {
 		return nil, used, err
+	}
+	if stat.Size() > most {
+		return nil, used, fmt.Errorf("it has %d bytes, more than an entry can have", stat.Size())
 	}
 	data = make([]byte, stat.Size())
 	_, err = io.ReadFull(file, data)

@@ -91,9 +91,9 @@ func (c counting) Close() error { return c.inner.Close() }
 
 // The rest is called only where the inner store can do it; see driver.Like.
 
-func (c counting) Slurp(ctx context.Context, key string, buf []byte) ([]byte, Info, error) {
+func (c counting) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, Info, error) {
 	c.get.Add(1)
-	return c.inner.(driver.Slurper).Slurp(ctx, key, buf)
+	return c.inner.(driver.Slurper).Slurp(ctx, key, buf, limit)
 }
 
 func (c counting) Now(ctx context.Context) (time.Time, error) {

@@ -95,7 +95,7 @@ func abilities(d driver.Store) [3]bool {
 // everything has every ability, and none of them works.
 type everything struct{ driver.Store }
 
-func (everything) Slurp(context.Context, string, []byte) ([]byte, driver.Info, error) {
+func (everything) Slurp(context.Context, string, []byte, int64) ([]byte, driver.Info, error) {
 	panic("unused")
 }
 func (everything) Now(context.Context) (time.Time, error)            { panic("unused") }

@@ -21,6 +21,7 @@ const (
 	Unavailable = driver.Unavailable
 	Corrupt     = driver.Corrupt
 	Invalid     = driver.Invalid
+	TooLarge    = driver.TooLarge
 )
 
 // Error is every failure of a blob store: the operation, the blob, the kind.

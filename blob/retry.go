@@ -29,6 +29,9 @@ const maxResolve = 16 << 20
 // condition is reported, though the blob may be the caller's own: who puts that
 // much looks at what is there.
 //
+// What s reports as Invalid or Denied is asked once more, at once: a bit that was
+// wrong in one answer must not be the end.
+//
 // The body of a Get that breaks goes on where it stopped, as long as the blob is
 // the same. A body to put that is over 1 MiB and no io.Seeker is not tried again.
 func Retry(s *Store, policy RetryPolicy) *Store {
@@ -41,6 +44,17 @@ type retrying struct {
 	policy RetryPolicy
 }
 
+// do is RetryPolicy.Do for operations whose refusals may have been garbled.
+func (r retrying) do(ctx context.Context, try func() error) error {
+	return r.policy.Do(ctx, func() error {
+		err := try()
+		if (Is(err, Invalid) || Is(err, Denied)) && ctx.Err() == nil {
+			err = try()
+		}
+		return err
+	})
+}
+
 func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (info Info, err error) {
 	replay, err := replayable(body, size)
 	if err != nil {
@@ -51,14 +65,14 @@ func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int6
 	}
 	conditional := opts.IfAbsent || opts.IfVersion != ""
 	perhaps := false // an earlier try may have succeeded
-	err = r.policy.Do(ctx, func() error {
+	err = r.do(ctx, func() error {
 		if err := replay.rewind(); err != nil {
 			return err
 		}
 		var err error
 		info, err = r.inner.Put(ctx, key, replay.body, size, opts)
 		switch KindOf(err) {
-		case Unavailable:
+		case Unavailable, Invalid, Denied:
 			perhaps = true
 		case Exists, Mismatch:
 			if conditional && perhaps && size <= maxResolve {
@@ -131,7 +145,7 @@ func replayable(body io.Reader, size int64) (replay, error) {
 }
 
 func (r retrying) Get(ctx context.Context, key string, part Range) (body io.ReadCloser, info Info, err error) {
-	err = r.policy.Do(ctx, func() (err error) { body, info, err = r.inner.Get(ctx, key, part); return err })
+	err = r.do(ctx, func() (err error) { body, info, err = r.inner.Get(ctx, key, part); return err })
 	if err != nil {
 		return nil, info, err
 	}
@@ -139,7 +153,7 @@ func (r retrying) Get(ctx context.Context, key string, part Range) (body io.Read
 }
 
 func (r retrying) Stat(ctx context.Context, key string) (info Info, err error) {
-	err = r.policy.Do(ctx, func() (err error) { info, err = r.inner.Stat(ctx, key); return err })
+	err = r.do(ctx, func() (err error) { info, err = r.inner.Stat(ctx, key); return err })
 	return info, err
 }
 
@@ -149,7 +163,7 @@ func (r retrying) List(ctx context.Context, prefix, startAt string) iter.Seq2[In
 		last, stopped := "", false
 		for again := true; again; {
 			again = false
-			err := r.policy.Do(ctx, func() error {
+			err := r.do(ctx, func() error {
 				from := max(startAt, last)
 				for info, err := range r.inner.List(ctx, prefix, from) {
 					if err != nil {
@@ -182,27 +196,27 @@ func (r retrying) List(ctx context.Context, prefix, startAt string) iter.Seq2[In
 }
 
 func (r retrying) Delete(ctx context.Context, key string) error {
-	return r.policy.Do(ctx, func() error { return r.inner.Delete(ctx, key) })
+	return r.do(ctx, func() error { return r.inner.Delete(ctx, key) })
 }
 
 func (r retrying) Close() error { return r.inner.Close() }
 
 // The rest is called only where the inner store can do it; see driver.Like.
 
-func (r retrying) Slurp(ctx context.Context, key string, buf []byte) (data []byte, info Info, err error) {
-	err = r.policy.Do(ctx, func() (err error) {
-		data, info, err = r.inner.(driver.Slurper).Slurp(ctx, key, buf)
+func (r retrying) Slurp(ctx context.Context, key string, buf []byte, limit int64) (data []byte, info Info, err error) {
+	err = r.do(ctx, func() (err error) {
+		data, info, err = r.inner.(driver.Slurper).Slurp(ctx, key, buf, limit)
 		return err
 	})
 	return data, info, err
 }
 
 func (r retrying) Now(ctx context.Context) (now time.Time, err error) {
-	err = r.policy.Do(ctx, func() (err error) { now, err = r.inner.(driver.Clock).Now(ctx); return err })
+	err = r.do(ctx, func() (err error) { now, err = r.inner.(driver.Clock).Now(ctx); return err })
 	return now, err
 }
 
 func (r retrying) LocalPath(ctx context.Context, key string) (path string, err error) {
-	err = r.policy.Do(ctx, func() (err error) { path, err = r.inner.(driver.Local).LocalPath(ctx, key); return err })
+	err = r.do(ctx, func() (err error) { path, err = r.inner.(driver.Local).LocalPath(ctx, key); return err })
 	return path, err
 }

@@ -111,12 +111,33 @@ func TestRetryGivesUp(t *testing.T) {
 }
 
 func TestRetryLeavesOtherErrorsAlone(t *testing.T) {
-	s, counter := retried(newMem(), first(1, blobtest.OpStat, denied), nil)
-	if _, err := s.Stat(t.Context(), "key"); !blob.Is(err, blob.Denied) {
-		t.Errorf("the error is %v", err)
+	for kind, tries := range map[blob.Kind]int{
+		blob.Denied: 2, blob.Invalid: 2, // its words may have been garbled
+		blob.NotFound: 1, blob.Exists: 1, blob.Mismatch: 1, blob.Corrupt: 1, blob.TooLarge: 1, blob.Other: 1,
+	} {
+		s, counter := retried(newMem(), first(10, blobtest.OpStat, &driver.Error{Kind: kind}), nil)
+		if _, err := s.Stat(t.Context(), "key"); !blob.Is(err, kind) {
+			t.Errorf("the error is %v", err)
+		}
+		if n := counter.Counts().Stat; n != tries {
+			t.Errorf("%v: there were %d tries", kind, n)
+		}
 	}
-	if n := counter.Counts().Stat; n != 1 {
-		t.Errorf("there were %d tries", n)
+}
+
+// A refusal whose words were garbled on the way was no refusal, or another one.
+func TestRetryAsksOnceMoreWhatWasRefused(t *testing.T) {
+	for _, kind := range []blob.Kind{blob.Denied, blob.Invalid} {
+		refused := &driver.Error{Kind: kind}
+		s, _ := retried(newMem(), first(1, blobtest.OpStat, refused), nil)
+		if _, err := s.Stat(t.Context(), "key"); !blob.Is(err, blob.NotFound) {
+			t.Errorf("%v, then not found: %v", kind, err)
+		}
+		// The put was done, and its answer garbled.
+		s, _ = retried(newMem(), nil, first(1, blobtest.OpPut, refused))
+		if _, err := s.PutBytes(t.Context(), "key", []byte("ours"), blob.PutOptions{IfAbsent: true}); err != nil {
+			t.Errorf("%v of a put that was done: %v", kind, err)
+		}
 	}
 }
 

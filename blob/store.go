@@ -79,23 +79,49 @@ func (s *Store) Identity() string { return cmp.Or(s.identity, s.root) }
 // URI is the address of a blob, for people and for messages.
 func (s *Store) URI(key string) string { return s.root + "/" + key }
 
-// ReadAll reads a small blob whole. It appends to buf, which may be nil.
+// mostInMemory is the longest blob that fits in memory wherever the program runs.
+const mostInMemory = 1<<31 - 2
+
+// ReadAll is ReadUpTo for a blob of any size that fits in memory.
 func (s *Store) ReadAll(ctx context.Context, key string, buf []byte) ([]byte, Info, error) {
+	return s.ReadUpTo(ctx, key, buf, mostInMemory)
+}
+
+// ReadUpTo reads a small blob whole, and appends it to buf, which may be nil. Of
+// one that has more than limit bytes it reads nothing: the error's kind is
+// TooLarge. What does not match the checksum that the store has of it is read
+// once more, so an error of kind Corrupt says that it was wrong twice. With
+// errors of these two kinds comes the Info, where it is known.
+func (s *Store) ReadUpTo(ctx context.Context, key string, buf []byte, limit int64) ([]byte, Info, error) {
 	if err := ValidKey(key); err != nil {
 		return buf, Info{}, s.fail("get", key, err)
 	}
+	data, info, err := s.slurp(ctx, key, buf, limit)
+	if Is(err, Corrupt) && ctx.Err() == nil {
+		data, info, err = s.slurp(ctx, key, buf, limit)
+	}
+	return data, info, s.fail("get", key, err)
+}
+
+func (s *Store) slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, Info, error) {
 	if slurper, ok := s.driver.(driver.Slurper); ok {
-		data, info, err := slurper.Slurp(ctx, key, buf)
-		return data, info, s.fail("get", key, err)
+		return slurper.Slurp(ctx, key, buf, limit)
 	}
 	body, info, err := s.driver.Get(ctx, key, Range{})
 	if err != nil {
-		return buf, Info{}, s.fail("get", key, err)
+		return buf, info, err
 	}
 	defer body.Close()
+	if err := driver.CheckSize(info.Size, limit); err != nil {
+		return buf, info, err
+	}
 	into := bytes.NewBuffer(buf)
-	if _, err := into.ReadFrom(body); err != nil {
-		return buf, Info{}, s.fail("get", key, err)
+	n, err := into.ReadFrom(io.LimitReader(body, limit+1)) // whatever size the store told
+	if err == nil {
+		err = driver.CheckSize(n, limit)
+	}
+	if err != nil {
+		return buf, info, err
 	}
 	return into.Bytes(), info, nil
 }

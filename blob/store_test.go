@@ -95,3 +95,22 @@ func TestBodyThatBreaks(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The kind of fault: what came is not what is stored, as the store's own checksum
+// says. It is read once more, by all who read whole blobs.
+func TestReadAgainWhatCameCorrupt(t *testing.T) {
+	corrupt := &driver.Error{Kind: driver.Corrupt}
+	for wrong, reads := range map[int]int{0: 1, 1: 2, 2: 2, 3: 2} {
+		s, counter := blob.Count(blobtest.Faulty(newMem(), blobtest.FaultPlan{Before: first(wrong, blobtest.OpGet, corrupt)}))
+		if _, err := s.PutBytes(t.Context(), "key", []byte("content"), blob.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := s.ReadAll(t.Context(), "key", nil)
+		if wrong < 2 && (err != nil || string(got) != "content") || wrong >= 2 && !blob.Is(err, blob.Corrupt) {
+			t.Errorf("wrong %d times: %q, %v", wrong, got, err)
+		}
+		if n := counter.Counts().Get; n != reads {
+			t.Errorf("wrong %d times: it was read %d times", wrong, n)
+		}
+	}
+}

@@ -89,6 +89,9 @@ func (s *store) failure(err error) error {
 	if !known {
 		m.kind = cloud.KindOfStatus(e.StatusCode)
 	}
+	if m.kind == driver.Other { // no refusal, and not what was asked for
+		m.kind = driver.Unavailable
+	}
 	if s.token != nil && (code == bloberror.AuthenticationFailed || code == bloberror.AuthorizationFailure) {
 		m.mend = s.token.mend(time.Now())
 	}

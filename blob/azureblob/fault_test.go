@@ -168,8 +168,13 @@ func TestBlobsOfOthers(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	proxy.Strike(1, faultproxy.FlipAt(3), faultproxy.Any)
+	if data, _, err := s.ReadAll(t.Context(), "theirs", nil); err != nil || string(data) != "their content" {
+		t.Errorf("with a bit flipped once: %q, %v", data, err)
+	}
+	proxy.Reset()
+	proxy.Strike(2, faultproxy.FlipAt(3), faultproxy.Any)
 	if _, _, err := s.ReadAll(t.Context(), "theirs", nil); !blob.Is(err, blob.Corrupt) {
-		t.Errorf("with a bit flipped: %v", err)
+		t.Errorf("with a bit flipped twice: %v", err)
 	}
 }
 

@@ -63,13 +63,13 @@ func (s *store) behind(ctx context.Context, key string, part driver.Range) (io.R
 }
 
 // Slurp reads a blob whole, with one request.
-func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
 	body, info, err := s.Get(ctx, key, driver.Range{})
 	if err != nil {
 		return buf, info, err
 	}
 	defer body.Close()
-	data, err := cloud.Slurp(buf, body, info.Size)
+	data, err := cloud.Slurp(buf, body, info.Size, limit)
 	return data, info, err
 }
 

@@ -24,6 +24,7 @@ var basicChecks = []Check{
 	{"Cancelled", "A context that has ended ends every operation, and nothing is written.", checkCancelled},
 	{"Clock", "The clock, if there is one, is the one that dates the blobs.", checkClock},
 	{"Hash", "The hash that is told of a blob, if one is, is that of its newest content.", checkHash},
+	{"ReadUpTo", "Of a blob that is larger than was asked for nothing is read, and it is described.", checkReadUpTo},
 	{"LocalPath", "The local path, if there is one, is that of the newest content.", checkLocalPath},
 }
 
@@ -246,6 +247,35 @@ func checkHash(ctx context.Context, s *blob.Store, prefix string) error {
 		}
 	}
 	return nil
+}
+
+func checkReadUpTo(ctx context.Context, s *blob.Store, prefix string) error {
+	key := prefix + "/blob"
+	for _, content := range []string{"content", "next content", strings.Repeat("long ", 100_000)} { // over again, too
+		if _, err := put(ctx, s, key, content, blob.PutOptions{}); err != nil {
+			return err
+		}
+		size := int64(len(content))
+		if data, _, err := s.ReadUpTo(ctx, key, []byte("> "), size); err != nil || string(data) != "> "+content {
+			return fmt.Errorf("reading up to %d bytes, which it has, gave %s (%v)", size, short(string(data)), err)
+		}
+		data, info, err := s.ReadUpTo(ctx, key, []byte("> "), size-1)
+		if err := expectKind("reading more than was asked for", err, blob.TooLarge); err != nil {
+			return err
+		}
+		stat, err := s.Stat(ctx, key)
+		if err != nil {
+			return err
+		}
+		if err := sameInfo("ReadUpTo", info, "Stat", stat); err != nil {
+			return err
+		}
+		if string(data) != "> " {
+			return fmt.Errorf("%d bytes were read of what is too large", len(data))
+		}
+	}
+	_, _, err := s.ReadUpTo(ctx, prefix+"/absent", nil, 0)
+	return expectKind("reading what is not there", err, blob.NotFound)
 }
 
 func checkLocalPath(ctx context.Context, s *blob.Store, prefix string) error {

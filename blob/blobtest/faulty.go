@@ -41,6 +41,7 @@ type FaultPlan struct {
 	LoseAck map[Op]float64 // it is done, and Unavailable reported all the same
 	Stall   map[Op]float64 // nothing is done until the context ends
 	Cut     float64        // the body of a Get ends half way with an error
+	Flip    float64        // one bit of what a Get reads is wrong, and nobody says so
 
 	// Before and After, if not nil, are called around every operation; an error
 	// of theirs becomes that of the operation. An error of Before keeps it from
@@ -76,6 +77,7 @@ const (
 	byLosing
 	byStalling
 	byCutting
+	byFlipping
 )
 
 // fate is what befalls one operation.
@@ -179,7 +181,38 @@ func (f *faulty) Get(ctx context.Context, key string, part driver.Range) (body i
 			io.Closer
 		}{half, body}
 	}
+	if x.hits(byFlipping, f.plan.Flip) {
+		body = struct {
+			io.Reader
+			io.Closer
+		}{&flipping{body, x.n}, body}
+	}
 	return body, info, nil
+}
+
+// flipping inverts one bit of the first bytes that come.
+type flipping struct {
+	io.Reader
+	n uint64 // decides which one
+}
+
+func (f *flipping) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if n > 0 && f.n < flipped {
+		flip(p[:n], f.n)
+		f.n = flipped
+	}
+	return n, err
+}
+
+// flipped is no number of an operation.
+const flipped = 1 << 63
+
+func flip(data []byte, n uint64) {
+	if len(data) > 0 {
+		bit := n * 7919 % uint64(8*len(data))
+		data[bit/8] ^= 1 << (bit % 8)
+	}
 }
 
 func (f *faulty) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (info driver.Info, err error) {
@@ -227,18 +260,21 @@ func (f *faulty) Delete(ctx context.Context, key string) error {
 
 func (f *faulty) Close() error { return f.inner.Close() }
 
-func (f *faulty) Slurp(ctx context.Context, key string, buf []byte) (data []byte, info driver.Info, err error) {
+func (f *faulty) Slurp(ctx context.Context, key string, buf []byte, limit int64) (data []byte, info driver.Info, err error) {
 	x := f.next(OpGet, key)
 	if err := x.before(ctx); err != nil {
 		return buf, driver.Info{}, err
 	}
-	data, info, err = f.inner.(driver.Slurper).Slurp(ctx, key, buf)
+	data, info, err = f.inner.(driver.Slurper).Slurp(ctx, key, buf, limit)
 	err = x.after(err)
 	if err == nil && x.hits(byCutting, f.plan.Cut) {
 		err = &driver.Error{Kind: driver.Unavailable, Err: io.ErrUnexpectedEOF}
 	}
 	if err != nil {
-		return buf, driver.Info{}, err
+		return buf, info, err
+	}
+	if x.hits(byFlipping, f.plan.Flip) {
+		flip(data[len(buf):], x.n)
 	}
 	return data, info, nil
 }

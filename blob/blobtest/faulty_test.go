@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -48,6 +49,32 @@ func TestFaultyLosesAcknowledgements(t *testing.T) {
 	}
 	if _, err := below.Stat(t.Context(), "key"); err != nil {
 		t.Errorf("the put has not written: %v", err)
+	}
+}
+
+func TestFaultyFlips(t *testing.T) {
+	below := newMem()
+	s := Faulty(below, FaultPlan{Flip: 1})
+	put(t, s, "key", "content")
+	for n := range 100 {
+		got, _, err := s.ReadAll(t.Context(), "key", nil)
+		if n%2 == 1 {
+			var body io.ReadCloser
+			if body, _, err = s.Get(t.Context(), "key", blob.Range{}); err == nil {
+				got, err = io.ReadAll(body)
+				body.Close()
+			}
+		}
+		wrong := 0
+		for i := range got {
+			wrong += bits.OnesCount8(got[i] ^ "content"[i])
+		}
+		if err != nil || wrong != 1 {
+			t.Errorf("%q came (%v), with %d bits wrong", got, err, wrong)
+		}
+	}
+	if got, _, err := below.ReadAll(t.Context(), "key", nil); string(got) != "content" || err != nil {
+		t.Errorf("%q is stored (%v)", got, err)
 	}
 }
 

@@ -89,8 +89,10 @@ type Store interface {
 // Optional abilities. blob.Store uses them where a driver has them.
 type (
 	// Slurper reads a small blob whole, cheaper than Get does, appending to buf.
+	// Of one that has more than limit bytes it reads nothing: the error's kind is
+	// TooLarge then. With errors of this kind and of kind Corrupt comes the Info.
 	Slurper interface {
-		Slurp(ctx context.Context, key string, buf []byte) ([]byte, Info, error)
+		Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, Info, error)
 	}
 
 	// Clock tells the time by the clock that also dates the blobs (Info.ModTime).

@@ -20,10 +20,11 @@ const (
 	Unavailable             // the store cannot be reached, or failed for now; full disks too
 	Corrupt                 // what came back is not what was stored
 	Invalid                 // the key, the URI or the request makes no sense
+	TooLarge                // the blob has more bytes than were to be read into memory
 )
 
 var kindNames = [...]string{"failed", "not found", "exists already", "changed meanwhile",
-	"permission denied", "throttled", "unavailable", "corrupt", "invalid"}
+	"permission denied", "throttled", "unavailable", "corrupt", "invalid", "too large"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
@@ -50,3 +51,11 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// CheckSize is how a Slurper refuses a blob of more bytes than limit.
+func CheckSize(size, limit int64) error {
+	if size <= limit {
+		return nil
+	}
+	return &Error{Kind: TooLarge, Err: fmt.Errorf("it has %d bytes, and no more than %d are read into memory", size, limit)}
+}

@@ -10,11 +10,11 @@ import (
 )
 
 // Slurp appends a blob to buf.
-func (s *store) Slurp(ctx context.Context, key string, buf []byte) (_ []byte, _ driver.Info, err error) {
+func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) (_ []byte, _ driver.Info, err error) {
 	if err := ctx.Err(); err != nil {
 		return buf, driver.Info{}, err
 	}
-	if data, info, done, err := s.slurpQuick(key, buf); done {
+	if data, info, done, err := s.slurpQuick(key, buf, limit); done {
 		return data, info, err
 	}
 	defer s.letIn(&err)
@@ -27,6 +27,9 @@ func (s *store) Slurp(ctx context.Context, key string, buf []byte) (_ []byte, _ 
 		return buf, driver.Info{}, err
 	}
 	defer f.Close()
+	if err := driver.CheckSize(f.size, limit); err != nil {
+		return buf, f.info(key, f.version), err
+	}
 	data, err := f.appendTo(buf, f.size)
 	if err != nil {
 		return buf, driver.Info{}, classify(err)

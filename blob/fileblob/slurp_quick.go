@@ -17,7 +17,7 @@ const longestQuick = 480
 // over. It makes the same system calls as find does, from one path on the stack
 // in place of four on the heap, which is a twentieth of a hit. What it leaves
 // undone, find does.
-func (s *store) slurpQuick(key string, buf []byte) (data []byte, info driver.Info, done bool, err error) {
+func (s *store) slurpQuick(key string, buf []byte, limit int64) (data []byte, info driver.Info, done bool, err error) {
 	if !plain(key) || len(s.prefix)+len(key) > longestQuick {
 		return buf, info, false, nil
 	}
@@ -41,7 +41,7 @@ func (s *store) slurpQuick(key string, buf []byte) (data []byte, info driver.Inf
 		return buf, info, false, nil
 	}
 	a, err := h.stat() // after the look for versions; see latest
-	if err != nil || !a.mode.IsRegular() || a.links == 0 {
+	if err != nil || !a.mode.IsRegular() || a.links == 0 || a.size > limit {
 		return buf, info, false, nil
 	}
 	if data, err = h.appendTo(buf, a.size); err != nil {

@@ -101,6 +101,11 @@ func TestDamagedDownload(t *testing.T) {
 		t.Errorf("a flipped bit is not noticed: %v", err)
 	}
 	proxy.Reset()
+	proxy.Strike(1, faultproxy.FlipAt(70_000), faultproxy.Any)
+	if data, _, err := s.ReadAll(t.Context(), "blob", nil); err != nil || !bytes.Equal(data, make([]byte, 100_000)) {
+		t.Errorf("a bit that is flipped once is final: %v", err)
+	}
+	proxy.Reset()
 	proxy.Strike(-1, faultproxy.CutAfter(70_000), faultproxy.Any)
 	if _, _, err := s.ReadAll(t.Context(), "blob", nil); !blob.Is(err, blob.Unavailable) {
 		t.Errorf("that the connection ended is not noticed: %v", err)

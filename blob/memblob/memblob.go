@@ -133,9 +133,15 @@ func (s *Store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 }
 
 // Slurp appends a blob to buf.
-func (s *Store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+func (s *Store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
 	e, err := s.find(ctx, key)
-	return append(buf, e.data...), e.info, err
+	if err == nil {
+		err = driver.CheckSize(e.info.Size, limit)
+	}
+	if err != nil {
+		return buf, e.info, err
+	}
+	return append(buf, e.data...), e.info, nil
 }
 
 // Stat describes a blob.

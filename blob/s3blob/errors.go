@@ -103,6 +103,7 @@ var meanings = map[string]meaning{
 	"XAmzContentChecksumMismatch": {driver.Unavailable, "the bytes changed on their way"},
 	"OperationAborted":            {driver.Unavailable, ""},
 	"TemporaryRedirect":           {driver.Unavailable, "the bucket is new, and its name not known everywhere"},
+	"InvalidPart":                 {driver.Unavailable, "the service does not know a part that it has taken"},
 	"NoSuchUpload":                {driver.Unavailable, "somebody, or a rule of the bucket, aborted the upload"},
 	codeConflict:                  {driver.Unavailable, ""},
 }

@@ -91,13 +91,13 @@ func (v *verified) Read(p []byte) (int, error) {
 }
 
 // Slurp reads a blob whole.
-func (s *store) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
 	body, info, err := s.Get(ctx, key, driver.Range{})
 	if err != nil {
 		return buf, driver.Info{}, err
 	}
 	defer body.Close()
-	data, err := cloud.Slurp(buf, body, info.Size)
+	data, err := cloud.Slurp(buf, body, info.Size, limit)
 	return data, info, err
 }
 

@@ -97,10 +97,10 @@ func isAbsent(r *http.Request) bool { return r.Header.Get("If-None-Match") != ""
 
 // ifThere matches a swap of a wrong version once there is an object.
 func ifThere() func(*http.Request) bool {
-	there := false
+	there := map[string]bool{} // by object, of which each probe has its own
 	return func(r *http.Request) bool {
-		there = there || isAbsent(r)
-		return there && strings.Contains(r.Header.Get("If-Match"), noVersion)
+		there[r.URL.Path] = there[r.URL.Path] || isAbsent(r)
+		return there[r.URL.Path] && strings.Contains(r.Header.Get("If-Match"), noVersion)
 	}
 }
 

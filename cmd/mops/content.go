@@ -33,6 +33,17 @@ const (
 
 // readContent reads a blob that is no record, and checks its hash if its name is one.
 func readContent(ctx context.Context, x address) (recordView, error) {
+	v, err := readContentOnce(ctx, x)
+	if blob.Is(err, blob.Corrupt) || err == nil && v.Condition == damaged {
+		v, err = readContentOnce(ctx, x) // it may have come so by chance
+	}
+	if blob.Is(err, blob.Corrupt) {
+		v.Condition, v.Problem, v.Content, err = damaged, "the content is damaged: "+err.Error(), &content{}, nil
+	}
+	return v, err
+}
+
+func readContentOnce(ctx context.Context, x address) (recordView, error) {
 	body, info, err := x.store.Get(ctx, x.path, blob.Range{})
 	if err != nil {
 		return recordView{}, err
@@ -103,18 +114,16 @@ func manifestOf(ctx context.Context, data []byte) (files []any, ok bool) {
 
 // readRun reads the record of a run, which is plain JSON.
 func readRun(ctx context.Context, x address) (recordView, error) {
-	data, info, err := x.store.ReadAll(ctx, x.path, nil)
-	if err != nil {
+	header, found, err := record.FetchRun(ctx, x.store, x.path)
+	v := recordView{Kind: "run", URI: x.uri(), Bytes: found.Info.Size, Modified: found.Info.ModTime, Condition: sound}
+	switch {
+	case errors.Is(err, record.ErrDamaged) && !json.Valid(found.Data):
+		v.Condition, v.Problem = damaged, err.Error()
+		return v, nil
+	case err != nil && !errors.Is(err, record.ErrDamaged):
 		return recordView{}, err
 	}
-	v := recordView{Kind: "run", URI: x.uri(), Bytes: int64(len(data)), Modified: info.ModTime, Condition: sound}
-	if !json.Valid(data) {
-		v.Condition, v.Problem = damaged, "the record of the run is damaged: it is no JSON"
-		return v, nil
-	}
-	v.Header = data
-	var header record.RunHeader
-	v.into(&header)
+	v.Header = found.Data
 	if header.MemoKey != "" && header.MemoKey != x.call.Key.String() {
 		v.judge(&record.ForeignError{Want: x.call.Key.String(), Got: header.MemoKey})
 	}

@@ -49,29 +49,19 @@ var recordKinds = map[string]record.Kind{
 // readRecord reads a record and what can be read of it if it is damaged. The
 // error is the store's. MemoKey is what the record must name; "" asks nothing.
 func readRecord(ctx context.Context, store *blob.Store, key string, kind record.Kind, memoKey string) (recordView, error) {
-	view, err := readRecordOnce(ctx, store, key, kind, memoKey)
-	if err == nil && view.Condition == damaged {
-		// What looks torn may have been read in a bad moment.
-		view, err = readRecordOnce(ctx, store, key, kind, memoKey)
-	}
-	return view, err
-}
-
-func readRecordOnce(ctx context.Context, store *blob.Store, key string, kind record.Kind, memoKey string) (recordView, error) {
-	data, info, err := store.ReadAll(ctx, key, nil)
-	if err != nil {
+	found, err := record.Fetch(ctx, store, key, kind)
+	if err != nil && !errors.Is(err, record.ErrDamaged) && !isFormat(err) {
 		return recordView{}, err
 	}
-	view := recordView{Kind: string(kind), URI: store.URI(key), Bytes: int64(len(data)), Modified: info.ModTime, Condition: sound}
-	opened, err := record.Open(kind, data)
+	view := recordView{Kind: string(kind), URI: store.URI(key), Bytes: found.Info.Size, Modified: found.Info.ModTime, Condition: sound}
 	switch {
 	case err == nil:
-		view.fill(ctx, opened.Header, opened.Body)
+		view.fill(ctx, found.Header, found.Body)
 		if memoKey != "" {
-			_, err = record.Check(opened.Header, memoKey)
+			_, err = record.Check(found.Header, memoKey)
 		}
-	case len(data) > 0:
-		view.salvage(ctx, data)
+	case len(found.Data) > 0:
+		view.salvage(ctx, found.Data)
 	}
 	view.judge(err)
 	return view, nil

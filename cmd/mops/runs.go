@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,15 +79,14 @@ func (r *runs) add(ctx context.Context, store *blob.Store, info blob.Info, rest 
 	if !isRecord || strings.Contains(id, "/") {
 		return nil
 	}
-	data, _, err := store.ReadAll(ctx, info.Key, nil)
+	header, _, err := record.FetchRun(ctx, store, info.Key)
+	if errors.Is(err, record.ErrDamaged) {
+		r.known(id, "record", nil, info.ModTime)
+		r.get(id).Problem = err.Error()
+		return nil
+	}
 	if err != nil {
 		return err
-	}
-	var header record.RunHeader
-	if err := json.Unmarshal(data, &header); err != nil {
-		r.known(id, "record", nil, info.ModTime)
-		r.get(id).Problem = "its record is no JSON: " + err.Error()
-		return nil
 	}
 	r.known(id, "record", &header.Run, info.ModTime)
 	return nil

@@ -28,7 +28,7 @@ func setenvFrom(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
-// damage FILE truncate N | flip N | write TEXT | replace OLD NEW | remove: changes a stored blob. A file: URI will do.
+// damage FILE truncate N | grow N | flip N | write TEXT | replace OLD NEW | remove: changes a stored blob. A file: URI will do.
 func damage(ts *testscript.TestScript, neg bool, args []string) {
 	path := ts.MkAbs(strings.TrimPrefix(args[0], "file://"))
 	if _, err := os.Stat(path + "~"); err == nil {
@@ -36,6 +36,12 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	info, err := os.Stat(path)
 	ts.Check(err)
+	if args[1] == "grow" { // by zeros that take no room
+		n, err := strconv.ParseInt(args[2], 10, 64)
+		ts.Check(err)
+		ts.Check(os.Truncate(path, n))
+		return
+	}
 	data, err := os.ReadFile(path)
 	ts.Check(err)
 	switch args[1] {

@@ -164,8 +164,8 @@ func (n *notes) Close() error { return n.inner.Close() }
 
 // The rest is called only where the inner store can do it; see driver.Like.
 
-func (n *notes) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
-	data, info, err := n.inner.(driver.Slurper).Slurp(ctx, key, buf)
+func (n *notes) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
+	data, info, err := n.inner.(driver.Slurper).Slurp(ctx, key, buf, limit)
 	return data, info, n.see(err)
 }
 

@@ -70,12 +70,12 @@ func TestFaultyStore(t *testing.T) {
 		root func(t *testing.T) string
 		plan blobtest.FaultPlan
 	}{
-		{"mem fails", inMemory, blobtest.FaultPlan{Fail: any(0.05), LoseAck: any(0.05), Cut: 0.02}},
+		{"mem fails", inMemory, blobtest.FaultPlan{Fail: any(0.05), LoseAck: any(0.05), Cut: 0.02, Flip: 0.02}},
 		{"mem throttles", inMemory, blobtest.FaultPlan{Before: throttle(0.3)}},
 		{"mem hangs", inMemory, blobtest.FaultPlan{Fail: any(0.02), LoseAck: any(0.02), Stall: any(0.01)}},
 		{"mem fails most of the time", inMemory, blobtest.FaultPlan{Fail: any(0.4), LoseAck: any(0.3)}},
 		// Local stores are tried again less often.
-		{"file fails", inFolder, blobtest.FaultPlan{Fail: any(0.05), LoseAck: any(0.05), Cut: 0.02}},
+		{"file fails", inFolder, blobtest.FaultPlan{Fail: any(0.05), LoseAck: any(0.05), Cut: 0.02, Flip: 0.02}},
 		{"file hangs", inFolder, blobtest.FaultPlan{Fail: any(0.02), LoseAck: any(0.02), Stall: any(0.01)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,8 @@ package faultproxy
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"time"
 )
 
@@ -90,6 +92,29 @@ func StallAfter(n int) Fault {
 func FlipAt(n int) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, pass func(http.ResponseWriter)) {
 		pass(&altered{ResponseWriter: w, at: n, then: func(rest []byte) { rest[0] ^= 1 }})
+	}
+}
+
+// FlipBit inverts one bit of the whole answer, status line and header included:
+// the one that pick chooses of so many. The connection ends with the answer.
+func FlipBit(pick func(bits int) int) Fault {
+	return func(w http.ResponseWriter, r *http.Request, pass func(http.ResponseWriter)) {
+		recorded := httptest.NewRecorder()
+		pass(recorded)
+		answer := recorded.Result()
+		answer.Request, answer.Close = r, true
+		raw, err := httputil.DumpResponse(answer, r.Method != http.MethodHead)
+		if err != nil {
+			panic(err)
+		}
+		bit := pick(8 * len(raw))
+		raw[bit/8] ^= 1 << (bit % 8)
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer connection.Close()
+		connection.Write(raw)
 	}
 }
 

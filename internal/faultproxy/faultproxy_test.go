@@ -30,6 +30,7 @@ func TestFaults(t *testing.T) {
 		"StallAfter":    {faultproxy.StallAfter(4321), 200, body[:4321], true, true},
 		"CutAfter":      {faultproxy.CutAfter(4321), 200, body[:4321], true, true},
 		"FlipAt":        {faultproxy.FlipAt(3), 200, "0122456789", false, true},
+		"FlipBit":       {faultproxy.FlipBit(func(bits int) int { return bits - 8 }), 200, body[:9999] + "8", false, true},
 		"Delay":         {faultproxy.Delay(time.Millisecond), 200, body, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -220,27 +221,57 @@ func (r *run) markFolder(ctx context.Context, m *marks, hash source.Hash) error 
 	if known {
 		return nil
 	}
-	for range 2 { // what looks damaged may have been read in a bad moment
-		data, _, err := r.store.ReadAll(ctx, source.BlobKey(hash), nil)
-		if blob.Is(err, blob.NotFound) {
-			return nil
-		}
-		if err != nil && !blob.Is(err, blob.Corrupt) {
-			return err
-		}
-		if err != nil || sha256.Sum256(data) != hash {
-			continue
-		}
-		files, err := source.FilesOf(data)
-		if err != nil {
-			return &refusal{fmt.Errorf("%s: %w", r.store.URI(source.BlobKey(hash)), err)}
-		}
-		for _, file := range files {
-			m.nameContent(file)
-		}
-		break
+	data, err := r.manifest(ctx, hash)
+	if err != nil || data == nil {
+		return err
+	}
+	files, err := source.FilesOf(data)
+	if err != nil {
+		return &refusal{fmt.Errorf("%s: %w", r.store.URI(source.BlobKey(hash)), err)}
+	}
+	for _, file := range files {
+		m.nameContent(file)
 	}
 	return nil
+}
+
+// usualManifest is how many bytes a manifest has that is read without being
+// hashed on the way first: some 200,000 files.
+const usualManifest = 16 << 20
+
+// manifest is the content of a folder's blob; nil where that is gone or damaged.
+// What is large is not taken into memory before its hash was found to be right.
+func (r *run) manifest(ctx context.Context, hash source.Hash) ([]byte, error) {
+	key := source.BlobKey(hash)
+	for range 2 { // what looks damaged may have been read in a bad moment
+		data, _, err := r.store.ReadUpTo(ctx, key, nil, usualManifest)
+		if blob.Is(err, blob.TooLarge) {
+			var sum source.Hash
+			if sum, err = r.hashOf(ctx, key); err == nil && sum == hash {
+				data, _, err = r.store.ReadAll(ctx, key, nil)
+			}
+		}
+		switch {
+		case blob.Is(err, blob.NotFound):
+			return nil, nil
+		case err != nil && !blob.Is(err, blob.Corrupt):
+			return nil, err
+		case err == nil && sha256.Sum256(data) == hash:
+			return data, nil
+		}
+	}
+	return nil, nil
+}
+
+func (r *run) hashOf(ctx context.Context, key string) (source.Hash, error) {
+	body, _, err := r.store.Get(ctx, key, blob.Range{})
+	if err != nil {
+		return source.Hash{}, err
+	}
+	defer body.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, body)
+	return source.Hash(sum.Sum(nil)), err
 }
 
 // firstLine is how every record begins, of whatever format and kind.

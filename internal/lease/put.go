@@ -47,6 +47,7 @@ func Read(ctx context.Context, store *blob.Store, key string) (State, blob.Versi
 // store reported a failure counts as what it is: applied.
 func Put(ctx context.Context, store *blob.Store, key string, prev blob.Version, state State) (blob.Version, error) {
 	state.Key, state.Nonce = key, NewID()
+	state.Outcome = state.Outcome.brief()
 	data, err := record.Seal(record.KindLease, state, nil)
 	if err != nil {
 		return "", err

@@ -61,6 +61,20 @@ type Outcome struct {
 	Detail  string      `json:"detail,omitempty"` // more than fits into a message, such as the tail of a log
 }
 
+// mostMessage bounds the message in a lease, in bytes: a user's error may have a
+// text of any length, and the record of the error has all of it.
+const mostMessage = 64 << 10
+
+// brief is o with a message that fits into a lease.
+func (o *Outcome) brief() *Outcome {
+	if o == nil || len(o.Message) <= mostMessage {
+		return o
+	}
+	brief := *o
+	brief.Message = strings.ToValidUTF8(o.Message[:mostMessage], "") + "…"
+	return &brief
+}
+
 // NewID returns a new random id of a lease or a session: 26 lower-case letters
 // and digits, 128 bits.
 func NewID() string { return strings.ToLower(rand.Text()) }

@@ -51,6 +51,22 @@ func TestReadAndPut(t *testing.T) {
 	}
 }
 
+// The text of a user's error has any length, and a lease has not.
+func TestALeaseHasRoomForAnyMessage(t *testing.T) {
+	p := newProc(newStore())
+	message := strings.Repeat("ä", 80<<20)
+	_, err := lease.Put(t.Context(), p.store, key, "", lease.State{
+		LeaseID: "l", Status: lease.StatusReleased, Outcome: &lease.Outcome{Kind: lease.FuncError, Message: message},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, _ := mustRead(t, p.store)
+	if got, cut := strings.CutSuffix(state.Outcome.Message, "…"); !cut || !strings.HasPrefix(message, got) || len(got) < 60_000 {
+		t.Errorf("the message has %d bytes: %.20q", len(got), got)
+	}
+}
+
 // Whatever lies where a lease should be, it can be told whether it may be
 // replaced, and what may be can be. A lease of 0 bytes must not hang anybody.
 func TestWhatIsNoLease(t *testing.T) {

@@ -79,7 +79,11 @@ func (p Place) CachedResult() (Found, bool) {
 	if !ok {
 		return Found{}, false
 	}
-	found, err := p.open(data, info, record.KindResult)
+	result, err := record.Open(record.KindResult, data)
+	if err != nil {
+		return Found{}, false
+	}
+	found, err := p.checked(result, info)
 	return found, err == nil
 }
 
@@ -94,34 +98,20 @@ func (p Place) Error(ctx context.Context) (Found, error) {
 }
 
 func (p Place) read(ctx context.Context, key string, kind record.Kind) (Found, error) {
-	found, err := p.readOnce(ctx, key, kind)
-	if !errors.Is(err, record.ErrDamaged) {
-		return found, err
+	fetched, err := record.Fetch(ctx, p.Store, key, kind)
+	if err != nil {
+		if fetched.Info.Version != "" { // it is not the store's
+			err = fmt.Errorf("%s: %w", p.Store.URI(key), err)
+		}
+		return Found{Info: fetched.Info}, err
 	}
-	// Damaged only if it is so twice under one version: what looked torn may
-	// have been read while the store or the network had a bad moment.
-	again, err := p.readOnce(ctx, key, kind)
-	for errors.Is(err, record.ErrDamaged) && again.Info.Version != found.Info.Version {
-		found = again
-		again, err = p.readOnce(ctx, key, kind)
-	}
-	return again, err
+	return p.checked(fetched.Record, fetched.Info)
 }
 
-func (p Place) readOnce(ctx context.Context, key string, kind record.Kind) (Found, error) {
-	data, info, err := p.Store.ReadAll(ctx, key, nil)
-	if err != nil {
-		return Found{}, err
-	}
-	return p.open(data, info, kind)
-}
-
-func (p Place) open(data []byte, info blob.Info, kind record.Kind) (found Found, err error) {
-	found.Info = info
-	if found.Record, err = record.Open(kind, data); err == nil {
-		found.RunID, err = record.Check(found.Header, p.hash())
-	}
-	if err != nil {
+// checked is a record that names this call.
+func (p Place) checked(r record.Record, info blob.Info) (found Found, err error) {
+	found.Record, found.Info = r, info
+	if found.RunID, err = record.Check(r.Header, p.hash()); err != nil {
 		return found, fmt.Errorf("%s: %w", p.Store.URI(info.Key), err)
 	}
 	return found, nil
@@ -211,19 +201,18 @@ func (p Place) PutRun(ctx context.Context, header record.RunHeader) error {
 	if err != nil {
 		return fmt.Errorf("the record of run %s: %w", header.RunID, err)
 	}
+	if len(text) >= record.RunLimit {
+		return fmt.Errorf("the record of run %s has %d bytes, more than the %d that it may have: record less with it", header.RunID, len(text), record.RunLimit)
+	}
 	_, err = p.Store.PutBytes(ctx, p.Run(header.RunID), append(text, '\n'), blob.PutOptions{})
 	return err
 }
 
 // ReadRun reads the record of a run that left no result.
 func (p Place) ReadRun(ctx context.Context, runID string) (record.RunHeader, error) {
-	var header record.RunHeader
-	data, _, err := p.Store.ReadAll(ctx, p.Run(runID), nil)
-	if err != nil {
-		return header, err
+	header, _, err := record.FetchRun(ctx, p.Store, p.Run(runID))
+	if errors.Is(err, record.ErrDamaged) {
+		err = fmt.Errorf("%s: %w", p.Store.URI(p.Run(runID)), err)
 	}
-	if err := json.Unmarshal(data, &header); err != nil {
-		return header, fmt.Errorf("%s is not the record of a run: %w", p.Store.URI(p.Run(runID)), err)
-	}
-	return header, nil
+	return header, err
 }

@@ -1,7 +1,7 @@
 // Package record is the store format mops1: how one blob carries a header that
 // people can read, a body that any CBOR tool can read, and the proof that
-// neither was damaged. It knows what is written, not when or by whom: lease,
-// orchestrate and worker stand above it, and nothing of mops below.
+// neither was damaged. It knows what is written and how it is read back, not when
+// or by whom: lease, orchestrate and worker stand above it, package blob below.
 package record
 
 import (
@@ -41,7 +41,8 @@ type Record struct {
 }
 
 // Seal makes a record: line 1, the header as a line of JSON, the body.
-// It fails only if the header cannot be written as JSON.
+// It fails only if the header cannot be written as JSON, or for what is larger
+// than a record may be; see Kind.Limit.
 func Seal(kind Kind, header any, body []byte) ([]byte, error) {
 	text := headers.Get().(*bytes.Buffer)
 	defer recycle(text)
@@ -52,7 +53,11 @@ func Seal(kind Kind, header any, body []byte) ([]byte, error) {
 		return nil, fmt.Errorf("the header of a record of kind %s cannot be written as JSON: %w", kind, err)
 	}
 	length := text.Len() + len(body)
-	out := make([]byte, 0, len(Format)+len(kind)+hashLen+maxDigits+4+length)
+	size := len(Format) + len(kind) + hashLen + maxDigits + 4 + length
+	if int64(size) > kind.Limit() {
+		return nil, fmt.Errorf("a record of kind %s of %d bytes is larger than the %d that it may have", kind, size, kind.Limit())
+	}
+	out := make([]byte, 0, size)
 	out = append(append(append(append(out, Format...), ' '), kind...), ' ')
 	hashAt := len(out)
 	out = append(append(out, zeros...), ' ')
@@ -118,9 +123,7 @@ func recycle(text *bytes.Buffer) {
 // hash and length. Whatever Seal would have written otherwise is refused:
 // capital digits of the hash, a length with leading zeros, a second space.
 func parseLine(line, rest []byte) (format, kind []byte, ok bool) {
-	format, line, _ = bytes.Cut(line, space)
-	kind, line, _ = bytes.Cut(line, space)
-	hash, length, _ := bytes.Cut(line, space)
+	format, kind, hash, length := words(line)
 	if len(format) == 0 || len(kind) == 0 || len(hash) != hashLen {
 		return nil, nil, false
 	}
@@ -132,4 +135,12 @@ func parseLine(line, rest []byte) (format, kind []byte, ok bool) {
 	sum := sha256.Sum256(rest)
 	hex.Encode(want[:], sum[:])
 	return format, kind, bytes.Equal(hash, want[:])
+}
+
+// words are the four of a first line.
+func words(line []byte) (format, kind, hash, length []byte) {
+	format, line, _ = bytes.Cut(line, space)
+	kind, line, _ = bytes.Cut(line, space)
+	hash, length, _ = bytes.Cut(line, space)
+	return format, kind, hash, length
 }

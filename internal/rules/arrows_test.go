@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"internal/function":  {"internal/codec", "internal/memokey", "internal/record", "internal/source"},
 	"internal/memo":      {"blob", "internal/memokey", "internal/record", "internal/source"},
 	"internal/lease":     {"blob", "internal/process", "internal/record"},
+	"internal/record":    {"blob"},
 	"internal/runlog":    {"blob"},
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress"},
 	"internal/k8sdoctor": {"executor", "internal/doctor", "k8s"},

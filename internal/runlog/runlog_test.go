@@ -57,6 +57,28 @@ func TestTwoWritersLoseNothing(t *testing.T) {
 	}
 }
 
+// What cannot be a chunk takes no memory, and does not hide the others.
+func TestAHugeChunkIsLeftOut(t *testing.T) {
+	store := newStore()
+	for n, text := range []string{"first\n", strings.Repeat("x", mostChunk+1), "last\n"} {
+		if _, err := store.PutBytes(t.Context(), fmt.Sprintf("%s/%06d", prefix, n+1), []byte(text), blob.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, chunks := read(t, store)
+	if chunks != 3 || !strings.HasPrefix(log, "first\n") || !strings.HasSuffix(log, "last\n") || !strings.Contains(log, prefix+"/000002") || len(log) > 1000 {
+		t.Errorf("%d chunks: %.500q", chunks, log)
+	}
+	// The largest that a writer makes is read.
+	store = newStore()
+	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
+	w.Write(bytes.Repeat([]byte("x"), keepFirst+3*keepLast))
+	w.Close(t.Context())
+	if log, _ := read(t, store); len(log) < keepFirst+keepLast || strings.Contains(log, "left out here]\n\n") {
+		t.Errorf("%d bytes came back", len(log))
+	}
+}
+
 func TestNothingPrintedIsNothingKept(t *testing.T) {
 	store, counter := blob.Count(newStore())
 	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))

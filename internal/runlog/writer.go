@@ -30,6 +30,9 @@ const (
 	keepLast  = 1 << 20
 	// lastWords is how long a log may take to be kept whose run was cancelled.
 	lastWords = time.Minute
+	// mostChunk is more than a chunk can have, which is all that is kept of a run
+	// where it comes at once.
+	mostChunk = keepFirst + 4*keepLast
 )
 
 // Writer writes the log of one run. Write never blocks on the store and never

@@ -45,23 +45,34 @@ func (f *Files) download(ctx context.Context, at place, o *object, path string, 
 	return nil
 }
 
-// fillTwice makes a part complete. What is wrong may have gone wrong on the way,
-// or on our disk, so only if it is so twice, the store is to blame.
+// fillTwice makes a part complete.
 func (f *Files) fillTwice(ctx context.Context, at place, o *object, p *part) error {
 	defer f.alive(p.File)()
-	err := f.fill(ctx, at, o, p)
-	if blob.Is(err, blob.Mismatch) { // somebody wrote it over, most likely with the same
-		err = f.fill(ctx, at, o, p)
-	}
+	again := false
+	return f.twice(ctx, at, func() error {
+		if again { // which of the ranges is wrong, nobody can tell
+			if err := p.Truncate(0); err != nil {
+				return cacheError(err)
+			}
+		}
+		again = true
+		err := f.fill(ctx, at, o, p)
+		if blob.Is(err, blob.Mismatch) { // somebody wrote it over, most likely with the same
+			err = f.fill(ctx, at, o, p)
+		}
+		return err
+	})
+}
+
+// twice calls read again where what came is not what was stored: it may have gone
+// wrong on the way, or on our disk, so only if it is so twice, the store is to blame.
+func (f *Files) twice(ctx context.Context, at place, read func() error) error {
+	err := read()
 	if !blob.Is(err, blob.Corrupt) {
 		return err
 	}
-	f.log.WarnContext(ctx, "what came is not what was stored; downloading again", "source", at.store.URI(at.key), "err", err)
-	if err := p.Truncate(0); err != nil {
-		return cacheError(err)
-	}
-	err = f.fill(ctx, at, o, p)
-	if blob.Is(err, blob.Corrupt) {
+	f.log.WarnContext(ctx, "what came is not what was stored; reading it again", "source", at.store.URI(at.key), "err", err)
+	if err = read(); blob.Is(err, blob.Corrupt) {
 		f.setDamaged(ctx, at)
 	}
 	return err

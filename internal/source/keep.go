@@ -274,18 +274,21 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 		return err
 	}
 	defer done()
-	body, err := f.stream(ctx, at, o)
-	if err != nil {
+	err = f.twice(ctx, at, func() error {
+		body, err := f.stream(ctx, at, o)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		_, err = store.Put(ctx, key, body, body.size, opts)
+		if body.err != nil {
+			return body.err
+		}
+		if err != nil && !conditionFailed(err) {
+			err = storeError(o.where(), err)
+		}
 		return err
-	}
-	defer body.Close()
-	_, err = store.Put(ctx, key, body, body.size, opts)
-	if body.err != nil {
-		return body.err
-	}
-	if err != nil && !conditionFailed(err) {
-		err = storeError(o.where(), err)
-	}
+	})
 	if err != nil {
 		return err
 	}

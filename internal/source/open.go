@@ -86,15 +86,22 @@ func (f *Files) openRemoteRange(ctx context.Context, at place, o *object, off, n
 		return io.NopCloser(strings.NewReader("")), f.check(ctx, o)
 	}
 	uri := at.store.URI(at.key)
-	body, info, err := at.store.Get(ctx, at.key, blob.Range{Offset: off, Length: max(n, 0)})
-	switch {
-	case blob.Is(err, blob.NotFound):
-		return nil, f.gone(uri, err)
-	case err != nil:
+	var body io.ReadCloser
+	err := f.twice(ctx, at, func() error {
+		var info blob.Info
+		var err error
+		body, info, err = at.store.Get(ctx, at.key, blob.Range{Offset: off, Length: max(n, 0)})
+		switch {
+		case blob.Is(err, blob.NotFound):
+			return f.gone(uri, err)
+		case err == nil && info.Size != o.size:
+			body.Close()
+			return o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
-	case info.Size != o.size:
-		body.Close()
-		return nil, o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
 	}
 	return body, nil
 }
@@ -198,12 +205,14 @@ func (f *Files) check(ctx context.Context, o *object) error {
 	if at.store == nil {
 		return nil
 	}
-	info, err := at.store.Stat(ctx, at.key)
-	if blob.Is(err, blob.NotFound) {
-		return f.gone(at.store.URI(at.key), err)
-	}
-	if err == nil && o.size != unknownSize && info.Size != o.size {
-		err = o.corrupt(at.store.URI(at.key), fmt.Sprintf("%d bytes", info.Size))
-	}
-	return err
+	return f.twice(ctx, at, func() error {
+		info, err := at.store.Stat(ctx, at.key)
+		if blob.Is(err, blob.NotFound) {
+			return f.gone(at.store.URI(at.key), err)
+		}
+		if err == nil && o.size != unknownSize && info.Size != o.size {
+			err = o.corrupt(at.store.URI(at.key), fmt.Sprintf("%d bytes", info.Size))
+		}
+		return err
+	})
 }

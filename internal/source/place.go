@@ -137,15 +137,21 @@ func (f *Files) hashRemote(ctx context.Context, at place) (Hash, blob.Info, erro
 		return Hash{}, blob.Info{}, err
 	}
 	defer done()
-	body, info, err := at.store.Get(ctx, at.key, blob.Range{})
-	if err != nil {
-		return Hash{}, info, err
-	}
-	defer body.Close()
-	sum, size, err := sumOf(ctx, body)
-	if err == nil && size != info.Size {
-		err = fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, size, info.Size)
-	}
+	var sum Hash
+	var info blob.Info
+	err = f.twice(ctx, at, func() error {
+		body, found, err := at.store.Get(ctx, at.key, blob.Range{})
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		var size int64
+		if sum, size, err = sumOf(ctx, body); err == nil && size != found.Size {
+			err = fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, size, found.Size)
+		}
+		info = found
+		return err
+	})
 	return sum, info, err
 }
 

@@ -120,14 +120,10 @@ func (f *Files) setDamaged(ctx context.Context, at place) {
 	if err != nil {
 		return
 	}
-	f.blame(blobName(at.store, at.key), info.Version)
-}
-
-func (f *Files) blame(name string, v blob.Version) {
 	f.Forget(f.now())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.damaged[name] = v
+	f.damaged[blobName(at.store, at.key)] = info.Version
 }
 
 func (f *Files) isDamaged(name string, v blob.Version) bool {
@@ -138,7 +134,7 @@ func (f *Files) isDamaged(name string, v blob.Version) bool {
 }
 
 // stream reads an object from a store and verifies it: the last bytes come only
-// when all of them are right.
+// when all of them are right. See twice.
 func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error) {
 	if at.store == nil {
 		return nil, errors.New("source: nothing says where its bytes are: it was decoded, but not bound to the record that it came from")
@@ -152,24 +148,21 @@ func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error
 		return nil, err
 	}
 	s := &stream{body: body, uri: uri, object: o, size: info.Size, left: info.Size, hash: sha256.New()}
-	s.damaged = func() { f.blame(blobName(at.store, at.key), info.Version) }
 	if o.size != unknownSize && info.Size != o.size {
 		body.Close()
-		s.damaged()
 		return nil, o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
 	}
 	return s, nil
 }
 
 type stream struct {
-	body    io.ReadCloser
-	uri     string
-	object  *object
-	size    int64
-	left    int64
-	hash    hash.Hash
-	err     error // what was wrong with the bytes
-	damaged func()
+	body   io.ReadCloser
+	uri    string
+	object *object
+	size   int64
+	left   int64
+	hash   hash.Hash
+	err    error // what was wrong with the bytes
 }
 
 func (s *stream) Read(p []byte) (int, error) {
@@ -185,10 +178,12 @@ func (s *stream) Read(p []byte) (int, error) {
 	if s.left == 0 {
 		if sum := Hash(s.hash.Sum(nil)); sum != s.object.sum {
 			s.err = s.object.corrupt(s.uri, "SHA-256 "+sum.String())
-			s.damaged()
 			return 0, s.err
 		}
 		return n, io.EOF
+	}
+	if blob.Is(err, blob.Corrupt) {
+		err = s.object.corrupt(s.uri, "bytes that do not match the store's own checksum")
 	}
 	if err == io.EOF {
 		err = fmt.Errorf("source %s: %w, %d bytes short", s.uri, io.ErrUnexpectedEOF, s.left)

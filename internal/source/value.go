@@ -117,20 +117,29 @@ func (f *Files) read(ctx context.Context, r *Ref, c *content) ([]byte, error) {
 	if data, err := c.file.inMemory(ctx); err != nil || data != nil {
 		return data, err
 	}
-	var body io.ReadCloser
 	at, err := f.placeOfObject(ctx, &c.file)
-	switch {
-	case err != nil:
-	case f.cacheDir == "" && at.store != nil && !at.store.IsLocal():
-		body, err = f.stream(ctx, at, &c.file)
-	default:
-		body, err = r.openFile(ctx)
+	if err != nil {
+		return nil, err
 	}
+	if f.cacheDir != "" || at.store == nil || at.store.IsLocal() {
+		return r.readFrom(func() (io.ReadCloser, error) { return r.Open(ctx) }, c.id.Size)
+	}
+	var data []byte
+	err = f.twice(ctx, at, func() (err error) {
+		data, err = r.readFrom(func() (io.ReadCloser, error) { return f.stream(ctx, at, &c.file) }, c.id.Size)
+		return err
+	})
+	return data, err
+}
+
+// readFrom reads size bytes of what open opens.
+func (r *Ref) readFrom(open func() (io.ReadCloser, error), size int64) ([]byte, error) {
+	body, err := open()
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	data := make([]byte, c.id.Size)
+	data := make([]byte, size)
 	if _, err := io.ReadFull(body, data); err != nil {
 		return nil, fmt.Errorf("source %s: %w", r, err)
 	}

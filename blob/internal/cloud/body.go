@@ -41,10 +41,10 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, b.Transport.Failure(err)
 }
 
-// Slurp appends all of a body of size bytes to buf.
-func Slurp(buf []byte, body io.Reader, size int64) ([]byte, error) {
-	if size < 0 || size > maxSlurp {
-		return buf, &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf("a blob of %d bytes is not read into memory whole", size)}
+// Slurp appends all of a body of size bytes, which are limit at the most, to buf.
+func Slurp(buf []byte, body io.Reader, size, limit int64) ([]byte, error) {
+	if err := driver.CheckSize(size, limit); err != nil {
+		return buf, err
 	}
 	begin := len(buf)
 	if need := begin + int(size) + 1; cap(buf) < need { // one more, to see the end
@@ -53,6 +53,9 @@ func Slurp(buf []byte, body io.Reader, size int64) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
+		}
+		if int64(len(buf)-begin) > limit { // the service told another size
+			return buf[:begin], driver.CheckSize(int64(len(buf)-begin), limit)
 		}
 		n, err := body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -64,6 +67,3 @@ func Slurp(buf []byte, body io.Reader, size int64) ([]byte, error) {
 		}
 	}
 }
-
-// maxSlurp is the longest blob that fits in memory, wherever the program runs.
-const maxSlurp = 1<<31 - 2

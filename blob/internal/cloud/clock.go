@@ -18,11 +18,22 @@ type Clock struct {
 	told    time.Time
 	at      time.Time // by our monotonic clock, when the response was there
 	learned time.Time // when the store was heard last
+
+	doubt   time.Time // what was told that may have been garbled on its way
+	doubted time.Time // when it was told; zero where nothing is in doubt
 }
 
 // clockAge is how long a time that was told is relied on: our monotonic clock
 // runs at the store's pace, to far less than a second in this time.
 const clockAge = time.Minute
+
+// What is told is in doubt until the next answer agrees with it, where it is off
+// by more than this: by firstDoubt from our own clock, which may be wrong, too,
+// and by laterDoubt from what the store told before.
+const (
+	firstDoubt = time.Hour
+	laterDoubt = 2 * time.Second // whole seconds, and the way here
+)
 
 func (c *Clock) learn(h http.Header) {
 	told, err := http.ParseTime(h.Get("Date"))
@@ -32,10 +43,22 @@ func (c *Clock) learn(h http.Header) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.learned = now
+	expected, most := now, firstDoubt
+	if !c.at.IsZero() {
+		expected, most = c.told.Add(now.Sub(c.at)), laterDoubt
+	}
+	agreed := false
+	if told.Sub(expected).Abs() > most {
+		agreed = !c.doubted.IsZero() && told.Sub(c.doubt.Add(now.Sub(c.doubted))).Abs() <= laterDoubt
+		c.doubt, c.doubted = told, now
+		if !agreed {
+			return
+		}
+	}
+	c.learned, c.doubted = now, time.Time{}
 	// What was told is too early by up to a second, and by the way here, never
 	// too late: of what was told lately the latest is the best.
-	if c.at.IsZero() || now.Sub(c.at) > clockAge || told.After(c.told.Add(now.Sub(c.at))) {
+	if agreed || c.at.IsZero() || now.Sub(c.at) > clockAge || told.After(expected) {
 		c.told, c.at = told, now
 	}
 }
@@ -49,9 +72,15 @@ func (c *Clock) Now(ctx context.Context, ask func(context.Context) error) (time.
 	if now, ok := c.now(); ok {
 		return now, nil
 	}
-	err := ask(ctx)
-	if now, ok := c.now(); ok {
-		return now, nil // also an error tells the time
+	var err error
+	for range 2 { // once more where what it told is in doubt
+		err = ask(ctx)
+		if now, ok := c.now(); ok {
+			return now, nil // also an error tells the time
+		}
+		if err != nil {
+			break
+		}
 	}
 	if err == nil {
 		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the answer of the store has no date")}

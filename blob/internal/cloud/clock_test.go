@@ -49,6 +49,50 @@ func TestClock(t *testing.T) {
 	})
 }
 
+// The kind of fault: one date was garbled on its way. By the store's clock sessions
+// are declared dead and old things removed, so it is not believed before another
+// answer agrees.
+func TestClockDoesNotBelieveOneDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, ahead := range []time.Duration{0, -10 * time.Minute, 5 * time.Hour} { // is the store's clock
+			for _, wrong := range []time.Duration{8 * time.Second, 20 * time.Hour, -20 * time.Hour, 10 * 365 * 24 * time.Hour} {
+				right := func() http.Header { return date(time.Now().Add(ahead)) }
+				garbled := func() http.Header { return date(time.Now().Add(ahead + wrong)) }
+				for name, answers := range map[string][]func() http.Header{
+					"first": {garbled, right, right, right}, "later": {right, right, garbled},
+					"in between": {right, right, garbled, right}, "after a long time": {right, right, nil, garbled},
+				} {
+					if name == "first" && wrong.Abs() < firstDoubt && ahead < firstDoubt {
+						continue // that nobody can tell
+					}
+					var c Clock
+					for _, answer := range answers {
+						if answer == nil {
+							time.Sleep(2 * clockAge)
+							continue
+						}
+						c.learn(answer())
+						time.Sleep(time.Second)
+					}
+					now, err := c.Now(t.Context(), func(context.Context) error { c.learn(right()); return nil })
+					if late := time.Now().Add(ahead).Sub(now); err != nil || late < 0 || late > time.Second {
+						t.Errorf("%v ahead, off by %v %s: the clock is %v late (%v)", ahead, wrong, name, late, err)
+					}
+				}
+			}
+		}
+		// A clock that was set is followed, once two answers say so.
+		var c Clock
+		for _, ahead := range []time.Duration{0, 0, time.Minute, time.Minute} {
+			c.learn(date(time.Now().Add(ahead)))
+			time.Sleep(time.Second)
+		}
+		if now, err := c.Now(t.Context(), nil); err != nil || now.Before(time.Now().Add(59*time.Second)) {
+			t.Errorf("after it was set, the clock tells %v (%v)", now, err)
+		}
+	})
+}
+
 func TestClockWithoutAnAnswer(t *testing.T) {
 	broken := errors.New("broken")
 	var c Clock

@@ -1,0 +1,133 @@
+package record
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+)
+
+// Limit is how many bytes a record of this kind may have, line 1 and all. Nothing
+// is written that has more, and of what has more nothing is read: so whatever
+// lies where a record belongs takes no more memory than the largest of its kind.
+func (k Kind) Limit() int64 {
+	switch k {
+	case KindLease:
+		return 64 << 20 // mops gc lists in it, for a while, what it removed of the call
+	case KindSession:
+		return 1 << 20
+	}
+	return 1<<30 + 256<<20 // the largest value that codecs take (codec.MaxSize), and a header
+}
+
+// RunLimit is how many bytes the record of a run may have.
+const RunLimit = 64 << 20
+
+// Fetched is a record as it lies in a store.
+type Fetched struct {
+	Record
+	Data []byte    // the blob, as far as it was read
+	Info blob.Info // set with ErrDamaged and *FormatError, too, and with these alone
+}
+
+// patience is how often a blob is read that is damaged in a new way each time.
+const patience = 4
+
+// Fetch reads a record from a store, and checks all of it against line 1. The
+// error is the store's, which names the blob, or one that does not: a *FormatError
+// for what is intact and not ours to read, or ErrDamaged. It is ErrDamaged only for a blob that was found so twice under
+// one version, which Info has then: what came wrong once may be right where it
+// lies. What is damaged may be told by line 1, by the store's own checksum, or by
+// a size that no record of this kind has.
+func Fetch(ctx context.Context, store *blob.Store, key string, kind Kind) (Fetched, error) {
+	var before blob.Version
+	for try := 1; ; try++ {
+		f, err := fetchOnce(ctx, store, key, kind)
+		if err == nil || !errors.Is(err, ErrDamaged) {
+			return f, err
+		}
+		if f.Info.Version == before {
+			return f, err
+		}
+		if try == patience {
+			return Fetched{}, fmt.Errorf("%s changes faster than it can be read: try again: %v", store.URI(key), err)
+		}
+		before = f.Info.Version
+	}
+}
+
+func fetchOnce(ctx context.Context, store *blob.Store, key string, kind Kind) (f Fetched, err error) {
+	f.Data, f.Info, err = store.ReadUpTo(ctx, key, nil, kind.Limit())
+	switch {
+	case err == nil:
+		f.Record, err = Open(kind, f.Data)
+		return f, err
+	case blob.Is(err, blob.TooLarge):
+		f.Info, err = tooLarge(ctx, store, key, kind)
+		return f, err
+	case blob.Is(err, blob.Corrupt):
+		noticed := err
+		if f.Info.Version == "" { // without it nobody can replace the blob
+			if f.Info, err = store.Stat(ctx, key); err != nil {
+				return Fetched{}, err
+			}
+		}
+		return f, damaged(fmt.Sprintf("did not come as it was stored: %v", cmp.Or(errors.Unwrap(noticed), noticed)))
+	}
+	return Fetched{}, err
+}
+
+// FetchRun reads the record of a run, which is plain JSON without a line 1. It is
+// ErrDamaged, with Info and Data set, where it came so twice that it is none.
+func FetchRun(ctx context.Context, store *blob.Store, key string) (header RunHeader, f Fetched, err error) {
+	for range 2 {
+		header = RunHeader{}
+		f.Data, f.Info, err = store.ReadUpTo(ctx, key, nil, RunLimit)
+		if err != nil && !blob.Is(err, blob.TooLarge) && !blob.Is(err, blob.Corrupt) {
+			return header, Fetched{}, err
+		}
+		if err == nil {
+			err = json.Unmarshal(f.Data, &header)
+		}
+		if err == nil {
+			return header, f, nil
+		}
+	}
+	return header, f, fmt.Errorf("%w: it is not that of a run: %w", ErrDamaged, err)
+}
+
+// tooLarge tells a record of which all but the first line is left unread, since
+// it is larger than ours are, from something else that lies in its place: line 1
+// says how long the rest is.
+func tooLarge(ctx context.Context, store *blob.Store, key string, kind Kind) (blob.Info, error) {
+	body, info, err := store.Get(ctx, key, blob.Range{Length: maxLine})
+	if err != nil {
+		return blob.Info{}, err
+	}
+	defer body.Close()
+	begin, err := io.ReadAll(io.LimitReader(body, maxLine))
+	if err != nil {
+		return blob.Info{}, err
+	}
+	line, _, _ := bytes.Cut(begin, newline)
+	format, foundKind, hash, length := words(line)
+	switch {
+	case len(hash) != hashLen || string(length) != strconv.FormatInt(info.Size-int64(len(line))-1, 10):
+		err = damaged(fmt.Sprintf("has %d bytes, more than any %s, and does not match its first line", info.Size, kind))
+	case string(format) != Format || string(foundKind) != string(kind):
+		err = stranger(kind, string(format), string(foundKind))
+	default:
+		err = &FormatError{Want: kind, Format: Format, Kind: string(kind),
+			Reason: fmt.Sprintf("it has %d bytes, and no more than %d are read of such a record", info.Size, kind.Limit())}
+	}
+	return info, err
+}
+
+// maxLine is longer than any first line.
+const maxLine = 256
