@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/TrilliantHealth/mops-go/internal/schema"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -45,6 +46,7 @@ type Codec struct {
 	large       bool // its values are expected to be large
 	kept        [][]int
 	fingerprint string
+	schema      schema.Graph
 	maxSize     int
 }
 
@@ -67,7 +69,7 @@ func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
 		return nil, err
 	}
 	b.facts()
-	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize}
+	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), schema: schemaOf(root), maxSize: MaxSize}
 	for t, p := range b.plans {
 		if p.shared != nil {
 			if c.shared == nil {
@@ -88,6 +90,9 @@ func (c *Codec) Type() reflect.Type { return c.typ }
 // omitzero field is added. Types that marshal themselves count by their full
 // name, types in interfaces by their registered name too.
 func (c *Codec) Fingerprint() string { return c.fingerprint }
+
+// Schema describes what the fingerprint leaves out. It must not be changed.
+func (c *Codec) Schema() schema.Graph { return c.schema }
 
 // Encode returns the encoding of v, a value of the codec's type. An error is a
 // *[ValueError] with the path.
@@ -142,7 +147,7 @@ func (c *Codec) prove(data []byte) error {
 	if !c.root.verify {
 		return nil
 	}
-	if err := c.decode(data, reflect.New(c.typ).Elem()); err != nil {
+	if err := c.decode(data, reflect.New(c.typ).Elem(), strict); err != nil {
 		return withReason(err, "a type that marshals itself does not read what it wrote")
 	}
 	return nil
@@ -159,6 +164,16 @@ func withReason(err error, reason string) error {
 // Decode sets what into points to, a value of the codec's type, to what was
 // encoded. After an error, which is a *[ValueError], that is the zero value.
 func (c *Codec) Decode(data []byte, into reflect.Value) error {
+	return c.decodeInto(data, into, strict)
+}
+
+// DecodeKnown is Decode for what a program may have encoded whose type has more
+// fields: those are left out.
+func (c *Codec) DecodeKnown(data []byte, into reflect.Value) error {
+	return c.decodeInto(data, into, lenient)
+}
+
+func (c *Codec) decodeInto(data []byte, into reflect.Value, fields unknown) error {
 	if into.Kind() != reflect.Pointer || into.IsNil() || into.Type().Elem() != c.typ {
 		return fmt.Errorf("decode: got a %v where a pointer to %v is needed", into.Type(), c.typ)
 	}
@@ -167,22 +182,22 @@ func (c *Codec) Decode(data []byte, into reflect.Value) error {
 	if len(data) > c.maxSize {
 		return valueError(c.path, c.tooLarge(len(data)))
 	}
-	if err := c.decode(data, into); err != nil {
+	if err := c.decode(data, into, fields); err != nil {
 		into.SetZero()
 		return valueError(c.path, err)
 	}
 	return nil
 }
 
-func (c *Codec) decode(data []byte, v reflect.Value) (err error) {
+func (c *Codec) decode(data []byte, v reflect.Value, fields unknown) (err error) {
 	if c.root.direct {
-		err = decMode.Unmarshal(data, v.Addr().Interface())
+		err = decModes[fields].Unmarshal(data, v.Addr().Interface())
 	} else {
-		err = c.walkDecode(data, v, false)
+		err = c.walkDecode(data, v, decoder{fields: fields})
 	}
 	if err != nil {
 		v.SetZero()
-		if located := c.walkDecode(data, v, true); located != nil {
+		if located := c.walkDecode(data, v, decoder{fields: fields, everywhere: true}); located != nil {
 			err = located
 		}
 	}

@@ -5,26 +5,37 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // decoder walks an encoding that is known to be well-formed.
 type decoder struct {
+	fields     unknown
 	everywhere bool // also where the library alone would do: to find a path
 }
 
-func (c *Codec) walkDecode(data []byte, v reflect.Value, everywhere bool) error {
+// unknown says what becomes of fields that a type does not have.
+type unknown int
+
+const (
+	strict  unknown = iota // they are an error: nothing that counts may get lost
+	lenient                // they are left out
+)
+
+func (c *Codec) walkDecode(data []byte, v reflect.Value, d decoder) error {
 	if err := decMode.Wellformed(data); err != nil {
 		return err
 	}
-	_, err := (&decoder{everywhere}).value(c.root, data, v)
+	_, err := d.value(c.root, data, v)
 	return err
 }
 
 // value decodes the first data item into v, which is settable and zero, and
 // returns what comes after it.
-func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
+func (d decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
 	if p.direct && !d.everywhere || p.shape == leaf || p.shape == opaque {
-		return decMode.UnmarshalFirst(data, v.Addr().Interface())
+		return decModes[d.fields].UnmarshalFirst(data, v.Addr().Interface())
 	}
 	if len(data) == 0 {
 		return nil, errTruncated
@@ -56,7 +67,7 @@ func open(data []byte, major byte, want string) (n int, rest []byte, err error) 
 	return int(size), rest, err
 }
 
-func (d *decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorArray, "an array")
 	if err != nil {
 		return nil, err
@@ -75,7 +86,7 @@ func (d *decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	return data, nil
 }
 
-func (d *decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorMap, "a map")
 	if err != nil {
 		return nil, err
@@ -97,7 +108,7 @@ func (d *decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error)
 	return data, nil
 }
 
-func (d *decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorMap, "a map of fields")
 	if err != nil {
 		return nil, err
@@ -109,6 +120,12 @@ func (d *decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, erro
 			return nil, err
 		}
 		i, ok := p.byName[name]
+		if !ok && d.fields == lenient {
+			if data, err = decMode.UnmarshalFirst(data, new(cbor.RawMessage)); err != nil {
+				return nil, at(err, "."+name)
+			}
+			continue
+		}
 		if !ok {
 			return nil, fmt.Errorf("there is a field %q, which %v does not have (any more)", name, p.typ)
 		}
@@ -124,7 +141,7 @@ func (d *decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, erro
 	return data, nil
 }
 
-func (d *decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	tag, data, err := readTag(data)
 	if err != nil {
 		return nil, err

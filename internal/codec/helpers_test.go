@@ -43,7 +43,7 @@ func returned[T any](t testing.TB, side Side, types *Types, v T) T {
 	if err := c.Decode(data, reflect.ValueOf(&out)); err != nil {
 		t.Fatalf("Decode(%x) of %#v: %v", data, v, err)
 	}
-	if err := c.walkDecode(data, reflect.ValueOf(&walkedOut).Elem(), true); err != nil {
+	if err := c.walkDecode(data, reflect.ValueOf(&walkedOut).Elem(), decoder{everywhere: true}); err != nil {
 		t.Errorf("Decode(%x): the walk fails: %v", data, err)
 	}
 	if walked, err = c.Encode(reflect.ValueOf(&walkedOut).Elem()); err != nil || !bytes.Equal(walked, data) {

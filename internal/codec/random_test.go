@@ -55,7 +55,7 @@ func comesBack(t *testing.T, c *Codec, v reflect.Value) {
 	for i, everywhere := range []bool{false, true} {
 		got[i] = reflect.New(c.typ)
 		if everywhere {
-			err = c.walkDecode(data, got[i].Elem(), true)
+			err = c.walkDecode(data, got[i].Elem(), decoder{everywhere: true})
 		} else {
 			err = c.Decode(data, got[i])
 		}
