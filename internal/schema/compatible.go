@@ -2,13 +2,13 @@ package schema
 
 import "fmt"
 
-// Incompatible says why a result is none to a program: in a sentence's end, such as "of
-// a type without Out.Stats.Median", or "" where it is one. The memo key is the
-// same, so input and output have the same encoding as far as the fingerprints go.
+// Incompatible says why a result is of no use to the reader: in a sentence's end,
+// such as "of a type without Out.Stats.Median", or "" where it is of use. Reader
+// and writer have the same fingerprints and the same bytes of input.
 //
-// Of the output, the writer must have had all that the reader has. What the
-// reader does not have, it does not miss. Of the input, both have the same bytes,
-// so a part that only one of them has was zero or not there.
+// Of the output, the writer must have had all that the reader has, or the reader
+// would find zeros that nobody computed; what only the writer had can be left
+// out. Of the input, what only one of them has was zero, or not there at all.
 func (reader Types) Incompatible(writer Types) string {
 	for d := range Diff(reader.Out, writer.Out, "Out") {
 		if d.harmsOutput() {
@@ -56,5 +56,5 @@ func (d Difference) String() string {
 	case d.Here == "":
 		return "of a type with " + d.Path
 	}
-	return fmt.Sprintf("of a type in which %s is %s, and here it is %s", d.Path, d.There, d.Here)
+	return fmt.Sprintf("of a type with another %s (%s there, %s here)", d.Path, d.There, d.Here)
 }
