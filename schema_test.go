@@ -13,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
 // Omitzero fields, and all below them, are not in the memo key, so two programs
@@ -155,7 +156,9 @@ func versionOf[In, Out any](in In, out Out, register ...func(mops.RegistryOption
 			v.runs = runs
 			return v
 		},
-		put: func(ctx context.Context, options ...mops.Option) error { return f.With(options...).Inject(ctx, in, out) },
+		put: func(ctx context.Context, options ...mops.Option) error {
+			return f.With(options...).Inject(ctx, in, out)
+		},
 		out: out,
 	}
 }
@@ -179,9 +182,7 @@ var schemaPairs = []struct {
 	older, newer  version
 	newerReads    mops.Outcome // what the older has written
 	olderReads    mops.Outcome // what the newer has written
-	newerReadsAs  any          // where that is a hit and not what it would return
-	olderReadsAs  any
-	newerSays     string // why it is not a hit
+	newerSays     string       // why it is not a hit
 	olderSays     string
 	otherEncoding bool // the input is not the same: two keys
 }{
@@ -591,5 +592,90 @@ func TestSchemasInWorkers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// belowOmitzero is what workers know under this name; the caller of the test below
+// is a program with one field more.
+var belowOmitzero = mops.Define("test/below-omitzero", func(context.Context, int) (outMean, error) { return outMean{"n", mean{2}}, nil })
+
+// A worker whose types differ from its caller's would leave what the caller cannot use.
+func TestSchemasOfAWorkerThatIsAnotherBuild(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	newer := mops.Define("test/below-omitzero", func(context.Context, int) (outMedian, error) { return outMedian{}, nil }, private())
+	_, err := newer.Call(ctx, 1)
+	if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != "VersionSkew" {
+		t.Errorf("%T: %v", err, err)
+	}
+	mentions(t, err, "omitzero", "test/below-omitzero", "build both from the same source")
+	if out, err := belowOmitzero.Call(ctx, 1); err != nil || out.Stats.Mean != 2 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// Exact keys are in memo URIs: another one loses what lies there.
+func TestExactKeysStay(t *testing.T) {
+	ctx, _ := onDisk(t)
+	out(outPlain{"n"}).call(ctx)
+	const want = "zinc-solid-spiral.feb3dd2d179384ebbcffa717d7e185412bd76f5e12e2fc503e7b4bc635d39283"
+	if v := out(outTwo{"n", mean{2}, 7}).call(ctx); v.err != nil || !strings.HasSuffix(v.info.URI, "/mops1/default/test/evolves@0/"+want) {
+		t.Errorf("%+v, want %s", v, want)
+	}
+}
+
+// In records of the first release nothing is said of what fingerprints leave out.
+// They are found as they were then, but for those that cannot be decoded.
+func TestSchemasAreNotInRecordsOfTheFirstRelease(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second version
+		want          mops.Outcome
+		as            any
+	}{
+		"field added":   {out(outPlain{"n"}), out(outMean{"n", mean{2}}), mops.Hit, outMean{Name: "n"}},
+		"field removed": {out(outMean{"n", mean{2}}), out(outPlain{"n"}), mops.Hit, outPlain{"n"}},
+		"added below":   {out(outMean{"n", mean{2}}), out(outMedian{"n", meanMedian{2, 1}}), mops.Hit, outMedian{"n", meanMedian{Mean: 2}}},
+		"removed below": {out(outTwo{"n", mean{2}, 7}), out(outMean{"n", mean{2}}), mops.Hit, outMean{"n", mean{2}}},
+		"retyped":       {out(outMean{"n", mean{2}}), out(outText{"n", "2"}), mops.Computed, outText{"n", "2"}},
+		"retyped, zero": {out(outMean{Name: "n"}), out(outText{Name: "n"}), mops.Hit, outText{Name: "n"}},
+		"input retyped": {in(inMean{N: 1}), in(inText{N: 1}), mops.Hit, "out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, _ := onDisk(t)
+			asOfTheFirstRelease(t, c.first.call(ctx).info.URI)
+			for _, want := range []mops.Outcome{c.want, mops.Hit} {
+				if v := c.second.call(ctx); v.err != nil || v.info.Outcome != want || text(v.out) != text(c.as) {
+					t.Errorf("%+v, want a %s with %+v", v, want, c.as)
+				}
+			}
+			if v := c.first.call(ctx); v.info.Outcome != mops.Hit {
+				t.Errorf("the first program, again: %+v", v)
+			}
+		})
+	}
+}
+
+// asOfTheFirstRelease writes a result as that would have written it.
+func asOfTheFirstRelease(t *testing.T, uri string) {
+	t.Helper()
+	path := filepath.Join(strings.TrimPrefix(uri, "file://"), "result")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := record.Open(record.KindResult, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header record.ResultHeader
+	if err := found.Into(&header); err != nil || header.Schema == nil {
+		t.Fatalf("%s, %v", found.Header, err)
+	}
+	header.Schema = nil
+	sealed, err := record.Seal(record.KindResult, header, found.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, sealed, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
