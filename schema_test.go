@@ -379,7 +379,7 @@ func TestSchemasHoweverACallIsMade(t *testing.T) {
 			for i := range 2 {
 				v := newer.call(ctx, mops.KeepErrors())
 				mentions(t, v.err, "fails")
-				if v.runs != 1-i {
+				if failed, ok := errors.AsType[*mops.FuncError](v.err); v.runs != 1-i || !ok || failed.URI != v.info.URI {
 					t.Errorf("%d runs, %+v", v.runs, v)
 				}
 			}
