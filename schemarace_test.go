@@ -155,8 +155,8 @@ func TestSchemasAndThoseWhoLeave(t *testing.T) {
 	group.Wait()
 }
 
-// gated is a store in memory, local as files are, in which some reads wait.
-type gated struct {
+// gatedStore is a store in memory, local as files are, in which some reads wait.
+type gatedStore struct {
 	*memblob.Store
 	gate *gate
 }
@@ -172,12 +172,14 @@ var schemaGate = new(gate)
 
 func init() {
 	store := memblob.New()
-	blob.Register("gated", func(context.Context, string) (driver.Store, error) { return gated{store, schemaGate}, nil })
+	blob.Register("gated", func(context.Context, string) (driver.Store, error) { return gatedStore{store, schemaGate}, nil })
 }
 
-func (gated) LocalPath(context.Context, string) (string, error) { return "", errors.ErrUnsupported }
+func (gatedStore) LocalPath(context.Context, string) (string, error) {
+	return "", errors.ErrUnsupported
+}
 
-func (g gated) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
+func (g gatedStore) Slurp(ctx context.Context, key string, buf []byte) ([]byte, driver.Info, error) {
 	g.gate.mu.Lock()
 	waits := g.gate.key != "" && strings.HasSuffix(g.gate.key, key)
 	if waits {
