@@ -51,7 +51,7 @@ func TestARootThatNobodyCanOpen(t *testing.T) {
 		"/data/mops":              {"file:///data/mops"},
 		"":                        {"URI"},
 		"file://" + asFile:        {asFile, "is a file", "must be a folder"},
-		"file://" + asFile + "/x": {asFile, "a file lies where a folder should be"},
+		"file://" + asFile + "/x": {asFile, "and a folder should be there"},
 	} {
 		_, ctx := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
 		_, err := f.Call(ctx, 1)

@@ -47,7 +47,7 @@ func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave) 
 		return out, outcome, err
 	}
 	outcome, err = env.engine.Do(ctx, c, leave)
-	if err != nil {
+	if err != nil && outcome.Place.Path == "" {
 		outcome.Place = env.engine.Place(c)
 	}
 	out, err = f.finish(ctx, env, outcome, err)

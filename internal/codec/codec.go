@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/TrilliantHealth/mops-go/internal/schema"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -46,6 +47,7 @@ type Codec struct {
 	large       bool // its values are expected to be large
 	kept        [][]int
 	fingerprint string
+	schema      schema.Graph
 	maxSize     int
 	longPiece   int // in bytes: what is longer is encoded and decoded in parts
 }
@@ -69,7 +71,7 @@ func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
 		return nil, err
 	}
 	b.facts()
-	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), maxSize: MaxSize, longPiece: longPiece}
+	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), schema: schemaOf(root), maxSize: MaxSize, longPiece: longPiece}
 	for t, p := range b.plans {
 		if p.shared != nil {
 			if c.shared == nil {
@@ -90,6 +92,9 @@ func (c *Codec) Type() reflect.Type { return c.typ }
 // omitzero field is added. Types that marshal themselves count by their full
 // name, types in interfaces by their registered name too.
 func (c *Codec) Fingerprint() string { return c.fingerprint }
+
+// Schema describes what the fingerprint leaves out. It must not be changed.
+func (c *Codec) Schema() schema.Graph { return c.schema }
 
 // Encode returns the encoding of v, a value of the codec's type. An error is a
 // *[ValueError] with the path; it wraps that of ctx, which is heeded meanwhile.
@@ -152,7 +157,7 @@ func (c *Codec) prove(ctx context.Context, data []byte) error {
 	if !c.root.verify {
 		return nil
 	}
-	if err := c.decode(ctx, data, reflect.New(c.typ).Elem()); err != nil {
+	if err := c.decode(ctx, data, reflect.New(c.typ).Elem(), strict); err != nil {
 		return withReason(err, "a type that marshals itself does not read what it wrote")
 	}
 	return nil
@@ -170,6 +175,16 @@ func withReason(err error, reason string) error {
 // encoded. After an error, which is a *[ValueError], that is the zero value; it
 // wraps that of ctx, which is heeded meanwhile.
 func (c *Codec) Decode(ctx context.Context, data []byte, into reflect.Value) error {
+	return c.decodeInto(ctx, data, into, strict)
+}
+
+// DecodeKnown is Decode for what a program may have encoded whose type has more
+// fields: those are left out.
+func (c *Codec) DecodeKnown(ctx context.Context, data []byte, into reflect.Value) error {
+	return c.decodeInto(ctx, data, into, lenient)
+}
+
+func (c *Codec) decodeInto(ctx context.Context, data []byte, into reflect.Value, fields unknown) error {
 	if into.Kind() != reflect.Pointer || into.IsNil() || into.Type().Elem() != c.typ {
 		return fmt.Errorf("decode: got a %v where a pointer to %v is needed", into.Type(), c.typ)
 	}
@@ -178,17 +193,17 @@ func (c *Codec) Decode(ctx context.Context, data []byte, into reflect.Value) err
 	if len(data) > c.maxSize {
 		return valueError(c.path, c.tooLarge(int64(len(data))))
 	}
-	if err := c.decode(ctx, data, into); err != nil {
+	if err := c.decode(ctx, data, into, fields); err != nil {
 		into.SetZero()
 		return valueError(c.path, err)
 	}
 	return nil
 }
 
-func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value) (err error) {
-	d := decoder{parts: len(data) > c.longPiece}
+func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value, fields unknown) (err error) {
+	d := decoder{fields: fields, parts: len(data) > c.longPiece}
 	if c.root.direct && !d.parts {
-		err = calling(c.typ, func() error { return decMode.Unmarshal(data, v.Addr().Interface()) })
+		err = calling(c.typ, func() error { return decModes[fields].Unmarshal(data, v.Addr().Interface()) })
 	} else {
 		err = c.walkDecode(ctx, data, v, d)
 	}

@@ -6,14 +6,25 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // decoder walks an encoding that is known to be well-formed.
 type decoder struct {
+	fields     unknown
 	everywhere bool // also where the library alone would do: to find a path
 	parts      bool // also where it would take too long in one piece
 	pace       *pace
 }
+
+// unknown says what becomes of fields that a type does not have.
+type unknown int
+
+const (
+	strict  unknown = iota // they are an error: nothing that counts may get lost
+	lenient                // they are left out
+)
 
 func (c *Codec) walkDecode(ctx context.Context, data []byte, v reflect.Value, d decoder) error {
 	d.pace = &pace{ended: ctx.Err}
@@ -59,7 +70,7 @@ func (d decoder) library(p *plan, data []byte, v reflect.Value) (rest []byte, er
 	if err := d.pace.step(); err != nil {
 		return nil, err
 	}
-	return p.unmarshal(data, v)
+	return p.unmarshal(data, v, d.fields)
 }
 
 // element decodes one of n elements of a slice, array or map.
@@ -132,6 +143,12 @@ func (d decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error
 			return nil, err
 		}
 		i, ok := p.byName[name]
+		if !ok && d.fields == lenient {
+			if data, err = decMode.UnmarshalFirst(data, new(cbor.RawMessage)); err != nil {
+				return nil, at(err, "."+name)
+			}
+			continue
+		}
 		if !ok {
 			return nil, fmt.Errorf("there is a field %q, which %v does not have (any more)", name, p.typ)
 		}

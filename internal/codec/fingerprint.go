@@ -13,10 +13,33 @@ import (
 // hashes every type with the hashes of its parts from the round before, until a
 // round tells no more types apart (partition refinement, as for minimal
 // automata). The set of all hashes is a part of the result: it makes types with
-// equal fingerprints alike to any depth.
+// equal fingerprints alike to any depth. An omitzero field does not count, so that
+// one may be added: what it leaves out, the schema describes.
 func fingerprint(root *plan) string {
+	counted := func(p part) bool { return !p.omits && !p.apart }
+	hashes := refine(reach(root, counted), counted)
+	distinct := slices.Compact(slices.Sorted(maps.Values(hashes)))
+	return hash(append([]string{hashes[root]}, distinct...)...)
+}
+
+// reach finds a type and all that it is made of, as far as the parts count.
+func reach(root *plan, counts func(part) bool) map[*plan]bool {
 	reached := map[*plan]bool{root: true}
-	reach(root, reached)
+	for next := []*plan{root}; len(next) > 0; {
+		p := next[len(next)-1]
+		next = next[:len(next)-1]
+		for part := range p.parts {
+			if counts(part) && !reached[part.plan] {
+				reached[part.plan] = true
+				next = append(next, part.plan)
+			}
+		}
+	}
+	return reached
+}
+
+// refine gives types one hash that are built alike, as far as the parts count.
+func refine(reached map[*plan]bool, counts func(part) bool) map[*plan]string {
 	hashes := map[*plan]string{}
 	for p := range reached {
 		hashes[p] = p.label
@@ -24,56 +47,23 @@ func fingerprint(root *plan) string {
 	for classes := 0; ; {
 		next := make(map[*plan]string, len(hashes))
 		for p := range hashes {
-			next[p] = describe(p, hashes)
+			next[p] = describe(p, hashes, counts)
 		}
 		hashes = next
 		distinct := slices.Compact(slices.Sorted(maps.Values(hashes)))
 		if len(distinct) == classes {
-			return hash(append([]string{hashes[root]}, distinct...)...)
+			return hashes
 		}
 		classes = len(distinct)
 	}
 }
 
-// reach finds the plans that the fingerprint depends on.
-func reach(p *plan, reached map[*plan]bool) {
-	for child := range p.counted {
-		if !reached[child] {
-			reached[child] = true
-			reach(child, reached)
-		}
-	}
-}
-
-// counted yields the parts of a type that its fingerprint depends on, each with
-// its name among them. An omitzero field is none, so that one may be added.
-func (p *plan) counted(yield func(child *plan, name string) bool) {
-	if p.key != nil && !yield(p.key, "key") {
-		return
-	}
-	if p.elem != nil && !yield(p.elem, "elem") {
-		return
-	}
-	for _, f := range p.fields {
-		name := "field " + f.name
-		if f.omitEmpty {
-			name = "omitempty " + name
-		}
-		if !f.omitZero && !yield(f.plan, name) {
-			return
-		}
-	}
-	for _, i := range p.impls {
-		if !yield(i.plan, "type "+i.name) {
-			return
-		}
-	}
-}
-
-func describe(p *plan, hashes map[*plan]string) string {
+func describe(p *plan, hashes map[*plan]string, counts func(part) bool) string {
 	parts := []string{p.label}
-	for child, name := range p.counted {
-		parts = append(parts, name, hashes[child])
+	for part := range p.parts {
+		if counts(part) {
+			parts = append(parts, part.name, hashes[part.plan])
+		}
 	}
 	return hash(parts...)
 }

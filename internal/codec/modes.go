@@ -9,7 +9,8 @@ import (
 // The library's modes, with its defaults corrected.
 var (
 	encModes = [...]cbor.UserBufferEncMode{Input: encMode(Input), Output: encMode(Output)}
-	decMode  = newDecMode()
+	decModes = [...]cbor.DecMode{strict: newDecMode(cbor.ExtraDecErrorUnknownField), lenient: newDecMode(cbor.ExtraDecErrorNone)}
+	decMode  = decModes[strict]
 )
 
 func encMode(side Side) cbor.UserBufferEncMode {
@@ -26,10 +27,10 @@ func encMode(side Side) cbor.UserBufferEncMode {
 	return must(opts.UserBufferEncMode())
 }
 
-func newDecMode() cbor.DecMode {
+func newDecMode(errors cbor.ExtraDecErrorCond) cbor.DecMode {
 	return must(cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		ExtraReturnErrors: errors,
 		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
 		IndefLength:       cbor.IndefLengthForbidden,
 		TimeTag:           cbor.DecTagRequired,

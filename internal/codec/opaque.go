@@ -120,7 +120,7 @@ func (p *plan) marshal(side Side, v reflect.Value) (data []byte, err error) {
 	}
 	if r.same != nil {
 		is := reflect.New(p.typ).Elem()
-		if _, err := p.unmarshal(data, is); err != nil {
+		if _, err := p.unmarshal(data, is, strict); err != nil {
 			return nil, err
 		}
 		if !r.same(v, is) {
@@ -132,9 +132,9 @@ func (p *plan) marshal(side Side, v reflect.Value) (data []byte, err error) {
 
 // unmarshal decodes the first data item into v by the library, and returns what
 // comes after it.
-func (p *plan) unmarshal(data []byte, v reflect.Value) (rest []byte, err error) {
+func (p *plan) unmarshal(data []byte, v reflect.Value, fields unknown) (rest []byte, err error) {
 	err = calling(p.typ, func() error {
-		rest, err = decMode.UnmarshalFirst(data, v.Addr().Interface())
+		rest, err = decModes[fields].UnmarshalFirst(data, v.Addr().Interface())
 		return err
 	})
 	if r := remedies[p.typ]; err == nil && r.read != nil {
@@ -191,7 +191,7 @@ func checkZero(p *plan, side Side, path string, seen map[*plan]bool) error {
 			data = p.form.empty()
 		}
 		if data != nil {
-			_, err = p.unmarshal(data, reflect.New(p.typ).Elem())
+			_, err = p.unmarshal(data, reflect.New(p.typ).Elem(), strict)
 		}
 		if thrown, ok := err.(*panicked); ok && thrown.ofNil() && data != nil {
 			opposite := p.form.marshaling().opposite

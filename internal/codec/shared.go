@@ -13,6 +13,9 @@ func (b *planner) share(p *plan, elem reflect.Type, path string) (err error) {
 	return err
 }
 
+// Shares reports whether the codec's type holds types that stand for a value.
+func (c *Codec) Shares() bool { return len(c.shared) > 0 }
+
 // Shared is the codec of the value that a type stands for, which may be
 // anywhere in the codec's own type; nil where it stands for none. The paths in
 // its errors begin below that value, so that they go on those of a Visit.

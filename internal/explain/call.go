@@ -11,19 +11,27 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/dynamic"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/schema"
 )
 
 // Call is all that a memo key is made of, so that two calls can be compared.
 type Call struct {
 	record.Call
-	HasInput bool // false for a result that was put there without an invocation
-	Input    any  // decoded, see package dynamic; as far as it could be
+	Schema   schema.Types // what the fingerprints leave out; none where the record does not say
+	HasInput bool         // false for a result that was put there without an invocation
+	Input    any          // decoded, see package dynamic; as far as it could be
 }
 
 // New makes a Call of a canonical input.
-func New(ctx context.Context, call record.Call, input []byte) Call {
+func New(ctx context.Context, head record.Head, call record.Call, input []byte) Call {
 	value, _ := dynamic.Decode(ctx, input) // what is damaged shows in the value
-	return Call{Call: call, HasInput: true, Input: value}
+	return Call{Call: call, Schema: schemaOf(head), HasInput: true, Input: value}
+}
+
+// schemaOf is what a header says; what cannot be read is not compared.
+func schemaOf(head record.Head) schema.Types {
+	types, _ := schema.Parse(head.Schema)
+	return types
 }
 
 // Read reads a call from its records: from the invocation, or where there is
@@ -36,7 +44,7 @@ func Read(ctx context.Context, place memo.Place) (Call, error) {
 		if err := invocation.Into(&header); err != nil {
 			return Call{}, err
 		}
-		return New(ctx, header.Call, invocation.Body), nil
+		return New(ctx, header.Head, header.Call, invocation.Body), nil
 	}
 	if !blob.Is(err, blob.NotFound) {
 		return Call{}, err
@@ -49,5 +57,5 @@ func Read(ctx context.Context, place memo.Place) (Call, error) {
 	if err := result.Into(&header); err != nil {
 		return Call{}, err
 	}
-	return Call{Call: header.Call}, nil
+	return Call{Call: header.Call, Schema: schemaOf(header.Head)}, nil
 }

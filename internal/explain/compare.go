@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/dynamic"
+	"github.com/TrilliantHealth/mops-go/internal/schema"
 )
 
 // Part is a part of what a memo key is made of.
@@ -22,7 +23,8 @@ const (
 )
 
 // Difference is one thing in which two calls differ. Of a part that is not the
-// input, Path is empty, but for Calls, where it is the function called.
+// input, Path is empty, but for Calls, where it is the function called, and for
+// what the fingerprints of types leave out, where it is the field.
 type Difference struct {
 	Part Part
 	dynamic.Difference
@@ -62,12 +64,32 @@ func Compare(here, there Call) []Difference {
 			add(field.part, "", field.here, field.there)
 		}
 	}
+	for _, side := range []struct {
+		part        Part
+		here, there schema.Graph
+		root        string
+	}{
+		{InputType, here.Schema.In, there.Schema.In, "In"},
+		{OutputType, here.Schema.Out, there.Schema.Out, "Out"},
+	} {
+		for d := range schema.Diff(side.here, side.there, side.root) {
+			add(side.part, d.Path, kind(d.Here), kind(d.There))
+		}
+	}
 	if here.HasInput && there.HasInput {
 		for _, d := range dynamic.Diff(here.Input, there.Input, "In", mostFields) {
 			found = append(found, Difference{Input, d})
 		}
 	}
 	return found
+}
+
+// kind is what a type is in a place, or that it has none there.
+func kind(of string) any {
+	if of == "" {
+		return dynamic.Absent{}
+	}
+	return of
 }
 
 // compareCallees compares lists of name@version, of which each name is there once.
@@ -115,10 +137,11 @@ func (d Difference) Subject() string {
 		return d.Path
 	case Calls:
 		return "the version of " + d.Path + ", which it calls"
-	case InputType:
-		return "the type of the input"
-	case OutputType:
-		return "the type of the output"
+	case InputType, OutputType:
+		if d.Path != "" {
+			return "the type of " + d.Path
+		}
+		return map[Part]string{InputType: "the type of the input", OutputType: "the type of the output"}[d.Part]
 	}
 	return "the " + string(d.Part)
 }
@@ -130,7 +153,7 @@ func (d Difference) show(value any) string {
 	switch {
 	case d.Part == Input || !isText:
 		return dynamic.Short(value, few)
-	case d.Part == InputType || d.Part == OutputType:
+	case d.Path == "" && (d.Part == InputType || d.Part == OutputType):
 		return text[:min(len(text), digits)]
 	}
 	return text

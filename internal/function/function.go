@@ -42,8 +42,9 @@ type Function struct {
 	inCodec  *codec.Codec
 	outCodec *codec.Codec
 	calls    []string
-	hasher   *memokey.Hasher
+	hashers  hashers
 	homes    []oldHome
+	schema   writtenSchema
 }
 
 // ID is "name@version".
@@ -77,6 +78,8 @@ func (f *Function) Run(ctx context.Context, in any) (any, error) { return f.runn
 // NewIn is a pointer to a zero In.
 func (f *Function) NewIn() any { return reflect.New(f.in).Interface() }
 
+func (f *Function) newOut() any { return reflect.New(f.out).Interface() }
+
 // Prepare makes codecs and key. It runs once; what it finds wrong with the
 // types is the answer of every later use.
 func (f *Function) Prepare() error {
@@ -99,18 +102,28 @@ func (f *Function) doPrepare() (err error) {
 		return fmt.Errorf("function %s (%s): its output: %w", f.Name, f.Place, err)
 	}
 	f.calls = f.transitive()
-	f.hasher = f.newHasher(f.Name, f.Version)
+	if err := f.schema.set(f.inCodec, f.outCodec); err != nil {
+		return fmt.Errorf("function %s (%s): %w", f.Name, f.Place, err)
+	}
+	f.hashers = f.newHashers(f.Name, f.Version)
 	for i := range f.homes {
-		f.homes[i].hasher = f.newHasher(f.homes[i].Name, f.homes[i].Version)
+		f.homes[i].hashers = f.newHashers(f.homes[i].Name, f.homes[i].Version)
 	}
 	return nil
 }
 
-func (f *Function) newHasher(name, version string) *memokey.Hasher {
-	return memokey.NewHasher(memokey.Parts{
+// hashers make the two keys of a call.
+type hashers struct{ usual, exact *memokey.Hasher }
+
+func (f *Function) newHashers(name, version string) (h hashers) {
+	parts := memokey.Parts{
 		Name: name, Version: version, Calls: f.calls,
 		In: f.inCodec.Fingerprint(), Out: f.outCodec.Fingerprint(),
-	})
+	}
+	h.usual = memokey.NewHasher(parts)
+	parts.Schema = string(f.schema.text)
+	h.exact = memokey.NewHasher(parts)
+	return h
 }
 
 // transitive is every function that f can reach, itself left out, as sorted IDs.
@@ -138,7 +151,12 @@ func (f *Function) In() *codec.Codec { return f.inCodec }
 func (f *Function) Out() *codec.Codec { return f.outCodec }
 
 // Key is the memo key of a call with that canonical input, after Prepare.
-func (f *Function) Key(input []byte) memokey.Key { return f.hasher.Key(input) }
+func (f *Function) Key(input []byte) memokey.Key { return f.hashers.usual.Key(input) }
+
+// ExactKey is the memo key of a call whose usual key another program uses, with
+// types that differ in what the fingerprints leave out. Nothing is left out of
+// this one, so it is used by nobody whose types differ.
+func (f *Function) ExactKey(input []byte) memokey.Key { return f.hashers.exact.Key(input) }
 
 // Describe says in a record which function a call is of, after Prepare.
 func (f *Function) Describe(pipeline string) record.Call {
@@ -146,6 +164,11 @@ func (f *Function) Describe(pipeline string) record.Call {
 		Function: f.Name, Version: f.Version, Pipeline: pipeline, Codec: record.Codec,
 		Calls: f.calls, In: f.inCodec.Fingerprint(), Out: f.outCodec.Fingerprint(),
 	}
+}
+
+// Head is the beginning of a record of a call.
+func (f *Function) Head(key memokey.Key, runID string) record.Head {
+	return record.Head{MemoKey: key.String(), RunID: runID, Schema: f.schema.text}
 }
 
 // EncodeIn is the canonical input of a call; in points to the In.
@@ -179,9 +202,10 @@ func (f *Function) EncodeOut(ctx context.Context, out any) ([]byte, error) {
 	return f.outCodec.Encode(ctx, reflect.ValueOf(out).Elem())
 }
 
-// DecodeOut is the inverse of EncodeOut.
+// DecodeOut is the inverse of EncodeOut. Omitzero fields that a newer program has
+// written are left out.
 func (f *Function) DecodeOut(ctx context.Context, data []byte, out any) error {
-	return f.outCodec.Decode(ctx, data, reflect.ValueOf(out))
+	return f.outCodec.DecodeKnown(ctx, data, reflect.ValueOf(out))
 }
 
 // InRefs are the sources in an input, in a fixed order. It fails where a shared

@@ -5,7 +5,7 @@ import "github.com/TrilliantHealth/mops-go/internal/memokey"
 // oldHome is where results of the function were kept before.
 type oldHome struct {
 	memokey.Home
-	hasher *memokey.Hasher
+	hashers hashers
 }
 
 // OldPlace is where a call's result lies if it was computed before the function
@@ -14,6 +14,8 @@ type OldPlace struct {
 	Root string // URI
 	Path string // memo path
 	Key  memokey.Key
+
+	home oldHome
 }
 
 // ReadFrom says where results of the function were kept before. It must come
@@ -29,8 +31,14 @@ func (f *Function) ReadFrom(homes ...memokey.Home) {
 func (f *Function) OldPlaces(input []byte) []OldPlace {
 	places := make([]OldPlace, len(f.homes))
 	for i, home := range f.homes {
-		key := home.hasher.Key(input)
-		places[i] = OldPlace{Root: home.Root, Path: memokey.Path(home.Pipeline, home.Name, home.Version, key), Key: key}
+		places[i] = home.place(home.hashers.usual.Key(input))
 	}
 	return places
+}
+
+// Exact is the place under the exact key; see [Function.ExactKey].
+func (p OldPlace) Exact(input []byte) OldPlace { return p.home.place(p.home.hashers.exact.Key(input)) }
+
+func (h oldHome) place(key memokey.Key) OldPlace {
+	return OldPlace{Root: h.Root, Path: memokey.Path(h.Pipeline, h.Name, h.Version, key), Key: key, home: h}
 }

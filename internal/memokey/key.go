@@ -40,6 +40,7 @@ type Parts struct {
 	Version string   // of the function
 	Calls   []string // name@version of every function that it reaches
 	In, Out string   // fingerprints of its types
+	Schema  string   // what they leave out; "" but for keys that say it
 	Input   []byte   // in canonical form
 }
 
@@ -66,6 +67,9 @@ func NewHasher(p Parts) *Hasher {
 	}
 	writePart(h, p.In)
 	writePart(h, p.Out)
+	if p.Schema != "" {
+		writePart(h, p.Schema)
+	}
 	return &Hasher{function: [sha256.Size]byte(h.Sum(nil))}
 }
 

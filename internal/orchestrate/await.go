@@ -217,9 +217,12 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	f.engine.Logger.Info("a worker that lost its orchestrator is adopted", "call", f.place.URI(), "run", state.RunID, "worker", state.Handle)
 	f.item.Running(state.RunID, state.Handle)
 	found, err := f.follow(ctx, w, state)
+	_, incompatible := isIncompatible(err)
 	switch failed, ok := errors.AsType[*FuncError](err); {
 	case ok:
 		f.release(held, outcomeOf(failed.RunID, err))
+	case incompatible:
+		held.Done()
 	case err != nil:
 		f.resign(held)
 	default:

@@ -21,6 +21,8 @@ type Call struct {
 	Sources  []*source.Ref // the files in it, hashed
 	Local    any           // the caller's own In, for fields that stay out of the key
 	*Settings
+
+	incompatible *incompatibleError // why the call is made under its exact key; nil for the usual one
 }
 
 // Settings are those of one call, after all precedence. They are shared by many
@@ -44,7 +46,12 @@ type Settings struct {
 	Context config.Settings
 }
 
-func (c Call) key() memokey.Key { return c.Function.Key(c.Input) }
+func (c Call) key() memokey.Key {
+	if c.incompatible != nil {
+		return c.Function.ExactKey(c.Input)
+	}
+	return c.Function.Key(c.Input)
+}
 
 func (c Call) path(key memokey.Key) string {
 	return memokey.Path(c.Pipeline, c.Function.Name, c.Function.Version, key)

@@ -61,6 +61,12 @@ func (f *flight) inSlot(err error) {
 		outcome, err = f.underLease(f.slot)
 	}
 	f.slot.Release()
+	if other, found := isIncompatible(err); found { // somebody put it while this waited
+		f.item.End(progress.Awaited, nil)
+		f.incompatible = other
+		f.exactly()
+		return
+	}
 	f.item.End(f.tracked(outcome, err), err)
 	f.end(outcome, err)
 }

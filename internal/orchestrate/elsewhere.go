@@ -100,7 +100,7 @@ func (o *owned) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 	case err == nil && found.RunID == o.state.RunID:
 		return Outcome{Place: o.place, Result: found, How: Computed}, nil
 	case err == nil && found.Info.Version != o.miss.info.Version: // another run was faster
-		return Outcome{Place: o.place, Result: found, How: Awaited}, nil
+		return Outcome{Place: o.place, Result: found, How: Awaited}, o.call.fits(found, o.place)
 	case err != nil && exit.Err == nil && !blob.Is(err, blob.NotFound) && !errors.Is(err, record.ErrDamaged):
 		return Outcome{}, err // the worker has done what it could
 	}
@@ -159,7 +159,7 @@ func (o *owned) leaveRun(ctx context.Context, failure *executor.Error) {
 	}
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	err := o.place.PutRun(ctx, record.RunHeader{
-		Head: record.Head{MemoKey: o.place.Key.String(), RunID: o.state.RunID},
+		Head: o.call.Function.Head(o.place.Key, o.state.RunID),
 		Call: o.call.Function.Describe(o.call.Pipeline), Run: run,
 	})
 	if err != nil {
@@ -181,6 +181,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 	at := o.call.Executor
 	spec := worker.Spec{
 		Root: executor.RootFor(at, o.root.store.Address()), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
+		Schema:  o.call.Function.SchemaHash(),
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout, StorageTTL: o.call.StorageTTL,
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),

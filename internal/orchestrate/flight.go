@@ -46,12 +46,13 @@ type flight struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when outcome and err are set
 
-	item    *progress.Item // from when it is computed
-	pool    *pool          // nil: no limit
-	slot    worker.Slot
-	miss    *miss // why it is computed, and over what
-	outcome *Outcome
-	err     error
+	item         *progress.Item // from when it is computed
+	pool         *pool          // nil: no limit
+	slot         worker.Slot
+	miss         *miss              // why it is computed, and over what
+	incompatible *incompatibleError // why it is made under its exact key; see exactly
+	outcome      Outcome            // of a failure, its place
+	err          error
 
 	// Under engine.mu:
 	waiters  int
@@ -73,7 +74,7 @@ const (
 
 // Do makes a call and waits for its outcome. How tells how this caller came to it.
 func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
-	outcome, known, hit := e.glance(ctx, c)
+	outcome, known, hit := e.glance(ctx, &c)
 	if hit {
 		return outcome, nil
 	}
@@ -89,6 +90,8 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 			return f.result()
 		case absent:
 			f.takesOff(f.compute)
+		case incompatible:
+			f.takesOff(f.exactly)
 		case interrupted: // this caller leaves; others may still want an answer
 			f.takesOff(f.lookAndCompute)
 		}
@@ -268,12 +271,10 @@ func (f *flight) giveUp(cause error) {
 
 // end sets the outcome and wakes all who wait.
 func (f *flight) end(outcome Outcome, err error) {
-	if outcome.Place.Path == "" { // else it is that of an old home
+	if outcome.Place.Path == "" { // else it is that of an old home, or under the exact key
 		outcome.Place = f.place
 	}
-	if f.err = err; err == nil {
-		f.outcome = &outcome
-	}
+	f.outcome, f.err = outcome, err
 	e := f.engine
 	defer e.owned.Done()
 	e.mu.Lock()
@@ -296,11 +297,19 @@ func (f *flight) end(outcome Outcome, err error) {
 }
 
 // result is that of a flight that has ended; of a failure, its place.
-func (f *flight) result() (Outcome, error) {
-	if f.outcome == nil {
-		return Outcome{Place: f.place}, f.err
+func (f *flight) result() (Outcome, error) { return f.outcome, f.err }
+
+// whenEnded calls do when the flight has ended, or at once where it has.
+func (f *flight) whenEnded(do func()) {
+	f.engine.mu.Lock()
+	ended := f.ended()
+	if !ended {
+		f.onEnd = append(f.onEnd, do)
 	}
-	return *f.outcome, f.err
+	f.engine.mu.Unlock()
+	if ended {
+		do()
+	}
 }
 
 func (f *flight) ended() bool {

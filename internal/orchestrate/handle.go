@@ -34,19 +34,10 @@ func newHandle(ctx context.Context, f *flight, leads bool) *Handle {
 	unhook := context.AfterFunc(ctx, func() { h.Cancel(context.Cause(ctx)) })
 	// Nothing of a call that has ended hangs on the context, also where nobody
 	// waits for it.
-	settle := func() {
+	f.whenEnded(func() {
 		unhook()
 		h.once.Do(func() { f.leave(ctx, nil) })
-	}
-	f.engine.mu.Lock()
-	ended := f.ended()
-	if !ended {
-		f.onEnd = append(f.onEnd, settle)
-	}
-	f.engine.mu.Unlock()
-	if ended {
-		settle()
-	}
+	})
 	return h
 }
 
@@ -56,6 +47,8 @@ func (f *flight) lookAndCompute() {
 	switch f.lookup(f.ctx, nil) {
 	case absent:
 		f.engine.owned.Go(f.compute)
+	case incompatible:
+		f.exactly()
 	case interrupted:
 		f.end(Outcome{}, context.Cause(f.ctx))
 	}

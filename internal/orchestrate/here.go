@@ -74,6 +74,9 @@ func (o *owned) outcomeHere(ctx context.Context, done worker.Done) (Outcome, err
 	how := Computed
 	if done.Lost {
 		how = Awaited
+		if err := o.call.fits(done.Result, o.place); err != nil {
+			return Outcome{}, err
+		}
 	}
 	return Outcome{Place: o.place, Result: done.Result, How: how, Unkept: done.Unkept != nil}, nil
 }

@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,15 @@ import (
 // to its Out. It takes no lease: whoever computes the call at the moment finds
 // the result when it wants to put its own.
 func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
+	err := e.inject(ctx, c, out)
+	if other, found := isIncompatible(err); found {
+		c.incompatible = other
+		err = e.inject(ctx, c, out)
+	}
+	return err
+}
+
+func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 	switch {
 	case c.Off:
 		return errors.New("Off is set (by an option, the config file or MOPS_OFF), so nothing may be put into the store: inject without it")
@@ -33,6 +43,11 @@ func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
 	place := unkept(c)
 	place.Store = r.store
 	found, err := place.Result(ctx)
+	if err == nil {
+		if err := c.fits(found, place); err != nil {
+			return err
+		}
+	}
 	switch {
 	case err == nil && !c.Refresh:
 		return resultIsThere(place, found)
@@ -50,7 +65,7 @@ func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
 	case err != nil:
 		return err
 	case !won:
-		return resultIsThere(place, other)
+		return cmp.Or(c.fits(other, place), resultIsThere(place, other))
 	case c.Refresh: // is done with that: it shall not be computed over
 		e.mu.Lock()
 		defer e.mu.Unlock()

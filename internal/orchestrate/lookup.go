@@ -18,9 +18,10 @@ import (
 type looked int
 
 const (
-	answered    looked = iota // the flight has ended
-	absent                    // it must be computed
-	interrupted               // the context ended first
+	answered     looked = iota // the flight has ended
+	absent                     // it must be computed
+	incompatible               // what is there is of no use: see exactly
+	interrupted                // the context ended first
 )
 
 // lookup ends the flight where that takes no computing: with a hit, with a kept
@@ -39,7 +40,10 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	default:
 		outcome, missed, err = f.findOld(ctx, known)
 	}
-	switch {
+	switch other, found := isIncompatible(err); {
+	case found:
+		f.incompatible = other
+		return incompatible
 	case err != nil && ctx.Err() != nil:
 		return interrupted
 	case err != nil:
@@ -66,8 +70,8 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 // glance answers a plain hit where the store lies in files of this machine, or
 // where its cache has the result: to read one takes less than to find out
 // whether somebody else is about to. All else is left to a flight, which is told
-// of a plain miss.
-func (e *Engine) glance(ctx context.Context, c Call) (outcome Outcome, known *miss, hit bool) {
+// of a plain miss. It turns the call to its exact key where that is to be used.
+func (e *Engine) glance(ctx context.Context, c *Call) (outcome Outcome, known *miss, hit bool) {
 	if c.Off || c.Refresh || c.KeepErrors || ctx.Err() != nil {
 		return Outcome{}, nil, false
 	}
@@ -75,7 +79,7 @@ func (e *Engine) glance(ctx context.Context, c Call) (outcome Outcome, known *mi
 	if err != nil {
 		return Outcome{}, nil, false
 	}
-	place := unkept(c)
+	place := unkept(*c)
 	place.Store = r.store
 	var found memo.Found
 	if r.store.IsLocal() {
@@ -89,6 +93,10 @@ func (e *Engine) glance(ctx context.Context, c Call) (outcome Outcome, known *mi
 	}
 	if !hit {
 		return Outcome{}, nil, false
+	}
+	if other, ok := isIncompatible(c.fits(found, place)); ok {
+		c.incompatible = other
+		return e.glance(ctx, c)
 	}
 	if missed, err := c.aged(ctx, found, place); err != nil || missed != nil {
 		return Outcome{}, nil, false
@@ -161,6 +169,11 @@ func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
 
 // judge says what a look for the result means.
 func (f *flight) judge(ctx context.Context, found memo.Found, err error) (Outcome, *miss, error) {
+	if err == nil {
+		if err := f.call.fits(found, f.place); err != nil {
+			return Outcome{}, nil, err // also with Refresh: it is not ours to replace
+		}
+	}
 	switch {
 	case err == nil && f.key.refresh && !f.refreshedAbove(found):
 		var header record.ResultHeader
@@ -191,8 +204,12 @@ func (f *flight) refreshedAbove(found memo.Found) bool {
 	return !since.IsZero() && found.Info.ModTime.After(since)
 }
 
-// funcError makes the error of the user's function out of its record.
+// funcError makes the error of the user's function out of its record; it is an
+// *incompatibleError where the input was of other types.
 func (f *flight) funcError(found memo.Found) error {
+	if err := f.call.errorFits(found, f.place); err != nil {
+		return err
+	}
 	failed, err := record.DecodeFuncError(found.Body)
 	if err != nil {
 		return fmt.Errorf("the error record of %s: %w", f.place.URI(), err)
@@ -216,6 +233,9 @@ func (e *Engine) explain(ctx context.Context, f *flight, missed *miss) error {
 	ctx, cancel := context.WithTimeout(ctx, explainTime)
 	defer cancel()
 	var reasons []string
+	if f.call.incompatible != nil {
+		reasons = append(reasons, f.call.incompatible.Error())
+	}
 	if missed != noResult {
 		reasons = append(reasons, missed.why)
 	}
@@ -228,7 +248,7 @@ func (e *Engine) explain(ctx context.Context, f *flight, missed *miss) error {
 	for _, old := range f.call.Function.OldPlaces(f.call.Input) {
 		reasons = append(reasons, fmt.Sprintf("there is none at its old home %s either", path.Dir(old.Path)))
 	}
-	call := explain.New(ctx, f.call.Function.Describe(f.call.Pipeline), f.call.Input)
+	call := explain.New(ctx, f.call.Function.Head(f.place.Key, ""), f.call.Function.Describe(f.call.Pipeline), f.call.Input)
 	if more := explain.Miss(ctx, f.place, call); more != "" {
 		reasons = append(reasons, more)
 	}

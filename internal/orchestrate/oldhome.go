@@ -27,10 +27,19 @@ func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, err
 			}
 		}
 		place := memo.Place{Store: r.store, Path: old.Path, Key: old.Key}
-		if place.Path == f.place.Path && place.Store.Identity() == f.place.Store.Identity() {
+		if f.isAt(place) {
 			continue
 		}
 		found, err := place.ResultMaybeCached(ctx)
+		if err == nil {
+			if why := f.call.Function.Incompatible(found.Record, found.RunID); why != "" {
+				exact := old.Exact(f.call.Input)
+				if place.Path, place.Key = exact.Path, exact.Key; f.isAt(place) {
+					continue
+				}
+				found, err = place.ResultMaybeCached(ctx)
+			}
+		}
 		var aged *miss
 		if err == nil {
 			aged, err = f.call.aged(ctx, found, place)
@@ -47,4 +56,8 @@ func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, err
 		}
 	}
 	return Outcome{}, missed, nil
+}
+
+func (f *flight) isAt(place memo.Place) bool {
+	return place.Path == f.place.Path && place.Store.Identity() == f.place.Store.Identity()
 }

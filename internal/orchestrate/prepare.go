@@ -25,7 +25,7 @@ func (o *owned) prepare() error {
 		o.sources = memo.Locations(locations)
 	}
 	header := record.InvocationHeader{
-		Head: record.Head{MemoKey: o.place.Key.String(), RunID: o.state.RunID},
+		Head: o.call.Function.Head(o.place.Key, o.state.RunID),
 		Call: o.call.Function.Describe(o.call.Pipeline), LeaseID: o.state.LeaseID,
 		Program: record.ThisProgram(), Sources: o.sources,
 	}

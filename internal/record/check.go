@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -8,6 +9,7 @@ import (
 const (
 	headStart = `{"memo_key":"`
 	headNext  = `","run_id":"`
+	headLast  = `","schema":`
 )
 
 // Check returns the run id of a header that names memoKey. Headers as Seal
@@ -42,6 +44,27 @@ func scan(header []byte, memoKey string) (runID string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// HasSchema reports whether a header that Check has found in order, of that run,
+// has exactly this schema, as Seal writes it. Where it says no, the header may
+// have it written otherwise.
+func HasSchema(header []byte, runID string, schema []byte) bool {
+	skip := len(headStart) + hashLen + len(headNext) + len(runID) // a memo key is a hash
+	if len(header) < skip {
+		return false
+	}
+	rest, ok := cutPrefix(header[skip:], headLast)
+	return ok && bytes.HasPrefix(rest, schema)
+}
+
+// Schema is that of a header; nil where it has none.
+func Schema(header []byte) (json.RawMessage, error) {
+	var head Head
+	if err := (Record{Header: header}).Into(&head); err != nil {
+		return nil, err
+	}
+	return head.Schema, nil
 }
 
 func cutPrefix(b []byte, prefix string) ([]byte, bool) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -78,6 +79,45 @@ func BenchmarkSeal(b *testing.B) {
 	for b.Loop() {
 		if _, err := Seal(s.kind, s.header, s.body); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What HasSchema compares is what Seal writes; it takes no other for it.
+func TestHasSchema(t *testing.T) {
+	schema := `{"out":[{"kind":"struct","parts":{"omitzero field <A&B>":1}},{"kind":"int"}]}`
+	head := Head{MemoKey: sampleKey, RunID: "run", Schema: []byte(schema)}
+	data, err := Seal(KindResult, ResultHeader{Head: head}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(KindResult, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"memo_key":"` + sampleKey + `","run_id":"run","schema":` + schema + `,"function":`
+	if !strings.HasPrefix(string(r.Header), want) {
+		t.Errorf("header %s, want %s…", r.Header, want)
+	}
+	if found, err := Schema(r.Header); err != nil || string(found) != schema {
+		t.Errorf("schema %s, %v", found, err)
+	}
+	for _, c := range []struct {
+		header, run, schema string
+		want                bool
+	}{
+		{string(r.Header), "run", schema, true},
+		{string(r.Header), "run", "{}", false},
+		{string(r.Header), "ru", schema, false},
+		{strings.Replace(want, schema, "{}", 1), "run", "{}", true},
+		{strings.Replace(want, schema, "{}", 1), "run", schema, false},
+		{`{"memo_key":"` + sampleKey + `","run_id":"run","function":"f"}`, "run", "{}", false},
+		{`{"memo_key":"` + sampleKey + `"}`, "run", "{}", false},
+		{"{}", "run", "{}", false},
+		{"", "", "", false},
+	} {
+		if got := HasSchema([]byte(c.header), c.run, []byte(c.schema)); got != c.want {
+			t.Errorf("HasSchema(%s, %s, %s) = %v", c.header, c.run, c.schema, got)
 		}
 	}
 }

@@ -1,15 +1,22 @@
 package record
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Codec is the name of the encoding of bodies and inputs.
 const Codec = "cbor1"
 
-// Head opens the header of every record of a call. Its two fields come first,
-// in this order: Check relies on it.
+// Head opens the header of every record of a call. Its fields come first, in
+// this order: Check and HasSchema rely on it.
 type Head struct {
 	MemoKey string `json:"memo_key"`
 	RunID   string `json:"run_id"`
+
+	// Schema is what the fingerprints of Call leave out; see package schema.
+	// Records of the first release don't have it.
+	Schema json.RawMessage `json:"schema,omitempty"`
 }
 
 // Call says which call a record belongs to, in words that people understand.

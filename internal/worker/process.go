@@ -190,7 +190,12 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 	if err := checkSkew(header.Call, f.Describe(p.Spec.Pipeline)); err != nil {
 		return Task{}, executor.VersionSkew, err
 	}
-	if f.Key(invocation.Body) != place.Key {
+	// What lies under the usual key may be another program's invocation, with the
+	// same input, so what the caller's types are is said apart from it.
+	if p.Spec.Schema != "" && p.Spec.Schema != f.SchemaHash() {
+		return Task{}, executor.VersionSkew, fmt.Errorf("caller and worker differ in the omitzero fields of the types of %s, or below them: build both from the same source", f.Name)
+	}
+	if f.Key(invocation.Body) != place.Key && f.ExactKey(invocation.Body) != place.Key {
 		return Task{}, executor.VersionSkew, fmt.Errorf("the worker's program makes another memo key of %s: its mops differs from the caller's", place.URI())
 	}
 	if mine := record.ThisProgram(); header.Program.Revision != mine.Revision {

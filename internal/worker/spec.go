@@ -20,6 +20,7 @@ type Spec struct {
 	Path         string          `json:"path"` // of the call, below the root
 	Function     string          `json:"function"`
 	Pipeline     string          `json:"pipeline"`
+	Schema       string          `json:"schema,omitempty"` // Function.SchemaHash of the caller's; "" from older callers
 	LeaseID      string          `json:"lease_id"`
 	LeaseVersion string          `json:"lease_version"` // to be swapped into the worker's session
 	RunID        string          `json:"run_id"`

@@ -184,7 +184,7 @@ func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
 	if err != nil {
 		return Done{Code: 1, Err: err, Run: run}
 	}
-	head := record.Head{MemoKey: t.Place.Key.String(), RunID: t.RunID}
+	head := t.Function.Head(t.Place.Key, t.RunID)
 	call := t.Function.Describe(t.Pipeline)
 	sealed, err := record.Seal(record.KindError, record.ErrorHeader{Head: head, Call: call, Run: run, Message: run.Error}, body)
 	if err == nil {
@@ -265,7 +265,7 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 
 func (t Task) resultHeader() record.ResultHeader {
 	return record.ResultHeader{
-		Head: record.Head{MemoKey: t.Place.Key.String(), RunID: t.RunID},
+		Head: t.Function.Head(t.Place.Key, t.RunID),
 		Call: t.Function.Describe(t.Pipeline),
 	}
 }

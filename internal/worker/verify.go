@@ -40,7 +40,7 @@ func (p Process) writeVerified(task Task, done Done) error {
 		var body []byte
 		if body, err = done.Failed.Encode(); err == nil {
 			sealed, err = record.Seal(record.KindError, record.ErrorHeader{
-				Head: record.Head{MemoKey: task.Place.Key.String(), RunID: task.RunID},
+				Head: task.Function.Head(task.Place.Key, task.RunID),
 				Call: task.Function.Describe(task.Pipeline), Run: done.Run, Message: done.Run.Error,
 			}, body)
 		}

@@ -1,0 +1,110 @@
+package codec
+
+import "github.com/TrilliantHealth/mops-go/internal/schema"
+
+// part is a type that another is made of.
+type part struct {
+	name  string // among the parts
+	plan  *plan
+	omits bool // an omitzero field
+	apart bool // a shared value, which the label of what stands for it describes
+}
+
+// parts yields what a type is made of, in a fixed order.
+func (p *plan) parts(yield func(part) bool) {
+	if p.key != nil && !yield(part{name: schema.Key, plan: p.key}) {
+		return
+	}
+	if p.elem != nil && !yield(part{name: schema.Elem, plan: p.elem}) {
+		return
+	}
+	if p.shared != nil && !yield(part{name: schema.Value, plan: p.shared.root, apart: true}) {
+		return
+	}
+	for _, f := range p.fields {
+		name := schema.Field + f.name
+		if f.omitEmpty {
+			name = schema.OmitEmpty + name
+		}
+		if f.omitZero {
+			name = schema.OmitZero + name
+		}
+		if !yield(part{name: name, plan: f.plan, omits: f.omitZero}) {
+			return
+		}
+	}
+	for _, i := range p.impls {
+		if !yield(part{name: schema.Impl + i.name, plan: i.plan}) {
+			return
+		}
+	}
+}
+
+// schemaOf is the graph of what the fingerprint of a type leaves out.
+func schemaOf(root *plan) schema.Graph {
+	all := func(part) bool { return true }
+	reached := reach(root, all)
+	above := leading(reached)
+	if !above[root] {
+		return nil
+	}
+	g := grapher{alike: refine(reached, all), above: above, numbers: map[standing]int{}}
+	g.node(root, false)
+	return g.graph
+}
+
+// leading finds the types that have an omitzero field, in them or below.
+func leading(reached map[*plan]bool) map[*plan]bool {
+	above := map[*plan]bool{}
+	for grown := true; grown; {
+		grown = false
+		for p := range reached {
+			for part := range p.parts {
+				if !above[p] && (part.omits || above[part.plan]) {
+					above[p], grown = true, true
+				}
+			}
+		}
+	}
+	return above
+}
+
+// grapher makes one node of all types that are built alike, so that such types
+// have the same graph.
+type grapher struct {
+	alike   map[*plan]string // a hash of all that a type is made of
+	above   map[*plan]bool
+	numbers map[standing]int
+	graph   schema.Graph
+}
+
+// standing tells a type below an omitzero field, whose parts all count, from one
+// above, of which those count that lead to such a field.
+type standing struct {
+	alike string
+	below bool
+}
+
+func (g *grapher) node(p *plan, below bool) int {
+	at := standing{g.alike[p], below}
+	if number, ok := g.numbers[at]; ok {
+		return number
+	}
+	number := len(g.graph)
+	g.numbers[at] = number
+	kind := p.label
+	if p.shared != nil {
+		kind = "shared" // its value is a part
+	}
+	g.graph = append(g.graph, schema.Node{Kind: kind})
+	parts := map[string]int{}
+	for part := range p.parts {
+		if below || part.omits || g.above[part.plan] {
+			parts[part.name] = g.node(part.plan, below || part.omits)
+		}
+	}
+	if len(parts) > 0 {
+		g.graph[number].Parts = parts
+	}
+	return number
+}

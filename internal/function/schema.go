@@ -1,0 +1,102 @@
+package function
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"sync/atomic"
+
+	"github.com/TrilliantHealth/mops-go/internal/codec"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/schema"
+)
+
+// writtenSchema is what the fingerprints of a function's types leave out.
+type writtenSchema struct {
+	types  schema.Types
+	text   json.RawMessage // as records have it
+	varies bool            // a record with the same fingerprints may be of other types
+	last   atomic.Pointer[otherSchema]
+}
+
+// otherSchema is one that a record was found to have, and what came of comparing:
+// there are few, and many records.
+type otherSchema struct {
+	text      json.RawMessage
+	forResult string // see schema.Types.Incompatible
+	forError  string
+}
+
+func (s *writtenSchema) set(in, out *codec.Codec) (err error) {
+	s.types = schema.Types{In: in.Schema(), Out: out.Schema()}
+	// A shared value in a result is known by the hash of its encoding, so it must
+	// not have more than this program knows of.
+	s.varies = len(s.types.In) > 0 || len(s.types.Out) > 0 || out.Shares()
+	s.text, err = s.types.Encode()
+	return err
+}
+
+// SchemaHash is a SHA-256 in hexadecimal over what the fingerprints of the types
+// leave out, after Prepare.
+func (f *Function) SchemaHash() string {
+	sum := sha256.Sum256(f.schema.text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Incompatible says why a result with the memo key of a call is of no use to this
+// program, in a sentence's end, or "". It was written by a program whose types
+// differ in what the fingerprints leave out, or it is of the first release, which
+// did not say what that was, and cannot be decoded. Run is the result's run id.
+func (f *Function) Incompatible(result record.Record, run string) string {
+	if !f.schema.varies || record.HasSchema(result.Header, run, f.schema.text) {
+		return ""
+	}
+	other, why := f.schema.of(result.Header, run)
+	switch {
+	case other != nil:
+		return other.forResult
+	case why != "":
+		return why
+	}
+	// Cut short, it would say nothing of the result.
+	if err := f.DecodeOut(context.Background(), result.Body, f.newOut()); err != nil {
+		return "that cannot be decoded: " + err.Error()
+	}
+	return ""
+}
+
+// IncompatibleError is Incompatible for the record of an error.
+func (f *Function) IncompatibleError(failed record.Record, run string) string {
+	if !f.schema.varies || record.HasSchema(failed.Header, run, f.schema.text) {
+		return ""
+	}
+	other, why := f.schema.of(failed.Header, run)
+	if other != nil {
+		return other.forError
+	}
+	return why
+}
+
+// of compares with the schema of a header. It is nil where that has none, or one
+// that cannot be read, and then why says so.
+func (s *writtenSchema) of(header []byte, run string) (other *otherSchema, why string) {
+	if other := s.last.Load(); other != nil && record.HasSchema(header, run, other.text) {
+		return other, ""
+	}
+	const unreadable = "whose header this program cannot read: "
+	text, err := record.Schema(header)
+	if err != nil {
+		return nil, unreadable + err.Error()
+	}
+	if text == nil {
+		return nil, ""
+	}
+	types, err := schema.Parse(text)
+	if err != nil {
+		return nil, unreadable + err.Error()
+	}
+	other = &otherSchema{text: text, forResult: s.types.Incompatible(types), forError: s.types.IncompatibleIn(types)}
+	s.last.Store(other)
+	return other, ""
+}

@@ -1,0 +1,100 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+)
+
+// Programs whose types differ in what the fingerprints leave out make one memo
+// key. What one of them has put under it may be of no use to another. That leaves
+// it alone, and makes the call again under the exact key, where nothing is left
+// out: it is looked for, computed and kept there.
+
+// incompatibleError says that what lies under the usual key of a call is of no use.
+type incompatibleError struct {
+	uri  string
+	what string
+	why  string // the end of a sentence, such as "of a type without Out.Median"
+}
+
+func (e *incompatibleError) Error() string {
+	return fmt.Sprintf("%s is there, %s (%s)", e.what, e.why, e.uri)
+}
+
+// fits is nil for a result that the caller can use, else an *incompatibleError.
+func (c Call) fits(found memo.Found, place memo.Place) error {
+	if c.incompatible != nil {
+		return nil // what lies under the exact key is of our types
+	}
+	return incompatibleAt(place, "a result", c.Function.Incompatible(found.Record, found.RunID))
+}
+
+// errorFits is fits for the record of an error.
+func (c Call) errorFits(found memo.Found, place memo.Place) error {
+	if c.incompatible != nil {
+		return nil
+	}
+	return incompatibleAt(place, "an error", c.Function.IncompatibleError(found.Record, found.RunID))
+}
+
+func incompatibleAt(place memo.Place, what, why string) error {
+	if why == "" {
+		return nil
+	}
+	return &incompatibleError{uri: place.URI(), what: what, why: why}
+}
+
+// exactly makes the call again under its exact key, and ends the flight with what
+// comes of that.
+func (f *flight) exactly() {
+	c := f.call
+	c.incompatible = f.incompatible
+	exact, leads, err := f.engine.join(f.ctx, c)
+	if err == nil {
+		err = f.follows(exact)
+	}
+	if err != nil {
+		f.end(Outcome{}, f.cancelled(err))
+		return
+	}
+	var once sync.Once
+	unhook := context.AfterFunc(f.ctx, func() {
+		if last := exact.leave(f.ctx, context.Cause(f.ctx)); !last { // others want it
+			once.Do(func() { f.end(Outcome{}, context.Cause(f.ctx)) })
+		}
+	})
+	exact.whenEnded(func() {
+		if unhook() {
+			exact.leave(f.ctx, nil)
+		}
+		outcome, err := exact.result()
+		if !leads && outcome.How == Computed {
+			outcome.How = Awaited
+		}
+		once.Do(func() { f.end(outcome, err) })
+	})
+	if leads {
+		exact.takesOff(exact.lookAndCompute)
+	}
+}
+
+// follows notes that f ends when the flight under the exact key does, unless that
+// one waits for f.
+func (f *flight) follows(exact *flight) error {
+	f.engine.mu.Lock()
+	defer f.engine.mu.Unlock()
+	if !exact.reaches(f) {
+		f.awaits(exact, +1)
+		return nil
+	}
+	exact.waiters-- // its function waits for f, so it is not the last
+	return fmt.Errorf("%s: %w: it waits for a call that is being made by %s", exact.place.URI(), ErrCycle, f.place.URI())
+}
+
+func isIncompatible(err error) (*incompatibleError, bool) {
+	return errors.AsType[*incompatibleError](err)
+}

@@ -1,0 +1,148 @@
+package schema
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Difference is one place in which two types of the same fingerprint differ.
+type Difference struct {
+	Path        string // such as Out.Stats.Median
+	Here, There string // what it is; "" where the type has no such part
+
+	impl   bool // it is a type that an interface may hold
+	shared bool // it is in a shared value
+	marks  bool // only omitempty and omitzero differ
+}
+
+// Diff yields in what two types differ that have the same fingerprint. Root is
+// the name of the whole in paths.
+func Diff(here, there Graph, root string) iter.Seq[Difference] {
+	return func(yield func(Difference) bool) {
+		c := comparison{here: here, there: there, yield: yield, seen: map[pair]bool{}}
+		at := pair{here: none, there: none}
+		if len(here) > 0 {
+			at.here = 0
+		}
+		if len(there) > 0 {
+			at.there = 0
+		}
+		c.walk(at, root)
+	}
+}
+
+type comparison struct {
+	here, there Graph
+	yield       func(Difference) bool
+	seen        map[pair]bool
+}
+
+// pair is two types that stand in the same place.
+type pair struct {
+	here, there int
+	below       bool // an omitzero field: the fingerprint does not say that they are alike
+	shared      bool // below a shared value
+}
+
+// none is a type that is not in its graph, since no omitzero field is in it.
+const none = -1
+
+// walk compares two types and their parts; types that contain themselves are
+// compared once. It returns false where nobody wants to know more.
+func (c *comparison) walk(at pair, path string) bool {
+	if c.seen[at] {
+		return true
+	}
+	c.seen[at] = true
+	here, there := c.here.node(at.here), c.there.node(at.there)
+	if at.below && here.Kind != there.Kind {
+		return c.yield(Difference{Path: path, Here: here.Kind, There: there.Kind, shared: at.shared})
+	}
+	ours, theirs := parts(here), parts(there)
+	all := maps.Clone(ours)
+	maps.Copy(all, theirs)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !c.part(at, name, ours[name], theirs[name], path+step(here.Kind, name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// part compares a part that at least one of two types has.
+func (c *comparison) part(at pair, name string, ours, theirs part, path string) bool {
+	found := Difference{Path: path, impl: strings.HasPrefix(name, Impl), shared: at.shared}
+	omitted := ours.marked(OmitZero) || theirs.marked(OmitZero)
+	next := pair{here: ours.number(), there: theirs.number(), below: at.below || omitted, shared: at.shared || name == Value}
+	if next.below {
+		found.Here, found.There = ours.describe(c.here), theirs.describe(c.there)
+		if ours.node == nil || theirs.node == nil {
+			return c.yield(found)
+		}
+		if found.marks = ours.marks != theirs.marks; found.marks && !c.yield(found) {
+			return false
+		}
+	}
+	return c.walk(next, path)
+}
+
+// part is a part of a type, or none.
+type part struct {
+	marks string // omitempty, omitzero
+	node  *int
+}
+
+func (p part) marked(mark string) bool { return strings.Contains(p.marks, mark) }
+
+func (p part) number() int {
+	if p.node == nil {
+		return none
+	}
+	return *p.node
+}
+
+func (p part) describe(g Graph) string {
+	if p.node == nil {
+		return ""
+	}
+	return p.marks + g[*p.node].Kind
+}
+
+// parts are those of a type by their names without marks.
+func parts(n Node) map[string]part {
+	all := make(map[string]part, len(n.Parts))
+	for name, number := range n.Parts {
+		bare := name
+		if at := strings.Index(name, Field); at > 0 && strings.HasPrefix(name, "omit") {
+			bare = name[at:]
+		}
+		all[bare] = part{marks: name[:len(name)-len(bare)], node: &number}
+	}
+	return all
+}
+
+func (g Graph) node(number int) Node {
+	if number == none {
+		return Node{}
+	}
+	return g[number]
+}
+
+// step is the step to a part in a path.
+func step(kind, name string) string {
+	if field, ok := strings.CutPrefix(name, Field); ok {
+		return "." + field
+	}
+	if held, ok := strings.CutPrefix(name, Impl); ok {
+		return "(" + held + ")"
+	}
+	switch {
+	case name == Key:
+		return "[key]"
+	case name == Elem && kind != "ptr":
+		return "[]"
+	}
+	return ""
+}
