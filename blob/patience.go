@@ -47,15 +47,14 @@ func (p Patience) lasts(failing time.Time, err error) time.Duration {
 	if p.Since.IsZero() {
 		return 0
 	}
-	lasts := min(failing.Sub(p.Since), mostPatience)
-	if p.Made {
-		lasts = max(lasts, leastPatience)
-	}
+	took := failing.Sub(p.Since)
 	switch {
+	case transient(err) && p.Made:
+		return min(max(took, leastPatience), mostPatience)
 	case transient(err):
-		return lasts
-	case p.Allowed && KindOf(err) == Denied:
-		return min(lasts, deniedPatience)
+		return min(took, mostPatience)
+	case KindOf(err) == Denied && p.Allowed:
+		return min(took, deniedPatience)
 	}
 	return 0
 }

@@ -48,10 +48,9 @@ func (p RetryPolicy) Do(ctx context.Context, try func() error) error {
 		if failing.IsZero() {
 			failing = time.Now()
 		}
-		lasts := patience.lasts(failing, err)
-		left := time.Until(failing.Add(lasts))
+		left := time.Until(failing.Add(patience.lasts(failing, err)))
 		switch {
-		case lasts == 0 && !transient(err):
+		case left <= 0 && !transient(err):
 			return err
 		case left <= 0 && n >= p.Tries:
 			return &driver.Error{Kind: KindOf(err), Err: fmt.Errorf("after %d tries: %w", n, cause(err))}
