@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 
@@ -113,7 +114,7 @@ func (c *Codec) Encode(v reflect.Value) ([]byte, error) {
 func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
 	alone := c.root.direct && !c.large
 	if alone {
-		data, err = c.mode().Marshal(argument(v))
+		data, err = c.marshal(v)
 	} else {
 		data, err = c.walkEncode(v, false)
 	}
@@ -127,6 +128,11 @@ func (c *Codec) encode(v reflect.Value) (data []byte, err error) {
 		unsignZeros(data)
 	}
 	return data, nil
+}
+
+func (c *Codec) marshal(v reflect.Value) (data []byte, err error) {
+	defer caught(&err)
+	return c.mode().Marshal(argument(v))
 }
 
 func (c *Codec) tooLarge(size int) error {
@@ -175,8 +181,11 @@ func (c *Codec) Decode(data []byte, into reflect.Value) error {
 }
 
 func (c *Codec) decode(data []byte, v reflect.Value) (err error) {
+	if c.root.foreign { // its methods may keep what they are given, though they must not
+		data = bytes.Clone(data)
+	}
 	if c.root.direct {
-		err = decMode.Unmarshal(data, v.Addr().Interface())
+		err = unmarshal(data, v)
 	} else {
 		err = c.walkDecode(data, v, false)
 	}
@@ -187,6 +196,11 @@ func (c *Codec) decode(data []byte, v reflect.Value) (err error) {
 		}
 	}
 	return err
+}
+
+func unmarshal(data []byte, v reflect.Value) (err error) {
+	defer caught(&err)
+	return decMode.Unmarshal(data, v.Addr().Interface())
 }
 
 // Kept is the path of the first field tagged mops:"-" that is not zero in v, or "".

@@ -24,7 +24,7 @@ func (c *Codec) walkDecode(data []byte, v reflect.Value, everywhere bool) error 
 // returns what comes after it.
 func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
 	if p.direct && !d.everywhere || p.shape == leaf || p.shape == opaque {
-		return decMode.UnmarshalFirst(data, v.Addr().Interface())
+		return unmarshalFirst(data, v)
 	}
 	if len(data) == 0 {
 		return nil, errTruncated
@@ -45,6 +45,11 @@ func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err
 	default:
 		return d.iface(p, data, v)
 	}
+}
+
+func unmarshalFirst(data []byte, v reflect.Value) (rest []byte, err error) {
+	defer caught(&err)
+	return decMode.UnmarshalFirst(data, v.Addr().Interface())
 }
 
 // open reads the head of a data item of the wanted major type.

@@ -25,7 +25,8 @@ type encoder struct {
 	trail      trail
 }
 
-func (c *Codec) walkEncode(v reflect.Value, everywhere bool) ([]byte, error) {
+func (c *Codec) walkEncode(v reflect.Value, everywhere bool) (data []byte, err error) {
+	defer caught(&err)
 	e := encoder{codec: c, everywhere: everywhere}
 	if c.large && c.root.direct && !everywhere {
 		e.buf.Grow(min(size(c.root, v), c.maxSize))
@@ -33,7 +34,7 @@ func (c *Codec) walkEncode(v reflect.Value, everywhere bool) ([]byte, error) {
 	if err := e.value(c.root, v); err != nil {
 		return nil, err
 	}
-	data := e.buf.Bytes()
+	data = e.buf.Bytes()
 	if c.large && len(data) < cap(data)/8*7 {
 		data = bytes.Clone(data)
 	}
@@ -68,7 +69,8 @@ func (e *encoder) value(p *plan, v reflect.Value) error {
 }
 
 // library encodes what the library does right alone.
-func (e *encoder) library(p *plan, v reflect.Value) error {
+func (e *encoder) library(p *plan, v reflect.Value) (err error) {
+	defer caught(&err)
 	if e.trail.depth+p.nesting > MaxDepth {
 		return errTooDeep
 	}

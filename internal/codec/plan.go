@@ -41,6 +41,8 @@ type plan struct {
 	raw     bool // it holds CBOR of somebody else's making
 	visits  bool // it holds something watched
 	verify  bool // it must be decoded to know that it can be
+	refers  bool // a copy by assignment may change with the original
+	foreign bool // it holds a type whose methods are the user's
 	nesting int  // direct: the depth of its encoding
 }
 

@@ -147,6 +147,12 @@ func (f *Function) EncodeIn(in any) ([]byte, error) {
 	return f.inCodec.Encode(reflect.ValueOf(in).Elem())
 }
 
+// CloneIn sets the In that to points to, to a copy of that which in points to;
+// see [codec.Codec.Clone]. After Prepare.
+func (f *Function) CloneIn(in, to any) error {
+	return f.inCodec.Clone(reflect.ValueOf(in).Elem(), reflect.ValueOf(to).Elem())
+}
+
 // DecodeIn is the inverse of EncodeIn, into a new In. Fields that stay out of
 // the key come from the caller's own value, if there is one.
 func (f *Function) DecodeIn(data []byte, in, local any) error {

@@ -1,0 +1,234 @@
+package codec
+
+import (
+	"bytes"
+	"math/big"
+	"reflect"
+	"strconv"
+)
+
+// Clone sets to, which is settable and of the codec's type, to a copy of from
+// that stays as it is whatever the owner of from does to it afterwards. It is
+// faithful: nil stays nil, and pointers to one thing are again pointers to one.
+// Fields tagged mops:"-", what is watched (see [Types.Watch]) and the keys of
+// maps are copied as an assignment does it; types that marshal themselves are
+// copied by that. An error is a *[ValueError].
+func (c *Codec) Clone(from, to reflect.Value) (err error) {
+	to.Set(from)
+	if !c.root.refers {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			to.SetZero()
+			err = valueError(c.path, err)
+		}
+	}()
+	return (&cloner{codec: c}).detach(c.root, to)
+}
+
+type cloner struct {
+	codec *Codec
+	trail trail
+	made  map[place]reflect.Value // copies, by what they are of
+}
+
+// detach makes what v refers to its own. V is a copy, by assignment, of the original.
+func (w *cloner) detach(p *plan, v reflect.Value) error {
+	if !p.refers || p.watched {
+		return nil
+	}
+	if !p.direct { // it may contain itself
+		leave, err := w.trail.enter(p, v)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
+	switch p.shape {
+	case leaf:
+		if p.typ == bigIntType {
+			v.Set(reflect.ValueOf(new(big.Int).Set(v.Addr().Interface().(*big.Int))).Elem())
+		} else if !v.IsNil() {
+			v.SetBytes(bytes.Clone(v.Bytes()))
+		}
+	case opaque:
+		return w.opaque(v)
+	case array:
+		return w.elements(p, v)
+	case structure:
+		return w.structure(p, v)
+	case pointer, slice, mapping:
+		return w.reference(p, v)
+	case iface:
+		return w.iface(p, v)
+	}
+	return nil
+}
+
+// opaque copies what only its own methods know how to copy.
+func (w *cloner) opaque(v reflect.Value) (err error) {
+	defer caught(&err)
+	if v.Kind() == reflect.Slice && isPlain(v.Type().Elem()) {
+		if !v.IsNil() {
+			v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v))
+		}
+		return nil
+	}
+	data, err := w.codec.mode().Marshal(argument(v))
+	if err != nil {
+		return err
+	}
+	v.SetZero()
+	return decMode.Unmarshal(data, v.Addr().Interface())
+}
+
+func (w *cloner) elements(p *plan, v reflect.Value) error {
+	if !p.elem.refers {
+		return nil
+	}
+	for i := range v.Len() {
+		if err := w.detach(p.elem, v.Index(i)); err != nil {
+			return at(err, "["+strconv.Itoa(i)+"]")
+		}
+	}
+	return nil
+}
+
+func (w *cloner) structure(p *plan, v reflect.Value) error {
+	embedded := map[string]bool{} // the pointers on the way that are our own
+	for _, f := range p.fields {
+		if !f.plan.refers && len(f.index) == 1 {
+			continue
+		}
+		fv, on := v, ""
+		for i, n := range f.index {
+			if i > 0 && fv.Kind() == reflect.Pointer {
+				if fv.IsNil() {
+					fv = reflect.Value{}
+					break
+				}
+				if !embedded[on] {
+					embedded[on] = true
+					fv.Set(addressable(fv.Elem()).Addr())
+				}
+				fv = fv.Elem()
+			}
+			fv, on = fv.Field(n), on+"."+strconv.Itoa(n)
+		}
+		if !fv.IsValid() {
+			continue
+		}
+		if err := w.detach(f.plan, fv); err != nil {
+			return at(err, "."+f.goName)
+		}
+	}
+	return nil
+}
+
+// reference copies what a pointer, a slice or a map refers to, once: in a type
+// that contains itself, the same may be met any number of times.
+func (w *cloner) reference(p *plan, v reflect.Value) error {
+	if v.IsNil() {
+		return nil
+	}
+	var original place
+	if !p.direct {
+		original = place{at: v.UnsafePointer(), typ: p.typ}
+		if p.shape == slice {
+			original.len = v.Len()
+		}
+		if made, ok := w.made[original]; ok {
+			v.Set(made)
+			return nil
+		}
+	}
+	var made reflect.Value
+	switch p.shape {
+	case pointer:
+		made = addressable(v.Elem()).Addr()
+	case slice:
+		made = reflect.MakeSlice(p.typ, v.Len(), v.Len())
+		reflect.Copy(made, v)
+	case mapping:
+		made = reflect.MakeMapWithSize(p.typ, v.Len())
+	}
+	if !p.direct {
+		if w.made == nil {
+			w.made = map[place]reflect.Value{}
+		}
+		w.made[original] = made
+	}
+	from := reflect.ValueOf(v.Interface()) // v itself is set to the copy
+	v.Set(made)
+	switch p.shape {
+	case pointer:
+		return w.detach(p.elem, made.Elem())
+	case slice:
+		return w.elements(p, made)
+	default:
+		return w.entries(p, from, made)
+	}
+}
+
+func (w *cloner) entries(p *plan, from, made reflect.Value) error {
+	for iter := from.MapRange(); iter.Next(); {
+		elem := addressable(iter.Value())
+		if err := w.detach(p.elem, elem); err != nil {
+			return at(err, keyStep(iter.Key()))
+		}
+		made.SetMapIndex(iter.Key(), elem)
+	}
+	return nil
+}
+
+func (w *cloner) iface(p *plan, v reflect.Value) error {
+	if v.IsNil() {
+		return nil
+	}
+	for _, i := range p.impls {
+		if i.plan.typ == v.Elem().Type() {
+			held := addressable(v.Elem())
+			if err := w.detach(i.plan, held); err != nil {
+				return at(err, "("+i.name+")")
+			}
+			v.Set(held)
+		}
+	}
+	return nil
+}
+
+// refers reports whether a copy by assignment of a value may change with the
+// original, its parts left aside.
+func refers(p *plan) bool {
+	switch p.shape {
+	case leaf:
+		return p.typ.Kind() == reflect.Slice || p.typ == bigIntType
+	case opaque:
+		return !p.watched && !isPlain(p.typ)
+	case pointer, slice, mapping, iface:
+		return true
+	}
+	return false
+}
+
+// isPlain reports whether nothing in a type refers to anything that could change.
+func isPlain(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return isPlain(t.Elem())
+	case reflect.Struct:
+		if t == timeType {
+			return true // its zone is never changed
+		}
+		for i := range t.NumField() {
+			if !isPlain(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface, reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		return false
+	}
+	return true
+}
