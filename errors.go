@@ -3,6 +3,7 @@ package mops
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -96,7 +97,7 @@ func public(name, uri string, err error) error {
 	switch e := err.(type) {
 	case *orchestrate.FuncError:
 		return &FuncError{Function: e.Function, URI: e.URI, Run: e.RunID, Message: e.Failed.Message,
-			Types: e.Failed.Types, Panicked: e.Failed.Panic, Stack: e.Failed.Stack, Err: e.Err, transient: e.Failed.Transient}
+			Types: slices.Clone(e.Failed.Types), Panicked: e.Failed.Panic, Stack: e.Failed.Stack, Err: e.Unwrap(), transient: e.Failed.Transient}
 	case *FuncError, *ExecError:
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+	"unsafe"
 )
 
 // Clone sets to, which is settable and of the codec's type, to a copy of from
@@ -96,25 +97,15 @@ func (w *cloner) elements(p *plan, v reflect.Value) error {
 }
 
 func (w *cloner) structure(p *plan, v reflect.Value) error {
-	embedded := map[string]bool{} // the pointers on the way that are our own
-	for _, f := range p.fields {
-		if !f.plan.refers && len(f.index) == 1 {
-			continue
-		}
-		fv, on := v, ""
-		for i, n := range f.index {
-			if i > 0 && fv.Kind() == reflect.Pointer {
-				if fv.IsNil() {
-					fv = reflect.Value{}
-					break
-				}
-				if !embedded[on] {
-					embedded[on] = true
-					fv.Set(addressable(fv.Elem()).Addr())
-				}
-				fv = fv.Elem()
-			}
-			fv, on = fv.Field(n), on+"."+strconv.Itoa(n)
+	var own ownEmbedded
+	for i := range p.fields {
+		f := &p.fields[i]
+		var fv reflect.Value
+		switch {
+		case len(f.index) > 1:
+			fv = own.field(v, f.index)
+		case f.plan.refers:
+			fv = v.Field(f.index[0])
 		}
 		if !fv.IsValid() {
 			continue
@@ -124,6 +115,32 @@ func (w *cloner) structure(p *plan, v reflect.Value) error {
 		}
 	}
 	return nil
+}
+
+// ownEmbedded are the pointers to embedded structs that were copied already:
+// several fields lie behind one.
+type ownEmbedded map[unsafe.Pointer]bool
+
+// field finds a field of an embedded struct, and makes own the pointers on the
+// way to it; it is not valid where one of them is nil.
+func (own *ownEmbedded) field(v reflect.Value, index []int) reflect.Value {
+	for i, n := range index {
+		if i > 0 && v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return reflect.Value{}
+			}
+			if !(*own)[v.UnsafePointer()] {
+				v.Set(addressable(v.Elem()).Addr())
+				if *own == nil {
+					*own = ownEmbedded{}
+				}
+				(*own)[v.UnsafePointer()] = true
+			}
+			v = v.Elem()
+		}
+		v = v.Field(n)
+	}
+	return v
 }
 
 // reference copies what a pointer, a slice or a map refers to, once: in a type
@@ -159,15 +176,17 @@ func (w *cloner) reference(p *plan, v reflect.Value) error {
 		}
 		w.made[original] = made
 	}
-	from := reflect.ValueOf(v.Interface()) // v itself is set to the copy
-	v.Set(made)
 	switch p.shape {
 	case pointer:
+		v.Set(made)
 		return w.detach(p.elem, made.Elem())
 	case slice:
+		v.Set(made)
 		return w.elements(p, made)
 	default:
-		return w.entries(p, from, made)
+		err := w.entries(p, v, made)
+		v.Set(made)
+		return err
 	}
 }
 

@@ -87,9 +87,13 @@ type FuncError struct {
 	URI      string
 	RunID    string
 	Failed   record.FuncError
-	Err      error // of a registered type; may be nil
+
+	function *function.Function
 }
 
 func (e *FuncError) Error() string { return e.Failed.Message }
 
-func (e *FuncError) Unwrap() error { return e.Err }
+// Unwrap decodes the error where its type is registered, else it returns nil.
+// It does so each time: all who wait for a flight have this error, and none of
+// them another's memory.
+func (e *FuncError) Unwrap() error { return e.function.DecodeError(e.Failed.Registered) }
