@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/internal/codec"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/source"
@@ -23,7 +24,7 @@ import (
 type Runner func(ctx context.Context, in any) (out any, err error)
 
 // ErrNotImplemented says that a function was declared and never implemented.
-var ErrNotImplemented = errors.New("declared, not implemented in this program: call Implement, or import the package that does")
+var ErrNotImplemented = errtree.Sentinel("not-implemented", errors.New("declared, not implemented in this program: call Implement, or import the package that does"))
 
 // Function is one registered function.
 type Function struct {

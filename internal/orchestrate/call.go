@@ -6,6 +6,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -70,9 +71,9 @@ type Outcome struct {
 
 var (
 	// ErrCycle says that a call would wait for itself.
-	ErrCycle = errors.New("the call waits for itself")
+	ErrCycle = errtree.Sentinel("cycle", errors.New("the call waits for itself"))
 	// ErrNoResult says that there is no result and that nothing may run.
-	ErrNoResult error = passing("there is no result, and results are required")
+	ErrNoResult = errtree.Sentinel("no-result", passing("there is no result, and results are required"))
 )
 
 // passing is an error that is not the fault of a function which returns it.
@@ -96,4 +97,4 @@ func (e *FuncError) Error() string { return e.Failed.Message }
 // Unwrap decodes the error where its type is registered, else it returns nil.
 // It does so each time: all who wait for a flight have this error, and none of
 // them another's memory.
-func (e *FuncError) Unwrap() error { return e.function.DecodeError(e.Failed.Registered) }
+func (e *FuncError) Unwrap() error { return errtree.Tame(e.function.DecodeError(e.Failed.Registered)) }

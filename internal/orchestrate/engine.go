@@ -18,6 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
@@ -91,7 +92,7 @@ func New(options Options) *Engine {
 }
 
 // ErrClosed says that a call was made on an environment that was closed.
-var ErrClosed error = passing("the environment is closed")
+var ErrClosed = errtree.Sentinel("closed", passing("the environment is closed"))
 
 // Close cancels what still runs, waits until its workers are gone, and ends the
 // sessions, so that others need not wait for them to expire.
