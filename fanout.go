@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
 )
 
@@ -53,7 +54,7 @@ func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], option
 	}
 	// Inputs that the context's end kept from being called have no result.
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, errtree.Tame(context.Cause(ctx))
 	}
 	return outs, nil
 }
