@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
@@ -109,7 +111,27 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	if settled.Off || settled.ReadOnly { // nothing can travel through the store
 		settled.Executor = env.executors[inProcess]
 	}
+	if err == nil {
+		settled.Executor, err = guarded(settled.Executor)
+	}
 	return settled, err
+}
+
+// guarded holds executors of others to their contract. Those of mops that are
+// used most keep it, as their conformance suite shows, and are left alone: a
+// guard costs a goroutine for each call.
+func guarded(where executor.Executor) (executor.Executor, error) {
+	switch e := where.(type) {
+	case *inproc.Executor:
+		if e != nil {
+			return where, nil
+		}
+	case *subprocess.Executor:
+		if e != nil {
+			return where, nil
+		}
+	}
+	return orchestrate.Guard(where)
 }
 
 // inProcess is the name of the executor that is always there.

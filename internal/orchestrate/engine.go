@@ -213,12 +213,16 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 	if e.Tree != nil {
 		return &pool{Pool: e.Tree, name: e.Tree.Name, size: e.Tree.Size}
 	}
+	kind := ex.Name()
+	if g, ok := ex.(*guarded); ok {
+		ex = g.Executor // one pool for all guards of one executor
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if p, ok := e.perExecutor[ex]; ok {
 		return p
 	}
-	p := &pool{name: fmt.Sprintf("%s-%d", ex.Name(), len(e.perExecutor)), size: limited.Limit()}
+	p := &pool{name: fmt.Sprintf("%s-%d", kind, len(e.perExecutor)), size: limited.Limit()}
 	p.Pool = e.pools.Pool(p.name, p.size)
 	e.perExecutor[ex] = p
 	return p
