@@ -101,6 +101,12 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	if err := memokey.ValidPipeline(settled.Pipeline); err != nil {
 		return settled, err
 	}
+	if settled.Timeout < 0 {
+		return settled, fmt.Errorf("the option Timeout is %v: give how long a run may take, or 0 for as long as it wants", settled.Timeout)
+	}
+	if settled.Retries < 0 {
+		return settled, fmt.Errorf("the option Retries is %d: give how often a run that failed is tried again, or 0 for never", settled.Retries)
+	}
 	if settled.StorageTTL < 0 {
 		return settled, fmt.Errorf("the option StorageTTL is %v: give the time after which the store removes blobs, or 0 if it removes none", settled.StorageTTL)
 	}

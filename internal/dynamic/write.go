@@ -2,6 +2,7 @@ package dynamic
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -151,13 +152,12 @@ func composite(value any) bool {
 }
 
 func (w *writer) scalar(value any) string {
-	const all = 1 << 40
 	most := shortText
 	if _, ok := value.([]byte); ok {
 		most = shortBytes
 	}
 	if w.Full {
-		most = all
+		most = math.MaxInt
 	}
 	text := scalar(value, most)
 	switch v := value.(type) {
