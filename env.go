@@ -16,6 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
@@ -76,7 +77,7 @@ func (in inside) elsewhere() bool {
 
 func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, errtree.Tame(context.Cause(ctx))
 	}
 	if _, missed := os.LookupEnv(worker.Variable); missed {
 		return nil, errors.New("mops: this process was started as a worker, and its program did not become one: call mops.Init first in main (in tests: in TestMain), before mops.New")

@@ -3,9 +3,11 @@ package mops
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
@@ -14,7 +16,7 @@ import (
 // Errors of calls that errors.Is finds.
 var (
 	// ErrNoEnvironment says that a call was made on a context without an environment.
-	ErrNoEnvironment = errors.New("there is no mops environment on this context: call from a function run by mops.Main, from env.Context(ctx) of an environment made by mops.New, or in a test from mopstest.Context(t)")
+	ErrNoEnvironment = errtree.Sentinel("no-environment", errors.New("there is no mops environment on this context: call from a function run by mops.Main, from env.Context(ctx) of an environment made by mops.New, or in a test from mopstest.Context(t)"))
 
 	// ErrCycle says that a call would wait for itself, through others or at once.
 	ErrCycle = orchestrate.ErrCycle
@@ -46,6 +48,7 @@ type FuncError struct {
 	Err error
 
 	transient bool
+	is        []string // sentinels of mops
 }
 
 func (e *FuncError) Error() string {
@@ -55,9 +58,13 @@ func (e *FuncError) Error() string {
 // Unwrap lets errors.As find an error of a registered type.
 func (e *FuncError) Unwrap() error { return e.Err }
 
-// Is lets mops see that what failed was not the function but the store or a
-// worker below it: a caller that returns such an error has not failed for good.
-func (e *FuncError) Is(target error) bool { return e.transient && target == worker.ErrTransient }
+// Is lets errors.Is find the errors of this package, such as [ErrCycle], that the
+// function's error was, wherever it ran. It also lets mops see that what failed
+// was not the function but the store or a worker below it: a caller that returns
+// such an error has not failed for good.
+func (e *FuncError) Is(target error) bool {
+	return e.transient && target == worker.ErrTransient || errtree.IsNamed(target, e.is)
+}
 
 // Reason is why a worker could not do its work.
 type Reason = executor.Reason
@@ -93,10 +100,11 @@ func public(name, uri string, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = errtree.Tame(err)
 	switch e := err.(type) {
 	case *orchestrate.FuncError:
 		return &FuncError{Function: e.Function, URI: e.URI, Run: e.RunID, Message: e.Failed.Message,
-			Types: e.Failed.Types, Panicked: e.Failed.Panic, Stack: e.Failed.Stack, Err: e.Err, transient: e.Failed.Transient}
+			Types: slices.Clone(e.Failed.Types), Panicked: e.Failed.Panic, Stack: e.Failed.Stack, Err: e.Unwrap(), transient: e.Failed.Transient, is: e.Failed.Sentinels}
 	case *FuncError, *ExecError:
 		return err
 	}

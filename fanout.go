@@ -8,13 +8,14 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
 )
 
 // Result is one call of a fan-out.
 type Result[In, Out any] struct {
 	Index int // of the input, from 0
-	In    In
+	In    In  // a copy from when it was taken; see Each
 	Out   Out
 	Err   error
 	Info  Info
@@ -44,7 +45,8 @@ func (f *Func[In, Out]) All(ctx context.Context, ins []In, options ...EachOption
 
 func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], options []EachOption) ([]Out, error) {
 	outs := make([]Out, n)
-	for r := range f.Each(ctx, ins, options...) {
+	// The inputs stand while All runs: there is no need to copy them.
+	for r := range f.fanOut(ctx, ins, false, options) {
 		if r.Err != nil {
 			return nil, fmt.Errorf("input %d: %w", r.Index, r.Err)
 		}
@@ -52,7 +54,7 @@ func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], option
 	}
 	// Inputs that the context's end kept from being called have no result.
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, errtree.Tame(context.Cause(ctx))
 	}
 	return outs, nil
 }
@@ -65,18 +67,43 @@ func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], option
 // for should end with ctx. When ctx ends, no more inputs are taken and the calls
 // under way yield its error. A panic of ins goes on in the loop, after the
 // results of the calls that were made.
+//
+// An input is copied before the next one is taken, with all that it points to,
+// so ins may yield one buffer over and over. Sources, shared values and fields
+// tagged `mops:"-"` are copied as an assignment copies them: what such a field
+// points to must stay.
 func (f *Func[In, Out]) Each(ctx context.Context, ins iter.Seq[In], options ...EachOption) iter.Seq[Result[In, Out]] {
+	return f.fanOut(ctx, ins, true, options)
+}
+
+// fanOut is Each. Reused says that an input may change when the next one is taken.
+func (f *Func[In, Out]) fanOut(ctx context.Context, ins iter.Seq[In], reused bool, options []EachOption) iter.Seq[Result[In, Out]] {
 	o := eachOptions{concurrency: DefaultConcurrency}
 	for _, option := range options {
 		option.setEach(&o)
 	}
 	with := f.overlay(o.settings)
-	return func(yield func(Result[In, Out]) bool) { with.each(ctx, ins, o.concurrency, yield) }
+	take := func(in In) (In, error) { return in, nil }
+	if reused {
+		take = with.clone
+	}
+	return func(yield func(Result[In, Out]) bool) { with.each(ctx, ins, take, o.concurrency, yield) }
+}
+
+// clone is a copy of an input that stays as it is.
+func (f *Func[In, Out]) clone(in In) (own In, err error) {
+	if f.function.Prepare() != nil {
+		return in, nil // the call says why
+	}
+	if err := f.function.CloneIn(&in, &own); err != nil {
+		return in, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)
+	}
+	return own, nil
 }
 
 var errLeft = errors.New("the loop over the results was left")
 
-func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], concurrency int, yield func(Result[In, Out]) bool) {
+func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], take func(In) (In, error), concurrency int, yield func(Result[In, Out]) bool) {
 	calls, cancel := context.WithCancelCause(ctx)
 	results := make(chan Result[In, Out])
 	var panicked any
@@ -85,7 +112,7 @@ func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], concurrency 
 		var running sync.WaitGroup
 		defer running.Wait()
 		defer func() { panicked = recover() }() // of the user's iterator: goes on in the consumer
-		f.feed(calls, ins, concurrency, &running, results)
+		f.feed(calls, ins, take, concurrency, &running, results)
 	}()
 	// However the consumer leaves, nothing goes on behind its back.
 	defer func() {
@@ -104,7 +131,7 @@ func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], concurrency 
 }
 
 // feed makes the calls, at most so many at once.
-func (f *Func[In, Out]) feed(ctx context.Context, ins iter.Seq[In], concurrency int, running *sync.WaitGroup, results chan<- Result[In, Out]) {
+func (f *Func[In, Out]) feed(ctx context.Context, ins iter.Seq[In], take func(In) (In, error), concurrency int, running *sync.WaitGroup, results chan<- Result[In, Out]) {
 	free := make(chan struct{}, concurrency)
 	index := 0
 	for in := range ins {
@@ -116,12 +143,15 @@ func (f *Func[In, Out]) feed(ctx context.Context, ins iter.Seq[In], concurrency 
 		if ctx.Err() != nil {
 			return
 		}
-		r := Result[In, Out]{Index: index, In: in}
+		r := Result[In, Out]{Index: index}
+		r.In, r.Err = take(in)
 		running.Go(func() {
 			defer func() { <-free }()
-			var outcome orchestrate.Outcome
-			r.Out, outcome, r.Err = f.do(ctx, r.In, orchestrate.LeaveSettled)
-			r.Info = infoOf(outcome)
+			if r.Err == nil {
+				var outcome orchestrate.Outcome
+				r.Out, outcome, r.Err = f.do(ctx, r.In, orchestrate.LeaveSettled)
+				r.Info = infoOf(outcome)
+			}
 			results <- r
 		})
 		index++

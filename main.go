@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 )
 
@@ -52,7 +53,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		display.Close()
 		env.leaveSummary(exitInterrupted, true)
 	})()
-	err = run(env.Context(ctx))
+	err = errtree.Tame(run(env.Context(ctx)))
 	interrupted := errors.Is(context.Cause(ctx), errInterrupted)
 	if closeErr := env.closeSoon(); err == nil && !interrupted {
 		err = closeErr

@@ -140,13 +140,13 @@ func flag(field func(*settings) **bool) Option {
 
 // Timeout bounds each run of the function, from the start of its worker on. It
 // does not count the time in which a call waits for a slot or for somebody
-// else. 0 means no bound, the default.
+// else. 0 means no bound, the default. A call with less fails.
 func Timeout(d time.Duration) Option {
 	return option(func(s *settings) { s.Timeout = &d })
 }
 
 // Retries is how often a run that failed is tried again before the call fails,
-// with growing pauses between. Default: 0.
+// with growing pauses between. Default: 0. A call with less fails.
 func Retries(n int) Option {
 	return option(func(s *settings) { s.Retries = &n })
 }
@@ -349,7 +349,8 @@ func (o eachOption) setEach(e *eachOptions) { o(e) }
 const DefaultConcurrency = 1000
 
 // Concurrency is how many calls of one [Func.All] or [Func.Each] are under way
-// at once, those included that wait for a free slot of their executor.
+// at once, those included that wait for a free slot of their executor. Less than
+// 1 is 1.
 func Concurrency(n int) EachOption {
 	return eachOption(func(e *eachOptions) { e.concurrency = max(n, 1) })
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
@@ -99,6 +101,12 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	if err := memokey.ValidPipeline(settled.Pipeline); err != nil {
 		return settled, err
 	}
+	if settled.Timeout < 0 {
+		return settled, fmt.Errorf("the option Timeout is %v: give how long a run may take, or 0 for as long as it wants", settled.Timeout)
+	}
+	if settled.Retries < 0 {
+		return settled, fmt.Errorf("the option Retries is %d: give how often a run that failed is tried again, or 0 for never", settled.Retries)
+	}
 	if settled.StorageTTL < 0 {
 		return settled, fmt.Errorf("the option StorageTTL is %v: give the time after which the store removes blobs, or 0 if it removes none", settled.StorageTTL)
 	}
@@ -109,7 +117,27 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	if settled.Off || settled.ReadOnly { // nothing can travel through the store
 		settled.Executor = env.executors[inProcess]
 	}
+	if err == nil {
+		settled.Executor, err = guarded(settled.Executor)
+	}
 	return settled, err
+}
+
+// guarded holds executors of others to their contract. Those of mops that are
+// used most keep it, as their conformance suite shows, and are left alone: a
+// guard costs a goroutine for each call.
+func guarded(where executor.Executor) (executor.Executor, error) {
+	switch e := where.(type) {
+	case *inproc.Executor:
+		if e != nil {
+			return where, nil
+		}
+	case *subprocess.Executor:
+		if e != nil {
+			return where, nil
+		}
+	}
+	return orchestrate.Guard(where)
 }
 
 // inProcess is the name of the executor that is always there.

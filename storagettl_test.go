@@ -201,6 +201,26 @@ var moody = mops.Define("test/moody", func(_ context.Context, dir string) (mops.
 	return mops.File(path), err
 })
 
+// The kind: numbers of options that mean nothing, and zeros that mean something.
+func TestOptionsMustNotBeNegative(t *testing.T) {
+	ctx, _ := onDisk(t)
+	f, runs := counted(t)
+	for want, option := range map[string]mops.Option{"the option Timeout is -1s": mops.Timeout(-time.Second), "the option Retries is -1": mops.Retries(-1)} {
+		_, err := f.With(option).Call(ctx, 1)
+		mentions(t, err, want)
+	}
+	if runs.Load() != 0 {
+		t.Errorf("%d runs", runs.Load())
+	}
+	// Zero takes back what was said further out.
+	failing := mops.Define("failing", func(context.Context, int) (int, error) { runs.Add(1); return 0, errors.New("no") },
+		private(), mops.Retries(3), mops.Timeout(time.Nanosecond), mops.StorageTTL(time.Hour))
+	_, err := failing.With(mops.Retries(0), mops.Timeout(0), mops.StorageTTL(0)).Call(ctx, 1)
+	if _, ok := errors.AsType[*mops.FuncError](err); !ok || runs.Load() != 1 {
+		t.Errorf("%v after %d runs", err, runs.Load())
+	}
+}
+
 func TestStorageTTLMustNotBeNegative(t *testing.T) {
 	ctx, _ := onDisk(t, mops.StorageTTL(-time.Hour))
 	_, err := pass2.Call(ctx, mops.File(file(t, "x", "x")))

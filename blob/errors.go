@@ -1,10 +1,10 @@
 package blob
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
 // Kind says what went wrong; see the constants of package driver, repeated here.
@@ -44,10 +44,16 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf returns the kind of the first *Error in err's chain, or Other.
 func KindOf(err error) Kind {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := err.(*Error); ok && e != nil { // most are one of these two, and are looked at in each operation
 		return e.Kind
 	}
-	if e, ok := errors.AsType[*driver.Error](err); ok {
+	if e, ok := err.(*driver.Error); ok && e != nil {
+		return e.Kind
+	}
+	if e, ok := errtree.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	if e, ok := errtree.AsType[*driver.Error](err); ok {
 		return e.Kind
 	}
 	return Other

@@ -2,7 +2,6 @@ package blob
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
 // RetryPolicy says how often and how patiently something is tried, by [Retry] for one. Its zero value
@@ -128,7 +128,7 @@ func transient(err error) bool {
 }
 
 func retryAfter(err error) time.Duration {
-	if e, ok := errors.AsType[*driver.Error](err); ok {
+	if e, ok := errtree.AsType[*driver.Error](err); ok {
 		return e.RetryAfter
 	}
 	return 0

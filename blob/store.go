@@ -9,12 +9,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
 // Names that callers need of a driver's.
@@ -92,11 +95,12 @@ func (s *Store) ReadAll(ctx context.Context, key string, buf []byte) ([]byte, In
 // TooLarge. What does not match the checksum that the store has of it is read
 // once more, so an error of kind Corrupt says that it was wrong twice. With
 // errors of these two kinds comes the Info, where it is known.
-func (s *Store) ReadUpTo(ctx context.Context, key string, buf []byte, limit int64) ([]byte, Info, error) {
+func (s *Store) ReadUpTo(ctx context.Context, key string, buf []byte, limit int64) (data []byte, info Info, err error) {
+	defer s.caught("get", key, &err)
 	if err := ValidKey(key); err != nil {
 		return buf, Info{}, s.fail("get", key, err)
 	}
-	data, info, err := s.slurp(ctx, key, buf, limit)
+	data, info, err = s.slurp(ctx, key, buf, limit)
 	if Is(err, Corrupt) && ctx.Err() == nil {
 		data, info, err = s.slurp(ctx, key, buf, limit)
 	}
@@ -108,6 +112,9 @@ func (s *Store) slurp(ctx context.Context, key string, buf []byte, limit int64) 
 		return slurper.Slurp(ctx, key, buf, limit)
 	}
 	body, info, err := s.driver.Get(ctx, key, Range{})
+	if err == nil && body == nil {
+		err = errNoBody
+	}
 	if err != nil {
 		return buf, info, err
 	}
@@ -127,11 +134,15 @@ func (s *Store) slurp(ctx context.Context, key string, buf []byte, limit int64) 
 }
 
 // Get opens a blob, or a part of it, for streaming.
-func (s *Store) Get(ctx context.Context, key string, part Range) (io.ReadCloser, Info, error) {
+func (s *Store) Get(ctx context.Context, key string, part Range) (body io.ReadCloser, info Info, err error) {
+	defer s.caught("get", key, &err)
 	if err := ValidKey(key); err != nil {
 		return nil, Info{}, s.fail("get", key, err)
 	}
-	body, info, err := s.driver.Get(ctx, key, part)
+	body, info, err = s.driver.Get(ctx, key, part)
+	if err == nil && body == nil {
+		err = errNoBody
+	}
 	if err != nil {
 		return nil, info, s.fail("get", key, err)
 	}
@@ -145,8 +156,9 @@ type namedBody struct {
 	key   string
 }
 
-func (b *namedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+func (b *namedBody) Read(p []byte) (n int, err error) {
+	defer b.store.caught("get", b.key, &err)
+	n, err = b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
 		err = b.store.fail("get", b.key, err)
 	}
@@ -155,11 +167,12 @@ func (b *namedBody) Read(p []byte) (int, error) {
 
 // Put writes a blob whole or not at all. Size is the length of body in bytes,
 // or -1 where it is not known.
-func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (Info, error) {
+func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (info Info, err error) {
+	defer s.caught("put", key, &err)
 	if err := ValidKey(key); err != nil {
 		return Info{}, s.fail("put", key, err)
 	}
-	info, err := s.driver.Put(ctx, key, body, size, opts)
+	info, err = s.driver.Put(ctx, key, body, size, opts)
 	return info, s.fail("put", key, err)
 }
 
@@ -169,11 +182,12 @@ func (s *Store) PutBytes(ctx context.Context, key string, data []byte, opts PutO
 }
 
 // Stat describes a blob without reading it.
-func (s *Store) Stat(ctx context.Context, key string) (Info, error) {
+func (s *Store) Stat(ctx context.Context, key string) (info Info, err error) {
+	defer s.caught("stat", key, &err)
 	if err := ValidKey(key); err != nil {
 		return Info{}, s.fail("stat", key, err)
 	}
-	info, err := s.driver.Stat(ctx, key)
+	info, err = s.driver.Stat(ctx, key)
 	return info, s.fail("stat", key, err)
 }
 
@@ -181,20 +195,39 @@ func (s *Store) Stat(ctx context.Context, key string) (Info, error) {
 // startAt (inclusive) on. It ends after the first error.
 func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		for info, err := range s.driver.List(ctx, prefix, startAt) {
-			if err != nil {
-				yield(Info{}, s.fail("list", prefix, err))
-				return
-			}
-			if !yield(info, nil) {
-				return
-			}
+		if err := s.list(ctx, prefix, startAt, yield); err != nil {
+			yield(Info{}, s.fail("list", prefix, err))
 		}
 	}
 }
 
+// list yields what there is, and returns why that is not all.
+func (s *Store) list(ctx context.Context, prefix, startAt string, yield func(Info, error) bool) (err error) {
+	inLoop := false
+	defer func() {
+		if inLoop {
+			return // a panic is that of the loop, and goes on there
+		}
+		if p := recover(); p != nil {
+			err = s.panicked(p)
+		}
+	}()
+	for info, err := range s.driver.List(ctx, prefix, startAt) {
+		if err != nil {
+			return err
+		}
+		inLoop = true
+		if !yield(info, nil) {
+			return nil
+		}
+		inLoop = false
+	}
+	return nil
+}
+
 // Delete removes a blob; one that is not there is no error.
-func (s *Store) Delete(ctx context.Context, key string) error {
+func (s *Store) Delete(ctx context.Context, key string) (err error) {
+	defer s.caught("delete", key, &err)
 	if err := ValidKey(key); err != nil {
 		return s.fail("delete", key, err)
 	}
@@ -203,6 +236,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // Now is the time by the store's own clock; ok is false where it tells none.
 func (s *Store) Now(ctx context.Context) (now time.Time, ok bool, err error) {
+	defer s.caught("clock", "", &err)
 	clock, ok := s.driver.(driver.Clock)
 	if !ok {
 		return time.Time{}, false, nil
@@ -214,6 +248,7 @@ func (s *Store) Now(ctx context.Context) (now time.Time, ok bool, err error) {
 // LocalPath is the file in which a blob lies, for reading only; ok is false
 // where blobs do not lie in files of this machine.
 func (s *Store) LocalPath(ctx context.Context, key string) (path string, ok bool, err error) {
+	defer s.caught("stat", key, &err)
 	local, ok := s.driver.(driver.Local)
 	if !ok {
 		return "", false, nil
@@ -230,7 +265,24 @@ func (s *Store) IsLocal() bool {
 }
 
 // Close ends the use of the store.
-func (s *Store) Close() error { return s.fail("close", "", s.driver.Close()) }
+func (s *Store) Close() (err error) {
+	defer s.caught("close", "", &err)
+	return s.fail("close", "", s.driver.Close())
+}
+
+// errNoBody is what a driver returned that returned nothing.
+var errNoBody = errors.New("the driver returned neither a body nor an error")
+
+// caught makes an error of a panic of the driver, whose author may be anybody.
+func (s *Store) caught(op, key string, err *error) {
+	if p := recover(); p != nil {
+		*err = s.fail(op, key, s.panicked(p))
+	}
+}
+
+func (s *Store) panicked(p any) error {
+	return fmt.Errorf("the driver (%T) panicked: %v\n%s", s.driver, p, debug.Stack())
+}
 
 // fail names operation and blob in a driver's error. What the caller's context
 // says stays as it is.
@@ -238,6 +290,7 @@ func (s *Store) fail(op, key string, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = errtree.Tame(err)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

@@ -87,6 +87,19 @@ func failurePolicy(final []int32) *batchv1.PodFailurePolicy {
 	return policy
 }
 
+// apply makes one of the user's changes, which may panic.
+func apply(change func(*batchv1.Job) error, job *batchv1.Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the function given to k8s.Transform panicked: %v", p)
+		}
+	}()
+	if err := change(job); err != nil {
+		return fmt.Errorf("the function given to k8s.Transform failed: %w", err)
+	}
+	return nil
+}
+
 // transformed applies the user's changes, and keeps what mops finds a Job by.
 func (s *settings) transformed(job *batchv1.Job) (*batchv1.Job, error) {
 	if len(s.transforms) == 0 {
@@ -94,8 +107,8 @@ func (s *settings) transformed(job *batchv1.Job) (*batchv1.Job, error) {
 	}
 	before := job.DeepCopy()
 	for _, change := range s.transforms {
-		if err := change(job); err != nil {
-			return nil, fmt.Errorf("the function given to k8s.Transform failed: %w", err)
+		if err := apply(change, job); err != nil {
+			return nil, err
 		}
 	}
 	if job.Name != before.Name || job.Namespace != before.Namespace {

@@ -123,9 +123,15 @@ func TestNoJob(t *testing.T) {
 	}{
 		{"no image", "no image was given", nil},
 		{"quantity", `k8s.CPU("lots") is no quantity`, []Option{Image("a"), CPU("lots")}},
+		{"zero", `k8s.MemoryMax("0")`, []Option{Image("a"), MemoryMax("0")}},
+		{"negative TTL", "k8s.TTL(-1h0m0s)", []Option{Image("a"), TTL(-time.Hour)}},
+		{"negative deadline", "k8s.Deadline(-1ns)", []Option{Image("a"), Deadline(-1)}},
+		{"negative grace", "k8s.StopGrace(-1s)", []Option{Image("a"), StopGrace(-time.Second)}},
 		{"namespace", `"A B" is no namespace`, []Option{Image("a"), Namespace("A B")}},
 		{"share", "k8s.Logs(2)", []Option{Image("a"), Logs(2)}},
 		{"transform", "k8s.Transform failed: boom", []Option{Image("a"), Transform(func(*batchv1.Job) error { return boom })}},
+		{"transform that panics", "k8s.Transform panicked: boom", []Option{Image("a"), Transform(func(*batchv1.Job) error { panic(boom) })}},
+		{"transform that forgets the Job", "k8s.Transform panicked", []Option{Image("a"), Transform(func(job *batchv1.Job) error { *job = *(*batchv1.Job)(nil); return nil })}},
 		{"renamed", "see k8s.NamePrefix", []Option{Image("a"), Transform(func(job *batchv1.Job) error { job.Name = "x"; return nil })}},
 		{"no worker", "removed the container", []Option{Image("a"), Transform(func(job *batchv1.Job) error {
 			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: "other"}}

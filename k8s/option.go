@@ -57,7 +57,10 @@ func Annotation(key, value string) Option {
 }
 
 // TTL sets how long a Job stays after it has ended. The default is an hour.
-func TTL(d time.Duration) Option { return func(s *settings) { s.ttl = d } }
+// With 0 it goes at once, perhaps before it was seen how it ended.
+func TTL(d time.Duration) Option {
+	return func(s *settings) { s.ttl = s.notNegative("TTL", d) }
+}
 
 // Retries sets how often a worker is started again that died of something which
 // may pass. The default is 6. Failures of the function itself are not among
@@ -66,11 +69,15 @@ func Retries(n int) Option { return func(s *settings) { s.retries = max(n, 0) } 
 
 // Deadline sets how long a Job may take, with the time until its pod starts. The
 // default is 0: as long as it wants. See mops.Timeout for one that the caller keeps.
-func Deadline(d time.Duration) Option { return func(s *settings) { s.deadline = d } }
+func Deadline(d time.Duration) Option {
+	return func(s *settings) { s.deadline = s.notNegative("Deadline", d) }
+}
 
 // StopGrace sets how long a worker that is being stopped has between SIGTERM and
-// SIGKILL, in whole seconds. The default is 10 s.
-func StopGrace(d time.Duration) Option { return func(s *settings) { s.stopGrace = d } }
+// SIGKILL, in whole seconds. The default is 10 s; 0 is SIGKILL at once.
+func StopGrace(d time.Duration) Option {
+	return func(s *settings) { s.stopGrace = s.notNegative("StopGrace", d) }
+}
 
 // StartGrace sets how long a pod that has a node may fail to start, its image or a
 // Secret missing, before the call fails. The default is 2 minutes; negative is for ever.

@@ -68,9 +68,11 @@ func MemoryRequest(quantity string) Option {
 // of it. The default is four times that of Memory.
 func MemoryMax(quantity string) Option {
 	return func(s *settings) {
-		if q, ok := s.parse("MemoryMax", quantity); ok {
-			s.memoryMax = q
+		q, ok := s.parse("MemoryMax", quantity)
+		if ok && q.IsZero() {
+			s.refuse("k8s.MemoryMax(%q): no call can be tried with that; leave it out for four times that of Memory", quantity)
 		}
+		s.memoryMax = q
 	}
 }
 

@@ -103,6 +103,13 @@ func (s *settings) refuse(format string, arguments ...any) {
 	s.err = errors.Join(s.err, fmt.Errorf(format, arguments...))
 }
 
+func (s *settings) notNegative(option string, d time.Duration) time.Duration {
+	if d < 0 {
+		s.refuse("k8s.%s(%v): it must not be less than 0", option, d)
+	}
+	return d
+}
+
 func (s *settings) log() *slog.Logger {
 	if s.logger != nil {
 		return s.logger

@@ -44,7 +44,29 @@ func (c command) run(ctx context.Context, a *app, args []string) error {
 	case err != nil:
 		return usageError{err.Error()}
 	}
+	if name := emptyFlag(flags); name != "" {
+		return usagef("--%s is empty: was a variable not set? Leave the flag out if it is not meant", name)
+	}
 	return act(ctx, a, args, program)
+}
+
+// givenFlags are the names of the flags on the command line: one with the value
+// zero was given, too.
+func givenFlags(flags *flag.FlagSet) map[string]bool {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	return given
+}
+
+// emptyFlag is a flag that was given with an empty text: it would count as not
+// given, and with gc, for one, more would be chosen than was meant.
+func emptyFlag(flags *flag.FlagSet) (name string) {
+	flags.Visit(func(f *flag.Flag) {
+		if value, ok := f.Value.(flag.Getter); ok && value.Get() == any("") {
+			name = f.Name
+		}
+	})
+	return name
 }
 
 func (c command) flags() (*flag.FlagSet, action) {

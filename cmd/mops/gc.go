@@ -53,13 +53,17 @@ mops gc --function forecast/train@1 --delete`,
 		flags.BoolVar(&o.remove, "delete", false, "remove it")
 		flags.Var(&o.grace, "grace", "how long the files of a call outlive its result, an `AGE` (24h)")
 		flags.Var(&o.ttl, "storage-ttl", "the longest TTL that programs are told of, an `AGE` (60d)")
-		return o.run
+		return func(ctx context.Context, a *app, args, program []string) error {
+			o.given = givenFlags(flags)
+			return o.run(ctx, a, args, program)
+		}
 	},
 }
 
 type gcOptions struct {
 	json             *bool
 	older            age
+	given            map[string]bool // the flags that were, also with 0
 	calls            gc.Selection
 	function         string
 	content, remains bool
@@ -118,7 +122,7 @@ func (o *gcOptions) run(ctx context.Context, a *app, args, program []string) err
 }
 
 func (o *gcOptions) check() error {
-	o.calls.Older = time.Duration(o.older)
+	o.calls.Older, o.calls.Every = time.Duration(o.older), o.given["older"] && o.older == 0
 	if o.calls.Pipeline != "" {
 		if err := memokey.ValidPipeline(o.calls.Pipeline); err != nil {
 			return usageError{err.Error()}
@@ -133,11 +137,11 @@ func (o *gcOptions) check() error {
 	switch {
 	case o.remove && !chosen && !o.content && !o.remains:
 		return usagef("--delete goes with what is to be removed: --older, --pipeline, --function, --content or --remains")
-	case o.ttl != 0 && !o.content:
+	case o.given["storage-ttl"] && !o.content:
 		return usagef("--storage-ttl goes with --content")
-	case o.ttl != 0 && time.Duration(o.ttl) < gc.LeastTTL:
+	case o.given["storage-ttl"] && time.Duration(o.ttl) < gc.LeastTTL:
 		return usagef("--storage-ttl must be an hour at least")
-	case time.Duration(o.grace) != gc.DefaultGrace && !chosen && !o.remains:
+	case o.given["grace"] && !chosen && !o.remains:
 		return usagef("--grace goes with --older, --pipeline, --function or --remains")
 	}
 	return nil

@@ -123,6 +123,9 @@ func (o *gcOptions) showChosen(a *app, r *gc.Report) {
 
 // selection says which calls are chosen.
 func (o *gcOptions) selection() string {
+	if o.calls == (gc.Selection{Every: true}) {
+		return "all calls"
+	}
 	text := "calls"
 	if s := o.calls; s.Function != "" {
 		text += " of " + o.function

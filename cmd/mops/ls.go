@@ -37,13 +37,18 @@ mops ls --newest 20 mops1/default/forecast/train@2`,
 	define: func(flags *flag.FlagSet) action {
 		o := lsOptions{json: jsonFlag(flags)}
 		flags.IntVar(&o.newest, "newest", 0, "of a function: only the `N` calls that were written last")
-		return o.run
+		return func(ctx context.Context, a *app, args, program []string) error {
+			if o.newest < 1 && givenFlags(flags)["newest"] {
+				return usagef("--newest takes a number from 1 on")
+			}
+			return o.run(ctx, a, args, program)
+		}
 	},
 }
 
 type lsOptions struct {
 	json   *bool
-	newest int
+	newest int // 0: all
 }
 
 func (o *lsOptions) run(ctx context.Context, a *app, args, program []string) error {

@@ -29,13 +29,15 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+func panicWith(value any) int { panic(value) }
+
 func TestAbortedWork(t *testing.T) {
 	for name, c := range map[string]struct {
 		work func(context.Context) int
 		want string
 	}{
 		"panic":     {func(context.Context) int { panic("ouch") }, "panicked: ouch"},
-		"panic nil": {func(context.Context) int { panic(nil) }, "panicked: "},
+		"panic nil": {func(context.Context) int { return panicWith(nil) }, "panicked: "},
 		"goexit":    {func(context.Context) int { runtime.Goexit(); return 0 }, "Goexit"},
 	} {
 		t.Run(name, func(t *testing.T) {

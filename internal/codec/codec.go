@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"reflect"
@@ -201,6 +202,9 @@ func (c *Codec) decodeInto(ctx context.Context, data []byte, into reflect.Value,
 }
 
 func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value, fields unknown) (err error) {
+	if c.root.foreign { // its methods may keep what they are given, though they must not
+		data = bytes.Clone(data)
+	}
 	d := decoder{fields: fields, parts: len(data) > c.longPiece}
 	if c.root.direct && !d.parts {
 		err = calling(c.typ, func() error { return decModes[fields].Unmarshal(data, v.Addr().Interface()) })

@@ -28,7 +28,8 @@ type encoder struct {
 	trail      trail
 }
 
-func (c *Codec) walkEncode(ctx context.Context, v reflect.Value, parts, everywhere bool) ([]byte, error) {
+func (c *Codec) walkEncode(ctx context.Context, v reflect.Value, parts, everywhere bool) (data []byte, err error) {
+	defer caught(&err)
 	e := encoder{codec: c, parts: parts, everywhere: everywhere, pace: pace{ended: ctx.Err}}
 	if c.large && c.root.direct && !everywhere {
 		e.buf.Grow(min(size(c.root, v), c.maxSize))
@@ -36,7 +37,7 @@ func (c *Codec) walkEncode(ctx context.Context, v reflect.Value, parts, everywhe
 	if err := e.value(c.root, v); err != nil {
 		return nil, err
 	}
-	data := e.buf.Bytes()
+	data = e.buf.Bytes()
 	if c.large && len(data) < cap(data)/8*7 {
 		data = bytes.Clone(data)
 	}

@@ -52,6 +52,8 @@ func (b *planner) inherit(p, q *plan) {
 	p.floats = p.floats || q.shape == leaf && isFloat(q.typ)
 	p.raw = p.raw || q.form == formCBOR
 	p.visits = p.visits || q.watched
+	p.refers = p.refers || refers(q)
+	p.foreign = p.foreign || q.shape == opaque && !q.watched
 	p.verify = p.verify || q.shape == opaque && b.side == Output && !q.watched ||
 		q.key != nil && q.key.shape == opaque
 }

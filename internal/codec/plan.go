@@ -42,6 +42,8 @@ type plan struct {
 	raw     bool // it holds CBOR of somebody else's making
 	visits  bool // it holds something watched
 	verify  bool // it must be decoded to know that it can be
+	refers  bool // a copy by assignment may change with the original
+	foreign bool // it holds a type whose methods are the user's
 	nesting int  // direct: the depth of its encoding
 	fixed   int  // the least size of its encoding, where no value need be looked at for that
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -179,7 +180,7 @@ func (w *writer) scalar(value any) string {
 		most = shortBytes
 	}
 	if w.Full {
-		most = all
+		most = math.MaxInt
 	}
 	text := scalar(value, most)
 	switch v := value.(type) {

@@ -128,14 +128,14 @@ func runJobs(ctx context.Context) error {
 
 // kindOf names the kind of an error of a call, "unexplained" where it is none that is documented.
 func kindOf(err error) string {
-	if errors.Is(err, mops.ErrCycle) {
-		return "cycle"
-	}
 	if e, ok := errors.AsType[*mops.FuncError](err); ok {
 		if e.Panicked {
 			return "panic"
 		}
 		return "func"
+	}
+	if errors.Is(err, mops.ErrCycle) {
+		return "cycle"
 	}
 	if e, ok := errors.AsType[*mops.ExecError](err); ok {
 		return "exec " + string(e.Reason)

@@ -54,7 +54,9 @@ func (c call) place(t *testing.T, store *blob.Store) memo.Place {
 	return memo.Place{Store: store, Path: memokey.Path(c.pipeline, c.function, c.version, key), Key: key}
 }
 
-func (c call) call(t *testing.T) Call { return New(t.Context(), record.Head{}, c.describe(), c.encoded(t)) }
+func (c call) call(t *testing.T) Call {
+	return New(t.Context(), record.Head{}, c.describe(), c.encoded(t))
+}
 
 // store puts the invocation of a call, and with done its result.
 func (c call) store(t *testing.T, store *blob.Store, done bool) memo.Place {

@@ -2,13 +2,13 @@ package function
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/codec"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
@@ -51,12 +51,12 @@ func TypeName(typ reflect.Type) string {
 // encodes it; nil if there is none.
 func (r *Registry) EncodeError(err error) *record.RegisteredError {
 	for _, known := range r.errorTypes() {
-		target := reflect.New(known.typ)
-		if !errors.As(err, target.Interface()) {
+		found, ok := errtree.As(err, known.typ)
+		if !ok {
 			continue
 		}
 		// An error is kept also where it is that the context has ended.
-		if data, encodeErr := known.codec.Encode(context.Background(), target.Elem()); encodeErr == nil {
+		if data, encodeErr := known.codec.Encode(context.Background(), found); encodeErr == nil {
 			return &record.RegisteredError{Name: known.name, Data: data}
 		}
 	}
@@ -95,18 +95,16 @@ func (r *Registry) errorTypes() []*errorType {
 	return all
 }
 
+// mostTypes is how many types of an error are named.
+const mostTypes = 32
+
 // TypeChain names the types of an error and of all that it wraps, outermost first.
 func TypeChain(err error) []string {
 	var chain []string
-	for err != nil && len(chain) < 32 {
-		chain = append(chain, TypeName(reflect.TypeOf(err)))
-		if many, ok := err.(interface{ Unwrap() []error }); ok {
-			for _, inner := range many.Unwrap() {
-				chain = append(chain, TypeChain(inner)...)
-			}
+	for e := range errtree.All(err) {
+		if chain = append(chain, TypeName(reflect.TypeOf(e))); len(chain) == mostTypes {
 			break
 		}
-		err = errors.Unwrap(err)
 	}
 	return chain
 }

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/internal/codec"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/source"
@@ -23,7 +24,7 @@ import (
 type Runner func(ctx context.Context, in any) (out any, err error)
 
 // ErrNotImplemented says that a function was declared and never implemented.
-var ErrNotImplemented = errors.New("declared, not implemented in this program: call Implement, or import the package that does")
+var ErrNotImplemented = errtree.Sentinel("not-implemented", errors.New("declared, not implemented in this program: call Implement, or import the package that does"))
 
 // Function is one registered function.
 type Function struct {
@@ -174,6 +175,12 @@ func (f *Function) Head(key memokey.Key, runID string) record.Head {
 // EncodeIn is the canonical input of a call; in points to the In.
 func (f *Function) EncodeIn(ctx context.Context, in any) ([]byte, error) {
 	return f.inCodec.Encode(ctx, reflect.ValueOf(in).Elem())
+}
+
+// CloneIn sets the In that to points to, to a copy of that which in points to;
+// see [codec.Codec.Clone]. After Prepare.
+func (f *Function) CloneIn(in, to any) error {
+	return f.inCodec.Clone(reflect.ValueOf(in).Elem(), reflect.ValueOf(to).Elem())
 }
 
 // DecodeIn is the inverse of EncodeIn, into a new In. Fields that stay out of

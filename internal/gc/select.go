@@ -11,6 +11,7 @@ import (
 // Selection chooses calls. What is left empty matches all; a call must match
 // everything else. The zero value chooses none.
 type Selection struct {
+	Every    bool          // also where all else is empty: all calls
 	Older    time.Duration // all its records were written longer ago, the lease aside
 	Pipeline string
 	Function string // its name

@@ -30,8 +30,12 @@ var errTimeout = errors.New("the run took longer than its timeout")
 
 // run makes sure that there is still no result, if the lease was swapped from
 // somebody else's, and computes one.
-func (o *owned) run(swapped bool) (Outcome, error) {
+func (o *owned) run(swapped bool) (outcome Outcome, err error) {
 	defer func() {
+		if p := recover(); p != nil {
+			outcome, err = Outcome{}, failureOf(p)
+			o.release(outcomeOf(o.state.RunID, err))
+		}
 		if !o.left {
 			o.held.Done()
 		}

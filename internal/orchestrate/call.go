@@ -6,6 +6,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -77,9 +78,9 @@ type Outcome struct {
 
 var (
 	// ErrCycle says that a call would wait for itself.
-	ErrCycle = errors.New("the call waits for itself")
+	ErrCycle = errtree.Sentinel("cycle", errors.New("the call waits for itself"))
 	// ErrNoResult says that there is no result and that nothing may run.
-	ErrNoResult error = passing("there is no result, and results are required")
+	ErrNoResult = errtree.Sentinel("no-result", passing("there is no result, and results are required"))
 )
 
 // passing is an error that is not the fault of a function which returns it.
@@ -94,9 +95,13 @@ type FuncError struct {
 	URI      string
 	RunID    string
 	Failed   record.FuncError
-	Err      error // of a registered type; may be nil
+
+	function *function.Function
 }
 
 func (e *FuncError) Error() string { return e.Failed.Message }
 
-func (e *FuncError) Unwrap() error { return e.Err }
+// Unwrap decodes the error where its type is registered, else it returns nil.
+// It does so each time: all who wait for a flight have this error, and none of
+// them another's memory.
+func (e *FuncError) Unwrap() error { return errtree.Tame(e.function.DecodeError(e.Failed.Registered)) }

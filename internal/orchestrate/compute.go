@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -52,13 +53,10 @@ func (f *flight) enqueue(queue slots.Queue) (got, dying bool) {
 // inSlot computes the call in a slot that was waited for, unless that failed.
 func (f *flight) inSlot(err error) {
 	var outcome Outcome
-	switch {
-	case err != nil:
+	if err != nil {
 		err = f.cancelled(err)
-	case f.call.Off || f.call.ReadOnly:
-		outcome, err = f.unkept(f.slot)
-	default:
-		outcome, err = f.underLease(f.slot)
+	} else {
+		outcome, err = f.computed()
 	}
 	f.slot.Release()
 	if other, found := isIncompatible(err); found { // somebody put it while this waited
@@ -69,6 +67,28 @@ func (f *flight) inSlot(err error) {
 	}
 	f.item.End(f.tracked(outcome, err), err)
 	f.end(outcome, err)
+}
+
+// computed is the outcome of computing. A panic on the way, of an executor or
+// another part of the program that mops calls, ends the call and not the program.
+func (f *flight) computed() (outcome Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			outcome, err = Outcome{}, failureOf(p)
+		}
+	}()
+	if f.call.Off || f.call.ReadOnly {
+		return f.unkept(f.slot)
+	}
+	return f.underLease(f.slot)
+}
+
+// failureOf is what a panic says.
+func failureOf(panicked any) error {
+	if e, ok := panicked.(*executor.Error); ok {
+		return e
+	}
+	return fmt.Errorf("mops panicked while it made the call: %v\n%s", panicked, debug.Stack())
 }
 
 // tracked is what the tracker calls the end of a call.

@@ -137,8 +137,8 @@ func (o *owned) failureElsewhere(ctx context.Context, exit executor.Exit) *execu
 		return exit.Err
 	}
 	return &executor.Error{Reason: executor.NoResult, Message: fmt.Sprintf(
-		"the worker of run %s exited with code %d and left neither a result nor an error: a function must return, not call os.Exit",
-		o.state.RunID, exit.Code)}
+		"the worker of run %s, on the executor %s, exited with code %d and left neither a result nor an error: a function must return, not call os.Exit",
+		o.state.RunID, o.state.Executor, exit.Code)}
 }
 
 // ownWordsKnowMore are the ends of which the worker itself, while it still

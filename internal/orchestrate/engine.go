@@ -18,6 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
@@ -91,7 +92,7 @@ func New(options Options) *Engine {
 }
 
 // ErrClosed says that a call was made on an environment that was closed.
-var ErrClosed error = passing("the environment is closed")
+var ErrClosed = errtree.Sentinel("closed", passing("the environment is closed"))
 
 // Close cancels what still runs, waits until its workers are gone, and ends the
 // sessions, so that others need not wait for them to expire.
@@ -220,12 +221,16 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 	if e.Tree != nil {
 		return &pool{Pool: e.Tree, name: e.Tree.Name, size: e.Tree.Size}
 	}
+	kind := ex.Name()
+	if g, ok := ex.(*guarded); ok {
+		ex = g.Executor // one pool for all guards of one executor
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if p, ok := e.perExecutor[ex]; ok {
 		return p
 	}
-	p := &pool{name: fmt.Sprintf("%s-%d", ex.Name(), len(e.perExecutor)), size: limited.Limit()}
+	p := &pool{name: fmt.Sprintf("%s-%d", kind, len(e.perExecutor)), size: limited.Limit()}
 	p.Pool = e.pools.Pool(p.name, p.size)
 	e.perExecutor[ex] = p
 	return p

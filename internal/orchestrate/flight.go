@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/slots"
@@ -125,7 +126,7 @@ func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err e
 		select { // it was cancelled, and cleans up
 		case <-dying.done:
 		case <-ctx.Done():
-			return nil, false, context.Cause(ctx)
+			return nil, false, causeOf(ctx)
 		}
 	}
 }
@@ -221,14 +222,17 @@ func (f *flight) wait(ctx context.Context, leave Leave) (outcome Outcome, err er
 			outcome, _ = f.result()
 			return f.err
 		case <-ctx.Done():
-			if last := f.leave(ctx, context.Cause(ctx)); last && leave == LeaveSettled {
+			if last := f.leave(ctx, causeOf(ctx)); last && leave == LeaveSettled {
 				<-f.done
 			}
-			return context.Cause(ctx)
+			return causeOf(ctx)
 		}
 	})
 	return outcome, err
 }
+
+// causeOf is why a caller's context ended. That is the caller's own error.
+func causeOf(ctx context.Context) error { return errtree.Tame(context.Cause(ctx)) }
 
 // leave counts a caller out; the last one who leaves before the end cancels the flight.
 func (f *flight) leave(ctx context.Context, cause error) (last bool) {

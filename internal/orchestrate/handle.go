@@ -31,7 +31,7 @@ func (e *Engine) Start(ctx context.Context, c Call) (*Handle, error) {
 
 func newHandle(ctx context.Context, f *flight, leads bool) *Handle {
 	h := &Handle{flight: f, ctx: ctx, leads: leads, left: make(chan struct{})}
-	unhook := context.AfterFunc(ctx, func() { h.Cancel(context.Cause(ctx)) })
+	unhook := context.AfterFunc(ctx, func() { h.Cancel(causeOf(ctx)) })
 	// Nothing of a call that has ended hangs on the context, also where nobody
 	// waits for it.
 	f.whenEnded(func() {
@@ -91,7 +91,7 @@ func (h *Handle) Wait(ctx context.Context) (outcome Outcome, err error) {
 		case <-h.left:
 			return h.cause
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return causeOf(ctx)
 		}
 	})
 	return outcome, err

@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -52,8 +53,12 @@ func (f *flight) runHere(ctx context.Context, inv executor.Invocation, task work
 	case done := <-finished:
 		return done, nil, nil
 	default:
+	}
+	if exit.Err != nil { // a nil *executor.Error must not become an error
 		return worker.Done{}, nil, exit.Err
 	}
+	return worker.Done{}, nil, &executor.Error{Reason: executor.NoResult, Message: fmt.Sprintf(
+		"the executor %s ended its worker with code %d, and the work was not done", f.call.Executor.Name(), exit.Code)}
 }
 
 // outcomeHere reads what a run in this process came to. It needs no store.

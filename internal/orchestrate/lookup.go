@@ -220,7 +220,7 @@ func (f *flight) funcError(found memo.Found) error {
 func (f *flight) newFuncError(runID string, failed record.FuncError) error {
 	return &FuncError{
 		Function: f.call.Function.Name, URI: f.place.URI(), RunID: runID,
-		Failed: failed, Err: f.call.Function.DecodeError(failed.Registered),
+		Failed: failed, function: f.call.Function,
 	}
 }
 

@@ -21,6 +21,9 @@ type FuncError struct {
 	// Transient says that the store or a worker failed below the function, and
 	// not the function itself: such an error is never used in place of a run.
 	Transient bool `cbor:"transient,omitempty"`
+
+	// Sentinels names the errors of mops itself that it is, for errors.Is.
+	Sentinels []string `cbor:"is,omitempty"`
 }
 
 // RegisteredError is an error value of a type that the program registered, so

@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"reflect"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/process"
@@ -149,20 +149,14 @@ func (t Task) decode(ctx context.Context) (any, error) {
 	return in, nil
 }
 
-// described is what is kept of an error. Its methods are the user's: a nil
-// pointer in an error, for one, most often panics when it is asked for its text.
-func (t Task) described(err error) (failed *record.FuncError) {
-	defer func() {
-		if p := recover(); p != nil {
-			failed = &record.FuncError{
-				Message: fmt.Sprintf("it returned an error of type %T whose methods panic: %v (a nil pointer in an error is not nil: return nil itself)", err, p),
-				Types:   []string{function.TypeName(reflect.TypeOf(err))},
-			}
-		}
-	}()
+// mostMessage is how much is kept of the text of an error, in bytes.
+const mostMessage = 256 << 10
+
+// described is what is kept of an error, whose methods are the user's.
+func (t Task) described(err error) *record.FuncError {
 	return &record.FuncError{
-		Message: err.Error(), Types: function.TypeChain(err), Registered: t.Function.EncodeError(err),
-		Transient: transient(err),
+		Message: errtree.Text(err, mostMessage), Types: function.TypeChain(err), Registered: t.Function.EncodeError(err),
+		Transient: transient(err), Sentinels: errtree.Sentinels(err),
 	}
 }
 
@@ -170,7 +164,7 @@ func (t Task) described(err error) (failed *record.FuncError) {
 func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
 	failed := t.described(err)
 	run.Outcome = "func_error"
-	if p, ok := errors.AsType[*panicked](err); ok && error(p) == err {
+	if p, ok := err.(*panicked); ok {
 		failed.Panic, failed.Stack = true, p.stack
 		run.Outcome = "panic"
 	}

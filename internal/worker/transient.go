@@ -5,6 +5,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
@@ -15,11 +16,11 @@ var ErrTransient = errors.New("a failure that is not the function's")
 
 // transient reports whether a function failed because of what is below it.
 func transient(err error) bool {
-	if _, ok := errors.AsType[*blob.Error](err); ok {
+	if _, ok := errtree.AsType[*blob.Error](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[*executor.Error](err); ok {
+	if _, ok := errtree.AsType[*executor.Error](err); ok {
 		return true
 	}
-	return errors.Is(err, ErrTransient) || errors.Is(err, source.ErrCache)
+	return errtree.Is(err, ErrTransient) || errtree.Is(err, source.ErrCache)
 }
