@@ -27,13 +27,15 @@ test: vet race fuzz
 
 # Compiles for every system that is supported, too.
 vet:
-	@echo "vet: gofmt, go vet, and builds for darwin"
+	@echo "vet: gofmt, go vet, nilness, and builds for darwin and for 32 bits"
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	@$(GO) vet ./...
 	@$(GO) vet -tags cluster ./examples/gostats
+	@$(GO) vet -vettool="$$($(GO) tool -n nilness)" ./...
 	@GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
+	@GOOS=linux GOARCH=386 CGO_ENABLED=0 $(GO) vet ./...
 	@$(GO) mod verify >/dev/null
-	@echo "vet: 5 passed, 0 failed"
+	@echo "vet: 7 passed, 0 failed"
 
 race: cluster-binaries
 	@$(SUITE) race -race -timeout 20m ./...

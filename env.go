@@ -96,6 +96,8 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	}
 	if o.logger == nil {
 		o.logger = slog.New(slog.NewTextHandler(in.output, nil))
+	} else {
+		o.logger = slog.New(calm{o.logger.Handler()})
 	}
 	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)

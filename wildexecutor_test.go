@@ -365,3 +365,30 @@ func TestAGuardedExecutorKeepsItsLimit(t *testing.T) {
 		t.Error("two ran side by side")
 	}
 }
+
+// A logger's handler is the user's, too.
+type wildHandler struct{ calls *atomic.Int64 }
+
+func (h wildHandler) panic() { h.calls.Add(1); panic("out of it") }
+
+func (h wildHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (h wildHandler) Handle(context.Context, slog.Record) error { h.panic(); return nil }
+func (h wildHandler) WithAttrs([]slog.Attr) slog.Handler        { h.panic(); return nil }
+func (h wildHandler) WithGroup(string) slog.Handler             { h.panic(); return nil }
+
+func TestAHandlerThatPanics(t *testing.T) {
+	var calls atomic.Int64
+	ctx, _ := onDisk(t, mops.LogTo(slog.New(wildHandler{&calls})))
+	failed := false
+	f := mops.Define("f", func(ctx context.Context, n int) (int, error) {
+		mops.Logger(ctx).WithGroup("g").Info("here")
+		if !failed {
+			failed = true
+			return 0, errors.New("not yet") // which is logged by mops
+		}
+		return n, nil
+	}, private(), mops.Retries(1))
+	if out, err := f.Call(ctx, 1); err != nil || out != 1 || calls.Load() == 0 {
+		t.Errorf("%d, %v; the handler was called %d times", out, err, calls.Load())
+	}
+}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/mopstest"
@@ -49,6 +51,12 @@ var misbehave = mops.Define("test/misbehave", func(ctx context.Context, how stri
 			return "", err
 		}
 		select {}
+	case "SIGHUP", "SIGINT", "SIGTERM": // from outside, as it were
+		if err := syscall.Kill(os.Getpid(), unix.SignalNum(how)); err != nil {
+			return "", err
+		}
+		<-ctx.Done()
+		return "", ctx.Err()
 	}
 	return how, nil
 })
@@ -68,6 +76,9 @@ func TestWhatAFunctionDoesToItsProcessIsReported(t *testing.T) {
 		"panic elsewhere": {"WorkerFailed", []string{"crashed", "in a goroutine of its own", "worker_test.go:"}},
 		"overflow":        {"WorkerFailed", []string{"crashed", "stack"}},
 		"kill":            {"Signalled", []string{"SIGKILL", "about to kill"}},
+		"SIGHUP":          {"Signalled", []string{"SIGHUP", "not by mops"}},
+		"SIGINT":          {"Signalled", []string{"SIGINT", "not by mops"}},
+		"SIGTERM":         {"Signalled", []string{"ended by SIGTERM", "not by mops"}},
 	} {
 		t.Run(how, func(t *testing.T) {
 			_, info, err := misbehave.Do(ctx, how)

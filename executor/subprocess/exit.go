@@ -5,6 +5,7 @@ package subprocess
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -59,6 +60,9 @@ func (e *ending) failure(code int) *executor.Error {
 	case code == executor.ExitFailed:
 		return &executor.Error{Reason: executor.WorkerFailed, Message: fmt.Sprintf(
 			"the %s ended with exit code 1: mops failed in it, or the function called os.Exit or log.Fatal; its last lines say which", e.worker)}
+	case slices.Contains(requests, syscall.Signal(code-128)):
+		return &executor.Error{Reason: executor.Signalled, Message: fmt.Sprintf(
+			"the %s was ended by %s, not by mops; see who on this machine sent it, and call it again", e.worker, unix.SignalName(syscall.Signal(code-128)))}
 	case code < 0:
 		return &executor.Error{Reason: executor.Signalled, Message: fmt.Sprintf(
 			"the %s was killed by %s, not by mops; see who on this machine did, and call it again", e.worker, signal)}
@@ -72,6 +76,10 @@ func (e *ending) failure(code int) *executor.Error {
 	return &executor.Error{Reason: executor.WorkerFailed, Message: fmt.Sprintf(
 		"the %s ended with exit code %d, which no worker of mops uses; its last lines may say why", e.worker, code)}
 }
+
+// requests are the signals that a program may heed: then it ends with an exit
+// code of 128 and the signal's number, as shells report it.
+var requests = []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM}
 
 // crashCode is what the Go runtime exits with after a panic or a fatal error.
 const crashCode = 2

@@ -28,6 +28,8 @@ func TestExitError(t *testing.T) {
 	}{
 		"killed":        {"kill -KILL $$", -1, executor.Signalled, []string{"killed by SIGKILL, not by mops", "f@1"}},
 		"terminated":    {"kill -TERM $$", -1, executor.Signalled, []string{"killed by SIGTERM"}},
+		"heeds SIGTERM": {"trap 'exit 143' TERM; kill -TERM $$; exit 1", 143, executor.Signalled, []string{"ended by SIGTERM, not by mops"}},
+		"heeds SIGHUP":  {"exit 129", 129, executor.Signalled, []string{"ended by SIGHUP"}},
 		"code":          {"exit 3", 3, executor.WorkerFailed, []string{"exit code 3"}},
 		"crash":         {"echo 'panic: boom' >&2; exit 2", 2, executor.WorkerFailed, []string{"crashed"}},
 		"no crash":      {"echo 'no panic' >&2; exit 2", 2, executor.WorkerFailed, []string{"exit code 2"}},

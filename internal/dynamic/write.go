@@ -180,7 +180,7 @@ func (w *writer) scalar(value any) string {
 		most = shortBytes
 	}
 	if w.Full {
-		most = math.MaxInt
+		most = math.MaxInt / 4 // it is reckoned with
 	}
 	text := scalar(value, most)
 	switch v := value.(type) {

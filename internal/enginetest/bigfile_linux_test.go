@@ -186,7 +186,7 @@ func runBigFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(memory{Caller: caller, Worker: children.Maxrss << 10})
+	return json.NewEncoder(os.Stdout).Encode(memory{Caller: caller, Worker: int64(children.Maxrss) << 10})
 }
 
 // peakMemory is that of this process since it was started: ru_maxrss would count

@@ -47,7 +47,8 @@ type Process struct {
 // Main runs the invocation and returns the exit code. What mops itself fails at
 // is said on standard error and, with its reason, in the record of the run.
 func (p Process) Main(ctx context.Context) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	caller := ctx
+	ctx, stop := signal.NotifyContext(caller, syscall.SIGTERM)
 	defer stop()
 	store, session, err := p.Root(ctx, p.Spec.Root)
 	if err != nil {
@@ -70,6 +71,11 @@ func (p Process) Main(ctx context.Context) int {
 	code, reason, err := p.run(ctx, place, session)
 	if err == nil {
 		return code
+	}
+	if ctx.Err() != nil && caller.Err() == nil && code == executor.ExitFailed {
+		// Whoever started this worker knows whether it sent the signal, and says so.
+		fmt.Fprintf(os.Stderr, "mops worker: run %s was ended by SIGTERM\n", p.Spec.RunID)
+		return exitTerminated
 	}
 	fmt.Fprintln(os.Stderr, "mops worker:", err)
 	if reason != "" {

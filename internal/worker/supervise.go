@@ -82,6 +82,8 @@ func Supervise(spec Spec) int {
 	case exit.Err.Reason == executor.OOMKilled:
 		log.explain(exit.Err)
 		return exitKilled
+	case exit.Err.Reason == executor.Signalled && exit.Code > 0: // executors know such a code
+		log.explain(exit.Err)
 	case exit.Code < 0:
 		log.explain(exit.Err)
 		return 1
