@@ -3,6 +3,7 @@ package mops_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,9 +17,158 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 )
 
-// Programs whose types differ below omitzero, at the same moment.
+// Programs whose types differ below omitzero, in calls of every kind and at the same moment.
+
+// Calls that were started, that share a flight, that are nested.
+func TestSchemasOfStartedAndNestedCalls(t *testing.T) {
+	ctx, _ := onDisk(t)
+	must(mops.Define("test/waits", func(context.Context, int) (outMean, error) { return outMean{"n", mean{2}}, nil }, private()).Call(ctx, 1))
+	release := make(chan struct{})
+	runs := 0
+	var f *mops.Func[int, outMedian]
+	f = mops.Declare[int, outMedian]("test/waits", private())
+	f.Implement(func(ctx context.Context, n int) (outMedian, error) {
+		runs++
+		if n == 2 {
+			return f.Call(ctx, 1)
+		}
+		<-release
+		return outMedian{"n", meanMedian{2, 1}}, nil
+	})
+	one, err := f.Start(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := f.Start(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, cancel := context.WithCancel(ctx)
+	three, err := f.Start(left, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := three.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left has %v", err)
+	}
+	close(release)
+	for _, c := range []*mops.Call[outMedian]{one, two} {
+		if got, err := c.Wait(ctx); got.Stats.Median != 1 || err != nil {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	if one.Info().Outcome != mops.Computed || two.Info().Outcome != mops.Awaited || one.Info().URI != two.Info().URI || one.URI() == one.Info().URI {
+		t.Errorf("%+v and %+v", one.Info(), two.Info())
+	}
+	if got, info, err := f.Do(ctx, 2); got.Stats.Median != 1 || info.Outcome != mops.Computed || err != nil || runs != 2 {
+		t.Errorf("%+v, %+v, %v after %d runs", got, info, err, runs)
+	}
+}
+
+// A call under the exact key that makes itself again waits for itself like any other.
+func TestSchemasAndCycles(t *testing.T) {
+	for name, nested := range map[string]func(context.Context, *mops.Func[int, outMedian]) (outMedian, error){
+		"Call": func(ctx context.Context, f *mops.Func[int, outMedian]) (outMedian, error) { return f.Call(ctx, 1) },
+		"KeepErrors": func(ctx context.Context, f *mops.Func[int, outMedian]) (outMedian, error) {
+			return f.With(mops.KeepErrors()).Call(ctx, 1)
+		},
+		"Start": func(ctx context.Context, f *mops.Func[int, outMedian]) (outMedian, error) {
+			c, err := f.Start(ctx, 1)
+			if err != nil {
+				return outMedian{}, err
+			}
+			return c.Wait(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, _ := onDisk(t)
+			must(mops.Define("test/cycle", func(context.Context, int) (outMean, error) { return outMean{"n", mean{2}}, nil }, private()).Call(ctx, 1))
+			var f *mops.Func[int, outMedian]
+			f = mops.Declare[int, outMedian]("test/cycle", private())
+			var inside error
+			f.Implement(func(ctx context.Context, n int) (out outMedian, err error) {
+				out, inside = nested(ctx, f)
+				return out, inside
+			})
+			for _, call := range []func() error{
+				func() error { _, err := f.Call(ctx, 1); return err },
+				func() error {
+					c, err := f.Start(ctx, 1)
+					if err == nil {
+						_, err = c.Wait(ctx)
+					}
+					return err
+				},
+			} {
+				if err := call(); err == nil || !errors.Is(inside, mops.ErrCycle) {
+					t.Errorf("%v; inside, %v", err, inside)
+				}
+			}
+		})
+	}
+}
+
+func init() {
+	for name, define := range map[string]func(){
+		"schema older": func() { defineMain(outMean{"n", mean{2}}) },
+		"schema newer": func() { defineMain(outMedian{"n", meanMedian{2, 1}}) },
+	} {
+		programs[name] = define
+	}
+}
+
+// defineMain is a program that makes its one call in a worker.
+func defineMain[Out any](out Out) {
+	f := mops.Define("test/evolves", func(context.Context, int) (Out, error) { return out, nil })
+	mops.Main(func(ctx context.Context) error {
+		out, info, err := f.Do(ctx, 1)
+		fmt.Printf("%+v %s\n", out, info.Outcome)
+		return err
+	}, mops.On(subprocess.New()))
+}
+
+// Whole programs beside each other, whose calls run in workers.
+func TestSchemasInWorkers(t *testing.T) {
+	for name, steps := range map[string][][2]string{
+		"older first": {{"schema older", "{Name:n Stats:{Mean:2}} computed"}, {"schema newer", "{Name:n Stats:{Mean:2 Median:1}} computed"},
+			{"schema older", "{Name:n Stats:{Mean:2}} hit"}, {"schema newer", "{Name:n Stats:{Mean:2 Median:1}} hit"}},
+		"newer first": {{"schema newer", "{Name:n Stats:{Mean:2 Median:1}} computed"}, {"schema older", "{Name:n Stats:{Mean:2}} hit"},
+			{"schema newer", "{Name:n Stats:{Mean:2 Median:1}} hit"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := "MOPS_ROOT=file://" + t.TempDir()
+			for _, step := range steps {
+				cmd := program(t, step[0])
+				cmd.Env = append(cmd.Env, root)
+				if stdout, stderr, code := run(t, cmd); code != 0 || strings.TrimSpace(stdout) != step[1] {
+					t.Errorf("%s: %d, %q instead of %q\n%s", step[0], code, stdout, step[1], stderr)
+				}
+			}
+		})
+	}
+}
+
+// belowOmitzero is what workers know under this name; the caller of the test below
+// is a program with one field more.
+var belowOmitzero = mops.Define("test/below-omitzero", func(context.Context, int) (outMean, error) { return outMean{"n", mean{2}}, nil })
+
+// A worker whose types differ from its caller's would leave what the caller cannot use.
+func TestSchemasOfAWorkerThatIsAnotherBuild(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	newer := mops.Define("test/below-omitzero", func(context.Context, int) (outMedian, error) { return outMedian{}, nil }, private())
+	_, err := newer.Call(ctx, 1)
+	if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != "VersionSkew" {
+		t.Errorf("%T: %v", err, err)
+	}
+	mentions(t, err, "omitzero", "test/below-omitzero", "build both from the same source")
+	if out, err := belowOmitzero.Call(ctx, 1); err != nil || out.Stats.Mean != 2 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
 
 // Who waits for a run of the other program computes the call when that has ended.
 func TestSchemasWhenTheOtherProgramComputes(t *testing.T) {
