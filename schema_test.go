@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
 // Omitzero fields, and all below them, are not in the memo key, so two programs
@@ -338,4 +340,193 @@ func files(t *testing.T, uri string) map[string]string {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// However a call is made, what another program's types have left is left alone.
+func TestSchemasHoweverACallIsMade(t *testing.T) {
+	older, newer := out(outMean{"n", mean{2}}), out(outMedian{"n", meanMedian{2, 1}})
+	for name, do := range map[string]func(t *testing.T, ctx context.Context){
+		"Refresh": func(t *testing.T, ctx context.Context) {
+			if v := newer.call(ctx, mops.Refresh()); v.info.Outcome != mops.Computed || v.err != nil {
+				t.Errorf("%+v", v)
+			}
+			first := newer.call(ctx)
+			_, fresh := newEnv(t, mops.Root(rootOf(first.info.URI)), mops.CacheDir(t.TempDir()))
+			if v := newer.call(fresh, mops.Refresh()); v.info.Outcome != mops.Computed || v.info.Run == first.info.Run || v.info.URI != first.info.URI {
+				t.Errorf("%+v after %+v", v, first)
+			}
+			if v := newer.call(fresh, mops.Refresh()); v.info.Outcome != mops.Hit { // once in a run of the program
+				t.Errorf("%+v", v)
+			}
+		},
+		"Inject": func(t *testing.T, ctx context.Context) {
+			if err := newer.put(ctx); err != nil {
+				t.Error(err)
+			}
+			if err := newer.put(ctx); !blob.Is(err, blob.Exists) {
+				t.Errorf("injected twice: %v", err)
+			}
+			if err := newer.put(ctx, mops.Refresh()); err != nil {
+				t.Error(err)
+			}
+			if v := newer.call(ctx); v.info.Outcome != mops.Hit {
+				t.Errorf("%+v", v)
+			}
+		},
+		"KeepErrors": func(t *testing.T, ctx context.Context) {
+			t.Setenv(failVariable, "1")
+			for i := range 2 {
+				v := newer.call(ctx, mops.KeepErrors())
+				mentions(t, v.err, "fails")
+				if failed, ok := errors.AsType[*mops.FuncError](v.err); v.runs != 1-i || !ok || failed.URI != v.info.URI {
+					t.Errorf("%d runs, %+v", v.runs, v)
+				}
+			}
+		},
+		"Timeout": func(t *testing.T, ctx context.Context) {
+			if v := newer.call(ctx, mops.Timeout(1<<40)); v.info.Outcome != mops.Computed || v.err != nil {
+				t.Errorf("%+v", v)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, _ := onDisk(t)
+			written := older.call(ctx)
+			before := files(t, written.info.URI)
+			do(t, ctx)
+			if after := files(t, written.info.URI); !reflect.DeepEqual(before, after) {
+				t.Errorf("what the older program wrote was changed: %v, before %v", after, before)
+			}
+		})
+	}
+}
+
+func rootOf(uri string) string { root, _, _ := strings.Cut(uri, "/mops1/"); return root }
+
+// A kept error counts for those whose input has the same types; what its function
+// would have returned does not matter.
+func TestSchemasOfKeptErrors(t *testing.T) {
+	t.Setenv(failVariable, "1")
+	for name, c := range map[string]struct {
+		first, second version
+		runs          int
+	}{
+		"output added":    {out(outPlain{"n"}), out(outMean{"n", mean{2}}), 0},
+		"input added":     {in(inPlain{1}), in(inMean{N: 1}), 0},
+		"input retyped":   {in(inMean{N: 1}), in(inText{N: 1}), 1},
+		"retyped, before": {in(inText{N: 1}), in(inMean{N: 1}), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, _ := onDisk(t)
+			first := c.first.call(ctx, mops.KeepErrors())
+			mentions(t, first.err, "fails")
+			for _, runs := range []int{c.runs, 0} {
+				v := c.second.call(ctx, mops.KeepErrors())
+				mentions(t, v.err, "fails")
+				failed, _ := errors.AsType[*mops.FuncError](v.err)
+				if v.runs != runs || failed == nil || (failed.URI == first.info.URI) != (c.runs == 0) {
+					t.Errorf("%d runs, %+v", v.runs, v)
+				}
+			}
+			if again := c.first.call(ctx, mops.KeepErrors()); again.runs != 0 {
+				t.Errorf("the first program ran again: %+v", again)
+			}
+		})
+	}
+}
+
+// An old home may have what another program wrote, under the usual key, and what
+// this one's types need, under the exact key.
+func TestSchemasAtAnOldHome(t *testing.T) {
+	ctx, root := onDisk(t)
+	old := func(m float64) {
+		f := mops.Define("test/was", func(context.Context, int) (outMean, error) { return outMean{"n", mean{m}}, nil }, private())
+		must(f.Call(ctx, 5))
+	}
+	type richer = outMedian
+	fail := errors.New("computed anew")
+	moved := func() *mops.Func[int, richer] {
+		return mops.Define("test/is", func(context.Context, int) (richer, error) { return richer{}, fail },
+			private(), mops.ReadFrom(root+"/mops1/default/test/was@0"))
+	}
+	old(2)
+	if _, _, err := moved().Do(ctx, 5); err == nil {
+		t.Error("a result of other types was found at an old home")
+	}
+	want := richer{"n", meanMedian{2, 1}}
+	before := mops.Define("test/was", func(context.Context, int) (richer, error) { return want, nil }, private())
+	_, at, err := before.Do(ctx, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, info, err := moved().Do(ctx, 5); got != want || info.Outcome != mops.Hit || info.URI != at.URI || err != nil {
+		t.Errorf("%+v, %+v, %v; it is at %s", got, info, err, at.URI)
+	}
+}
+
+// Exact keys are in memo URIs: another one loses what lies there.
+func TestExactKeysStay(t *testing.T) {
+	ctx, _ := onDisk(t)
+	out(outPlain{"n"}).call(ctx)
+	const want = "zinc-solid-spiral.feb3dd2d179384ebbcffa717d7e185412bd76f5e12e2fc503e7b4bc635d39283"
+	if v := out(outTwo{"n", mean{2}, 7}).call(ctx); v.err != nil || !strings.HasSuffix(v.info.URI, "/mops1/default/test/evolves@0/"+want) {
+		t.Errorf("%+v, want %s", v, want)
+	}
+}
+
+// In records of the first release nothing is said of what fingerprints leave out.
+// They are found as they were then, but for those that cannot be decoded.
+func TestSchemasAreNotInRecordsOfTheFirstRelease(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second version
+		want          mops.Outcome
+		as            any
+	}{
+		"field added":   {out(outPlain{"n"}), out(outMean{"n", mean{2}}), mops.Hit, outMean{Name: "n"}},
+		"field removed": {out(outMean{"n", mean{2}}), out(outPlain{"n"}), mops.Hit, outPlain{"n"}},
+		"added below":   {out(outMean{"n", mean{2}}), out(outMedian{"n", meanMedian{2, 1}}), mops.Hit, outMedian{"n", meanMedian{Mean: 2}}},
+		"removed below": {out(outTwo{"n", mean{2}, 7}), out(outMean{"n", mean{2}}), mops.Hit, outMean{"n", mean{2}}},
+		"retyped":       {out(outMean{"n", mean{2}}), out(outText{"n", "2"}), mops.Computed, outText{"n", "2"}},
+		"retyped, zero": {out(outMean{Name: "n"}), out(outText{Name: "n"}), mops.Hit, outText{Name: "n"}},
+		"input retyped": {in(inMean{N: 1}), in(inText{N: 1}), mops.Hit, "out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, _ := onDisk(t)
+			asOfTheFirstRelease(t, c.first.call(ctx).info.URI)
+			for _, want := range []mops.Outcome{c.want, mops.Hit} {
+				if v := c.second.call(ctx); v.err != nil || v.info.Outcome != want || text(v.out) != text(c.as) {
+					t.Errorf("%+v, want a %s with %+v", v, want, c.as)
+				}
+			}
+			if v := c.first.call(ctx); v.info.Outcome != mops.Hit {
+				t.Errorf("the first program, again: %+v", v)
+			}
+		})
+	}
+}
+
+// asOfTheFirstRelease writes a result as that would have written it.
+func asOfTheFirstRelease(t *testing.T, uri string) {
+	t.Helper()
+	path := filepath.Join(strings.TrimPrefix(uri, "file://"), "result")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := record.Open(record.KindResult, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header record.ResultHeader
+	if err := found.Into(&header); err != nil || header.Schema == nil {
+		t.Fatalf("%s, %v", found.Header, err)
+	}
+	header.Schema = nil
+	sealed, err := record.Seal(record.KindResult, header, found.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, sealed, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

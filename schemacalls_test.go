@@ -4,139 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"reflect"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
-// However a call is made, what another program's types have left is left alone.
-func TestSchemasHoweverACallIsMade(t *testing.T) {
-	older, newer := out(outMean{"n", mean{2}}), out(outMedian{"n", meanMedian{2, 1}})
-	for name, do := range map[string]func(t *testing.T, ctx context.Context){
-		"Refresh": func(t *testing.T, ctx context.Context) {
-			if v := newer.call(ctx, mops.Refresh()); v.info.Outcome != mops.Computed || v.err != nil {
-				t.Errorf("%+v", v)
-			}
-			first := newer.call(ctx)
-			_, fresh := newEnv(t, mops.Root(rootOf(first.info.URI)), mops.CacheDir(t.TempDir()))
-			if v := newer.call(fresh, mops.Refresh()); v.info.Outcome != mops.Computed || v.info.Run == first.info.Run || v.info.URI != first.info.URI {
-				t.Errorf("%+v after %+v", v, first)
-			}
-			if v := newer.call(fresh, mops.Refresh()); v.info.Outcome != mops.Hit { // once in a run of the program
-				t.Errorf("%+v", v)
-			}
-		},
-		"Inject": func(t *testing.T, ctx context.Context) {
-			if err := newer.put(ctx); err != nil {
-				t.Error(err)
-			}
-			if err := newer.put(ctx); !blob.Is(err, blob.Exists) {
-				t.Errorf("injected twice: %v", err)
-			}
-			if err := newer.put(ctx, mops.Refresh()); err != nil {
-				t.Error(err)
-			}
-			if v := newer.call(ctx); v.info.Outcome != mops.Hit {
-				t.Errorf("%+v", v)
-			}
-		},
-		"KeepErrors": func(t *testing.T, ctx context.Context) {
-			t.Setenv(failVariable, "1")
-			for i := range 2 {
-				v := newer.call(ctx, mops.KeepErrors())
-				mentions(t, v.err, "fails")
-				if failed, ok := errors.AsType[*mops.FuncError](v.err); v.runs != 1-i || !ok || failed.URI != v.info.URI {
-					t.Errorf("%d runs, %+v", v.runs, v)
-				}
-			}
-		},
-		"Timeout": func(t *testing.T, ctx context.Context) {
-			if v := newer.call(ctx, mops.Timeout(1<<40)); v.info.Outcome != mops.Computed || v.err != nil {
-				t.Errorf("%+v", v)
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, _ := onDisk(t)
-			written := older.call(ctx)
-			before := files(t, written.info.URI)
-			do(t, ctx)
-			if after := files(t, written.info.URI); !reflect.DeepEqual(before, after) {
-				t.Errorf("what the older program wrote was changed: %v, before %v", after, before)
-			}
-		})
-	}
-}
-
-func rootOf(uri string) string { root, _, _ := strings.Cut(uri, "/mops1/"); return root }
-
-// A kept error counts for those whose input has the same types; what its function
-// would have returned does not matter.
-func TestSchemasOfKeptErrors(t *testing.T) {
-	t.Setenv(failVariable, "1")
-	for name, c := range map[string]struct {
-		first, second version
-		runs          int
-	}{
-		"output added":    {out(outPlain{"n"}), out(outMean{"n", mean{2}}), 0},
-		"input added":     {in(inPlain{1}), in(inMean{N: 1}), 0},
-		"input retyped":   {in(inMean{N: 1}), in(inText{N: 1}), 1},
-		"retyped, before": {in(inText{N: 1}), in(inMean{N: 1}), 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, _ := onDisk(t)
-			first := c.first.call(ctx, mops.KeepErrors())
-			mentions(t, first.err, "fails")
-			for _, runs := range []int{c.runs, 0} {
-				v := c.second.call(ctx, mops.KeepErrors())
-				mentions(t, v.err, "fails")
-				failed, _ := errors.AsType[*mops.FuncError](v.err)
-				if v.runs != runs || failed == nil || (failed.URI == first.info.URI) != (c.runs == 0) {
-					t.Errorf("%d runs, %+v", v.runs, v)
-				}
-			}
-			if again := c.first.call(ctx, mops.KeepErrors()); again.runs != 0 {
-				t.Errorf("the first program ran again: %+v", again)
-			}
-		})
-	}
-}
-
-// An old home may have what another program wrote, under the usual key, and what
-// this one's types need, under the exact key.
-func TestSchemasAtAnOldHome(t *testing.T) {
-	ctx, root := onDisk(t)
-	old := func(m float64) {
-		f := mops.Define("test/was", func(context.Context, int) (outMean, error) { return outMean{"n", mean{m}}, nil }, private())
-		must(f.Call(ctx, 5))
-	}
-	type richer = outMedian
-	fail := errors.New("computed anew")
-	moved := func() *mops.Func[int, richer] {
-		return mops.Define("test/is", func(context.Context, int) (richer, error) { return richer{}, fail },
-			private(), mops.ReadFrom(root+"/mops1/default/test/was@0"))
-	}
-	old(2)
-	if _, _, err := moved().Do(ctx, 5); err == nil {
-		t.Error("a result of other types was found at an old home")
-	}
-	want := richer{"n", meanMedian{2, 1}}
-	before := mops.Define("test/was", func(context.Context, int) (richer, error) { return want, nil }, private())
-	_, at, err := before.Do(ctx, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, info, err := moved().Do(ctx, 5); got != want || info.Outcome != mops.Hit || info.URI != at.URI || err != nil {
-		t.Errorf("%+v, %+v, %v; it is at %s", got, info, err, at.URI)
-	}
-}
+// Programs whose types differ below omitzero, in calls of every kind and at the same moment.
 
 // Calls that were started, that share a flight, that are nested.
 func TestSchemasOfStartedAndNestedCalls(t *testing.T) {
@@ -286,69 +170,219 @@ func TestSchemasOfAWorkerThatIsAnotherBuild(t *testing.T) {
 	}
 }
 
-// Exact keys are in memo URIs: another one loses what lies there.
-func TestExactKeysStay(t *testing.T) {
+// Who waits for a run of the other program computes the call when that has ended.
+func TestSchemasWhenTheOtherProgramComputes(t *testing.T) {
+	ctx, root := onDisk(t)
+	_, elsewhere := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
+	begun, release := make(chan struct{}), make(chan struct{})
+	older := mops.Define("test/raced", func(context.Context, int) (outMean, error) {
+		close(begun)
+		<-release
+		return outMean{"n", mean{2}}, nil
+	}, private())
+	newer := mops.Define("test/raced", func(context.Context, int) (outMedian, error) {
+		return outMedian{"n", meanMedian{2, 1}}, nil
+	}, private())
+	first, err := older.Start(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	second, err := newer.Start(elsewhere, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	if got, err := second.Wait(ctx); got.Stats.Median != 1 || err != nil || second.Info().Outcome != mops.Computed || second.Info().URI == second.URI() {
+		t.Errorf("%+v, %v, %+v", got, err, second.Info())
+	}
+	if got, err := first.Wait(ctx); got.Stats.Mean != 2 || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Who finds, when it wants to put its own, that the other program was faster.
+func TestSchemasWhenTheOtherProgramIsFaster(t *testing.T) {
 	ctx, _ := onDisk(t)
-	out(outPlain{"n"}).call(ctx)
-	const want = "zinc-solid-spiral.feb3dd2d179384ebbcffa717d7e185412bd76f5e12e2fc503e7b4bc635d39283"
-	if v := out(outTwo{"n", mean{2}, 7}).call(ctx); v.err != nil || !strings.HasSuffix(v.info.URI, "/mops1/default/test/evolves@0/"+want) {
-		t.Errorf("%+v, want %s", v, want)
+	older := mops.Define("test/overtaken", func(context.Context, int) (outMean, error) { return outMean{}, nil }, private())
+	runs := 0
+	newer := mops.Define("test/overtaken", func(ctx context.Context, n int) (outMedian, error) {
+		if runs++; runs == 1 {
+			if err := older.Inject(ctx, n, outMean{"n", mean{2}}); err != nil {
+				return outMedian{}, err
+			}
+		}
+		return outMedian{"n", meanMedian{2, 1}}, nil
+	}, private())
+	want := outMedian{"n", meanMedian{2, 1}}
+	if got, info, err := newer.Do(ctx, 1); got != want || info.Outcome != mops.Computed || err != nil || runs != 2 {
+		t.Errorf("%+v, %+v, %v after %d runs", got, info, err, runs)
+	}
+	if got, info, err := newer.Do(ctx, 1); got != want || info.Outcome != mops.Hit || err != nil {
+		t.Errorf("%+v, %+v, %v", got, info, err)
 	}
 }
 
-// In records of the first release nothing is said of what fingerprints leave out.
-// They are found as they were then, but for those that cannot be decoded.
-func TestSchemasAreNotInRecordsOfTheFirstRelease(t *testing.T) {
-	for name, c := range map[string]struct {
-		first, second version
-		want          mops.Outcome
-		as            any
-	}{
-		"field added":   {out(outPlain{"n"}), out(outMean{"n", mean{2}}), mops.Hit, outMean{Name: "n"}},
-		"field removed": {out(outMean{"n", mean{2}}), out(outPlain{"n"}), mops.Hit, outPlain{"n"}},
-		"added below":   {out(outMean{"n", mean{2}}), out(outMedian{"n", meanMedian{2, 1}}), mops.Hit, outMedian{"n", meanMedian{Mean: 2}}},
-		"removed below": {out(outTwo{"n", mean{2}, 7}), out(outMean{"n", mean{2}}), mops.Hit, outMean{"n", mean{2}}},
-		"retyped":       {out(outMean{"n", mean{2}}), out(outText{"n", "2"}), mops.Computed, outText{"n", "2"}},
-		"retyped, zero": {out(outMean{Name: "n"}), out(outText{Name: "n"}), mops.Hit, outText{Name: "n"}},
-		"input retyped": {in(inMean{N: 1}), in(inText{N: 1}), mops.Hit, "out"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, _ := onDisk(t)
-			asOfTheFirstRelease(t, c.first.call(ctx).info.URI)
-			for _, want := range []mops.Outcome{c.want, mops.Hit} {
-				if v := c.second.call(ctx); v.err != nil || v.info.Outcome != want || text(v.out) != text(c.as) {
-					t.Errorf("%+v, want a %s with %+v", v, want, c.as)
-				}
-			}
-			if v := c.first.call(ctx); v.info.Outcome != mops.Hit {
-				t.Errorf("the first program, again: %+v", v)
-			}
-		})
+// slowNewer runs in a worker. It says that it has begun, and waits for leave to end.
+var slowNewer = mops.Define("test/overtaken-in-a-worker", func(ctx context.Context, dir string) (outMedian, error) {
+	if err := os.WriteFile(filepath.Join(dir, "begun"), nil, 0o644); err != nil {
+		return outMedian{}, err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "end")); err == nil {
+			return outMedian{"n", meanMedian{2, 1}}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return outMedian{}, ctx.Err()
+		case <-time.After(5 * time.Millisecond): // nobody tells processes of each other's files
+		}
+	}
+})
+
+func TestSchemasWhenTheOtherProgramIsFasterThanAWorker(t *testing.T) {
+	ctx, _ := inSubprocesses(t)
+	dir := t.TempDir()
+	older := mops.Define("test/overtaken-in-a-worker", func(context.Context, string) (outMean, error) { return outMean{}, nil }, private())
+	call, err := slowNewer.Start(ctx, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "begun")); err == nil {
+			break
+		}
+		select {
+		case <-call.Done():
+			t.Fatal(call.Wait(ctx))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	if err := older.Inject(ctx, dir, outMean{"n", mean{2}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "end"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := call.Wait(ctx); got.Stats.Median != 1 || err != nil || call.Info().Outcome != mops.Computed {
+		t.Errorf("%+v, %v, %+v", got, err, call.Info())
 	}
 }
 
-// asOfTheFirstRelease writes a result as that would have written it.
-func asOfTheFirstRelease(t *testing.T, uri string) {
-	t.Helper()
-	path := filepath.Join(strings.TrimPrefix(uri, "file://"), "result")
-	data, err := os.ReadFile(path)
+// Who gives a call up does not wait for others who make it under the exact key.
+func TestSchemasAndThoseWhoLeave(t *testing.T) {
+	ctx, _ := onDisk(t)
+	must(mops.Define("test/left", func(context.Context, int) (outMean, error) { return outMean{}, nil }, private()).Call(ctx, 1))
+	begun, release := make(chan struct{}), make(chan struct{})
+	newer := mops.Define("test/left", func(context.Context, int) (outMedian, error) {
+		close(begun)
+		<-release
+		return outMedian{"n", meanMedian{2, 1}}, nil
+	}, private())
+	var group sync.WaitGroup
+	group.Go(func() { // it sees at once that it is the exact key
+		if got, err := newer.Call(ctx, 1); got.Stats.Median != 1 || err != nil {
+			t.Errorf("who stays has %+v, %v", got, err)
+		}
+	})
+	<-begun
+	for range 50 { // at any moment on the way to the exact key, and there
+		call, err := newer.Start(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rand.N(2000) {
+			runtime.Gosched()
+		}
+		call.Cancel()
+		select {
+		case <-call.Done():
+		case <-time.After(time.Minute):
+			t.Fatal("who left is still waited for")
+		}
+	}
+	close(release)
+	group.Wait()
+}
+
+// gatedStore is a store in memory, local as files are, in which some reads wait.
+type gatedStore struct {
+	*memblob.Store
+	gate *gate
+}
+
+type gate struct {
+	mu      sync.Mutex
+	key     string        // what such reads want
+	waiting chan struct{} // closed when one does
+	open    chan struct{}
+}
+
+var schemaGate = new(gate)
+
+func init() {
+	store := memblob.New()
+	blob.Register("gated", func(context.Context, string) (driver.Store, error) { return gatedStore{store, schemaGate}, nil })
+}
+
+func (gatedStore) LocalPath(context.Context, string) (string, error) {
+	return "", errors.ErrUnsupported
+}
+
+func (g gatedStore) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
+	g.gate.mu.Lock()
+	waits := g.gate.key != "" && strings.HasSuffix(g.gate.key, key)
+	if waits {
+		g.gate.key = ""
+		close(g.gate.waiting)
+	}
+	g.gate.mu.Unlock()
+	if waits {
+		<-g.gate.open
+	}
+	return g.Store.Slurp(ctx, key, buf, limit)
+}
+
+// A function under the exact key waits for the flight of its usual key, which
+// somebody else began and which is about to find out that it needs that function.
+func TestSchemasAndACircleOfFlights(t *testing.T) {
+	_, ctx := newEnv(t, mops.Root("gated://circle"), mops.CacheDir(t.TempDir()))
+	older := mops.Define("test/circle", func(context.Context, int) (outMean, error) { return outMean{}, nil }, private())
+	_, first, err := older.Do(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := record.Open(record.KindResult, data)
+	begun, joined := make(chan struct{}), make(chan struct{})
+	var newer *mops.Func[int, outMedian]
+	newer = mops.Declare[int, outMedian]("test/circle", private())
+	newer.Implement(func(ctx context.Context, n int) (outMedian, error) {
+		close(begun)
+		<-joined
+		call, err := newer.Start(ctx, n) // joins the other's flight
+		if err != nil {
+			return outMedian{}, err
+		}
+		close(schemaGate.open)
+		return call.Wait(ctx)
+	})
+	var group sync.WaitGroup
+	group.Go(func() {
+		if _, err := newer.Call(ctx, 1); err == nil {
+			t.Error("the function has no error")
+		}
+	})
+	<-begun
+	schemaGate.mu.Lock()
+	schemaGate.key, schemaGate.waiting, schemaGate.open = first.URI+"/result", make(chan struct{}), make(chan struct{})
+	schemaGate.mu.Unlock()
+	call, err := newer.Start(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var header record.ResultHeader
-	if err := found.Into(&header); err != nil || header.Schema == nil {
-		t.Fatalf("%s, %v", found.Header, err)
+	<-schemaGate.waiting
+	close(joined)
+	if _, err := call.Wait(ctx); !errors.Is(err, mops.ErrCycle) {
+		t.Errorf("%v", err)
 	}
-	header.Schema = nil
-	sealed, err := record.Seal(record.KindResult, header, found.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, sealed, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	group.Wait()
 }

@@ -17,9 +17,9 @@ import (
 // Call is all that a memo key is made of, so that two calls can be compared.
 type Call struct {
 	record.Call
-	Schema   schema.Types // what the fingerprints leave out; none where the record does not say
-	HasInput bool         // false for a result that was put there without an invocation
-	Input    any          // decoded, see package dynamic; as far as it could be
+	Schema   *schema.Types // what the fingerprints leave out; nil where the record does not say
+	HasInput bool          // false for a result that was put there without an invocation
+	Input    any           // decoded, see package dynamic; as far as it could be
 }
 
 // New makes a Call of a canonical input.
@@ -29,9 +29,12 @@ func New(ctx context.Context, head record.Head, call record.Call, input []byte) 
 }
 
 // schemaOf is what a header says; what cannot be read is not compared.
-func schemaOf(head record.Head) schema.Types {
-	types, _ := schema.Parse(head.Schema)
-	return types
+func schemaOf(head record.Head) *schema.Types {
+	types, err := schema.Parse(head.Schema)
+	if err != nil {
+		return nil
+	}
+	return &types
 }
 
 // Read reads a call from its records: from the invocation, or where there is

@@ -64,16 +64,12 @@ func Compare(here, there Call) []Difference {
 			add(field.part, "", field.here, field.there)
 		}
 	}
-	for _, side := range []struct {
-		part        Part
-		here, there schema.Graph
-		root        string
-	}{
-		{InputType, here.Schema.In, there.Schema.In, "In"},
-		{OutputType, here.Schema.Out, there.Schema.Out, "Out"},
-	} {
-		for d := range schema.Diff(side.here, side.there, side.root) {
-			add(side.part, d.Path, kind(d.Here), kind(d.There))
+	if here.Schema != nil && there.Schema != nil {
+		for d := range schema.Diff(here.Schema.In, there.Schema.In, "In") {
+			add(InputType, d.Path, kind(d.Here), kind(d.There))
+		}
+		for d := range schema.Diff(here.Schema.Out, there.Schema.Out, "Out") {
+			add(OutputType, d.Path, kind(d.Here), kind(d.There))
 		}
 	}
 	if here.HasInput && there.HasInput {

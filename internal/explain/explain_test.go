@@ -281,3 +281,25 @@ func TestFolders(t *testing.T) {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
+
+// Calls whose types differ in what the fingerprints leave out differ in nothing else.
+func TestCompareNamesWhatFingerprintsLeaveOut(t *testing.T) {
+	c := train(input{City: "Bern"})
+	head := func(schema string) record.Head { return record.Head{Schema: []byte(schema)} }
+	here := New(t.Context(), head(`{"out":[{"kind":"struct","parts":{"omitzero field Mean":1,"omitzero field Text":1}},{"kind":"float64"}]}`), c.describe(), c.encoded(t))
+	there := New(t.Context(), head(`{"out":[{"kind":"struct","parts":{"omitzero field Text":1}},{"kind":"string"}]}`), c.describe(), c.encoded(t))
+	var said []string
+	for _, d := range Compare(here, there) {
+		said = append(said, d.String())
+	}
+	want := []string{"the type of Out.Mean: float64 here, (absent) there", "the type of Out.Text: float64 here, string there"}
+	if !slices.Equal(said, want) {
+		t.Errorf("%q, want %q", said, want)
+	}
+	for _, none := range []string{"", "{}", "[]", "{"} {
+		want := map[string]int{"{}": 2}[none] // the others say nothing, as in the first release
+		if d := Compare(here, New(t.Context(), head(none), c.describe(), c.encoded(t))); len(d) != want {
+			t.Errorf("%q: %v, want %d differences", none, d, want)
+		}
+	}
+}

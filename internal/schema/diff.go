@@ -77,12 +77,15 @@ func (c *comparison) part(at pair, name string, ours, theirs part, path string) 
 	omitted := ours.marked(OmitZero) || theirs.marked(OmitZero)
 	next := pair{here: ours.number(), there: theirs.number(), below: at.below || omitted, shared: at.shared || name == Value}
 	if next.below {
-		found.Here, found.There = ours.describe(c.here), theirs.describe(c.there)
+		found.Here, found.There = ours.kind(c.here), theirs.kind(c.there)
 		if ours.node == nil || theirs.node == nil {
 			return c.yield(found)
 		}
-		if found.marks = ours.marks != theirs.marks; found.marks && !c.yield(found) {
-			return false
+		if ours.marks != theirs.marks {
+			found.Here, found.There, found.marks = ours.marks+found.Here, theirs.marks+found.There, true
+			if !c.yield(found) {
+				return false
+			}
 		}
 	}
 	return c.walk(next, path)
@@ -103,12 +106,7 @@ func (p part) number() int {
 	return *p.node
 }
 
-func (p part) describe(g Graph) string {
-	if p.node == nil {
-		return ""
-	}
-	return p.marks + g[*p.node].Kind
-}
+func (p part) kind(g Graph) string { return g.node(p.number()).Kind }
 
 // parts are those of a type by their names without marks.
 func parts(n Node) map[string]part {
