@@ -131,7 +131,7 @@ func TestNoJob(t *testing.T) {
 		{"share", "k8s.Logs(2)", []Option{Image("a"), Logs(2)}},
 		{"transform", "k8s.Transform failed: boom", []Option{Image("a"), Transform(func(*batchv1.Job) error { return boom })}},
 		{"transform that panics", "k8s.Transform panicked: boom", []Option{Image("a"), Transform(func(*batchv1.Job) error { panic(boom) })}},
-		{"transform that forgets the Job", "k8s.Transform panicked", []Option{Image("a"), Transform(func(job *batchv1.Job) error { *job = *(*batchv1.Job)(nil); return nil })}},
+		{"transform that forgets the Job", "k8s.Transform panicked", []Option{Image("a"), Transform(func(job *batchv1.Job) error { *job = *noJob(); return nil })}},
 		{"renamed", "see k8s.NamePrefix", []Option{Image("a"), Transform(func(job *batchv1.Job) error { job.Name = "x"; return nil })}},
 		{"no worker", "removed the container", []Option{Image("a"), Transform(func(job *batchv1.Job) error {
 			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: "other"}}
@@ -175,3 +175,5 @@ func TestWithChangesNothing(t *testing.T) {
 		t.Errorf("two executors share their limits: %v", limits)
 	}
 }
+
+func noJob() *batchv1.Job { return nil }
