@@ -1,11 +1,11 @@
 package blob_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,7 +65,7 @@ func TestPatience(t *testing.T) {
 // People learn of it at once, now and then, and how to end it; a cancel does.
 func TestPatienceIsToldAndEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var said bytes.Buffer
+		var said log
 		plan := blobtest.FaultPlan{Before: func(blobtest.Op, string) error { return unavailable }}
 		s := blob.Retry(blobtest.Faulty(newMem(), plan), blob.RetryPolicy{Log: slog.New(slog.NewTextHandler(&said, nil))})
 		since := time.Now()
@@ -88,4 +88,22 @@ func TestPatienceIsToldAndEnds(t *testing.T) {
 			t.Errorf("in an hour there were %d warnings, want about one a minute", n)
 		}
 	})
+}
+
+// log is what a logger wrote, also while it writes.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
