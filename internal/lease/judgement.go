@@ -24,6 +24,8 @@ type watch struct {
 	since   time.Time // the blob has been the same under our eyes since then
 	looked  time.Time // when it was read last; zero if never
 	err     error     // of that reading
+	saw     time.Time // when it was last read with success
+	blind   bool      // a reading has failed since
 
 	checked      time.Time // when the process was looked at last
 	alive, known bool      // and what was seen
@@ -60,8 +62,10 @@ func (w *watch) judge(ctx context.Context) error {
 
 // look reads the session's blob.
 func (w *watch) look(ctx context.Context) error {
+	began := time.Now()
 	state, info, err := ReadSession(ctx, w.by.store, w.id)
 	if ctx.Err() != nil {
+		w.blind = true
 		return context.Cause(ctx) // says nothing about the session
 	}
 	w.looked, w.err, w.damaged = time.Now(), nil, false
@@ -74,13 +78,17 @@ func (w *watch) look(ctx context.Context) error {
 	case blob.Is(err, blob.NotFound):
 		w.dead = true
 	default:
-		w.err = err
+		w.err, w.blind = err, true
 		return err
 	}
-	if info.Version != w.info.Version {
+	// While the store is away, nobody can renew a session. So a watcher that could
+	// not look begins anew: the owner, too, needs time to reach the store again.
+	renew := w.state.renew()
+	away := (w.blind || w.looked.Sub(began) > renew) && w.looked.Sub(w.saw) > renew
+	if info.Version != w.info.Version || away {
 		w.since = w.looked
 	}
-	w.info = info
+	w.info, w.saw, w.blind = info, w.looked, false
 	return nil
 }
 
@@ -130,7 +138,8 @@ func (w *watch) bury(ctx context.Context, reason string) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.by.store.PutBytes(ctx, sessionKey(w.id), data, blob.PutOptions{IfVersion: w.info.Version})
+	// Without patience: when the store is back, the owner may be, too.
+	_, err = w.by.store.PutBytes(blob.Patient(ctx, blob.Patience{}), sessionKey(w.id), data, blob.PutOptions{IfVersion: w.info.Version})
 	if err == nil {
 		w.by.config.Log.Debug("session declared dead", "session", w.id, "process", w.state.Process, "reason", reason)
 		w.dead = true
@@ -142,11 +151,11 @@ func (w *watch) bury(ctx context.Context, reason string) error {
 	if w.dead {
 		return nil // by us after all, or by somebody else
 	}
+	w.since = time.Now()
 	if blob.Is(err, blob.Mismatch) {
-		w.since = time.Now() // renewed, though our reading may lag behind
-		return nil
+		return nil // renewed, though our reading may lag behind
 	}
-	return err
+	return err // where we cannot write, on a full disk say, the owner could not renew it either
 }
 
 // interval is the time between two readings of the blob.
