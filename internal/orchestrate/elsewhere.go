@@ -183,7 +183,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 		Root: executor.RootFor(at, o.root.store.Address()), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
 		Schema:  o.call.Function.SchemaHash(),
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout, StorageTTL: o.call.StorageTTL,
-		AtStake: max(time.Since(e.began), worker.FromContext(o.ctx).AtStake()),
+		AtStake:      max(time.Since(e.began), worker.FromContext(o.ctx).AtStake()),
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
 		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(o.call.Context, at), Since: e.since(ctx, o.root),
