@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
@@ -26,6 +27,7 @@ type watch struct {
 	err     error     // of that reading
 	saw     time.Time // when it was last read with success
 	blind   bool      // a reading has failed since
+	mute    bool      // a writing has failed, and none was made since
 
 	checked      time.Time // when the process was looked at last
 	alive, known bool      // and what was seen
@@ -85,6 +87,12 @@ func (w *watch) look(ctx context.Context) error {
 	// not look begins anew: the owner, too, needs time to reach the store again.
 	renew := w.state.renew()
 	away := (w.blind || w.looked.Sub(began) > renew) && w.looked.Sub(w.saw) > renew
+	if w.lookAtProcess(); w.mute && (w.alive || !w.known) {
+		if w.err = w.tryToWrite(ctx); w.err != nil {
+			return w.err
+		}
+		w.mute, away = false, true
+	}
 	if info.Version != w.info.Version || away {
 		w.since = w.looked
 	}
@@ -151,11 +159,22 @@ func (w *watch) bury(ctx context.Context, reason string) error {
 	if w.dead {
 		return nil // by us after all, or by somebody else
 	}
-	w.since = time.Now()
 	if blob.Is(err, blob.Mismatch) {
-		return nil // renewed, though our reading may lag behind
+		w.since = time.Now() // renewed, though our reading may lag behind
+		return nil
 	}
-	return err // where we cannot write, on a full disk say, the owner could not renew it either
+	w.mute = true // on a full disk, say, where the owner could not renew it either
+	return err
+}
+
+// tryToWrite tells whether the store takes writes again, by one that harms nobody.
+func (w *watch) tryToWrite(ctx context.Context) error {
+	key := driver.ScratchPrefix + "judge/" + NewID()
+	if _, err := w.by.store.PutBytes(blob.Patient(ctx, blob.Patience{}), key, []byte(w.id), blob.PutOptions{}); err != nil {
+		return err
+	}
+	w.by.store.Delete(ctx, key) // gc removes what is left
+	return nil
 }
 
 // interval is the time between two readings of the blob.
