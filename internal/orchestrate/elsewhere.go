@@ -158,7 +158,7 @@ func (o *owned) leaveRun(ctx context.Context, failure *executor.Error) {
 		Outcome: "exec_error", Reason: string(failure.Reason), Error: failure.Text(), Started: o.started.UTC(), Ended: time.Now().UTC(),
 	}
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
-	err := o.place.PutRun(ctx, record.RunHeader{
+	err := o.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{
 		Head: o.call.Function.Head(o.place.Key, o.state.RunID),
 		Call: o.call.Function.Describe(o.call.Pipeline), Run: run,
 	})

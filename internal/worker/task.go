@@ -257,7 +257,7 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 	case !won:
 		done.Result, done.Lost = other, true
 		run.Outcome = "lost_race"
-		err = t.Place.PutRun(ctx, record.RunHeader{Head: header.Head, Call: header.Call, Run: run})
+		err = t.Place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{Head: header.Head, Call: header.Call, Run: run})
 		if err != nil {
 			t.Logger.Warn("a run that came second left no record", "run", t.RunID, "error", err)
 		}
