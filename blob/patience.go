@@ -3,6 +3,8 @@ package blob
 import (
 	"context"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
 // Patience is how long a store may be away before [Retry] gives up what cannot be
@@ -19,6 +21,8 @@ type Patience struct {
 	// denies access now, credentials have expired, and the patience lasts for 15
 	// minutes at most, in which somebody may log in again.
 	Allowed bool
+
+	tell teller // of the store, for its driver, which tries parts of a put again
 }
 
 const (
@@ -35,6 +39,27 @@ func Patient(ctx context.Context, p Patience) context.Context {
 }
 
 type patienceKey struct{}
+
+// exhausted says that all patience was used up, so that what the operation is a
+// part of does not begin anew.
+type exhausted struct{ error }
+
+func (e *exhausted) Unwrap() error { return e.error }
+
+func isExhausted(err error) bool {
+	_, ok := errtree.AsType[*exhausted](err)
+	return ok
+}
+
+// telling is the context for a driver, whose own tries are told of as those of Retry.
+func (p RetryPolicy) telling(ctx context.Context) context.Context {
+	patience := patienceOf(ctx)
+	if patience.Since.IsZero() || p.tell == nil {
+		return ctx
+	}
+	patience.tell = p.tell
+	return Patient(ctx, patience)
+}
 
 func patienceOf(ctx context.Context) Patience {
 	p, _ := ctx.Value(patienceKey{}).(Patience)

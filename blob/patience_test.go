@@ -3,6 +3,7 @@ package blob_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
 )
 
 // An outage takes away what was dear to make. The patience is as long as that took.
@@ -88,6 +90,36 @@ func TestPatienceIsToldAndEnds(t *testing.T) {
 			t.Errorf("in an hour there were %d warnings, want about one a minute", n)
 		}
 	})
+}
+
+// What a driver tries again within a put, parts of it, does not begin the patience
+// anew for each part and each put, and is told of, too.
+func TestPatienceOfParts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var said log
+		s := blob.New("mem://parts", partly{memblob.New()})
+		s = blob.Retry(s, blob.RetryPolicy{Log: slog.New(slog.NewTextHandler(&said, nil))})
+		began := time.Now()
+		time.Sleep(time.Hour)
+		ctx := blob.Patient(t.Context(), blob.Patience{Since: began, What: "run 7 of train", Made: true})
+		_, err := s.PutBytes(ctx, "key", []byte("dear"), blob.PutOptions{})
+		if took := time.Since(began) - time.Hour; took > time.Hour+time.Minute {
+			t.Errorf("the patience of an hour lasted for %v", took)
+		}
+		if !blob.Is(err, blob.Unavailable) || !strings.Contains(err.Error(), "in 1h0m") {
+			t.Errorf("the error does not say how long it was tried: %v", err)
+		}
+		if n := strings.Count(said.String(), "run 7 of train"); n < 30 || n > 62 {
+			t.Errorf("in an hour there were %d warnings, want about one a minute", n)
+		}
+	})
+}
+
+// partly is a driver that puts parts, each of them again and again, in vain.
+type partly struct{ driver.Store }
+
+func (p partly) Put(ctx context.Context, _ string, _ io.Reader, _ int64, _ blob.PutOptions) (blob.Info, error) {
+	return blob.Info{}, blob.RetryPolicy{}.Do(ctx, func() error { return unavailable })
 }
 
 // log is what a logger wrote, also while it writes.

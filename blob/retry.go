@@ -65,12 +65,13 @@ func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int6
 	}
 	conditional := opts.IfAbsent || opts.IfVersion != ""
 	perhaps := false // an earlier try may have succeeded
+	within := r.policy.telling(ctx)
 	err = r.do(ctx, func() error {
 		if err := replay.rewind(); err != nil {
 			return err
 		}
 		var err error
-		info, err = r.inner.Put(ctx, key, replay.body, size, opts)
+		info, err = r.inner.Put(within, key, replay.body, size, opts)
 		switch KindOf(err) {
 		case Unavailable, Invalid, Denied:
 			perhaps = true

@@ -35,6 +35,12 @@ type RetryPolicy struct {
 func (p RetryPolicy) Do(ctx context.Context, try func() error) error {
 	p = p.withDefaults()
 	patience := patienceOf(ctx)
+	if p.tell == nil {
+		p.tell = patience.tell
+	}
+	if p.tell == nil && p.Log != nil {
+		p.tell = p.teller("")
+	}
 	var failing time.Time // since when
 	longest := p.First
 	for n := 1; ; n++ {
@@ -42,18 +48,23 @@ func (p RetryPolicy) Do(ctx context.Context, try func() error) error {
 			return err
 		}
 		err := try()
-		if err == nil {
-			return nil
+		if err == nil || isExhausted(err) {
+			return err
 		}
 		if failing.IsZero() {
 			failing = time.Now()
 		}
-		left := time.Until(failing.Add(patience.lasts(failing, err)))
+		lasts := patience.lasts(failing, err)
+		left := time.Until(failing.Add(lasts))
 		switch {
 		case left <= 0 && !transient(err):
 			return err
 		case left <= 0 && n >= p.Tries:
-			return &driver.Error{Kind: KindOf(err), Err: fmt.Errorf("after %d tries: %w", n, cause(err))}
+			failed := fmt.Errorf("after %d tries: %w", n, cause(err))
+			if lasts > 0 {
+				failed = &exhausted{fmt.Errorf("after %d tries in %v: %w", n, time.Since(failing).Round(time.Second), cause(err))}
+			}
+			return &driver.Error{Kind: KindOf(err), Err: failed}
 		case p.tell != nil && (n > 1 || patience.Made):
 			p.tell(n, err, patience.What, left)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,9 @@ var outages = map[string]func(w *Work){
 	"fails":          func(w *Work) { w.End = "fail" },
 	"calls others": func(w *Work) {
 		w.Calls = []Work{{Name: "b", Dir: w.Dir, Sleep: time.Hour}, {Name: "c", Dir: w.Dir, Sleep: time.Minute}}
+	},
+	"calls what calls": func(w *Work) {
+		w.Calls = []Work{{Name: "b", Dir: w.Dir, Calls: []Work{{Name: "c", Dir: w.Dir}}}}
 	},
 }
 
@@ -125,6 +129,60 @@ func textOf(t *testing.T, ctx context.Context, answer Answer, err error) string 
 		t.Error(err)
 	}
 	return text
+}
+
+// Who waits for a run elsewhere waits as long as that may: a program that has just
+// begun, too. The store is away for both.
+func TestOutageWhileOthersWait(t *testing.T) {
+	for _, end := range []string{"", "fail"} {
+		t.Run("end "+end, func(t *testing.T) {
+			root, dir := inMemory(t), t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				var down atomic.Bool
+				environment := func(name string) *mops.Env {
+					uri := fmt.Sprintf("%s:%s#%s", faulty, root, name)
+					plans.Store(uri, blobtest.FaultPlan{Before: func(blobtest.Op, string) error {
+						if down.Load() {
+							return &driver.Error{Kind: driver.Unavailable, Err: errors.New("the store is away")}
+						}
+						return nil
+					}})
+					t.Cleanup(func() { plans.Delete(uri) })
+					env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(uri), mops.CacheDir(dir+"/cache"+name), mops.LogTo(slog.New(slog.DiscardHandler)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return env
+				}
+				w := Work{Name: "a", Dir: dir, Sleep: 10 * time.Hour, End: end}
+				want, kind := w.expected("")
+				var calls sync.WaitGroup
+				call := func(name string) {
+					env := environment(name)
+					calls.Go(func() {
+						answer, _, err := doWork.Do(env.Context(t.Context()), w)
+						if text := textOf(t, t.Context(), answer, err); text != want || err != nil && kindOf(err) != kind {
+							t.Errorf("%s: %q, %v", name, text, err)
+						}
+						if err := env.Close(); err != nil {
+							t.Errorf("%s: close: %v", name, err)
+						}
+					})
+				}
+				call("computes")
+				time.Sleep(10*time.Hour - 2*time.Minute)
+				call("waits")
+				time.Sleep(time.Minute)
+				down.Store(true)
+				time.Sleep(31 * time.Minute)
+				down.Store(false)
+				calls.Wait()
+				if n := counts(t, w.tally())["a"]; n != 1 {
+					t.Errorf("it ran %d times", n)
+				}
+			})
+		})
+	}
 }
 
 // That a session cannot be ended is no failure of a program that is done.

@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,11 +76,12 @@ func TestRootNotWritable(t *testing.T) {
 	expect(t, p, unknown)
 }
 
-// A disk that becomes full in the middle fails calls with errors that say so.
+// A disk that becomes full in the middle, and stays so, fails calls with errors
+// that say so, when the patience of a minute is over; all of them wait at one time.
 // What could be stored is sound, nothing half is left, and when there is room
 // again, so are the calls.
 func TestDiskFull(t *testing.T) {
-	for _, on := range []string{"", "sub"} {
+	for _, on := range []string{"", "sub20"} {
 		t.Run("on "+on, func(t *testing.T) {
 			t.Parallel()
 			const room = 4 << 20
@@ -90,7 +92,7 @@ func TestDiskFull(t *testing.T) {
 				jobs.Jobs = append(jobs.Jobs, Job{Work: Work{Name: string(rune('a' + i)), Dir: place, Write: 700_000}, On: on})
 			}
 			p := enginetest.Start(t, place, "jobs", jobs, variable)
-			p.Wait(time.Minute)
+			p.Wait(3 * time.Minute)
 			kinds, sound := map[string]int{}, 0
 			for _, r := range reports(t, p) {
 				kinds[r.Kind]++
@@ -160,4 +162,67 @@ func checkNothingHalf(t *testing.T, root string) {
 		}
 		return nil
 	})
+}
+
+// The disk is full when functions end, for longer than it is tried as a rule.
+func TestDiskFullAtTheEnd(t *testing.T) {
+	t.Parallel()
+	full := 5 * time.Second
+	if soak {
+		full = 50 * time.Second // less than the least patience
+	}
+	disk, place := mount(t, "size=8m"), t.TempDir()
+	var jobs Jobs
+	for _, on := range []string{"in8", "sub"} {
+		for _, name := range []string{"returns", "returns a file", "fails"} {
+			w := Work{Name: strings.ReplaceAll(name+" "+on, " ", "-"), Dir: place, Gate: true, Print: 1000}
+			outages[name](&w)
+			jobs.Jobs = append(jobs.Jobs, Job{Work: w, On: on})
+		}
+	}
+	tally := enginetest.Tally{Dir: place}
+	root := "MOPS_ROOT=file://" + disk + "/root"
+	p := enginetest.Start(t, place, "jobs", jobs, root)
+	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, tally)) == len(jobs.Jobs) })
+	if err := fill(filepath.Join(disk, "fill")); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	for _, job := range jobs.Jobs {
+		if err := job.Work.openGate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(full):
+	}
+	if err := os.Remove(filepath.Join(disk, "fill")); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.Wait(2 * time.Minute); code != 0 {
+		t.Errorf("the program ended with %d", code)
+	}
+	expect(t, p, jobs)
+	again := enginetest.Start(t, place, "jobs", jobs, root, "MOPS_KEEP_ERRORS=1")
+	again.Wait(time.Minute)
+	expect(t, again, jobs)
+	for name, n := range counts(t, tally) {
+		if n != 1 {
+			t.Errorf("%s ran %d times; standard error:\n%s", name, n, p.Stderr)
+		}
+	}
+}
+
+// fill writes a file until there is no room for a byte more.
+func fill(name string) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for block := make([]byte, 4<<10); ; {
+		if _, err := file.Write(block); err != nil {
+			return err
+		}
+	}
 }

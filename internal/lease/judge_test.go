@@ -421,3 +421,49 @@ func TestReadingsLagBehind(t *testing.T) {
 		}
 	})
 }
+
+// That a session was not renewed while the store was away is nobody's death: who
+// watched it is often the first to reach the store again. What died is found dead
+// all the same.
+//
+// The kind: an outage that is taken for the failure of somebody else.
+func TestOutageIsNobodysDeath(t *testing.T) {
+	all := func(op, key string) error { return errDown }
+	puts := func(op, key string) error { // on a full disk, say
+		if op == "put" {
+			return errDown
+		}
+		return nil
+	}
+	for name, outage := range map[string]func(op, key string) error{"away": all, "takes no writes": puts} {
+		for _, look := range []func(string) (bool, bool){unknown, running} {
+			synctest.Test(t, func(t *testing.T) {
+				base := newStore()
+				owner, watcher := newProc(base), newProc(base, alive(look))
+				defer mustClose(t, owner)
+				mustTake(t, owner)
+				id := owner.session.ID()
+				ask := func(d time.Duration) (dead bool) {
+					for began := time.Now(); time.Since(began) < d && !dead; time.Sleep(700 * time.Millisecond) {
+						dead, _, _ = watcher.judge.Dead(t.Context(), id)
+					}
+					return dead
+				}
+				ask(30 * time.Second)
+				owner.set(outage, nil)
+				watcher.set(outage, nil)
+				died := ask(5 * time.Minute)
+				watcher.set(nil, nil)
+				time.AfterFunc(4*time.Second, func() { owner.set(nil, nil) }) // it pauses between its tries
+				if died = died || ask(time.Minute); died {
+					t.Errorf("%s: killed by an outage", name)
+				}
+				owner.kill()
+				if !ask(40 * time.Second) {
+					t.Errorf("%s: dead after the outage, and not found so", name)
+				}
+				owner.set(nil, nil)
+			})
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
@@ -24,6 +25,9 @@ type watch struct {
 	since   time.Time // the blob has been the same under our eyes since then
 	looked  time.Time // when it was read last; zero if never
 	err     error     // of that reading
+	saw     time.Time // when it was last read with success
+	blind   bool      // a reading has failed since
+	mute    bool      // a writing has failed, and none was made since
 
 	checked      time.Time // when the process was looked at last
 	alive, known bool      // and what was seen
@@ -60,8 +64,10 @@ func (w *watch) judge(ctx context.Context) error {
 
 // look reads the session's blob.
 func (w *watch) look(ctx context.Context) error {
+	began := time.Now()
 	state, info, err := ReadSession(ctx, w.by.store, w.id)
 	if ctx.Err() != nil {
+		w.blind = true
 		return context.Cause(ctx) // says nothing about the session
 	}
 	w.looked, w.err, w.damaged = time.Now(), nil, false
@@ -74,13 +80,23 @@ func (w *watch) look(ctx context.Context) error {
 	case blob.Is(err, blob.NotFound):
 		w.dead = true
 	default:
-		w.err = err
+		w.err, w.blind = err, true
 		return err
 	}
-	if info.Version != w.info.Version {
+	// While the store is away, nobody can renew a session. So a watcher that could
+	// not look begins anew: the owner, too, needs time to reach the store again.
+	renew := w.state.renew()
+	away := (w.blind || w.looked.Sub(began) > renew) && w.looked.Sub(w.saw) > renew
+	if w.lookAtProcess(); w.mute && (w.alive || !w.known) {
+		if w.err = w.tryToWrite(ctx); w.err != nil {
+			return w.err
+		}
+		w.mute, away = false, true
+	}
+	if info.Version != w.info.Version || away {
 		w.since = w.looked
 	}
-	w.info = info
+	w.info, w.saw, w.blind = info, w.looked, false
 	return nil
 }
 
@@ -130,7 +146,8 @@ func (w *watch) bury(ctx context.Context, reason string) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.by.store.PutBytes(ctx, sessionKey(w.id), data, blob.PutOptions{IfVersion: w.info.Version})
+	// Without patience: when the store is back, the owner may be, too.
+	_, err = w.by.store.PutBytes(blob.Patient(ctx, blob.Patience{}), sessionKey(w.id), data, blob.PutOptions{IfVersion: w.info.Version})
 	if err == nil {
 		w.by.config.Log.Debug("session declared dead", "session", w.id, "process", w.state.Process, "reason", reason)
 		w.dead = true
@@ -146,7 +163,18 @@ func (w *watch) bury(ctx context.Context, reason string) error {
 		w.since = time.Now() // renewed, though our reading may lag behind
 		return nil
 	}
+	w.mute = true // on a full disk, say, where the owner could not renew it either
 	return err
+}
+
+// tryToWrite tells whether the store takes writes again, by one that harms nobody.
+func (w *watch) tryToWrite(ctx context.Context) error {
+	key := driver.ScratchPrefix + "judge/" + NewID()
+	if _, err := w.by.store.PutBytes(blob.Patient(ctx, blob.Patience{}), key, []byte(w.id), blob.PutOptions{}); err != nil {
+		return err
+	}
+	w.by.store.Delete(ctx, key) // gc removes what is left
+	return nil
 }
 
 // interval is the time between two readings of the blob.

@@ -20,8 +20,16 @@ type seen struct {
 	version blob.Version
 }
 
+// waiting is the context for waiting for somebody else's run, which may have been
+// computing for as long as any patience lasts: so who waits for it does not give
+// up before it does.
+func (f *flight) waiting(ctx context.Context) context.Context {
+	return blob.Patient(ctx, blob.Patience{Since: time.Unix(0, 0), What: "the outcome of a run elsewhere of " + f.place.URI()})
+}
+
 // await waits until the call has an outcome or its lease is free.
 func (f *flight) await(ctx context.Context) (seen, error) {
+	ctx = f.waiting(ctx)
 	var waitedFor string // the lease whose outcome is ours, too
 	pause := f.newPause()
 	circle := circleWatch{flight: f}
@@ -150,7 +158,14 @@ func (f *flight) computes(ctx context.Context, state lease.State) (dead bool, re
 	if state.Session == f.root.session.ID() && !f.root.session.Holds(f.place.Lease()) {
 		return true, 0, nil // ours, and nobody here is at it any more: its result was removed
 	}
-	return f.root.judge.Dead(ctx, state.Session)
+	return f.dead(ctx, state.Session)
+}
+
+// dead asks the judge, who has no patience with a store that takes no writes: then
+// the session has to be looked at anew.
+func (f *flight) dead(ctx context.Context, session string) (dead bool, recheck time.Duration, err error) {
+	err = blob.RetryPolicy{}.Do(ctx, func() (err error) { dead, recheck, err = f.root.judge.Dead(ctx, session); return err })
+	return dead, recheck, err
 }
 
 // watches reports whether the orchestrator of a worker lives, and sees to the
@@ -160,7 +175,7 @@ func (f *flight) watches(ctx context.Context, state lease.State) (lives bool, re
 	case "", state.Session, f.root.session.ID():
 		return false, 0, nil // nobody beside who computes; ourselves, who would not wait here
 	}
-	dead, recheck, err := f.root.judge.Dead(ctx, state.Orchestrator)
+	dead, recheck, err := f.dead(ctx, state.Orchestrator)
 	return !dead, recheck, err
 }
 
@@ -247,7 +262,7 @@ func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.Stat
 		}
 		return nil, f.cancelled(err)
 	}
-	outcome, missed, err := f.findResult(f.ctx)
+	outcome, missed, err := f.findResult(f.waiting(f.ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +270,7 @@ func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.Stat
 		outcome.How = Awaited
 		return &seen{ended: true, outcome: outcome}, nil
 	}
-	if found, err := f.place.Error(f.ctx); err == nil && found.RunID == state.RunID {
+	if found, err := f.place.Error(f.waiting(f.ctx)); err == nil && found.RunID == state.RunID {
 		return nil, f.funcError(found)
 	}
 	return nil, nil // it left nothing: look at its lease again

@@ -158,7 +158,7 @@ func (o *owned) leaveRun(ctx context.Context, failure *executor.Error) {
 		Outcome: "exec_error", Reason: string(failure.Reason), Error: failure.Text(), Started: o.started.UTC(), Ended: time.Now().UTC(),
 	}
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
-	err := o.place.PutRun(ctx, record.RunHeader{
+	err := o.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{
 		Head: o.call.Function.Head(o.place.Key, o.state.RunID),
 		Call: o.call.Function.Describe(o.call.Pipeline), Run: run,
 	})
@@ -183,6 +183,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 		Root: executor.RootFor(at, o.root.store.Address()), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
 		Schema:  o.call.Function.SchemaHash(),
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout, StorageTTL: o.call.StorageTTL,
+		AtStake:      max(time.Since(e.began), worker.FromContext(o.ctx).AtStake()),
 		Orchestrator: state.Orchestrator, Executor: o.state.Executor, Handle: o.state.Handle,
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
 		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(o.call.Context, at), Since: e.since(ctx, o.root),

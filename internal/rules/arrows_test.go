@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"internal/function":  {"internal/codec", "internal/errtree", "internal/memokey", "internal/record", "internal/schema", "internal/source"},
 	"internal/codec":     {"internal/schema"},
 	"internal/memo":      {"blob", "internal/memokey", "internal/record", "internal/source"},
-	"internal/lease":     {"blob", "internal/process", "internal/record"},
+	"internal/lease":     {"blob", "blob/driver", "internal/process", "internal/record"},
 	"internal/record":    {"blob"},
 	"internal/runlog":    {"blob"},
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress"},

@@ -1,11 +1,13 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/fileblob"
@@ -79,5 +81,32 @@ func TestFullCache(t *testing.T) {
 	}
 	if got := read(t, asArgument(t, f, store, File(tempFile(t, pattern(1<<20))))); got != pattern(1<<20) {
 		t.Errorf("what fits: read %d bytes", len(got))
+	}
+}
+
+// A plain file that a user named goes where there was no room, when there is.
+func TestFullDiskOfAPlainFile(t *testing.T) {
+	disk, f, store, out := smallDisk(t), newFiles(t), remoteStore(t), t.TempDir()
+	to, fill := filepath.Join(disk, "there"), filepath.Join(disk, "fill")
+	for err := error(nil); err == nil; {
+		var file *os.File
+		if file, err = os.OpenFile(fill, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err == nil {
+			_, err = file.Write(make([]byte, 64<<10))
+			file.Close()
+		}
+	}
+	publish := func(ctx context.Context) error {
+		_, err := f.Publish(ctx, store, callPrefix, "run1", out, []*Ref{FileAt(write(t, filepath.Join(out, "made"), pattern(1<<20)), "file://"+to)}, 0)
+		return err
+	}
+	if err := publish(t.Context()); !errors.Is(err, syscall.ENOSPC) || !blob.Is(err, blob.Unavailable) {
+		t.Errorf("%v does not say that the disk is full", err)
+	}
+	time.AfterFunc(2*time.Second, func() { os.Remove(fill) })
+	if err := publish(blob.Patient(t.Context(), blob.Patience{Since: time.Now(), Made: true})); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != pattern(1<<20) {
+		t.Errorf("%d bytes arrived, %v", len(got), err)
 	}
 }

@@ -91,7 +91,7 @@ func (f *Files) opened(ctx context.Context, uri string) (*blob.Store, error) {
 	if store, err = f.open(ctx, uri); err != nil {
 		return nil, err
 	}
-	store = blob.Retry(store, blob.RetryPolicy{})
+	store = blob.Retry(store, blob.RetryPolicy{Log: f.log})
 	f.mu.Lock()
 	f.stores[uri] = store
 	f.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -178,7 +179,9 @@ func (p *publication) publish(ctx context.Context, r *Ref, t target) (Location, 
 // put stores one file under its own name.
 func (p *publication) put(ctx context.Context, from string, t target) (*content, error) {
 	if t.place.path != "" {
-		return p.f.copyTo(ctx, from, t)
+		var c *content
+		err := blob.RetryPolicy{Tries: 3, Log: p.f.log}.Do(ctx, func() (err error) { c, err = p.f.copyTo(ctx, from, t); return err })
+		return c, err
 	}
 	sum, stamp, err := p.f.putFile(ctx, t.place.store, t.place.key, &object{path: from}, blob.PutOptions{})
 	if err != nil {
@@ -188,6 +191,17 @@ func (p *publication) put(ctx context.Context, from string, t target) (*content,
 		id:   Identity{Kind: KindFile, Hash: sum, Size: stamp.size},
 		file: object{sum: sum, size: stamp.size, store: t.place.store, key: t.place.key},
 	}, nil
+}
+
+// copyError is storeError for a plain file: what may pass is said as a store says it.
+func copyError(from string, t target, err error) error {
+	for _, passing := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT} {
+		if errors.Is(err, passing) {
+			err = &blob.Error{Op: "put", URI: t.at, Kind: blob.Unavailable, Err: err}
+			break
+		}
+	}
+	return storeError(from, err)
 }
 
 // copyTo copies a file to a plain file that a user named, whole or not at all.
@@ -212,11 +226,11 @@ func (f *Files) copyTo(ctx context.Context, from string, t target) (*content, er
 		return nil, readable(from, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return nil, storeError(from, err)
+		return nil, copyError(from, t, err)
 	}
 	temp, err := os.CreateTemp(filepath.Dir(to), ".mops-*")
 	if err != nil {
-		return nil, storeError(from, err)
+		return nil, copyError(from, t, err)
 	}
 	defer os.Remove(temp.Name())
 	defer temp.Close()
@@ -231,13 +245,13 @@ func (f *Files) copyTo(ctx context.Context, from string, t target) (*content, er
 		if b.err != nil {
 			return nil, b.err
 		}
-		return nil, storeError(from, err)
+		return nil, copyError(from, t, err)
 	}
 	if err := errors.Join(temp.Chmod(0o644), temp.Close()); err != nil {
-		return nil, storeError(from, err)
+		return nil, copyError(from, t, err)
 	}
 	if err := os.Rename(temp.Name(), to); err != nil {
-		return nil, storeError(from, err)
+		return nil, copyError(from, t, err)
 	}
 	return &content{
 		id:   Identity{Kind: KindFile, Hash: b.sum, Size: s.size},

@@ -50,6 +50,7 @@ func (p Process) Main(ctx context.Context) int {
 	caller := ctx
 	ctx, stop := signal.NotifyContext(caller, syscall.SIGTERM)
 	defer stop()
+	ctx = blob.Patient(ctx, blob.Patience{Since: time.Now().Add(-p.Spec.AtStake), What: "this worker, and those who wait for it,"})
 	store, session, err := p.Root(ctx, p.Spec.Root)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
@@ -211,7 +212,7 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 	return Task{
 		Function: f, Place: place, Pipeline: p.Spec.Pipeline, Input: invocation.Body, Sources: header.Sources,
 		RunID: p.Spec.RunID, LeaseID: p.Spec.LeaseID, Attempt: p.Spec.Attempt, Executor: p.Spec.Executor,
-		Replace: blob.Version(p.Spec.Replace), Keep: true, StorageTTL: p.Spec.StorageTTL, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
+		Replace: blob.Version(p.Spec.Replace), Keep: true, StorageTTL: p.Spec.StorageTTL, AtStake: p.Spec.AtStake, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
 		Files: p.Files, Logger: p.Logger,
 	}, "", nil
 }

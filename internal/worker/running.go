@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"sync"
+	"time"
 )
 
 // Running is one run of a user's function, as the function's context knows it.
@@ -20,6 +21,7 @@ type Running struct {
 	Chain    *Chain // this call and those that wait for it
 	Flight   any    // the orchestrator's own, where it runs in the same process
 	logger   *slog.Logger
+	since    time.Time // when it began, or the first of those did that wait for it
 
 	slot   Slot
 	mu     sync.Mutex
@@ -33,6 +35,15 @@ type contextKey struct{}
 func FromContext(ctx context.Context) *Running {
 	running, _ := ctx.Value(contextKey{}).(*Running)
 	return running
+}
+
+// AtStake is for how long this run has gone on, or the longest of those that wait for
+// it: what a call that it makes takes with it when it fails.
+func (r *Running) AtStake() time.Duration {
+	if r == nil {
+		return 0
+	}
+	return time.Since(r.since)
 }
 
 func (r *Running) in(ctx context.Context) context.Context {

@@ -30,6 +30,7 @@ type Spec struct {
 	Attempt      int             `json:"attempt"`
 	Timeout      time.Duration   `json:"timeout,omitzero"` // of the run, in nanoseconds
 	StorageTTL   time.Duration   `json:"storage_ttl,omitzero"`
+	AtStake      time.Duration   `json:"at_stake,omitzero"` // for how long those have run that wait for this run, in nanoseconds
 	Replace      string          `json:"replace,omitempty"` // version of the result that is to be replaced
 	Chain        []string        `json:"chain,omitempty"`
 	Config       string          `json:"config,omitempty"`      // path of the caller's config file

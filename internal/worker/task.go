@@ -44,6 +44,7 @@ type Task struct {
 	Logger   *slog.Logger
 
 	StorageTTL time.Duration // of the store; 0: it removes nothing by itself
+	AtStake    time.Duration // for how long those have run that wait for this run
 }
 
 // Done is how a task ended.
@@ -86,13 +87,14 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 		logger: t.Logger,
 	}
 	run := t.begin()
+	running.since = run.Started.Add(-max(t.AtStake, FromContext(ctx).AtStake()))
 	in, err := t.decode(ctx)
 	if err != nil {
 		done(Done{Code: 1, Err: err, Run: run})
 		return
 	}
 	cpuBefore, _ := process.Usage()
-	ctx = blob.Patient(ctx, t.patience(run))
+	ctx = blob.Patient(ctx, t.patience(running.since))
 	guard(running.in(ctx), t.Function, in, func(out any, err error) {
 		t.end(&run, running, cpuBefore)
 		done(t.conclude(ctx, running, out, err, run))
@@ -104,14 +106,14 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 
 // patience with the store is the longer the longer the run took so far: an outage
 // must not take with it what was computed.
-func (t Task) patience(run record.Run) blob.Patience {
-	return blob.Patience{Since: run.Started, What: fmt.Sprintf("run %s of %s", t.RunID, t.Place.URI()), Made: true}
+func (t Task) patience(since time.Time) blob.Patience {
+	return blob.Patience{Since: since, What: fmt.Sprintf("run %s of %s", t.RunID, t.Place.URI()), Made: true}
 }
 
 // keeping is the context for the records of a run. Their place could be written
 // to when it began.
 func (t Task) keeping(ctx context.Context, run record.Run) context.Context {
-	patience := t.patience(run)
+	patience := t.patience(run.Started.Add(-t.AtStake))
 	patience.Allowed = true
 	return blob.Patient(ctx, patience)
 }
@@ -249,7 +251,7 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 	case !won:
 		done.Result, done.Lost = other, true
 		run.Outcome = "lost_race"
-		err = t.Place.PutRun(ctx, record.RunHeader{Head: header.Head, Call: header.Call, Run: run})
+		err = t.Place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{Head: header.Head, Call: header.Call, Run: run})
 		if err != nil {
 			t.Logger.Warn("a run that came second left no record", "run", t.RunID, "error", err)
 		}

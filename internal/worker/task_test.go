@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"reflect"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
@@ -77,5 +79,40 @@ func TestOwnResultIsNotLost(t *testing.T) {
 	done := Task{Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(t.Context())
 	if done.Lost || done.Unkept != nil || done.Err != nil || done.Result.RunID != "run" || done.Run.Outcome != "ok" {
 		t.Errorf("%+v", done)
+	}
+}
+
+// A run is kept as patiently as those are old that wait for it: if it fails, they do.
+func TestWhoWaitsIsAtStake(t *testing.T) {
+	for atStake, kept := range map[time.Duration]bool{time.Hour: true, 0: false} {
+		synctest.Test(t, func(t *testing.T) {
+			back := time.Now().Add(10 * time.Minute)
+			store := blob.Retry(blobtest.Faulty(blob.New("mem://test", memblob.New()), blobtest.FaultPlan{Before: func(blobtest.Op, string) error {
+				if time.Now().Before(back) {
+					return &driver.Error{Kind: driver.Unavailable}
+				}
+				return nil
+			}}), blob.RetryPolicy{})
+			f, err := function.NewRegistry(function.Sources{}).Add("f", "0", "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = f.Implement(func(_ context.Context, in any) (any, error) { return in, nil })
+			if err = errors.Join(err, f.Prepare()); err != nil {
+				t.Fatal(err)
+			}
+			n := 1
+			input, err := f.EncodeIn(t.Context(), &n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
+			done := Task{
+				Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler), AtStake: atStake,
+			}.Run(t.Context())
+			if done.Err != nil || (done.Unkept == nil) != kept {
+				t.Errorf("with %v at stake: %+v", atStake, done)
+			}
+		})
 	}
 }

@@ -83,7 +83,11 @@ func (t *Transport) Failure(err error) error {
 		return &driver.Error{Kind: driver.Invalid, Err: errors.New("the server speaks http rather than https: write the endpoint with http://")}
 	}
 	if isCertificateError(err) {
-		return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
+		kind := driver.Invalid
+		if t.reached.ever.Load() { // it was trusted before: the login page of a network, say, is in between for now
+			kind = driver.Unavailable
+		}
+		return &driver.Error{Kind: kind, Err: fmt.Errorf(
 			"the server cannot be trusted; check the endpoint, and the certificates of this machine: %w", err)}
 	}
 	return &driver.Error{Kind: driver.Unavailable, Err: shorter(err)}

@@ -132,6 +132,21 @@ func TestWrongProtocol(t *testing.T) {
 	}
 }
 
+// A certificate that is wrong from one moment to the next is that of somebody in
+// between, such as the login page of a network, and will be right again.
+func TestStrangerInBetween(t *testing.T) {
+	own := httptest.NewUnstartedServer(http.NotFoundHandler())
+	own.Config.ErrorLog = log.New(io.Discard, "", 0)
+	own.StartTLS()
+	defer own.Close()
+	transport := &Transport{}
+	transport.reached.set()
+	_, err := http.Get(own.URL)
+	if err = transport.Failure(err); !blob.Is(err, blob.Unavailable) || !strings.Contains(err.Error(), "cannot be trusted") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestKindOfStatus(t *testing.T) {
 	for status, kind := range map[int]blob.Kind{
 		200: blob.Other, 304: blob.Other, 400: blob.Invalid, 401: blob.Denied, 403: blob.Denied, 404: blob.NotFound, 405: blob.Invalid, 407: blob.Denied,
