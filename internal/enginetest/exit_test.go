@@ -52,7 +52,7 @@ func TestUnreadableResultOfAWorker(t *testing.T) {
 	ctx, end := b.env()
 	defer end()
 	f := mops.Define("f", func(context.Context, int) (int, error) { return 1, nil }, mops.In(mops.NewRegistry()))
-	_, err := f.With(mops.On(scripted{func(executor.Invocation) { denied.Store(true) }})).Call(ctx, 1)
+	_, err := f.With(mops.On(&scripted{func(executor.Invocation) { denied.Store(true) }})).Call(ctx, 1)
 	if !blob.Is(err, blob.Denied) {
 		t.Errorf("%v; want what the store says", err)
 	}
@@ -76,7 +76,7 @@ func TestRefreshByAWorkerThatPutsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	on := func(work func(executor.Invocation)) *mops.Func[int, int] {
-		return f.With(mops.Refresh(), mops.On(scripted{work}))
+		return f.With(mops.Refresh(), mops.On(&scripted{work}))
 	}
 	_, err = on(func(executor.Invocation) {}).Call(ctx, 1)
 	if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != executor.NoResult {
