@@ -38,7 +38,7 @@ vet:
 	@echo "vet: 7 passed, 0 failed"
 
 race: cluster-binaries
-	@$(SUITE) race -race -timeout 20m ./...
+	@$(SUITE) race -race -timeout 30m ./...
 
 # Every fuzz target for a short while; its corpus of seeds runs with the tests. By
 # default Go takes up to a minute to make each new input smaller, and would hardly
