@@ -26,7 +26,6 @@ type watch struct {
 	looked  time.Time // when it was read last; zero if never
 	err     error     // of that reading
 	saw     time.Time // when it was last read with success
-	blind   bool      // a reading has failed since
 	mute    bool      // a writing has failed, and none was made since
 
 	checked      time.Time // when the process was looked at last
@@ -64,10 +63,8 @@ func (w *watch) judge(ctx context.Context) error {
 
 // look reads the session's blob.
 func (w *watch) look(ctx context.Context) error {
-	began := time.Now()
 	state, info, err := ReadSession(ctx, w.by.store, w.id)
 	if ctx.Err() != nil {
-		w.blind = true
 		return context.Cause(ctx) // says nothing about the session
 	}
 	w.looked, w.err, w.damaged = time.Now(), nil, false
@@ -80,13 +77,13 @@ func (w *watch) look(ctx context.Context) error {
 	case blob.Is(err, blob.NotFound):
 		w.dead = true
 	default:
-		w.err, w.blind = err, true
+		w.err = err
 		return err
 	}
-	// While the store is away, nobody can renew a session. So a watcher that could
-	// not look begins anew: the owner, too, needs time to reach the store again.
-	renew := w.state.renew()
-	away := (w.blind || w.looked.Sub(began) > renew) && w.looked.Sub(w.saw) > renew
+	// While the store is away, nobody can renew a session. So a watcher that did not
+	// look for long begins anew, whatever kept it: it may have been the store, here
+	// or in what the watcher does beside, and the owner needs time to reach it again.
+	away := w.looked.Sub(w.saw) > w.state.renew()+slack
 	if w.lookAtProcess(); w.mute && (w.alive || !w.known) {
 		if w.err = w.tryToWrite(ctx); w.err != nil {
 			return w.err
@@ -96,7 +93,7 @@ func (w *watch) look(ctx context.Context) error {
 	if info.Version != w.info.Version || away {
 		w.since = w.looked
 	}
-	w.info, w.saw, w.blind = info, w.looked, false
+	w.info, w.saw = info, w.looked
 	return nil
 }
 
