@@ -25,7 +25,7 @@ import (
 // The kind of fault: a file of 1.5 GB lies where a record of a few hundred bytes
 // belongs. Calls, and what tools do, take it for damaged, and take no memory for it.
 func TestHugeRecords(t *testing.T) {
-	const size, most, run = 1500 << 20, 512 << 20, "2611231412-SkirtBus"
+	const size, most, run = 1500 << 20, 64 << 20, "2611231412-SkirtBus"
 	reg := mops.NewRegistry()
 	f := mops.Define("huge/f", func(_ context.Context, n int) (int, error) { return n + 1, nil }, mops.In(reg))
 	for _, name := range []string{"lease", "result", "invocation", "error", "runs/" + run + ".json", "runs/" + run + ".log/000001", "session"} {

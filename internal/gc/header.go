@@ -75,11 +75,9 @@ func (r *run) beginning(ctx context.Context, key string, length int64) (data []b
 		if body, info, err = r.store.Get(ctx, key, blob.Range{Length: length}); err != nil {
 			return nil, info, err
 		}
-		data, err = io.ReadAll(body)
+		data = make([]byte, min(length, info.Size)) // in one piece, as that may be 16 MiB
+		_, err = io.ReadFull(body, data)
 		body.Close()
-		if err == nil && int64(len(data)) < min(length, info.Size) {
-			err = io.ErrUnexpectedEOF
-		}
 		if err == nil || ctx.Err() != nil {
 			break
 		}
