@@ -28,16 +28,18 @@ type encoder struct {
 	trail      trail
 }
 
-func (c *Codec) walkEncode(ctx context.Context, v reflect.Value, parts, everywhere bool) (data []byte, err error) {
-	defer caught(&err)
+func (c *Codec) walkEncode(ctx context.Context, v reflect.Value, parts, everywhere bool) ([]byte, error) {
 	e := encoder{codec: c, parts: parts, everywhere: everywhere, pace: pace{ended: ctx.Err}}
-	if c.large && c.root.direct && !everywhere {
-		e.buf.Grow(min(size(c.root, v), c.maxSize))
-	}
-	if err := e.value(c.root, v); err != nil {
+	err := calling(c.typ, func() error {
+		if c.large && c.root.direct && !everywhere {
+			e.buf.Grow(min(size(c.root, v), c.maxSize))
+		}
+		return e.value(c.root, v)
+	})
+	if err != nil {
 		return nil, err
 	}
-	data = e.buf.Bytes()
+	data := e.buf.Bytes()
 	if c.large && len(data) < cap(data)/8*7 {
 		data = bytes.Clone(data)
 	}

@@ -63,13 +63,6 @@ func at(err error, step string) error {
 	return &pathError{steps: []string{step}, err: err}
 }
 
-// caught makes an error of a panic: methods of the user's types are called.
-func caught(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("a method of a type in it panicked: %v", p)
-	}
-}
-
 // Longer paths are shown with their middle left out: a value that contains
 // itself has a path of thousands of steps.
 const (

@@ -62,21 +62,7 @@ func TestOwnResultIsNotLost(t *testing.T) {
 		}
 		return nil
 	}})
-	f, err := function.NewRegistry(function.Sources{}).Add("f", "0", "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = f.Implement(func(_ context.Context, in any) (any, error) { return in, nil })
-	if err = errors.Join(err, f.Prepare()); err != nil {
-		t.Fatal(err)
-	}
-	n := 1
-	input, err := f.EncodeIn(t.Context(), &n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
-	done := Task{Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(t.Context())
+	done := task(t, store).Run(t.Context())
 	if done.Lost || done.Unkept != nil || done.Err != nil || done.Result.RunID != "run" || done.Run.Outcome != "ok" {
 		t.Errorf("%+v", done)
 	}
@@ -93,26 +79,32 @@ func TestWhoWaitsIsAtStake(t *testing.T) {
 				}
 				return nil
 			}}), blob.RetryPolicy{})
-			f, err := function.NewRegistry(function.Sources{}).Add("f", "0", "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = f.Implement(func(_ context.Context, in any) (any, error) { return in, nil })
-			if err = errors.Join(err, f.Prepare()); err != nil {
-				t.Fatal(err)
-			}
-			n := 1
-			input, err := f.EncodeIn(t.Context(), &n)
-			if err != nil {
-				t.Fatal(err)
-			}
-			place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
-			done := Task{
-				Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler), AtStake: atStake,
-			}.Run(t.Context())
+			task := task(t, store)
+			task.AtStake = atStake
+			done := task.Run(t.Context())
 			if done.Err != nil || (done.Unkept == nil) != kept {
 				t.Errorf("with %v at stake: %+v", atStake, done)
 			}
 		})
 	}
+}
+
+// task is one of a function that returns its input, in a store.
+func task(t *testing.T, store *blob.Store) Task {
+	t.Helper()
+	f, err := function.NewRegistry(function.Sources{}).Add("f", "0", "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = f.Implement(func(_ context.Context, in any) (any, error) { return in, nil })
+	if err = errors.Join(err, f.Prepare()); err != nil {
+		t.Fatal(err)
+	}
+	n := 1
+	input, err := f.EncodeIn(t.Context(), &n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
+	return Task{Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler)}
 }
