@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -39,6 +40,37 @@ func Patient(ctx context.Context, p Patience) context.Context {
 }
 
 type patienceKey struct{}
+
+// WhileWaiting returns a context under which [Retry] calls leave before it waits to
+// try again, and what leave returned after the wait, before it tries. So who bounds
+// how many transfers go on at one time can let others go on meanwhile: under a
+// patience of hours, one store that is away would else keep all others waiting. An
+// operation may have several parts that wait side by side. An error of back ends it.
+func WhileWaiting(ctx context.Context, leave func() (back func(context.Context) error)) context.Context {
+	return context.WithValue(ctx, waitingKey{}, leave)
+}
+
+type waitingKey struct{}
+
+// wait waits to try again.
+func wait(ctx context.Context, d time.Duration) error {
+	if leave, ok := ctx.Value(waitingKey{}).(func() func(context.Context) error); ok {
+		back := leave()
+		return cmp.Or(sleep(ctx, d), back(ctx))
+	}
+	return sleep(ctx, d)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // exhausted says that all patience was used up, so that what the operation is a
 // part of does not begin anew.

@@ -68,16 +68,12 @@ func (p RetryPolicy) Do(ctx context.Context, try func() error) error {
 		case p.tell != nil && (n > 1 || patience.Made):
 			p.tell(n, err, patience.What, left)
 		}
-		wait := max(rand.N(min(longest, p.Max))+1, min(retryAfter(err), p.Max))
+		pause := max(rand.N(min(longest, p.Max))+1, min(retryAfter(err), p.Max))
 		if left > 0 {
-			wait = min(wait, left) // for a last try
+			pause = min(pause, left) // for a last try
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%w, while waiting to try again after: %w", ctx.Err(), err)
+		if ended := wait(ctx, pause); ended != nil {
+			return fmt.Errorf("%w, while waiting to try again after: %w", ended, err)
 		}
 		longest = min(2*longest, p.Max)
 	}

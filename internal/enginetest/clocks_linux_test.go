@@ -13,6 +13,7 @@ import (
 // Two hosts whose clocks are ten minutes apart: the one that lives keeps its
 // call, the one that died loses it in time.
 func TestClocksApart(t *testing.T) {
+	t.Parallel()
 	onServers(t, func(t *testing.T, server *emulator.Server) {
 		for _, dead := range []bool{false, true} {
 			t.Run(fmt.Sprintf("dead=%t", dead), func(t *testing.T) {

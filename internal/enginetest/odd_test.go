@@ -20,6 +20,7 @@ import (
 // whatever lies in whichever place of a root, a call ends soon: with its answer,
 // or with an error that names the place. When the thing is gone, all is well.
 func TestOddThingsInRoot(t *testing.T) {
+	t.Parallel()
 	for _, place := range []string{
 		"*/result", "*/lease", "*/lease~", "*/lease~/*", "*/lease~/*/*-*[0-9a-f]", "*/invocation", "*/error", "*/runs", "*/runs/*.log", "*/runs/*.log/*", "*/out/*/written",
 		"*", "../..", "../../..", "../../../../mops1-blobs", "../../../../mops1-blobs/sha256/*", "../../../../mops1-sessions", "../../../../.mops-tmp",

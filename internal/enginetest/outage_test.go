@@ -41,6 +41,7 @@ var outages = map[string]func(w *Work){
 //
 // The kind: a failure that passes takes with it what cannot be made again cheaply.
 func TestOutageAtEachStep(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range outages {
 		for _, running := range []time.Duration{0, time.Hour} { // the program, before the call
 			t.Run(fmt.Sprintf("%s/program runs for %v", name, running), func(t *testing.T) {
@@ -219,6 +220,7 @@ func TestOutageAtTheClose(t *testing.T) {
 // The services are away for longer than they are asked again before a function
 // ends, while it runs. Its worker, and in process its program, wait for them.
 func TestOutageOfServers(t *testing.T) {
+	t.Parallel()
 	outage := 20 * time.Second // eight tries take 13 at most
 	if soak {
 		outage = 5 * time.Minute

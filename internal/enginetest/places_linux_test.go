@@ -81,7 +81,8 @@ func TestRootNotWritable(t *testing.T) {
 // What could be stored is sound, nothing half is left, and when there is room
 // again, so are the calls.
 func TestDiskFull(t *testing.T) {
-	for _, on := range []string{"", "sub20"} {
+	t.Parallel()
+	for _, on := range []string{"in20", "sub20"} {
 		t.Run("on "+on, func(t *testing.T) {
 			t.Parallel()
 			const room = 4 << 20

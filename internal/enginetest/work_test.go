@@ -57,6 +57,7 @@ var executors = map[string]executor.Executor{
 	"in1":   inproc.New(inproc.Limit(1)),
 	"in8":   inproc.New(inproc.Limit(8)),
 	"in2":   inproc.New(inproc.Limit(2)),
+	"in20":  inproc.New(inproc.Limit(20)),
 	"sub":   subprocess.New(subprocess.Limit(4)),
 	"sub1":  subprocess.New(subprocess.Limit(1)),
 	"sub2":  subprocess.New(subprocess.Limit(2)),

@@ -103,7 +103,7 @@ func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) err
 			return err
 		}
 		defer file.Close()
-		done, err := f.cpu.take(ctx)
+		_, done, err := f.cpu.take(ctx)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) err
 		_, err = io.Copy(w, file)
 		return cacheError(err)
 	}
-	done, err := f.net.take(ctx)
+	ctx, done, err := f.net.take(ctx)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (s *fileSum) to(ctx context.Context, end int64) error {
 
 // fetchRange writes a range of an object to its place in the part.
 func (f *Files) fetchRange(ctx context.Context, at place, o *object, p *part, start, end int64) error {
-	done, err := f.net.take(ctx)
+	ctx, done, err := f.net.take(ctx)
 	if err != nil {
 		return err
 	}

@@ -153,3 +153,43 @@ func TestUnreliableStore(t *testing.T) {
 		})
 	}
 }
+
+// The kind of fault: who waits, for hours perhaps, for one store to come back keeps
+// those waiting who have nothing to do with it.
+func TestWaitingHoldsNoSlot(t *testing.T) {
+	failed := make(chan struct{}, 1)
+	away := blob.Retry(blobtest.Faulty(localStore(t), blobtest.FaultPlan{Before: func(op blobtest.Op, _ string) error {
+		if op != blobtest.OpPut {
+			return nil
+		}
+		select {
+		case failed <- struct{}{}:
+		default:
+		}
+		return &driver.Error{Kind: driver.Unavailable, Err: errBroken}
+	}}), blob.RetryPolicy{First: time.Hour, Max: time.Hour})
+	f := newFilesWith(t, Options{CacheDir: filepath.Join(t.TempDir(), "cache"), CacheSize: 1 << 30, Parallel: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	patient := blob.Patient(ctx, blob.Patience{Since: time.Now().Add(-12 * time.Hour), Made: true})
+	ended := make(chan error)
+	upload := func(ctx context.Context, store *blob.Store, content string) error {
+		r := File(tempFile(t, content))
+		if err := f.Resolve(ctx, []*Ref{r}); err != nil {
+			return err
+		}
+		_, err := f.Upload(ctx, store, []*Ref{r}, 0)
+		return err
+	}
+	go func() { ended <- upload(patient, away, pattern(3<<20)) }()
+	<-failed
+	if err := upload(t.Context(), localStore(t), pattern(2<<20)); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if n := len(f.cpu); n != 0 {
+		t.Errorf("%d slots are held", n)
+	}
+}

@@ -159,7 +159,7 @@ func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *o
 		}
 		o = &again
 	}
-	done, err := f.slotsFor(store).take(ctx)
+	ctx, done, err := f.slotsFor(store).take(ctx)
 	if err != nil {
 		return Hash{}, stamp{}, err
 	}
@@ -269,7 +269,7 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 		}
 		return err
 	}
-	done, err := f.net.take(ctx)
+	ctx, done, err := f.net.take(ctx)
 	if err != nil {
 		return err
 	}

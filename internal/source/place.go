@@ -132,7 +132,7 @@ func (f *Files) askRemote(ctx context.Context, uri string) (*content, error) {
 }
 
 func (f *Files) hashRemote(ctx context.Context, at place) (Hash, blob.Info, error) {
-	done, err := f.slotsFor(at.store).take(ctx)
+	ctx, done, err := f.slotsFor(at.store).take(ctx)
 	if err != nil {
 		return Hash{}, blob.Info{}, err
 	}

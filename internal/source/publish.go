@@ -234,7 +234,7 @@ func (f *Files) copyTo(ctx context.Context, from string, t target) (*content, er
 	}
 	defer os.Remove(temp.Name())
 	defer temp.Close()
-	done, err := f.cpu.take(ctx)
+	ctx, done, err := f.cpu.take(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object
 	if sum, ok := f.hashes.get(f.key(before)); ok {
 		return object{sum: sum, size: before.size, path: path, stamp: before}, nil
 	}
-	done, err := f.cpu.take(ctx)
+	ctx, done, err := f.cpu.take(ctx)
 	if err != nil {
 		return object{}, err
 	}

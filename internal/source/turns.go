@@ -3,6 +3,8 @@ package source
 import (
 	"context"
 	"sync"
+
+	"github.com/TrilliantHealth/mops-go/blob"
 )
 
 // turns lets one goroutine at a time work on one thing, so that others find it
@@ -43,11 +45,62 @@ func (t *turns) take(ctx context.Context, name string) (done func(), err error) 
 // slots is how many of one kind of work go on side by side.
 type slots chan struct{}
 
-func (s slots) take(ctx context.Context) (done func(), err error) {
+// take waits for a slot, which done gives back. While an operation of a store under
+// the context that it returns waits to be tried again, the slot is somebody else's.
+func (s slots) take(ctx context.Context) (holding context.Context, done func(), err error) {
+	h := &hold{slots: s}
+	if err := h.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	return blob.WhileWaiting(ctx, h.leave), h.done, nil
+}
+
+// hold is a slot that somebody has taken.
+type hold struct {
+	slots slots
+
+	mu      sync.Mutex
+	held    bool
+	waiting int // of the operations that go on under it
+}
+
+func (h *hold) enter(ctx context.Context) error {
 	select {
-	case s <- struct{}{}:
-		return func() { <-s }, nil
+	case h.slots <- struct{}{}:
+		h.held = true
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
+	}
+}
+
+func (h *hold) leave() (back func(context.Context) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting++
+	h.giveBack()
+	return h.back
+}
+
+func (h *hold) back(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting--
+	if h.waiting > 0 || h.held {
+		return nil
+	}
+	return h.enter(ctx)
+}
+
+func (h *hold) done() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.giveBack()
+}
+
+func (h *hold) giveBack() {
+	if h.held {
+		<-h.slots
+		h.held = false
 	}
 }

@@ -113,6 +113,28 @@ func TestForeignPage(t *testing.T) {
 	}
 }
 
+// An answer whose status is spoilt says neither that a request was refused nor that
+// it was done, so it is made again.
+func TestNoStatus(t *testing.T) {
+	for _, status := range []string{"000", "100", "199", "600", "999"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fmt.Fprintf(conn, "HTTP/1.1 %s OK\r\nContent-Length: 0\r\n\r\n", status)
+			conn.Close()
+		}))
+		transport := &Transport{}
+		_, err := transport.Client().Get(server.URL)
+		if err = transport.Failure(err); !blob.Is(err, blob.Unavailable) {
+			t.Errorf("%s became %v", status, err)
+		}
+		server.Close()
+	}
+}
+
 func TestWrongProtocol(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()

@@ -92,7 +92,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	response.Body = &watchedBody{response.Body, w, ctx}
-	err = t.foreign(response)
+	err = noStatus(response)
+	if err == nil {
+		err = t.foreign(response)
+	}
 	if err == nil {
 		err = readRefusal(response)
 	}
