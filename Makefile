@@ -37,9 +37,8 @@ vet:
 	@$(GO) mod verify >/dev/null
 	@echo "vet: 7 passed, 0 failed"
 
-# Most tests that run side by side wait for something; so more do than there are CPUs.
 race: cluster-binaries
-	@$(SUITE) race -race -timeout 30m -parallel 8 ./...
+	@$(SUITE) race -race -timeout 30m ./...
 
 # Every fuzz target for a short while; its corpus of seeds runs with the tests. By
 # default Go takes up to a minute to make each new input smaller, and would hardly
