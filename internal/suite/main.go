@@ -86,6 +86,7 @@ func (t *tally) count(e event) {
 			t.failed++
 		} else {
 			fmt.Printf("  FAIL %6.1fs %s\n", e.Elapsed, e.Package)
+			t.unfinished(e.Package)
 		}
 		fmt.Print(strings.Join(t.outputs[key], ""))
 	case "skip":
@@ -97,6 +98,17 @@ func (t *tally) count(e event) {
 		return
 	}
 	delete(t.outputs, key)
+}
+
+// unfinished prints what the tests said that a package was in when it ended: of a
+// panic, all that there is.
+func (t *tally) unfinished(ended string) {
+	for key, output := range t.outputs {
+		if strings.HasPrefix(key, ended+" ") && key != ended+" " {
+			fmt.Print(strings.Join(output, ""))
+			delete(t.outputs, key)
+		}
+	}
 }
 
 // reason is what a skipped test said.
