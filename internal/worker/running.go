@@ -19,7 +19,6 @@ type Running struct {
 	RunID    string
 	Attempt  int
 	Chain    *Chain // this call and those that wait for it
-	Flight   any    // the orchestrator's own, where it runs in the same process
 	logger   *slog.Logger
 	since    time.Time // when it began, or the first of those did that wait for it
 

@@ -38,7 +38,6 @@ type Task struct {
 	Replace  blob.Version // write the result over this one; "" means only where there is none
 	Keep     bool         // false: nothing is written to the store
 	Chain    *Chain
-	Flight   any
 	Slot     Slot
 	Files    *source.Files
 	Logger   *slog.Logger
@@ -83,7 +82,7 @@ func (t Task) Run(ctx context.Context) (done Done) {
 func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
 		Function: t.Function.ID(), URI: t.Place.URI(), RunID: t.RunID, Attempt: t.Attempt,
-		Chain: t.Chain, Flight: t.Flight, slot: t.Slot,
+		Chain: t.Chain, slot: t.Slot,
 		logger: t.Logger,
 	}
 	run := t.begin()
