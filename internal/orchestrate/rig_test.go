@@ -249,6 +249,7 @@ type fleet struct {
 	mu      sync.Mutex
 	workers map[string]*fleetWorker
 	stop    error // what stopping one fails with
+	dies    bool  // a worker ends before it has begun
 }
 
 func (*fleet) Name() string                            { return "fleet" }
@@ -275,7 +276,9 @@ func (f *fleet) Start(ctx context.Context, inv executor.Invocation) (executor.Wo
 	f.mu.Unlock()
 	go func() {
 		defer close(w.ended)
-		w.code = f.run(ctx, spec)
+		if !f.dies {
+			w.code = f.run(ctx, spec)
+		}
 	}()
 	return w, nil
 }

@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
 // gate lets a function wait until it is opened, or its context ends.
@@ -316,5 +318,146 @@ func TestNobodyWaitsAnyMore(t *testing.T) {
 		if state := r.lease(a, 1); state.Status != lease.StatusReleased || state.Outcome.Kind != lease.Cancelled {
 			r.Errorf("the lease is left as %+v", state)
 		}
+	})
+}
+
+// A call that fails is tried again as often as it may be, with one lease and a run of
+// its own each time; of which nothing is kept, too.
+func TestFailuresAreTriedAgain(t *testing.T) {
+	for name, change := range map[string]func(*Settings){
+		"kept":      func(s *Settings) { s.Retries = 2 },
+		"not kept":  func(s *Settings) { s.Retries, s.Off = 2, true },
+		"read only": func(s *Settings) { s.Retries, s.ReadOnly = 2, true },
+	} {
+		for failures, want := range map[int]int{2: 3, 5: 3} {
+			t.Run(fmt.Sprintf("%s/%d failures", name, failures), func(t *testing.T) {
+				inRoom(t, func(r *rig) {
+					runs := map[string]bool{}
+					r.do = func(ctx context.Context, n int) (int, error) {
+						running := worker.FromContext(ctx)
+						if runs[running.RunID] = true; running.Attempt != len(runs) {
+							r.Errorf("run %d is attempt %d", len(runs), running.Attempt)
+						}
+						if len(runs) <= failures {
+							return 0, errors.New("not yet")
+						}
+						return 2 * n, nil
+					}
+					a := r.program("a", here())
+					got := a.do(r.Context(), 1, change)
+					if failures < want {
+						r.want(got, 2, Computed)
+					} else if failed, ok := errors.AsType[*FuncError](got.err); !ok || !runs[failed.RunID] {
+						r.Errorf("it ended with %d, %v", got.out, got.err)
+					}
+					r.wantRuns(1, want)
+				})
+			})
+		}
+	}
+}
+
+// A run that takes too long is stopped; one that cannot be stopped ends the call
+// all the same, and keeps the lease until it has ended.
+func TestTimeout(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		for _, heeds := range []bool{true, false} {
+			t.Run(fmt.Sprintf("off=%t heeds=%t", off, heeds), func(t *testing.T) {
+				inRoom(t, func(r *rig) {
+					r.do = func(ctx context.Context, n int) (int, error) {
+						if heeds {
+							<-ctx.Done()
+							return 0, context.Cause(ctx)
+						}
+						time.Sleep(time.Minute)
+						return 0, nil
+					}
+					a := r.program("a", here())
+					began := time.Now()
+					got := a.do(r.Context(), 1, func(s *Settings) { s.Off, s.Timeout, s.Retries = off, 10*time.Second, 0 })
+					if e, ok := errors.AsType[*executor.Error](got.err); !ok || e.Reason != executor.DeadlineExceeded {
+						r.Errorf("it ended with %d, %v", got.out, got.err)
+					}
+					if took := time.Since(began); took > 10*time.Second+2*stopGrace {
+						r.Errorf("it took %v", took)
+					}
+					if !off {
+						if state := r.lease(a, 1); (state.Status == lease.StatusHeld) == heeds {
+							r.Errorf("the lease is %+v", state)
+						}
+					}
+					time.Sleep(time.Hour)
+					if !off {
+						if state := r.lease(a, 1); state.Status != lease.StatusReleased {
+							r.Errorf("the function has ended, and the lease is %+v", state)
+						}
+					}
+					r.wantRuns(1, 1)
+				})
+			})
+		}
+	}
+}
+
+// A call that was started goes on while nobody waits, until it is given up.
+func TestStartedCalls(t *testing.T) {
+	inRoom(t, func(r *rig) {
+		open := make(chan struct{})
+		r.waitsFor(open)
+		a := r.program("a", here())
+		first, err := a.Start(r.Context(), a.call(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		second, err := a.Start(ctx, a.call(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if first.Ended() || second.Ended() || r.ran(1) != 1 || r.ran(2) != 1 {
+			r.Errorf("ended: %t, %t", first.Ended(), second.Ended())
+		}
+		cancel()
+		if _, err := second.Wait(r.Context()); !errors.Is(err, context.Canceled) {
+			r.Errorf("what was given up ended with %v", err)
+		}
+		close(open)
+		outcome, err := first.Wait(r.Context())
+		if err != nil || outcome.How != Computed {
+			r.Errorf("it ended with %q, %v", outcome.How, err)
+		}
+		again, err := a.Start(r.Context(), a.call(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-again.Done()
+		if outcome := again.Outcome(); outcome.How != Hit {
+			r.Errorf("the next one is %q", outcome.How)
+		}
+	})
+}
+
+// A worker that ends without a word leaves a record of its run, and an error that
+// says what is known.
+func TestWorkerLeavesNothing(t *testing.T) {
+	inRoom(t, func(r *rig) {
+		r.fleet.dies = true
+		a := r.program("a", r.fleet)
+		got := a.do(r.Context(), 1)
+		failed, ok := errors.AsType[*executor.Error](got.err)
+		if !ok || failed.Reason != executor.NoResult {
+			r.Fatalf("it ended with %d, %v", got.out, got.err)
+		}
+		state := r.lease(a, 1)
+		if state.Status != lease.StatusReleased || state.Outcome.Kind != lease.ExecError || state.Outcome.Reason != string(executor.NoResult) {
+			r.Errorf("the lease is left as %+v", state)
+		}
+		left, err := a.Place(a.call(1)).ReadRun(r.Context(), state.RunID)
+		if err != nil || left.Run.Reason != string(executor.NoResult) {
+			r.Errorf("the record of the run is %+v, %v", left.Run, err)
+		}
+		r.fleet.dies = false
+		r.want(a.do(r.Context(), 1), 2, Computed)
 	})
 }
