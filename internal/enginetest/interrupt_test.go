@@ -11,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // gatedJobs run until they are let go or stopped.
@@ -72,7 +73,7 @@ func TestInterruptLeavesNothing(t *testing.T) {
 				t.Errorf("%d leases, want %d", len(states), n)
 			}
 			for _, s := range states {
-				if s.Status != lease.StatusReleased || s.Outcome == nil || s.Outcome.Kind != lease.Cancelled {
+				if s.Status != lease.StatusReleased || s.Outcome == nil || s.Outcome.Kind != runs.Cancelled {
 					t.Errorf("a lease was not released as cancelled: %+v, outcome %+v", s, s.Outcome)
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // breakLease releases a lease as a person does.
@@ -24,7 +25,7 @@ func breakLease(t *testing.T, store *blob.Store, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: lease.Broken, Message: "by a test"}
+	state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: runs.Broken, Message: "by a test"}
 	if _, err := lease.Put(t.Context(), store, key, version, state); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func TestLeaseLostOfAdoptedWorker(t *testing.T) {
 		f := mops.Define("f", func(context.Context, int) (int, error) { return 0, nil }, mops.In(mops.NewRegistry()), mops.On(where))
 		_, info, _ := f.With(mops.RequireResults()).Do(ctx, 1)
 		_, path, _ := strings.Cut(info.URI, b.root+"/")
-		orphaned := lease.State{LeaseID: lease.NewID(), Status: lease.StatusHeld, Session: "none", Executor: where.Name(), Handle: "worker", RunID: "run"}
+		orphaned := lease.State{ID: runs.ID{LeaseID: lease.NewID(), RunID: "run", Executor: where.Name()}, Status: lease.StatusHeld, Session: "none", Handle: "worker"}
 		if _, err := lease.Put(ctx, b.store, path+"/lease", "", orphaned); err != nil {
 			t.Fatal(err)
 		}

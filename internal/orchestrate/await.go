@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // standing is how a call stands while somebody else has its lease.
@@ -198,14 +199,14 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 		return nil
 	}
 	switch outcome.Kind {
-	case lease.FuncError:
+	case runs.FuncError:
 		found, err := f.place.Error(ctx)
 		if err == nil && found.RunID == outcome.RunID {
 			return f.funcError(found)
 		}
 		// Somebody failed anew meanwhile; the lease has the essence.
 		return f.newFuncError(outcome.RunID, record.FuncError{Message: outcome.Message})
-	case lease.ExecError:
+	case runs.ExecError:
 		return &executor.Error{Reason: executor.Reason(outcome.Reason), Message: outcome.Message, Tail: outcome.Detail}
 	default:
 		return nil
@@ -216,7 +217,7 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 // and follows it to its end. If there is no such worker any more, or somebody
 // else adopts it, the call is busy still.
 func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (sight, error) {
-	inv := f.invocation(state)
+	inv := f.invocation(state.ID)
 	if executor.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
 		output := f.openOutput(state.RunID)
 		defer output.Close(ctx)

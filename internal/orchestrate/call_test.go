@@ -11,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -113,7 +114,7 @@ func TestAWorkerIsAdopted(t *testing.T) {
 					if failed, ok := errors.AsType[*FuncError](got.err); !ok || failed.RunID != run {
 						r.Errorf("the second ended with %v", got.err)
 					}
-					if state := r.lease(b, 1); state.Status != lease.StatusReleased || state.Outcome.Kind != lease.FuncError {
+					if state := r.lease(b, 1); state.Status != lease.StatusReleased || state.Outcome.Kind != runs.FuncError {
 						r.Errorf("the lease is left as %+v", state)
 					}
 				} else {
@@ -213,7 +214,7 @@ func TestALeaseIsLost(t *testing.T) {
 			if err != nil {
 				return 0, err
 			}
-			state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: lease.Broken}
+			state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: runs.Broken}
 			if _, err := lease.Put(r.Context(), place.Store, place.Lease(), version, state); err != nil {
 				return 0, err
 			}
@@ -315,7 +316,7 @@ func TestNobodyWaitsAnyMore(t *testing.T) {
 		if got := <-call; !errors.Is(got.err, context.Canceled) {
 			r.Errorf("it ended with %v", got.err)
 		}
-		if state := r.lease(a, 1); state.Status != lease.StatusReleased || state.Outcome.Kind != lease.Cancelled {
+		if state := r.lease(a, 1); state.Status != lease.StatusReleased || state.Outcome.Kind != runs.Cancelled {
 			r.Errorf("the lease is left as %+v", state)
 		}
 	})
@@ -450,7 +451,7 @@ func TestWorkerLeavesNothing(t *testing.T) {
 			r.Fatalf("it ended with %d, %v", got.out, got.err)
 		}
 		state := r.lease(a, 1)
-		if state.Status != lease.StatusReleased || state.Outcome.Kind != lease.ExecError || state.Outcome.Reason != string(executor.NoResult) {
+		if state.Status != lease.StatusReleased || state.Outcome.Kind != runs.ExecError || state.Outcome.Reason != string(executor.NoResult) {
 			r.Errorf("the lease is left as %+v", state)
 		}
 		left, err := a.Place(a.call(1)).ReadRun(r.Context(), state.RunID)

@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/slots"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
@@ -156,10 +157,9 @@ var errTaken = errors.New("the lease is somebody else's")
 // under it. It fails with errTaken or, later, with lease.ErrLost where others
 // have it.
 func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
-	state := f.firstRun()
-	state.LeaseID = lease.NewID()
-	f.name(&state)
-	ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, state)
+	id := runs.New(lease.NewID(), f.call.Executor.Name())
+	handle := f.handle(id)
+	ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, lease.State{ID: id, Handle: handle})
 	switch {
 	case blob.Is(err, blob.Exists), blob.Is(err, blob.Mismatch):
 		return Outcome{}, errTaken
@@ -168,7 +168,7 @@ func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 	case err != nil:
 		return Outcome{}, err
 	}
-	outcome, err := (&computing{f: f, ctx: ctx, held: held, state: state}).compute(from != "")
+	outcome, err := (&computing{f: f, ctx: ctx, held: held, ID: id, handle: handle}).compute(from != "")
 	if lost := context.Cause(ctx); err != nil && errors.Is(lost, lease.ErrLost) {
 		err = lost // whatever it led to
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -25,9 +26,9 @@ func (c *computing) elsewhere(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	inv := c.f.invocation(c.state)
+	inv := c.f.invocation(c.ID)
 	inv.Env, inv.Failed = []string{worker.Variable + "=" + spec}, c.failed
-	output := c.f.openOutput(c.state.RunID)
+	output := c.f.openOutput(c.RunID)
 	defer output.Close(ctx)
 	inv.Log = output.write
 	w, err := c.f.call.Executor.Start(ctx, inv)
@@ -57,7 +58,7 @@ func (c *computing) stop(ctx context.Context, w executor.Worker) error {
 	if c.f.call.Detach && !late && w.Handle() != "" {
 		w.Release()
 		c.resign()
-		c.f.engine.Logger.Info("a worker is left running", "call", c.f.place.URI(), "run", c.state.RunID, "worker", w.Handle())
+		c.f.engine.Logger.Info("a worker is left running", "call", c.f.place.URI(), "run", c.RunID, "worker", w.Handle())
 		return context.Cause(ctx)
 	}
 	c.f.engine.stopping.Add(1)
@@ -67,7 +68,7 @@ func (c *computing) stop(ctx context.Context, w executor.Worker) error {
 	if err := w.Stop(settle); err != nil {
 		// It may still run, so its lease stays its own: it ends with its session.
 		c.resign()
-		return fmt.Errorf("the worker of run %s could not be stopped: %w", c.state.RunID, err)
+		return fmt.Errorf("the worker of run %s could not be stopped: %w", c.RunID, err)
 	}
 	if late {
 		c.leaveRun(settle, c.timedOut())
@@ -84,13 +85,13 @@ func (c *computing) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 		return Outcome{}, lease.ErrLost
 	case executor.ExitFunc:
 		found, err := c.f.place.Error(ctx)
-		if err == nil && found.RunID == c.state.RunID {
+		if err == nil && found.RunID == c.RunID {
 			return Outcome{}, c.f.funcError(found)
 		}
 	}
 	found, err := c.f.place.Result(ctx)
 	switch {
-	case err == nil && found.RunID == c.state.RunID:
+	case err == nil && found.RunID == c.RunID:
 		return Outcome{Place: c.f.place, Result: found, How: Computed}, nil
 	case err == nil && found.Info.Version != c.f.miss.info.Version: // another run was faster
 		return Outcome{Place: c.f.place, Result: found, How: Awaited}, c.f.call.fits(found, c.f.place)
@@ -110,7 +111,7 @@ func (c *computing) afterRun() (context.Context, context.CancelFunc) {
 		return context.WithTimeout(context.WithoutCancel(c.ctx), settleTimeout)
 	}
 	return context.WithCancel(blob.Patient(c.ctx, blob.Patience{
-		Since: c.started, What: fmt.Sprintf("what run %s of %s left", c.state.RunID, c.f.place.URI()), Made: true}))
+		Since: c.started, What: fmt.Sprintf("what run %s of %s left", c.RunID, c.f.place.URI()), Made: true}))
 }
 
 // failureElsewhere says why a worker left no result: in its own words where it
@@ -119,7 +120,7 @@ func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *e
 	if exit.Err != nil && !ownWordsKnowMore[exit.Err.Reason] {
 		return exit.Err
 	}
-	if left, err := c.f.place.ReadRun(ctx, c.state.RunID); err == nil && left.Run.Reason != "" {
+	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason != "" {
 		failure := &executor.Error{Reason: executor.Reason(left.Run.Reason), Message: left.Run.Error}
 		if exit.Err != nil {
 			failure.Tail = exit.Err.Tail
@@ -131,7 +132,7 @@ func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *e
 	}
 	return &executor.Error{Reason: executor.NoResult, Message: fmt.Sprintf(
 		"the worker of run %s, on the executor %s, exited with code %d and left neither a result nor an error: a function must return, not call os.Exit",
-		c.state.RunID, c.state.Executor, exit.Code)}
+		c.RunID, c.Executor, exit.Code)}
 }
 
 // ownWordsKnowMore are the ends of which the worker itself, while it still
@@ -143,20 +144,19 @@ var ownWordsKnowMore = map[executor.Reason]bool{
 
 // leaveRun records a run that ended without result or error, for people.
 func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
-	if left, err := c.f.place.ReadRun(ctx, c.state.RunID); err == nil && left.Run.Reason == string(failure.Reason) {
+	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == string(failure.Reason) {
 		return // the worker has, and knows more
 	}
 	run := record.Run{
-		LeaseID: c.state.LeaseID, Attempt: c.state.Attempt, Executor: c.state.Executor,
-		Outcome: "exec_error", Reason: string(failure.Reason), Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
-	}
+		Outcome: runs.ExecError, Reason: string(failure.Reason), Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
+	}.Of(c.ID)
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	err := c.f.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{
-		Head: c.f.call.Function.Head(c.f.place.Key, c.state.RunID),
+		Head: c.f.call.Function.Head(c.f.place.Key, c.RunID),
 		Call: c.f.call.Function.Describe(c.f.call.Pipeline), Run: run,
 	})
 	if err != nil {
-		c.f.engine.Logger.Warn("a failed run left no record", "call", c.f.place.URI(), "run", c.state.RunID, "error", err)
+		c.f.engine.Logger.Warn("a failed run left no record", "call", c.f.place.URI(), "run", c.RunID, "error", err)
 	}
 }
 
@@ -174,10 +174,10 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 	at := c.f.call.Executor
 	spec := worker.Spec{
 		Root: executor.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Pipeline: c.f.call.Pipeline,
-		Schema:  c.f.call.Function.SchemaHash(),
-		LeaseID: c.state.LeaseID, LeaseVersion: string(version), RunID: c.state.RunID, Attempt: c.state.Attempt, Timeout: c.f.call.Timeout, StorageTTL: c.f.call.StorageTTL,
+		Schema: c.f.call.Function.SchemaHash(),
+		ID:     c.ID, LeaseVersion: string(version), Timeout: c.f.call.Timeout, StorageTTL: c.f.call.StorageTTL,
 		AtStake:      max(time.Since(e.began), worker.FromContext(c.ctx).AtStake()),
-		Orchestrator: state.Orchestrator, Executor: c.state.Executor, Handle: c.state.Handle,
+		Orchestrator: state.Orchestrator, Handle: c.handle,
 		Replace: string(c.f.miss.info.Version), Chain: c.f.chain.Push(c.f.place.Key).Links(),
 		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(c.f.call.Context, at), Since: e.since(ctx, c.f.root),
 	}
@@ -213,10 +213,10 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 }
 
 // invocation is the run as executors see it.
-func (f *flight) invocation(state lease.State) executor.Invocation {
+func (f *flight) invocation(id runs.ID) executor.Invocation {
 	return executor.Invocation{
 		Function: f.call.Function.ID(), MemoURI: f.place.URI(),
-		LeaseID: state.LeaseID, RunID: state.RunID, Attempt: state.Attempt,
+		LeaseID: id.LeaseID, RunID: id.RunID, Attempt: id.Attempt,
 		Settings: f.engine.Executors[f.call.Executor.Name()], Logger: f.engine.Logger,
 	}
 }

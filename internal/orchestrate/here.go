@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -17,7 +18,7 @@ const stopGrace = 5 * time.Second
 // here runs the call in this process, under our own session.
 func (c *computing) here(ctx context.Context) (Outcome, error) {
 	finished := make(chan worker.Done, 1)
-	inv, task := c.f.invocation(c.state), c.task()
+	inv, task := c.f.invocation(c.ID), c.task()
 	inv.Work = func(stop context.Context) int {
 		run, cancel := context.WithCancelCause(inFlight(ctx, c.f))
 		defer cancel(nil)
@@ -57,9 +58,9 @@ func (c *computing) outcomeHere(ctx context.Context, done worker.Done) (Outcome,
 	}
 	switch {
 	case done.Failed != nil:
-		return Outcome{}, f.newFuncError(c.state.RunID, *done.Failed)
+		return Outcome{}, f.newFuncError(c.RunID, *done.Failed)
 	case done.Unkept != nil: // whoever waits for this call must compute it, too
-		c.release(lease.Outcome{Kind: lease.Cancelled, RunID: c.state.RunID, Message: done.Unkept.Error()})
+		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID, Message: done.Unkept.Error()})
 	case done.Err != nil && ctx.Err() != nil:
 		return Outcome{}, c.stopped(ctx)
 	case done.Err != nil:
@@ -85,11 +86,11 @@ func (c *computing) abandon(ctx context.Context, w executor.Worker) error {
 		return c.stopped(ctx)
 	}
 	f := c.f
-	f.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", f.place.URI(), "run", c.state.RunID)
+	f.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", f.place.URI(), "run", c.RunID)
 	c.left = true
 	f.engine.owned.Go(func() {
 		w.Wait(context.WithoutCancel(ctx))
-		f.letGo(c.held, lease.Outcome{Kind: lease.Cancelled, RunID: c.state.RunID})
+		f.letGo(c.held, lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
 	})
 	if errors.Is(context.Cause(ctx), errTimeout) {
 		err := c.timedOut()
@@ -105,8 +106,7 @@ func (c *computing) task() worker.Task {
 	task := worker.Task{
 		Function: f.call.Function, Place: f.place, Pipeline: f.call.Pipeline,
 		Input: f.call.Input, Sources: c.sources, Local: f.call.Local,
-		RunID: c.state.RunID, LeaseID: c.state.LeaseID, Attempt: c.state.Attempt, Executor: c.state.Executor,
-		Chain: f.chain.Push(f.place.Key), Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
+		ID: c.ID, Chain: f.chain.Push(f.place.Key), Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
 	}
 	if c.held == nil {
 		task.Own = f.call.Sources

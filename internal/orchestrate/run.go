@@ -11,7 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
-	"github.com/TrilliantHealth/mops-go/internal/words"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // computing is a flight that computes its call, run after run, until one succeeds
@@ -21,7 +21,8 @@ type computing struct {
 	f       *flight
 	ctx     context.Context // the flight's; it ends with the lease, too
 	held    *lease.Held     // nil: nothing is kept
-	state   lease.State     // of the present run; a worker may have put its session in since
+	runs.ID                 // of the present run
+	handle  string          // of its worker, if known
 	sources []record.SourceLocation
 	started time.Time         // of the present run
 	failed  []executor.Reason // why runs failed, where the function did not
@@ -30,26 +31,19 @@ type computing struct {
 
 var errTimeout = errors.New("the run took longer than its timeout")
 
-func newRunID() string { return words.NewRunID(time.Now()) }
-
-// firstRun is the state of a lease whose first run is about to begin.
-func (f *flight) firstRun() lease.State {
-	return lease.State{Executor: f.call.Executor.Name(), Attempt: 1, RunID: newRunID()}
-}
-
-// name puts the handle of the run's worker into the state, where the executor
-// knows it beforehand.
-func (f *flight) name(state *lease.State) {
+// handle is that of the run's worker, where the executor knows it beforehand.
+func (f *flight) handle(id runs.ID) string {
 	if namer, ok := f.call.Executor.(executor.Namer); ok {
-		state.Handle = namer.HandleOf(f.invocation(*state))
+		return namer.HandleOf(f.invocation(id))
 	}
+	return ""
 }
 
 // computeUnkept computes the call in this process and keeps nothing: with Off, and
 // where a root that may only be read has no result.
 func (f *flight) computeUnkept() (Outcome, error) {
-	c := &computing{f: f, ctx: f.ctx, state: f.firstRun(), sources: memo.WhereTheyAre(f.call.Sources)}
-	outcome, err := c.run()
+	c := &computing{f: f, ctx: f.ctx, ID: runs.New("", f.call.Executor.Name()), sources: memo.WhereTheyAre(f.call.Sources)}
+	outcome, err := c.untilDone()
 	return outcome, f.cancelled(err)
 }
 
@@ -59,7 +53,7 @@ func (c *computing) compute(swapped bool) (outcome Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			outcome, err = Outcome{}, failureOf(p)
-			c.release(outcomeOf(c.state.RunID, err))
+			c.release(outcomeOf(c.RunID, err))
 		}
 		if !c.left {
 			c.held.Done()
@@ -69,20 +63,20 @@ func (c *computing) compute(swapped bool) (outcome Outcome, err error) {
 		outcome, missed, err := c.f.findResult(c.ctx)
 		switch {
 		case err != nil:
-			c.release(lease.Outcome{Kind: lease.Cancelled})
+			c.release(lease.Outcome{Kind: runs.Cancelled})
 			return Outcome{}, err
 		case missed == nil:
-			c.release(lease.Outcome{Kind: lease.OK, RunID: outcome.Result.RunID})
+			c.release(lease.Outcome{Kind: runs.OK, RunID: outcome.Result.RunID})
 			outcome.How = Awaited
 			return outcome, nil
 		}
 		c.f.miss = missed
 	}
 	if err := c.prepare(); err != nil {
-		c.release(lease.Outcome{Kind: lease.Cancelled, Message: err.Error()})
+		c.release(lease.Outcome{Kind: runs.Cancelled, Message: err.Error()})
 		return Outcome{}, err
 	}
-	return c.run()
+	return c.untilDone()
 }
 
 // prepare puts what the worker reads: first the files of the input, then the
@@ -100,19 +94,19 @@ func (c *computing) prepare() error {
 		c.sources = memo.Locations(locations)
 	}
 	header := record.InvocationHeader{
-		Head: f.call.Function.Head(f.place.Key, c.state.RunID),
-		Call: f.call.Function.Describe(f.call.Pipeline), LeaseID: c.state.LeaseID,
+		Head: f.call.Function.Head(f.place.Key, c.RunID),
+		Call: f.call.Function.Describe(f.call.Pipeline), LeaseID: c.LeaseID,
 		Program: record.ThisProgram(), Sources: c.sources,
 	}
 	return f.place.PutInvocation(c.ctx, header, f.call.Input, f.call.StorageTTL)
 }
 
-// run runs the call until it succeeds or has used up its retries.
-func (c *computing) run() (Outcome, error) {
+// untilDone runs the call until it succeeds or has used up its retries.
+func (c *computing) untilDone() (Outcome, error) {
 	f := c.f
 	for failed := 0; ; failed++ {
 		c.started = time.Now()
-		f.item.Running(c.state.RunID, c.state.Executor)
+		f.item.Running(c.RunID, c.Executor)
 		outcome, err := c.once()
 		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
 			f.engine.Files.Forget(time.Now()) // perhaps a file of the input was gone
@@ -122,17 +116,17 @@ func (c *computing) run() (Outcome, error) {
 			return outcome, nil
 		case c.ctx.Err() != nil:
 			if !c.left { // it failed while it was cancelled
-				c.release(outcomeOf(c.state.RunID, err))
+				c.release(outcomeOf(c.RunID, err))
 			}
 			return Outcome{}, context.Cause(c.ctx)
 		case errors.Is(err, lease.ErrLost), c.left:
 			return Outcome{}, err
 		case !c.retries(err, failed):
-			c.release(outcomeOf(c.state.RunID, err))
+			c.release(outcomeOf(c.RunID, err))
 			return Outcome{}, err
 		}
-		f.engine.Logger.Warn("a run failed and is tried again", "call", f.place.URI(), "run", c.state.RunID,
-			"attempt", c.state.Attempt, "error", err)
+		f.engine.Logger.Warn("a run failed and is tried again", "call", f.place.URI(), "run", c.RunID,
+			"attempt", c.Attempt, "error", err)
 		if err := c.next(failed); err != nil {
 			return Outcome{}, err
 		}
@@ -182,12 +176,11 @@ func (c *computing) retries(err error, failed int) bool {
 func (c *computing) next(failed int) error {
 	err := c.pause(failed)
 	if err == nil {
-		c.state.Attempt++
-		c.state.RunID = newRunID()
+		c.ID = c.Next()
 		if c.held != nil {
-			c.f.name(&c.state)
+			c.handle = c.f.handle(c.ID)
 			err = c.held.Update(c.ctx, func(s *lease.State) {
-				s.Attempt, s.RunID, s.Handle, s.Session = c.state.Attempt, c.state.RunID, c.state.Handle, s.Orchestrator
+				s.ID, s.Handle, s.Session = c.ID, c.handle, s.Orchestrator
 			})
 		}
 	}
@@ -195,7 +188,7 @@ func (c *computing) next(failed int) error {
 		err = c.prepare() // of what the run before found missing
 	}
 	if err != nil && !errors.Is(err, lease.ErrLost) {
-		c.release(lease.Outcome{Kind: lease.Cancelled, RunID: c.state.RunID})
+		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
 	}
 	return err
 }
@@ -224,7 +217,7 @@ func (c *computing) stopped(ctx context.Context) error {
 	case errors.Is(cause, lease.ErrLost):
 		return cause
 	default:
-		c.release(lease.Outcome{Kind: lease.Cancelled, RunID: c.state.RunID})
+		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
 		return cause
 	}
 }
@@ -232,18 +225,18 @@ func (c *computing) stopped(ctx context.Context) error {
 // timedOut is the error of a run that was stopped by its timeout.
 func (c *computing) timedOut() *executor.Error {
 	return &executor.Error{Reason: executor.DeadlineExceeded, Message: fmt.Sprintf(
-		"run %s was stopped after %v; give it longer with the option Timeout", c.state.RunID, c.f.call.Timeout)}
+		"run %s was stopped after %v; give it longer with the option Timeout", c.RunID, c.f.call.Timeout)}
 }
 
 // outcomeOf is what waiters elsewhere learn of a failure.
 func outcomeOf(runID string, err error) lease.Outcome {
 	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return lease.Outcome{Kind: lease.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Text(), Detail: e.Tail}
+		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Text(), Detail: e.Tail}
 	}
 	if e, ok := errors.AsType[*FuncError](err); ok {
-		return lease.Outcome{Kind: lease.FuncError, RunID: e.RunID, Message: e.Failed.Message}
+		return lease.Outcome{Kind: runs.FuncError, RunID: e.RunID, Message: e.Failed.Message}
 	}
-	return lease.Outcome{Kind: lease.Cancelled, RunID: runID, Message: err.Error()}
+	return lease.Outcome{Kind: runs.Cancelled, RunID: runID, Message: err.Error()}
 }
 
 // release lets go of the lease with what came of it; a success needs none.
