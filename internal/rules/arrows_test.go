@@ -69,13 +69,15 @@ var arrows = map[string][]string{
 	"blob/gcsblob":          {"blob", "blob/driver", "blob/internal/cloud"},
 	"blob/internal/cloud":   {"blob", "blob/driver"},
 	"blob/blobtest":         {"blob", "blob/driver"},
-	"internal/enginetest":   {"*"},
-	"internal/k8stest":      {"*"},
-	"internal/emulator":     {"internal/faultproxy", "internal/toolcache"},
-	"internal/cluster":      {"image", "internal/faultproxy", "internal/process", "internal/toolcache"},
-	"internal/benchmark":    {"*"},
+	"internal/emulator":     {"internal/faultproxy"},
 
-	"internal/cluster/cmd/cluster": {"internal/cluster", "internal/process"},
+	// Module test.
+	"test/benchmark":           {"*"},
+	"test/cluster":             {"image", "internal/faultproxy", "internal/process", "test/toolcache"},
+	"test/cluster/cmd/cluster": {"internal/process", "test/cluster"},
+	"test/emulator":            {"internal/emulator", "test/toolcache"},
+	"test/enginetest":          {"*"},
+	"test/k8stest":             {"*"},
 }
 
 type listed struct {
@@ -85,11 +87,17 @@ type listed struct {
 	Dir             string
 }
 
-// list is what the go command says of packages.
-func list(t *testing.T, patterns ...string) []listed {
+// everything is what the go command says of all packages, of both modules.
+func everything(t *testing.T) []listed {
+	t.Helper()
+	return append(list(t, "../..", "./..."), list(t, "../../test", "./...")...)
+}
+
+// list is what the go command says of packages of the module in a folder.
+func list(t *testing.T, folder string, patterns ...string) []listed {
 	t.Helper()
 	command := exec.Command("go", append([]string{"list", "-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
-	command.Dir = "../.."
+	command.Dir = folder
 	out, err := command.Output()
 	if err != nil {
 		if e, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -109,14 +117,14 @@ func list(t *testing.T, patterns ...string) []listed {
 	}
 }
 
-// room is a package's path within the module.
+// room is a package's path from the top of the repository.
 func room(path string) (string, bool) {
 	rest, ok := strings.CutPrefix(path, module)
 	return strings.TrimPrefix(rest, "/"), ok
 }
 
 func TestArrows(t *testing.T) {
-	for _, p := range list(t, "./...") {
+	for _, p := range everything(t) {
 		from, _ := room(p.ImportPath)
 		allowed, ok := arrows[from]
 		if !ok && strings.HasPrefix(from, "examples/") {
@@ -145,7 +153,7 @@ func TestRootPackageIsLight(t *testing.T) {
 		module, "github.com/fxamacker/cbor/v2", "github.com/x448/float16", "github.com/pelletier/go-toml/v2",
 		"golang.org/x/sys", "golang.org/x/term", "golang.org/x/sync",
 	}
-	for _, dep := range list(t, ".")[0].Deps {
+	for _, dep := range list(t, "../..", ".")[0].Deps {
 		first, _, _ := strings.Cut(dep, "/")
 		if !strings.Contains(first, ".") {
 			continue // the standard library
@@ -157,7 +165,7 @@ func TestRootPackageIsLight(t *testing.T) {
 }
 
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
-	for _, p := range list(t, "./...") {
+	for _, p := range everything(t) {
 		if len(p.GoFiles) > 0 && len(p.Doc) < 30 {
 			t.Errorf("%s has no doc comment that says its job and where it stands: %q", p.ImportPath, p.Doc)
 		}
