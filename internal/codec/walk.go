@@ -78,3 +78,17 @@ func placeOf(p *plan, v reflect.Value) place {
 	}
 	return place{}
 }
+
+// pace asks now and then whether a walk is to end.
+type pace struct {
+	ended func() error
+	steps int
+}
+
+func (p *pace) step() error {
+	const often = 16
+	if p.steps++; p.steps%often != 0 {
+		return nil
+	}
+	return p.ended()
+}
