@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
 // Options are the settings of a Files.
@@ -23,7 +23,7 @@ type Options struct {
 	CacheDir string
 
 	// CacheSize bounds what CacheDir holds, in bytes. With 0 it holds only what
-	// is in use, which stays in any case: see makeRoom.
+	// is in use, which stays in any case.
 	CacheSize int64
 
 	// StateDir holds the hashes of files that were hashed since this machine was
@@ -45,27 +45,22 @@ type Options struct {
 // Files knows the files of one environment: what was hashed before, what was
 // downloaded, how much may go on at once. It is safe for concurrent use.
 type Files struct {
-	cacheDir  string
-	cacheSize int64
-	added     atomic.Int64 // bytes to the cache since it was last looked through
-	log       *slog.Logger
-	open      func(ctx context.Context, uri string) (*blob.Store, error)
-	hashes    *hashes
-	cpu       slots // hashing, and copying on this machine
-	net       slots // transfers from and to other machines
-	turns     turns
-	decoded   decoded
-	seen      sightings // of blobs in stores
-	sweep     sync.Once
+	cacheDir string
+	cache    *localcache.Folder
+	log      *slog.Logger
+	open     func(ctx context.Context, uri string) (*blob.Store, error)
+	hashes   *hashes
+	cpu      slots // hashing, and copying on this machine
+	net      slots // transfers from and to other machines
+	turns    turns
+	decoded  decoded
+	seen     sightings // of blobs in stores
 
 	mu      sync.Mutex
-	uses    map[string]*use         // entries of the cache, by path
 	roots   map[string]*blob.Store  // that were used, by their root; not ours to close
 	stores  map[string]*blob.Store  // opened for explicit URIs; ours
 	damaged map[string]blob.Version // blobs found damaged, by blobName
 	answers map[string]*answer      // by path or URI, while somebody wants them
-
-	patience time.Duration // with others who work on the cache
 
 	boot string // names the time since this machine was started; "" where nothing does
 
@@ -81,20 +76,16 @@ const parallelTransfers = 16
 // New makes the Files of an environment. It does no I/O yet.
 func New(opts Options) (*Files, error) {
 	f := &Files{
-		cacheSize: opts.CacheSize,
-		log:       opts.Logger,
-		open:      opts.Open,
-		uses:      map[string]*use{},
-		roots:     map[string]*blob.Store{},
-		stores:    map[string]*blob.Store{},
-		damaged:   map[string]blob.Version{},
-		answers:   map[string]*answer{},
-		patience:  defaultPatience,
-		boot:      bootID(),
-		now:       time.Now,
-		settle:    settle,
+		log:     opts.Logger,
+		open:    opts.Open,
+		roots:   map[string]*blob.Store{},
+		stores:  map[string]*blob.Store{},
+		damaged: map[string]blob.Version{},
+		answers: map[string]*answer{},
+		boot:    bootID(),
+		now:     time.Now,
+		settle:  settle,
 	}
-	f.added.Store(f.firstAdded())
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -116,6 +107,10 @@ func New(opts Options) (*Files, error) {
 			return nil, fmt.Errorf("sources: cache folder %s: %w", opts.CacheDir, err)
 		}
 	}
+	f.cache = localcache.New(localcache.Options{
+		Dir: f.cacheDir, Shelves: []string{shelfOfFiles, shelfOfTrees}, Size: opts.CacheSize, KeepFor: usedFor,
+		Now: func() time.Time { return f.now() }, Log: f.log,
+	})
 	known := ""
 	if opts.StateDir != "" {
 		if known, err = filepath.Abs(filepath.Join(opts.StateDir, "source-hashes")); err != nil {
@@ -129,6 +124,7 @@ func New(opts Options) (*Files, error) {
 // Close lets go of files and stores that were opened. Sources that were bound
 // must not be opened afterwards.
 func (f *Files) Close() error {
+	f.cache.Close()
 	err := f.hashes.close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -136,10 +132,6 @@ func (f *Files) Close() error {
 		err = errors.Join(err, store.Close())
 	}
 	clear(f.stores)
-	for path, u := range f.uses {
-		u.file.Close()
-		delete(f.uses, path)
-	}
 	return err
 }
 

@@ -259,7 +259,7 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 	}
 	if at.path != "" || at.store.IsLocal() || f.cacheDir != "" {
 		// From a file, it can be sent again when it fails half way.
-		path, err := f.staying(ctx, func() (string, error) { return f.localFile(ctx, o) })
+		path, err := f.cache.Hold(ctx, func() (string, error) { return f.localFile(ctx, o) })
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ func (r *Ref) Path(ctx context.Context) (string, error) {
 		}
 		return r.path, nil
 	}
-	return f.staying(ctx, func() (string, error) {
+	return f.cache.Hold(ctx, func() (string, error) {
 		if c.id.Kind == KindDir {
 			return f.tree(ctx, c)
 		}

@@ -68,6 +68,9 @@ func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
 	return path, err
 }
 
+// mostOpens is how often it is tried to open a file that others remove.
+const mostOpens = 8
+
 // openLocal opens a file of this machine that holds the object.
 func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
 	for tries := 1; ; tries++ { // it may be removed from the cache, or replaced in the store, in between
@@ -81,7 +84,7 @@ func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
 			return file, nil
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, readable(path, err)
-		case tries == mostTries:
+		case tries == mostOpens:
 			return nil, f.gone(o.where(), err)
 		}
 	}

@@ -71,7 +71,7 @@ func TestLocalStoreIsReadInPlace(t *testing.T) {
 	if n := hashed.take(); n != 0 {
 		t.Errorf("what was just stored was hashed %d times", n)
 	}
-	if _, err := os.Stat(f.cacheDir); err == nil || len(f.uses) > 0 {
+	if _, err := os.Stat(f.cacheDir); err == nil {
 		t.Error("something was put into the cache, or is in use there")
 	}
 	other := newFiles(t)
@@ -262,9 +262,6 @@ func TestBoundToThisMachine(t *testing.T) {
 	}
 	if err := f.Check(t.Context(), decoded); err != nil {
 		t.Error(err)
-	}
-	if len(f.uses) > 0 {
-		t.Errorf("without a cache, something in it is in use: %v", f.uses)
 	}
 	// They may be arguments of calls that are stored.
 	store := localStore(t)

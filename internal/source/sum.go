@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
@@ -219,7 +220,7 @@ func readable(path string, err error) error {
 	if e, ok := errors.AsType[*openfile.IrregularError](err); ok { // it took the place of a file just now
 		return irregular(path, e.Mode)
 	}
-	if isLoop(err) {
+	if errors.Is(err, syscall.ELOOP) {
 		return fmt.Errorf("source %s: a symbolic link that leads back to itself: remove it: %w", path, err)
 	}
 	return fmt.Errorf("source %s: %w", path, err)
