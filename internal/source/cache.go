@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
@@ -74,13 +76,13 @@ func (f *Files) finish(file *os.File, path string, mode fs.FileMode, o *object) 
 	if err := localcache.Publish(file, path, mode); err != nil {
 		return err
 	}
-	s, statErr := fileStamp(file) // of what was verified, whatever is at the path by now
+	s, statErr := filehash.FileStamp(file) // of what was verified, whatever is at the path by now
 	if err := file.Close(); err != nil {
 		os.Remove(path)
 		return localcache.Failure(err)
 	}
 	if statErr == nil {
-		f.remember(s, o.sum)
+		f.hashes.Remember(s, o.sum)
 	}
 	return nil
 }
@@ -111,13 +113,20 @@ func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) err
 		return err
 	}
 	defer body.Close()
-	buffer := bufferPool.Get().(*[bufferSize]byte)
-	defer bufferPool.Put(buffer)
-	_, err = io.CopyBuffer(struct{ io.Writer }{w}, body, buffer[:])
+	_, err = copyContent(w, body)
 	if body.err != nil {
 		return body.err
 	}
 	return localcache.Failure(err)
+}
+
+var buffers = sync.Pool{New: func() any { return new([512 << 10]byte) }}
+
+// copyContent is io.Copy by a large buffer, whatever the two can do themselves.
+func copyContent(w io.Writer, r io.Reader) (int64, error) {
+	buffer := buffers.Get().(*[512 << 10]byte)
+	defer buffers.Put(buffer)
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
 }
 
 // ErrCache says that it is the cache folder of this machine that failed.

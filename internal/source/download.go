@@ -142,14 +142,12 @@ type fileSum struct {
 
 // to hashes up to an offset. What an earlier process left may be much.
 func (s *fileSum) to(ctx context.Context, end int64) error {
-	buffer := bufferPool.Get().(*[bufferSize]byte)
-	defer bufferPool.Put(buffer)
 	for s.hashed < end {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		n := min(rangeSize, end-s.hashed)
-		if _, err := io.CopyBuffer(s.hash, struct{ io.Reader }{io.NewSectionReader(s.file, s.hashed, n)}, buffer[:]); err != nil {
+		if _, err := copyContent(s.hash, io.NewSectionReader(s.file, s.hashed, n)); err != nil {
 			return localcache.Failure(err)
 		}
 		s.hashed += n
@@ -176,9 +174,7 @@ func (f *Files) fetchRange(ctx context.Context, at place, o *object, p *localcac
 	if info.Size != o.size {
 		return o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
 	}
-	buffer := bufferPool.Get().(*[bufferSize]byte)
-	defer bufferPool.Put(buffer)
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.NewOffsetWriter(p, start)}, struct{ io.Reader }{io.LimitReader(body, end-start)}, buffer[:])
+	n, err := copyContent(io.NewOffsetWriter(p, start), io.LimitReader(body, end-start))
 	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == p.Name() {
 		return localcache.Failure(err)
 	}

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
@@ -49,7 +49,7 @@ type Files struct {
 	cache    *localcache.Folder
 	log      *slog.Logger
 	open     func(ctx context.Context, uri string) (*blob.Store, error)
-	hashes   *hashes
+	hashes   *filehash.Hasher
 	cpu      slots // hashing, and copying on this machine
 	net      slots // transfers from and to other machines
 	turns    turns
@@ -62,11 +62,7 @@ type Files struct {
 	damaged map[string]blob.Version // blobs found damaged, by blobName
 	answers map[string]*answer      // by path or URI, while somebody wants them
 
-	boot string // names the time since this machine was started; "" where nothing does
-
-	now    func() time.Time
-	settle func(ctx context.Context, file *os.File) bool
-	hook   func(moment, path string) // for tests; may be nil
+	now func() time.Time
 }
 
 // parallelTransfers hides the latency of other machines. A driver buffers some
@@ -82,9 +78,7 @@ func New(opts Options) (*Files, error) {
 		stores:  map[string]*blob.Store{},
 		damaged: map[string]blob.Version{},
 		answers: map[string]*answer{},
-		boot:    bootID(),
 		now:     time.Now,
-		settle:  settle,
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -117,7 +111,10 @@ func New(opts Options) (*Files, error) {
 			return nil, fmt.Errorf("sources: state folder %s: %w", opts.StateDir, err)
 		}
 	}
-	f.hashes = newHashes(known, func(err error) { f.log.Warn("cache of hashes", "file", known, "err", err) })
+	f.hashes = filehash.New(filehash.Options{
+		Memory: known, Warn: func(err error) { f.log.Warn("cache of hashes", "file", known, "err", err) }, Slot: f.cpu.take,
+	})
+	f.hashes.Now = func() time.Time { return f.now() }
 	return f, nil
 }
 
@@ -125,7 +122,7 @@ func New(opts Options) (*Files, error) {
 // must not be opened afterwards.
 func (f *Files) Close() error {
 	f.cache.Close()
-	err := f.hashes.close()
+	err := f.hashes.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, store := range f.stores {
@@ -141,16 +138,4 @@ func (f *Files) slotsFor(store *blob.Store) slots {
 		return f.cpu
 	}
 	return f.net
-}
-
-// Moments at which a test may step in.
-const (
-	hashedFile = "hashed"
-	copiedFile = "copied"
-)
-
-func (f *Files) at(moment, path string) {
-	if f.hook != nil {
-		f.hook(moment, path)
-	}
 }

@@ -75,13 +75,13 @@ func TestOddThingsInTheCache(t *testing.T) {
 					path = f.treePath(r.Hash())
 				}
 				if suffix == "hashes" {
-					path = f.hashes.path
+					path = f.hashes.Memory
 				} else {
 					path += suffix
 				}
 				openfiletest.Put(t, path, kind)
 				got, err := openfiletest.Soon(t, what, func() (string, error) {
-					fresh := newFilesWith(t, Options{CacheDir: f.cacheDir, CacheSize: 1 << 30, StateDir: filepath.Dir(f.hashes.path)})
+					fresh := newFilesWith(t, Options{CacheDir: f.cacheDir, CacheSize: 1 << 30, StateDir: filepath.Dir(f.hashes.Memory)})
 					defer fresh.Close()
 					r := asArgument(t, fresh, store, ref)
 					path, err := r.Path(t.Context())

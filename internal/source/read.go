@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
@@ -83,7 +84,7 @@ func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
 		case err == nil:
 			return file, nil
 		case !errors.Is(err, fs.ErrNotExist):
-			return nil, readable(path, err)
+			return nil, filehash.Readable(path, err)
 		case tries == mostOpens:
 			return nil, f.gone(o.where(), err)
 		}

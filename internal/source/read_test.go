@@ -47,7 +47,7 @@ func TestDownloadedOnce(t *testing.T) {
 		t.Errorf("the copy has mode %v", mode)
 	}
 	// The next process finds the copy, and another state folder hashes it.
-	for _, state := range []string{filepath.Dir(f.hashes.path), t.TempDir()} {
+	for _, state := range []string{filepath.Dir(f.hashes.Memory), t.TempDir()} {
 		next := newFilesWith(t, Options{CacheDir: f.cacheDir, StateDir: state})
 		if got := read(t, asArgument(t, next, store, File(tempFile(t, content)))); got != content {
 			t.Errorf("read %d bytes", len(got))
