@@ -1,12 +1,11 @@
-package source
+package filehash
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
 )
 
-// stamp tells one state of one file from another without reading it: whoever
+// Stamp tells one state of one file from another without reading it: whoever
 // writes to a file, or puts another in its place, changes its stamp. The change
 // time is what nobody can set back.
 //
@@ -15,9 +14,9 @@ import (
 // the first of them makes a page dirty, or later, or never. What settle does, and
 // on which file systems it is known to suffice, is in stamp_linux.go and
 // stamp_darwin.go; on all others a file is hashed each time.
-type stamp struct {
+type Stamp struct {
+	Size         int64
 	dev, ino     uint64
-	size         int64
 	mtime, ctime int64 // ns since 1970
 }
 
@@ -28,30 +27,21 @@ const racyFor = 2 * time.Second
 
 // racy reports whether the file was changed too shortly before now for its
 // stamp to tell the next change.
-func (s stamp) racy(now time.Time) bool {
+func (s Stamp) racy(now time.Time) bool {
 	return now.UnixNano()-s.ctime < int64(racyFor)
 }
 
 // written reports whether somebody wrote to the file since it had another stamp.
-func (s stamp) written(since stamp) bool { return s.size != since.size || s.mtime != since.mtime }
-
-// cacheKey names what the cache of hashes knows something about.
-type cacheKey [16]byte
+func (s Stamp) written(since Stamp) bool { return s.Size != since.Size || s.mtime != since.mtime }
 
 // key is the file's state under the name of this boot. A kernel that went down
 // without warning may leave new content under old times, most of all where times
 // are written late (lazytime in mount(8)), and gives its numbers of devices anew.
-func (f *Files) key(s stamp) cacheKey {
+func (h *Hasher) key(s Stamp) key {
 	b := make([]byte, 0, 128)
 	b = append(b, "stat\x00"...)
-	for _, n := range [...]uint64{s.dev, s.ino, uint64(s.size), uint64(s.mtime), uint64(s.ctime)} {
+	for _, n := range [...]uint64{s.dev, s.ino, uint64(s.Size), uint64(s.mtime), uint64(s.ctime)} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
-	b = append(b, f.boot...)
-	sum := sha256.Sum256(b)
-	return cacheKey(sum[:16])
+	return keyOf(append(b, h.Boot...))
 }
-
-// remember keeps the hash of a file in a state; across processes only where the
-// boot has a name.
-func (f *Files) remember(s stamp, sum Hash) { f.hashes.put(f.key(s), sum, f.boot != "") }

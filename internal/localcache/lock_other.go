@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package source
+package localcache
 
 import (
 	"errors"

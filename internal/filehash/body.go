@@ -1,4 +1,4 @@
-package source
+package filehash
 
 import (
 	"crypto/sha256"
@@ -9,36 +9,41 @@ import (
 	"os"
 )
 
-// body is a file of this machine on its way into a store, hashed as it goes. It
+// Body is a file of this machine on its way into a store, hashed as it goes. It
 // yields exactly the bytes that the file had when its stamp was taken, or fails
 // before the last of them, so that the store, which writes whole blobs only,
 // writes nothing. What is hashed is what was handed out.
-type body struct {
-	f     *Files
+type Body struct {
+	Sum Sum   // what the content has, once all was read
+	Err error // what was wrong with the file, for drivers lose errors
+
+	h     *Hasher
 	file  *os.File
 	path  string
-	stamp stamp
-	known bool // sum is what the content must have
-	sum   Hash // what it has, once all was read
+	stamp Stamp
+	want  *Sum // what the content must have, if that is known
 
 	pos    int64 // of the next Read
 	hashed int64 // how much was given to hash
 	hash   *sideHash
-	err    error // what was wrong with the file, for drivers lose errors
 }
 
-// newBody makes a body; the caller closes its hash.
-func (f *Files) newBody(file *os.File, path string, s stamp) *body {
-	return &body{f: f, file: file, path: path, stamp: s, hash: &sideHash{hash: sha256.New()}}
+// Body reads an open file, whose stamp this is, and which must have the hash if
+// there is one. The caller ends it.
+func (h *Hasher) Body(file *os.File, path string, s Stamp, want *Sum) *Body {
+	return &Body{h: h, file: file, path: path, stamp: s, want: want, hash: &sideHash{hash: sha256.New()}}
 }
 
-func (b *body) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
+// End lets go of what hashing needs. It is no Close, which drivers call.
+func (b *Body) End() { b.hash.Close() }
+
+func (b *Body) Read(p []byte) (int, error) {
+	if b.Err != nil {
+		return 0, b.Err
 	}
-	left := b.stamp.size - b.pos
+	left := b.stamp.Size - b.pos
 	if left <= 0 {
-		if b.stamp.size == 0 {
+		if b.stamp.Size == 0 {
 			return 0, b.end()
 		}
 		return 0, io.EOF
@@ -49,13 +54,13 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		return 0, b.fail(misfit(b.file, b.path, b.stamp))
 	case err != nil:
-		return 0, b.fail(readable(b.path, err))
+		return 0, b.fail(Readable(b.path, err))
 	}
 	if err := b.digest(p[:n]); err != nil {
-		return 0, b.fail(readable(b.path, err))
+		return 0, b.fail(Readable(b.path, err))
 	}
 	b.pos += int64(n)
-	if b.pos == b.stamp.size {
+	if b.pos == b.stamp.Size {
 		if err := b.end(); err != io.EOF {
 			return 0, err
 		}
@@ -64,7 +69,7 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // digest hashes what was read at pos, once however often a driver reads it.
-func (b *body) digest(p []byte) error {
+func (b *Body) digest(p []byte) error {
 	if b.hashed < b.pos { // a driver that skips
 		if _, err := io.Copy(b.hash, io.NewSectionReader(b.file, b.hashed, b.pos-b.hashed)); err != nil {
 			return err
@@ -79,33 +84,33 @@ func (b *body) digest(p []byte) error {
 }
 
 // end compares, and is io.EOF where all is well.
-func (b *body) end() error {
+func (b *Body) end() error {
 	sum := b.hash.Sum()
-	if b.known && sum != b.sum {
+	if b.want != nil && sum != *b.want {
 		return b.fail(changed(b.path, errors.New("its content is another")))
 	}
-	b.sum = sum
-	if more, _ := b.file.ReadAt(make([]byte, 1), b.stamp.size); more > 0 {
+	b.Sum = sum
+	if more, _ := b.file.ReadAt(make([]byte, 1), b.stamp.Size); more > 0 {
 		return b.fail(misfit(b.file, b.path, b.stamp))
 	}
-	if err := b.f.unchanged(b.file, b.path, b.stamp); err != nil {
+	if err := b.h.Unchanged(b.file, b.path, b.stamp); err != nil {
 		return b.fail(err)
 	}
 	return io.EOF
 }
 
-func (b *body) fail(err error) error {
-	b.err = err
+func (b *Body) fail(err error) error {
+	b.Err = err
 	return err
 }
 
 // Seek lets a driver start again, or ask for the size.
-func (b *body) Seek(offset int64, whence int) (int64, error) {
+func (b *Body) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
 		offset += b.pos
 	case io.SeekEnd:
-		offset += b.stamp.size
+		offset += b.stamp.Size
 	}
 	if offset < 0 {
 		return 0, fmt.Errorf("seek to %d", offset)
@@ -114,29 +119,29 @@ func (b *body) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// unchanged fails if an open file is no longer the one of the stamp.
-func (f *Files) unchanged(file *os.File, path string, s stamp) error {
-	f.at(copiedFile, path)
-	now, err := fileStamp(file)
+// Unchanged fails if an open file is no longer the one of the stamp.
+func (h *Hasher) Unchanged(file *os.File, path string, s Stamp) error {
+	h.Moment(Copied, path)
+	now, err := FileStamp(file)
 	if err != nil {
-		return readable(path, err)
+		return Readable(path, err)
 	}
 	if now != s {
-		return changed(path, differ(s, now))
+		return Changed(path, s, now)
 	}
 	return nil
 }
 
 // misfit says why an open file does not hold as much as its stamp says.
-func misfit(file *os.File, path string, s stamp) error {
-	now, err := fileStamp(file)
+func misfit(file *os.File, path string, s Stamp) error {
+	now, err := FileStamp(file)
 	switch {
 	case err != nil:
-		return readable(path, err)
+		return Readable(path, err)
 	case !now.written(s):
-		return noSnapshot(path, s.size)
+		return noSnapshot(path, s.Size)
 	}
-	return changed(path, differ(s, now))
+	return Changed(path, s, now)
 }
 
 // sideHash hashes what is written to it in a goroutine of its own, so that the
@@ -193,7 +198,7 @@ func (h *sideHash) send() {
 }
 
 // Sum waits for the hash of all that was written.
-func (h *sideHash) Sum() Hash {
+func (h *sideHash) Sum() Sum {
 	rest, n := h.filling, h.n
 	h.filling, h.n = nil, 0
 	h.Close()
@@ -201,7 +206,7 @@ func (h *sideHash) Sum() Hash {
 		h.hash.Write(rest[:n])
 		bufferPool.Put(rest)
 	}
-	return Hash(h.hash.Sum(nil))
+	return Sum(h.hash.Sum(nil))
 }
 
 // Close ends the goroutine. What was hashed stays.

@@ -1,4 +1,4 @@
-package source
+package filehash
 
 import (
 	"context"
@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func stampOf(info os.FileInfo) stamp {
-	s := stamp{size: info.Size(), mtime: info.ModTime().UnixNano(), ctime: info.ModTime().UnixNano()}
+// StampOf is the stamp of a file as the system describes it.
+func StampOf(info os.FileInfo) Stamp {
+	s := Stamp{Size: info.Size(), mtime: info.ModTime().UnixNano(), ctime: info.ModTime().UnixNano()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.dev, s.ino = uint64(sys.Dev), sys.Ino
 		s.ctime = sys.Ctim.Nano()
@@ -21,7 +22,7 @@ func stampOf(info os.FileInfo) stamp {
 
 // stampAt is the stamp of a file that may have been settled before. Linux dates
 // every later write before it happens.
-func stampAt(_ string, info os.FileInfo) stamp { return stampOf(info) }
+func stampAt(_ string, info os.FileInfo) Stamp { return StampOf(info) }
 
 func pageOut(*os.File) error { return nil }
 

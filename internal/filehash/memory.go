@@ -1,8 +1,9 @@
-package source
+package filehash
 
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
@@ -14,16 +15,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// hashes remembers the hash of what was hashed before, in memory and in a file
+// memory remembers the hash of what was hashed before, in memory and in a file
 // that all processes of a user share: one line per hash, appended in one write
 // (atomic under O_APPEND on local file systems, open(2)), with a checksum, so
 // that torn, mixed or damaged lines are passed over. Losing it costs time only.
-type hashes struct {
+type memory struct {
 	path string // "" for memory only
 	warn func(error)
 
 	mu    sync.Mutex
-	known map[cacheKey]Hash
+	known map[key]Sum
 	file  *os.File
 	read  int64 // how much of the file is in known
 	off   bool  // the file could not be used
@@ -37,32 +38,40 @@ const (
 	maxHashes = 100_000
 )
 
-func newHashes(path string, warn func(error)) *hashes {
-	return &hashes{path: path, warn: warn, known: map[cacheKey]Hash{}}
+// key names what the memory knows something about.
+type key [16]byte
+
+func keyOf(name []byte) key {
+	sum := sha256.Sum256(name)
+	return key(sum[:16])
+}
+
+func newMemory(path string, warn func(error)) *memory {
+	return &memory{path: path, warn: warn, known: map[key]Sum{}}
 }
 
 // get looks in memory first, then at what other processes appended.
-func (h *hashes) get(key cacheKey) (Hash, bool) {
+func (h *memory) get(k key) (Sum, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if sum, ok := h.known[key]; ok {
+	if sum, ok := h.known[k]; ok {
 		return sum, true
 	}
 	if err := h.refresh(); err != nil {
 		h.giveUp(err)
 	}
-	sum, ok := h.known[key]
+	sum, ok := h.known[k]
 	return sum, ok
 }
 
 // put remembers a hash; persist says whether other processes may know it too.
-func (h *hashes) put(key cacheKey, sum Hash, persist bool) {
+func (h *memory) put(k key, sum Sum, persist bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if old, ok := h.known[key]; ok && old == sum {
+	if old, ok := h.known[k]; ok && old == sum {
 		return
 	}
-	h.learn(key, sum)
+	h.learn(k, sum)
 	if !persist {
 		return
 	}
@@ -71,13 +80,13 @@ func (h *hashes) put(key cacheKey, sum Hash, persist bool) {
 		return
 	}
 	if h.file != nil {
-		if _, err := h.file.Write(appendHash(nil, key, sum)); err != nil {
+		if _, err := h.file.Write(appendHash(nil, k, sum)); err != nil {
 			h.giveUp(err)
 		}
 	}
 }
 
-func (h *hashes) close() error {
+func (h *memory) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.off = true
@@ -89,15 +98,15 @@ func (h *hashes) close() error {
 	return err
 }
 
-func (h *hashes) learn(key cacheKey, sum Hash) {
+func (h *memory) learn(k key, sum Sum) {
 	if len(h.known) >= 2*maxHashes {
-		h.known = make(map[cacheKey]Hash, maxHashes)
+		h.known = make(map[key]Sum, maxHashes)
 	}
-	h.known[key] = sum
+	h.known[k] = sum
 }
 
 // giveUp goes on in memory only.
-func (h *hashes) giveUp(err error) {
+func (h *memory) giveUp(err error) {
 	if h.file != nil {
 		h.file.Close()
 		h.file = nil
@@ -106,7 +115,7 @@ func (h *hashes) giveUp(err error) {
 	h.warn(fmt.Errorf("hashes are not remembered across processes: %w", err))
 }
 
-func (h *hashes) open() error {
+func (h *memory) open() error {
 	if h.off || h.path == "" || h.file != nil {
 		return nil
 	}
@@ -122,7 +131,7 @@ func (h *hashes) open() error {
 }
 
 // refresh reads what was appended since the last time.
-func (h *hashes) refresh() error {
+func (h *memory) refresh() error {
 	if h.off || h.path == "" {
 		return nil
 	}
@@ -158,14 +167,14 @@ func (h *hashes) refresh() error {
 			return err
 		}
 		h.read += int64(len(line))
-		if key, sum, ok := parseHash(line); ok {
-			h.learn(key, sum)
+		if k, sum, ok := parseHash(line); ok {
+			h.learn(k, sum)
 		}
 	}
 }
 
 // current reports whether the open file is still the one under the path.
-func (h *hashes) current() bool {
+func (h *memory) current() bool {
 	open, err := h.file.Stat()
 	if err != nil {
 		return false
@@ -176,7 +185,7 @@ func (h *hashes) current() bool {
 
 // shrink replaces the file by one with its newer half. Who appends to the old
 // one meanwhile loses a line, which costs time only.
-func (h *hashes) shrink(size int64) error {
+func (h *memory) shrink(size int64) error {
 	temp, err := os.CreateTemp(filepath.Dir(h.path), ".hashes-*")
 	if err != nil {
 		return err
@@ -195,23 +204,23 @@ func (h *hashes) shrink(size int64) error {
 	return h.open()
 }
 
-func appendHash(lines []byte, key cacheKey, sum Hash) []byte {
+func appendHash(lines []byte, k key, sum Sum) []byte {
 	start := len(lines)
-	lines = hex.AppendEncode(lines, key[:])
+	lines = hex.AppendEncode(lines, k[:])
 	lines = append(lines, ' ')
 	lines = hex.AppendEncode(lines, sum[:])
 	return fmt.Appendf(lines, " %08x\n", crc32.ChecksumIEEE(lines[start:]))
 }
 
-func parseHash(line []byte) (key cacheKey, sum Hash, ok bool) {
+func parseHash(line []byte) (k key, sum Sum, ok bool) {
 	if len(line) != hashesLine || line[32] != ' ' || line[97] != ' ' {
-		return key, sum, false
+		return k, sum, false
 	}
-	if _, err := hex.Decode(key[:], line[:32]); err != nil {
-		return key, sum, false
+	if _, err := hex.Decode(k[:], line[:32]); err != nil {
+		return k, sum, false
 	}
 	if _, err := hex.Decode(sum[:], line[33:97]); err != nil {
-		return key, sum, false
+		return k, sum, false
 	}
-	return key, sum, bytes.Equal(appendHash(nil, key, sum), line)
+	return k, sum, bytes.Equal(appendHash(nil, k, sum), line)
 }

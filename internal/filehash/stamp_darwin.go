@@ -1,4 +1,4 @@
-package source
+package filehash
 
 import (
 	"context"
@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func stampOf(info os.FileInfo) stamp {
-	s := stamp{size: info.Size(), mtime: info.ModTime().UnixNano(), ctime: info.ModTime().UnixNano()}
+// StampOf is the stamp of a file as the system describes it.
+func StampOf(info os.FileInfo) Stamp {
+	s := Stamp{Size: info.Size(), mtime: info.ModTime().UnixNano(), ctime: info.ModTime().UnixNano()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.dev, s.ino = uint64(sys.Dev), sys.Ino
 		s.ctime = sys.Ctimespec.Nano()
@@ -20,19 +21,19 @@ func stampOf(info os.FileInfo) stamp {
 
 // stampAt is the stamp of a file that may have been settled before. macOS dates
 // writes through a mapping when it pages them out, so this comes first.
-func stampAt(path string, info os.FileInfo) stamp {
+func stampAt(path string, info os.FileInfo) Stamp {
 	file, err := os.Open(path)
 	if err != nil {
-		return stamp{}
+		return Stamp{}
 	}
 	defer file.Close()
 	if pageOut(file) != nil {
-		return stamp{}
+		return Stamp{}
 	}
 	if info, err = file.Stat(); err != nil {
-		return stamp{}
+		return Stamp{}
 	}
-	return stampOf(info)
+	return StampOf(info)
 }
 
 // pageOut writes what is dirty in any mapping of the file: all share its pages.
@@ -50,7 +51,7 @@ func pageOut(file *os.File) error {
 }
 
 // settle makes the stamp of a file tell all writes from now on, as seen by
-// stampAt and fileStamp, and reports whether it does.
+// stampAt and FileStamp, and reports whether it does.
 func settle(_ context.Context, file *os.File) bool {
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(int(file.Fd()), &s); err != nil || unix.ByteSliceToString(s.Fstypename[:]) != "apfs" {
