@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
 // what an address is of.
@@ -197,7 +197,7 @@ func completed(ctx context.Context, store *blob.Store, start string, rest []stri
 			continue
 		case found != "" && call.Path() != found:
 			return address{}, usagef("several calls begin with %s, among them %s and %s: write more of the address",
-				store.URI(start), explain.Words(found), explain.Words(call.Path()))
+				store.URI(start), words.Of(found), words.Of(call.Path()))
 		}
 		found = call.Path()
 	}
@@ -208,17 +208,17 @@ func completed(ctx context.Context, store *blob.Store, start string, rest []stri
 }
 
 // byWords finds the call that people call by its words.
-func byWords(ctx context.Context, store *blob.Store, words string) (address, error) {
+func byWords(ctx context.Context, store *blob.Store, called string) (address, error) {
 	var found []memokey.Call
 	for info, err := range store.List(ctx, memokey.Format+"/", "") {
 		if err != nil {
 			return address{}, err
 		}
-		if !strings.Contains(info.Key, "/"+words) {
+		if !strings.Contains(info.Key, "/"+called) {
 			continue
 		}
 		call, err := memokey.Parse(info.Key)
-		if err != nil || !strings.HasPrefix(filepath.Base(call.Path()), words) {
+		if err != nil || !strings.HasPrefix(filepath.Base(call.Path()), called) {
 			continue
 		}
 		if len(found) == 0 || found[len(found)-1].Path() != call.Path() {
@@ -228,11 +228,11 @@ func byWords(ctx context.Context, store *blob.Store, words string) (address, err
 	}
 	switch len(found) {
 	case 0:
-		return address{}, notFoundf("no call below %s is called %s; mops ls shows what is there, and MOPS_ROOT says which root is meant", store.Root(), words)
+		return address{}, notFoundf("no call below %s is called %s; mops ls shows what is there, and MOPS_ROOT says which root is meant", store.Root(), called)
 	case 1:
 		return address{what: aCall, store: store, path: found[0].Path(), call: found[0]}, nil
 	}
-	message := "several calls are called " + words + ": write the address of one"
+	message := "several calls are called " + called + ": write the address of one"
 	for _, call := range found[:min(len(found), 5)] {
 		message += "\n" + store.URI(call.Path())
 	}

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
 // state is how far a call is.
@@ -58,7 +58,7 @@ type fileView struct {
 func (a *app) readCall(ctx context.Context, x address) (*callView, error) {
 	v := &callView{
 		Kind: "call", URI: x.uri(), Root: x.store.Root(), Pipeline: x.call.Pipeline, Function: x.call.Name, Version: x.call.Version,
-		Words: explain.Words(x.path), MemoKey: x.call.Key.String(), Runs: []*runView{}, Files: []fileView{}, place: x.place(),
+		Words: words.Of(x.path), MemoKey: x.call.Key.String(), Runs: []*runView{}, Files: []fileView{}, place: x.place(),
 	}
 	var found runs
 	for info, err := range x.store.List(ctx, x.path+"/", "") {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // command is one thing that the tool does. Each has a file of its own.
@@ -115,7 +117,7 @@ func (c command) explain(w io.Writer) {
 	})
 	if len(rows) > 0 {
 		fmt.Fprintf(w, "\nFlags (before or behind the arguments)\n")
-		table(w, "  ", rows, "")
+		text.Table(w, "  ", rows, "")
 	}
 	fmt.Fprintf(w, "\nExit codes\n%s", exitCodes)
 }
@@ -184,7 +186,7 @@ Commands
 	rows := purposes(func(c command) bool { return !c.onCluster() })
 	rows = append(rows, []string{clusterGroup, "run and see Jobs on a Kubernetes cluster; help k8s lists how"})
 	rows = append(rows, []string{"help", "this; or, with the name of a command, all about it"})
-	table(w, "  ", rows, "")
+	text.Table(w, "  ", rows, "")
 	fmt.Fprintf(w, `
 Addresses
   A call lives at ROOT/mops1/PIPELINE/FUNCTION@VERSION/THREE-WORDS.HASH, its memo

@@ -12,7 +12,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/doctor"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 var doctorCommand = command{
@@ -136,17 +136,17 @@ func (o *doctorOptions) end(ctx context.Context, a *app, v doctorView) (err erro
 
 // showLine writes one line, and below it what to do.
 func showLine(a *app, line doctor.Line) {
-	text := line.Rule
+	rule := line.Rule
 	if line.Verdict == doctor.Pass && line.Found != "" {
-		text = strings.ToUpper(line.Found[:1]) + line.Found[1:] + "."
+		rule = strings.ToUpper(line.Found[:1]) + line.Found[1:] + "."
 	}
-	fmt.Fprintf(a.text, "  %-4s  %-21s  %s\n", strings.ToUpper(string(line.Verdict)), line.Name, text)
+	fmt.Fprintf(a.text, "  %-4s  %-21s  %s\n", strings.ToUpper(string(line.Verdict)), line.Name, rule)
 	if line.Verdict == doctor.Pass {
 		return
 	}
 	for i, more := range []string{line.Found, line.ToDo} {
 		mark := [...]string{"!", "→"}[i]
-		for n, part := range wrap(progress.CleanLines(more), 90) {
+		for n, part := range text.Wrap(text.CleanLines(more), 90) {
 			if n > 0 {
 				mark = " "
 			}
@@ -155,29 +155,8 @@ func showLine(a *app, line doctor.Line) {
 	}
 }
 
-// wrap breaks a text into lines of at most so many characters, where it has spaces.
-func wrap(text string, width int) (lines []string) {
-	for line := range strings.SplitSeq(text, "\n") {
-		current := ""
-		for word := range strings.FieldsSeq(line) {
-			if current != "" && len([]rune(current))+1+len([]rune(word)) > width {
-				lines = append(lines, current)
-				current = ""
-			}
-			if current != "" {
-				current += " "
-			}
-			current += word
-		}
-		if current != "" {
-			lines = append(lines, current)
-		}
-	}
-	return lines
-}
-
 func (o *doctorOptions) showEnd(a *app, r *doctor.Report) {
-	fmt.Fprintf(a.text, "%s passed, %s, %s failed\n", number(r.Count(doctor.Pass)), count(r.Count(doctor.Warn), "warning"), number(r.Count(doctor.Fail)))
+	fmt.Fprintf(a.text, "%s passed, %s, %s failed\n", text.Number(r.Count(doctor.Pass)), text.Count(r.Count(doctor.Warn), "warning"), text.Number(r.Count(doctor.Fail)))
 	why := ""
 	if o.quick {
 		why = " by --quick"

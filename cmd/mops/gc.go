@@ -9,7 +9,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/gc"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 var gcCommand = command{
@@ -44,7 +44,7 @@ mops gc --older 90d --content --remains --delete     every night, say
 mops gc --pipeline tryout --delete s3://bucket/mops
 mops gc --function forecast/train@1 --delete`,
 	define: func(flags *flag.FlagSet) action {
-		o := gcOptions{json: jsonFlag(flags), grace: age(gc.DefaultGrace)}
+		o := gcOptions{json: jsonFlag(flags), grace: text.Age(gc.DefaultGrace)}
 		flags.Var(&o.older, "older", "calls of which nothing was written for this `AGE`")
 		flags.StringVar(&o.calls.Pipeline, "pipeline", "", "calls of this `PIPELINE`")
 		flags.StringVar(&o.function, "function", "", "calls of this function, `NAME` or NAME@VERSION")
@@ -62,13 +62,13 @@ mops gc --function forecast/train@1 --delete`,
 
 type gcOptions struct {
 	json             *bool
-	older            age
+	older            text.Age
 	given            map[string]bool // the flags that were, also with 0
 	calls            gc.Selection
 	function         string
 	content, remains bool
 	remove           bool
-	grace, ttl       age
+	grace, ttl       text.Age
 }
 
 // gcView is what gc prints for programs.
@@ -149,12 +149,12 @@ func (o *gcOptions) check() error {
 
 // gcLine says how far a run is.
 func gcLine(m gc.Moment) string {
-	line := m.Phase + ": " + number(m.Done)
+	line := m.Phase + ": " + text.Number(m.Done)
 	if m.Of > 0 {
-		line += " of " + number(m.Of)
+		line += " of " + text.Number(m.Of)
 	}
 	if m.Freed > 0 {
-		line += ", " + count(m.Freed, "blob") + " removed in all"
+		line += ", " + text.Count(m.Freed, "blob") + " removed in all"
 	}
 	return line
 }
@@ -169,5 +169,5 @@ func clockLine(report *gc.Report, now time.Time) string {
 	if skew < 0 {
 		direction = "ahead of"
 	}
-	return fmt.Sprintf("ages are by the store's clock, which is %s %s this machine's", progress.Duration(skew.Abs()), direction)
+	return fmt.Sprintf("ages are by the store's clock, which is %s %s this machine's", text.Duration(skew.Abs()), direction)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/gc"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // show writes what was found and done for people.
@@ -16,7 +16,7 @@ func (o *gcOptions) show(a *app, root string, r *gc.Report) {
 	}
 	showByAge(a, r)
 	if r.Unknown.Count > 0 {
-		fmt.Fprintf(a.text, "  %s among the calls, %s, that are none of mops's\n", count(r.Unknown.Count, "blob"), size(r.Unknown.Bytes))
+		fmt.Fprintf(a.text, "  %s among the calls, %s, that are none of mops's\n", text.Count(r.Unknown.Count, "blob"), text.Bytes(r.Unknown.Bytes))
 	}
 	if o.calls.Empty() && !o.content && !o.remains {
 		fmt.Fprintln(a.text, "\nmops gc --older 90d says which calls are older than that; mops help gc, what else can be chosen.")
@@ -30,10 +30,10 @@ func (o *gcOptions) show(a *app, root string, r *gc.Report) {
 		o.showRemoved(a, r)
 	}
 	for _, problem := range r.Problems {
-		fmt.Fprintf(a.text, "  ! %s\n", progress.CleanLines(problem))
+		fmt.Fprintf(a.text, "  ! %s\n", text.CleanLines(problem))
 	}
 	if more := r.Failures - int64(len(r.Problems)); more > 0 {
-		fmt.Fprintf(a.text, "  ! and %s more that could not be done\n", number(more))
+		fmt.Fprintf(a.text, "  ! and %s more that could not be done\n", text.Number(more))
 	}
 }
 
@@ -48,7 +48,7 @@ func showByAge(a *app, r *gc.Report) {
 	}
 	pipeline := ""
 	for _, f := range r.Functions {
-		row := []string{f.Pipeline, f.Function + "@" + f.Version, number(f.Calls), number(f.Results), number(f.Errors), size(f.Bytes)}
+		row := []string{f.Pipeline, f.Function + "@" + f.Version, text.Number(f.Calls), text.Number(f.Results), text.Number(f.Errors), text.Bytes(f.Bytes)}
 		if f.Pipeline == pipeline {
 			row[0] = ""
 		}
@@ -68,22 +68,22 @@ func showByAge(a *app, r *gc.Report) {
 			total.Bytes += t.Bytes
 		}
 		if total.Count > 0 {
-			rows = append(rows, append([]string{"", shared.name, number(total.Count), "", "", size(total.Bytes)}, sizesByAge(shared.byAge)...))
+			rows = append(rows, append([]string{"", shared.name, text.Number(total.Count), "", "", text.Bytes(total.Bytes)}, sizesByAge(shared.byAge)...))
 		}
 	}
 	if len(rows) == 1 {
 		fmt.Fprintln(a.text, "  nothing of mops")
 		return
 	}
-	table(a.text, "  ", withoutEmpty(rows), "  >>>>>>>>>>")
+	text.Table(a.text, "  ", text.WithoutEmpty(rows), "  >>>>>>>>>>")
 }
 
 // ageNames are "1 day", "7 days", … for the beginning of each column; the first is
 // where that one ends.
 func ageNames() []string {
-	names := []string{age(gc.Ages[0]).words()}
+	names := []string{text.Age(gc.Ages[0]).Words()}
 	for _, from := range gc.Ages {
-		names = append(names, "≥ "+age(from).words())
+		names = append(names, "≥ "+text.Age(from).Words())
 	}
 	return names
 }
@@ -92,7 +92,7 @@ func sizesByAge(ages gc.ByAge) (cells []string) {
 	for _, t := range ages {
 		cell := ""
 		if t.Count > 0 {
-			cell = size(t.Bytes)
+			cell = text.Bytes(t.Bytes)
 		}
 		cells = append(cells, cell)
 	}
@@ -103,22 +103,22 @@ func sizesByAge(ages gc.ByAge) (cells []string) {
 func (o *gcOptions) showChosen(a *app, r *gc.Report) {
 	ttl := o.ttl
 	if ttl == 0 {
-		ttl = age(gc.DefaultTTL)
+		ttl = text.Age(gc.DefaultTTL)
 	}
 	rows := [][]string{}
 	if !o.calls.Empty() {
-		rows = append(rows, []string{count(r.Chosen.Count, "call"), size(r.Chosen.Bytes), o.selection()})
+		rows = append(rows, []string{text.Count(r.Chosen.Count, "call"), text.Bytes(r.Chosen.Bytes), o.selection()})
 	}
 	if o.content {
-		rows = append(rows, []string{count(r.Content.Count, "blob"), size(r.Content.Bytes), "content that no record names, older than " + ttl.words()})
+		rows = append(rows, []string{text.Count(r.Content.Count, "blob"), text.Bytes(r.Content.Bytes), "content that no record names, older than " + ttl.Words()})
 	}
 	if o.remains {
 		rows = append(rows,
-			[]string{count(r.Remains.Count, "call"), size(r.Remains.Bytes), "without result and error, that nobody went on with"},
-			[]string{count(r.Dead.Count, "blob"), size(r.Dead.Bytes), "of sessions, and of checks, that ended long ago"})
+			[]string{text.Count(r.Remains.Count, "call"), text.Bytes(r.Remains.Bytes), "without result and error, that nobody went on with"},
+			[]string{text.Count(r.Dead.Count, "blob"), text.Bytes(r.Dead.Bytes), "of sessions, and of checks, that ended long ago"})
 	}
 	fmt.Fprintln(a.text, "Chosen")
-	table(a.text, "  ", rows, ">>")
+	text.Table(a.text, "  ", rows, ">>")
 }
 
 // selection says which calls are chosen.
@@ -126,17 +126,17 @@ func (o *gcOptions) selection() string {
 	if o.calls == (gc.Selection{Every: true}) {
 		return "all calls"
 	}
-	text := "calls"
+	chosen := "calls"
 	if s := o.calls; s.Function != "" {
-		text += " of " + o.function
+		chosen += " of " + o.function
 	}
 	if o.calls.Pipeline != "" {
-		text += " in pipeline " + o.calls.Pipeline
+		chosen += " in pipeline " + o.calls.Pipeline
 	}
 	if o.older != 0 {
-		text += " older than " + o.older.words()
+		chosen += " older than " + o.older.Words()
 	}
-	return text
+	return chosen
 }
 
 // fates are what may become of a call, in the order in which it is told.
@@ -155,15 +155,15 @@ var fates = []struct {
 }
 
 func (o *gcOptions) showRemoved(a *app, r *gc.Report) {
-	fmt.Fprintf(a.text, "\nRemoved %s, %s\n", count(r.Freed.Count, "blob"), size(r.Freed.Bytes))
+	fmt.Fprintf(a.text, "\nRemoved %s, %s\n", text.Count(r.Freed.Count, "blob"), text.Bytes(r.Freed.Bytes))
 	rows := [][]string{}
 	for _, f := range fates {
 		if n := r.Fates[f.fate]; n > 0 {
-			rows = append(rows, []string{count(n, "call"), f.text})
+			rows = append(rows, []string{text.Count(n, "call"), f.text})
 		}
 	}
-	table(a.text, "  ", rows, ">")
+	text.Table(a.text, "  ", rows, ">")
 	if o.grace > 0 && r.Fates[gc.Later] > 0 {
-		fmt.Fprintf(a.text, "  (later: %s after the result; --grace says otherwise)\n", age(time.Duration(o.grace)).words())
+		fmt.Fprintf(a.text, "  (later: %s after the result; --grace says otherwise)\n", text.Age(time.Duration(o.grace)).Words())
 	}
 }

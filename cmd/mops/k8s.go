@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"github.com/TrilliantHealth/mops-go/internal/text"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -37,7 +38,7 @@ Usage
 
 Commands
 `)
-	table(w, "  ", purposes(command.onCluster), "")
+	text.Table(w, "  ", purposes(command.onCluster), "")
 	fmt.Fprint(w, `
 mops help k8s COMMAND tells all about one. mops doctor --k8s examines the cluster.
 It is that of the current context, as for kubectl; the namespace is named after your

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/internal/archive"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 var copyCommand = command{
@@ -97,7 +98,7 @@ func (o *copyOptions) run(ctx context.Context, a *app, args, program []string) e
 	for _, note := range v.Notes {
 		fmt.Fprintf(a.text, "left out: %s\n", note)
 	}
-	fmt.Fprintf(a.text, "%s, %s\n", count(v.Files, "file"), size(v.Bytes))
+	fmt.Fprintf(a.text, "%s, %s\n", text.Count(v.Files, "file"), text.Bytes(v.Bytes))
 	return nil
 }
 
@@ -132,7 +133,7 @@ func target(to, name string) string {
 // line is how far it is.
 func (m *moved) line() string {
 	if n := m.bytes.Load(); n > 0 {
-		return "copied " + size(n)
+		return "copied " + text.Bytes(n)
 	}
 	return "waiting for the pod"
 }

@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 	utilexec "k8s.io/client-go/util/exec"
 
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -188,7 +188,7 @@ func (c *complaint) close() string {
 	if c.closed != nil {
 		close(c.closed)
 	}
-	said := progress.CleanLines(strings.TrimSpace(c.text.String()))
+	said := text.CleanLines(strings.TrimSpace(c.text.String()))
 	c.mu.Unlock()
 	c.watch.Wait()
 	return said

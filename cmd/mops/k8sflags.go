@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -170,9 +171,9 @@ func toleration(text string) (k8s.Option, error) {
 }
 
 func lasting(option func(time.Duration) k8s.Option) func(string) (k8s.Option, error) {
-	return func(text string) (k8s.Option, error) {
-		var a age
-		err := a.Set(text)
+	return func(value string) (k8s.Option, error) {
+		var a text.Age
+		err := a.Set(value)
 		return option(time.Duration(a)), err
 	}
 }

@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -77,7 +77,7 @@ func (o *jobsOptions) run(ctx context.Context, a *app, args, program []string) e
 	for _, job := range jobs {
 		rows = append(rows, o.row(a, job))
 	}
-	table(a.text, "", rows, "<<>>")
+	text.Table(a.text, "", rows, "<<>>")
 	return nil
 }
 
@@ -132,7 +132,7 @@ func (o *jobsOptions) row(a *app, j k8s.JobStatus) []string {
 			what += "\n" + more
 		}
 	}
-	return []string{name, string(j.State), progress.Duration(a.now().Sub(j.Created)), took(a.now(), j), what}
+	return []string{name, string(j.State), text.Duration(a.now().Sub(j.Created)), took(a.now(), j), what}
 }
 
 func complaintOf(j k8s.JobStatus) string {
@@ -155,5 +155,5 @@ func took(now time.Time, j k8s.JobStatus) string {
 	case j.State != k8s.Running:
 		return ""
 	}
-	return progress.Duration(max(now.Sub(j.Started), 0))
+	return text.Duration(max(now.Sub(j.Started), 0))
 }

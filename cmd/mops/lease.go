@@ -71,7 +71,7 @@ func (o *leaseOptions) run(ctx context.Context, a *app, args, program []string) 
 		return a.printJSON(v)
 	}
 	fmt.Fprintln(a.text, v.URI)
-	a.leaseFacts(v, noResult == nil).write(a.text, "  ")
+	a.leaseFacts(v, noResult == nil).Write(a.text, "  ")
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // leaseView is a lease and those who hold it.
@@ -72,8 +73,8 @@ func (v *leaseView) held() bool {
 
 // leaseFacts are what a lease says, for people. After a success it is not
 // released, since the result says all: then done is set.
-func (a *app) leaseFacts(v *leaseView, done bool) facts {
-	var f facts
+func (a *app) leaseFacts(v *leaseView, done bool) text.Facts {
+	var f text.Facts
 	status := string(v.Status)
 	switch {
 	case v.Status == lease.StatusHeld && done:
@@ -81,26 +82,26 @@ func (a *app) leaseFacts(v *leaseView, done bool) facts {
 	case v.Status == lease.StatusHeld && !v.held():
 		status += ", by a dead session: whoever makes the call takes it over"
 	}
-	f.add("status", status)
-	f.add("since", a.when(v.Since))
+	f.Add("status", status)
+	f.Add("since", text.When(v.Since, a.now()))
 	if v.Holder != nil {
-		f.add("holder", v.Holder.who()+"\n"+v.Holder.alive())
-		f.add("program", describeProgram(v.Holder.Program))
+		f.Add("holder", v.Holder.who()+"\n"+v.Holder.alive())
+		f.Add("program", describeProgram(v.Holder.Program))
 	}
 	if v.Orchestrator != nil {
-		f.add("started by", v.Orchestrator.who()+"\n"+v.Orchestrator.alive())
+		f.Add("started by", v.Orchestrator.who()+"\n"+v.Orchestrator.alive())
 	}
-	f.add("executor", v.Executor)
-	f.add("worker", v.Handle)
+	f.Add("executor", v.Executor)
+	f.Add("worker", v.Handle)
 	run := v.RunID
 	if v.Attempt > 1 {
 		run += fmt.Sprintf(" (attempt %d)", v.Attempt)
 	}
-	f.add("run", run)
+	f.Add("run", run)
 	if v.Outcome != nil {
-		f.add("outcome", outcomeText(*v.Outcome))
+		f.Add("outcome", outcomeText(*v.Outcome))
 	}
-	f.add("lease id", v.LeaseID)
+	f.Add("lease id", v.LeaseID)
 	return f
 }
 
@@ -112,4 +113,12 @@ func outcomeText(o lease.Outcome) string {
 		}
 	}
 	return text
+}
+
+// ageSeconds is a time as programs want it: seconds before now, to the second.
+func (a *app) ageSeconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return int64(max(a.now().Sub(t), 0) / time.Second)
 }

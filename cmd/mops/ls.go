@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 var lsCommand = command{
@@ -219,7 +220,7 @@ func (o *lsOptions) showFunctions(a *app, view rootView) {
 	all := functionRow{Pipeline: "all"}
 	pipeline := ""
 	for _, f := range view.Functions {
-		row := []string{f.Pipeline, f.Function + "@" + f.Version, number(f.Calls), number(f.Results), number(f.Errors), size(f.Bytes), a.ago(f.Oldest), a.ago(f.Newest)}
+		row := []string{f.Pipeline, f.Function + "@" + f.Version, text.Number(f.Calls), text.Number(f.Results), text.Number(f.Errors), text.Bytes(f.Bytes), text.Ago(f.Oldest, a.now()), text.Ago(f.Newest, a.now())}
 		if f.Pipeline == pipeline {
 			row[0] = ""
 		}
@@ -231,14 +232,14 @@ func (o *lsOptions) showFunctions(a *app, view rootView) {
 		all.Bytes += f.Bytes
 	}
 	if len(view.Functions) > 1 {
-		rows = append(rows, []string{"all", "", number(all.Calls), number(all.Results), number(all.Errors), size(all.Bytes), "", ""})
+		rows = append(rows, []string{"all", "", text.Number(all.Calls), text.Number(all.Results), text.Number(all.Errors), text.Bytes(all.Bytes), "", ""})
 	}
 	if len(view.Functions) > 0 {
-		table(a.text, "  ", rows, "  >>>>")
+		text.Table(a.text, "  ", rows, "  >>>>")
 	} else {
 		fmt.Fprintln(a.text, "  no calls")
 	}
 	if view.Shared != nil && view.Shared.Blobs > 0 {
-		fmt.Fprintf(a.text, "  shared content: %s, %s\n", count(view.Shared.Blobs, "blob"), size(view.Shared.Bytes))
+		fmt.Fprintf(a.text, "  shared content: %s, %s\n", text.Count(view.Shared.Blobs, "blob"), text.Bytes(view.Shared.Bytes))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // callRow is a call in a list.
@@ -180,7 +181,7 @@ func (p *callPrinter) call(row callRow) error {
 			fmt.Fprintf(p.a.text, "%-10s  %9s  %-18s  %s\n", "state", "size", "newest", "call")
 		}
 		p.printed++
-		_, err := fmt.Fprintf(p.a.text, "%-10s  %9s  %-18s  %s\n", row.State, size(row.Bytes), p.a.ago(row.Newest), base(row.path))
+		_, err := fmt.Fprintf(p.a.text, "%-10s  %9s  %-18s  %s\n", row.State, text.Bytes(row.Bytes), text.Ago(row.Newest, p.a.now()), base(row.path))
 		return err
 	}
 	text, err := json.Marshal(row)
@@ -202,9 +203,9 @@ func (p *callPrinter) end(calls int) error {
 	case p.json:
 		_, err = fmt.Fprint(p.a.text, "\n  ]\n}\n")
 	case p.printed < calls:
-		_, err = fmt.Fprintf(p.a.text, "the newest %s of %s\n", number(p.printed), count(calls, "call"))
+		_, err = fmt.Fprintf(p.a.text, "the newest %s of %s\n", text.Number(p.printed), text.Count(calls, "call"))
 	default:
-		_, err = fmt.Fprintf(p.a.text, "%s\n", count(calls, "call"))
+		_, err = fmt.Fprintf(p.a.text, "%s\n", text.Count(calls, "call"))
 	}
 	return err
 }
@@ -243,9 +244,9 @@ func (o *lsOptions) listBlobs(ctx context.Context, a *app, x address) error {
 	}
 	lines := [][]string{{"size", "written", "blob"}}
 	for _, row := range rows {
-		lines = append(lines, []string{size(row.Bytes), a.ago(row.Modified), row.name})
+		lines = append(lines, []string{text.Bytes(row.Bytes), text.Ago(row.Modified, a.now()), row.name})
 	}
 	fmt.Fprintln(a.text, x.uri())
-	table(a.text, "  ", lines, ">")
+	text.Table(a.text, "  ", lines, ">")
 	return nil
 }

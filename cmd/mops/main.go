@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // the roots that the tool can open
 	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
@@ -148,7 +148,7 @@ func (a *app) exit(command string, err error) int {
 		return code
 	}
 	prefix := strings.TrimRight("mops "+command, " ")
-	message := strings.ReplaceAll(progress.CleanLines(err.Error()), "\n", "\n  ")
+	message := strings.ReplaceAll(text.CleanLines(err.Error()), "\n", "\n  ")
 	fmt.Fprintf(a.stderr, "%s: %s\n", prefix, message)
 	if _, ok := errors.AsType[usageError](err); ok {
 		code = exitUsage

@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // textWriter is standard output for people: whatever was stored, nothing of it
@@ -45,10 +45,7 @@ func (w *textWriter) Write(p []byte) (int, error) {
 
 // emit writes what is held back.
 func (w *textWriter) emit(end string) {
-	line := bytes.TrimSuffix(w.partial, []byte("\r"))
-	// What a progress bar wrote over and over: the last state stays.
-	line = line[bytes.LastIndexByte(line, '\r')+1:]
-	w.to.WriteString(progress.Clean(string(line)))
+	w.to.WriteString(text.Clean(string(text.LastState(w.partial))))
 	w.to.WriteString(end)
 	w.partial = w.partial[:0]
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/dynamic"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // condition is what state a record was found in.
@@ -137,5 +138,5 @@ func (v *recordView) warning() string {
 
 // summary is a record's kind, size and age in a line.
 func (a *app) summary(v *recordView) string {
-	return fmt.Sprintf("%s, %s, %s", v.Kind, size(v.Bytes), a.ago(v.Modified))
+	return fmt.Sprintf("%s, %s, %s", v.Kind, text.Bytes(v.Bytes), text.Ago(v.Modified, a.now()))
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
@@ -115,7 +115,7 @@ func (r *runs) rows(most int) [][]string {
 func (v *runView) row() []string {
 	row := []string{v.ID, "", "", "", "", "", ""}
 	if v.LogBytes > 0 {
-		row[6] = size(v.LogBytes)
+		row[6] = text.Bytes(v.LogBytes)
 	}
 	run := v.Run
 	switch {
@@ -133,12 +133,12 @@ func (v *runView) row() []string {
 	if run.Reason != "" {
 		row[1] += " " + run.Reason
 	}
-	row[2] = progress.Duration(time.Duration(run.WallSeconds * float64(time.Second)))
+	row[2] = text.Seconds(run.WallSeconds)
 	if run.CPUSeconds > 0 {
-		row[3] = duration(run.CPUSeconds)
+		row[3] = text.Seconds(run.CPUSeconds)
 	}
 	if run.PeakMemory > 0 {
-		row[4] = size(run.PeakMemory)
+		row[4] = text.Bytes(run.PeakMemory)
 	}
 	row[5] = where(*run)
 	return row

@@ -10,24 +10,24 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/dynamic"
-	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
 // showCall writes a call for people.
 func (o *inspectOptions) showCall(ctx context.Context, a *app, v *callView) error {
 	w := a.text
 	fmt.Fprintf(w, "%s@%s  %s\n", v.Function, v.Version, v.Words)
-	var f facts
-	f.add("address", v.URI)
-	f.add("pipeline", v.Pipeline)
-	f.add("state", a.stateText(v))
+	var f text.Facts
+	f.Add("address", v.URI)
+	f.Add("pipeline", v.Pipeline)
+	f.Add("state", a.stateText(v))
 	head := callOf(v)
-	f.add("calls", strings.Join(head.Calls, ", "))
-	f.add("memo key", v.MemoKey)
-	f.write(w, "  ")
+	f.Add("calls", strings.Join(head.Calls, ", "))
+	f.Add("memo key", v.MemoKey)
+	f.Write(w, "  ")
 
 	o.section(ctx, a, "Input", v.Invocation, v.place)
 	o.section(ctx, a, "Output", v.Result, v.place)
@@ -42,16 +42,16 @@ func (o *inspectOptions) showCall(ctx context.Context, a *app, v *callView) erro
 		if o.full {
 			shown = len(v.Runs)
 		}
-		table(w, "  ", withoutEmpty((&runs{v.Runs}).rows(shown)), "")
+		text.Table(w, "  ", text.WithoutEmpty((&runs{v.Runs}).rows(shown)), "")
 		showFields(a, v)
 	}
 	if len(v.Files) > 0 {
 		fmt.Fprintln(w, "\nFiles that it returned")
 		var rows [][]string
 		for _, file := range v.Files {
-			rows = append(rows, []string{size(file.Bytes), file.URI})
+			rows = append(rows, []string{text.Bytes(file.Bytes), file.URI})
 		}
-		table(w, "  ", rows, ">")
+		text.Table(w, "  ", rows, ">")
 	}
 	return o.showLogTail(ctx, a, v)
 }
@@ -70,20 +70,20 @@ func callOf(v *callView) (call record.Call) {
 func (a *app) stateText(v *callView) string {
 	switch v.State {
 	case hasResult:
-		text := "there is a result"
+		state := "there is a result"
 		var header record.ResultHeader
 		v.Result.into(&header)
 		switch {
 		case v.Injected:
-			text += ", put there by hand"
+			state += ", put there by hand"
 		case header.Run.Outcome != "":
-			text += fmt.Sprintf(", computed in %s by %s", duration(header.Run.WallSeconds), where(header.Run))
+			state += fmt.Sprintf(", computed in %s by %s", text.Seconds(header.Run.WallSeconds), where(header.Run))
 		}
-		return text + ", " + a.ago(v.Result.Modified)
+		return state + ", " + text.Ago(v.Result.Modified, a.now())
 	case running:
-		return fmt.Sprintf("being computed by %s, since %s", v.Lease.Holder.who(), a.ago(v.Lease.Since))
+		return fmt.Sprintf("being computed by %s, since %s", v.Lease.Holder.who(), text.Ago(v.Lease.Since, a.now()))
 	case hasError:
-		return "the last run failed, " + a.ago(v.Error.Modified) + "; the next call runs it again"
+		return "the last run failed, " + text.Ago(v.Error.Modified, a.now()) + "; the next call runs it again"
 	case abandoned:
 		return "abandoned: the process that computed it is dead, and the next call takes over"
 	case released:
@@ -107,7 +107,7 @@ func (o *inspectOptions) section(ctx context.Context, a *app, title string, r *r
 func (a *app) warn(r *recordView) {
 	for line := range strings.SplitSeq(r.warning(), "\n") {
 		if line != "" {
-			fmt.Fprintf(a.text, "  ! %s\n", progress.Clean(line))
+			fmt.Fprintf(a.text, "  ! %s\n", text.Clean(line))
 		}
 	}
 }
@@ -164,22 +164,22 @@ func (o *inspectOptions) failure(ctx context.Context, a *app, r *recordView) {
 		o.value(ctx, a, r, memo.Place{})
 		return
 	}
-	var f facts
+	var f text.Facts
 	message, _ := m.Lookup("message")
-	text, _ := message.(string)
-	f.add("message", text)
+	said, _ := message.(string)
+	f.Add("message", said)
 	if listed, ok := m.Lookup("types"); ok {
 		var names []string
 		types, _ := listed.([]any)
 		for _, t := range types {
 			names = append(names, fmt.Sprint(t))
 		}
-		f.add("types", strings.Join(names, "\n"))
+		f.Add("types", strings.Join(names, "\n"))
 	}
 	if registered, ok := m.Lookup("registered"); ok {
-		f.add("registered", registeredError(ctx, registered))
+		f.Add("registered", registeredError(ctx, registered))
 	}
-	f.write(a.text, "  ")
+	f.Write(a.text, "  ")
 	stack, _ := m.Lookup("stack")
 	if text, ok := stack.(string); ok && text != "" {
 		fmt.Fprintln(a.text, "  stack of the panic")
@@ -201,20 +201,20 @@ func registeredError(ctx context.Context, value any) string {
 	name, _ := m.Lookup("name")
 	data, _ := m.Lookup("data")
 	bytes, _ := data.([]byte)
-	text := fmt.Sprint(name)
+	shown := fmt.Sprint(name)
 	if decoded, err := dynamic.Decode(ctx, bytes); err == nil {
-		text += " " + dynamic.Short(decoded, 500)
+		shown += " " + dynamic.Short(decoded, 500)
 	}
-	return text
+	return shown
 }
 
 func (a *app) showLease(v *callView) {
 	switch {
 	case v.leaseProblem != "":
-		fmt.Fprintf(a.text, "\nLease\n  ! %s\n", progress.Clean(v.leaseProblem))
+		fmt.Fprintf(a.text, "\nLease\n  ! %s\n", text.Clean(v.leaseProblem))
 	case v.Lease != nil && v.State != hasResult:
 		fmt.Fprintln(a.text, "\nLease")
-		a.leaseFacts(v.Lease, false).write(a.text, "  ")
+		a.leaseFacts(v.Lease, false).Write(a.text, "  ")
 	}
 }
 
@@ -225,59 +225,45 @@ func showFields(a *app, v *callView) {
 			continue
 		}
 		fmt.Fprintf(a.text, "\nRecorded by run %s\n", run.ID)
-		fieldFacts(run.Run.Fields).write(a.text, "  ")
+		fieldFacts(run.Run.Fields).Write(a.text, "  ")
 		return // of the newest that has any
 	}
 }
 
-func fieldFacts(fields map[string]any) (f facts) {
+func fieldFacts(fields map[string]any) (f text.Facts) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		text, err := json.Marshal(fields[key])
+		value, err := json.Marshal(fields[key])
 		if err == nil {
-			f.add(key, string(text))
+			f.Add(key, string(value))
 		}
 	}
 	return f
-}
-
-// withoutEmpty leaves out the columns in which no row but the first says anything.
-func withoutEmpty(rows [][]string) [][]string {
-	kept := make([][]string, len(rows))
-	for column := range rows[0] {
-		said := slices.ContainsFunc(rows[1:], func(row []string) bool { return column < len(row) && row[column] != "" })
-		for i, row := range rows {
-			if said && column < len(row) {
-				kept[i] = append(kept[i], row[column])
-			}
-		}
-	}
-	return kept
 }
 
 // showRecord writes one record for people.
 func (o *inspectOptions) showRecord(ctx context.Context, a *app, x address, v *recordView) {
 	title := v.Kind
 	if x.what == aRecord {
-		title += " of " + x.call.Name + "@" + x.call.Version + "  " + explain.Words(x.call.Path())
+		title += " of " + x.call.Name + "@" + x.call.Version + "  " + words.Of(x.call.Path())
 	}
 	fmt.Fprintln(a.text, title)
-	var f facts
-	f.add("address", v.URI)
-	f.add("size", size(v.Bytes))
-	f.add("written", a.when(v.Modified))
+	var f text.Facts
+	f.Add("address", v.URI)
+	f.Add("size", text.Bytes(v.Bytes))
+	f.Add("written", text.When(v.Modified, a.now()))
 	if v.Session != nil {
-		f.add("process", v.Session.who())
-		f.add("state", v.Session.alive())
+		f.Add("process", v.Session.who())
+		f.Add("state", v.Session.alive())
 	}
 	if v.Content != nil {
-		f.add("sha256", v.Content.SHA256)
+		f.Add("sha256", v.Content.SHA256)
 	}
-	f.write(a.text, "  ")
+	f.Write(a.text, "  ")
 	a.warn(v)
 	switch {
 	case v.Lease != nil:
 		fmt.Fprintln(a.text, "\nLease")
-		a.leaseFacts(v.Lease, false).write(a.text, "  ")
+		a.leaseFacts(v.Lease, false).Write(a.text, "  ")
 	case v.Content != nil:
 		o.showContent(ctx, a, v)
 	case len(v.Header) > 0:
@@ -303,7 +289,7 @@ func (a *app) showHeader(v *recordView) {
 
 func (o *inspectOptions) showContent(ctx context.Context, a *app, v *recordView) {
 	if v.Content.Files != nil {
-		fmt.Fprintf(a.text, "\n%s\n", count(len(v.Content.Files), "file"))
+		fmt.Fprintf(a.text, "\n%s\n", text.Count(len(v.Content.Files), "file"))
 		var rows [][]string
 		for i, file := range v.Content.Files {
 			if i == 50 && !o.full {
@@ -312,9 +298,9 @@ func (o *inspectOptions) showContent(ctx context.Context, a *app, v *recordView)
 			}
 			entry := file.(map[string]any)
 			bytes, _ := entry["bytes"].(int64)
-			rows = append(rows, []string{size(bytes), fmt.Sprint(entry["path"])})
+			rows = append(rows, []string{text.Bytes(bytes), fmt.Sprint(entry["path"])})
 		}
-		table(a.text, "  ", rows, ">")
+		text.Table(a.text, "  ", rows, ">")
 		return
 	}
 	if len(v.Content.Start) == 0 {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 const (
@@ -61,7 +62,7 @@ func (s *status) run() {
 }
 
 func (s *status) show() {
-	line := progress.Clean(s.text())
+	line := text.Clean(s.text())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

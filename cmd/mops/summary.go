@@ -6,8 +6,8 @@ import (
 	"flag"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/summary"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 var summaryCommand = command{
@@ -103,12 +103,12 @@ func (o *summaryOptions) printList(a *app, dir, program string) error {
 	rows := [][]string{{"started", "took", "exit", "calls", "failed", "program"}}
 	for _, v := range views {
 		if v.Problem != "" {
-			rows = append(rows, []string{a.ago(v.Start), "", "", "", "", v.Program + " (" + v.Problem + ")"})
+			rows = append(rows, []string{text.Ago(v.Start, a.now()), "", "", "", "", v.Program + " (" + v.Problem + ")"})
 			continue
 		}
-		rows = append(rows, []string{a.ago(v.Start), progress.Duration(time.Duration(v.Seconds * float64(time.Second))),
-			number(v.Exit), number(v.Calls), number(v.Failed), v.Program})
+		rows = append(rows, []string{text.Ago(v.Start, a.now()), text.Seconds(v.Seconds),
+			text.Number(v.Exit), text.Number(v.Calls), text.Number(v.Failed), v.Program})
 	}
-	table(a.text, "", rows, " >>>>")
+	text.Table(a.text, "", rows, " >>>>")
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/dynamic"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 var verifyCommand = command{
@@ -104,7 +105,7 @@ func (o *verifyOptions) run(ctx context.Context, a *app, args, program []string)
 	case *o.json:
 		err = a.printJSON(views)
 	case len(calls) > 1:
-		fmt.Fprintf(a.text, "%s of %s passed\n", number(passed), count(len(calls), "call"))
+		fmt.Fprintf(a.text, "%s of %s passed\n", text.Number(passed), text.Count(len(calls), "call"))
 	}
 	if err == nil && passed < len(calls) {
 		err = errSaid
@@ -155,7 +156,7 @@ func showVerdict(a *app, v verifyView) {
 	word := strings.ToUpper(strings.ReplaceAll(string(v.Verdict), "_", " "))
 	fmt.Fprintf(a.text, "%-8s%s  %s", word, v.words, v.function)
 	if v.Verdict == pass {
-		fmt.Fprintf(a.text, "  (%s, and %s then)", duration(v.Seconds), duration(v.Stored))
+		fmt.Fprintf(a.text, "  (%s, and %s then)", text.Seconds(v.Seconds), text.Seconds(v.Stored))
 	}
 	fmt.Fprintln(a.text)
 	if v.Problem != "" {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/config"
-	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/words"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
@@ -25,7 +24,7 @@ import (
 func (a *app) verify(ctx context.Context, x address, program []string) (verifyView, error) {
 	v := verifyView{
 		URI: x.uri(), Differences: []differenceView{},
-		words: explain.Words(x.path), function: x.call.Name + "@" + x.call.Version,
+		words: words.Of(x.path), function: x.call.Name + "@" + x.call.Version,
 	}
 	stored, err := x.place().Result(ctx)
 	if blob.Is(err, blob.NotFound) {

@@ -10,6 +10,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/dynamic"
 	"github.com/TrilliantHealth/mops-go/internal/explain"
+	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
 var whyCommand = command{
@@ -108,10 +110,10 @@ func (o *whyOptions) compare(a *app, here, there explain.Call, hereAt, thereAt a
 			Differences []differenceView `json:"differences"`
 		}{hereAt.uri(), thereAt.uri(), hereAt.call.Key == thereAt.call.Key, differenceViews(differences)})
 	}
-	var f facts
-	f.add("here", hereAt.uri())
-	f.add("there", thereAt.uri())
-	f.write(a.text, "")
+	var f text.Facts
+	f.Add("here", hereAt.uri())
+	f.Add("there", thereAt.uri())
+	f.Write(a.text, "")
 	switch {
 	case hereAt.call.Key == thereAt.call.Key && hereAt.path == thereAt.path && hereAt.store.Root() == thereAt.store.Root():
 		fmt.Fprintln(a.text, "\nThis is one call, named twice.")
@@ -120,7 +122,7 @@ func (o *whyOptions) compare(a *app, here, there explain.Call, hereAt, thereAt a
 	case len(differences) == 0 && (!here.HasInput || !there.HasInput):
 		fmt.Fprintln(a.text, "\nTheir inputs differ. They cannot be compared: a result that was put there by hand has no invocation.")
 	default:
-		fmt.Fprintf(a.text, "\nThey differ in %s\n", count(len(differences), "thing"))
+		fmt.Fprintf(a.text, "\nThey differ in %s\n", text.Count(len(differences), "thing"))
 		showDifferences(a, "  ", differences, len(differences))
 	}
 	return nil
@@ -169,7 +171,7 @@ func (o *whyOptions) nearest(ctx context.Context, a *app, call explain.Call, x a
 	if *o.json {
 		return a.printJSON(o.view(x, found, elsewhere))
 	}
-	fmt.Fprintf(a.text, "%s@%s  %s\n  %s\n", call.Function, call.Version, explain.Words(x.path), x.uri())
+	fmt.Fprintf(a.text, "%s@%s  %s\n  %s\n", call.Function, call.Version, words.Of(x.path), x.uri())
 	o.showNear(a, found)
 	if len(elsewhere) > 0 {
 		fmt.Fprintf(a.text, "\nThis very call has a result in pipeline %s.\n", strings.Join(elsewhere, " and in "))
@@ -185,13 +187,13 @@ func (o *whyOptions) showNear(a *app, found explain.Search) {
 		fmt.Fprintln(a.text, "\nIt is the only call of its function in this pipeline.")
 		return
 	}
-	fmt.Fprintf(a.text, "\nNearest of %s%s\n", count(found.Calls, "other call"), looked(found))
+	fmt.Fprintf(a.text, "\nNearest of %s%s\n", text.Count(found.Calls, "other call"), looked(found))
 	for _, near := range found.Near[:min(len(found.Near), o.show)] {
 		result := "has a result"
 		if !near.HasResult {
 			result = "has no result"
 		}
-		fmt.Fprintf(a.text, "\n  %s  %s, %s\n", explain.Words(near.Place.Path), a.ago(near.Modified), result)
+		fmt.Fprintf(a.text, "\n  %s  %s, %s\n", words.Of(near.Place.Path), text.Ago(near.Modified, a.now()), result)
 		showDifferences(a, "    ", near.Differences, 10)
 	}
 	if len(found.Versions) < 2 {
@@ -200,9 +202,9 @@ func (o *whyOptions) showNear(a *app, found explain.Search) {
 	fmt.Fprintln(a.text, "\nVersions")
 	rows := [][]string{{"version", "calls", "results", "newest"}}
 	for _, v := range found.Versions {
-		rows = append(rows, []string{v.Version, number(v.Calls), number(v.Results), a.ago(v.Newest)})
+		rows = append(rows, []string{v.Version, text.Number(v.Calls), text.Number(v.Results), text.Ago(v.Newest, a.now())})
 	}
-	table(a.text, "  ", rows, " >>")
+	text.Table(a.text, "  ", rows, " >>")
 }
 
 // looked says how much of it was read.
@@ -210,7 +212,7 @@ func looked(found explain.Search) string {
 	if found.Looked == found.Calls {
 		return ""
 	}
-	return fmt.Sprintf(" (compared with %s; --look N reads more)", number(found.Looked))
+	return fmt.Sprintf(" (compared with %s; --look N reads more)", text.Number(found.Looked))
 }
 
 func (o *whyOptions) view(x address, found explain.Search, elsewhere []string) whyView {

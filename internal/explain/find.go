@@ -4,15 +4,17 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"golang.org/x/sync/errgroup"
 )
 
 // Limits of a search.
@@ -188,5 +190,55 @@ func (h *byAge) add(c *candidate, most int) {
 	heap.Push(h, c)
 	if len(*h) > most {
 		heap.Pop(h)
+	}
+}
+
+// mostPipelines is in how many pipelines Elsewhere looks.
+const mostPipelines = 50
+
+// Elsewhere returns the other pipelines of the root that have a result of the
+// very same call: the memo key does not depend on the pipeline.
+func Elsewhere(ctx context.Context, place memo.Place, call Call) (pipelines []string) {
+	looked := 0
+	for pipeline, err := range Folders(ctx, place.Store, memokey.Format+"/") {
+		if looked++; err != nil || looked > mostPipelines {
+			return pipelines
+		}
+		if pipeline == call.Pipeline || memokey.ValidPipeline(pipeline) != nil {
+			continue
+		}
+		result := memokey.Path(pipeline, call.Function, call.Version, place.Key) + "/result"
+		if info, err := place.Store.Stat(ctx, result); err == nil && info.Size > 0 {
+			pipelines = append(pipelines, pipeline)
+		} else if err != nil && !blob.Is(err, blob.NotFound) {
+			return pipelines
+		}
+	}
+	return pipelines
+}
+
+// Folders yields the folders right below a prefix, which ends with a slash, in
+// byte order, without a slash at the end. It costs one listing for each of them,
+// however much they hold.
+func Folders(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for from, more := "", true; more; {
+			more = false
+			for info, err := range store.List(ctx, prefix, from) {
+				if err != nil {
+					yield("", err)
+					return
+				}
+				name, _, folder := strings.Cut(strings.TrimPrefix(info.Key, prefix), "/")
+				if !folder {
+					continue
+				}
+				if !yield(name, nil) {
+					return
+				}
+				from, more = prefix+name+"0", true // '0' is the next after '/'
+				break
+			}
+		}
 	}
 }

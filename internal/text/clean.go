@@ -1,6 +1,7 @@
-package progress
+package text
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"unicode"
@@ -42,12 +43,13 @@ func CleanLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func unsafe(r rune) bool {
-	return r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+// LastState is what a terminal would show of a line that a program printed: of
+// what a progress bar wrote over and over, the last state.
+func LastState(line []byte) []byte {
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	return line[bytes.LastIndexByte(line, '\r')+1:]
 }
 
-// firstLine is the first line of text that says something.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimLeft(text, " \t\r\n"), "\n")
-	return strings.TrimRight(line, " \t\r")
+func unsafe(r rune) bool {
+	return r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }

@@ -1,4 +1,4 @@
-package main
+package text
 
 import (
 	"fmt"
@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// age is a flag for how long ago something was: numbers with units, such as 90d,
+// Age is a flag for how long ago something was: numbers with units, such as 90d,
 // 12h or 1w3d.
-type age time.Duration
+type Age time.Duration
 
 var ageUnits = map[string]time.Duration{
 	"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
 }
 
 // Set reads an age.
-func (a *age) Set(text string) error {
+func (a *Age) Set(text string) error {
 	const how = "write a number and a unit, such as 90d; units are w, d, h, m (minutes) and s"
 	rest, total := strings.TrimSpace(text), time.Duration(0)
 	if rest == "" {
@@ -42,12 +42,12 @@ func (a *age) Set(text string) error {
 		}
 		total += time.Duration(n) * unit
 	}
-	*a = age(total)
+	*a = Age(total)
 	return nil
 }
 
 // String is the age in its biggest unit that leaves no rest: "90d", "36h".
-func (a *age) String() string {
+func (a *Age) String() string {
 	if a == nil || *a == 0 {
 		return ""
 	}
@@ -59,11 +59,11 @@ func (a *age) String() string {
 	return time.Duration(*a).String()
 }
 
-// words are the age for a sentence: "90 days".
-func (a age) words() string {
+// Words are the age for a sentence: "90 days".
+func (a Age) Words() string {
 	for _, unit := range []struct{ short, long string }{{"d", "day"}, {"h", "hour"}, {"m", "minute"}, {"s", "second"}} {
 		if size := ageUnits[unit.short]; time.Duration(a)%size == 0 && (time.Duration(a) >= size || unit.short == "s") {
-			return count(int64(time.Duration(a)/size), unit.long)
+			return Count(int64(time.Duration(a)/size), unit.long)
 		}
 	}
 	return time.Duration(a).String()

@@ -1,4 +1,4 @@
-package progress
+package text
 
 import (
 	"testing"
@@ -28,5 +28,25 @@ func TestAgo(t *testing.T) {
 	}
 	if got := Ago(time.Time{}, now); got != "at an unknown time" {
 		t.Errorf("the zero time is %q", got)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second:                "0 s",
+		0:                           "0 s",
+		900 * time.Microsecond:      "0 ms",
+		350 * time.Millisecond:      "350 ms",
+		time.Second:                 "1 s",
+		3190 * time.Millisecond:     "3.1 s",
+		9999 * time.Millisecond:     "9.9 s",
+		42900 * time.Millisecond:    "42 s",
+		80 * time.Second:            "1m20s",
+		2*time.Hour + 5*time.Minute: "2h05m",
+		76 * time.Hour:              "3d04h",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%d: got %q, want %q", d, got, want)
+		}
 	}
 }
