@@ -18,7 +18,28 @@ const module = "github.com/TrilliantHealth/mops-go"
 // From top to bottom: the tool, the root package, those who run calls, what
 // they know of a call, what lies in the store, the store, the leaves.
 var arrows = map[string][]string{
-	"cmd/mops": {"*"},
+	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
+	"cmd/mops/internal/look": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/config", "internal/dynamic",
+		"internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/record", "internal/runlog", "internal/summary",
+		"internal/text", "internal/words", "internal/worker",
+	},
+	"cmd/mops/internal/upkeep": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/kube", "cmd/mops/internal/roots", "image", "internal/doctor", "internal/gc",
+		"internal/k8sdoctor", "internal/memokey", "internal/text", "k8s",
+	},
+	"cmd/mops/internal/kube": {
+		"cmd/mops/internal/cli", "cmd/mops/internal/roots", "executor", "internal/archive", "internal/openfile", "internal/text", "k8s",
+	},
+	"cmd/mops/internal/view": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "internal/dynamic", "internal/lease", "internal/memo", "internal/process",
+		"internal/record", "internal/text", "internal/words",
+	},
+	"cmd/mops/internal/roots": {
+		"blob", "cmd/mops/internal/cli", "internal/config", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/words",
+	},
+	"cmd/mops/internal/cli": {"internal/progress", "internal/text"},
+
 	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
 	"mopstest": {"", "blob/memblob"},
 	"": {
