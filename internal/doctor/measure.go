@@ -64,7 +64,7 @@ const (
 
 // latency measures small operations, one after the other.
 func (e *exam) latency(ctx context.Context) {
-	e.Progress.begin("latency", 0)
+	e.Progress.Begin("latency", 0)
 	line := Line{Name: "latency", Verdict: Pass, Rule: "Small operations take no longer than half a second."}
 	began := time.Now()
 	var version blob.Version

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"iter"
 	"slices"
@@ -57,12 +56,12 @@ type VersionCount struct {
 // call, in all versions. It reads the newest invocations, at most that many. If
 // the context has a deadline, what was found until then is the answer; the
 // error is the store's.
-func Find(ctx context.Context, place memo.Place, call Call, newest int) (Search, error) {
-	if newest <= 0 {
-		newest = DefaultNewest
+func Find(ctx context.Context, place memo.Place, call Call, most int) (Search, error) {
+	if most <= 0 {
+		most = DefaultNewest
 	}
 	s := Search{}
-	candidates, err := s.scan(ctx, place, call, newest)
+	candidates, err := s.scan(ctx, place, call, most)
 	if err != nil {
 		return s, err
 	}
@@ -83,7 +82,7 @@ type candidate struct {
 
 // scan lists the calls of the function and picks the newest. It takes half of
 // the time that there is.
-func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest int) ([]*candidate, error) {
+func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int) ([]*candidate, error) {
 	until := time.Time{}
 	if deadline, ok := ctx.Deadline(); ok {
 		until = time.Now().Add(time.Until(deadline) / 2)
@@ -95,7 +94,7 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 			s.Versions = append(s.Versions, *v)
 		}
 	}()
-	var picked byAge
+	var picked []*candidate
 	var folder string
 	var last *candidate // of the folder
 	for info, err := range place.Store.List(ctx, prefix, "") {
@@ -106,7 +105,7 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 			return nil, err
 		}
 		if !until.IsZero() && time.Now().After(until) {
-			return picked, nil
+			return newest(picked, most), nil
 		}
 		version, rest, _ := strings.Cut(info.Key[len(prefix):], "/")
 		name, record, _ := strings.Cut(rest, "/")
@@ -131,7 +130,9 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 		case "invocation":
 			if info.Size <= largest {
 				last = &candidate{path: path, modified: info.ModTime}
-				picked.add(last, newest)
+				if picked = append(picked, last); len(picked) >= 2*most+100 {
+					picked = newest(picked, most)
+				}
 			}
 		case "result":
 			v.Results++
@@ -141,7 +142,7 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 		}
 	}
 	s.Whole = true
-	return picked, nil
+	return newest(picked, most), nil
 }
 
 // compare reads the candidates and compares each with the call. One that cannot
@@ -172,25 +173,10 @@ func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, cand
 	group.Wait()
 }
 
-// byAge is a heap with the oldest on top.
-type byAge []*candidate
-
-func (h byAge) Len() int           { return len(h) }
-func (h byAge) Less(i, j int) bool { return h[i].modified.Before(h[j].modified) }
-func (h byAge) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *byAge) Push(c any)        { *h = append(*h, c.(*candidate)) }
-func (h *byAge) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
-}
-
-// add keeps the newest.
-func (h *byAge) add(c *candidate, most int) {
-	heap.Push(h, c)
-	if len(*h) > most {
-		heap.Pop(h)
-	}
+// newest keeps the n newest.
+func newest(all []*candidate, n int) []*candidate {
+	slices.SortFunc(all, func(a, b *candidate) int { return b.modified.Compare(a.modified) })
+	return all[:min(len(all), n)]
 }
 
 // mostPipelines is in how many pipelines Elsewhere looks.

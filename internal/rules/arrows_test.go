@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/mops/internal/upkeep": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/kube", "cmd/mops/internal/roots", "image", "internal/doctor", "internal/gc",
-		"internal/k8sdoctor", "internal/memokey", "internal/text", "k8s",
+		"internal/k8sdoctor", "internal/memokey", "internal/progress", "internal/text", "k8s",
 	},
 	"cmd/mops/internal/kube": {
 		"cmd/mops/internal/cli", "cmd/mops/internal/roots", "executor", "internal/archive", "internal/openfile", "internal/text", "k8s",
@@ -65,11 +65,11 @@ var arrows = map[string][]string{
 	"internal/lease":     {"blob", "blob/driver", "internal/process", "internal/record"},
 	"internal/record":    {"blob"},
 	"internal/runlog":    {"blob"},
-	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/text"},
+	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress", "internal/text"},
 	"internal/k8sdoctor": {"executor", "internal/doctor", "k8s"},
 	"internal/gc": {
-		"blob", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record",
-		"internal/source", "internal/sweep",
+		"blob", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/progress",
+		"internal/record", "internal/source", "internal/sweep",
 	},
 	"internal/source":       {"blob", "internal/openfile", "internal/sweep"},
 	"internal/sweep":        {"blob"},

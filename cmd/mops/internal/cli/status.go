@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/text"
 )
@@ -38,8 +36,7 @@ func (a *App) Status(text func() string) *Status {
 		return s
 	}
 	file, isFile := a.Stderr.(*os.File)
-	kind, _ := a.Lookup("TERM")
-	s.live = mode == progress.Auto && isFile && term.IsTerminal(int(file.Fd())) && kind != "" && kind != "dumb"
+	s.live = mode == progress.Auto && isFile && progress.IsTerminal(file, a.Lookup)
 	s.loop.Go(s.run)
 	return s
 }

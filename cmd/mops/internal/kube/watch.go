@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/k8s"
@@ -27,9 +27,10 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 	if err := pods.AddIndexers(cache.Indexers{"job": func(object any) ([]string, error) { return []string{jobOf(object.(*corev1.Pod))}, nil }}); err != nil {
 		return err
 	}
-	changed := newQueue()
+	changed := workqueue.NewTyped[string]()
+	context.AfterFunc(ctx, changed.ShutDown)
 	for _, informer := range []cache.SharedIndexInformer{jobs, pods} {
-		note := func(object any) { changed.add(keyOf(object)) }
+		note := func(object any) { changed.Add(keyOf(object)) }
 		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: note, UpdateFunc: func(_, object any) { note(object) }, DeleteFunc: note}); err != nil {
 			return err
 		}
@@ -51,18 +52,17 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 	}
 	shown := map[string]k8s.JobStatus{}
 	for {
-		for _, key := range changed.take() {
-			if err := o.showChange(a, key, jobs, pods, shown); err != nil {
-				return err
-			}
-		}
-		if err := a.Text.Flush(); err != nil {
-			return err
-		}
-		select {
-		case <-changed.news:
-		case <-ctx.Done():
+		key, over := changed.Get()
+		if over {
 			return context.Cause(ctx)
+		}
+		err := o.showChange(a, key, jobs, pods, shown)
+		changed.Done(key)
+		if err == nil {
+			err = a.Text.Flush()
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -129,36 +129,4 @@ func keyOf(object any) string {
 		return jobOf(o)
 	}
 	return ""
-}
-
-// queue holds the keys of what changed, each once, in their order.
-type queue struct {
-	news chan struct{} // has something when there may be keys
-
-	mu   sync.Mutex
-	keys []string
-	has  map[string]bool
-}
-
-func newQueue() *queue { return &queue{news: make(chan struct{}, 1), has: map[string]bool{}} }
-
-func (q *queue) add(key string) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.has[key] {
-		q.has[key] = true
-		q.keys = append(q.keys, key)
-	}
-	select {
-	case q.news <- struct{}{}:
-	default:
-	}
-}
-
-func (q *queue) take() []string {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	keys := q.keys
-	q.keys, q.has = nil, map[string]bool{}
-	return keys
 }

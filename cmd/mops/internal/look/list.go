@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -143,62 +144,40 @@ func (o *lsOptions) listFunctions(ctx context.Context, a *cli.App, x roots.Addre
 	return nil
 }
 
-// functionsBelow counts the calls of each function in one pass: keys come in
-// byte order, so all blobs of a function come one after the other, and all of a
-// call within them.
+// functionsBelow counts the calls of each function in one pass: all of a function
+// come one after the other.
 func functionsBelow(ctx context.Context, store *blob.Store, prefix string) (rows []functionRow, err error) {
-	var function, call string // paths of the latest
-	for info, err := range store.List(ctx, prefix, "") {
+	function := "" // the path of the latest
+	for call, err := range callsBelow(ctx, store, prefix) {
 		if err != nil {
 			return nil, err
 		}
-		at := strings.IndexByte(info.Key, '@')
-		if at < 0 {
-			continue
-		}
-		path, rest, ok := cutAfter(info.Key, at)
-		if !ok {
-			continue
-		}
-		if path != function {
-			function, call = path, ""
-			rows = append(rows, newFunctionRow(store, path, info.ModTime))
+		if at := path.Dir(call.path); at != function {
+			function = at
+			rows = append(rows, newFunctionRow(store, at, call.Oldest))
 		}
 		row := &rows[len(rows)-1]
-		name, record, _ := strings.Cut(rest, "/")
-		if name != call {
-			call = name
-			row.Calls++
-		}
-		switch record {
-		case "result":
+		row.Calls++
+		if call.result {
 			row.Results++
-		case "error":
+		}
+		if call.failed {
 			row.Errors++
 		}
-		row.Bytes += info.Size
-		if info.ModTime.After(row.Newest) {
-			row.Newest = info.ModTime
+		row.Bytes += call.Bytes
+		if call.Newest.After(row.Newest) {
+			row.Newest = call.Newest
 		}
-		if info.ModTime.Before(row.Oldest) {
-			row.Oldest = info.ModTime
+		if call.Oldest.Before(row.Oldest) {
+			row.Oldest = call.Oldest
 		}
 	}
 	return rows, nil
 }
 
-// cutAfter cuts a key at the first slash behind a position.
-func cutAfter(key string, at int) (before, after string, ok bool) {
-	i := strings.IndexByte(key[at:], '/')
-	if i < 0 {
-		return key, "", false
-	}
-	return key[:at+i], key[at+i+1:], true
-}
-
-func newFunctionRow(store *blob.Store, path string, first time.Time) functionRow {
-	row := functionRow{URI: store.URI(path), Oldest: first, Newest: first}
-	rest := strings.TrimPrefix(path, memokey.Format+"/")
+func newFunctionRow(store *blob.Store, at string, first time.Time) functionRow {
+	row := functionRow{URI: store.URI(at), Oldest: first, Newest: first}
+	rest := strings.TrimPrefix(at, memokey.Format+"/")
 	row.Pipeline, rest, _ = strings.Cut(rest, "/")
 	row.Function, row.Version, _ = strings.Cut(rest, "@")
 	return row

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type callRow struct {
 	Newest time.Time  `json:"newest"`
 
 	path                  string
+	folder                bool // what a call is
 	result, failed, lease bool
 }
 
@@ -38,13 +40,18 @@ const mostLeases = 1000
 // listCalls lists the calls of a function as they come: a hundred thousand take
 // no more memory than one, unless they are to be sorted.
 func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) error {
-	calls := callLister{store: x.Store}
+	calls := callExaminer{store: x.Store}
 	out := o.printer(a, x)
+	n := 0
 	var newest []callRow
-	for row, err := range calls.below(ctx, x.Path+"/") {
+	for row, err := range callsBelow(ctx, x.Store, x.Path+"/") {
 		if err != nil {
 			return err
 		}
+		if !row.folder {
+			continue
+		}
+		n++
 		if o.newest > 0 {
 			newest = append(newest, row)
 			if len(newest) >= 2*o.newest+100 {
@@ -67,10 +74,10 @@ func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) 
 			return err
 		}
 	}
-	if calls.n == 0 {
+	if n == 0 {
 		return roots.NotFound(ctx, x.Store, x.Path, nil)
 	}
-	return out.end(calls.n)
+	return out.end(n)
 }
 
 func newestOf(rows []callRow, n int) []callRow {
@@ -78,34 +85,31 @@ func newestOf(rows []callRow, n int) []callRow {
 	return rows[:min(len(rows), n)]
 }
 
-// callLister makes calls of the blobs of a function.
-type callLister struct {
-	store  *blob.Store
-	sights view.Sights
-	n      int // calls so far
-	leases int // read so far
-}
-
-func (l *callLister) below(ctx context.Context, prefix string) func(yield func(callRow, error) bool) {
+// callsBelow yields the calls below a prefix, as far as the list of their blobs says
+// how they are: keys come in byte order, so all blobs of a call come one after the
+// other. A blob beside the calls of a function comes in a row of its own.
+func callsBelow(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[callRow, error] {
 	return func(yield func(callRow, error) bool) {
 		var row callRow
-		for info, err := range l.store.List(ctx, prefix, "") {
+		for info, err := range store.List(ctx, prefix, "") {
 			if err != nil {
 				yield(row, err)
 				return
 			}
-			name, record, inFolder := strings.Cut(info.Key[len(prefix):], "/")
-			if !inFolder {
+			at := strings.IndexByte(info.Key, '@')
+			function, rest, ok := strings.Cut(info.Key[max(at, 0):], "/")
+			if at < 0 || !ok {
 				continue
 			}
-			if path := prefix + name; path != row.path {
+			name, record, inFolder := strings.Cut(rest, "/")
+			if path := info.Key[:at] + function + "/" + name; path != row.path {
 				if row.path != "" && !yield(row, nil) {
 					return
 				}
-				l.n++
 				words, _, _ := strings.Cut(name, ".")
-				row = callRow{URI: l.store.URI(path), Words: words, Oldest: info.ModTime, Newest: info.ModTime, path: path}
+				row = callRow{URI: store.URI(path), Words: words, Oldest: info.ModTime, Newest: info.ModTime, path: path}
 			}
+			row.folder = row.folder || inFolder
 			switch record {
 			case "result":
 				row.result = true
@@ -128,8 +132,15 @@ func (l *callLister) below(ctx context.Context, prefix string) func(yield func(c
 	}
 }
 
+// callExaminer finds out how far calls are.
+type callExaminer struct {
+	store  *blob.Store
+	sights view.Sights
+	leases int // read so far
+}
+
 // examine says how far a call is. Only one without a result needs a look at its lease.
-func (l *callLister) examine(ctx context.Context, row *callRow) error {
+func (l *callExaminer) examine(ctx context.Context, row *callRow) error {
 	switch {
 	case row.result:
 		row.State = view.HasResult

@@ -1,19 +1,33 @@
 package look
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
+	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/dynamic"
+	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/words"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
 // Verify is mops verify.
@@ -67,7 +81,7 @@ type verifyView struct {
 	Stored      float64          `json:"stored_seconds"`
 
 	words, function string
-	lines           []string // differences for people
+	differences     []explain.Difference
 }
 
 func (o *verifyOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
@@ -163,14 +177,7 @@ func showVerdict(a *cli.App, v verifyView) {
 	if v.Problem != "" {
 		fmt.Fprintf(a.Text, "        %s\n", v.Problem)
 	}
-	const most = 20
-	for i, line := range v.lines {
-		if i == most {
-			fmt.Fprintf(a.Text, "        … %d more\n", len(v.lines)-most)
-			break
-		}
-		fmt.Fprintf(a.Text, "        %s\n", line)
-	}
+	showDifferences(a, "        ", v.differences, 20, "stored", "now")
 }
 
 // compareBodies says in what two results differ.
@@ -179,20 +186,141 @@ func (v *verifyView) compareBodies(ctx context.Context, stored, now []byte) {
 	storedValue, storedErr := dynamic.Decode(ctx, stored)
 	nowValue, nowErr := dynamic.Decode(ctx, now)
 	v.Verdict = differs
-	v.Differences = []differenceView{}
 	for _, d := range dynamic.Diff(storedValue, nowValue, "Out", most) {
-		v.Differences = append(v.Differences, differenceView{"output", d.Path, &dynamic.JSON{Value: d.Here}, &dynamic.JSON{Value: d.There}, d.Note})
-		line := fmt.Sprintf("%s: %s stored, %s now", d.Path, dynamic.Short(d.Here, 60), dynamic.Short(d.There, 60))
-		if d.Note != "" {
-			line += " (" + d.Note + ")"
-		}
-		v.lines = append(v.lines, line)
+		v.differences = append(v.differences, explain.Difference{Part: explain.Output, Difference: d})
 	}
+	v.Differences = differenceViews(v.differences)
 	switch {
-	case len(v.Differences) > 0:
+	case len(v.differences) > 0:
 	case storedErr != nil || nowErr != nil:
 		v.Problem = fmt.Sprintf("the bytes differ in what could not be compared: %v", cmp.Or(storedErr, nowErr))
 	default:
 		v.Problem = "the bytes differ, though they decode alike: a type that marshals itself writes equal values in several ways"
 	}
+}
+
+// verify runs one call again. The error is for what stops the whole command.
+func verify(ctx context.Context, a *cli.App, x roots.Address, program []string) (verifyView, error) {
+	v := verifyView{
+		URI: x.URI(), Differences: []differenceView{},
+		words: words.Of(x.Path), function: x.Call.Name + "@" + x.Call.Version,
+	}
+	stored, err := x.Place().Result(ctx)
+	if blob.Is(err, blob.NotFound) {
+		return v, cli.NotFoundf("%s has no result to compare with", x.URI())
+	}
+	if err != nil {
+		return v, err
+	}
+	var header record.ResultHeader
+	if err := stored.Into(&header); err != nil {
+		return v, err
+	}
+	v.Stored = header.Run.WallSeconds
+	if _, err := x.Place().Invocation(ctx); blob.Is(err, blob.NotFound) {
+		v.Verdict, v.Problem = notRun, "its input is not known: the result was put there by hand"
+		return v, nil
+	}
+	dir, err := os.MkdirTemp("", "mops-verify-")
+	if err != nil {
+		return v, fmt.Errorf("a folder for the new result cannot be made (set TMPDIR to one that is writable): %w", err)
+	}
+	defer os.RemoveAll(dir)
+	made, err := runAgain(ctx, a, x, program, dir)
+	switch {
+	case ctx.Err() != nil:
+		return v, ctx.Err()
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return v, fmt.Errorf("the program cannot be started: %w", err)
+	case err != nil:
+		v.Verdict, v.Problem = notRun, err.Error()
+		return v, nil
+	}
+	return v, v.judge(ctx, stored.Body, made)
+}
+
+// judge compares the stored result with the record of the new one.
+func (v *verifyView) judge(ctx context.Context, stored, made []byte) error {
+	if fresh, err := record.Open(record.KindResult, made); err == nil {
+		var header record.ResultHeader
+		if err := fresh.Into(&header); err != nil {
+			return err
+		}
+		v.Seconds, v.Verdict = header.Run.WallSeconds, pass
+		if !bytes.Equal(stored, fresh.Body) {
+			v.compareBodies(ctx, stored, fresh.Body)
+		}
+		return nil
+	}
+	fresh, err := record.Open(record.KindError, made)
+	if err != nil {
+		return fmt.Errorf("what the program left: %w", err)
+	}
+	var header record.ErrorHeader
+	if err := fresh.Into(&header); err != nil {
+		return err
+	}
+	v.Seconds, v.Verdict, v.Problem = header.Run.WallSeconds, failed, "it failed this time: "+header.Message
+	return nil
+}
+
+// runAgain starts the program as a worker that keeps its result to itself, and
+// returns the record of that. What it prints is shown on standard error.
+func runAgain(ctx context.Context, a *cli.App, x roots.Address, program []string, dir string) ([]byte, error) {
+	root, pipeline := x.Store.Address(), x.Call.Pipeline
+	configPath, found := config.Find("", a.Lookup) // as the program itself would find it
+	if found {
+		var err error
+		if configPath, err = filepath.Abs(configPath); err != nil {
+			return nil, err
+		}
+	}
+	made := filepath.Join(dir, "made")
+	spec, err := worker.Spec{
+		Root: root, Path: x.Path, Function: x.Call.Name, Pipeline: pipeline, RunID: words.NewRunID(time.Now()), Attempt: 1,
+		Executor: "verify", Chain: (*worker.Chain)(nil).Push(x.Call.Key).Links(),
+		Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}, Verify: made,
+	}.Encode()
+	if err != nil {
+		return nil, err
+	}
+	printed := cli.NewTextWriter(a.Stderr)
+	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
+	// Files that the function returns stay in its temporary folder, and go with it.
+	cmd.Env = append(os.Environ(), worker.Variable+"="+spec, "TMPDIR="+dir)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	var last lastLine
+	output := io.MultiWriter(printed, &last)
+	cmd.Stdout, cmd.Stderr = output, output // one writer: what it prints keeps its order
+	err = cmd.Run()
+	printed.Flush()
+	if cmd.Process == nil {
+		return nil, err
+	}
+	data, readErr := os.ReadFile(made)
+	switch {
+	case readErr == nil:
+		return data, nil
+	case err != nil && last.text() != "":
+		return nil, errors.New(last.text())
+	case err != nil:
+		return nil, fmt.Errorf("the program ended with %w", err)
+	}
+	return nil, errors.New("the program did not act as a worker: one that calls mops.Main, or mops.Init first of all in main, does")
+}
+
+// lastLine keeps the end of what a worker says.
+type lastLine struct{ end []byte }
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	const most = 4 << 10
+	l.end = append(l.end, p...)
+	l.end = l.end[max(len(l.end)-most, 0):]
+	return len(p), nil
+}
+
+func (l *lastLine) text() string {
+	lines := strings.Split(strings.TrimSpace(string(l.end)), "\n")
+	return strings.TrimPrefix(lines[len(lines)-1], "mops worker: ")
 }

@@ -125,18 +125,18 @@ func (o *whyOptions) compare(a *cli.App, here, there explain.Call, hereAt, there
 		fmt.Fprintln(a.Text, "\nTheir inputs differ. They cannot be compared: a result that was put there by hand has no invocation.")
 	default:
 		fmt.Fprintf(a.Text, "\nThey differ in %s\n", text.Count(len(differences), "thing"))
-		showDifferences(a, "  ", differences, len(differences))
+		showDifferences(a, "  ", differences, len(differences), "here", "there")
 	}
 	return nil
 }
 
-func showDifferences(a *cli.App, indent string, differences []explain.Difference, most int) {
+func showDifferences(a *cli.App, indent string, differences []explain.Difference, most int, here, there string) {
 	for i, d := range differences {
 		if i == most {
 			fmt.Fprintf(a.Text, "%s… %d more\n", indent, len(differences)-most)
 			return
 		}
-		fmt.Fprintln(a.Text, indent+d.String())
+		fmt.Fprintln(a.Text, indent+d.Between(here, there))
 	}
 }
 
@@ -196,7 +196,7 @@ func (o *whyOptions) showNear(a *cli.App, found explain.Search) {
 			result = "has no result"
 		}
 		fmt.Fprintf(a.Text, "\n  %s  %s, %s\n", words.Of(near.Place.Path), text.Ago(near.Modified, a.Now()), result)
-		showDifferences(a, "    ", near.Differences, 10)
+		showDifferences(a, "    ", near.Differences, 10, "here", "there")
 	}
 	if len(found.Versions) < 2 {
 		return

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/kube"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/internal/doctor"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
 	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
@@ -83,7 +84,7 @@ func (o *doctorOptions) run(ctx context.Context, a *cli.App, line cli.Line) erro
 	if err != nil && !unopened {
 		return err
 	}
-	far := new(doctor.Progress)
+	far := new(progress.Phases)
 	status := a.Status(func() string { return doctorLine(far.Now()) })
 	options := doctor.Options{Quick: o.quick, Now: a.Now, Progress: far, Line: func(line doctor.Line) {
 		if !a.JSON {
@@ -114,13 +115,7 @@ func (o *doctorOptions) showBegin(a *cli.App, uri string) {
 
 // end writes what was not written yet, and makes the exit code of the worst verdict.
 func (o *doctorOptions) end(ctx context.Context, a *cli.App, v doctorView) (err error) {
-	v.Verdict = doctor.Pass
-	switch {
-	case v.Count(doctor.Fail) > 0:
-		v.Verdict = doctor.Fail
-	case v.Count(doctor.Warn) > 0:
-		v.Verdict = doctor.Warn
-	}
+	v.Verdict = v.Worst()
 	if a.JSON {
 		err = a.PrintJSON(v)
 	} else {

@@ -60,7 +60,10 @@ func readContentOnce(ctx context.Context, x roots.Address) (Record, error) {
 		keep = manifestSize
 	}
 	var start bytes.Buffer
-	if _, err := io.Copy(io.MultiWriter(hash, &limited{&start, keep}), body); err != nil {
+	if _, err = io.CopyN(io.MultiWriter(hash, &start), body, keep); err == nil {
+		_, err = io.Copy(hash, body)
+	}
+	if err != nil && err != io.EOF { // a short one ends before all that may be kept
 		return v, err
 	}
 	c := Content{SHA256: hex.EncodeToString(hash.Sum(nil))}
@@ -77,19 +80,6 @@ func readContentOnce(ctx context.Context, x roots.Address) (Record, error) {
 	c.Text = utf8.Valid(bytes.TrimRight(c.Start, "\x80\xbf")) && !bytes.ContainsRune(c.Start, 0)
 	v.Content = &c
 	return v, nil
-}
-
-// limited keeps the first bytes and drops the others.
-type limited struct {
-	to   *bytes.Buffer
-	left int64
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	n := min(int64(len(p)), l.left)
-	l.to.Write(p[:n])
-	l.left -= n
-	return len(p), nil
 }
 
 // manifestOf recognises the list of files that stands for a folder; see package source.
