@@ -46,10 +46,10 @@ type Near struct {
 
 // VersionCount says what one version of a function has.
 type VersionCount struct {
-	Version string
-	Calls   int
-	Results int
-	Newest  time.Time // of its blobs
+	Version string    `json:"version"`
+	Calls   int       `json:"calls"`
+	Results int       `json:"results"`
+	Newest  time.Time `json:"newest"` // of its blobs
 }
 
 // Find looks for the calls of a function in a pipeline that come closest to a

@@ -58,7 +58,7 @@ func (o *leaseOptions) run(ctx context.Context, a *cli.App, line cli.Line) error
 	if err != nil {
 		return err
 	}
-	v, wrong, err := view.ReadLease(ctx, x.Store, x.Place().Lease(), new(view.Sights), a.Now())
+	v, wrong, err := view.ReadLease(ctx, x.Store, x.Place().Lease(), view.Sights{}, a.Now())
 	_, noResult := x.Place().Result(ctx)
 	switch {
 	case err != nil:

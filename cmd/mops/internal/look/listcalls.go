@@ -29,7 +29,7 @@ type callRow struct {
 	Newest time.Time  `json:"newest"`
 
 	path                  string
-	folder                bool // what a call is
+	folder                bool // as every call is
 	result, failed, lease bool
 }
 
@@ -40,7 +40,7 @@ const mostLeases = 1000
 // listCalls lists the calls of a function as they come: a hundred thousand take
 // no more memory than one, unless they are to be sorted.
 func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) error {
-	calls := callExaminer{store: x.Store}
+	calls := callExaminer{store: x.Store, sights: view.Sights{}}
 	out := o.printer(a, x)
 	n := 0
 	var newest []callRow

@@ -148,20 +148,13 @@ type nearView struct {
 	Differences []differenceView `json:"differences"`
 }
 
-type versionCount struct {
-	Version string    `json:"version"`
-	Calls   int       `json:"calls"`
-	Results int       `json:"results"`
-	Newest  time.Time `json:"newest"`
-}
-
 type whyView struct {
-	URI       string         `json:"uri"`
-	Calls     int            `json:"calls"`  // others of the function in the pipeline
-	Looked    int            `json:"looked"` // of them were compared
-	Versions  []versionCount `json:"versions"`
-	Pipelines []string       `json:"pipelines"` // others that have a result of this very call
-	Near      []nearView     `json:"near"`
+	URI       string                 `json:"uri"`
+	Calls     int                    `json:"calls"`  // others of the function in the pipeline
+	Looked    int                    `json:"looked"` // of them were compared
+	Versions  []explain.VersionCount `json:"versions"`
+	Pipelines []string               `json:"pipelines"` // others that have a result of this very call
+	Near      []nearView             `json:"near"`
 }
 
 func (o *whyOptions) nearest(ctx context.Context, a *cli.App, call explain.Call, x roots.Address) error {
@@ -220,10 +213,7 @@ func looked(found explain.Search) string {
 func (o *whyOptions) view(x roots.Address, found explain.Search, elsewhere []string) whyView {
 	v := whyView{
 		URI: x.URI(), Calls: found.Calls, Looked: found.Looked,
-		Versions: []versionCount{}, Pipelines: append([]string{}, elsewhere...), Near: []nearView{},
-	}
-	for _, version := range found.Versions {
-		v.Versions = append(v.Versions, versionCount(version))
+		Versions: append([]explain.VersionCount{}, found.Versions...), Pipelines: append([]string{}, elsewhere...), Near: []nearView{},
 	}
 	for _, near := range found.Near[:min(len(found.Near), o.show)] {
 		v.Near = append(v.Near, nearView{

@@ -128,7 +128,7 @@ func (v *Call) take(found *runs, name string, read *Record) {
 }
 
 func (v *Call) addLease(ctx context.Context, found *runs, now time.Time) error {
-	read, damaged, err := ReadLease(ctx, v.Place.Store, v.Place.Lease(), new(Sights), now)
+	read, damaged, err := ReadLease(ctx, v.Place.Store, v.Place.Lease(), Sights{}, now)
 	switch {
 	case err != nil:
 		if !isFormat(err) {

@@ -162,7 +162,7 @@ func Read(ctx context.Context, x roots.Address, now time.Time) (Record, error) {
 }
 
 func (v *Record) fillLease(ctx context.Context, x roots.Address, now time.Time) error {
-	lease, wrong, err := ReadLease(ctx, x.Store, x.Path, new(Sights), now)
+	lease, wrong, err := ReadLease(ctx, x.Store, x.Path, Sights{}, now)
 	switch {
 	case isFormat(err):
 		v.judge(err)

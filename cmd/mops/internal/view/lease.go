@@ -34,7 +34,7 @@ type Lease struct {
 
 // ReadLease reads a lease and looks at its sessions. It is nil where there is
 // none; damaged is why it cannot be read, and then only the version is known.
-func ReadLease(ctx context.Context, store *blob.Store, key string, seen *Sights, now time.Time) (v *Lease, damaged, err error) {
+func ReadLease(ctx context.Context, store *blob.Store, key string, seen Sights, now time.Time) (v *Lease, damaged, err error) {
 	state, version, err := lease.Read(ctx, store, key)
 	switch {
 	case errors.Is(err, lease.ErrDamaged):

@@ -68,18 +68,15 @@ func (v Session) Alive() string { return string(v.Life) + ": " + v.Why }
 type Sights map[string]*Session
 
 // Of is a session; nil for the one without a name.
-func (s *Sights) Of(ctx context.Context, store *blob.Store, id string) (*Session, error) {
-	if v, ok := (*s)[id]; ok || id == "" {
+func (s Sights) Of(ctx context.Context, store *blob.Store, id string) (*Session, error) {
+	if v, ok := s[id]; ok || id == "" {
 		return v, nil
 	}
 	v, err := lookAtSession(ctx, store, id)
 	if err != nil {
 		return nil, err
 	}
-	if *s == nil {
-		*s = Sights{}
-	}
-	(*s)[id] = &v
+	s[id] = &v
 	return &v, nil
 }
 
