@@ -9,6 +9,8 @@ import (
 	"math/big"
 
 	"github.com/x448/float16"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // maxDepth is above the depth that package codec allows, with room for the
@@ -22,7 +24,7 @@ const maxValues = 10_000_000
 
 // ErrTooLarge says that a value has more parts than Decode reads. It is intact as
 // far as it was read.
-var ErrTooLarge = fmt.Errorf("it has more than %s parts, and the rest is left out: a program that has its type reads it whole", number(maxValues))
+var ErrTooLarge = fmt.Errorf("it has more than %s parts, and the rest is left out: a program that has its type reads it whole", text.Number(maxValues))
 
 // Decode reads one CBOR value. When the data is damaged, or the value is too large
 // ([ErrTooLarge]), or ctx ends, it returns what could be read up to there, with

@@ -17,7 +17,7 @@ import (
 
 // removeCalls removes the calls that are chosen, and remains.
 func (r *run) removeCalls(ctx context.Context) error {
-	r.Progress.begin("removing calls", r.report.Chosen.Count+r.report.Remains.Count)
+	r.Progress.Begin("removing calls", r.report.Chosen.Count+r.report.Remains.Count)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(r.Parallel)
 	prefix := r.Calls.prefix()
@@ -54,7 +54,7 @@ func (r *run) removeOne(ctx context.Context, c *call) error {
 		fate = Failed
 		r.problem(fmt.Errorf("%s is not removed, or not all of it: %w", r.store.URI(c.path), err))
 	}
-	r.Progress.done.Add(1)
+	r.Progress.Step()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.Fates[fate]++

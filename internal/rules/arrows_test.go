@@ -18,13 +18,34 @@ const module = "github.com/TrilliantHealth/mops-go"
 // From top to bottom: the tool, the root package, those who run calls, what
 // they know of a call, what lies in the store, the store, the leaves.
 var arrows = map[string][]string{
-	"cmd/mops": {"*"},
+	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
+	"cmd/mops/internal/look": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/config", "internal/dynamic",
+		"internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/record", "internal/runlog", "internal/runs", "internal/summary",
+		"internal/text", "internal/words", "internal/worker",
+	},
+	"cmd/mops/internal/upkeep": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/kube", "cmd/mops/internal/roots", "image", "internal/doctor", "internal/gc",
+		"internal/k8sdoctor", "internal/memokey", "internal/progress", "internal/text", "k8s",
+	},
+	"cmd/mops/internal/kube": {
+		"cmd/mops/internal/cli", "cmd/mops/internal/roots", "executor", "internal/archive", "internal/openfile", "internal/text", "k8s",
+	},
+	"cmd/mops/internal/view": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "internal/dynamic", "internal/lease", "internal/memo", "internal/process",
+		"internal/record", "internal/text", "internal/words",
+	},
+	"cmd/mops/internal/roots": {
+		"blob", "cmd/mops/internal/cli", "internal/config", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/words",
+	},
+	"cmd/mops/internal/cli": {"internal/progress", "internal/text"},
+
 	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
 	"mopstest": {"", "blob/memblob"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/archive", "internal/config", "internal/errtree", "internal/function", "internal/memokey", "internal/orchestrate",
-		"internal/progress", "internal/source", "internal/summary", "internal/worker",
+		"internal/progress", "internal/source", "internal/summary", "internal/text", "internal/worker",
 	},
 	"internal/orchestrate": {
 		"blob", "executor", "internal/config", "internal/errtree", "internal/explain", "internal/function", "internal/lease", "internal/memo",
@@ -35,26 +56,27 @@ var arrows = map[string][]string{
 		"blob", "executor", "executor/subprocess", "internal/config", "internal/errtree", "internal/function", "internal/lease", "internal/memo",
 		"internal/memokey", "internal/process", "internal/record", "internal/runlog", "internal/runs", "internal/slots", "internal/source",
 	},
+	"internal/explain":   {"blob", "internal/dynamic", "internal/memo", "internal/memokey", "internal/record", "internal/schema", "internal/text", "internal/words"},
+	"internal/dynamic":   {"internal/text"},
+	"internal/progress":  {"internal/text", "internal/words"},
 	"internal/runs":      {"internal/words"},
-	"internal/explain":   {"blob", "internal/dynamic", "internal/memo", "internal/memokey", "internal/progress", "internal/record", "internal/schema"},
-	"internal/dynamic":   {"internal/progress"},
 	"internal/function":  {"internal/codec", "internal/errtree", "internal/memokey", "internal/record", "internal/schema", "internal/source"},
 	"internal/codec":     {"internal/schema"},
 	"internal/memo":      {"blob", "internal/memokey", "internal/record", "internal/source"},
 	"internal/lease":     {"blob", "blob/driver", "internal/process", "internal/record", "internal/runs"},
 	"internal/record":    {"blob", "internal/runs"},
 	"internal/runlog":    {"blob"},
-	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress"},
+	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress", "internal/text"},
 	"internal/k8sdoctor": {"executor", "internal/doctor", "k8s"},
 	"internal/gc": {
-		"blob", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record", "internal/runs",
-		"internal/source", "internal/sweep",
+		"blob", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/progress",
+		"internal/record", "internal/runs", "internal/source", "internal/sweep",
 	},
 	"internal/source":       {"blob", "internal/filehash", "internal/localcache", "internal/openfile", "internal/sweep"},
 	"internal/filehash":     {"internal/openfile"},
 	"internal/localcache":   {"internal/openfile"},
 	"internal/sweep":        {"blob"},
-	"internal/summary":      {"internal/openfile", "internal/progress", "internal/record"},
+	"internal/summary":      {"internal/openfile", "internal/progress", "internal/record", "internal/text"},
 	"internal/config":       {"internal/memokey", "internal/openfile"},
 	"internal/archive":      {"internal/openfile"},
 	"internal/memokey":      {"internal/words"},
