@@ -15,6 +15,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	testcluster "github.com/TrilliantHealth/mops-go/internal/cluster"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // person is a user of a cluster with some rights and no others.
@@ -86,9 +87,9 @@ func (p *person) awaitRight(right *authorizationv1.ResourceAttributes) {
 }
 
 // enough is all that the executor needs where Jobs run.
-var enough = rights(Permissions())
+var enough = rights(kube.Permissions())
 
-func rights(permissions []Permission) (rights []string) {
+func rights(permissions []kube.Permission) (rights []string) {
 	for _, p := range permissions {
 		rights = append(rights, strings.TrimSuffix(p.Verb+" "+p.Resource+"."+p.Group, "."))
 	}
@@ -121,7 +122,7 @@ func TestNamespaceOfSomebodyWhoSeesNone(t *testing.T) {
 func TestNamespaceIsCreatedByWhoMay(t *testing.T) {
 	e, c, namespace := simulated(t, ends(0, 0))
 	absent := namespace + "-new"
-	ada := newPerson(t, c).may("", enough...).may("", rights(NamespacePermissions())...)
+	ada := newPerson(t, c).may("", enough...).may("", rights(kube.NamespacePermissions())...)
 	w := start(t, e.With(Kubeconfig(ada.kubeconfig), Namespace(absent)), newCall())
 	t.Cleanup(func() {
 		if err := c.Client().CoreV1().Namespaces().Delete(context.Background(), absent, metav1.DeleteOptions{}); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	testcluster "github.com/TrilliantHealth/mops-go/internal/cluster"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // Jobs that are created and collected, against a bare client-go program that
@@ -95,10 +96,10 @@ func bareJobs(ctx context.Context, c *testcluster.Cluster, e *Executor, calls []
 	}
 	var all sync.WaitGroup
 	all.Add(len(calls))
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(e.settings.namespace))
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(e.settings.target.Namespace))
 	informer := factory.Batch().V1().Jobs().Informer()
 	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(before, after any) {
-		if condition(before.(*batchv1.Job), batchv1.JobComplete) == nil && condition(after.(*batchv1.Job), batchv1.JobComplete) != nil {
+		if kube.Condition(before.(*batchv1.Job), batchv1.JobComplete) == nil && kube.Condition(after.(*batchv1.Job), batchv1.JobComplete) != nil {
 			all.Done()
 		}
 	}})
@@ -113,7 +114,7 @@ func bareJobs(ctx context.Context, c *testcluster.Cluster, e *Executor, calls []
 	err = inParallel(calls, writesAtOnce, func(call executor.Invocation) error {
 		plan, err := e.plan(ctx, call)
 		if err == nil {
-			_, err = client.BatchV1().Jobs(e.settings.namespace).Create(ctx, plan.job, metav1.CreateOptions{})
+			_, err = client.BatchV1().Jobs(e.settings.target.Namespace).Create(ctx, plan.job, metav1.CreateOptions{})
 		}
 		return err
 	})
@@ -155,7 +156,7 @@ func settle(b *testing.B, c *testcluster.Cluster, namespace string, jobs int) {
 		}
 		complete := 0
 		for i := range list.Items {
-			if condition(&list.Items[i], batchv1.JobComplete) != nil {
+			if kube.Condition(&list.Items[i], batchv1.JobComplete) != nil {
 				complete++
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 func TestProgramIsAsItWasWritten(t *testing.T) {
@@ -57,7 +58,7 @@ func TestImageOfAnOrchestrator(t *testing.T) {
 		}
 	}
 	pod := &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta, Spec: spec}
-	if own != "prog:1" || spec.ServiceAccountName != "mops" || !*spec.AutomountServiceAccountToken || *spec.TerminationGracePeriodSeconds != 60 || !UsesMops(pod) || Container(pod) != "worker" {
+	if own != "prog:1" || spec.ServiceAccountName != "mops" || !*spec.AutomountServiceAccountToken || *spec.TerminationGracePeriodSeconds != 60 || !kube.UsesMops(pod) || kube.Container(pod) != "worker" {
 		t.Errorf("%q %+v", own, spec)
 	}
 }
@@ -84,7 +85,7 @@ func TestLaunch(t *testing.T) {
 	_, err = Launch(ctx, Program{Name: "long"}, options()...)
 	failsWith(t, err, executor.LaunchRejected, "another Job has the name")
 	cancel()
-	if _, err := Finish(ctx, worker); !errors.Is(err, context.Canceled) {
+	if _, err := kube.Finish(ctx, worker); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if _, there := jobIn(t, c, worker.Handle()); there {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	testcluster "github.com/TrilliantHealth/mops-go/internal/cluster"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // onReal is an executor in a new namespace of the real cluster, whose workers are
@@ -58,7 +59,7 @@ func isRunningSoon(t *testing.T, c *testcluster.Cluster, w executor.Worker, form
 	}
 	defer events.Stop()
 	for event := range events.ResultChan() {
-		if pod, ok := event.Object.(*corev1.Pod); ok && isRunning(pod) && pod.Name != former {
+		if pod, ok := event.Object.(*corev1.Pod); ok && kube.IsRunning(pod) && pod.Name != former {
 			return pod.Name
 		}
 	}
@@ -95,8 +96,8 @@ func TestOutOfMemory(t *testing.T) {
 		w, exit, _ := run(t, e, inv)
 		job, ok := jobIn(t, c, w.Handle())
 		limit := job.Spec.Template.Spec.Containers[0].Resources.Limits[corev1.ResourceMemory]
-		if !ok || job.Annotations[memoryAnnotation] != limit.String() {
-			t.Errorf("it had %s, its Job says %q", limit.String(), job.Annotations[memoryAnnotation])
+		if !ok || job.Annotations[kube.MemoryAnnotation] != limit.String() {
+			t.Errorf("it had %s, its Job says %q", limit.String(), job.Annotations[kube.MemoryAnnotation])
 		}
 		if exit.Err == nil {
 			if limit.String() != "128Mi" {
@@ -144,7 +145,7 @@ func TestCannotStart(t *testing.T) {
 			w := start(t, e.With(test.option), newCall())
 			exit := await(t, w)
 			failsWith(t, exit.Err, test.reason, test.says)
-			if job, ok := jobIn(t, c, w.Handle()); ok && condition(job, batchv1.JobFailed) == nil {
+			if job, ok := jobIn(t, c, w.Handle()); ok && kube.Condition(job, batchv1.JobFailed) == nil {
 				t.Error("its Job is still there")
 			}
 		})

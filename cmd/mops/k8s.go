@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -68,14 +70,14 @@ func (f *clusterFlags) options() (options []k8s.Option) {
 
 // cluster is a cluster as commands see it.
 type cluster struct {
-	k8s.Connection
+	kube.Connection
 	client kubernetes.Interface
 }
 
 // connect makes a client; nothing is sent yet.
 func (a *app) connect(f clusterFlags) (*cluster, error) {
 	quiet()
-	connection, err := k8s.Connect(f.options()...)
+	connection, err := kube.Target{Context: f.context, Namespace: f.namespace}.Connect(slog.Default())
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,8 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 	utilexec "k8s.io/client-go/util/exec"
 
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
-	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
 // podShell runs commands in a container.
@@ -62,9 +62,9 @@ func (c *cluster) find(ctx context.Context, name, container string) (*podShell, 
 		return nil, fmt.Errorf("pod %s does not run, its phase is %s: files can be copied only while it does", pod.Name, pod.Status.Phase)
 	}
 	if container == "" {
-		container = k8s.Container(pod)
+		container = kube.Container(pod)
 	}
-	return &podShell{pod: pod.Name, mops: k8s.UsesMops(pod), run: c.exec(pod.Name, container)}, nil
+	return &podShell{pod: pod.Name, mops: kube.UsesMops(pod), run: c.exec(pod.Name, container)}, nil
 }
 
 // exec runs commands as kubectl does: over a WebSocket, or SPDY where a cluster or

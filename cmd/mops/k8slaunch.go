@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -115,7 +116,7 @@ func (o *launchOptions) launch(ctx context.Context, a *app, p k8s.Program, optio
 		return o.say(a, launchView{Job: worker.Handle()})
 	}
 	fmt.Fprintf(a.stderr, "mops: Job %s; Ctrl-C deletes it\n", worker.Handle())
-	exit, err := k8s.Finish(ctx, worker)
+	exit, err := kube.Finish(ctx, worker)
 	v := launchView{Job: worker.Handle(), ExitCode: new(exit.Code)}
 	if failure, ok := errors.AsType[*executor.Error](err); ok {
 		v.Reason, v.Message = failure.Reason, failure.Text()

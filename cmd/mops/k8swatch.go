@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/TrilliantHealth/mops-go/k8s"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // follow prints Jobs as they change, until the context ends.
@@ -21,7 +21,7 @@ func (o *jobsOptions) follow(ctx context.Context, a *app, c *cluster) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	factory := informers.NewSharedInformerFactoryWithOptions(c.client, 0, informers.WithNamespace(c.Namespace),
-		informers.WithTweakListOptions(func(l *metav1.ListOptions) { l.LabelSelector = k8s.Selector }))
+		informers.WithTweakListOptions(func(l *metav1.ListOptions) { l.LabelSelector = kube.Selector }))
 	jobs, pods := factory.Batch().V1().Jobs().Informer(), factory.Core().V1().Pods().Informer()
 	if err := pods.AddIndexers(cache.Indexers{"job": func(object any) ([]string, error) { return []string{jobOf(object.(*corev1.Pod))}, nil }}); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (o *jobsOptions) follow(ctx context.Context, a *app, c *cluster) error {
 	if !cache.WaitForCacheSync(ctx.Done(), jobs.HasSynced, pods.HasSynced) {
 		return context.Cause(ctx)
 	}
-	shown := map[string]k8s.JobStatus{}
+	shown := map[string]kube.JobStatus{}
 	for {
 		for _, key := range changed.take() {
 			if err := o.showChange(a, key, jobs, pods, shown); err != nil {
@@ -67,13 +67,13 @@ func (o *jobsOptions) follow(ctx context.Context, a *app, c *cluster) error {
 }
 
 // showChange prints a Job, if it is not as it was when it was printed last.
-func (o *jobsOptions) showChange(a *app, key string, jobs, pods cache.SharedIndexInformer, shown map[string]k8s.JobStatus) error {
+func (o *jobsOptions) showChange(a *app, key string, jobs, pods cache.SharedIndexInformer, shown map[string]kube.JobStatus) error {
 	object, there, err := jobs.GetIndexer().GetByKey(key)
 	if err != nil {
 		return err
 	}
 	before, known := shown[key]
-	var now k8s.JobStatus
+	var now kube.JobStatus
 	switch {
 	case there:
 		found, err := pods.GetIndexer().ByIndex("job", key)
@@ -84,7 +84,7 @@ func (o *jobsOptions) showChange(a *app, key string, jobs, pods cache.SharedInde
 		for _, pod := range found {
 			own = append(own, pod.(*corev1.Pod))
 		}
-		now = k8s.StatusOf(object.(*batchv1.Job), own)
+		now = kube.StatusOf(object.(*batchv1.Job), own)
 	case known:
 		now = before
 		now.State, now.Reason, now.Message = gone, "", ""
@@ -114,7 +114,7 @@ func (o *jobsOptions) showChange(a *app, key string, jobs, pods cache.SharedInde
 }
 
 // gone is the state of a Job that was deleted.
-const gone k8s.State = "gone"
+const gone kube.State = "gone"
 
 // keyOf is "namespace/name" of the Job that an object is, or belongs to.
 func keyOf(object any) string {

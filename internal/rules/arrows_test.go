@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 	"internal/record":    {"blob"},
 	"internal/runlog":    {"blob"},
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress"},
-	"internal/k8sdoctor": {"executor", "internal/doctor", "k8s"},
+	"internal/k8sdoctor": {"executor", "internal/doctor", "internal/kube", "k8s"},
 	"internal/gc": {
 		"blob", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record",
 		"internal/source", "internal/sweep",
@@ -59,7 +59,8 @@ var arrows = map[string][]string{
 	"executor/inproc":       {"executor"},
 	"executor/subprocess":   {"executor", "internal/process"},
 	"executor/executortest": {"executor"},
-	"k8s":                   {"executor"},
+	"k8s":                   {"executor", "internal/kube"},
+	"internal/kube":         {"executor"},
 	"blob":                  {"blob/driver", "internal/errtree", "internal/openfile"},
 	"blob/fileblob":         {"blob", "blob/driver", "internal/openfile"},
 	"blob/memblob":          {"blob", "blob/driver"},
