@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
 	"mopstest": {"", "blob/memblob"},
 	"": {
-		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
+		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob", "internal/inherit",
 		"internal/archive", "internal/config", "internal/errtree", "internal/function", "internal/memokey", "internal/orchestrate",
 		"internal/progress", "internal/source", "internal/summary", "internal/worker",
 	},
@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 		"internal/words", "internal/worker",
 	},
 	"internal/worker": {
-		"blob", "executor", "executor/subprocess", "internal/config", "internal/errtree", "internal/function", "internal/lease", "internal/memo",
+		"blob", "executor", "executor/subprocess", "internal/config", "internal/errtree", "internal/function", "internal/inherit", "internal/lease", "internal/memo",
 		"internal/memokey", "internal/process", "internal/record", "internal/runlog", "internal/slots", "internal/source",
 	},
 	"internal/explain":   {"blob", "internal/dynamic", "internal/memo", "internal/memokey", "internal/progress", "internal/record", "internal/schema"},
@@ -57,7 +57,7 @@ var arrows = map[string][]string{
 	"internal/memokey":      {"internal/words"},
 	"image":                 {"internal/openfile"},
 	"executor/inproc":       {"executor"},
-	"executor/subprocess":   {"executor", "internal/process"},
+	"executor/subprocess":   {"executor", "internal/inherit", "internal/process"},
 	"executor/executortest": {"executor"},
 	"k8s":                   {"executor", "internal/kube"},
 	"internal/kube":         {"executor"},
