@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress"},
 	"internal/k8sdoctor": {"executor", "internal/doctor", "internal/kube", "k8s"},
 	"internal/gc": {
-		"blob", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record",
+		"blob", "blob/driver", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record",
 		"internal/source", "internal/sweep",
 	},
 	"internal/source":       {"blob", "internal/openfile", "internal/sweep"},
@@ -69,6 +69,7 @@ var arrows = map[string][]string{
 	"blob/gcsblob":          {"blob", "blob/driver", "blob/internal/cloud"},
 	"blob/internal/cloud":   {"blob", "blob/driver"},
 	"blob/blobtest":         {"blob", "blob/driver"},
+	"internal/blobcount":    {"blob", "blob/driver"},
 	"internal/enginetest":   {"*"},
 	"internal/k8stest":      {"*"},
 	"internal/emulator":     {"internal/faultproxy", "internal/toolcache"},
