@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
@@ -109,7 +110,7 @@ func (o *owned) retries(err error, failed int) bool {
 	}
 	if e, ok := errors.AsType[*executor.Error](err); ok {
 		o.failed = append(o.failed, e.Reason)
-		if executor.MayRetry(o.call.Executor, o.failed) {
+		if ability.MayRetry(o.call.Executor, o.failed) {
 			return true
 		}
 	}
@@ -193,7 +194,7 @@ func (f *flight) resign(held *lease.Held) {
 func (o *owned) attempt() (Outcome, error) {
 	ctx, cancel := o.bounded(o.ctx)
 	defer cancel()
-	if executor.InProcess(o.call.Executor) {
+	if ability.InProcess(o.call.Executor) {
 		return o.here(ctx)
 	}
 	return o.elsewhere(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
@@ -205,7 +206,7 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 // somebody else adopts it.
 func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (*seen, error) {
 	inv := f.invocation(state)
-	if executor.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
+	if ability.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
 		output := f.openOutput(state.RunID)
 		defer output.Close(ctx)
 		inv.Log = output.write
@@ -250,7 +251,7 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 // ours to stop: who only attached lets it run on.
 func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.State) (*seen, error) {
 	stop := func() {}
-	if !executor.RunsRemotely(f.call.Executor) {
+	if !ability.RunsRemotely(f.call.Executor) {
 		stop = f.followLog(state.RunID)
 	}
 	_, err := w.Wait(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
@@ -180,7 +181,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 	}
 	at := o.call.Executor
 	spec := worker.Spec{
-		Root: executor.RootFor(at, o.root.store.Address()), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
+		Root: ability.RootFor(at, o.root.store.Address()), Path: o.place.Path, Function: o.call.Function.Name, Pipeline: o.call.Pipeline,
 		Schema:  o.call.Function.SchemaHash(),
 		LeaseID: o.state.LeaseID, LeaseVersion: string(version), RunID: o.state.RunID, Attempt: o.state.Attempt, Timeout: o.call.Timeout, StorageTTL: o.call.StorageTTL,
 		AtStake:      max(time.Since(e.began), worker.FromContext(o.ctx).AtStake()),
@@ -188,7 +189,7 @@ func (o *owned) spec(ctx context.Context) (string, error) {
 		Replace: string(o.miss.info.Version), Chain: o.chain.Push(o.place.Key).Links(),
 		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(o.call.Context, at), Since: e.since(ctx, o.root),
 	}
-	remote := executor.RunsRemotely(at)
+	remote := ability.RunsRemotely(at)
 	spec.Supervised = remote
 	if remote || e.Elsewhere {
 		spec.ConfigText, spec.Environ = e.ConfigText, e.portable(e.Environ, at)
@@ -213,7 +214,7 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r, open := e.roots[*s.Root]; open {
-		absolute := executor.RootFor(at, r.store.Address())
+		absolute := ability.RootFor(at, r.store.Address())
 		s.Root = &absolute
 	}
 	return s

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 )
 
@@ -13,7 +14,7 @@ import (
 // hit from being used.
 func (f *flight) unfit() error {
 	c := f.call
-	if executor.InProcess(c.Executor) {
+	if ability.InProcess(c.Executor) {
 		if !c.Function.Implemented() {
 			return fmt.Errorf("there is no result, and the function is %w", function.ErrNotImplemented)
 		}

@@ -23,11 +23,11 @@ var arrows = map[string][]string{
 	"mopstest": {"", "blob/memblob"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob", "internal/inherit",
-		"internal/archive", "internal/config", "internal/errtree", "internal/function", "internal/memokey", "internal/orchestrate",
+		"internal/ability", "internal/archive", "internal/config", "internal/errtree", "internal/function", "internal/memokey", "internal/orchestrate",
 		"internal/progress", "internal/source", "internal/summary", "internal/worker",
 	},
 	"internal/orchestrate": {
-		"blob", "executor", "internal/config", "internal/errtree", "internal/explain", "internal/function", "internal/lease", "internal/memo",
+		"blob", "executor", "internal/ability", "internal/config", "internal/errtree", "internal/explain", "internal/function", "internal/lease", "internal/memo",
 		"internal/memokey", "internal/progress", "internal/record", "internal/runlog", "internal/slots", "internal/source",
 		"internal/words", "internal/worker",
 	},
@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"internal/record":    {"blob"},
 	"internal/runlog":    {"blob"},
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress"},
+	"internal/ability":   {"executor"},
 	"internal/k8sdoctor": {"executor", "internal/doctor", "internal/kube", "k8s"},
 	"internal/gc": {
 		"blob", "blob/driver", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record",
