@@ -81,16 +81,28 @@ var arrows = map[string][]string{
 }
 
 type listed struct {
-	ImportPath, Doc string
-	Imports, Deps   []string
-	GoFiles         []string
-	Dir             string
+	ImportPath, Name, Doc string
+	Imports, Deps         []string
+	GoFiles               []string
+	Dir                   string
+	Export                string // the file with its types; see exported
 }
 
 // list is what the go command says of packages.
 func list(t *testing.T, patterns ...string) []listed {
 	t.Helper()
-	command := exec.Command("go", append([]string{"list", "-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
+	return golist(t, append([]string{"-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
+}
+
+// exported is list for all packages that packages of ours need, compiled.
+func exported(t *testing.T) []listed {
+	t.Helper()
+	return golist(t, "-export", "-deps", "-json=ImportPath,Name,Dir,Export", "./...")
+}
+
+func golist(t *testing.T, arguments ...string) []listed {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list"}, arguments...)...)
 	command.Dir = "../.."
 	out, err := command.Output()
 	if err != nil {
