@@ -72,9 +72,14 @@ func fileName(r string) string {
 	return strings.ReplaceAll(r, "/", "-") + ".txt"
 }
 
+var loaded map[string]*types.Package
+
 // public are the packages that programs may import, by room.
 func public(t *testing.T) map[string]*types.Package {
 	t.Helper()
+	if loaded != nil {
+		return loaded
+	}
 	files := map[string]string{}
 	var rooms []string
 	for _, p := range exported(t) {
@@ -92,6 +97,7 @@ func public(t *testing.T) map[string]*types.Package {
 		}
 		packages[r] = p
 	}
+	loaded = packages
 	return packages
 }
 
