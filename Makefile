@@ -1,6 +1,7 @@
-# make test   everything that must hold, in CI size: some minutes
-# make soak   the same at full size, and long fuzzing: hours
-# make bench  the budgets, as ratios against bare baselines
+# make test          what needs Go alone, in some minutes; it says what it left out
+# make test ALL=1    everything that must hold, in CI size: up to half an hour
+# make soak          the same at full size, and long fuzzing: hours
+# make bench         the budgets, as ratios against bare baselines
 #
 # make cluster-up    Kubernetes on this machine, for trying things, as root on Linux;
 #                    with TIER=simulated without root and containers
@@ -10,36 +11,42 @@
 # need Node.js and npm, which they install it with; without, they are left out, and
 # say so. Those over Kubernetes need Linux, and some of them root. Its programs are
 # built once for all clones, in up to half an hour.
+#
+# There are two modules: what users import, and in test what only tests need.
 
-GO      ?= go
-SUITE    = $(GO) run ./internal/suite
+GO       ?= go
+SUITE     = $(GO) -C test run ./suite
+CLUSTER   = $(GO) -C test run ./cluster/cmd/cluster
 FUZZTIME ?= 5s
 
 # The race detector sleeps for a second at every exit of a process, and the
 # tests start thousands (https://go.dev/doc/articles/race_detector).
 export GORACE = atexit_sleep_ms=0
 
-CLUSTER  = $(GO) run ./internal/cluster/cmd/cluster
+.PHONY: test soak bench vet short race fuzz cluster-binaries cluster-up cluster-down staticcheck deadcode
 
-.PHONY: test soak bench vet race fuzz cluster-binaries cluster-up cluster-down staticcheck deadcode
-
-test: vet race fuzz
+test: vet $(if $(ALL),race fuzz,short)
 
 # Compiles for every system that is supported, too.
 vet:
-	@echo "vet: gofmt, go vet, nilness, and builds for darwin and for 32 bits"
+	@echo "vet: gofmt, and of both modules go vet, nilness, and builds for darwin and for 32 bits"
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	@$(GO) vet ./...
 	@$(GO) vet -tags cluster ./examples/gostats
-	@$(GO) vet -vettool="$$($(GO) tool -n nilness)" ./...
-	@GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
-	@GOOS=linux GOARCH=386 CGO_ENABLED=0 $(GO) vet ./...
-	@$(GO) mod verify >/dev/null
-	@echo "vet: 7 passed, 0 failed"
+	@set -e; nilness=$$($(GO) -C test tool -n nilness); for module in . test; do \
+		$(GO) -C $$module vet ./...; \
+		$(GO) -C $$module vet -vettool="$$nilness" ./...; \
+		GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) -C $$module vet ./...; \
+		GOOS=linux GOARCH=386 CGO_ENABLED=0 $(GO) -C $$module vet ./...; \
+		$(GO) -C $$module mod verify >/dev/null; \
+	done
+	@echo "vet: 12 passed, 0 failed"
 
-# Most tests that run side by side wait for something; so more do than there are CPUs.
+short:
+	@$(SUITE) short ..,. -short -timeout 10m ./...
+	@echo "  the rest, with the race detector and for up to half an hour: make test ALL=1"
+
 race: cluster-binaries
-	@$(SUITE) race -race -timeout 30m -parallel 8 ./...
+	@$(SUITE) race ..,. -race -timeout 30m ./...
 
 # Every fuzz target for a short while; its corpus of seeds runs with the tests. By
 # default Go takes up to a minute to make each new input smaller, and would hardly
@@ -47,17 +54,18 @@ race: cluster-binaries
 fuzz:
 	@set -e; grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file target; do \
 		target=$${target#func }; \
-		$(SUITE) $$target -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$(dirname $$file); \
+		$(SUITE) $$target .. -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$(dirname $$file); \
 	done
 
 soak: export MOPS_SOAK=1
 soak: cluster-binaries
-	@$(SUITE) soak -race -timeout 3h ./...
+	@$(SUITE) soak ..,. -race -timeout 3h ./...
 	@$(MAKE) fuzz FUZZTIME=10m
 
 # One run; for comparisons: go test -bench . -count 10 … | tee new.txt; benchstat old.txt new.txt
 bench:
 	@$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+	@$(GO) -C test test -run '^$$' -bench . -benchtime 1s ./...
 
 cluster-binaries:
 	@$(CLUSTER) binaries

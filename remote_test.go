@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/enginetest"
 )
 
 // remote plays another machine: its workers do not get this process's MOPS_
@@ -103,6 +103,30 @@ var last = mops.Define("test/last-words", func(ctx context.Context, way string) 
 	return 1, nil
 })
 
+// logs is all that is kept below a memo URI of what workers printed.
+func logs(t *testing.T, uri string) (log string) {
+	t.Helper()
+	store, err := blob.Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	for info, err := range store.List(t.Context(), "", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(info.Key, ".log/") {
+			continue
+		}
+		chunk, _, err := store.ReadAll(t.Context(), info.Key, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log += string(chunk)
+	}
+	return log
+}
+
 func TestARemoteWorkerKeepsItsLogHoweverItEnds(t *testing.T) {
 	silence(t)
 	dir := t.TempDir()
@@ -125,7 +149,7 @@ func TestARemoteWorkerKeepsItsLogHoweverItEnds(t *testing.T) {
 		case want.reason == "" && isExec:
 			t.Errorf("%q: %v", way, err)
 		}
-		log := enginetest.Logs(t, info.URI)
+		log := logs(t, info.URI)
 		if !strings.Contains(log, want.log) || strings.Count(log, "last words") != 1 {
 			t.Errorf("%q: the log is %q", way, log)
 		}

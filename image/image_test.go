@@ -248,10 +248,11 @@ func TestFiles(t *testing.T) {
 
 func TestLongPushIsTold(t *testing.T) {
 	told := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(told) }) // it is told again and again
 	var log bytes.Buffer
 	handler := slog.NewTextHandler(writer(func(p []byte) (int, error) {
 		if bytes.Contains(p, []byte("pushing")) {
-			close(told)
+			tell()
 		}
 		return log.Write(p)
 	}), nil)
@@ -265,7 +266,7 @@ func TestLongPushIsTold(t *testing.T) {
 	})
 	soon := func(s *settings) { s.quiet = 50 * time.Millisecond }
 	publish(t, s.repository(), static(t), soon, Logger(slog.New(handler)))
-	if text := log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "MB") || !strings.Contains(text, "is pushed") {
+	if text := log.String(); strings.Count(text, "\n") < 2 || !strings.Contains(text, "MB") || !strings.Contains(text, "is pushed") {
 		t.Errorf("the log is\n%s", text)
 	}
 	log.Reset()

@@ -2,14 +2,11 @@ package k8s
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
@@ -60,35 +57,5 @@ func TestImageOfAnOrchestrator(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta, Spec: spec}
 	if own != "prog:1" || spec.ServiceAccountName != "mops" || !*spec.AutomountServiceAccountToken || *spec.TerminationGracePeriodSeconds != 60 || !kube.UsesMops(pod) || kube.Container(pod) != "worker" {
 		t.Errorf("%q %+v", own, spec)
-	}
-}
-
-func TestLaunch(t *testing.T) {
-	_, c, namespace := simulated(t)
-	options := func(more ...Option) []Option {
-		return append([]Option{Kubeconfig(c.Kubeconfig), Namespace(namespace), Image("program:1")}, more...)
-	}
-	for _, code := range []int{0, 3, executor.ExitFunc} {
-		p := Program{Output: new(strings.Builder)}
-		if exit, err := Launch(t.Context(), p, options(ends(code, 0))...); err != nil || exit.Code != code || exit.Err != nil {
-			t.Errorf("%d: %+v, %v", code, exit, err)
-		}
-	}
-	_, err := Launch(t.Context(), Program{}, options(ends(137, 0))...)
-	failsWith(t, err, executor.Signalled, "SIGKILL")
-
-	ctx, cancel := context.WithCancel(t.Context())
-	worker, err := Program{Name: "long"}.Start(ctx, options(ends(0, time.Hour))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = Launch(ctx, Program{Name: "long"}, options()...)
-	failsWith(t, err, executor.LaunchRejected, "another Job has the name")
-	cancel()
-	if _, err := kube.Finish(ctx, worker); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	if _, there := jobIn(t, c, worker.Handle()); there {
-		t.Error("the end of the context left the Job behind")
 	}
 }

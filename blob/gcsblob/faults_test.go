@@ -55,7 +55,7 @@ func TestLostAnswer(t *testing.T) {
 func TestStall(t *testing.T) {
 	root, proxy := emulator.GCS(t).Behind(t)
 	s := openStore(t, root)
-	s.Driver().(*store).transport.Stall = 200 * time.Millisecond
+	s.Driver().(*store).transport.Stall = time.Second
 	content := make([]byte, 1<<20)
 	if _, err := s.PutBytes(t.Context(), "blob", content, blob.PutOptions{}); err != nil {
 		t.Fatal(err)

@@ -98,7 +98,7 @@ func TestTrouble(t *testing.T) {
 			s, proxy := behind(t)
 			mustPut(t, s, "there", content)
 			if strings.HasPrefix(name, "Stall") {
-				s.Driver().(*store).transport.Stall = 200 * time.Millisecond
+				s.Driver().(*store).transport.Stall = time.Second
 			}
 			method := http.MethodPut
 			if c.kind == blob.Corrupt || !strings.Contains(name, "Write") && name != "LoseAnswer" {

@@ -25,7 +25,7 @@ type sink struct {
 
 func newSink(tb testing.TB, size int64) (*blob.Store, *sink) {
 	tb.Helper()
-	emulator.S3(tb) // for the environment
+	emulator.S3Environment()
 	s := &sink{size: size}
 	server := httptest.NewUnstartedServer(s)
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {

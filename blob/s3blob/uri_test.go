@@ -10,7 +10,7 @@ import (
 )
 
 func TestRoots(t *testing.T) {
-	emulator.S3(t) // for the environment
+	emulator.S3Environment()
 	const minio = "?endpoint=http%3A%2F%2F127.0.0.1%3A9000"
 	for uri, want := range map[string]struct{ root, identity, region, url string }{
 		"s3://bucket":                           {"s3://bucket", "s3://bucket at aws", "us-east-1", "https://bucket.s3.us-east-1.amazonaws.com/key"},
@@ -37,7 +37,7 @@ func TestRoots(t *testing.T) {
 }
 
 func TestBadRoots(t *testing.T) {
-	emulator.S3(t)
+	emulator.S3Environment()
 	for uri, text := range map[string]string{
 		"s3://":                         "no name of a bucket",
 		"s3:bucket":                     "s3://bucket/folder",
@@ -63,7 +63,7 @@ func TestBadRoots(t *testing.T) {
 
 // The environment says what the root does not.
 func TestEnvironment(t *testing.T) {
-	emulator.S3(t)
+	emulator.S3Environment()
 	for _, c := range []struct{ name, value, uri, want string }{
 		{"AWS_REGION", "eu-west-1", "s3://bucket", "https://bucket.s3.eu-west-1.amazonaws.com/key"},
 		{"AWS_REGION", "eu-west-1", "s3://bucket?region=eu-north-1", "https://bucket.s3.eu-north-1.amazonaws.com/key"},
@@ -101,7 +101,7 @@ func TestServiceOfAWS(t *testing.T) {
 }
 
 func TestLongKey(t *testing.T) {
-	emulator.S3(t)
+	emulator.S3Environment()
 	s := mustOpen(t, "s3://bucket/a/root?endpoint=http%3A%2F%2F127.0.0.1%3A1")
 	for _, length := range []int{1100, 1020} {
 		_, err := s.Stat(t.Context(), strings.Repeat("k", length))

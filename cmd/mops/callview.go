@@ -60,7 +60,7 @@ func (a *app) readCall(ctx context.Context, x address) (*callView, error) {
 		Kind: "call", URI: x.uri(), Root: x.store.Root(), Pipeline: x.call.Pipeline, Function: x.call.Name, Version: x.call.Version,
 		Words: explain.Words(x.path), MemoKey: x.call.Key.String(), Runs: []*runView{}, Files: []fileView{}, place: x.place(),
 	}
-	var found runs
+	var found runList
 	for info, err := range x.store.List(ctx, x.path+"/", "") {
 		if err != nil {
 			return nil, err
@@ -86,7 +86,7 @@ func (a *app) readCall(ctx context.Context, x address) (*callView, error) {
 	return v, nil
 }
 
-func (v *callView) add(ctx context.Context, found *runs, info blob.Info, rest string) error {
+func (v *callView) add(ctx context.Context, found *runList, info blob.Info, rest string) error {
 	if kind, ok := recordKinds[rest]; ok && kind != record.KindLease {
 		read, err := readRecord(ctx, v.place.Store, info.Key, kind, v.MemoKey)
 		if err != nil {
@@ -105,7 +105,7 @@ func (v *callView) add(ctx context.Context, found *runs, info blob.Info, rest st
 }
 
 // take puts a record where it belongs, and notes the run that it tells of.
-func (v *callView) take(found *runs, name string, read *recordView) {
+func (v *callView) take(found *runList, name string, read *recordView) {
 	switch name {
 	case "invocation":
 		v.Invocation = read
@@ -125,7 +125,7 @@ func (v *callView) take(found *runs, name string, read *recordView) {
 	}
 }
 
-func (a *app) addLease(ctx context.Context, v *callView, found *runs) error {
+func (a *app) addLease(ctx context.Context, v *callView, found *runList) error {
 	read, damaged, err := a.readLease(ctx, v.place.Store, v.place.Lease(), &sights{store: v.place.Store})
 	switch {
 	case err != nil:

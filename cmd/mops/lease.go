@@ -9,6 +9,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 var leaseCommand = command{
@@ -90,7 +91,7 @@ func (o *leaseOptions) release(ctx context.Context, a *app, x address, v *leaseV
 		state.LeaseID = lease.NewID()
 	}
 	state.Status = lease.StatusReleased
-	state.Outcome = &lease.Outcome{Kind: lease.Broken, RunID: state.RunID, Message: "by " + me()}
+	state.Outcome = &lease.Outcome{Kind: runs.Broken, RunID: state.RunID, Message: "by " + me()}
 	_, err := lease.Put(ctx, x.store, x.place().Lease(), v.version, state)
 	switch {
 	case blob.Is(err, blob.Mismatch):

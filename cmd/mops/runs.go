@@ -28,10 +28,10 @@ type runView struct {
 	newest time.Time // of what it left, by the store's clock
 }
 
-// runs are all executions of a call that left something, newest first.
-type runs struct{ list []*runView }
+// runList is all executions of a call that left something, newest first.
+type runList struct{ list []*runView }
 
-func (r *runs) get(id string) *runView {
+func (r *runList) get(id string) *runView {
 	for _, run := range r.list {
 		if run.ID == id {
 			return run
@@ -44,7 +44,7 @@ func (r *runs) get(id string) *runView {
 }
 
 // known says what a record tells of a run.
-func (r *runs) known(id, by string, of *record.Run, modified time.Time) {
+func (r *runList) known(id, by string, of *record.Run, modified time.Time) {
 	if id == "" {
 		return
 	}
@@ -61,7 +61,7 @@ func (r *runs) known(id, by string, of *record.Run, modified time.Time) {
 }
 
 // add takes a blob below runs/ into account. Records of runs are read.
-func (r *runs) add(ctx context.Context, store *blob.Store, info blob.Info, rest string) error {
+func (r *runList) add(ctx context.Context, store *blob.Store, info blob.Info, rest string) error {
 	name, chunk, isLog := strings.Cut(rest, ".log/")
 	if isLog && chunk != "" {
 		run := r.get(name)
@@ -93,14 +93,14 @@ func (r *runs) add(ctx context.Context, store *blob.Store, info blob.Info, rest 
 }
 
 // sort puts the newest first: by the minute in the id, then by what was written last.
-func (r *runs) sort() {
+func (r *runList) sort() {
 	slices.SortStableFunc(r.list, func(a, b *runView) int {
 		return cmp.Or(b.minute.Compare(a.minute), b.newest.Compare(a.newest), strings.Compare(b.ID, a.ID))
 	})
 }
 
 // rows are a table of runs for people.
-func (r *runs) rows(most int) [][]string {
+func (r *runList) rows(most int) [][]string {
 	rows := [][]string{{"run", "outcome", "took", "cpu", "peak memory", "where", "log"}}
 	for i, run := range r.list {
 		if i == most {
@@ -129,7 +129,7 @@ func (v *runView) row() []string {
 		row[1] = "left nothing but its log"
 		return row
 	}
-	row[1] = run.Outcome
+	row[1] = string(run.Outcome)
 	if run.Reason != "" {
 		row[1] += " " + run.Reason
 	}

@@ -42,7 +42,7 @@ func (o *inspectOptions) showCall(ctx context.Context, a *app, v *callView) erro
 		if o.full {
 			shown = len(v.Runs)
 		}
-		table(w, "  ", withoutEmpty((&runs{v.Runs}).rows(shown)), "")
+		table(w, "  ", withoutEmpty((&runList{v.Runs}).rows(shown)), "")
 		showFields(a, v)
 	}
 	if len(v.Files) > 0 {

@@ -17,7 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/record"
-	"github.com/TrilliantHealth/mops-go/internal/words"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -99,8 +99,8 @@ func (a *app) runAgain(ctx context.Context, x address, program []string, dir str
 	}
 	made := filepath.Join(dir, "made")
 	spec, err := worker.Spec{
-		Root: root, Path: x.path, Function: x.call.Name, Pipeline: pipeline, RunID: words.NewRunID(time.Now()), Attempt: 1,
-		Executor: "verify", Chain: (*worker.Chain)(nil).Push(x.call.Key).Links(),
+		Root: root, Path: x.path, Function: x.call.Name, Pipeline: pipeline, ID: runs.New("", "verify"),
+		Chain:  (*worker.Chain)(nil).Push(x.call.Key).Links(),
 		Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}, Verify: made,
 	}.Encode()
 	if err != nil {

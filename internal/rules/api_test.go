@@ -82,16 +82,16 @@ func public(t *testing.T) map[string]*types.Package {
 	}
 	files := map[string]string{}
 	var rooms []string
-	for _, p := range exported(t) {
+	for _, p := range compiled(t) {
 		files[p.ImportPath] = p.Export
 		if r, ours := room(p.ImportPath); ours && p.Name != "main" && !isInternal(p.ImportPath) {
 			rooms = append(rooms, r)
 		}
 	}
-	compiled := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(files[path]) })
+	from := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(files[path]) })
 	packages := map[string]*types.Package{}
 	for _, r := range rooms {
-		p, err := compiled.Import(strings.TrimSuffix(module+"/"+r, "/"))
+		p, err := from.Import(strings.TrimSuffix(module+"/"+r, "/"))
 		if err != nil {
 			t.Fatal(err)
 		}

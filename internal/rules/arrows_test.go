@@ -28,26 +28,27 @@ var arrows = map[string][]string{
 	},
 	"internal/orchestrate": {
 		"blob", "executor", "internal/ability", "internal/config", "internal/errtree", "internal/explain", "internal/function", "internal/lease", "internal/memo",
-		"internal/memokey", "internal/progress", "internal/record", "internal/runlog", "internal/slots", "internal/source",
-		"internal/words", "internal/worker",
+		"internal/memokey", "internal/progress", "internal/record", "internal/runlog", "internal/runs", "internal/slots", "internal/source",
+		"internal/worker",
 	},
 	"internal/worker": {
 		"blob", "executor", "executor/subprocess", "internal/config", "internal/errtree", "internal/function", "internal/inherit", "internal/lease", "internal/memo",
-		"internal/memokey", "internal/process", "internal/record", "internal/runlog", "internal/slots", "internal/source",
+		"internal/memokey", "internal/process", "internal/record", "internal/runlog", "internal/runs", "internal/slots", "internal/source",
 	},
+	"internal/runs":      {"internal/words"},
 	"internal/explain":   {"blob", "internal/dynamic", "internal/memo", "internal/memokey", "internal/progress", "internal/record", "internal/schema"},
 	"internal/dynamic":   {"internal/progress"},
 	"internal/function":  {"internal/codec", "internal/errtree", "internal/memokey", "internal/record", "internal/schema", "internal/source"},
 	"internal/codec":     {"internal/schema"},
 	"internal/memo":      {"blob", "internal/memokey", "internal/record", "internal/source"},
-	"internal/lease":     {"blob", "blob/driver", "internal/process", "internal/record"},
-	"internal/record":    {"blob"},
+	"internal/lease":     {"blob", "blob/driver", "internal/process", "internal/record", "internal/runs"},
+	"internal/record":    {"blob", "internal/runs"},
 	"internal/runlog":    {"blob"},
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress"},
 	"internal/ability":   {"executor"},
 	"internal/k8sdoctor": {"executor", "internal/doctor", "internal/kube", "k8s"},
 	"internal/gc": {
-		"blob", "blob/driver", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record",
+		"blob", "blob/driver", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/record", "internal/runs",
 		"internal/source", "internal/sweep",
 	},
 	"internal/source":       {"blob", "internal/openfile", "internal/sweep"},
@@ -71,13 +72,15 @@ var arrows = map[string][]string{
 	"blob/internal/cloud":   {"blob", "blob/driver"},
 	"blob/blobtest":         {"blob", "blob/driver"},
 	"internal/blobcount":    {"blob", "blob/driver"},
-	"internal/enginetest":   {"*"},
-	"internal/k8stest":      {"*"},
-	"internal/emulator":     {"internal/faultproxy", "internal/toolcache"},
-	"internal/cluster":      {"image", "internal/faultproxy", "internal/process", "internal/toolcache"},
-	"internal/benchmark":    {"*"},
+	"internal/emulator":     {"internal/faultproxy"},
 
-	"internal/cluster/cmd/cluster": {"internal/cluster", "internal/process"},
+	// Module test.
+	"test/benchmark":           {"*"},
+	"test/cluster":             {"image", "internal/faultproxy", "internal/process", "test/toolcache"},
+	"test/cluster/cmd/cluster": {"internal/process", "test/cluster"},
+	"test/emulator":            {"internal/emulator", "test/toolcache"},
+	"test/enginetest":          {"*"},
+	"test/k8stest":             {"*"},
 }
 
 type listed struct {
@@ -85,25 +88,32 @@ type listed struct {
 	Imports, Deps         []string
 	GoFiles               []string
 	Dir                   string
-	Export                string // the file with its types; see exported
+	Export                string // see compiled
 }
 
-// list is what the go command says of packages.
-func list(t *testing.T, patterns ...string) []listed {
+// everything is what the go command says of all packages, of both modules.
+func everything(t *testing.T) []listed {
 	t.Helper()
-	return golist(t, append([]string{"-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
+	return append(list(t, "../..", "./..."), list(t, "../../test", "./...")...)
 }
 
-// exported is list for all packages that packages of ours need, compiled.
-func exported(t *testing.T) []listed {
+// list is what the go command says of packages of the module in a folder.
+func list(t *testing.T, folder string, patterns ...string) []listed {
 	t.Helper()
-	return golist(t, "-export", "-deps", "-json=ImportPath,Name,Dir,Export", "./...")
+	return golist(t, folder, append([]string{"-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
 }
 
-func golist(t *testing.T, arguments ...string) []listed {
+// compiled is what the go command says of all packages that those of the main
+// module need, with the files that hold their types.
+func compiled(t *testing.T) []listed {
+	t.Helper()
+	return golist(t, "../..", "-export", "-deps", "-json=ImportPath,Name,Export", "./...")
+}
+
+func golist(t *testing.T, folder string, arguments ...string) []listed {
 	t.Helper()
 	command := exec.Command("go", append([]string{"list"}, arguments...)...)
-	command.Dir = "../.."
+	command.Dir = folder
 	out, err := command.Output()
 	if err != nil {
 		if e, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -123,14 +133,14 @@ func golist(t *testing.T, arguments ...string) []listed {
 	}
 }
 
-// room is a package's path within the module.
+// room is a package's path from the top of the repository.
 func room(path string) (string, bool) {
 	rest, ok := strings.CutPrefix(path, module)
 	return strings.TrimPrefix(rest, "/"), ok
 }
 
 func TestArrows(t *testing.T) {
-	for _, p := range list(t, "./...") {
+	for _, p := range everything(t) {
 		from, _ := room(p.ImportPath)
 		allowed, ok := arrows[from]
 		if !ok && strings.HasPrefix(from, "examples/") {
@@ -159,7 +169,7 @@ func TestRootPackageIsLight(t *testing.T) {
 		module, "github.com/fxamacker/cbor/v2", "github.com/x448/float16", "github.com/pelletier/go-toml/v2",
 		"golang.org/x/sys", "golang.org/x/term", "golang.org/x/sync",
 	}
-	for _, dep := range list(t, ".")[0].Deps {
+	for _, dep := range list(t, "../..", ".")[0].Deps {
 		first, _, _ := strings.Cut(dep, "/")
 		if !strings.Contains(first, ".") {
 			continue // the standard library
@@ -171,7 +181,7 @@ func TestRootPackageIsLight(t *testing.T) {
 }
 
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
-	for _, p := range list(t, "./...") {
+	for _, p := range everything(t) {
 		if len(p.GoFiles) > 0 && len(p.Doc) < 30 {
 			t.Errorf("%s has no doc comment that says its job and where it stands: %q", p.ImportPath, p.Doc)
 		}

@@ -1,0 +1,141 @@
+//go:build linux || darwin
+
+package enginetest_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
+)
+
+// gatedJobs run until they are let go or stopped.
+func gatedJobs(place string, n int, on string, change func(*Job)) Jobs {
+	var jobs Jobs
+	for i := range n {
+		job := Job{Work: Work{Name: fmt.Sprintf("w%d", i), Dir: place, Gate: true}, On: on}
+		if change != nil {
+			change(&job)
+		}
+		jobs.Jobs = append(jobs.Jobs, job)
+	}
+	return jobs
+}
+
+func awaitStarts(t *testing.T, place string, n int) {
+	t.Helper()
+	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: place})) == n })
+}
+
+// Ctrl-C stops all workers, releases all leases and ends with 130.
+func TestInterruptLeavesNothing(t *testing.T) {
+	for _, c := range []struct {
+		on      string
+		signal  syscall.Signal
+		longest time.Duration
+		deaf    bool
+	}{
+		{"sub20", syscall.SIGINT, 5 * time.Second, false},
+		{"sub20", syscall.SIGTERM, 5 * time.Second, false},
+		{"sub20", syscall.SIGINT, 12 * time.Second, true}, // the executor is patient for 5 s
+		{"in2", syscall.SIGINT, 5 * time.Second, false},
+	} {
+		t.Run(fmt.Sprintf("%s %v deaf=%t", c.on, c.signal, c.deaf), func(t *testing.T) {
+			t.Parallel()
+			place := t.TempDir()
+			n := map[string]int{"sub20": 20, "in2": 2}[c.on]
+			if c.deaf {
+				n = 3
+			}
+			jobs := gatedJobs(place, n, c.on, func(j *Job) { j.Work.Deaf = c.deaf })
+			p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+			awaitStarts(t, place, n)
+			began := time.Now()
+			p.Signal(c.signal)
+			if code := p.Wait(time.Minute); code != 130 {
+				t.Errorf("exit code %d; standard error:\n%s", code, p.Stderr)
+			}
+			took := time.Since(began)
+			t.Logf("ended %v after the signal, with %d functions running", took, n)
+			if took > c.longest {
+				t.Errorf("it took %v", took)
+			}
+			if left := enginetest.Processes(place); len(left) > 0 {
+				t.Errorf("%d processes are left", len(left))
+			}
+			states := enginetest.Leases(t, fileRoot(place))
+			if len(states) != n {
+				t.Errorf("%d leases, want %d", len(states), n)
+			}
+			for _, s := range states {
+				if s.Status != lease.StatusReleased || s.Outcome == nil || s.Outcome.Kind != runs.Cancelled {
+					t.Errorf("a lease was not released as cancelled: %+v, outcome %+v", s, s.Outcome)
+				}
+			}
+		})
+	}
+}
+
+// A second Ctrl-C leaves at once; what it leaves behind is found by the next program.
+func TestSecondInterruptLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	place := t.TempDir()
+	jobs := gatedJobs(place, 3, "sub", func(j *Job) { j.Work.Deaf = true })
+	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	awaitStarts(t, place, 3)
+	p.Signal(syscall.SIGINT)
+	enginetest.Eventually(t, time.Minute, "the first signal was seen", func() bool { return strings.Contains(p.Stderr.String(), "interrupted") })
+	time.Sleep(time.Second) // so that the next is another
+	began := time.Now()
+	p.Signal(syscall.SIGINT)
+	if code := p.Wait(time.Minute); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	took := time.Since(began)
+	t.Logf("left after %v", took)
+	if took > time.Second {
+		t.Errorf("it took %v; standard error:\n%s", took, p.Stderr)
+	}
+	for _, job := range jobs.Jobs {
+		if err := job.Work.openGate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	next.Wait(time.Minute)
+	expect(t, next, jobs)
+}
+
+// With Detach, Ctrl-C leaves the workers running, and the next program attaches to them.
+func TestDetachLeavesWorkersRunning(t *testing.T) {
+	t.Parallel()
+	place := t.TempDir()
+	jobs := gatedJobs(place, 3, "sub", func(j *Job) { j.Detach = true })
+	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	awaitStarts(t, place, 3)
+	began := time.Now()
+	p.Signal(syscall.SIGINT)
+	if code := p.Wait(time.Minute); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	t.Logf("ended %v after the signal", time.Since(began))
+	next := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	enginetest.Eventually(t, time.Minute, "three workers are adopted", func() bool { return strings.Count(next.Stderr.String(), adopted) == 3 })
+	for _, job := range jobs.Jobs {
+		if err := job.Work.openGate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next.Wait(time.Minute)
+	expect(t, next, jobs)
+	for name, n := range counts(t, enginetest.Tally{Dir: place}) {
+		if n != 1 {
+			t.Errorf("%s ran %d times", name, n)
+		}
+	}
+}

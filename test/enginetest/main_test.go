@@ -1,0 +1,204 @@
+//go:build linux || darwin
+
+package enginetest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/blobtest"
+	"github.com/TrilliantHealth/mops-go/internal/worker"
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
+)
+
+// soak says that there is time for the large sizes.
+var soak = os.Getenv("MOPS_SOAK") == "1"
+
+func TestMain(m *testing.M) {
+	if os.Getenv("GORACE") == "" { // else each program with the race detector takes a second to end
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
+	_, isWorker := os.LookupEnv(worker.Variable)
+	role := enginetest.Orchestrator
+	if isWorker {
+		role = enginetest.Worker
+	}
+	enginetest.RegisterCrashStores(role)
+	blobtest.RegisterServed()
+	if name := os.Getenv(enginetest.ProgramVariable); name != "" {
+		// A worker of this program gets here, too, and becomes it in Main.
+		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
+	}
+	mops.Init() // of tests that make calls themselves
+	flag.Parse()
+	if !given("test.parallel") { // most of these tests wait for something, so more than there are CPUs may run
+		flag.Set("test.parallel", "8")
+	}
+	os.Exit(m.Run())
+}
+
+// given reports whether a flag was set on the command line.
+func given(name string) (found bool) {
+	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
+// programs are the programs under test, by name.
+var programs = map[string]func(context.Context) error{
+	"jobs": runJobs,
+}
+
+// Job is one call of a program.
+type Job struct {
+	Work   Work
+	Read   string // path of a file that the work is given
+	On     string // executor, see executors
+	Detach bool
+}
+
+// Jobs is what the program "jobs" does.
+type Jobs struct {
+	Jobs   []Job
+	Crash  enginetest.Crash
+	Turns  bool // one after the other, instead of all at once
+	Repeat int  // calls of each job at once; 0 is 1
+}
+
+// Report is what the program says of one call, as a line of JSON.
+type Report struct {
+	Index   int
+	Text    string
+	Outcome mops.Outcome
+	Error   string `json:",omitempty"`
+	Kind    string `json:",omitempty"` // of the error: see kindOf
+}
+
+func runJobs(ctx context.Context) error {
+	var jobs Jobs
+	if err := enginetest.Arguments(&jobs); err != nil {
+		return err
+	}
+	if jobs.Crash.Dir != "" {
+		jobs.Crash.Enter()
+	}
+	type started struct {
+		index int
+		call  *mops.Call[Answer]
+		err   error
+	}
+	var all []started
+	out := json.NewEncoder(os.Stdout)
+	report := func(s started) {
+		r := Report{Index: s.index}
+		var answer Answer
+		if s.err == nil {
+			answer, s.err = s.call.Wait(ctx)
+		}
+		if s.err == nil {
+			r.Text, s.err = answer.text(ctx)
+			r.Outcome = s.call.Info().Outcome
+		}
+		if s.err != nil {
+			r.Error, r.Kind = s.err.Error(), kindOf(s.err)
+		}
+		out.Encode(r)
+	}
+	for i, job := range jobs.Jobs {
+		if job.Read != "" {
+			job.Work.Read = mops.File(job.Read)
+		}
+		options := []mops.Option{mops.On(executors[job.On])}
+		if job.Detach {
+			options = append(options, mops.Detach())
+		}
+		for range max(jobs.Repeat, 1) {
+			call, err := doWork.With(options...).Start(ctx, job.Work)
+			all = append(all, started{i, call, err})
+			if jobs.Turns {
+				report(all[len(all)-1])
+			}
+		}
+	}
+	if !jobs.Turns {
+		for _, s := range all {
+			report(s)
+		}
+	}
+	return ctx.Err()
+}
+
+// kindOf names the kind of an error of a call, "unexplained" where it is none that is documented.
+func kindOf(err error) string {
+	if e, ok := errors.AsType[*mops.FuncError](err); ok {
+		if e.Panicked {
+			return "panic"
+		}
+		return "func"
+	}
+	if errors.Is(err, mops.ErrCycle) {
+		return "cycle"
+	}
+	if e, ok := errors.AsType[*mops.ExecError](err); ok {
+		return "exec " + string(e.Reason)
+	}
+	if e, ok := errors.AsType[*blob.Error](err); ok {
+		return "blob " + e.Kind.String()
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return "context"
+	}
+	return "unexplained"
+}
+
+// reports reads what a program said of its calls, by index.
+func reports(t *testing.T, p *enginetest.Program) []Report {
+	t.Helper()
+	var all []Report
+	decoder := json.NewDecoder(stringReader(p.Stdout.String()))
+	for {
+		var r Report
+		err := decoder.Decode(&r)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%v in the output of the program:\n%s\n%s", err, p.Stdout, p.Stderr)
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b Report) int { return a.Index - b.Index })
+	return all
+}
+
+// expect checks that a program said of each job what that job computes.
+func expect(t *testing.T, p *enginetest.Program, jobs Jobs) {
+	t.Helper()
+	all := reports(t, p)
+	if want := len(jobs.Jobs) * max(jobs.Repeat, 1); len(all) != want {
+		t.Errorf("the program reported %d calls of %d; its standard error:\n%s", len(all), want, p.Stderr)
+	}
+	for _, r := range all {
+		job := jobs.Jobs[r.Index]
+		want, kind := job.Work.expected(job.Read)
+		if r.Text != want || r.Kind != kind {
+			t.Errorf("%s: got %q, %s %q, want %q, %s; standard error:\n%s", job.Work.Name, r.Text, r.Kind, r.Error, want, kind, p.Stderr)
+		}
+	}
+}
+
+func rootVariable(scheme, place string) string {
+	return fmt.Sprintf("MOPS_ROOT=%s://%s/root", scheme, place)
+}
+
+// fileRoot is the root of most tests.
+func fileRoot(place string) string { return "file://" + place + "/root" }

@@ -1,0 +1,127 @@
+package k8s_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	. "github.com/TrilliantHealth/mops-go/k8s"
+	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
+)
+
+// pool adds a node that has its own name as the label pool, and maybe more labels,
+// a taint and a GPU.
+func pool(t *testing.T, c *testcluster.Cluster, name, taint string, gpus string, labels ...string) {
+	t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pool": name}}}
+	for _, label := range labels {
+		key, value, _ := strings.Cut(label, "=")
+		node.Labels[key] = value
+	}
+	if taint != "" {
+		key, value, _ := strings.Cut(taint, "=")
+		node.Spec.Taints = []corev1.Taint{{Key: key, Value: value, Effect: corev1.TaintEffectNoSchedule}}
+	}
+	if gpus != "" {
+		node.Status.Capacity = corev1.ResourceList{"nvidia.com/gpu": resource.MustParse(gpus)}
+	}
+	if err := c.AddNode(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Client().CoreV1().Nodes().Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The scheduler puts pods where their options let them, and nowhere else.
+func TestPlacement(t *testing.T) {
+	e, c, namespace := simulated(t)
+	pool(t, c, "gpu-nvidia", "nvidia.com/gpu=present", "1")
+	pool(t, c, "gpu-azure", "sku=gpu", "1")
+	pool(t, c, "gpu-dedicated", "dedicated=gpu", "1")
+	spot := []string{"spot-azure", "spot-google", "spot-eks", "spot-karpenter"}
+	for i, label := range []string{
+		"kubernetes.azure.com/scalesetpriority=spot", "cloud.google.com/gke-spot=true",
+		"eks.amazonaws.com/capacityType=SPOT", "karpenter.sh/capacity-type=spot",
+	} {
+		pool(t, c, spot[i], label, "", label)
+	}
+	pool(t, c, "large", "dedicated=64cpu", "")
+	pool(t, c, "small", "", "")
+	gpu := []string{"gpu-nvidia", "gpu-azure", "gpu-dedicated"}
+	untainted := []string{c.NodeName(), "small"}
+	in := func(pools ...string) Option { return NodeIn("pool", pools...) }
+	nowhere := []string{}
+
+	type test struct {
+		name    string
+		options Option
+		nodes   []string // one of which it runs on
+	}
+	tests := []test{
+		{"nothing said", nil, untainted},
+		{"GPU", GPU(1), gpu},
+		{"two GPUs, which no node has", GPU(2), nowhere},
+		{"a GPU of another kind", GPUResource("amd.com/gpu", 1), nowhere},
+		{"no GPU, in a pool of GPUs", in(gpu...), nowhere},
+		{"GPU, in a pool without", Options(GPU(1), in("small")), nowhere},
+		{"any of two pools", in("gpu-azure", "small"), []string{"small"}},
+		{"only spot", OnlySpot(), spot},
+		{"only spot, in a pool that is none", Options(OnlySpot(), in("small")), nowhere},
+		{"spot, in a pool that is none", Options(Spot(), in("small")), []string{"small"}},
+		{"large", Options(LargeCPU(), NodeSelector("pool", "large")), []string{"large"}},
+		{"not large", NodeSelector("pool", "large"), nowhere},
+		{"one of two terms", NodeAffinity(
+			corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "pool", Operator: corev1.NodeSelectorOpIn, Values: []string{"none"}}}},
+			corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "pool", Operator: corev1.NodeSelectorOpIn, Values: []string{"small"}}}},
+		), []string{"small"}},
+	}
+	for _, node := range gpu {
+		tests = append(tests, test{"GPU in " + node, Options(GPU(1), in(node)), []string{node}})
+	}
+	for _, node := range spot {
+		tests = append(tests,
+			test{"spot in " + node, Options(Spot(), in(node)), []string{node}},
+			test{"only spot in " + node, Options(OnlySpot(), in(node, "small")), []string{node}},
+			test{"not spot, in " + node, in(node), nowhere})
+	}
+	for _, test := range tests {
+		w := start(t, e.With(test.options, RoomGrace(0)), newCall())
+		exit := await(t, w)
+		if len(test.nodes) == 0 {
+			failsWith(t, exit.Err, executor.Unschedulable, "k8s.NodeIn")
+			continue
+		}
+		if exit.Err != nil {
+			t.Errorf("%s: %v", test.name, exit.Err)
+			continue
+		}
+		_, job, _ := strings.Cut(w.Handle(), "/")
+		pods, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "job-name=" + job})
+		if err != nil || len(pods.Items) != 1 {
+			t.Fatalf("%s: %d pods, %v", test.name, len(pods.Items), err)
+		}
+		if node := pods.Items[0].Spec.NodeName; !strings.Contains(" "+strings.Join(test.nodes, " ")+" ", " "+node+" ") {
+			t.Errorf("%s: it ran on %s, not on any of %v", test.name, node, test.nodes)
+		}
+	}
+}
+
+// Calls that wait for a GPU get it one after the other, and are not given up.
+func TestGPUsAreShared(t *testing.T) {
+	e, c, _ := simulated(t, ends(0, 2*time.Second))
+	pool(t, c, "gpu-scarce", "nvidia.com/gpu=present", "1")
+	for _, w := range startMany(t, e.With(GPU(1), NodeIn("pool", "gpu-scarce"), RoomGrace(time.Second)), 4) {
+		if exit := await(t, w); exit.Err != nil {
+			t.Error(exit.Err)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package k8s_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	. "github.com/TrilliantHealth/mops-go/k8s"
+	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
+)
+
+// journal keeps what is logged.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func (j *journal) option() Option { return Logger(slog.New(slog.NewTextHandler(j, nil))) }
+
+// limit makes a quota, and returns when it is kept to.
+func limit(t *testing.T, c *testcluster.Cluster, namespace, name string, what corev1.ResourceName, quantity string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	quotas := c.Client().CoreV1().ResourceQuotas(namespace)
+	events, err := quotas.Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Stop()
+	if _, err := quotas.Create(ctx, &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{what: resource.MustParse(quantity)}},
+	}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for event := range events.ResultChan() {
+		if quota, ok := event.Object.(*corev1.ResourceQuota); ok && len(quota.Status.Used) > 0 {
+			return
+		}
+	}
+	t.Fatal("nobody counts what the quota limits")
+}
+
+// What never starts fails with the cluster's own words, its Job is deleted, and
+// there was one line before.
+func TestNeverStarts(t *testing.T) {
+	e, c, namespace := simulated(t)
+	strict := c.Namespace(t)
+	client := c.Client()
+	limit(t, c, namespace, "small", corev1.ResourceLimitsMemory, "1Gi")
+	label := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`)
+	if _, err := client.CoreV1().Namespaces().Patch(t.Context(), strict, "application/merge-patch+json", label, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name    string
+		options []Option
+		reason  executor.Reason
+		says    string
+		warns   bool
+	}{
+		{"no node", []Option{Memory("1Mi"), NodeSelector("planet", "mars")}, executor.Unschedulable, "node(s) didn't match Pod's node affinity/selector", false},
+		{"too large", []Option{Memory("1Mi"), CPU("10k")}, executor.Unschedulable, "Insufficient cpu", false},
+		{"quota", []Option{Memory("2Gi")}, executor.LaunchRejected, "exceeded quota: small", false},
+		{"account", []Option{Namespace(strict), ServiceAccount("nobody")}, executor.LaunchRejected, `serviceaccount "nobody" not found`, true},
+		{"security", []Option{Namespace(strict), HostPath("/x", "/x")}, executor.LaunchRejected, "violates PodSecurity", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			said := &journal{}
+			w := start(t, e.With(append(test.options, StartGrace(2*time.Second), RoomGrace(2*time.Second), said.option())...), newCall())
+			exit := await(t, w)
+			failsWith(t, exit.Err, test.reason, test.says)
+			if _, ok := jobIn(t, c, w.Handle()); ok {
+				t.Error("its Job is still there")
+			}
+			if lines := strings.Count(said.String(), "workers cannot start yet"); test.warns && lines != 1 {
+				t.Errorf("%d warnings:\n%s", lines, said)
+			}
+		})
+	}
+}
+
+// Who waits for room waits as long as others of this process run: they make room.
+func TestRoomGraceCountsFromTheLastThatRan(t *testing.T) {
+	e, _, _ := simulated(t, RoomGrace(2*time.Second))
+	other := start(t, e.With(ends(0, 6*time.Second)), newCall())
+	begun := time.Now()
+	w := start(t, e.With(NodeSelector("planet", "mars")), newCall())
+	failsWith(t, await(t, w).Err, executor.Unschedulable, "")
+	if took := time.Since(begun); took < 6*time.Second {
+		t.Errorf("it failed after %v, while another one ran", took)
+	}
+	await(t, other)
+}
+
+// A quota of Jobs lets them wait for each other, too.
+func TestQuotaOfJobs(t *testing.T) {
+	said := &journal{}
+	e, c, namespace := simulated(t, ends(0, 2*time.Second), RoomGrace(30*time.Second), TTL(0), said.option())
+	limit(t, c, namespace, "few", "count/jobs.batch", "2")
+	for _, w := range startMany(t, e, 3) {
+		if exit := await(t, w); exit.Code != 0 || exit.Err != nil {
+			t.Errorf("%d, %v", exit.Code, exit.Err)
+		}
+	}
+	if n := strings.Count(said.String(), "Jobs cannot be created yet"); n != 1 {
+		t.Errorf("%d lines tell of the quota:\n%s", n, said)
+	}
+	for range 2 {
+		start(t, e.With(NodeSelector("planet", "mars"), RoomGrace(-1)), newCall())
+	}
+	_, err := e.With(RoomGrace(3*time.Second)).Start(t.Context(), newCall())
+	failsWith(t, err, executor.LaunchRejected, "exceeded quota: few")
+}
+
+func TestDeadline(t *testing.T) {
+	e, _, _ := simulated(t)
+	w := start(t, e.With(ends(0, time.Hour), Deadline(2*time.Second)), newCall())
+	failsWith(t, await(t, w).Err, executor.DeadlineExceeded, "after 2 s")
+}

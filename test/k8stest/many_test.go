@@ -1,0 +1,221 @@
+package k8stest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/k8s"
+	"github.com/TrilliantHealth/mops-go/test/cluster"
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
+)
+
+// Many is how many Jobs a program runs at once, and where.
+type Many struct {
+	Kubeconfig, Namespace string
+	Jobs                  int
+}
+
+// Took is what they took.
+type Took struct {
+	Ended      int      // as they should
+	Errors     []string // of some of the others
+	Goroutines int      // at the most, beside those that there were before
+	Resident   int64    // memory at the most, in bytes
+}
+
+// runMany starts Jobs and waits for them, each from a goroutine of its own.
+func runMany(ctx context.Context) error {
+	var many Many
+	if err := enginetest.Arguments(&many); err != nil {
+		return err
+	}
+	e := k8s.New(k8s.Kubeconfig(many.Kubeconfig), k8s.Namespace(many.Namespace), k8s.Image("program:1"), k8s.Logs(0))
+	before := runtime.NumGoroutine()
+	var (
+		took    Took
+		mu      sync.Mutex
+		running sync.WaitGroup
+	)
+	for i := range many.Jobs {
+		running.Go(func() {
+			err := runJob(ctx, e, i)
+			mu.Lock()
+			defer mu.Unlock()
+			took.Goroutines = max(took.Goroutines, runtime.NumGoroutine()-before)
+			if err == nil {
+				took.Ended++
+			} else if len(took.Errors) < 10 {
+				took.Errors = append(took.Errors, err.Error())
+			}
+		})
+	}
+	running.Wait()
+	took.Resident = mostResident()
+	return json.NewEncoder(os.Stdout).Encode(took)
+}
+
+func runJob(ctx context.Context, e *k8s.Executor, i int) error {
+	w, err := e.Start(ctx, executor.Invocation{Function: "many@1", MemoURI: fmt.Sprint("memory://many/", i), LeaseID: fmt.Sprint(i), RunID: fmt.Sprint("run-", i), Attempt: 1})
+	if err != nil {
+		return err
+	}
+	exit, err := w.Wait(ctx)
+	switch {
+	case err != nil:
+		return err
+	case exit.Err != nil:
+		return exit.Err
+	case exit.Code != executor.ExitOK:
+		return fmt.Errorf("it ended with %d", exit.Code)
+	}
+	return nil
+}
+
+// mostResident is the peak of this process's memory; see proc_pid_status(5).
+func mostResident() int64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	line, _, _ := strings.Cut(rest, "kB")
+	kib, _ := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+	return kib << 10
+}
+
+// Many Jobs in one process: none is lost, none is created twice, and each takes
+// one goroutine, which is the caller's, and one request. At full size it is 10,000
+// of them in less than 1 GiB.
+func TestManyJobs(t *testing.T) {
+	n, start := 1000, cluster.Simulated
+	if soak {
+		n, start = 10_000, ownSimulated
+	}
+	c := start(t)
+	proxy, kubeconfig := c.Behind(t)
+	asked := map[string]int{}
+	proxy.Observe(func(r *http.Request) {
+		kind := r.Method + " " + path.Base(r.URL.Path)
+		if r.URL.Query().Has("watch") {
+			kind = "watch"
+		}
+		asked[kind]++
+	})
+	many := Many{Kubeconfig: kubeconfig, Namespace: c.Namespace(t), Jobs: n}
+	begun := time.Now()
+	var took Took
+	runProgram(t, "many", many, &took)
+	proxy.Reset() // nothing is counted any more
+	t.Logf("%d Jobs took %v, %d goroutines, %d MiB, requests %v; %s",
+		n, time.Since(begun).Round(time.Second/10), took.Goroutines, took.Resident>>20, asked, serverSize(t, c))
+	if took.Ended != n {
+		t.Errorf("%d of %d ended well; of the others: %s", took.Ended, n, took.Errors)
+	}
+	if took.Goroutines > n+200 { // connections, and the requests under way
+		t.Errorf("%d Jobs had %d goroutines", n, took.Goroutines)
+	}
+	if took.Resident <= 0 || took.Resident >= 1<<30 {
+		t.Errorf("%d Jobs took %d MiB", n, took.Resident>>20)
+	}
+	// The server ends watches of who is slow to read, and lists of events are asked
+	// for where a Job has no pod for long: here all Jobs wait, for one controller.
+	if asked["POST jobs"] != n || asked["GET jobs"]+asked["GET pods"] > 4 || asked["GET events"] > 20+n/50 {
+		t.Errorf("%d Jobs took the requests %v", n, asked)
+	}
+	if jobs, pods := created(t, c, many.Namespace); jobs != n || pods != n {
+		t.Errorf("there are %d Jobs and %d pods, want %d", jobs, pods, n)
+	}
+}
+
+// ownSimulated is a cluster for one test: to delete ten thousand Jobs would keep
+// the machine busy long after.
+func ownSimulated(tb testing.TB) *cluster.Cluster {
+	tb.Helper()
+	c, err := cluster.StartSimulated(tb.Context())
+	switch {
+	case errors.Is(err, cluster.ErrMissing):
+		tb.Skip(err)
+	case err != nil:
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return c
+}
+
+// created is how many Jobs and pods there are.
+func created(t *testing.T, c *cluster.Cluster, namespace string) (jobs, pods int) {
+	t.Helper()
+	cached := metav1.ListOptions{ResourceVersion: "0"}
+	allJobs, err := c.Client().BatchV1().Jobs(namespace).List(t.Context(), cached)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allPods, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), cached)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(allJobs.Items), len(allPods.Items)
+}
+
+// serverSize says how large etcd and the API server have become.
+func serverSize(t *testing.T, c *cluster.Cluster) string {
+	t.Helper()
+	metrics, err := c.Client().Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sizes := map[string]float64{}
+	for line := range strings.Lines(string(metrics)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name, _, _ = strings.Cut(name, "{")
+		sizes[name], _ = strconv.ParseFloat(value, 64)
+	}
+	return fmt.Sprintf("etcd %.0f MiB, API server %.0f MiB", sizes["apiserver_storage_size_bytes"]/(1<<20), sizes["process_resident_memory_bytes"]/(1<<20))
+}
+
+// runProgram runs a program of this test binary, without the race detector: that
+// would count for more memory than the program's own, and for 8,128 goroutines at
+// the most.
+func runProgram(t *testing.T, name string, arguments, report any) {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "arguments")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, path)
+	command.Env = append(os.Environ(), enginetest.ProgramVariable+"="+name, enginetest.ArgumentsVariable+"="+file, "MOPS_ROOT=file://"+t.TempDir())
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err = errors.Join(err, json.Unmarshal(out, report)); err != nil {
+		t.Fatalf("%v; standard error:\n%s", err, stderr.Bytes())
+	}
+}
