@@ -23,7 +23,7 @@ FUZZTIME ?= 5s
 # tests start thousands (https://go.dev/doc/articles/race_detector).
 export GORACE = atexit_sleep_ms=0
 
-.PHONY: test soak bench vet short race fuzz cluster-binaries cluster-up cluster-down
+.PHONY: test soak bench vet short race fuzz cluster-binaries cluster-up cluster-down staticcheck deadcode
 
 test: vet $(if $(ALL),race fuzz,short)
 
@@ -75,3 +75,11 @@ cluster-up: cluster-binaries
 
 cluster-down:
 	@$(CLUSTER) down
+
+staticcheck:
+	@$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	@echo "staticcheck: 1 passed, 0 failed"
+
+deadcode:
+	@found=$$($(GO) run golang.org/x/tools/cmd/deadcode@v0.51.0 -test ./...) && test -z "$$found" || { echo "$$found"; exit 1; }
+	@echo "deadcode: 1 passed, 0 failed"

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/archive"
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -36,7 +36,7 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 	if spec.Supervised {
 		return worker.Supervise(spec)
 	}
-	inherited, _ := subprocess.Inherit() // first of all: nobody else may find its variable or files
+	inherited, _ := inherit.Take() // first of all: nobody else may find its variable or files
 	ctx := context.Background()
 	if spec.Tree != nil {
 		defer spec.Tree.Close()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -273,7 +274,7 @@ func Executor(name string, where executor.Executor) EnvOption {
 		panic(fmt.Sprintf("mops.Executor: %q is no name for an executor: use letters, digits, '.', '_' and '-'", name))
 	case where == nil:
 		panic(fmt.Sprintf("mops.Executor: %q is nil", name))
-	case name == inProcess && !executor.InProcess(where):
+	case name == inProcess && !ability.InProcess(where):
 		panic(fmt.Sprintf("mops.Executor: %q is where functions run in this process, and an executor of kind %s is elsewhere: choose another name", name, where.Name()))
 	}
 	return envOption(func(e *envOptions) {

@@ -44,7 +44,9 @@ var interruptible = mops.Define("program/interruptible", func(ctx context.Contex
 var fatal = mops.Define("program/fatal", func(_ context.Context, marks string) (string, error) {
 	entries, err := os.ReadDir(marks)
 	if err == nil && len(entries) == 0 {
-		err = mark(marks, "died")
+		if err := mark(marks, "died"); err != nil {
+			return "", err
+		}
 		os.Exit(3)
 	}
 	return "survived", err

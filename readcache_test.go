@@ -17,13 +17,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // afar:///folder is a root in a folder of this machine that does not say so.
 // Operations on it are counted.
 var (
 	afarMu sync.Mutex
-	afar   = map[string][]*blob.Counter{} // of all who opened it, by URI
+	afar   = map[string][]*blobcount.Counter{} // of all who opened it, by URI
 )
 
 func init() {
@@ -33,7 +34,7 @@ func init() {
 			return nil, err
 		}
 		d := files.Driver()
-		counted, counter := blob.Count(blob.New(uri, struct { // all but driver.Local
+		counted, counter := blobcount.New(blob.New(uri, struct { // all but driver.Local
 			driver.Store
 			driver.Slurper
 			driver.Clock

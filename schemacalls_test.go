@@ -28,8 +28,7 @@ func TestSchemasOfStartedAndNestedCalls(t *testing.T) {
 	must(mops.Define("test/waits", func(context.Context, int) (outMean, error) { return outMean{"n", mean{2}}, nil }, private()).Call(ctx, 1))
 	release := make(chan struct{})
 	runs := 0
-	var f *mops.Func[int, outMedian]
-	f = mops.Declare[int, outMedian]("test/waits", private())
+	f := mops.Declare[int, outMedian]("test/waits", private())
 	f.Implement(func(ctx context.Context, n int) (outMedian, error) {
 		runs++
 		if n == 2 {
@@ -87,8 +86,7 @@ func TestSchemasAndCycles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, _ := onDisk(t)
 			must(mops.Define("test/cycle", func(context.Context, int) (outMean, error) { return outMean{"n", mean{2}}, nil }, private()).Call(ctx, 1))
-			var f *mops.Func[int, outMedian]
-			f = mops.Declare[int, outMedian]("test/cycle", private())
+			f := mops.Declare[int, outMedian]("test/cycle", private())
 			var inside error
 			f.Implement(func(ctx context.Context, n int) (out outMedian, err error) {
 				out, inside = nested(ctx, f)
@@ -353,8 +351,7 @@ func TestSchemasAndACircleOfFlights(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun, joined := make(chan struct{}), make(chan struct{})
-	var newer *mops.Func[int, outMedian]
-	newer = mops.Declare[int, outMedian]("test/circle", private())
+	newer := mops.Declare[int, outMedian]("test/circle", private())
 	newer.Implement(func(ctx context.Context, n int) (outMedian, error) {
 		close(begun)
 		<-joined

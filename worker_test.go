@@ -62,6 +62,7 @@ var misbehave = mops.Define("test/misbehave", func(ctx context.Context, how stri
 	return how, nil
 })
 
+//lint:ignore SA5007 its stack is to overflow
 func overflow(depth int) string { return overflow(depth+1) + " " }
 
 func TestWhatAFunctionDoesToItsProcessIsReported(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // The age of a blob is told by the clock that dated it, however wrong, and that
@@ -15,7 +16,7 @@ func TestAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := memblob.New()
 		mem.SetClock(func() time.Time { return time.Now().Add(-24 * time.Hour) })
-		store, count := blob.Count(blob.New("mem://age", mem))
+		store, count := blobcount.New(blob.New("mem://age", mem))
 		info, err := store.PutBytes(t.Context(), "key", []byte("x"), blob.PutOptions{})
 		if err != nil {
 			t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // keepAll is the policy of a cache that keeps whatever there is.
@@ -51,7 +52,7 @@ func TestCacheConforms(t *testing.T) {
 // rig is a store that counts, with a cache before it.
 type rig struct {
 	below, store *blob.Store
-	counter      *blob.Counter
+	counter      *blobcount.Counter
 	policy       blob.CachePolicy
 	logged       bytes.Buffer
 }
@@ -59,7 +60,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	r := &rig{below: newMem(), policy: keepAll(filepath.Join(t.TempDir(), "cache"))}
 	r.policy.Log = slog.New(slog.NewTextHandler(&r.logged, nil))
-	counted, counter := blob.Count(r.below)
+	counted, counter := blobcount.New(r.below)
 	r.counter, r.store = counter, blob.Cache(counted, r.policy)
 	return r
 }
@@ -110,7 +111,7 @@ func TestCacheAsksNothingForWhatWasSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, counter := blob.Count(r.below) // as another process has it
+	again, counter := blobcount.New(r.below) // as another process has it
 	r.store, r.counter = blob.Cache(again, r.policy), counter
 	r.reads(t, ctx, "key", "content", 0)
 	got, info, found := r.store.ReadCached("key")
@@ -134,7 +135,7 @@ func TestCacheKeepsOnlyWhatItMay(t *testing.T) {
 	r.policy.Size = 1 << 20
 	r.policy.Selects = func(key string) bool { return strings.HasPrefix(key, "selected/") }
 	r.policy.Sound = func(_ string, content []byte) bool { return !bytes.Contains(content, []byte("unsound")) }
-	counted, counter := blob.Count(r.below)
+	counted, counter := blobcount.New(r.below)
 	r.store, r.counter = blob.Cache(counted, r.policy), counter
 	for key, content := range map[string]string{
 		"other": "x", "selected/unsound": "unsound", "selected/large": strings.Repeat("x", 1<<16+1), "selected/absent": "",
@@ -422,7 +423,7 @@ func TestCacheTellsStoresApart(t *testing.T) {
 		if identity != "" {
 			d = named{d, identity}
 		}
-		s, _ := blob.Count(blob.Retry(blob.New(root, d), blob.RetryPolicy{}))
+		s, _ := blobcount.New(blob.Retry(blob.New(root, d), blob.RetryPolicy{}))
 		return blob.Cache(s, keepAll(dir))
 	}
 	if _, err := open("s3://box", "here").PutBytes(ctx, "key", []byte("x"), blob.PutOptions{}); err != nil {
@@ -446,7 +447,7 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 	for _, dir := range []string{file, file + "/below", "/proc/cache"} {
 		r, ctx := newRig(t), t.Context()
 		r.policy.Dir = dir
-		counted, counter := blob.Count(r.below)
+		counted, counter := blobcount.New(r.below)
 		r.store, r.counter = blob.Cache(counted, r.policy), counter
 		if _, err := r.store.PutBytes(ctx, "key", []byte("one"), blob.PutOptions{}); err != nil {
 			t.Fatal(err)

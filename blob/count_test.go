@@ -10,34 +10,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 func newMem() *blob.Store { return blob.New("mem://test", memblob.New()) }
-
-func TestCountConforms(t *testing.T) {
-	blobtest.Run(t, func(*testing.T) *blob.Store { s, _ := blob.Count(newMem()); return s })
-}
-
-func TestCount(t *testing.T) {
-	ctx := t.Context()
-	s, counter := blob.Count(newMem())
-	info, _ := s.PutBytes(ctx, "key", nil, blob.PutOptions{IfAbsent: true})
-	s.PutBytes(ctx, "key", nil, blob.PutOptions{IfAbsent: true}) // fails, and counts
-	s.PutBytes(ctx, "key", nil, blob.PutOptions{IfVersion: info.Version})
-	s.PutBytes(ctx, "key", nil, blob.PutOptions{})
-	s.ReadAll(ctx, "key", nil)
-	s.Get(ctx, "key", blob.Range{})
-	s.Stat(ctx, "key")
-	for range s.List(ctx, "", "") {
-	}
-	s.Delete(ctx, "key")
-	s.Now(ctx)
-	s.Stat(ctx, "/invalid") // never gets there
-	want := blob.Counts{Get: 2, Put: 1, PutIfAbsent: 2, Swap: 1, Stat: 1, List: 1, Delete: 1, Clock: 1}
-	if got := counter.Counts(); got != want || got.Total() != 10 {
-		t.Errorf("counted %+v, in all %d, and should have %+v", got, got.Total(), want)
-	}
-}
 
 // TestDecoratorsKeepAbilities: a decorator has the abilities of what it
 // decorates, no more and no fewer.
@@ -73,7 +49,7 @@ func TestDecoratorsKeepAbilities(t *testing.T) {
 			f
 		}{all, all, all}, "all": all,
 	} {
-		counted, _ := blob.Count(blob.New("mem://x", inner))
+		counted, _ := blobcount.New(blob.New("mem://x", inner))
 		retried := blob.Retry(blob.New("mem://x", inner), blob.RetryPolicy{})
 		faulty := blobtest.Faulty(blob.New("mem://x", inner), blobtest.FaultPlan{})
 		cached := blob.Cache(blob.New("mem://x", inner), blob.CachePolicy{})

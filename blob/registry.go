@@ -23,15 +23,15 @@ import (
 // it must have refused if they were secret; otherwise that is the root.
 type OpenFunc func(ctx context.Context, uri string) (driver.Store, error)
 
-// Registry knows how to open URIs, by their scheme. The zero value is empty and
+// registry knows how to open URIs, by their scheme. The zero value is empty and
 // ready; it is safe for concurrent use.
-type Registry struct {
+type registry struct {
 	mu    sync.RWMutex
 	opens map[string]OpenFunc
 }
 
-// The default registry, in which driver packages register when imported.
-var registry Registry
+// drivers are those that the program imports: their packages register here.
+var drivers registry
 
 // homes are the packages that know the schemes of mops.
 var homes = map[string]string{
@@ -47,15 +47,14 @@ var validScheme = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
 
 // Register makes a scheme known to [Open]. Driver packages call it in init. It
 // panics when the scheme is taken.
-func Register(scheme string, open OpenFunc) { registry.Register(scheme, open) }
+func Register(scheme string, open OpenFunc) { drivers.register(scheme, open) }
 
 // Open opens the root that a URI names, such as file:///data/mops, by the
 // drivers that the program imports. An URI that nobody can open is of kind
 // Invalid.
-func Open(ctx context.Context, uri string) (*Store, error) { return registry.Open(ctx, uri) }
+func Open(ctx context.Context, uri string) (*Store, error) { return drivers.open(ctx, uri) }
 
-// Register makes a scheme known. It panics when the scheme is taken.
-func (r *Registry) Register(scheme string, open OpenFunc) {
+func (r *registry) register(scheme string, open OpenFunc) {
 	if !validScheme.MatchString(scheme) || open == nil {
 		panic(fmt.Sprintf("blob: cannot register scheme %q", scheme))
 	}
@@ -70,8 +69,7 @@ func (r *Registry) Register(scheme string, open OpenFunc) {
 	r.opens[scheme] = open
 }
 
-// Open opens the root that a URI names.
-func (r *Registry) Open(ctx context.Context, uri string) (*Store, error) {
+func (r *registry) open(ctx context.Context, uri string) (*Store, error) {
 	shown := withoutSecrets(uri)
 	scheme, _, ok := strings.Cut(uri, ":")
 	if scheme = strings.ToLower(scheme); !ok || !validScheme.MatchString(scheme) {
@@ -108,7 +106,7 @@ var otherNames = map[string]string{
 }
 
 // unknown says what to do about a scheme without a driver.
-func (r *Registry) unknown(scheme string) error {
+func (r *registry) unknown(scheme string) error {
 	if home, ok := homes[scheme]; ok {
 		return fmt.Errorf(`the driver of %s:// is not part of this program; add import _ "github.com/TrilliantHealth/mops-go/%s"`, scheme, home)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // first fails the first n operations of one kind, as told.
@@ -38,8 +39,8 @@ var (
 )
 
 // retried is a store whose operations fail as hooks before and after say.
-func retried(below *blob.Store, before, after func(blobtest.Op, string) error) (*blob.Store, *blob.Counter) {
-	counted, counter := blob.Count(blobtest.Faulty(below, blobtest.FaultPlan{Before: before, After: after}))
+func retried(below *blob.Store, before, after func(blobtest.Op, string) error) (*blob.Store, *blobcount.Counter) {
+	counted, counter := blobcount.New(blobtest.Faulty(below, blobtest.FaultPlan{Before: before, After: after}))
 	return blob.Retry(counted, blob.RetryPolicy{}), counter
 }
 

@@ -28,13 +28,6 @@ type (
 	PutOptions = driver.PutOptions
 )
 
-// ScratchPrefix begins the keys of what drivers keep for a while for themselves.
-const ScratchPrefix = driver.ScratchPrefix
-
-// Urgent returns a context for an operation that must not wait behind others of
-// this process.
-func Urgent(ctx context.Context) context.Context { return driver.Urgent(ctx) }
-
 // Store is a blob store opened at a root. It is safe for concurrent use.
 type Store struct {
 	root     string        // URI without a trailing slash

@@ -12,6 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // bare has none of the optional abilities.
@@ -101,7 +102,7 @@ func TestBodyThatBreaks(t *testing.T) {
 func TestReadAgainWhatCameCorrupt(t *testing.T) {
 	corrupt := &driver.Error{Kind: driver.Corrupt}
 	for wrong, reads := range map[int]int{0: 1, 1: 2, 2: 2, 3: 2} {
-		s, counter := blob.Count(blobtest.Faulty(newMem(), blobtest.FaultPlan{Before: first(wrong, blobtest.OpGet, corrupt)}))
+		s, counter := blobcount.New(blobtest.Faulty(newMem(), blobtest.FaultPlan{Before: first(wrong, blobtest.OpGet, corrupt)}))
 		if _, err := s.PutBytes(t.Context(), "key", []byte("content"), blob.PutOptions{}); err != nil {
 			t.Fatal(err)
 		}

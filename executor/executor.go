@@ -114,32 +114,6 @@ type (
 	}
 )
 
-// InProcess reports whether an executor runs invocations in this process.
-func InProcess(e Executor) bool {
-	local, ok := e.(Local)
-	return ok && local.RunsHere()
-}
-
-// RunsRemotely reports whether an executor's workers run on other machines.
-func RunsRemotely(e Executor) bool {
-	remote, ok := e.(Remote)
-	return ok && remote.RunsRemotely()
-}
-
-// MayRetry reports whether an executor would try again by itself.
-func MayRetry(e Executor, failed []Reason) bool {
-	retrier, ok := e.(Retrier)
-	return ok && retrier.MayRetry(failed)
-}
-
-// RootFor is where an executor's workers find a root.
-func RootFor(e Executor, root string) string {
-	if mounter, ok := e.(Mounter); ok {
-		return mounter.RootFor(root)
-	}
-	return root
-}
-
 // Worker is one worker that runs or ran. Its methods may be called from any
 // number of goroutines.
 type Worker interface {

@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // Attach finds a Job by its handle, "namespace/job". It must be of the same call
@@ -36,7 +37,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 		return nil, fmt.Errorf("attach to the worker of %s, Job %s: %w", inv.Function, handle, c.explain(err, "get", "jobs.batch", namespace))
 	case !isOurs(job.Annotations, inv):
 		return nil, gone("that Job works on another call, or under another lease")
-	case condition(job, batchv1.JobComplete) != nil || condition(job, batchv1.JobFailed) != nil:
+	case kube.Condition(job, batchv1.JobComplete) != nil || kube.Condition(job, batchv1.JobFailed) != nil:
 		return nil, gone("it has ended")
 	}
 	watch := c.watch(namespace, e.settings.log())

@@ -1,16 +1,13 @@
 package k8s
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 
 	"k8s.io/client-go/kubernetes"
-	_ "k8s.io/client-go/plugin/pkg/client/auth" // auth provider names that only tell what to use instead
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -50,11 +47,11 @@ const writesAtOnce = 32
 func (c *clusters) of(s *settings) (*cluster, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := clusterKey{s.kubeconfig + "\x00" + os.Getenv(clientcmd.RecommendedConfigPathEnvVar), s.context}
+	key := clusterKey{s.target.Kubeconfig + "\x00" + os.Getenv(clientcmd.RecommendedConfigPathEnvVar), s.target.Context}
 	if found, ok := c.all[key]; ok {
 		return found, nil
 	}
-	config, name, err := s.restConfig()
+	config, name, err := s.target.RESTConfig(s.log())
 	if err != nil {
 		return nil, err
 	}
@@ -77,51 +74,4 @@ func newCluster(name string, client kubernetes.Interface, transport *http.Client
 		idle = transport.CloseIdleConnections
 	}
 	return &cluster{name: name, client: client, idle: idle, writes: make(chan struct{}, writesAtOnce)}
-}
-
-// restConfig is how to reach the cluster: as kubectl would, else as a pod does.
-func (s *settings) restConfig() (*rest.Config, string, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	if s.kubeconfig != "" {
-		rules.ExplicitPath = s.kubeconfig
-	}
-	rules.WarnIfAllMissing = false
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: s.context})
-	name := s.context
-	if raw, err := loader.RawConfig(); err == nil && name == "" {
-		name = raw.CurrentContext
-	}
-	config, err := loader.ClientConfig()
-	switch {
-	case clientcmd.IsEmptyConfig(err):
-		return nil, "", errors.New("no cluster is known: there is no kubeconfig, and this process is not a pod of one; " +
-			"get one (az aks get-credentials, gcloud container clusters get-credentials, aws eks update-kubeconfig), or name its file with KUBECONFIG or k8s.Kubeconfig")
-	case err != nil:
-		return nil, "", fmt.Errorf("the kubeconfig cannot be used; see `kubectl config get-contexts`: %w", err)
-	}
-	if name == "" {
-		name = "the cluster of this pod"
-	}
-	// The server knows best how much it can take: it answers with 429 and a time,
-	// which client-go keeps to.
-	config.QPS = -1
-	config.WarningHandler = &warnings{log: s.log()}
-	config.UserAgent = "mops " + rest.DefaultKubernetesUserAgent()
-	config.ContentType = "application/vnd.kubernetes.protobuf"
-	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	return config, name, nil
-}
-
-// warnings passes on what the cluster warns of (something deprecated, a policy that
-// is only watched yet), each once.
-type warnings struct {
-	log  *slog.Logger
-	told sync.Map
-}
-
-// HandleWarningHeader is called for each warning in an answer.
-func (w *warnings) HandleWarningHeader(_ int, _ string, text string) {
-	if _, ok := w.told.LoadOrStore(text, true); !ok && text != "" {
-		w.log.Warn("the cluster warns: " + text)
-	}
 }

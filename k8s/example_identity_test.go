@@ -1,6 +1,10 @@
 package k8s_test
 
-import "github.com/TrilliantHealth/mops-go/k8s"
+import (
+	"fmt"
+
+	"github.com/TrilliantHealth/mops-go/k8s"
+)
 
 // Pods have the identity of Azure's that a service account is tied to.
 func ExampleWorkloadIdentity() {
@@ -8,7 +12,8 @@ func ExampleWorkloadIdentity() {
 		k8s.Namespace("forecast"), k8s.Image("registry.example.com/forecast:1.4"),
 		k8s.WorkloadIdentity("worker"),
 	)
-	_ = cluster // for mops.On
+	fmt.Println(cluster.Name()) // for mops.On
+	// Output: k8s
 }
 
 // Pods have the role of AWS's, or the service account of Google's, that a service
@@ -18,5 +23,6 @@ func ExampleServiceAccount() {
 		k8s.Namespace("forecast"), k8s.Image("registry.example.com/forecast:1.4"),
 		k8s.ServiceAccount("worker"),
 	)
-	_ = cluster // for mops.On
+	fmt.Println(cluster.Name()) // for mops.On
+	// Output: k8s
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // The size of Error.Tail, and of what is asked for to find it in.
@@ -27,7 +29,7 @@ func (w *worker) lastLines(known string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
 	lines := int64(askedLines)
-	text, err := c.client.CoreV1().Pods(w.watch.namespace).GetLogs(pod, &corev1.PodLogOptions{Container: containerName, TailLines: &lines}).DoRaw(ctx)
+	text, err := c.client.CoreV1().Pods(w.watch.namespace).GetLogs(pod, &corev1.PodLogOptions{Container: kube.ContainerName, TailLines: &lines}).DoRaw(ctx)
 	if err != nil || len(text) == 0 {
 		return excerpt(known)
 	}

@@ -48,7 +48,7 @@ func (e *Executor) RunsRemotely() bool { return true }
 // HandleOf returns "namespace/job", or "" where the settings name no namespace
 // that could be.
 func (e *Executor) HandleOf(inv executor.Invocation) string {
-	namespace, err := e.namespace()
+	namespace, err := e.settings.target.JobNamespace()
 	if err != nil {
 		return ""
 	}
@@ -75,7 +75,7 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	if e.settings.err != nil {
 		return nil, launchFailed(inv.Function+" could not be started: the options of its executor make no sense", e.settings.err)
 	}
-	namespace, err := e.namespace()
+	namespace, err := e.settings.target.JobNamespace()
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)
 	}

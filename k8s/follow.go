@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // mayRotate is how much a container prints until its log may have been rotated: a
@@ -134,7 +136,7 @@ const (
 func (o *output) stream(ctx context.Context, pod *shownPod, at *place) error {
 	c := o.worker.watch.cluster
 	body, err := c.client.CoreV1().Pods(o.worker.watch.namespace).GetLogs(pod.name, &corev1.PodLogOptions{
-		Container: containerName, Follow: true, Timestamps: true, SinceTime: at.since(),
+		Container: kube.ContainerName, Follow: true, Timestamps: true, SinceTime: at.since(),
 	}).Stream(ctx)
 	if err != nil {
 		return err

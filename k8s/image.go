@@ -100,6 +100,14 @@ func withRegistry(registry, reference string) string {
 	return registry + "/" + reference
 }
 
+// orchestratorEnv tells an orchestrator its own image.
+func (s *settings) orchestratorEnv(image string) []corev1.EnvVar {
+	if !s.orchestrator {
+		return nil
+	}
+	return []corev1.EnvVar{variable(ownImage, image)}
+}
+
 func (s *settings) pullPolicyOf(image string) corev1.PullPolicy {
 	switch {
 	case s.pullPolicy != "":

@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // inquiry is what the watches do not tell about a worker, and has to be asked for:
@@ -58,7 +60,7 @@ func isPreparing(pod *corev1.Pod) bool {
 	if pod.Spec.NodeName == "" || pod.Status.Phase != corev1.PodPending || pod.DeletionTimestamp != nil {
 		return false
 	}
-	c := container(pod)
+	c := kube.WorkerStatus(pod)
 	return c == nil || c.State.Waiting != nil && c.State.Waiting.Message == ""
 }
 

@@ -7,18 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-)
-
-// What Jobs of calls are annotated with, and labelled where the values may be
-// labels.
-const (
-	domain             = "mops.trilliant.health/"
-	functionAnnotation = domain + "function"
-	memoURIAnnotation  = domain + "memo-uri"
-	leaseAnnotation    = domain + "lease-id"
-	runAnnotation      = domain + "run-id"
-	attemptAnnotation  = domain + "attempt"
-	memoryAnnotation   = domain + "memory"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // Exit codes that are not mops's own.
@@ -40,11 +29,11 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 		final:  finalCodes,
 		memory: s.memoryAfter(inv.Failed),
 		annotations: map[string]string{
-			functionAnnotation: inv.Function,
-			memoURIAnnotation:  inv.MemoURI,
-			leaseAnnotation:    inv.LeaseID,
-			runAnnotation:      inv.RunID,
-			attemptAnnotation:  strconv.Itoa(inv.Attempt),
+			kube.FunctionAnnotation: inv.Function,
+			kube.MemoURIAnnotation:  inv.MemoURI,
+			kube.LeaseAnnotation:    inv.LeaseID,
+			kube.RunAnnotation:      inv.RunID,
+			kube.AttemptAnnotation:  strconv.Itoa(inv.Attempt),
 		},
 		labels: map[string]string{},
 	}
@@ -53,9 +42,9 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 		t.env = append(t.env, variable(name, value))
 	}
 	if t.memory != nil {
-		t.annotations[memoryAnnotation] = t.memory.String()
+		t.annotations[kube.MemoryAnnotation] = t.memory.String()
 	}
-	for key, value := range map[string]string{functionAnnotation: labelValue(inv.Function), runAnnotation: inv.RunID, attemptAnnotation: strconv.Itoa(inv.Attempt)} {
+	for key, value := range map[string]string{kube.FunctionAnnotation: labelValue(inv.Function), kube.RunAnnotation: inv.RunID, kube.AttemptAnnotation: strconv.Itoa(inv.Attempt)} {
 		if value != "" && len(validation.IsValidLabelValue(value)) == 0 {
 			t.labels[key] = value
 		}
@@ -72,10 +61,10 @@ func labelValue(function string) string {
 		}
 		return '.'
 	}, name)
-	return strings.Trim(name[max(0, len(name)-mostName):], "-_.")
+	return strings.Trim(name[max(0, len(name)-kube.MostName):], "-_.")
 }
 
 // isOurs says that a Job runs this very lease's work on the call.
 func isOurs(annotations map[string]string, inv executor.Invocation) bool {
-	return annotations[memoURIAnnotation] == inv.MemoURI && annotations[leaseAnnotation] == inv.LeaseID
+	return annotations[kube.MemoURIAnnotation] == inv.MemoURI && annotations[kube.LeaseAnnotation] == inv.LeaseID
 }

@@ -3,17 +3,16 @@ package k8s
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // Program is what [Launch] runs: any image, with no mops inside. The image is an
@@ -38,31 +37,8 @@ func Launch(ctx context.Context, p Program, options ...Option) (executor.Exit, e
 	if err != nil {
 		return executor.Exit{Code: -1}, err
 	}
-	return Finish(ctx, worker)
+	return kube.Finish(ctx, worker)
 }
-
-// Finish waits for a program that was started, as Launch does.
-func Finish(ctx context.Context, worker executor.Worker) (executor.Exit, error) {
-	exit, err := worker.Wait(ctx)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-		defer cancel()
-		return executor.Exit{Code: -1}, errors.Join(context.Cause(ctx), worker.Stop(stopping))
-	case err != nil:
-		return executor.Exit{Code: -1}, err
-	case exit.Err != nil && exit.Err.Reason == executor.WorkerFailed && exit.Code > 0:
-		exit.Err = nil // no failure of the cluster's
-		return exit, nil
-	case exit.Err != nil:
-		return exit, exit.Err
-	}
-	return exit, nil
-}
-
-// stopTime is how long the end of a Job is waited for that is being deleted: with
-// the longest StopGrace that is usual, and the cluster's own time.
-const stopTime = 2 * time.Minute
 
 // Job is the Job that Start would create. Where no Name is given, each has another.
 func (p Program) Job(ctx context.Context, options ...Option) (*batchv1.Job, error) {
@@ -108,7 +84,7 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 	if e.settings.err != nil {
 		return nil, nil, e.settings.err
 	}
-	namespace, err := e.namespace()
+	namespace, err := e.settings.target.JobNamespace()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,7 +103,7 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 	t := task{
 		namespace: namespace, name: name, image: image, command: literal(p.Command), args: literal(p.Args),
 		memory: e.settings.memoryAfter(nil), env: e.settings.orchestratorEnv(image),
-		annotations: map[string]string{runAnnotation: run}, // tells it from another Job of that name
+		annotations: map[string]string{kube.RunAnnotation: run}, // tells it from another Job of that name
 	}
 	job, err := e.settings.job(t)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 func TestProgramIsAsItWasWritten(t *testing.T) {
@@ -53,7 +55,7 @@ func TestImageOfAnOrchestrator(t *testing.T) {
 		}
 	}
 	pod := &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta, Spec: spec}
-	if own != "prog:1" || spec.ServiceAccountName != "mops" || !*spec.AutomountServiceAccountToken || *spec.TerminationGracePeriodSeconds != 60 || !UsesMops(pod) || Container(pod) != "worker" {
+	if own != "prog:1" || spec.ServiceAccountName != "mops" || !*spec.AutomountServiceAccountToken || *spec.TerminationGracePeriodSeconds != 60 || !kube.UsesMops(pod) || kube.Container(pod) != "worker" {
 		t.Errorf("%q %+v", own, spec)
 	}
 }

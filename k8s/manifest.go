@@ -11,14 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
 
-// What mops labels its Jobs with, and their pods.
-const (
-	managedByLabel = "app.kubernetes.io/managed-by"
-	managedBy      = "mops"
-	selector       = managedByLabel + "=" + managedBy // what is watched
-	containerName  = "worker"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // task is what a Job is to run. The settings say how.
@@ -42,7 +36,7 @@ type plan struct {
 
 // job is the Job for a task.
 func (s *settings) job(t task) (*batchv1.Job, error) {
-	labels := merged(s.labels, t.labels, map[string]string{managedByLabel: managedBy})
+	labels := merged(s.labels, t.labels, map[string]string{kube.ManagedByLabel: kube.ManagedBy})
 	annotations := merged(s.annotations, t.annotations)
 	pod := s.pod(t)
 	pod.Labels, pod.Annotations = merged(labels, s.identityLabels(t.namespace)), maps.Clone(annotations)
@@ -80,7 +74,7 @@ func failurePolicy(final []int32) *batchv1.PodFailurePolicy {
 		policy.Rules = append(policy.Rules, batchv1.PodFailurePolicyRule{
 			Action: batchv1.PodFailurePolicyActionFailJob,
 			OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
-				ContainerName: new(containerName), Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: final,
+				ContainerName: new(kube.ContainerName), Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: final,
 			},
 		})
 	}
@@ -115,10 +109,10 @@ func (s *settings) transformed(job *batchv1.Job) (*batchv1.Job, error) {
 		return nil, fmt.Errorf("the function given to k8s.Transform made %s/%s of %s/%s: see k8s.NamePrefix and k8s.Namespace instead",
 			job.Namespace, job.Name, before.Namespace, before.Name)
 	}
-	if !slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == containerName }) {
-		return nil, errors.New("the function given to k8s.Transform removed the container " + containerName)
+	if !slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == kube.ContainerName }) {
+		return nil, errors.New("the function given to k8s.Transform removed the container " + kube.ContainerName)
 	}
-	ours := map[string]string{managedByLabel: managedBy}
+	ours := map[string]string{kube.ManagedByLabel: kube.ManagedBy}
 	job.Labels, job.Annotations = merged(job.Labels, before.Labels), merged(job.Annotations, before.Annotations)
 	job.Spec.Template.Labels = merged(job.Spec.Template.Labels, ours)
 	return job, nil

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,28 @@ func TestNoJob(t *testing.T) {
 }
 
 // Of an executor and what With makes of it, neither changes the other.
+func TestDedicatedNodes(t *testing.T) {
+	p, err := New(Image("a:1"), Namespace("ns"), Dedicated("batch"), Tolerate("zone", "", corev1.TaintEffectNoExecute)).plan(t.Context(), call())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []corev1.Toleration{
+		{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "batch", Effect: corev1.TaintEffectNoSchedule},
+		{Key: "zone", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute},
+	}
+	if got := p.job.Spec.Template.Spec.Tolerations; !slices.Equal(got, want) {
+		t.Errorf("it tolerates %+v, want %+v", got, want)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	for n, want := range map[int]int{-1: 0, 0: 0, 3: 3} {
+		if got := New(Limit(n)).Limit(); got != want {
+			t.Errorf("Limit(%d) is %d", n, got)
+		}
+	}
+}
+
 func TestWithChangesNothing(t *testing.T) {
 	base := New(Image("a"), Namespace("weather"), Env("A", "1"), Label("a", "1"), CPU("1"))
 	before, err := base.plan(t.Context(), call())

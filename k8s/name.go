@@ -9,10 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
-
-// mostName is the length of a name that is also used as a label (RFC 1123).
-const mostName = validation.DNS1123LabelMaxLength
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
@@ -25,33 +23,14 @@ func (s *settings) jobName(inv executor.Invocation) string {
 
 // nameWith puts a name together; what is too long in the middle loses its beginning.
 func nameWith(prefix, middle, suffix string) string {
-	middle = slug(middle)
-	if most := mostName - len(prefix) - len(suffix) - 2; len(middle) > most {
+	middle = kube.Slug(middle)
+	if most := kube.MostName - len(prefix) - len(suffix) - 2; len(middle) > most {
 		middle = strings.TrimLeft(middle[len(middle)-most:], "-")
 	}
 	if middle == "" {
 		return prefix + "-" + suffix
 	}
 	return prefix + "-" + middle + "-" + suffix
-}
-
-// slug makes a text that a name may contain: lower-case letters and digits, with
-// single hyphens in between.
-func slug(text string) string {
-	var b strings.Builder
-	gap := false
-	for _, r := range strings.ToLower(text) {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			gap = true
-			continue
-		}
-		if gap && b.Len() > 0 {
-			b.WriteByte('-')
-		}
-		b.WriteRune(r)
-		gap = false
-	}
-	return b.String()
 }
 
 // splitHandle takes a handle apart.

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 func TestJobNames(t *testing.T) {
@@ -30,35 +31,17 @@ func TestJobNames(t *testing.T) {
 		}
 	}
 	long := s.jobName(executor.Invocation{Function: strings.Repeat("a", 100) + ".Last@7"})
-	if len(long) != mostName || !strings.Contains(long, "-last-7-") {
+	if len(long) != kube.MostName || !strings.Contains(long, "-last-7-") {
 		t.Errorf("%q has %d characters", long, len(long))
 	}
 }
 
-func TestNamespaceOfAccounts(t *testing.T) {
-	for account, want := range map[string]string{
-		"ada": "ada", "Ada.King": "ada-king", `ANALYTICS\ada`: "ada", "ada@example.com": "ada", "CICD-Runner": "cicd-runner",
-		"": "mops", "_": "mops", "kube-system": "user-kube-system", "1000": "1000", "ädä": "d", strings.Repeat("a", 62) + "-b": strings.Repeat("a", 62),
-	} {
-		got := namespaceOf(account)
-		if got != want || len(validation.IsDNS1123Label(got)) > 0 {
-			t.Errorf("namespaceOf(%q) = %q, want %q", account, got, want)
-		}
+func TestHandles(t *testing.T) {
+	if got := New(Namespace("given")).HandleOf(call()); !strings.HasPrefix(got, "given/mops-") {
+		t.Errorf("the handle is %q", got)
 	}
-}
-
-func TestNamespaceOfAPod(t *testing.T) {
-	t.Setenv("KUBECONFIG", "")
-	defer func(was func(string) ([]byte, error)) { readFile = was }(readFile)
-	readFile = func(string) ([]byte, error) { return []byte("team-a\n"), nil }
-	for want, e := range map[string]*Executor{
-		"team-a/":                        New(),
-		"given/":                         New(Namespace("given")),
-		namespaceOf(accountName()) + "/": New(Context("other")), // another cluster than the pod's
-	} {
-		if got := e.HandleOf(call()); !strings.HasPrefix(got, want) {
-			t.Errorf("the handle is %q, want %q…", got, want)
-		}
+	if got := New(Namespace("no/namespace")).HandleOf(call()); got != "" {
+		t.Errorf("the handle is %q, where there can be none", got)
 	}
 }
 

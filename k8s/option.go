@@ -5,6 +5,8 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // Option is a setting of [New]. Of two that set the same the later one counts;
@@ -26,14 +28,14 @@ func Options(options ...Option) Option {
 // Kubeconfig sets the file that names clusters and users. The default is that of
 // kubectl: KUBECONFIG, else ~/.kube/config, else the cluster that this process is
 // a pod of.
-func Kubeconfig(path string) Option { return func(s *settings) { s.kubeconfig = path } }
+func Kubeconfig(path string) Option { return func(s *settings) { s.target.Kubeconfig = path } }
 
 // Context sets the context of the kubeconfig. The default is its current one.
-func Context(name string) Option { return func(s *settings) { s.context = name } }
+func Context(name string) Option { return func(s *settings) { s.target.Context = name } }
 
 // Namespace sets where Jobs go. The default is the user's account name, made a
 // valid name; in a pod the pod's namespace.
-func Namespace(name string) Option { return func(s *settings) { s.namespace = name } }
+func Namespace(name string) Option { return func(s *settings) { s.target.Namespace = name } }
 
 // CreateNamespace says whether a namespace that is absent is created. The default
 // is true.
@@ -42,7 +44,7 @@ func CreateNamespace(create bool) Option { return func(s *settings) { s.createNa
 // NamePrefix sets what the names of Jobs begin with. The default is "mops".
 func NamePrefix(prefix string) Option {
 	return func(s *settings) {
-		if s.namePrefix = slug(prefix); s.namePrefix == "" || len(s.namePrefix) > 20 {
+		if s.namePrefix = kube.Slug(prefix); s.namePrefix == "" || len(s.namePrefix) > 20 {
 			s.refuse("k8s.NamePrefix(%q): it must have from 1 to 20 letters and digits", prefix)
 		}
 	}

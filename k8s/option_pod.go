@@ -3,9 +3,12 @@ package k8s
 import (
 	"context"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // Image sets the image that holds the program.
@@ -82,6 +85,22 @@ func Resource(name, quantity string) Option {
 	return func(s *settings) {
 		s.quantity("Resource", quantity, corev1.ResourceName(name), &s.requests, &s.limits)
 	}
+}
+
+// Orchestrator is what the pod of a program that calls needs, for [Launch]: the
+// service account, with the rights that `mops k8s rbac` prints; the name of its own
+// image, in which its workers run, too; a minute in which it stops them, if it is
+// stopped; and that no autoscaler takes its node away. Options that come later may
+// say otherwise. A node that is lost or drained starts it again: it finds the
+// workers that run already.
+func Orchestrator(serviceAccount string) Option {
+	return Options(
+		ServiceAccount(serviceAccount), StopGrace(time.Minute),
+		Annotation(kube.OrchestratorAnnotation, "true"),
+		// https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md, https://karpenter.sh/docs/concepts/disruption
+		Annotation("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"), Annotation("karpenter.sh/do-not-disrupt", "true"),
+		func(s *settings) { s.orchestrator = true },
+	)
 }
 
 func (s *settings) quantity(option, text string, name corev1.ResourceName, lists ...*corev1.ResourceList) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // logsVariable says which share of the workers' output is shown.
@@ -83,14 +85,14 @@ func (o *output) see(pods []*corev1.Pod) {
 	there := map[string]bool{}
 	for _, pod := range pods {
 		there[pod.Name] = true
-		t := terminated(pod)
+		t := kube.Terminated(pod)
 		shown := o.pods[pod.Name]
-		if shown == nil && !o.closed && (isRunning(pod) || t != nil && t.Reason != "StartError") {
+		if shown == nil && !o.closed && (kube.IsRunning(pod) || t != nil && t.Reason != "StartError") {
 			shown = &shownPod{name: pod.Name, nth: len(o.pods), over: make(chan struct{})}
 			set(&o.pods, pod.Name, shown)
 			o.queue = append(o.queue, shown)
 		}
-		if shown != nil && (t != nil || !isAlive(pod)) {
+		if shown != nil && (t != nil || !kube.IsAlive(pod)) {
 			shown.end()
 		}
 	}

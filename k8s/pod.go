@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // scratch is a folder in the pod that everybody may write to; many small images
@@ -35,7 +37,7 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 		},
 		Volumes: slices.Clone(s.volumes),
 		Containers: []corev1.Container{{
-			Name:            containerName,
+			Name:            kube.ContainerName,
 			Image:           t.image,
 			ImagePullPolicy: s.pullPolicyOf(t.image),
 			Command:         t.command,
@@ -111,7 +113,7 @@ func field(name, path string) corev1.EnvVar {
 
 func share(name, of, unit string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
-		ResourceFieldRef: &corev1.ResourceFieldSelector{ContainerName: containerName, Resource: of, Divisor: resource.MustParse(unit)},
+		ResourceFieldRef: &corev1.ResourceFieldSelector{ContainerName: kube.ContainerName, Resource: of, Divisor: resource.MustParse(unit)},
 	}}
 }
 

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // createInRoom creates a Job, and waits while the namespace's quota has no room for
@@ -21,7 +22,7 @@ func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error
 		if !isOverQuota(err) || grace >= 0 && time.Since(later(begun, w.watch.busySince())) > grace {
 			return job, err
 		}
-		if about := (line{w.settings.log(), executor.LaunchRejected, noRoom}); w.watch.mayTell(about) {
+		if about := (line{w.settings.log(), executor.LaunchRejected, kube.NoRoom}); w.watch.mayTell(about) {
 			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "given_up_after", grace)
 		}
 		if err := sleep(ctx, pause); err != nil {

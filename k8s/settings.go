@@ -11,6 +11,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // settings are what options set. Those of an Executor never change.
@@ -18,9 +20,8 @@ type settings struct {
 	err error // of options that make no sense
 
 	// Where.
-	kubeconfig, context string
-	namespace           string // "": see defaultNamespace
-	createNamespace     bool
+	target          kube.Target
+	createNamespace bool
 
 	// What.
 	image       *imageSource
@@ -115,6 +116,25 @@ func (s *settings) log() *slog.Logger {
 		return s.logger
 	}
 	return slog.Default()
+}
+
+// grace is how long a worker may be kept by an obstacle; negative is for ever.
+func (s *settings) grace(kind kube.ObstacleKind) time.Duration {
+	switch kind {
+	case kube.Hopeless:
+		return 0
+	case kube.NoRoom:
+		return s.roomGrace
+	}
+	return s.startGrace
+}
+
+// warnAfter is when an obstacle is worth a line: want of room often passes at once.
+func (s *settings) warnAfter(kind kube.ObstacleKind) time.Duration {
+	if kind == kube.NoRoom {
+		return 15 * time.Second
+	}
+	return 0
 }
 
 // set puts an entry into a map that may be nil yet.

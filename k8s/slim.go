@@ -4,6 +4,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // slim keeps of a Job or a pod what the executor looks at: ten thousand of each,
@@ -33,7 +35,7 @@ func slim(object any) (any, error) {
 			}
 		}
 		for _, c := range o.Spec.Containers {
-			if c.Name == containerName {
+			if c.Name == kube.ContainerName {
 				pod.Spec.Containers = []corev1.Container{{Name: c.Name, Resources: corev1.ResourceRequirements{Limits: c.Resources.Limits}}}
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // Start creates a Job for the invocation, and the namespace if it is absent. It
@@ -117,7 +118,7 @@ func (c *cluster) get(ctx context.Context, namespace, name string) (job *batchv1
 
 // sameTask says that two Jobs run the same attempt.
 func sameTask(a, b map[string]string) bool {
-	for _, key := range []string{memoURIAnnotation, leaseAnnotation, attemptAnnotation, runAnnotation} {
+	for _, key := range []string{kube.MemoURIAnnotation, kube.LeaseAnnotation, kube.AttemptAnnotation, kube.RunAnnotation} {
 		if a[key] != b[key] {
 			return false
 		}
@@ -153,7 +154,7 @@ func (c *cluster) perhapsAbsent(ctx context.Context, err error, namespace string
 
 // createNamespace creates a namespace. That somebody else just did is fine.
 func (c *cluster) createNamespace(ctx context.Context, name string) error {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{managedByLabel: managedBy}}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{kube.ManagedByLabel: kube.ManagedBy}}}
 	err := c.write(ctx, func(ctx context.Context) error {
 		_, err := c.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
 		return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 const (
@@ -112,7 +113,7 @@ func (w *worker) isRunning() bool {
 type line struct {
 	to     *slog.Logger
 	reason executor.Reason
-	kind   obstacleKind
+	kind   kube.ObstacleKind
 }
 
 // tell warns once of each worker that cannot start: one line for all that are kept
@@ -122,12 +123,12 @@ func (w *watch) tell(now time.Time, workers []*worker) {
 	for _, worker := range workers {
 		by, ok := worker.untold(now)
 		if ok {
-			about := line{worker.settings.log(), by.reason, by.kind}
+			about := line{worker.settings.log(), by.Reason, by.Kind}
 			kept[about] = append(kept[about], worker)
 		}
 	}
 	for about, workers := range kept {
-		if about.kind == noRoom && !w.mayTell(about) {
+		if about.kind == kube.NoRoom && !w.mayTell(about) {
 			continue // of those it is told later, if they still wait then
 		}
 		for _, worker := range workers[1:] {
@@ -136,25 +137,25 @@ func (w *watch) tell(now time.Time, workers []*worker) {
 		first := workers[0]
 		by := first.warned()
 		about.to.Warn("workers cannot start yet", "reason", about.reason, "workers", len(workers), "first", first.name,
-			"message", by.message, "advice", by.advice, "deleted_after", first.settings.grace(by.kind))
+			"message", by.Message, "advice", by.Advice, "deleted_after", first.settings.grace(by.Kind))
 	}
 }
 
 // untold is what keeps a worker, if that is worth a line and nobody was told.
-func (w *worker) untold(now time.Time) (obstacle, bool) {
+func (w *worker) untold(now time.Time) (kube.Obstacle, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.left || w.cause != nil || w.kept.by == nil || w.kept.warned || now.Sub(w.kept.since) < w.settings.warnAfter(w.kept.by.kind) {
-		return obstacle{}, false
+	if w.left || w.cause != nil || w.kept.by == nil || w.kept.warned || now.Sub(w.kept.since) < w.settings.warnAfter(w.kept.by.Kind) {
+		return kube.Obstacle{}, false
 	}
 	return *w.kept.by, true
 }
 
-func (w *worker) warned() obstacle {
+func (w *worker) warned() kube.Obstacle {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.kept.by == nil {
-		return obstacle{}
+		return kube.Obstacle{}
 	}
 	w.kept.warned = true
 	return *w.kept.by

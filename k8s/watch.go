@@ -1,7 +1,6 @@
 package k8s
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -16,6 +15,8 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // jobNameLabel is what the Job controller labels pods with. It has a newer name,
@@ -121,12 +122,12 @@ func listWatch[L runtime.Object](of interface {
 }, h *health, once *bool) *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = selector
+			o.LabelSelector = kube.Selector
 			list, err := of.List(ctx, o)
 			return list, h.saw(err)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
-			o.LabelSelector = selector
+			o.LabelSelector = kube.Selector
 			events, err := of.Watch(ctx, o)
 			return events, h.watched(once, err)
 		},
@@ -201,10 +202,6 @@ func (w *watch) state(name string) (*batchv1.Job, []*corev1.Pod) {
 	for i, object := range objects {
 		pods[i] = object.(*corev1.Pod)
 	}
-	slices.SortFunc(pods, byAge)
+	slices.SortFunc(pods, kube.ByAge)
 	return job, pods
-}
-
-func byAge(a, b *corev1.Pod) int {
-	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 }

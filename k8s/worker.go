@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // worker is a Job that this process created or attached to. It has no goroutine
@@ -48,7 +49,7 @@ type worker struct {
 
 // kept is by what a worker is kept from starting, and since when.
 type kept struct {
-	by     *obstacle
+	by     *kube.Obstacle
 	since  time.Time
 	warned bool
 }
@@ -89,24 +90,24 @@ func (w *worker) look(now time.Time) {
 	}
 	w.output.see(pods)
 	had := len(w.pods)
-	v := decide(view{
-		worker: w.name, job: job, pods: pods, former: w.former(pods), protocol: w.protocol,
-		gone: job == nil && (w.seen || w.gone), unseen: !w.seen, events: w.inquiry.answer(w.job, pods),
+	v := kube.Decide(kube.View{
+		Worker: w.name, Job: job, Pods: pods, Former: w.former(pods), Protocol: w.protocol,
+		Gone: job == nil && (w.seen || w.gone), Unseen: !w.seen, Events: w.inquiry.answer(w.job, pods),
 	})
-	if len(w.pods) > had || v.running != w.running || v.ended {
+	if len(w.pods) > had || v.Running != w.running || v.Ended {
 		w.watch.moves(now)
 	}
-	w.running = v.running
+	w.running = v.Running
 	switch {
-	case v.hazy && (w.hazy.IsZero() || now.Sub(w.hazy) < hazyFor):
+	case v.Hazy && (w.hazy.IsZero() || now.Sub(w.hazy) < hazyFor):
 		if w.hazy.IsZero() {
 			w.hazy = now
 		}
-	case v.ended:
+	case v.Ended:
 		w.end(v)
 	default:
 		w.inquiry.consider(w, job, pods)
-		w.keep(v.stuck, now)
+		w.keep(v.Stuck, now)
 	}
 }
 
@@ -123,7 +124,7 @@ func (w *worker) former(pods []*corev1.Pod) (gone []*corev1.Pod) {
 			gone = append(gone, pod)
 		}
 	}
-	slices.SortFunc(gone, byAge)
+	slices.SortFunc(gone, kube.ByAge)
 	return gone
 }
 
@@ -131,9 +132,9 @@ func (w *worker) former(pods []*corev1.Pod) (gone []*corev1.Pod) {
 const hazyFor = 5 * time.Second
 
 // end notes how the worker ended. Nobody is told of its Job any more.
-func (w *worker) end(v verdict) {
-	w.exit, w.pod = v.exit, v.pod
-	if w.cause != nil && v.exit.Code != executor.ExitOK {
+func (w *worker) end(v kube.Verdict) {
+	w.exit, w.pod = v.Exit, v.Pod
+	if w.cause != nil && v.Exit.Code != executor.ExitOK {
 		w.exit.Err = w.cause
 	}
 	w.leave()
@@ -148,23 +149,23 @@ func (w *worker) leave() {
 
 // keep notes what keeps the worker from starting, and gives up when that has
 // lasted too long.
-func (w *worker) keep(by *obstacle, now time.Time) {
+func (w *worker) keep(by *kube.Obstacle, now time.Time) {
 	if by == nil || w.cause != nil {
 		w.kept = kept{}
 		return
 	}
-	if old := w.kept.by; old == nil || old.reason != by.reason {
+	if old := w.kept.by; old == nil || old.Reason != by.Reason {
 		w.kept = kept{by: by, since: now}
-	} else if len(by.message) >= len(old.message) {
+	} else if len(by.Message) >= len(old.Message) {
 		w.kept.by = by // of "ErrImagePull: …" and "ImagePullBackOff" the one that says more
 	}
 	by = w.kept.by
 	since := w.kept.since
-	if by.kind == noRoom {
+	if by.Kind == kube.NoRoom {
 		since = later(since, w.watch.busySince())
 	}
-	if grace := w.settings.grace(by.kind); grace >= 0 && now.Sub(since) >= grace {
-		w.cause = by.err(w.name, now.Sub(w.kept.since))
+	if grace := w.settings.grace(by.Kind); grace >= 0 && now.Sub(since) >= grace {
+		w.cause = by.Err(w.name, now.Sub(w.kept.since))
 		close(w.stuck)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
 // quick tries as often as the engine does, and waits less.
@@ -110,4 +109,4 @@ var (
 )
 
 // driverOf is our own store in one of package blob's.
-func driverOf(s *blob.Store) *store { return s.Driver().(driver.Store).(*store) }
+func driverOf(s *blob.Store) *store { return s.Driver().(*store) }

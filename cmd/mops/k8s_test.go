@@ -26,6 +26,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -86,8 +87,8 @@ func TestJobs(t *testing.T) {
 	l.expect(0, []string{"There is no Job of mops in namespace other of here."}, "k8s", "jobs", "-n", "other")
 	l.expect(0, []string{"weather/mops-tool "}, "k8s", "jobs", "--all-namespaces")
 	stdout, _, _ := l.run("k8s", "jobs", "--json", "-n", "weather")
-	var all []k8s.JobStatus
-	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 2 || all[0].State != k8s.Running || all[1].Reason != "ImagePull" {
+	var all []kube.JobStatus
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 2 || all[0].State != kube.Running || all[1].Reason != "ImagePull" {
 		t.Errorf("%+v, %v", all, err)
 	}
 	client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {

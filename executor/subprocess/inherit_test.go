@@ -14,6 +14,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/inherit"
 )
 
 // TestInheritance: a worker inherits once, and its own children nothing.
@@ -28,7 +29,7 @@ func TestInheritance(t *testing.T) {
 	if want := "inherited false\ninherited again false\npipes 1 2\n"; printed != want {
 		t.Errorf("a process without the pipes says %q, want %q", printed, want)
 	}
-	if _, ok := subprocess.Inherit(); ok {
+	if _, ok := inherit.Take(); ok {
 		t.Error("the test itself is no worker")
 	}
 }

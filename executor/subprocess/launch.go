@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/inherit"
 )
 
 // pipes connect a worker with us. Both are closed on exec, but for the copies
@@ -56,12 +57,12 @@ func (p *pipes) close() {
 
 // launch starts the process, as the leader of a process group of its own.
 func (p *pipes) launch(path string, arguments []string, dir string, env ...[]string) (pid int, err error) {
-	output, err1 := descriptor(p.output)
-	alive, err2 := descriptor(p.alive)
+	output, err1 := inherit.Descriptor(p.output)
+	alive, err2 := inherit.Descriptor(p.alive)
 	if err := errors.Join(err1, err2); err != nil {
 		return 0, err
 	}
-	variable := pipesVariable + "=" + describe(outputFD, output) + "," + describe(aliveFD, alive)
+	variable := inherit.Variable(inherit.Pipe{FD: outputFD, From: output}, inherit.Pipe{FD: aliveFD, From: alive})
 	// Fd makes the end that the worker writes to blocking, as programs expect of
 	// their output. Our own end must remain non-blocking.
 	end := p.outputEnd.Fd()
@@ -72,16 +73,6 @@ func (p *pipes) launch(path string, arguments []string, dir string, env ...[]str
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
 	return pid, err
-}
-
-// descriptor returns the number of a file without making it blocking.
-func descriptor(file *os.File) (number uintptr, err error) {
-	conn, err := file.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	err = conn.Control(func(fd uintptr) { number = fd })
-	return number, err
 }
 
 // launchFailed explains why there is no worker, and what to do.

@@ -19,6 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/executortest"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/inherit"
 )
 
 // The test binary is a worker in two ways: of the conformance suite, and of the
@@ -115,12 +116,12 @@ func environment() int {
 
 // inherits has a child that lists its descriptors and its inheritance.
 func inherits() int {
-	inherited, ok := subprocess.Inherit()
+	inherited, ok := inherit.Take()
 	fmt.Println("inherited", ok)
 	if ok {
 		defer inherited.Close()
 	}
-	_, again := subprocess.Inherit()
+	_, again := inherit.Take()
 	fmt.Println("inherited again", again)
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), roleVariable+"=descriptors")
@@ -148,7 +149,7 @@ func descriptors() int {
 // orphan reports at the gate, waits to be orphaned, prints more than a pipe
 // holds, and leaves in a file what it drained.
 func orphan() int {
-	inherited, ok := subprocess.Inherit()
+	inherited, ok := inherit.Take()
 	if !ok {
 		return 1
 	}
@@ -173,7 +174,7 @@ func orphan() int {
 
 // dyingOrphan crashes as an orphan and says more than a pipe usually holds.
 func dyingOrphan() int {
-	inherited, ok := subprocess.Inherit()
+	inherited, ok := inherit.Take()
 	if !ok {
 		return 1
 	}

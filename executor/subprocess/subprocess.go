@@ -1,7 +1,7 @@
 // Package subprocess is the executor that runs each function in a process of
 // its own on this machine: the same program, started again. A crash, a kill or
 // a leak of the function stays there, and the function outlives the
-// orchestrator: see [Inherit] for the worker's side of that.
+// orchestrator.
 package subprocess
 
 import (

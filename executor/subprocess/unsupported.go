@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -25,9 +24,3 @@ func (e *Executor) Start(_ context.Context, inv executor.Invocation) (executor.W
 func (e *Executor) Attach(context.Context, executor.Invocation, string) (executor.Worker, error) {
 	return nil, fmt.Errorf("subprocess on %s: %w", runtime.GOOS, executor.ErrGone)
 }
-
-func inherit(string, string) (*os.File, error) { return nil, errors.ErrUnsupported }
-func readAll(*os.File, func([]byte)) bool      { return true }
-func readRest(*os.File, func([]byte))          {}
-func enlarge(*os.File)                         {}
-func expire(*os.File)                          {}

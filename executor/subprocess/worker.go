@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/process"
 )
 
@@ -106,6 +107,20 @@ func (w *worker) watch(ctx context.Context) {
 			Message: "the " + w.name + " ended, but somebody else in this program took its exit code; see who calls wait4(-1)",
 			Err:     err,
 		}}
+	}
+}
+
+// read hands what the worker prints to its log, until the pipe ends or, past the
+// reading deadline, is empty.
+func (w *worker) read() {
+	take := func(chunk []byte) {
+		w.tail.add(chunk)
+		if w.log != nil {
+			w.log(chunk)
+		}
+	}
+	if !inherit.ReadAll(w.output, take) {
+		inherit.ReadRest(w.output, take)
 	}
 }
 
@@ -209,7 +224,7 @@ func (w *worker) errReleased() error {
 	return fmt.Errorf("the %s was released and is not watched any more; attach to it by its handle", w.name)
 }
 
-// Release lets the worker run on as an orphan; see [Inherit]. It must not be
+// Release lets the worker run on as an orphan; see package inherit. It must not be
 // called by inv.Log, which is not called any more when Release has returned.
 func (w *worker) Release() {
 	w.mu.Lock()

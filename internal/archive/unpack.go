@@ -159,7 +159,7 @@ func (u *unpacking) write(name string, h *tar.Header, content io.Reader) error {
 		// One that was there may not let anybody in.
 		u.folders = append(u.folders, folder{name, permissions(h), h.ModTime})
 		return u.root.Chmod(name, 0o700|permissions(h))
-	case tar.TypeReg, tar.TypeRegA, tar.TypeGNUSparse:
+	case tar.TypeReg, tar.TypeGNUSparse: // TypeRegA is TypeReg by now
 		return u.file(name, h, content)
 	case tar.TypeSymlink:
 		if !staysBelow(path.Dir(name), h.Linkname) {

@@ -18,6 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // broken is a store in memory that is changed in one way.
@@ -315,7 +316,7 @@ func expectLines(t *testing.T, r *Report, v Verdict, want string) {
 
 func TestQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, counter := blob.Count(blob.New("mem://x", memblob.New()))
+		store, counter := blobcount.New(blob.New("mem://x", memblob.New()))
 		report := Examine(t.Context(), store, Options{Quick: true})
 		if len(report.LeftOut) != len(long) || report.Count(Pass) != 6+2+len(blobtest.Checks())-len(long)+1 {
 			t.Errorf("left out %q of %d, %d passed", report.LeftOut, len(long), report.Count(Pass))

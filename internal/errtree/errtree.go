@@ -104,7 +104,7 @@ func (w *walk) from(err error) bool {
 		if !w.yield(err) {
 			return false
 		}
-		one, many := unwrap(err)
+		many, one := unwrap(err)
 		for _, inner := range many {
 			if w.count > most {
 				return true
@@ -137,7 +137,7 @@ func (w *walk) again(err error) bool {
 // silenced ends a panic of a method.
 func silenced() { _ = recover() }
 
-func unwrap(err error) (one error, many []error) {
+func unwrap(err error) (many []error, one error) {
 	defer silenced()
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
@@ -145,7 +145,7 @@ func unwrap(err error) (one error, many []error) {
 	case interface{ Unwrap() []error }:
 		many = e.Unwrap()
 	}
-	return one, many
+	return many, one
 }
 
 func same(err, target error) (is bool) {

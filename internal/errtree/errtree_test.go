@@ -26,7 +26,7 @@ type many struct{ causes []error }
 func (m *many) Error() string   { return "many" }
 func (m *many) Unwrap() []error { return m.causes }
 
-type valued struct{ at *link } // a value, so that it is not known by where it lies
+type valued struct{ _ *link } // a value, so that it is not known by where it lies
 
 func (v valued) Error() string { return "valued" }
 func (v valued) Unwrap() error { return v }
@@ -36,14 +36,14 @@ type fresh struct{ n int }
 func (f *fresh) Error() string { return "fresh" }
 func (f *fresh) Unwrap() error { return &fresh{f.n + 1} }
 
-type brittle struct{ cause error }
+type brittle struct{ _ error }
 
 func (b brittle) Error() string { panic("no text") }
 func (b brittle) Unwrap() error { panic("no cause") }
 func (b brittle) Is(error) bool { panic("is nothing") }
 func (b brittle) As(any) bool   { panic("as nothing") }
 
-type uncomparable struct{ list []int }
+type uncomparable struct{ _ []int }
 
 func (u uncomparable) Error() string { return "uncomparable" }
 

@@ -55,7 +55,7 @@ func (f *Function) ID() string { return f.Name + "@" + f.Version }
 // were made without them.
 func (f *Function) Call(callees ...*Function) error {
 	if f.prepared.Load() {
-		return fmt.Errorf("Calls of %s come too late, keys are made without them already: name them before Main, Init or New", f.Name)
+		return fmt.Errorf("it is too late for Calls of %s, keys are made without them already: name them before Main, Init or New", f.Name)
 	}
 	f.direct = append(f.direct, callees...)
 	return nil

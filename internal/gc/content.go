@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/source"
@@ -102,7 +103,7 @@ func (r *run) removeDead(ctx context.Context) error {
 	for _, kind := range []struct {
 		prefix string
 		age    time.Duration
-	}{{lease.SessionPrefix, sessionAge}, {checksPrefix, checksAge}, {blob.ScratchPrefix, scratchAge}} {
+	}{{lease.SessionPrefix, sessionAge}, {checksPrefix, checksAge}, {driver.ScratchPrefix, scratchAge}} {
 		for info, err := range r.store.List(groupCtx, kind.prefix, "") {
 			if err != nil {
 				return errors.Join(group.Wait(), err)

@@ -7,13 +7,14 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
 // What lies under the hash of a folder and is not its manifest takes no memory,
 // however large; and no manifest is too large, for what it names would go.
 func TestManifestsAreReadWhateverTheirSize(t *testing.T) {
-	s, counter := blob.Count(blob.New("mem://test", memblob.New()))
+	s, counter := blobcount.New(blob.New("mem://test", memblob.New()))
 	r := &run{store: s}
 	for size, gets := range map[int]int{1000: 1, usualManifest: 1, usualManifest + 1: 3} {
 		data := bytes.Repeat([]byte{1}, size)

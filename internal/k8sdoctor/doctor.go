@@ -16,12 +16,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/TrilliantHealth/mops-go/internal/doctor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
 // Options are what is examined, and how.
 type Options struct {
-	k8s.Connection
+	kube.Connection
 	Client kubernetes.Interface
 	Jobs   []k8s.Option      // of all Jobs that it makes, and of those that the user wants to make
 	Line   func(doctor.Line) // is given each line when it is known; may be nil
@@ -40,13 +41,13 @@ type exam struct {
 	Options
 	report *doctor.Report
 	user   authenticationv1.UserInfo // who asks; empty where the cluster does not say
-	denied map[k8s.Permission]bool
+	denied map[kube.Permission]bool
 	absent bool // the namespace
 }
 
 // Examine examines a cluster.
 func Examine(ctx context.Context, o Options) *doctor.Report {
-	e := &exam{Options: o, denied: map[k8s.Permission]bool{}, report: doctor.NewReport()}
+	e := &exam{Options: o, denied: map[kube.Permission]bool{}, report: doctor.NewReport()}
 	if e.reach(ctx) {
 		e.who(ctx)
 		e.permissions(ctx)

@@ -11,12 +11,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/internal/doctor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
 // permissions asks for each thing that whoever calls has to do.
 func (e *exam) permissions(ctx context.Context) {
-	for _, p := range k8s.Permissions() {
+	for _, p := range kube.Permissions() {
 		rule := fmt.Sprintf("You may %s %s in namespace %s, %s.", p.Verb, p.Resource, e.Namespace, p.For)
 		if !e.check(p.Verb+" "+p.Resource, rule, e.grant(), func() (string, error) { return "", e.may(ctx, p) }) {
 			e.denied[p] = true
@@ -25,7 +26,7 @@ func (e *exam) permissions(ctx context.Context) {
 }
 
 // may says that a permission is missing.
-func (e *exam) may(ctx context.Context, p k8s.Permission) error {
+func (e *exam) may(ctx context.Context, p kube.Permission) error {
 	resource, sub, _ := strings.Cut(p.Resource, "/")
 	attributes := &authorizationv1.ResourceAttributes{Verb: p.Verb, Group: p.Group, Resource: resource, Subresource: sub}
 	if !p.Cluster {
@@ -80,7 +81,7 @@ func (e *exam) namespace(ctx context.Context) {
 	if e.absent {
 		e.check("namespace", rule,
 			fmt.Sprintf("have somebody run kubectl create namespace %s, or name one that is there: --namespace, k8s.Namespace", e.Namespace), func() (string, error) {
-				for _, p := range k8s.NamespacePermissions() {
+				for _, p := range kube.NamespacePermissions() {
 					if err := e.may(ctx, p); err != nil {
 						return "", fmt.Errorf("there is no namespace %s, and you may not %s %s: %w", e.Namespace, p.Verb, p.Resource, err)
 					}

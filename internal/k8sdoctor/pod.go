@@ -14,6 +14,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/doctor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -71,7 +72,7 @@ func (e *exam) launch(ctx context.Context, p k8s.Program, options ...k8s.Option)
 	if err != nil {
 		return executor.Exit{Code: -1}, "", err
 	}
-	exit, err := k8s.Finish(ctx, worker)
+	exit, err := kube.Finish(ctx, worker)
 	e.remove(ctx, worker.Handle())
 	return exit, out.String(), err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
@@ -50,7 +51,7 @@ func (l *life) run(ctx context.Context) {
 
 // tryWrite is write, but does not wait for ever for a store that hangs.
 func (l *life) tryWrite(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(blob.Urgent(ctx), l.renew/2)
+	ctx, cancel := context.WithTimeout(driver.Urgent(ctx), l.renew/2)
 	defer cancel()
 	return l.write(ctx, Live)
 }

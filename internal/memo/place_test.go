@@ -7,6 +7,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/record"
@@ -16,7 +17,7 @@ import (
 // earlier call with the same input had them from elsewhere; an invocation that
 // says the same already stays as it is.
 func TestPutInvocationKeepsWhereSourcesAre(t *testing.T) {
-	store, counter := blob.Count(blob.New("mem://test", memblob.New()))
+	store, counter := blobcount.New(blob.New("mem://test", memblob.New()))
 	input := []byte{0}
 	key := memokey.Parts{Name: "f", Version: "0", In: "in", Out: "out", Input: input}.Key()
 	place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", key), Key: key}
@@ -59,7 +60,7 @@ func TestPutInvocationRenewsWhatIsOld(t *testing.T) {
 		{4 * day, 10 * day, 4 * day},
 	} {
 		now = now.Add(c.after)
-		store, counter := blob.Count(blob.New("mem://test", mem))
+		store, counter := blobcount.New(blob.New("mem://test", mem))
 		place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", key), Key: key}
 		if err := place.PutInvocation(t.Context(), header, []byte{0}, c.ttl); err != nil {
 			t.Fatal(err)

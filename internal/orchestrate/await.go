@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/runs"
@@ -218,7 +219,7 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 // else adopts it, the call is busy still.
 func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (sight, error) {
 	inv := f.invocation(state.ID)
-	if executor.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
+	if ability.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
 		output := f.openOutput(state.RunID)
 		defer output.Close(ctx)
 		inv.Log = output.write
@@ -262,7 +263,7 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 // whose lease is lost, leaves the call busy: the next look says more.
 func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.State) (sight, error) {
 	stop := func() {}
-	if !executor.RunsRemotely(f.call.Executor) {
+	if !ability.RunsRemotely(f.call.Executor) {
 		stop = f.followLog(state.RunID)
 	}
 	_, err := w.Wait(ctx)

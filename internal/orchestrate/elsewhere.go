@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/config"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
@@ -173,7 +174,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 	}
 	at := c.f.call.Executor
 	spec := worker.Spec{
-		Root: executor.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Pipeline: c.f.call.Pipeline,
+		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Pipeline: c.f.call.Pipeline,
 		Schema: c.f.call.Function.SchemaHash(),
 		ID:     c.ID, LeaseVersion: string(version), Timeout: c.f.call.Timeout, StorageTTL: c.f.call.StorageTTL,
 		AtStake:      max(time.Since(e.began), worker.FromContext(c.ctx).AtStake()),
@@ -181,7 +182,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Replace: string(c.f.miss.info.Version), Chain: c.f.chain.Push(c.f.place.Key).Links(),
 		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(c.f.call.Context, at), Since: e.since(ctx, c.f.root),
 	}
-	remote := executor.RunsRemotely(at)
+	remote := ability.RunsRemotely(at)
 	spec.Supervised = remote
 	if remote || e.Elsewhere {
 		spec.ConfigText, spec.Environ = e.ConfigText, e.portable(e.Environ, at)
@@ -206,7 +207,7 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r, open := e.roots[*s.Root]; open {
-		absolute := executor.RootFor(at, r.store.Address())
+		absolute := ability.RootFor(at, r.store.Address())
 		s.Root = &absolute
 	}
 	return s

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
@@ -39,7 +40,7 @@ func Guard(inner executor.Executor) (_ executor.Executor, err error) {
 			err = fmt.Errorf("the executor of type %T panicked when it was asked what it is: %v", inner, p)
 		}
 	}()
-	g := &guarded{Executor: inner, name: inner.Name(), here: executor.InProcess(inner), remote: executor.RunsRemotely(inner)}
+	g := &guarded{Executor: inner, name: inner.Name(), here: ability.InProcess(inner), remote: ability.RunsRemotely(inner)}
 	if !isPrintable(g.name, 100) {
 		return nil, fmt.Errorf("the name of the executor of type %T is %.100q: it must be printable and at most 100 bytes long", inner, g.name)
 	}
@@ -86,13 +87,13 @@ const mostOwnRetries = 100
 // MayRetry is false where the executor is no Retrier.
 func (g *guarded) MayRetry(failed []executor.Reason) bool {
 	defer g.renamed("MayRetry")
-	return len(failed) <= mostOwnRetries && executor.MayRetry(g.Executor, failed)
+	return len(failed) <= mostOwnRetries && ability.MayRetry(g.Executor, failed)
 }
 
 // RootFor is root where the executor is no Mounter.
 func (g *guarded) RootFor(root string) string {
 	defer g.renamed("RootFor")
-	return executor.RootFor(g.Executor, root)
+	return ability.RootFor(g.Executor, root)
 }
 
 // renamed makes a panic of a method that has no error one that [failureOf] knows.

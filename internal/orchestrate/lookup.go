@@ -10,6 +10,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/explain"
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
@@ -308,7 +309,7 @@ func (f *flight) isAt(place memo.Place) bool {
 // hit from being used.
 func (f *flight) unfit() error {
 	c := f.call
-	if executor.InProcess(c.Executor) {
+	if ability.InProcess(c.Executor) {
 		if !c.Function.Implemented() {
 			return fmt.Errorf("there is no result, and the function is %w", function.ErrNotImplemented)
 		}

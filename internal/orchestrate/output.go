@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/runlog"
 )
 
@@ -18,7 +18,7 @@ type output struct {
 
 func (f *flight) openOutput(runID string) *output {
 	out := &output{}
-	if !executor.RunsRemotely(f.call.Executor) {
+	if !ability.RunsRemotely(f.call.Executor) {
 		out.kept = runlog.NewWriter(f.root.store, f.place.Log(runID), 1, f.engine.Logger)
 	}
 	if f.engine.Output != nil {

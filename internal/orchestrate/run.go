@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/ability"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
@@ -142,7 +143,7 @@ func (c *computing) once() (Outcome, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
 		defer cancel()
 	}
-	if executor.InProcess(c.f.call.Executor) {
+	if ability.InProcess(c.f.call.Executor) {
 		return c.here(ctx)
 	}
 	return c.elsewhere(ctx)
@@ -165,7 +166,7 @@ func (c *computing) retries(err error, failed int) bool {
 	}
 	if e, ok := errors.AsType[*executor.Error](err); ok {
 		c.failed = append(c.failed, e.Reason)
-		if executor.MayRetry(c.f.call.Executor, c.failed) {
+		if ability.MayRetry(c.f.call.Executor, c.failed) {
 			return true
 		}
 	}

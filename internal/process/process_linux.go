@@ -58,7 +58,7 @@ func parseStat(line []byte) (status, error) {
 		return status{}, errors.New("/proc/<pid>/stat has no name")
 	}
 	fields := bytes.Fields(line[end+1:])
-	const state, group, threads, start = 3 - 3, 5 - 3, 20 - 3, 22 - 3 // the manual counts from 1, ours begin with the third
+	const state, group, threads, start = 0, 2, 17, 19 // in the manual 3, 5, 20, 22: it counts from 1, ours begin with the third
 	if len(fields) <= start {
 		return status{}, fmt.Errorf("/proc/<pid>/stat has only %d fields", len(fields)+2)
 	}

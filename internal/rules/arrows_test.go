@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 		"internal/k8sdoctor", "internal/memokey", "internal/progress", "internal/text", "k8s",
 	},
 	"cmd/mops/internal/kube": {
-		"cmd/mops/internal/cli", "cmd/mops/internal/roots", "executor", "internal/archive", "internal/openfile", "internal/text", "k8s",
+		"cmd/mops/internal/cli", "cmd/mops/internal/roots", "executor", "internal/kube", "internal/archive", "internal/openfile", "internal/text", "k8s",
 	},
 	"cmd/mops/internal/view": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "internal/dynamic", "internal/lease", "internal/memo", "internal/process",
@@ -44,16 +44,16 @@ var arrows = map[string][]string{
 	"mopstest": {"", "blob/memblob"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
-		"internal/archive", "internal/config", "internal/errtree", "internal/function", "internal/memokey", "internal/orchestrate",
+		"internal/ability", "internal/archive", "internal/config", "internal/errtree", "internal/function", "internal/inherit", "internal/memokey", "internal/orchestrate",
 		"internal/progress", "internal/source", "internal/summary", "internal/text", "internal/worker",
 	},
 	"internal/orchestrate": {
-		"blob", "executor", "internal/config", "internal/errtree", "internal/explain", "internal/function", "internal/lease", "internal/memo",
+		"blob", "executor", "internal/ability", "internal/config", "internal/errtree", "internal/explain", "internal/function", "internal/lease", "internal/memo",
 		"internal/memokey", "internal/progress", "internal/record", "internal/runlog", "internal/runs", "internal/slots", "internal/source",
 		"internal/worker",
 	},
 	"internal/worker": {
-		"blob", "executor", "executor/subprocess", "internal/config", "internal/errtree", "internal/function", "internal/lease", "internal/memo",
+		"blob", "executor", "executor/subprocess", "internal/config", "internal/errtree", "internal/function", "internal/inherit", "internal/lease", "internal/memo",
 		"internal/memokey", "internal/process", "internal/record", "internal/runlog", "internal/runs", "internal/slots", "internal/source",
 	},
 	"internal/explain":   {"blob", "internal/dynamic", "internal/memo", "internal/memokey", "internal/record", "internal/schema", "internal/text", "internal/words"},
@@ -67,9 +67,10 @@ var arrows = map[string][]string{
 	"internal/record":    {"blob", "internal/runs"},
 	"internal/runlog":    {"blob"},
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress", "internal/text"},
-	"internal/k8sdoctor": {"executor", "internal/doctor", "k8s"},
+	"internal/ability":   {"executor"},
+	"internal/k8sdoctor": {"executor", "internal/doctor", "internal/kube", "k8s"},
 	"internal/gc": {
-		"blob", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/progress",
+		"blob", "blob/driver", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/progress",
 		"internal/record", "internal/runs", "internal/source", "internal/sweep",
 	},
 	"internal/source":       {"blob", "internal/filehash", "internal/localcache", "internal/openfile", "internal/sweep"},
@@ -82,9 +83,10 @@ var arrows = map[string][]string{
 	"internal/memokey":      {"internal/words"},
 	"image":                 {"internal/openfile"},
 	"executor/inproc":       {"executor"},
-	"executor/subprocess":   {"executor", "internal/process"},
+	"executor/subprocess":   {"executor", "internal/inherit", "internal/process"},
 	"executor/executortest": {"executor"},
-	"k8s":                   {"executor"},
+	"k8s":                   {"executor", "internal/kube"},
+	"internal/kube":         {"executor"},
 	"blob":                  {"blob/driver", "internal/errtree", "internal/localcache"},
 	"blob/fileblob":         {"blob", "blob/driver", "internal/openfile"},
 	"blob/memblob":          {"blob", "blob/driver"},
@@ -93,6 +95,7 @@ var arrows = map[string][]string{
 	"blob/gcsblob":          {"blob", "blob/driver", "blob/internal/cloud"},
 	"blob/internal/cloud":   {"blob", "blob/driver"},
 	"blob/blobtest":         {"blob", "blob/driver"},
+	"internal/blobcount":    {"blob", "blob/driver"},
 	"internal/emulator":     {"internal/faultproxy"},
 
 	// Module test.
@@ -105,10 +108,11 @@ var arrows = map[string][]string{
 }
 
 type listed struct {
-	ImportPath, Doc string
-	Imports, Deps   []string
-	GoFiles         []string
-	Dir             string
+	ImportPath, Name, Doc string
+	Imports, Deps         []string
+	GoFiles               []string
+	Dir                   string
+	Export                string // see compiled
 }
 
 // everything is what the go command says of all packages, of both modules.
@@ -120,7 +124,19 @@ func everything(t *testing.T) []listed {
 // list is what the go command says of packages of the module in a folder.
 func list(t *testing.T, folder string, patterns ...string) []listed {
 	t.Helper()
-	command := exec.Command("go", append([]string{"list", "-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
+	return golist(t, folder, append([]string{"-json=ImportPath,Doc,Imports,Deps,GoFiles,Dir"}, patterns...)...)
+}
+
+// compiled is what the go command says of all packages that those of the main
+// module need, with the files that hold their types.
+func compiled(t *testing.T) []listed {
+	t.Helper()
+	return golist(t, "../..", "-export", "-deps", "-json=ImportPath,Name,Export", "./...")
+}
+
+func golist(t *testing.T, folder string, arguments ...string) []listed {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list"}, arguments...)...)
 	command.Dir = folder
 	out, err := command.Output()
 	if err != nil {

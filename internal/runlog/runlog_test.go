@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 const prefix = "call/runs/2611232336-VoiceCushion.log"
@@ -80,7 +81,7 @@ func TestAHugeChunkIsLeftOut(t *testing.T) {
 }
 
 func TestNothingPrintedIsNothingKept(t *testing.T) {
-	store, counter := blob.Count(newStore())
+	store, counter := blobcount.New(newStore())
 	w := NewWriter(store, prefix, 1, slog.New(slog.DiscardHandler))
 	w.Write(nil)
 	w.Close(t.Context())

@@ -12,13 +12,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // ageing is a store whose clock is that of the test, and half a day off ours.
 type ageing struct {
 	mem *memblob.Store
 	now time.Time
-	*blob.Counter
+	*blobcount.Counter
 }
 
 func newAgeing() *ageing {
@@ -30,7 +31,7 @@ func newAgeing() *ageing {
 // later is the store after some time, for an environment that knows nothing.
 func (a *ageing) later(t *testing.T, d time.Duration) (*blob.Store, *Files) {
 	a.now = a.now.Add(d)
-	store, count := blob.Count(blob.New("mem://ageing", a.mem))
+	store, count := blobcount.New(blob.New("mem://ageing", a.mem))
 	a.Counter = count
 	return store, newFiles(t)
 }
@@ -108,7 +109,7 @@ func TestAgeOfResults(t *testing.T) {
 func TestQuestions(t *testing.T) {
 	for name, bare := range stores(t) {
 		t.Run(name, func(t *testing.T) {
-			store, count := blob.Count(bare)
+			store, count := blobcount.New(bare)
 			f := newFiles(t)
 			now := time.Now()
 			f.now = func() time.Time { return now }

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // Nothing is transferred until somebody reads, and then once.
 func TestDownloadedOnce(t *testing.T) {
-	store, count := blob.Count(remoteStore(t))
+	store, count := blobcount.New(remoteStore(t))
 	f := newFiles(t)
 	content := pattern(100 << 10)
 	first := asArgument(t, f, store, File(tempFile(t, content)))

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
@@ -22,7 +23,7 @@ import (
 // is, and is verified when it is read.
 func TestAt(t *testing.T) {
 	home, f := localStore(t), newFiles(t)
-	other, count := blob.Count(remoteStore(t))
+	other, count := blobcount.New(remoteStore(t))
 	f.open = func(_ context.Context, uri string) (*blob.Store, error) {
 		if uri != other.Root() {
 			t.Errorf("opened %s", uri)
@@ -147,7 +148,7 @@ func TestHashOfRemote(t *testing.T) {
 		t.Errorf("%d reads, hashes %v", n, sums)
 	}
 
-	told, count := blob.Count(blob.New("told://here", telling{local.Driver()}))
+	told, count := blobcount.New(blob.New("told://here", telling{local.Driver()}))
 	f := newFilesWith(t, Options{Open: func(context.Context, string) (*blob.Store, error) { return told, nil }})
 	r := At("told://here/data.csv")
 	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
@@ -167,7 +168,7 @@ func TestManyAskForRemote(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 			return nil
 		}})
-		store, count := blob.Count(slow)
+		store, count := blobcount.New(slow)
 		f := newFilesWith(t, Options{Open: func(context.Context, string) (*blob.Store, error) { return store, nil }})
 		put := func(content string) {
 			if _, err := blob.New("slow://here", mem).PutBytes(t.Context(), "x", []byte(content), blob.PutOptions{}); err != nil {

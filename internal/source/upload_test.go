@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestUploadedOnce(t *testing.T) {
 	for name, bare := range stores(t) {
 		t.Run(name, func(t *testing.T) {
-			store, count := blob.Count(bare)
+			store, count := blobcount.New(bare)
 			f := newFiles(t)
 			refs := []*Ref{File(tempFile(t, "same")), File(tempFile(t, "same")), Dir(folder(t)), Dir(folder(t))}
 			if err := f.Resolve(t.Context(), refs); err != nil {
@@ -50,7 +51,7 @@ func TestUploadedOnce(t *testing.T) {
 
 // Many calls with one source at the same moment store it once.
 func TestUploadConcurrently(t *testing.T) {
-	store, count := blob.Count(remoteStore(t))
+	store, count := blobcount.New(remoteStore(t))
 	f := newFiles(t)
 	path := tempFile(t, pattern(1<<20))
 	var wg sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 // text is a value whose encoding is counted.
@@ -42,7 +43,7 @@ func (d *decoder) get(t testing.TB, r *Ref) string {
 func TestAValueIsStoredDownloadedAndDecodedOnce(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run(name, func(t *testing.T) {
-			store, count := blob.Count(s)
+			store, count := blobcount.New(s)
 			v := &text{content: pattern(100 << 10)}
 			r := must(Value(t.Context(), v.encode))(t)
 			f := newFiles(t)

@@ -9,10 +9,11 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
-func newStore() (*blob.Store, *blob.Counter) {
-	return blob.Count(blob.New("mem://sweep", memblob.New()))
+func newStore() (*blob.Store, *blobcount.Counter) {
+	return blobcount.New(blob.New("mem://sweep", memblob.New()))
 }
 
 func TestOneTurnAtATime(t *testing.T) {

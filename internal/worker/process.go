@@ -13,8 +13,8 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
@@ -34,7 +34,7 @@ type Process struct {
 	Slot     Slot
 
 	// Inherited is what an executor that starts subprocesses gave this one; nil elsewhere.
-	Inherited *subprocess.Inherited
+	Inherited *inherit.Pipes
 
 	// Root opens the store at a URI, with this process's session in it: the one
 	// that nested calls have, too. Whoever gave it closes both after Main.

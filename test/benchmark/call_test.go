@@ -13,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
 type input struct {
@@ -78,7 +79,7 @@ func BenchmarkCachedHit(b *testing.B) {
 
 // afar is what was asked of roots such as afar:///folder, which lie in a folder
 // of this machine and do not say so.
-var afar *blob.Counter
+var afar *blobcount.Counter
 
 func init() {
 	blob.Register("afar", func(ctx context.Context, uri string) (driver.Store, error) {
@@ -87,7 +88,7 @@ func init() {
 			return nil, err
 		}
 		var counted *blob.Store
-		counted, afar = blob.Count(blob.New(uri, struct{ driver.Store }{files.Driver()}))
+		counted, afar = blobcount.New(blob.New(uri, struct{ driver.Store }{files.Driver()}))
 		return counted.Driver(), nil
 	})
 }

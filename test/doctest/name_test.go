@@ -1,6 +1,7 @@
 package doctest
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/TrilliantHealth/mops-go"
 )
 
 // exported are the names that package mops exports: functions, types, values,
@@ -101,5 +104,23 @@ func TestEveryExportedNameIsOnAPage(t *testing.T) {
 		if !regexp.MustCompile(`\bmops\.` + name + `\b`).MatchString(text.String()) {
 			t.Errorf("no page says what mops.%s is", name)
 		}
+	}
+}
+
+func TestDefaultsAreTold(t *testing.T) {
+	var text strings.Builder
+	for _, p := range pages(t) {
+		text.WriteString(p.text)
+	}
+	for name, value := range map[string]string{
+		"Root": mops.DefaultRoot, "Pipeline": mops.DefaultPipeline,
+		"CacheSize": fmt.Sprintf("%d GiB", mops.DefaultCacheSize>>30), "ReadCache": fmt.Sprintf("%d GiB", mops.DefaultReadCache>>30),
+	} {
+		if !strings.Contains(strings.ReplaceAll(text.String(), "`", ""), "mops.Default"+name+": "+value) {
+			t.Errorf("no page says that mops.Default%s is %s", name, value)
+		}
+	}
+	if want := fmt.Sprintf("`mops.DefaultConcurrency`\nis %d,%03d.", mops.DefaultConcurrency/1000, mops.DefaultConcurrency%1000); !strings.Contains(text.String(), want) {
+		t.Errorf("no page says: %s", want)
 	}
 }

@@ -33,7 +33,10 @@ func pages(t *testing.T) []page {
 		t.Fatal(err)
 	}
 	var all []page
-	for _, path := range append(paths, filepath.Join(repository, "README.md")) {
+	for _, name := range []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"} {
+		paths = append(paths, filepath.Join(repository, name))
+	}
+	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
 )
@@ -87,9 +88,9 @@ func (p *person) awaitRight(right *authorizationv1.ResourceAttributes) {
 }
 
 // enough is all that the executor needs where Jobs run.
-var enough = rights(Permissions())
+var enough = rights(kube.Permissions())
 
-func rights(permissions []Permission) (rights []string) {
+func rights(permissions []kube.Permission) (rights []string) {
 	for _, p := range permissions {
 		rights = append(rights, strings.TrimSuffix(p.Verb+" "+p.Resource+"."+p.Group, "."))
 	}
@@ -122,7 +123,7 @@ func TestNamespaceOfSomebodyWhoSeesNone(t *testing.T) {
 func TestNamespaceIsCreatedByWhoMay(t *testing.T) {
 	e, c, namespace := simulated(t, ends(0, 0))
 	absent := namespace + "-new"
-	ada := newPerson(t, c).may("", enough...).may("", rights(NamespacePermissions())...)
+	ada := newPerson(t, c).may("", enough...).may("", rights(kube.NamespacePermissions())...)
 	w := start(t, e.With(Kubeconfig(ada.kubeconfig), Namespace(absent)), newCall())
 	t.Cleanup(func() {
 		if err := c.Client().CoreV1().Namespaces().Delete(context.Background(), absent, metav1.DeleteOptions{}); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -33,7 +34,7 @@ func TestLaunch(t *testing.T) {
 	_, err = Launch(ctx, Program{Name: "long"}, options()...)
 	failsWith(t, err, executor.LaunchRejected, "another Job has the name")
 	cancel()
-	if _, err := Finish(ctx, worker); !errors.Is(err, context.Canceled) {
+	if _, err := kube.Finish(ctx, worker); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if _, there := jobIn(t, c, worker.Handle()); there {

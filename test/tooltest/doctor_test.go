@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/internal/doctor"
-	"github.com/TrilliantHealth/mops-go/k8s"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 )
 
@@ -100,7 +100,7 @@ spec:
 // Where there is no root for a real cluster, the same on one without containers.
 func TestOnSimulatedCluster(t *testing.T) {
 	r := rigOn(t, cluster.Simulated(t))
-	if out, _ := r.run(1, "doctor", "--k8s"); strings.Count(out, "FAIL") != len(k8s.Permissions()) {
+	if out, _ := r.run(1, "doctor", "--k8s"); strings.Count(out, "FAIL") != len(kube.Permissions()) {
 		t.Errorf("without permissions:\n%s", out)
 	}
 	r.grant("--user", r.user)

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/TrilliantHealth/mops-go/k8s"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 func TestLaunch(t *testing.T) {
@@ -46,11 +46,11 @@ func TestLaunch(t *testing.T) {
 	}
 
 	out, _ = r.run(0, "k8s", "jobs", "--json")
-	var jobs []k8s.JobStatus
+	var jobs []kube.JobStatus
 	if err := json.Unmarshal([]byte(out), &jobs); err != nil || len(jobs) != 3 {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for i, state := range []k8s.State{k8s.Succeeded, k8s.Failed, k8s.Failed} {
+	for i, state := range []kube.State{kube.Succeeded, kube.Failed, kube.Failed} {
 		if jobs[i].State != state || jobs[i].Ended.IsZero() || jobs[i].Image != reference {
 			t.Errorf("%+v", jobs[i])
 		}

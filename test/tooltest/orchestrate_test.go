@@ -14,7 +14,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/image"
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/k8s"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // The orchestrator pod of an example runs its calls as Jobs, with exactly the
@@ -58,13 +58,13 @@ func TestOrchestrateGostats(t *testing.T) {
 		t.Errorf("the first time it printed\n%s\n%s", out, errs)
 	}
 	out, _ = r.run(0, "k8s", "jobs", "--json")
-	var jobs []k8s.JobStatus
+	var jobs []kube.JobStatus
 	if err := json.Unmarshal([]byte(out), &jobs); err != nil {
 		t.Fatal(err)
 	}
 	calls := 0
 	for _, job := range jobs {
-		if job.State != k8s.Succeeded || job.Image != reference {
+		if job.State != kube.Succeeded || job.Image != reference {
 			t.Errorf("%+v", job)
 		}
 		if strings.HasPrefix(job.Function, "examples/gostats/") && strings.HasPrefix(job.MemoURI, "s3://") {

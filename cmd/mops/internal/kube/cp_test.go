@@ -17,6 +17,7 @@ import (
 	utilexec "k8s.io/client-go/util/exec"
 
 	"github.com/TrilliantHealth/mops-go/internal/archive"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -98,7 +99,7 @@ func TestFind(t *testing.T) {
 	}
 	ended := pod.DeepCopy()
 	ended.Name, ended.Status.Phase, ended.Labels = "ended", corev1.PodSucceeded, nil
-	c := &Cluster{k8s.Connection{Namespace: "weather"}, fake.NewClientset(job, pod, ended)}
+	c := &Cluster{kube.Connection{Namespace: "weather"}, fake.NewClientset(job, pod, ended)}
 	for _, name := range []string{"mops-train-1", "mops-train-1-abcde"} {
 		if p, err := c.find(t.Context(), name, ""); err != nil || p.pod != "mops-train-1-abcde" || !p.mops {
 			t.Errorf("%s: %+v, %v", name, p, err)

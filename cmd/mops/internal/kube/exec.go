@@ -22,8 +22,8 @@ import (
 	utilexec "k8s.io/client-go/util/exec"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/internal/text"
-	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
 // podShell runs commands in a container.
@@ -63,9 +63,9 @@ func (c *Cluster) find(ctx context.Context, name, container string) (*podShell, 
 		return nil, fmt.Errorf("pod %s does not run, its phase is %s: files can be copied only while it does", pod.Name, pod.Status.Phase)
 	}
 	if container == "" {
-		container = k8s.Container(pod)
+		container = kube.Container(pod)
 	}
-	return &podShell{pod: pod.Name, mops: k8s.UsesMops(pod), run: c.exec(pod.Name, container)}, nil
+	return &podShell{pod: pod.Name, mops: kube.UsesMops(pod), run: c.exec(pod.Name, container)}, nil
 }
 
 // exec runs commands as kubectl does: over a WebSocket, or SPDY where a cluster or

@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/internal/text"
-	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
 var jobsCommand = cli.Command{
@@ -90,8 +90,8 @@ func (c *Cluster) where() string {
 }
 
 // jobs are all Jobs of mops.
-func (c *Cluster) jobs(ctx context.Context) ([]k8s.JobStatus, error) {
-	options := metav1.ListOptions{LabelSelector: k8s.Selector}
+func (c *Cluster) jobs(ctx context.Context) ([]kube.JobStatus, error) {
+	options := metav1.ListOptions{LabelSelector: kube.Selector}
 	jobs, err := c.Client.BatchV1().Jobs(c.Namespace).List(ctx, options)
 	if err != nil {
 		return nil, err
@@ -105,12 +105,12 @@ func (c *Cluster) jobs(ctx context.Context) ([]k8s.JobStatus, error) {
 		pod := &found.Items[i]
 		pods[jobOf(pod)] = append(pods[jobOf(pod)], pod)
 	}
-	all := []k8s.JobStatus{}
+	all := []kube.JobStatus{}
 	for i := range jobs.Items {
 		job := &jobs.Items[i]
-		all = append(all, k8s.StatusOf(job, pods[job.Namespace+"/"+job.Name]))
+		all = append(all, kube.StatusOf(job, pods[job.Namespace+"/"+job.Name]))
 	}
-	slices.SortStableFunc(all, func(a, b k8s.JobStatus) int { return a.Created.Compare(b.Created) })
+	slices.SortStableFunc(all, func(a, b kube.JobStatus) int { return a.Created.Compare(b.Created) })
 	return all, nil
 }
 
@@ -119,7 +119,7 @@ func jobOf(pod *corev1.Pod) string {
 	return pod.Namespace + "/" + pod.Labels[batchv1.JobNameLabel]
 }
 
-func (o *jobsOptions) row(a *cli.App, j k8s.JobStatus) []string {
+func (o *jobsOptions) row(a *cli.App, j kube.JobStatus) []string {
 	name, what := j.Job, j.Function
 	if o.all {
 		name = j.Namespace + "/" + j.Job
@@ -135,7 +135,7 @@ func (o *jobsOptions) row(a *cli.App, j k8s.JobStatus) []string {
 	return []string{name, string(j.State), text.Duration(a.Now().Sub(j.Created)), took(a.Now(), j), what}
 }
 
-func complaintOf(j k8s.JobStatus) string {
+func complaintOf(j kube.JobStatus) string {
 	switch {
 	case j.Message == "":
 		return ""
@@ -146,13 +146,13 @@ func complaintOf(j k8s.JobStatus) string {
 }
 
 // took is how long a program has run; "" for one that has not.
-func took(now time.Time, j k8s.JobStatus) string {
+func took(now time.Time, j kube.JobStatus) string {
 	switch {
 	case j.Started.IsZero():
 		return ""
 	case !j.Ended.IsZero():
 		now = j.Ended
-	case j.State != k8s.Running:
+	case j.State != kube.Running:
 		return ""
 	}
 	return text.Duration(max(now.Sub(j.Started), 0))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 
@@ -18,6 +19,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -55,14 +57,14 @@ func (f *ClusterFlags) options() (options []k8s.Option) {
 
 // Cluster is a cluster as commands see it.
 type Cluster struct {
-	k8s.Connection
+	kube.Connection
 	Client kubernetes.Interface
 }
 
 // Connect makes a client; nothing is sent yet.
 func Connect(a *cli.App, f ClusterFlags) (*Cluster, error) {
 	quiet()
-	connection, err := k8s.Connect(f.options()...)
+	connection, err := kube.Target{Context: f.context, Namespace: f.namespace}.Connect(slog.Default())
 	if err != nil {
 		return nil, err
 	}

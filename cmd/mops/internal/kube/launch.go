@@ -13,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -116,7 +117,7 @@ func (o *launchOptions) launch(ctx context.Context, a *cli.App, p k8s.Program, o
 		return o.say(a, launchView{Job: worker.Handle()})
 	}
 	fmt.Fprintf(a.Stderr, "mops: Job %s; Ctrl-C deletes it\n", worker.Handle())
-	exit, err := k8s.Finish(ctx, worker)
+	exit, err := kube.Finish(ctx, worker)
 	v := launchView{Job: worker.Handle(), ExitCode: new(exit.Code)}
 	if failure, ok := errors.AsType[*executor.Error](err); ok {
 		v.Reason, v.Message = failure.Reason, failure.Text()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/k8s"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 var rbacCommand = cli.Command{
@@ -70,7 +71,7 @@ func (o *rbacOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	}
 	namespace := o.namespace
 	if namespace == "" {
-		connection, err := k8s.Connect(o.options()...)
+		connection, err := kube.Target{Context: o.context, Namespace: o.namespace}.Connect(slog.Default())
 		if err != nil {
 			return cli.Usagef("the namespace is not known, give it with --namespace: %v", err)
 		}
@@ -114,10 +115,10 @@ func (o *rbacOptions) objects(namespace string) (objects []any) {
 	rbac := func(kind string) metav1.TypeMeta {
 		return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: kind}
 	}
-	permissions := k8s.Permissions()
+	permissions := kube.Permissions()
 	name := usualAccount
 	if o.copy {
-		permissions = slices.Concat(permissions, k8s.CopyPermissions())
+		permissions = slices.Concat(permissions, kube.CopyPermissions())
 		name += "-copy"
 	}
 	// Several may have the role: what binds it is called after who has it.
@@ -126,7 +127,7 @@ func (o *rbacOptions) objects(namespace string) (objects []any) {
 		binding = name
 	}
 	objects = append(objects,
-		&rbacv1.Role{TypeMeta: rbac("Role"), ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Rules: k8s.Rules(permissions)},
+		&rbacv1.Role{TypeMeta: rbac("Role"), ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Rules: kube.Rules(permissions)},
 		&rbacv1.RoleBinding{
 			TypeMeta: rbac("RoleBinding"), ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: binding},
 			Subjects: []rbacv1.Subject{subject}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
@@ -134,7 +135,7 @@ func (o *rbacOptions) objects(namespace string) (objects []any) {
 	if o.createNamespace {
 		const role = usualAccount + "-namespaces"
 		objects = append(objects,
-			&rbacv1.ClusterRole{TypeMeta: rbac("ClusterRole"), ObjectMeta: metav1.ObjectMeta{Name: role}, Rules: k8s.Rules(k8s.NamespacePermissions())},
+			&rbacv1.ClusterRole{TypeMeta: rbac("ClusterRole"), ObjectMeta: metav1.ObjectMeta{Name: role}, Rules: kube.Rules(kube.NamespacePermissions())},
 			&rbacv1.ClusterRoleBinding{
 				TypeMeta: rbac("ClusterRoleBinding"), ObjectMeta: metav1.ObjectMeta{Name: role + "-" + namespace + "-" + subject.Name},
 				Subjects: []rbacv1.Subject{subject}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},

@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/k8s"
+	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
 // follow prints Jobs as they change, until the context ends.
@@ -22,7 +22,7 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	factory := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(c.Namespace),
-		informers.WithTweakListOptions(func(l *metav1.ListOptions) { l.LabelSelector = k8s.Selector }))
+		informers.WithTweakListOptions(func(l *metav1.ListOptions) { l.LabelSelector = kube.Selector }))
 	jobs, pods := factory.Batch().V1().Jobs().Informer(), factory.Core().V1().Pods().Informer()
 	if err := pods.AddIndexers(cache.Indexers{"job": func(object any) ([]string, error) { return []string{jobOf(object.(*corev1.Pod))}, nil }}); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 	if !cache.WaitForCacheSync(ctx.Done(), jobs.HasSynced, pods.HasSynced) {
 		return context.Cause(ctx)
 	}
-	shown := map[string]k8s.JobStatus{}
+	shown := map[string]kube.JobStatus{}
 	for {
 		key, over := changed.Get()
 		if over {
@@ -68,13 +68,13 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 }
 
 // showChange prints a Job, if it is not as it was when it was printed last.
-func (o *jobsOptions) showChange(a *cli.App, key string, jobs, pods cache.SharedIndexInformer, shown map[string]k8s.JobStatus) error {
+func (o *jobsOptions) showChange(a *cli.App, key string, jobs, pods cache.SharedIndexInformer, shown map[string]kube.JobStatus) error {
 	object, there, err := jobs.GetIndexer().GetByKey(key)
 	if err != nil {
 		return err
 	}
 	before, known := shown[key]
-	var now k8s.JobStatus
+	var now kube.JobStatus
 	switch {
 	case there:
 		found, err := pods.GetIndexer().ByIndex("job", key)
@@ -85,7 +85,7 @@ func (o *jobsOptions) showChange(a *cli.App, key string, jobs, pods cache.Shared
 		for _, pod := range found {
 			own = append(own, pod.(*corev1.Pod))
 		}
-		now = k8s.StatusOf(object.(*batchv1.Job), own)
+		now = kube.StatusOf(object.(*batchv1.Job), own)
 	case known:
 		now = before
 		now.State, now.Reason, now.Message = gone, "", ""
@@ -115,7 +115,7 @@ func (o *jobsOptions) showChange(a *cli.App, key string, jobs, pods cache.Shared
 }
 
 // gone is the state of a Job that was deleted.
-const gone k8s.State = "gone"
+const gone kube.State = "gone"
 
 // keyOf is "namespace/name" of the Job that an object is, or belongs to.
 func keyOf(object any) string {

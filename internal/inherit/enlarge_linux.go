@@ -1,4 +1,4 @@
-package subprocess
+package inherit
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 // enlarge makes room in a pipe for all that a crash prints; see F_SETPIPE_SZ in
 // fcntl(2). Where that is refused the pipe stays as it is.
 func enlarge(pipe *os.File) {
-	if fd, err := descriptor(pipe); err == nil {
+	if fd, err := Descriptor(pipe); err == nil {
 		unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize)
 	}
 }

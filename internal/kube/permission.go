@@ -1,4 +1,4 @@
-package k8s
+package kube
 
 import (
 	"slices"
@@ -29,7 +29,7 @@ func Permissions() []Permission {
 }
 
 // NamespacePermissions are what it takes where the namespace is absent and is to be
-// made; see [CreateNamespace].
+// made; see k8s.CreateNamespace.
 func NamespacePermissions() []Permission {
 	return each("", "namespaces", true, "create", "to make the namespace where it is absent")
 }

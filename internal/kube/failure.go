@@ -1,8 +1,11 @@
-package k8s
+package kube
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -24,8 +27,8 @@ var signals = map[int32]string{1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGIL
 
 // failureOf says how a pod failed; false where it has not.
 func failureOf(pod *corev1.Pod) (failure, bool) {
-	t := terminated(pod)
-	if isAlive(pod) && t == nil {
+	t := Terminated(pod)
+	if IsAlive(pod) && t == nil {
 		return failure{}, false
 	}
 	f := failure{pod: pod, code: -1}
@@ -86,9 +89,9 @@ func disrupted(d *corev1.PodCondition) (executor.Reason, string) {
 }
 
 // exit is the end of the worker whose last pod failed so.
-func (f failure) exit(v view, job *batchv1.JobCondition) executor.Exit {
-	message := fmt.Sprintf("the %s %s", v.worker, f.message)
-	if pods := int(v.job.Status.Failed); pods > 1 {
+func (f failure) exit(v View, job *batchv1.JobCondition) executor.Exit {
+	message := fmt.Sprintf("the %s %s", v.Worker, f.message)
+	if pods := int(v.Job.Status.Failed); pods > 1 {
 		message += fmt.Sprintf("; it was the last of %d pods (%s)", pods, job.Message)
 	}
 	return executor.Exit{Code: f.code, Err: &executor.Error{Reason: f.reason, Message: message, Tail: f.tail}}
@@ -97,9 +100,32 @@ func (f failure) exit(v view, job *batchv1.JobCondition) executor.Exit {
 // memoryOf is the memory limit of a pod; "" where it has none.
 func memoryOf(pod *corev1.Pod) string {
 	for _, c := range pod.Spec.Containers {
-		if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == containerName {
+		if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == ContainerName {
 			return limit.String()
 		}
 	}
 	return ""
 }
+
+// Finish waits for a program that was started, as Launch does.
+func Finish(ctx context.Context, worker executor.Worker) (executor.Exit, error) {
+	exit, err := worker.Wait(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		defer cancel()
+		return executor.Exit{Code: -1}, errors.Join(context.Cause(ctx), worker.Stop(stopping))
+	case err != nil:
+		return executor.Exit{Code: -1}, err
+	case exit.Err != nil && exit.Err.Reason == executor.WorkerFailed && exit.Code > 0:
+		exit.Err = nil // no failure of the cluster's
+		return exit, nil
+	case exit.Err != nil:
+		return exit, exit.Err
+	}
+	return exit, nil
+}
+
+// stopTime is how long the end of a Job is waited for that is being deleted: with
+// the longest StopGrace that is usual, and the cluster's own time.
+const stopTime = 2 * time.Minute

@@ -1,4 +1,4 @@
-package k8s
+package kube
 
 import (
 	"fmt"
@@ -9,17 +9,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
+// MostName is the length of a name that is also used as a label (RFC 1123).
+const MostName = validation.DNS1123LabelMaxLength
+
 // inCluster is where a pod finds the name of its namespace.
 const inCluster = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 var readFile = os.ReadFile
 
-// namespace is where Jobs go.
-func (e *Executor) namespace() (string, error) {
-	s := &e.settings
-	name := s.namespace
+// JobNamespace is where Jobs go.
+func (t Target) JobNamespace() (string, error) {
+	name := t.Namespace
 	if name == "" {
-		name = s.defaultNamespace()
+		name = t.defaultNamespace()
 	}
 	if why := validation.IsDNS1123Label(name); len(why) > 0 {
 		return "", fmt.Errorf("%q is no namespace: %s", name, strings.Join(why, "; "))
@@ -28,8 +30,8 @@ func (e *Executor) namespace() (string, error) {
 }
 
 // defaultNamespace is the pod's in a pod, else the user's.
-func (s *settings) defaultNamespace() string {
-	if s.kubeconfig == "" && s.context == "" && os.Getenv("KUBECONFIG") == "" {
+func (t Target) defaultNamespace() string {
+	if t.Kubeconfig == "" && t.Context == "" && os.Getenv("KUBECONFIG") == "" {
 		if own, err := readFile(inCluster); err == nil {
 			return strings.TrimSpace(string(own))
 		}
@@ -52,12 +54,31 @@ func namespaceOf(account string) string {
 		account = after
 	}
 	account, _, _ = strings.Cut(account, "@")
-	name := slug(account)
+	name := Slug(account)
 	if name == "" {
 		return "mops"
 	}
 	if strings.HasPrefix(name, "kube-") {
 		name = "user-" + name
 	}
-	return strings.TrimRight(name[:min(len(name), mostName)], "-")
+	return strings.TrimRight(name[:min(len(name), MostName)], "-")
+}
+
+// Slug makes a text that a name may contain: lower-case letters and digits, with
+// single hyphens in between.
+func Slug(text string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range strings.ToLower(text) {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			gap = true
+			continue
+		}
+		if gap && b.Len() > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteRune(r)
+		gap = false
+	}
+	return b.String()
 }

@@ -1,4 +1,4 @@
-package k8s
+package kube
 
 import (
 	"slices"
@@ -10,9 +10,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 )
-
-// Selector is the label selector of the Jobs of mops, and of their pods.
-const Selector = selector
 
 // State is how far a Job is.
 type State string
@@ -54,20 +51,20 @@ type JobStatus struct {
 
 // StatusOf says how a Job is, by itself and by its pods.
 func StatusOf(job *batchv1.Job, pods []*corev1.Pod) JobStatus {
-	pods = slices.SortedFunc(slices.Values(pods), byAge)
+	pods = slices.SortedFunc(slices.Values(pods), ByAge)
 	s := JobStatus{
-		Namespace: job.Namespace, Job: job.Name, Function: job.Annotations[functionAnnotation],
-		MemoURI: job.Annotations[memoURIAnnotation], RunID: job.Annotations[runAnnotation],
+		Namespace: job.Namespace, Job: job.Name, Function: job.Annotations[FunctionAnnotation],
+		MemoURI: job.Annotations[MemoURIAnnotation], RunID: job.Annotations[RunAnnotation],
 		Pods: len(pods), Created: job.CreationTimestamp.Time,
 	}
-	s.Attempt, _ = strconv.Atoi(job.Annotations[attemptAnnotation])
+	s.Attempt, _ = strconv.Atoi(job.Annotations[AttemptAnnotation])
 	for _, c := range job.Spec.Template.Spec.Containers {
-		if c.Name == containerName {
+		if c.Name == ContainerName {
 			s.Image = c.Image
 		}
 	}
 	s.ofPods(pods)
-	s.state(view{worker: "program", job: job, pods: pods, protocol: s.MemoURI != ""})
+	s.state(View{Worker: "program", Job: job, Pods: pods, Protocol: s.MemoURI != ""})
 	return s
 }
 
@@ -78,7 +75,7 @@ func (s *JobStatus) ofPods(pods []*corev1.Pod) {
 	}
 	newest := pods[len(pods)-1]
 	s.Pod, s.Node = newest.Name, newest.Spec.NodeName
-	c := container(newest)
+	c := WorkerStatus(newest)
 	switch {
 	case c == nil:
 	case c.State.Running != nil:
@@ -89,27 +86,27 @@ func (s *JobStatus) ofPods(pods []*corev1.Pod) {
 	}
 }
 
-func (s *JobStatus) state(v view) {
-	d := decide(v)
-	if !d.ended {
+func (s *JobStatus) state(v View) {
+	d := Decide(v)
+	if !d.Ended {
 		s.Ended = time.Time{} // of a pod that another will follow
 	}
 	switch {
-	case d.ended && d.exit.Code == executor.ExitOK:
+	case d.Ended && d.Exit.Code == executor.ExitOK:
 		s.State = Succeeded
-	case d.ended:
+	case d.Ended:
 		s.State = Failed
-		s.failed(v, d.exit)
-	case v.job.DeletionTimestamp != nil:
+		s.failed(v, d.Exit)
+	case v.Job.DeletionTimestamp != nil:
 		s.State = Stopping
-	case v.job.Spec.Suspend != nil && *v.job.Spec.Suspend:
+	case v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend:
 		s.State = Queued
-	case d.running:
+	case d.Running:
 		s.State = Running
 	default:
 		s.State = Waiting
-		if d.stuck != nil {
-			s.Reason, s.Message = d.stuck.reason, d.stuck.message
+		if d.Stuck != nil {
+			s.Reason, s.Message = d.Stuck.Reason, d.Stuck.Message
 		}
 	}
 }
@@ -121,16 +118,16 @@ var outcomes = map[int]string{
 }
 
 // failed says why, shorter than the executor does.
-func (s *JobStatus) failed(v view, exit executor.Exit) {
+func (s *JobStatus) failed(v View, exit executor.Exit) {
 	if exit.Err == nil {
 		s.Message = outcomes[exit.Code]
 		return
 	}
 	s.Reason, s.Message = exit.Err.Reason, exit.Err.Message
-	if len(v.pods) == 0 {
+	if len(v.Pods) == 0 {
 		return
 	}
-	if f, ok := failureOf(v.pods[len(v.pods)-1]); ok && f.reason == s.Reason {
+	if f, ok := failureOf(v.Pods[len(v.Pods)-1]); ok && f.reason == s.Reason {
 		s.Message = "it " + f.message
 	}
 }

@@ -1,4 +1,4 @@
-package k8s
+package kube
 
 import (
 	"strings"
@@ -18,7 +18,7 @@ func TestStatusOf(t *testing.T) {
 		return &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(begin.Add(time.Duration(age) * time.Minute))},
 			Spec:       corev1.PodSpec{NodeName: "node"},
-			Status:     corev1.PodStatus{Phase: phase, ContainerStatuses: []corev1.ContainerStatus{{Name: containerName, State: state}}},
+			Status:     corev1.PodStatus{Phase: phase, ContainerStatuses: []corev1.ContainerStatus{{Name: ContainerName, State: state}}},
 		}
 	}
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(begin)}}
@@ -34,7 +34,7 @@ func TestStatusOf(t *testing.T) {
 		}
 	}
 	plain := func(*batchv1.Job) {}
-	launched := func(job *batchv1.Job) { delete(job.Annotations, memoURIAnnotation) }
+	launched := func(job *batchv1.Job) { delete(job.Annotations, MemoURIAnnotation) }
 	both := func(a, b func(*batchv1.Job)) func(*batchv1.Job) { return func(job *batchv1.Job) { a(job); b(job) } }
 	for _, test := range []struct {
 		name   string
@@ -59,12 +59,13 @@ func TestStatusOf(t *testing.T) {
 		{"being deleted", func(job *batchv1.Job) { job.DeletionTimestamp = new(metav1.NewTime(begin)) }, nil, Stopping, "", "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := New(Image("a:1"), Namespace("ns")).plan(t.Context(), call())
-			if err != nil {
-				t.Fatal(err)
+			job := aJob()
+			job.Annotations = map[string]string{
+				FunctionAnnotation: "weather/Forecast@3", MemoURIAnnotation: "s3://results/mops1/nightly/weather/Forecast@3/CatDogSun.abc", AttemptAnnotation: "1",
 			}
-			test.change(p.job)
-			s := StatusOf(p.job, test.pods)
+			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: "sidecar", Image: "b:2"}, {Name: ContainerName, Image: "a:1"}}
+			test.change(job)
+			s := StatusOf(job, test.pods)
 			if s.State != test.state || s.Reason != test.reason || !strings.Contains(s.Message, test.says) || test.says == "" && s.Message != "" || s.Ended.IsZero() == test.ended {
 				t.Errorf("%+v", s)
 			}

@@ -1,4 +1,8 @@
-package subprocess
+// Package inherit is what a subprocess has of the process that started it: two
+// pipes. With them a worker sees that its orchestrator has died or let go of it,
+// and then reads its own output, so that printing neither blocks nor kills it.
+// executor/subprocess hands them on, and the worker's main takes them.
+package inherit
 
 import (
 	"fmt"
@@ -11,10 +15,8 @@ import (
 // number of its pipe: a child of a worker may inherit the variable without them.
 const pipesVariable = "MOPS_SUBPROCESS_PIPES"
 
-// Inherited is what a worker has of its orchestrator. With it the worker sees
-// that the orchestrator has died or let go of it, and then reads its own output,
-// so that printing neither blocks nor kills it.
-type Inherited struct {
+// Pipes are those of a worker.
+type Pipes struct {
 	output   *os.File // the worker's own standard output and error
 	alive    *os.File // ends with the orchestrator
 	orphaned chan struct{}
@@ -26,10 +28,10 @@ type Inherited struct {
 	sink func([]byte)
 }
 
-// Inherit returns what the executor left to this process; ok is false when it is
-// not a worker of this executor. It is to be called once, before the process
+// Take returns what the executor left to this process; ok is false when it is
+// not a worker of that executor. It is to be called once, before the process
 // starts others: it hides the inheritance from them.
-func Inherit() (inherited *Inherited, ok bool) {
+func Take() (pipes *Pipes, ok bool) {
 	value, ok := os.LookupEnv(pipesVariable)
 	if !ok {
 		return nil, false
@@ -45,9 +47,9 @@ func Inherit() (inherited *Inherited, ok bool) {
 		output.Close()
 		return nil, false
 	}
-	i := &Inherited{output: output, alive: alive, orphaned: make(chan struct{}), closing: make(chan struct{})}
-	i.watching.Go(i.watch)
-	return i, true
+	p := &Pipes{output: output, alive: alive, orphaned: make(chan struct{}), closing: make(chan struct{})}
+	p.watching.Go(p.watch)
+	return p, true
 }
 
 func parsePipe(s string) (fd int, inode uint64, err error) {
@@ -56,51 +58,51 @@ func parsePipe(s string) (fd int, inode uint64, err error) {
 }
 
 // watch waits for the end of the orchestrator. Nobody ever writes to that pipe.
-func (i *Inherited) watch() {
-	if readAll(i.alive, func([]byte) {}) {
+func (p *Pipes) watch() {
+	if ReadAll(p.alive, func([]byte) {}) {
 		// A crash stops whoever drains, then prints: all of it must fit.
-		enlarge(i.output)
-		close(i.orphaned)
+		enlarge(p.output)
+		close(p.orphaned)
 	}
 }
 
 // Orphaned is closed when the orchestrator has died or released the worker.
-func (i *Inherited) Orphaned() <-chan struct{} { return i.orphaned }
+func (p *Pipes) Orphaned() <-chan struct{} { return p.orphaned }
 
 // Drain hands what the worker prints to sink from when it is orphaned, one chunk
 // at a time, valid during the call only. It returns at once and is to be called
 // once.
-func (i *Inherited) Drain(sink func(chunk []byte)) {
-	i.mu.Lock()
-	i.sink = sink
-	i.mu.Unlock()
-	i.watching.Go(func() {
+func (p *Pipes) Drain(sink func(chunk []byte)) {
+	p.mu.Lock()
+	p.sink = sink
+	p.mu.Unlock()
+	p.watching.Go(func() {
 		select {
-		case <-i.closing:
-		case <-i.orphaned:
-			readAll(i.output, sink)
+		case <-p.closing:
+		case <-p.orphaned:
+			ReadAll(p.output, sink)
 		}
 	})
 }
 
 // Close ends the watching; an orphan's sink gets what is in the pipe first. The
 // worker may still print, but nobody reads it.
-func (i *Inherited) Close() {
-	i.once.Do(func() {
-		close(i.closing)
-		expire(i.alive)
-		expire(i.output)
-		i.watching.Wait()
+func (p *Pipes) Close() {
+	p.once.Do(func() {
+		close(p.closing)
+		expire(p.alive)
+		expire(p.output)
+		p.watching.Wait()
 		select {
-		case <-i.orphaned:
-			i.mu.Lock()
-			defer i.mu.Unlock()
-			if i.sink != nil {
-				readRest(i.output, i.sink)
+		case <-p.orphaned:
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.sink != nil {
+				ReadRest(p.output, p.sink)
 			}
 		default:
 		}
-		i.alive.Close()
-		i.output.Close()
+		p.alive.Close()
+		p.output.Close()
 	})
 }

@@ -1,4 +1,6 @@
-package blob
+// Package blobcount counts the operations that reach a blob store: for tests and
+// benchmarks, where the number of round trips is what counts.
+package blobcount
 
 import (
 	"context"
@@ -7,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
@@ -27,7 +30,7 @@ func (c Counts) Total() int {
 	return c.Get + c.Put + c.PutIfAbsent + c.Swap + c.Stat + c.List + c.Delete + c.Clock
 }
 
-// Counter counts the operations that reach a store; see [Count].
+// Counter counts the operations that reach a store; see [New].
 type Counter struct {
 	get, put, putIfAbsent, swap, stat, list, delete, clock atomic.Int64
 }
@@ -41,11 +44,10 @@ func (c *Counter) Counts() Counts {
 	}
 }
 
-// Count returns a store that counts its operations and passes them on to s: for
-// tests and benchmarks, where the number of round trips is what counts.
-func Count(s *Store) (*Store, *Counter) {
+// New returns a store that counts its operations and passes them on to s.
+func New(s *blob.Store) (*blob.Store, *Counter) {
 	counter := new(Counter)
-	return s.Over(counting{s.driver, counter}), counter
+	return s.Over(counting{s.Driver(), counter}), counter
 }
 
 type counting struct {
@@ -53,12 +55,12 @@ type counting struct {
 	*Counter
 }
 
-func (c counting) Get(ctx context.Context, key string, part Range) (io.ReadCloser, Info, error) {
+func (c counting) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
 	c.get.Add(1)
 	return c.inner.Get(ctx, key, part)
 }
 
-func (c counting) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (Info, error) {
+func (c counting) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
 	switch {
 	case opts.IfVersion != "":
 		c.swap.Add(1)
@@ -70,13 +72,13 @@ func (c counting) Put(ctx context.Context, key string, body io.Reader, size int6
 	return c.inner.Put(ctx, key, body, size, opts)
 }
 
-func (c counting) Stat(ctx context.Context, key string) (Info, error) {
+func (c counting) Stat(ctx context.Context, key string) (driver.Info, error) {
 	c.stat.Add(1)
 	return c.inner.Stat(ctx, key)
 }
 
-func (c counting) List(ctx context.Context, prefix, startAt string) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
+func (c counting) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
+	return func(yield func(driver.Info, error) bool) {
 		c.list.Add(1)
 		c.inner.List(ctx, prefix, startAt)(yield)
 	}
@@ -91,7 +93,7 @@ func (c counting) Close() error { return c.inner.Close() }
 
 // The rest is called only where the inner store can do it; see driver.Like.
 
-func (c counting) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, Info, error) {
+func (c counting) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
 	c.get.Add(1)
 	return c.inner.(driver.Slurper).Slurp(ctx, key, buf, limit)
 }

@@ -1,0 +1,31 @@
+// Package ability asks an executor for what it may know beside the methods that all
+// have. The engine and the root package ask; who writes an executor implements.
+package ability
+
+import "github.com/TrilliantHealth/mops-go/executor"
+
+// InProcess reports whether an executor runs invocations in this process.
+func InProcess(e executor.Executor) bool {
+	local, ok := e.(executor.Local)
+	return ok && local.RunsHere()
+}
+
+// RunsRemotely reports whether an executor's workers run on other machines.
+func RunsRemotely(e executor.Executor) bool {
+	remote, ok := e.(executor.Remote)
+	return ok && remote.RunsRemotely()
+}
+
+// MayRetry reports whether an executor would try again by itself.
+func MayRetry(e executor.Executor, failed []executor.Reason) bool {
+	retrier, ok := e.(executor.Retrier)
+	return ok && retrier.MayRetry(failed)
+}
+
+// RootFor is where an executor's workers find a root.
+func RootFor(e executor.Executor, root string) string {
+	if mounter, ok := e.(executor.Mounter); ok {
+		return mounter.RootFor(root)
+	}
+	return root
+}

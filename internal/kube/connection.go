@@ -1,0 +1,85 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // auth provider names that only tell what to use instead
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Target names a cluster and a namespace in it, as users do; what is "" is found as
+// package k8s says.
+type Target struct{ Kubeconfig, Context, Namespace string }
+
+// Connection is how a cluster is reached, and where Jobs go.
+type Connection struct {
+	Cluster   string       // for people: the context, or "the cluster of this pod"
+	Namespace string       // may be absent yet
+	Config    *rest.Config // a copy
+}
+
+// Connect reads the kubeconfig, but connects to nothing. What the cluster warns of
+// is logged.
+func (t Target) Connect(log *slog.Logger) (Connection, error) {
+	namespace, err := t.JobNamespace()
+	if err != nil {
+		return Connection{}, err
+	}
+	config, name, err := t.RESTConfig(log)
+	if err != nil {
+		return Connection{}, err
+	}
+	return Connection{Cluster: name, Namespace: namespace, Config: config}, nil
+}
+
+// RESTConfig is how to reach the cluster, as kubectl would, else as a pod does; and
+// its name for people.
+func (t Target) RESTConfig(log *slog.Logger) (*rest.Config, string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if t.Kubeconfig != "" {
+		rules.ExplicitPath = t.Kubeconfig
+	}
+	rules.WarnIfAllMissing = false
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: t.Context})
+	name := t.Context
+	if raw, err := loader.RawConfig(); err == nil && name == "" {
+		name = raw.CurrentContext
+	}
+	config, err := loader.ClientConfig()
+	switch {
+	case clientcmd.IsEmptyConfig(err):
+		return nil, "", errors.New("no cluster is known: there is no kubeconfig, and this process is not a pod of one; " +
+			"get one (az aks get-credentials, gcloud container clusters get-credentials, aws eks update-kubeconfig), or name its file with KUBECONFIG or k8s.Kubeconfig")
+	case err != nil:
+		return nil, "", fmt.Errorf("the kubeconfig cannot be used; see `kubectl config get-contexts`: %w", err)
+	}
+	if name == "" {
+		name = "the cluster of this pod"
+	}
+	// The server knows best how much it can take: it answers with 429 and a time,
+	// which client-go keeps to.
+	config.QPS = -1
+	config.WarningHandler = &warnings{log: log}
+	config.UserAgent = "mops " + rest.DefaultKubernetesUserAgent()
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	return config, name, nil
+}
+
+// warnings passes on what the cluster warns of (something deprecated, a policy that
+// is only watched yet), each once.
+type warnings struct {
+	log  *slog.Logger
+	told sync.Map
+}
+
+// HandleWarningHeader is called for each warning in an answer.
+func (w *warnings) HandleWarningHeader(_ int, _ string, text string) {
+	if _, ok := w.told.LoadOrStore(text, true); !ok && text != "" {
+		w.log.Warn("the cluster warns: " + text)
+	}
+}

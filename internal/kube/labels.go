@@ -1,0 +1,50 @@
+// Package kube is what the executor of package k8s and the tool both know of a
+// cluster: how it is reached, what it must allow, by what a Job of mops is known,
+// and how that Job is. It decides from what it is given; k8s makes the requests.
+package kube
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// What mops labels its Jobs with, and their pods.
+const (
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedBy      = "mops"
+	Selector       = ManagedByLabel + "=" + ManagedBy // what is watched
+	ContainerName  = "worker"
+)
+
+// What Jobs of calls are annotated with, and labelled where the values may be
+// labels.
+const (
+	domain             = "mops.trilliant.health/"
+	FunctionAnnotation = domain + "function"
+	MemoURIAnnotation  = domain + "memo-uri"
+	LeaseAnnotation    = domain + "lease-id"
+	RunAnnotation      = domain + "run-id"
+	AttemptAnnotation  = domain + "attempt"
+	MemoryAnnotation   = domain + "memory"
+
+	// OrchestratorAnnotation marks pods of programs that call, rather than work.
+	OrchestratorAnnotation = domain + "orchestrator"
+)
+
+// UsesMops says that a pod's program is one that uses mops: a worker, or an
+// orchestrator.
+func UsesMops(pod *corev1.Pod) bool {
+	return pod.Annotations[MemoURIAnnotation] != "" || pod.Annotations[OrchestratorAnnotation] != ""
+}
+
+// Container is the name of a pod's container that matters.
+func Container(pod *corev1.Pod) string {
+	for _, c := range pod.Spec.Containers {
+		if c.Name == ContainerName {
+			return c.Name
+		}
+	}
+	if usual := pod.Annotations["kubectl.kubernetes.io/default-container"]; usual != "" {
+		return usual
+	}
+	return pod.Spec.Containers[0].Name
+}

@@ -1,0 +1,104 @@
+package kube
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// Obstacle is what keeps a worker from starting.
+type Obstacle struct {
+	Reason  executor.Reason
+	Message string // the cluster's own
+	Advice  string
+	Kind    ObstacleKind
+}
+
+// ObstacleKind is whose it is to remove.
+type ObstacleKind int
+
+const (
+	Mistake  ObstacleKind = iota // something is wrong that somebody has to mend: k8s.StartGrace
+	NoRoom                       // others have what it needs: k8s.RoomGrace
+	Hopeless                     // it stays like this
+)
+
+// obstacleOf says what keeps a worker from starting, if anything does.
+func obstacleOf(v View) *Obstacle {
+	if v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend {
+		return nil // it waits in a queue, for as long as that takes
+	}
+	if len(v.Pods) == 0 {
+		return podless(v.Events)
+	}
+	pod := v.Pods[len(v.Pods)-1]
+	if !IsAlive(pod) || pod.DeletionTimestamp != nil {
+		return nil // the Job makes the next one after a pause
+	}
+	if c := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse); c != nil && c.Reason == corev1.PodReasonUnschedulable {
+		return &Obstacle{
+			executor.Unschedulable, c.Message,
+			"ask for less (k8s.CPU, k8s.Memory, k8s.GPU), or for other nodes (k8s.NodeSelector, k8s.NodeIn, k8s.Tolerate), or wait longer (k8s.RoomGrace)", NoRoom,
+		}
+	}
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if w := c.State.Waiting; w != nil {
+			if o := waiting(w, v.Events); o != nil {
+				return o
+			}
+		}
+	}
+	return nil
+}
+
+// podless is why a Job has no pod, by its events.
+func podless(message string) *Obstacle {
+	switch {
+	case message == "":
+		return nil
+	case strings.Contains(message, "exceeded quota"):
+		return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+	}
+	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}
+}
+
+// waiting is why a container does not start. The kubelet's list of reasons grows:
+// what is not known is taken for a mistake, with its message.
+func waiting(w *corev1.ContainerStateWaiting, events string) *Obstacle {
+	text := w.Reason
+	if w.Message != "" {
+		text += ": " + w.Message
+	}
+	const image = "see that the image is there and its name is right (k8s.Image), and that nodes may pull it (k8s.PullSecret)"
+	switch w.Reason {
+	case "", "ContainerCreating", "PodInitializing":
+		if events == "" {
+			return nil
+		}
+		return &Obstacle{executor.NotStarted, events, "create what is missing, or change the options that name it", Mistake}
+	case "InvalidImageName":
+		return &Obstacle{executor.ImagePull, text, "give a valid name (k8s.Image)", Hopeless}
+	case "ErrImageNeverPull":
+		return &Obstacle{executor.ImagePull, text, "let nodes pull it (k8s.PullPolicy), or load it into them", Hopeless}
+	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed":
+		return &Obstacle{executor.ImagePull, text, image, Mistake}
+	case "CreateContainerConfigError":
+		advice := "create what is missing, or change the options that name it"
+		if strings.Contains(w.Message, "runAsNonRoot") {
+			advice = "see k8s.RunAs"
+		}
+		return &Obstacle{executor.NotStarted, text, advice, Mistake}
+	}
+	return &Obstacle{executor.NotStarted, text, "see the message", Mistake}
+}
+
+// Err is the end of a worker that was kept too long.
+func (o *Obstacle) Err(worker string, kept time.Duration) *executor.Error {
+	return &executor.Error{Reason: o.Reason, Message: fmt.Sprintf(
+		"the %s did not start within %v, and its Job was deleted: %s; %s", worker, kept.Round(time.Second), o.Message, o.Advice)}
+}
