@@ -3,13 +3,12 @@ package dynamic
 import (
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 	"math/big"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/x448/float16"
 )
 
 // maxDepth is above the depth that package codec allows, with room for the
@@ -183,7 +182,7 @@ func (d *decoder) simple(info byte, n uint64) any {
 	case 22:
 		return nil
 	case 25:
-		return halfFloat(uint16(n))
+		return float64(float16.Frombits(uint16(n)).Float32())
 	case 26:
 		return float64(math.Float32frombits(uint32(n)))
 	case 27:
@@ -191,13 +190,3 @@ func (d *decoder) simple(info byte, n uint64) any {
 	}
 	return Simple(n)
 }
-
-// halfFloat is a float of 16 bits, which Go does not have.
-func halfFloat(bits uint16) (f float64) {
-	if err := cbor.Unmarshal([]byte{0xf9, byte(bits >> 8), byte(bits)}, &f); err != nil {
-		panic(err) // every bit pattern is a number, an infinity or a NaN
-	}
-	return f
-}
-
-func hexOf(b []byte) string { return hex.EncodeToString(b) }

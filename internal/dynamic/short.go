@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -137,7 +138,7 @@ func hexed(b []byte, most int) string {
 		return "no bytes"
 	}
 	show := min(len(b), max(most/2, 8))
-	text := "0x" + hexOf(b[:show])
+	text := "0x" + hex.EncodeToString(b[:show])
 	if show < len(b) {
 		text += fmt.Sprintf("… (%s bytes)", number(len(b)))
 	}

@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -81,7 +82,7 @@ func (w *writer) labelled(indent, label string, value any) {
 			w.line(indent, label+"{}")
 			return
 		}
-		w.line(indent, strings.TrimRight(orElse(label, "-"), " "))
+		w.line(indent, strings.TrimRight(cmp.Or(label, "-"), " "))
 		w.entries(deeper, v)
 	case []any:
 		if text, ok := w.inline(v, lineWidth-len(indent)-len(label)); ok {
@@ -188,13 +189,6 @@ func (w *writer) scalar(value any) string {
 		if len(v) > 0 && (w.Full || len(v) <= most/2) {
 			text += " (" + counted(len(v), "byte") + ")"
 		}
-	}
-	return text
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
 	}
 	return text
 }
