@@ -13,9 +13,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// handle is a file that is open for reading, without what os.File adds to it:
-// on a small record, os.Open and its four calls of fcntl cost as much as all
-// the rest.
+// handle is a file that is open for reading, without what os.File adds to it. To
+// open and close a record in the root takes 2.9 µs by open(2), 5.1 by os.Open, and
+// 19.5 by os.Root, which opens each folder on the way. All of a hit takes 12.
 type handle int
 
 const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | openfile.Flags

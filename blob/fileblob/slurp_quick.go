@@ -15,8 +15,10 @@ const longestQuick = 480
 
 // slurpQuick is Slurp for most blobs: with an ordinary key, and never written
 // over. It makes the same system calls as find does, from one path on the stack
-// in place of four on the heap, which is a twentieth of a hit. What it leaves
-// undone, find does.
+// in place of four on the heap. Against os.ReadFile of the same record, which may
+// be exceeded by half, a hit takes 1.25 to 1.36 with it, and 1.33 to 1.51 without
+// (BenchmarkHit); a miss takes 1.7 opens that fail, and 2.0 without. What it
+// leaves undone, find does.
 func (s *store) slurpQuick(key string, buf []byte, limit int64) (data []byte, info driver.Info, done bool, err error) {
 	if !plain(key) || len(s.prefix)+len(key) > longestQuick {
 		return buf, info, false, nil

@@ -12,14 +12,9 @@ func (b *planner) facts() {
 	for _, p := range b.plans {
 		for q := range holds[p] {
 			b.inherit(p, q)
-		}
-		b.inherit(p, p)
-	}
-	for _, p := range b.plans {
-		p.endless = holds[p][p]
-		for q := range holds[p] {
 			p.endless = p.endless || holds[q][q]
 		}
+		b.inherit(p, p)
 		p.fixed = fixed(p)
 	}
 }

@@ -58,8 +58,9 @@ func alone(p *plan, side Side, seen map[*plan]bool) bool {
 		return p.elem.typ != timeType && p.elem.form != formCBOR
 	case structure:
 		return len(p.kept) == 0 && !slices.ContainsFunc(p.fields, func(f field) bool {
-			_, asked := reflect.New(f.plan.typ).Interface().(interface{ IsZero() bool })
-			return f.omitZero && (asked && f.plan.typ != timeType || subtleZero(side, f.plan))
+			t, isZero := f.plan.typ, reflect.TypeFor[interface{ IsZero() bool }]()
+			asks := t != timeType && (t.Implements(isZero) || reflect.PointerTo(t).Implements(isZero)) // which may say what is not so
+			return f.omitZero && (asks || subtleZero(side, f.plan))
 		})
 	}
 	return true

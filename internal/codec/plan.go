@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+
+	"github.com/TrilliantHealth/mops-go/internal/schema"
 )
 
 type shape uint8
@@ -60,27 +62,55 @@ type impl struct {
 	plan *plan
 }
 
-// children yields the plans right below, with the step to each for a type's path.
-func (p *plan) children(yield func(step string, child *plan) bool) {
-	if p.key != nil && !yield("[key]", p.key) {
+// part is a type that another is made of.
+type part struct {
+	name  string // among the parts, in a schema
+	step  string // to it, in the path of a type
+	plan  *plan
+	omits bool // an omitzero field
+	apart bool // a shared value, which the label of what stands for it describes
+}
+
+// parts yields what a type is made of, in a fixed order.
+func (p *plan) parts(yield func(part) bool) {
+	if p.key != nil && !yield(part{name: schema.Key, step: "[key]", plan: p.key}) {
 		return
 	}
 	if p.elem != nil {
-		step := "[]"
+		elem := part{name: schema.Elem, step: "[]", plan: p.elem}
 		if p.shape == pointer {
-			step = ""
+			elem.step = ""
 		}
-		if !yield(step, p.elem) {
+		if !yield(elem) {
 			return
 		}
 	}
+	if p.shared != nil && !yield(part{name: schema.Value, plan: p.shared.root, apart: true}) {
+		return
+	}
 	for _, f := range p.fields {
-		if !yield("."+f.goName, f.plan) {
+		name := schema.Field + f.name
+		if f.omitEmpty {
+			name = schema.OmitEmpty + name
+		}
+		if f.omitZero {
+			name = schema.OmitZero + name
+		}
+		if !yield(part{name: name, step: "." + f.goName, plan: f.plan, omits: f.omitZero}) {
 			return
 		}
 	}
 	for _, i := range p.impls {
-		if !yield("("+i.name+")", i.plan) {
+		if !yield(part{name: schema.Impl + i.name, step: "(" + i.name + ")", plan: i.plan}) {
+			return
+		}
+	}
+}
+
+// children yields the parts that are encoded with what they are parts of.
+func (p *plan) children(yield func(step string, child *plan) bool) {
+	for part := range p.parts {
+		if !part.apart && !yield(part.step, part.plan) {
 			return
 		}
 	}

@@ -2,44 +2,6 @@ package codec
 
 import "github.com/TrilliantHealth/mops-go/internal/schema"
 
-// part is a type that another is made of.
-type part struct {
-	name  string // among the parts
-	plan  *plan
-	omits bool // an omitzero field
-	apart bool // a shared value, which the label of what stands for it describes
-}
-
-// parts yields what a type is made of, in a fixed order.
-func (p *plan) parts(yield func(part) bool) {
-	if p.key != nil && !yield(part{name: schema.Key, plan: p.key}) {
-		return
-	}
-	if p.elem != nil && !yield(part{name: schema.Elem, plan: p.elem}) {
-		return
-	}
-	if p.shared != nil && !yield(part{name: schema.Value, plan: p.shared.root, apart: true}) {
-		return
-	}
-	for _, f := range p.fields {
-		name := schema.Field + f.name
-		if f.omitEmpty {
-			name = schema.OmitEmpty + name
-		}
-		if f.omitZero {
-			name = schema.OmitZero + name
-		}
-		if !yield(part{name: name, plan: f.plan, omits: f.omitZero}) {
-			return
-		}
-	}
-	for _, i := range p.impls {
-		if !yield(part{name: schema.Impl + i.name, plan: i.plan}) {
-			return
-		}
-	}
-}
-
 // schemaOf is the graph of what the fingerprint of a type leaves out.
 func schemaOf(root *plan) schema.Graph {
 	all := func(part) bool { return true }

@@ -28,7 +28,9 @@ var ErrTooLarge = fmt.Errorf("it has more than %s parts, and the rest is left ou
 
 // Decode reads one CBOR value. When the data is damaged, or the value is too large
 // ([ErrTooLarge]), or ctx ends, it returns what could be read up to there, with
-// [Missing] in the place of the rest, and an error.
+// [Missing] in the place of the rest, and an error. It does not use the CBOR
+// library, whose values without types are maps that have lost their order, of any
+// size, and which makes nothing of data that is damaged somewhere.
 func Decode(ctx context.Context, data []byte) (value any, err error) {
 	return decode(ctx, data, maxValues)
 }

@@ -10,7 +10,9 @@ import (
 )
 
 // message is what one process tells the other, in CBOR. The two run the same
-// program, and so it needs no version.
+// program, and so it needs no version. It is not net/rpc, which keeps no order: a
+// Resume could overtake its Pause. Nor can that cancel a request, and it would link
+// net/http and html/template into every program.
 type message struct {
 	_     struct{} `cbor:",toarray"`
 	Op    op
