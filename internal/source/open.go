@@ -28,15 +28,6 @@ func (r *Ref) openFile(ctx context.Context) (*os.File, error) {
 		return nil, err
 	}
 	if c == nil { // of this machine
-		info, err := os.Stat(r.path)
-		if err == nil {
-			err = filehash.Regular(r.path, info)
-		} else {
-			err = filehash.Readable(r.path, err)
-		}
-		if err != nil {
-			return nil, err
-		}
 		file, err := openfile.Regular(r.path)
 		if err != nil {
 			return nil, filehash.Readable(r.path, err)

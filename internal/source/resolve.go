@@ -148,15 +148,13 @@ func (f *finder) hashFile(ctx context.Context, path string, trusted bool) (objec
 }
 
 func (f *finder) findFile(ctx context.Context, path string) (*content, error) {
-	return f.share(ctx, path, func() (*content, error) { return f.lookAtFile(ctx, path) })
-}
-
-func (f *finder) lookAtFile(ctx context.Context, path string) (*content, error) {
-	file, err := f.hashFile(ctx, path, false)
-	if err != nil {
-		return nil, err
-	}
-	return &content{id: Identity{Kind: KindFile, Hash: file.sum, Size: file.size}, file: file}, nil
+	return f.share(ctx, path, func() (*content, error) {
+		file, err := f.hashFile(ctx, path, false)
+		if err != nil {
+			return nil, err
+		}
+		return &content{id: Identity{Kind: KindFile, Hash: file.sum, Size: file.size}, file: file}, nil
+	})
 }
 
 func (f *finder) findDir(ctx context.Context, path string) (*content, error) {
