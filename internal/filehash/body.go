@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 )
@@ -142,86 +141,4 @@ func misfit(file *os.File, path string, s Stamp) error {
 		return noSnapshot(path, s.Size)
 	}
 	return Changed(path, s, now)
-}
-
-// sideHash hashes what is written to it in a goroutine of its own, so that the
-// writer goes on meanwhile. Small content needs none.
-type sideHash struct {
-	hash    hash.Hash
-	filling *[bufferSize]byte
-	n       int
-	full    chan *[bufferSize]byte // nil until the first buffer was full
-	free    chan *[bufferSize]byte
-	done    chan struct{}
-}
-
-func (h *sideHash) Write(p []byte) (int, error) {
-	written := len(p)
-	for len(p) > 0 {
-		if h.filling == nil {
-			h.filling = h.buffer()
-		}
-		n := copy(h.filling[h.n:], p)
-		h.n, p = h.n+n, p[n:]
-		if h.n == bufferSize {
-			h.send()
-		}
-	}
-	return written, nil
-}
-
-func (h *sideHash) buffer() *[bufferSize]byte {
-	if h.full == nil {
-		return bufferPool.Get().(*[bufferSize]byte)
-	}
-	return <-h.free
-}
-
-func (h *sideHash) send() {
-	if h.full == nil {
-		h.full = make(chan *[bufferSize]byte, buffers)
-		h.free = make(chan *[bufferSize]byte, buffers)
-		h.done = make(chan struct{})
-		for range buffers - 1 {
-			h.free <- bufferPool.Get().(*[bufferSize]byte)
-		}
-		go func() {
-			defer close(h.done)
-			for buffer := range h.full {
-				h.hash.Write(buffer[:])
-				h.free <- buffer
-			}
-		}()
-	}
-	h.full <- h.filling
-	h.filling, h.n = nil, 0
-}
-
-// Sum waits for the hash of all that was written.
-func (h *sideHash) Sum() Sum {
-	rest, n := h.filling, h.n
-	h.filling, h.n = nil, 0
-	h.Close()
-	if rest != nil {
-		h.hash.Write(rest[:n])
-		bufferPool.Put(rest)
-	}
-	return Sum(h.hash.Sum(nil))
-}
-
-// Close ends the goroutine. What was hashed stays.
-func (h *sideHash) Close() {
-	if h.filling != nil {
-		bufferPool.Put(h.filling)
-		h.filling = nil
-	}
-	if h.full == nil {
-		return
-	}
-	close(h.full)
-	<-h.done
-	for range len(h.free) {
-		bufferPool.Put(<-h.free)
-	}
-	h.full = nil
 }

@@ -47,17 +47,16 @@ func differ(before, after Stamp) error {
 
 // Regular refuses what has no content of its own.
 func Regular(path string, info fs.FileInfo) error {
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
+	if info.Mode().IsRegular() {
 		return nil
-	case mode.IsDir():
-		return fmt.Errorf("source %s: this is a folder: use Dir", path)
-	default:
-		return irregular(path, mode)
 	}
+	return irregular(path, info.Mode())
 }
 
 func irregular(path string, mode fs.FileMode) error {
+	if mode.IsDir() {
+		return fmt.Errorf("source %s: this is a folder: use Dir", path)
+	}
 	return fmt.Errorf("source %s: this is no regular file but %s, whose content cannot be known: pass a copy of its content", path, openfile.Kind(mode))
 }
 

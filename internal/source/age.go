@@ -36,11 +36,30 @@ const maxSeen = 50_000
 // same name.
 func blobName(store *blob.Store, key string) string { return store.Identity() + "/" + key }
 
-// sightings are when blobs were last known to be whole, by blobName.
+// sightings are when blobs were last known to be whole, and which were found
+// damaged, by blobName.
 type sightings struct {
-	mu    sync.Mutex
-	at    map[string]time.Time
-	since time.Time // what was seen before that does not count
+	mu      sync.Mutex
+	at      map[string]time.Time
+	since   time.Time // what was seen before that does not count
+	damaged map[string]blob.Version
+}
+
+// damage notes that a blob is damaged in this version.
+func (s *sightings) damage(name string, v blob.Version) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.damaged == nil {
+		s.damaged = map[string]blob.Version{}
+	}
+	s.damaged[name] = v
+}
+
+func (s *sightings) isDamaged(name string, v blob.Version) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.damaged[name]
+	return ok && found == v
 }
 
 // recent reports whether a blob was seen shortly before now, as far as that

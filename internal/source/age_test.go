@@ -151,7 +151,7 @@ func TestQuestions(t *testing.T) {
 				t.Errorf("%d operations, want %d, to store again what somebody deleted", n, first)
 			}
 			// Who finds it missing need not be told.
-			os.RemoveAll(f.cacheDir)
+			os.RemoveAll(f.cache.Dir)
 			for _, key := range keys(t, bare) {
 				if err := bare.Delete(t.Context(), key); err != nil {
 					t.Fatal(err)

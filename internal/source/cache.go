@@ -16,10 +16,10 @@ import (
 )
 
 // cached is the copy of an object in the cache, downloaded if need be. It may
-// vanish at any time, see keepUntil: who opens it tries again then.
-func (f *Files) cached(ctx context.Context, at place, o *object) (string, error) {
+// vanish at any time unless it is held: who opens it tries again then.
+func (f *fetcher) cached(ctx context.Context, at place, o *object) (string, error) {
 	hash, uri := o.sum.String(), at.store.URI(at.key)
-	if f.cacheDir == "" {
+	if f.cache.Dir == "" {
 		return "", fmt.Errorf("source %s: there is no cache folder to download it to: set one, or read parts of it with OpenRange", uri)
 	}
 	done, err := f.turns.take(ctx, "cache "+hash)
@@ -41,14 +41,14 @@ func (f *Files) cached(ctx context.Context, at place, o *object) (string, error)
 }
 
 // added counts an entry that was just made.
-func (f *Files) added(path string, size int64) {
+func (f *fetcher) added(path string, size int64) {
 	f.cache.Touch(path)
 	f.cache.Added(size)
 }
 
 // has reports whether the cache has an object, which counts as a use. What lies
 // there and is no copy of it is removed.
-func (f *Files) has(ctx context.Context, o *object) (bool, error) {
+func (f *fetcher) has(ctx context.Context, o *object) (bool, error) {
 	path := f.cachePath(o.sum)
 	switch info, err := os.Lstat(path); {
 	case err != nil:
@@ -72,7 +72,7 @@ func (f *Files) has(ctx context.Context, o *object) (bool, error) {
 
 // finish publishes a file that holds the object under its path. The file is
 // closed then.
-func (f *Files) finish(file *os.File, path string, mode fs.FileMode, o *object) error {
+func (f *fetcher) finish(file *os.File, path string, mode fs.FileMode, o *object) error {
 	if err := localcache.Publish(file, path, mode); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (f *Files) finish(file *os.File, path string, mode fs.FileMode, o *object) 
 }
 
 // fetch writes an object, from a file of this machine or from afar.
-func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) error {
+func (f *fetcher) fetch(ctx context.Context, at place, o *object, w io.Writer) error {
 	if at.path != "" || at.store != nil && at.store.IsLocal() {
 		file, err := f.openLocal(ctx, o)
 		if err != nil {
@@ -143,11 +143,11 @@ const (
 // opens a path that he was told does so within that time.
 const usedFor = time.Hour
 
-func (f *Files) cachePath(sum Hash) string {
+func (f *fetcher) cachePath(sum Hash) string {
 	hash := sum.String()
-	return filepath.Join(f.cacheDir, shelfOfFiles, hash[:2], hash)
+	return filepath.Join(f.cache.Dir, shelfOfFiles, hash[:2], hash)
 }
 
-func (f *Files) treePath(manifest Hash) string {
-	return filepath.Join(f.cacheDir, shelfOfTrees, manifest.String())
+func (f *fetcher) treePath(manifest Hash) string {
+	return filepath.Join(f.cache.Dir, shelfOfTrees, manifest.String())
 }

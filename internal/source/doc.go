@@ -4,9 +4,13 @@
 // and finds its bytes again on the other side. It stands between the root
 // package, which wraps Ref for users, and package blob, which holds the bytes.
 //
-// What lies in a store on another machine is downloaded to a cache that all
-// processes of a user share, once; package localcache says what it looks like. What lies in
-// a store for long is written again before it is relied on; see RelyFor.
+// Around it: package filehash knows the hashes of local files, package localcache
+// keeps copies on this machine, package sweep lets those who remove content and
+// those who rely on it take turns.
+//
+// What lies in a store on another machine is downloaded once, to a cache that all
+// processes of a user share. What has lain in a store for long is written again
+// before it is relied on; see RelyFor.
 //
 // The life of an argument: [Files.Resolve] hashes it, the memo key is made,
 // [Files.Upload] stores it if the call must be computed, the worker decodes it

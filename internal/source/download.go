@@ -26,8 +26,8 @@ var rangeSize int64 = 8 << 20 // in bytes; tests make do with less
 // download brings an object from another machine to a path on the cache's file
 // system, verified. It goes on where an earlier download ended, also one of a
 // process that was killed, and waits for one of another process. It is
-// errOvertaken when that one is done.
-func (f *Files) download(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
+// localcache.ErrOvertaken when that one is done.
+func (f *fetcher) download(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
 	started := time.Now()
 	p, err := f.cache.FilePart(ctx, f.cachePath(o.sum))
 	if err != nil {
@@ -35,7 +35,7 @@ func (f *Files) download(ctx context.Context, at place, o *object, path string, 
 	}
 	useful := false
 	defer func() { p.Close(useful) }()
-	if err := f.fillTwice(ctx, at, o, p); err != nil {
+	if err := (&download{f, at, o, p}).twice(ctx); err != nil {
 		useful = !errors.Is(err, ErrCache) && o.size != unknownSize && p.Complete(o.size) > 0
 		return err
 	}
@@ -46,19 +46,26 @@ func (f *Files) download(ctx context.Context, at place, o *object, path string, 
 	return nil
 }
 
-// fillTwice makes a part complete.
-func (f *Files) fillTwice(ctx context.Context, at place, o *object, p *localcache.Part) error {
+// download makes a part complete with an object of another machine.
+type download struct {
+	f  *fetcher
+	at place
+	o  *object
+	p  *localcache.Part
+}
+
+func (d *download) twice(ctx context.Context) error {
 	again := false
-	return f.twice(ctx, at, func() error {
+	return d.f.twice(ctx, d.at, func() error {
 		if again { // which of the ranges is wrong, nobody can tell
-			if err := p.Truncate(0); err != nil {
+			if err := d.p.Truncate(0); err != nil {
 				return localcache.Failure(err)
 			}
 		}
 		again = true
-		err := f.fill(ctx, at, o, p)
+		err := d.fill(ctx)
 		if blob.Is(err, blob.Mismatch) { // somebody wrote it over, most likely with the same
-			err = f.fill(ctx, at, o, p)
+			err = d.fill(ctx)
 		}
 		return err
 	})
@@ -66,7 +73,7 @@ func (f *Files) fillTwice(ctx context.Context, at place, o *object, p *localcach
 
 // twice calls read again where what came is not what was stored: it may have gone
 // wrong on the way, or on our disk, so only if it is so twice, the store is to blame.
-func (f *Files) twice(ctx context.Context, at place, read func() error) error {
+func (f *fetcher) twice(ctx context.Context, at place, read func() error) error {
 	err := read()
 	if !blob.Is(err, blob.Corrupt) {
 		return err
@@ -78,19 +85,19 @@ func (f *Files) twice(ctx context.Context, at place, read func() error) error {
 	return err
 }
 
-func (f *Files) fill(ctx context.Context, at place, o *object, p *localcache.Part) error {
-	if o.size == unknownSize || o.size <= rangeSize {
-		if err := p.Truncate(0); err != nil {
+func (d *download) fill(ctx context.Context) error {
+	if d.o.size == unknownSize || d.o.size <= rangeSize {
+		if err := d.p.Truncate(0); err != nil {
 			return localcache.Failure(err)
 		}
-		return f.fetch(ctx, at, o, io.NewOffsetWriter(p, 0))
+		return d.f.fetch(ctx, d.at, d.o, io.NewOffsetWriter(d.p, 0))
 	}
-	return f.fillRanges(ctx, at, o, p)
+	return d.ranges(ctx)
 }
 
-// fillRanges fetches what is missing in ranges side by side. They are hashed in
+// ranges fetches what is missing in ranges side by side. They are hashed in
 // order, from the file, as they become complete.
-func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *localcache.Part) error {
+func (d *download) ranges(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var fetching sync.WaitGroup
 	defer fetching.Wait()
@@ -100,15 +107,15 @@ func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *localcac
 		done chan error
 	}
 	var window []ahead
-	complete := p.Complete(o.size)
-	if err := p.SetComplete(complete, o.size); err != nil {
+	complete := d.p.Complete(d.o.size)
+	if err := d.p.SetComplete(complete, d.o.size); err != nil {
 		return err
 	}
-	sum := fileSum{file: p.File, hash: sha256.New()}
-	for next := complete; complete < o.size; {
-		for len(window) < parallelRanges && next < o.size {
-			start, a := next, ahead{min(next+rangeSize, o.size), make(chan error, 1)}
-			fetching.Go(func() { a.done <- f.fetchRange(ctx, at, o, p, start, a.end) })
+	sum := fileSum{file: d.p.File, hash: sha256.New()}
+	for next := complete; complete < d.o.size; {
+		for len(window) < parallelRanges && next < d.o.size {
+			start, a := next, ahead{min(next+rangeSize, d.o.size), make(chan error, 1)}
+			fetching.Go(func() { a.done <- d.part(ctx, start, a.end) })
 			window, next = append(window, a), a.end
 		}
 		if err := sum.to(ctx, complete); err != nil {
@@ -120,17 +127,17 @@ func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *localcac
 			return err
 		}
 		complete = first.end
-		if err := p.SetComplete(complete, o.size); err != nil {
+		if err := d.p.SetComplete(complete, d.o.size); err != nil {
 			return err
 		}
 	}
-	if err := sum.to(ctx, o.size); err != nil {
+	if err := sum.to(ctx, d.o.size); err != nil {
 		return err
 	}
-	if got := Hash(sum.hash.Sum(nil)); got != o.sum {
-		return o.corrupt(at.store.URI(at.key), "SHA-256 "+got.String())
+	if got := Hash(sum.hash.Sum(nil)); got != d.o.sum {
+		return d.o.corrupt(d.at.store.URI(d.at.key), "SHA-256 "+got.String())
 	}
-	return localcache.Failure(p.Truncate(o.size))
+	return localcache.Failure(d.p.Truncate(d.o.size))
 }
 
 // fileSum is the hash of a file, as far as it goes.
@@ -155,27 +162,27 @@ func (s *fileSum) to(ctx context.Context, end int64) error {
 	return nil
 }
 
-// fetchRange writes a range of an object to its place in the part.
-func (f *Files) fetchRange(ctx context.Context, at place, o *object, p *localcache.Part, start, end int64) error {
-	ctx, done, err := f.net.take(ctx)
+// part writes a range of an object to its place in the part.
+func (d *download) part(ctx context.Context, start, end int64) error {
+	ctx, done, err := d.f.net.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	uri := at.store.URI(at.key)
-	body, info, err := at.store.Get(ctx, at.key, blob.Range{Offset: start, Length: end - start})
+	uri := d.at.store.URI(d.at.key)
+	body, info, err := d.at.store.Get(ctx, d.at.key, blob.Range{Offset: start, Length: end - start})
 	if blob.Is(err, blob.NotFound) {
-		return f.gone(uri, err)
+		return d.f.gone(uri, err)
 	}
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	if info.Size != o.size {
-		return o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
+	if info.Size != d.o.size {
+		return d.o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
 	}
-	n, err := copyContent(io.NewOffsetWriter(p, start), io.LimitReader(body, end-start))
-	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == p.Name() {
+	n, err := copyContent(io.NewOffsetWriter(d.p, start), io.LimitReader(body, end-start))
+	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == d.p.Name() {
 		return localcache.Failure(err)
 	}
 	if err == nil && n != end-start {

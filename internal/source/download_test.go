@@ -100,7 +100,7 @@ func TestDownloadGoesOn(t *testing.T) {
 	if n, lowest := gets.take(); n != bigRanges-5 || lowest != 5*rangeSize {
 		t.Errorf("then %d ranges from %d on", n, lowest)
 	}
-	if left := must(filepath.Glob(filepath.Join(f.cacheDir, "*", "*", "*"+localcache.PartSuffix)))(t); len(left) > 0 {
+	if left := must(filepath.Glob(filepath.Join(f.cache.Dir, "*", "*", "*"+localcache.PartSuffix)))(t); len(left) > 0 {
 		t.Errorf("left in the cache: %q", left)
 	}
 }
@@ -137,7 +137,7 @@ func TestDamagedPart(t *testing.T) {
 			if got := read(t, r); got != content {
 				t.Error("another content")
 			}
-			if f.isDamaged(r.URI(), must(store.Stat(t.Context(), BlobKey(r.Hash())))(t).Version) {
+			if f.seen.isDamaged(r.URI(), must(store.Stat(t.Context(), BlobKey(r.Hash())))(t).Version) {
 				t.Error("the store was blamed")
 			}
 		})
@@ -172,7 +172,7 @@ func TestDamagedBig(t *testing.T) {
 		if got := read(t, asArgument(t, f, store, File(path))); got != content {
 			t.Errorf("%s: another content", name)
 		}
-		os.RemoveAll(f.cacheDir)
+		os.RemoveAll(f.cache.Dir)
 	}
 }
 

@@ -82,7 +82,7 @@ func TestCutDownload(t *testing.T) {
 		file.Close()
 		t.Error("half of a file was handed out")
 	}
-	if left, _ := os.ReadDir(filepath.Join(f.cacheDir, "tmp")); len(left) > 0 {
+	if left, _ := os.ReadDir(filepath.Join(f.cache.Dir, "tmp")); len(left) > 0 {
 		t.Errorf("left in the cache: %v", left)
 	}
 	if got := read(t, r); got != pattern(2<<20) {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -44,25 +43,17 @@ type Options struct {
 
 // Files knows the files of one environment: what was hashed before, what was
 // downloaded, how much may go on at once. It is safe for concurrent use.
+//
+// It is made of types that each use those below:
+//
+//	Files            what calls need: Resolve, Upload, Publish, Bind
+//	keeper · trees   content goes into a store; folders are unpacked
+//	fetcher          content, wherever it is, as a file of this machine
+//	finder · places  what lies at a path; where a URI leads
 type Files struct {
-	cacheDir string
-	cache    *localcache.Folder
-	log      *slog.Logger
-	open     func(ctx context.Context, uri string) (*blob.Store, error)
-	hashes   *filehash.Hasher
-	cpu      slots // hashing, and copying on this machine
-	net      slots // transfers from and to other machines
-	turns    turns
-	decoded  decoded
-	seen     sightings // of blobs in stores
-
-	mu      sync.Mutex
-	roots   map[string]*blob.Store  // that were used, by their root; not ours to close
-	stores  map[string]*blob.Store  // opened for explicit URIs; ours
-	damaged map[string]blob.Version // blobs found damaged, by blobName
-	answers map[string]*answer      // by path or URI, while somebody wants them
-
-	now func() time.Time
+	*keeper
+	trees   *trees
+	decoded decoded
 }
 
 // parallelTransfers hides the latency of other machines. A driver buffers some
@@ -71,71 +62,64 @@ const parallelTransfers = 16
 
 // New makes the Files of an environment. It does no I/O yet.
 func New(opts Options) (*Files, error) {
-	f := &Files{
-		log:     opts.Logger,
-		open:    opts.Open,
-		roots:   map[string]*blob.Store{},
-		stores:  map[string]*blob.Store{},
-		damaged: map[string]blob.Version{},
-		answers: map[string]*answer{},
-		now:     time.Now,
-	}
-	if f.log == nil {
-		f.log = slog.New(slog.DiscardHandler)
-	}
-	if f.open == nil {
-		f.open = blob.Open
-	}
 	if opts.Parallel < 0 || opts.CacheSize < 0 {
 		return nil, fmt.Errorf("sources: Parallel %d and CacheSize %d must not be negative", opts.Parallel, opts.CacheSize)
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Open == nil {
+		opts.Open = blob.Open
 	}
 	parallel := opts.Parallel
 	if parallel == 0 {
 		parallel = min(runtime.GOMAXPROCS(0), 16)
 	}
-	f.cpu, f.net = make(slots, parallel), make(slots, max(parallel, parallelTransfers))
+	cacheDir, err := absolute("cache", opts.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	known, err := absolute("state", opts.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	if known != "" {
+		known = filepath.Join(known, "source-hashes")
+	}
+	cpu := make(slots, parallel)
+	fetch := &fetcher{
+		finder: &finder{
+			cpu: cpu, answers: map[string]*answer{},
+			hashes: filehash.New(filehash.Options{
+				Memory: known, Warn: func(err error) { opts.Logger.Warn("cache of hashes", "file", known, "err", err) }, Slot: cpu.take,
+			}),
+		},
+		places: &places{log: opts.Logger, open: opts.Open, roots: map[string]*blob.Store{}, stores: map[string]*blob.Store{}},
+		net:    make(slots, max(parallel, parallelTransfers)),
+		now:    time.Now,
+	}
+	clock := func() time.Time { return fetch.now() }
+	fetch.hashes.Now = clock
+	fetch.cache = localcache.New(localcache.Options{
+		Dir: cacheDir, Shelves: []string{shelfOfFiles, shelfOfTrees}, Size: opts.CacheSize, KeepFor: usedFor, Now: clock, Log: opts.Logger,
+	})
+	return &Files{keeper: &keeper{fetch}, trees: &trees{fetch}}, nil
+}
 
-	var err error
-	if opts.CacheDir != "" {
-		if f.cacheDir, err = filepath.Abs(opts.CacheDir); err != nil {
-			return nil, fmt.Errorf("sources: cache folder %s: %w", opts.CacheDir, err)
-		}
+func absolute(what, dir string) (string, error) {
+	if dir == "" {
+		return "", nil
 	}
-	f.cache = localcache.New(localcache.Options{
-		Dir: f.cacheDir, Shelves: []string{shelfOfFiles, shelfOfTrees}, Size: opts.CacheSize, KeepFor: usedFor,
-		Now: func() time.Time { return f.now() }, Log: f.log,
-	})
-	known := ""
-	if opts.StateDir != "" {
-		if known, err = filepath.Abs(filepath.Join(opts.StateDir, "source-hashes")); err != nil {
-			return nil, fmt.Errorf("sources: state folder %s: %w", opts.StateDir, err)
-		}
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("sources: %s folder %s: %w", what, dir, err)
 	}
-	f.hashes = filehash.New(filehash.Options{
-		Memory: known, Warn: func(err error) { f.log.Warn("cache of hashes", "file", known, "err", err) }, Slot: f.cpu.take,
-	})
-	f.hashes.Now = func() time.Time { return f.now() }
-	return f, nil
+	return path, nil
 }
 
 // Close lets go of files and stores that were opened. Sources that were bound
 // must not be opened afterwards.
 func (f *Files) Close() error {
 	f.cache.Close()
-	err := f.hashes.Close()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, store := range f.stores {
-		err = errors.Join(err, store.Close())
-	}
-	clear(f.stores)
-	return err
-}
-
-// slotsFor is what bounds transfers from and to a store.
-func (f *Files) slotsFor(store *blob.Store) slots {
-	if store.IsLocal() {
-		return f.cpu
-	}
-	return f.net
+	return errors.Join(f.hashes.Close(), f.places.close())
 }

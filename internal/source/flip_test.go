@@ -114,7 +114,7 @@ func TestContentThatCameWrong(t *testing.T) {
 					t.Errorf("wrong %d times: %d bytes, %v", times, len(got), err)
 				}
 				id := there.Hash()
-				if blamed := f.isDamaged(blobName(store, BlobKey(id)), must(store.Stat(t.Context(), BlobKey(id)))(t).Version); blamed != isDamaged {
+				if blamed := f.seen.isDamaged(blobName(store, BlobKey(id)), must(store.Stat(t.Context(), BlobKey(id)))(t).Version); blamed != isDamaged {
 					t.Errorf("wrong %d times: the store is blamed: %t", times, blamed)
 				}
 			}

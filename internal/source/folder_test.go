@@ -296,7 +296,7 @@ func TestIncompleteTree(t *testing.T) {
 	}
 	_, err := r.Path(t.Context())
 	wantError(t, err, "gone", BlobKey(a.Hash()), "mops.Refresh")
-	if left, _ := filepath.Glob(filepath.Join(f.cacheDir, "trees", r.Hash().String())); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(f.cache.Dir, "trees", r.Hash().String())); len(left) > 0 {
 		t.Errorf("there is %v", left)
 	}
 	// The rest goes on when it is there.

@@ -170,9 +170,9 @@ func TestUnrememberedIsShared(t *testing.T) {
 				wg.Go(call)
 			}
 			for waiting := 0; waiting < calls; runtime.Gosched() {
-				f.mu.Lock()
+				f.finder.mu.Lock()
 				waiting = f.answers[place].wanted
-				f.mu.Unlock()
+				f.finder.mu.Unlock()
 			}
 		}
 		wg.Go(call)

@@ -61,15 +61,25 @@ func (id Identity) String() string {
 	return fmt.Sprintf("%s of %d bytes with SHA-256 %s", id.Kind, id.Size, id.Hash)
 }
 
-// BlobKey is where content with this hash lies below a root.
-func BlobKey(h Hash) string { return blobPrefix + h.String() }
+// ContentPrefix is where content lies under its hash, below a root.
+const ContentPrefix = "mops1-blobs/sha256/"
 
-const blobPrefix = "mops1-blobs/sha256/"
+// BlobKey is where content with this hash lies below a root.
+func BlobKey(h Hash) string { return ContentPrefix + h.String() }
+
+// HashOf is the inverse of BlobKey.
+func HashOf(key string) (h Hash, ok bool) {
+	text, ok := strings.CutPrefix(key, ContentPrefix)
+	if !ok || h.UnmarshalText([]byte(text)) != nil || h.String() != text {
+		return Hash{}, false
+	}
+	return h, true
+}
 
 // ours reports whether mops alone writes what lies under a key of a root. Below
 // one, a user may have files as well, and name their URIs.
 func ours(key string) bool {
-	return strings.HasPrefix(key, blobPrefix) || strings.HasPrefix(key, recordPrefix)
+	return strings.HasPrefix(key, ContentPrefix) || strings.HasPrefix(key, recordPrefix)
 }
 
 const recordPrefix = "mops1/"

@@ -13,10 +13,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// keeper makes stores hold content.
+type keeper struct{ *fetcher }
+
 // keep makes sure that store, with a time to live, holds an object, whole and
 // young enough, and says under which key: where it lies already, or else under
 // its hash.
-func (f *Files) keep(ctx context.Context, store *blob.Store, o *object, ttl time.Duration) (key string, err error) {
+func (f *keeper) keep(ctx context.Context, store *blob.Store, o *object, ttl time.Duration) (key string, err error) {
 	at, err := f.placeOfObject(ctx, o)
 	if err != nil {
 		return "", err
@@ -71,7 +74,7 @@ const forEver = time.Duration(1<<63 - 1)
 // look says whether the blob under key holds the object and is not older than
 // most. Version is empty where there is none. What was seen whole a while ago is
 // not asked for again.
-func (f *Files) look(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
+func (f *keeper) look(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
 	name, began := blobName(store, key), f.now()
 	if f.seen.recent(name, began, most) {
 		return info, true, nil
@@ -83,7 +86,7 @@ func (f *Files) look(ctx context.Context, store *blob.Store, key string, o *obje
 	return info, sound, err
 }
 
-func (f *Files) ask(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
+func (f *keeper) ask(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
 	info, err = store.Stat(ctx, key)
 	if blob.Is(err, blob.NotFound) {
 		return blob.Info{}, false, nil
@@ -91,7 +94,7 @@ func (f *Files) ask(ctx context.Context, store *blob.Store, key string, o *objec
 	if err != nil {
 		return info, false, err
 	}
-	if o.size != unknownSize && info.Size != o.size || f.isDamaged(blobName(store, key), info.Version) {
+	if o.size != unknownSize && info.Size != o.size || f.seen.isDamaged(blobName(store, key), info.Version) {
 		return info, false, nil
 	}
 	if most != forEver && store.Age(ctx, info) > most {
@@ -118,7 +121,7 @@ func ignoreNotFound(err error) error {
 }
 
 // put copies an object into a store.
-func (f *Files) put(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
+func (f *keeper) put(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
 	data, err := o.inMemory(ctx)
 	switch {
 	case err != nil:
@@ -138,7 +141,7 @@ func (f *Files) put(ctx context.Context, store *blob.Store, key string, o *objec
 
 // putFile copies a file of this machine into a store. Where its hash is not
 // known yet, it is found out on the way.
-func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) (Hash, filehash.Stamp, error) {
+func (f *keeper) putFile(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) (Hash, filehash.Stamp, error) {
 	file, err := filehash.OpenAgain(o.path)
 	if err != nil {
 		return Hash{}, filehash.Stamp{}, err
@@ -183,7 +186,7 @@ func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *o
 // shares blocks where the file system can). The stamp answers for the content,
 // but only after the blob is there: if the file changed, the blob goes again.
 // Who sees it in between verifies it, as every reader does.
-func (f *Files) putUnread(ctx context.Context, store *blob.Store, key string, file *os.File, path string, s filehash.Stamp, opts blob.PutOptions) error {
+func (f *keeper) putUnread(ctx context.Context, store *blob.Store, key string, file *os.File, path string, s filehash.Stamp, opts blob.PutOptions) error {
 	info, err := store.Put(ctx, key, file, s.Size, opts)
 	if conditionFailed(err) {
 		return err
@@ -205,7 +208,7 @@ func (f *Files) putUnread(ctx context.Context, store *blob.Store, key string, fi
 }
 
 // putHashed reads the file and hashes what it hands to the store.
-func (f *Files) putHashed(ctx context.Context, store *blob.Store, key string, file *os.File, o *object, s filehash.Stamp, opts blob.PutOptions) (Hash, error) {
+func (f *keeper) putHashed(ctx context.Context, store *blob.Store, key string, file *os.File, o *object, s filehash.Stamp, opts blob.PutOptions) (Hash, error) {
 	var want *filehash.Sum
 	if o.stamp != (filehash.Stamp{}) {
 		want = (*filehash.Sum)(&o.sum)
@@ -233,7 +236,7 @@ func storeError(source string, err error) error {
 
 // trust remembers the hash of a blob that was just written, so that whoever
 // reads it on this machine need not hash it again.
-func (f *Files) trust(ctx context.Context, store *blob.Store, key string, sum Hash) {
+func (f *keeper) trust(ctx context.Context, store *blob.Store, key string, sum Hash) {
 	if !ours(key) {
 		return
 	}
@@ -248,12 +251,12 @@ func (f *Files) trust(ctx context.Context, store *blob.Store, key string, sum Ha
 
 // transfer copies an object from where it is into another store, or to another
 // key, and makes sure of its content on the way.
-func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
+func (f *keeper) transfer(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
 	at, err := f.placeOfObject(ctx, o)
 	if err != nil {
 		return err
 	}
-	if at.path != "" || at.store.IsLocal() || f.cacheDir != "" {
+	if at.path != "" || at.store.IsLocal() || f.cache.Dir != "" {
 		// From a file, it can be sent again when it fails half way.
 		path, err := f.cache.Hold(ctx, func() (string, error) { return f.localFile(ctx, o) })
 		if err != nil {
@@ -293,7 +296,7 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 }
 
 // keepFolder is keep for a folder: its files first, its manifest last.
-func (f *Files) keepFolder(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (key string, err error) {
+func (f *keeper) keepFolder(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (key string, err error) {
 	name := blobName(store, BlobKey(c.id.Hash)) + " with all files"
 	done, err := f.turns.take(ctx, "folder "+name)
 	if err != nil {

@@ -109,3 +109,17 @@ func (m *manifest) size() int64 {
 	}
 	return total
 }
+
+// FilesOf returns what the files of a folder hold, which lies where BlobKey says.
+// Manifest is the content of the folder's own blob.
+func FilesOf(manifest []byte) ([]Hash, error) {
+	m, err := decodeManifest(manifest)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]Hash, len(m.Files))
+	for i, e := range m.Files {
+		hashes[i] = e.Hash
+	}
+	return hashes, nil
+}

@@ -81,7 +81,7 @@ func TestOddThingsInTheCache(t *testing.T) {
 				}
 				openfiletest.Put(t, path, kind)
 				got, err := openfiletest.Soon(t, what, func() (string, error) {
-					fresh := newFilesWith(t, Options{CacheDir: f.cacheDir, CacheSize: 1 << 30, StateDir: filepath.Dir(f.hashes.Memory)})
+					fresh := newFilesWith(t, Options{CacheDir: f.cache.Dir, CacheSize: 1 << 30, StateDir: filepath.Dir(f.hashes.Memory)})
 					defer fresh.Close()
 					r := asArgument(t, fresh, store, ref)
 					path, err := r.Path(t.Context())

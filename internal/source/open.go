@@ -28,15 +28,6 @@ func (r *Ref) openFile(ctx context.Context) (*os.File, error) {
 		return nil, err
 	}
 	if c == nil { // of this machine
-		info, err := os.Stat(r.path)
-		if err == nil {
-			err = filehash.Regular(r.path, info)
-		} else {
-			err = filehash.Readable(r.path, err)
-		}
-		if err != nil {
-			return nil, err
-		}
 		file, err := openfile.Regular(r.path)
 		if err != nil {
 			return nil, filehash.Readable(r.path, err)
@@ -82,7 +73,7 @@ func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error
 	}{io.NewSectionReader(file, off, n), file}, nil
 }
 
-func (f *Files) openRemoteRange(ctx context.Context, at place, o *object, off, n int64) (io.ReadCloser, error) {
+func (f *fetcher) openRemoteRange(ctx context.Context, at place, o *object, off, n int64) (io.ReadCloser, error) {
 	if n == 0 || off >= o.size { // nothing to read, but it should be there
 		return io.NopCloser(strings.NewReader("")), f.check(ctx, o)
 	}
@@ -131,7 +122,7 @@ func (r *Ref) Path(ctx context.Context) (string, error) {
 	}
 	return f.cache.Hold(ctx, func() (string, error) {
 		if c.id.Kind == KindDir {
-			return f.tree(ctx, c)
+			return f.trees.tree(ctx, c)
 		}
 		return f.localFile(ctx, &c.file)
 	})
@@ -160,8 +151,8 @@ func (r *Ref) known(ctx context.Context) (f *Files, c *content, err error) {
 	return f, c, err
 }
 
-func (f *Files) inCache(sum Hash) bool {
-	if f.cacheDir == "" {
+func (f *fetcher) inCache(sum Hash) bool {
+	if f.cache.Dir == "" {
 		return false
 	}
 	_, err := os.Stat(f.cachePath(sum))
@@ -195,7 +186,7 @@ func (f *Files) Check(ctx context.Context, refs []*Ref) error {
 	})
 }
 
-func (f *Files) check(ctx context.Context, o *object) error {
+func (f *fetcher) check(ctx context.Context, o *object) error {
 	at, err := f.placeOfObject(ctx, o)
 	if err != nil {
 		return err

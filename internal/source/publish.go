@@ -203,7 +203,7 @@ func copyError(from string, t target, err error) error {
 }
 
 // copyTo copies a file to a plain file that a user named, whole or not at all.
-func (f *Files) copyTo(ctx context.Context, from string, t target) (*content, error) {
+func (f *keeper) copyTo(ctx context.Context, from string, t target) (*content, error) {
 	to := t.place.path
 	if a, err := os.Stat(from); err == nil {
 		if b, err := os.Stat(to); err == nil && os.SameFile(a, b) { // it was written there

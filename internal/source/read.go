@@ -9,16 +9,36 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/filehash"
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
+// fetcher brings content, wherever it is, to this machine.
+type fetcher struct {
+	*finder
+	*places
+	cache *localcache.Folder
+	net   slots     // transfers from and to other machines
+	seen  sightings // of blobs in stores
+	now   func() time.Time
+}
+
+// slotsFor is what bounds transfers from and to a store.
+func (f *fetcher) slotsFor(store *blob.Store) slots {
+	if store.IsLocal() {
+		return f.cpu
+	}
+	return f.net
+}
+
 // gone says what to do about bytes that are no longer where they were stored. One
 // that was removed is seldom the only one.
-func (f *Files) gone(uri string, err error) error {
-	f.Forget(f.now())
+func (f *fetcher) gone(uri string, err error) error {
+	f.seen.forget(f.now())
 	return fmt.Errorf("source %s: the stored bytes are gone, expired or deleted; call the function that returned them, or that they are an input of, with mops.Refresh: %w", uri, err)
 }
 
@@ -40,7 +60,7 @@ func (o *object) corrupt(uri string, got string) error {
 // localFile is a file of this machine that holds the object: the user's own,
 // the store's own, or a copy in the cache. All but the user's own are verified,
 // once for each state of the file.
-func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
+func (f *fetcher) localFile(ctx context.Context, o *object) (string, error) {
 	if o.path != "" {
 		return o.path, nil
 	}
@@ -73,7 +93,7 @@ func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
 const mostOpens = 8
 
 // openLocal opens a file of this machine that holds the object.
-func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
+func (f *fetcher) openLocal(ctx context.Context, o *object) (*os.File, error) {
 	for tries := 1; ; tries++ { // it may be removed from the cache, or replaced in the store, in between
 		path, err := f.localFile(ctx, o)
 		if err != nil {
@@ -92,7 +112,7 @@ func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
 }
 
 // verified makes sure that a file holds the object.
-func (f *Files) verified(ctx context.Context, path string, o *object, uri string, trusted bool) error {
+func (f *fetcher) verified(ctx context.Context, path string, o *object, uri string, trusted bool) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.gone(uri, err)
@@ -119,27 +139,18 @@ func (f *Files) verified(ctx context.Context, path string, o *object, uri string
 }
 
 // setDamaged remembers that a blob is damaged, so that the next Upload replaces it.
-func (f *Files) setDamaged(ctx context.Context, at place) {
+func (f *fetcher) setDamaged(ctx context.Context, at place) {
 	info, err := at.store.Stat(ctx, at.key)
 	if err != nil {
 		return
 	}
-	f.Forget(f.now())
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.damaged[blobName(at.store, at.key)] = info.Version
-}
-
-func (f *Files) isDamaged(name string, v blob.Version) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	found, ok := f.damaged[name]
-	return ok && found == v
+	f.seen.forget(f.now())
+	f.seen.damage(blobName(at.store, at.key), info.Version)
 }
 
 // stream reads an object from a store and verifies it: the last bytes come only
 // when all of them are right. See twice.
-func (f *Files) stream(ctx context.Context, at place, o *object) (*stream, error) {
+func (f *fetcher) stream(ctx context.Context, at place, o *object) (*stream, error) {
 	if at.store == nil {
 		return nil, errors.New("source: nothing says where its bytes are: it was decoded, but not bound to the record that it came from")
 	}

@@ -49,7 +49,7 @@ func TestDownloadedOnce(t *testing.T) {
 	}
 	// The next process finds the copy, and another state folder hashes it.
 	for _, state := range []string{filepath.Dir(f.hashes.Memory), t.TempDir()} {
-		next := newFilesWith(t, Options{CacheDir: f.cacheDir, StateDir: state})
+		next := newFilesWith(t, Options{CacheDir: f.cache.Dir, StateDir: state})
 		if got := read(t, asArgument(t, next, store, File(tempFile(t, content)))); got != content {
 			t.Errorf("read %d bytes", len(got))
 		}
@@ -72,7 +72,7 @@ func TestLocalStoreIsReadInPlace(t *testing.T) {
 	if n := hashed.take(); n != 0 {
 		t.Errorf("what was just stored was hashed %d times", n)
 	}
-	if _, err := os.Stat(f.cacheDir); err == nil {
+	if _, err := os.Stat(f.cache.Dir); err == nil {
 		t.Error("something was put into the cache, or is in use there")
 	}
 	other := newFiles(t)
@@ -98,7 +98,7 @@ func TestCacheDeleted(t *testing.T) {
 	tree := asArgument(t, f, store, Dir(folder(t)))
 	for range 3 {
 		open := must(file.Open(t.Context()))(t)
-		if err := os.RemoveAll(f.cacheDir); err != nil {
+		if err := os.RemoveAll(f.cache.Dir); err != nil {
 			t.Fatal(err)
 		}
 		if data := must(io.ReadAll(open))(t); string(data) != "content" {
@@ -122,7 +122,7 @@ func TestCacheDeletedConcurrently(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				os.RemoveAll(f.cacheDir)
+				os.RemoveAll(f.cache.Dir)
 			}
 		}
 	})

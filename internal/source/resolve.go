@@ -5,9 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"golang.org/x/sync/errgroup"
 )
@@ -81,9 +85,19 @@ func (f *Files) find(ctx context.Context, r *Ref) (*content, error) {
 	return f.findFile(ctx, r.path)
 }
 
+// finder finds out what lies at a path.
+type finder struct {
+	hashes *filehash.Hasher
+	cpu    slots // hashing, and copying on this machine
+	turns  turns
+
+	mu      sync.Mutex
+	answers map[string]*answer // by path or URI, while somebody wants them
+}
+
 // share finds out what lies at a place now, one call after the other. Calls that
 // come at one moment share an answer, if it was asked for after they came.
-func (f *Files) share(ctx context.Context, place string, find func() (*content, error)) (*content, error) {
+func (f *finder) share(ctx context.Context, place string, find func() (*content, error)) (*content, error) {
 	came := time.Now()
 	f.mu.Lock()
 	a := f.answers[place]
@@ -125,7 +139,7 @@ type answer struct {
 }
 
 // hashFile is a file of this machine as an object.
-func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object, error) {
+func (f *finder) hashFile(ctx context.Context, path string, trusted bool) (object, error) {
 	file, err := f.hashes.File(ctx, path, trusted)
 	if err != nil {
 		return object{}, err
@@ -133,23 +147,21 @@ func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object
 	return object{sum: file.Sum, size: file.Size, path: path, stamp: file.Stamp, racy: file.Racy}, nil
 }
 
-func (f *Files) findFile(ctx context.Context, path string) (*content, error) {
-	return f.share(ctx, path, func() (*content, error) { return f.lookAtFile(ctx, path) })
+func (f *finder) findFile(ctx context.Context, path string) (*content, error) {
+	return f.share(ctx, path, func() (*content, error) {
+		file, err := f.hashFile(ctx, path, false)
+		if err != nil {
+			return nil, err
+		}
+		return &content{id: Identity{Kind: KindFile, Hash: file.sum, Size: file.size}, file: file}, nil
+	})
 }
 
-func (f *Files) lookAtFile(ctx context.Context, path string) (*content, error) {
-	file, err := f.hashFile(ctx, path, false)
-	if err != nil {
-		return nil, err
-	}
-	return &content{id: Identity{Kind: KindFile, Hash: file.sum, Size: file.size}, file: file}, nil
-}
-
-func (f *Files) findDir(ctx context.Context, path string) (*content, error) {
+func (f *finder) findDir(ctx context.Context, path string) (*content, error) {
 	return f.share(ctx, path+"/", func() (*content, error) { return f.lookAtFolder(ctx, path) })
 }
 
-func (f *Files) lookAtFolder(ctx context.Context, path string) (*content, error) {
+func (f *finder) lookAtFolder(ctx context.Context, path string) (*content, error) {
 	files, empty, err := walk(path)
 	if err != nil {
 		return nil, err
@@ -180,4 +192,76 @@ func (f *Files) lookAtFolder(ctx context.Context, path string) (*content, error)
 		folder:  m,
 		objects: objects,
 	}, nil
+}
+
+// findRemote says what lies at a URI now. Its content is read once per version of
+// it, if the store does not tell the hash.
+func (f *Files) findRemote(ctx context.Context, uri string) (*content, error) {
+	return f.share(ctx, uri, func() (*content, error) { return f.askRemote(ctx, uri) })
+}
+
+func (f *Files) askRemote(ctx context.Context, uri string) (*content, error) {
+	at, err := f.placeOf(ctx, uri)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", uri, err)
+	}
+	info, err := at.store.Stat(ctx, at.key)
+	if err != nil {
+		return nil, remoteError(uri, err)
+	}
+	var sum Hash
+	known := info.SHA256 != "" && sum.UnmarshalText([]byte(info.SHA256)) == nil
+	if !known {
+		sum, known = f.hashes.Known(remoteName(uri, info))
+	}
+	if !known {
+		if sum, info, err = f.hashRemote(ctx, at); err != nil {
+			return nil, remoteError(uri, err)
+		}
+		// The versions of a store in memory mean nothing to the next process.
+		f.hashes.Learn(remoteName(uri, info), sum, !strings.HasPrefix(uri, "mem:"))
+	}
+	return &content{
+		id:   Identity{Kind: KindFile, Hash: sum, Size: info.Size},
+		file: object{sum: sum, size: info.Size, uri: uri},
+	}, nil
+}
+
+func (f *Files) hashRemote(ctx context.Context, at place) (Hash, blob.Info, error) {
+	ctx, done, err := f.slotsFor(at.store).take(ctx)
+	if err != nil {
+		return Hash{}, blob.Info{}, err
+	}
+	defer done()
+	var sum Hash
+	var info blob.Info
+	err = f.twice(ctx, at, func() error {
+		body, found, err := at.store.Get(ctx, at.key, blob.Range{})
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		var size int64
+		if sum, size, err = filehash.Of(ctx, body); err == nil && size != found.Size {
+			err = fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, size, found.Size)
+		}
+		info = found
+		return err
+	})
+	return sum, info, err
+}
+
+func remoteError(uri string, err error) error {
+	if blob.Is(err, blob.NotFound) {
+		return fmt.Errorf("source %s: there is no such file: check the URI: %w", uri, err)
+	}
+	if errors.Is(err, os.ErrPermission) || blob.Is(err, blob.Denied) {
+		return fmt.Errorf("source %s: it may not be read: %w", uri, err)
+	}
+	return fmt.Errorf("source %s: %w", uri, err)
+}
+
+// remoteName tells one version of what is at a URI from all others.
+func remoteName(uri string, info blob.Info) string {
+	return fmt.Sprintf("blob\x00%s\x00%s\x00%d\x00%d", uri, info.Version, info.Size, info.ModTime.UnixNano())
 }

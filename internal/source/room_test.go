@@ -107,15 +107,15 @@ func TestRoomForFolders(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error("a folder in use was removed")
 	}
-	if left := must(filepath.Glob(filepath.Join(f.cacheDir, "sha256", "*", "*")))(t); len(left) > 0 {
+	if left := must(filepath.Glob(filepath.Join(f.cache.Dir, "sha256", "*", "*")))(t); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}
 	f.Close()
-	other, hours := tight(t, f.cacheDir, 0)
+	other, hours := tight(t, f.cache.Dir, 0)
 	hours.Store(2)
 	other.cache.Sweep()
 	for _, folder := range []string{"trees", "tmp"} {
-		if left := must(os.ReadDir(filepath.Join(f.cacheDir, folder)))(t); len(left) > 0 {
+		if left := must(os.ReadDir(filepath.Join(f.cache.Dir, folder)))(t); len(left) > 0 {
 			t.Errorf("%s holds %v", folder, left)
 		}
 	}

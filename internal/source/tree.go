@@ -15,7 +15,7 @@ import (
 )
 
 // unfold is c with its manifest and files known.
-func (f *Files) unfold(ctx context.Context, c *content) (*content, error) {
+func (f *fetcher) unfold(ctx context.Context, c *content) (*content, error) {
 	if c.folder != nil {
 		return c, nil
 	}
@@ -48,7 +48,7 @@ func (f *Files) unfold(ctx context.Context, c *content) (*content, error) {
 
 // sameFolder is the folder of this machine that a source was said to be, which
 // happens where results are not stored.
-func (f *Files) sameFolder(ctx context.Context, c *content, path string) (*content, error) {
+func (f *fetcher) sameFolder(ctx context.Context, c *content, path string) (*content, error) {
 	now, err := f.findDir(ctx, path)
 	if err != nil {
 		return nil, err
@@ -59,14 +59,17 @@ func (f *Files) sameFolder(ctx context.Context, c *content, path string) (*conte
 	return now, nil
 }
 
+// trees are folders of this machine with the content of sources.
+type trees struct{ *fetcher }
+
 // tree is a folder of this machine with all files of the source, complete and
 // verified: in the cache, unless the source is a folder of this machine.
-func (f *Files) tree(ctx context.Context, c *content) (string, error) {
+func (f *trees) tree(ctx context.Context, c *content) (string, error) {
 	if path, ok := filePath(c.file.uri); ok {
 		_, err := f.sameFolder(ctx, c, path)
 		return path, err
 	}
-	if f.cacheDir == "" {
+	if f.cache.Dir == "" {
 		return "", fmt.Errorf("source %s: there is no cache folder to unpack it to: set one", c.file.where())
 	}
 	c, err := f.unfold(ctx, c)
@@ -104,7 +107,7 @@ func (f *Files) tree(ctx context.Context, c *content) (string, error) {
 }
 
 // treeDiffers says in what a folder in the cache differs from the source.
-func (f *Files) treeDiffers(ctx context.Context, dir string, c *content) error {
+func (f *trees) treeDiffers(ctx context.Context, dir string, c *content) error {
 	files, empty, err := walk(dir)
 	if err != nil {
 		return err
@@ -129,7 +132,7 @@ func (f *Files) treeDiffers(ctx context.Context, dir string, c *content) error {
 
 // buildTree unpacks the folder under another name, then renames it. It goes on
 // where an earlier one ended, and waits for one of another process.
-func (f *Files) buildTree(ctx context.Context, dir string, c *content) error {
+func (f *trees) buildTree(ctx context.Context, dir string, c *content) error {
 	part, err := f.cache.FolderPart(ctx, dir)
 	if err != nil {
 		return err
@@ -144,7 +147,7 @@ func (f *Files) buildTree(ctx context.Context, dir string, c *content) error {
 	return err
 }
 
-func (f *Files) unpack(ctx context.Context, dir string, c *content) error {
+func (f *trees) unpack(ctx context.Context, dir string, c *content) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return localcache.Failure(err)
 	}
@@ -168,7 +171,7 @@ func (f *Files) unpack(ctx context.Context, dir string, c *content) error {
 }
 
 // unpackFile makes one file, unless it is there from an earlier time.
-func (f *Files) unpackFile(ctx context.Context, path string, e entry, o *object) error {
+func (f *trees) unpackFile(ctx context.Context, path string, e entry, o *object) error {
 	mode := fs.FileMode(0o444)
 	if e.Executable {
 		mode = 0o555
@@ -203,7 +206,7 @@ func (f *Files) unpackFile(ctx context.Context, path string, e entry, o *object)
 	})
 }
 
-func (f *Files) writeFile(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
+func (f *trees) writeFile(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return localcache.Failure(err)

@@ -31,7 +31,7 @@ func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref, ttl 
 }
 
 // locate makes sure of the content in store, or at its URI, and says where.
-func (f *Files) locate(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (Location, error) {
+func (f *keeper) locate(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (Location, error) {
 	l := Location{Identity: c.id}
 	if c.id.Kind == KindDir {
 		var err error

@@ -121,7 +121,7 @@ func (f *Files) read(ctx context.Context, r *Ref, c *content) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.cacheDir != "" || at.store == nil || at.store.IsLocal() {
+	if f.cache.Dir != "" || at.store == nil || at.store.IsLocal() {
 		return r.readFrom(func() (io.ReadCloser, error) { return r.Open(ctx) }, c.id.Size)
 	}
 	var data []byte
