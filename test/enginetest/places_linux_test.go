@@ -84,6 +84,9 @@ func TestRootNotWritable(t *testing.T) {
 // What could be stored is sound, nothing half is left, and when there is room
 // again, so are the calls.
 func TestDiskFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: waits for room on a disk")
+	}
 	t.Parallel()
 	for _, on := range []string{"in20", "sub20"} {
 		t.Run("on "+on, func(t *testing.T) {
