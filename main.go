@@ -12,6 +12,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // Exit codes of a program that runs under [Main].
@@ -65,7 +66,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		exit = exitFailed
 	}
 	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted))) {
-		fmt.Fprintln(display.Writer(), "error:", progress.CleanLines(err.Error()))
+		fmt.Fprintln(display.Writer(), "error:", text.CleanLines(err.Error()))
 	}
 	env.leaveSummary(exit, interrupted)
 	return exit

@@ -200,7 +200,7 @@ func (c *caching) Delete(ctx context.Context, key string) error {
 
 // Close ends the use of the cache, too.
 func (c *caching) Close() error {
-	c.folder.close()
+	c.folder.entries.Close()
 	return c.inner.Close()
 }
 

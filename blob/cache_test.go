@@ -467,7 +467,11 @@ func TestCacheWhoseEntriesCannotBeRemoved(t *testing.T) {
 	r, ctx := newRig(t), t.Context()
 	r.store.PutBytes(ctx, "key", []byte("one"), blob.PutOptions{})
 	paths, _ := r.entries(t)
-	if err := errors.Join(os.Remove(paths[0]), os.MkdirAll(paths[0]+"/stuck", 0o700)); err != nil { // a folder that is not empty, since root may remove all else
+	tmp := filepath.Join(r.policy.Dir, "tmp")
+	err := errors.Join( // a folder that is not empty and can go nowhere, since root may remove all else
+		os.Remove(paths[0]), os.MkdirAll(paths[0]+"/stuck", 0o700),
+		os.Remove(tmp), os.WriteFile(tmp, nil, 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.store.PutBytes(ctx, "key", []byte("two"), blob.PutOptions{})
@@ -497,16 +501,21 @@ func TestCacheRemovesWhatWasNotUsedForLongest(t *testing.T) {
 	r := newRig(t)
 	r.policy.Size = 256 * 4096
 	r.fill(t, "old", 200)
-	leftover, stranger := filepath.Join(r.policy.Dir, "new-leftover"), filepath.Join(r.policy.Dir, "notes.txt")
-	if err := errors.Join(os.WriteFile(leftover, nil, 0o600), os.WriteFile(stranger, nil, 0o600)); err != nil {
-		t.Fatal(err)
-	}
 	paths, _ := r.entries(t)
-	if len(paths) != 202 {
+	if len(paths) != 200 {
 		t.Fatalf("%d files below the bound", len(paths))
 	}
 	for _, path := range paths {
 		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Of an earlier release, of a process that was killed, and of somebody else.
+	shelf := filepath.Dir(paths[0])
+	earlier, leftover, stranger := filepath.Join(shelf, "new-leftover"), filepath.Join(r.policy.Dir, "tmp", "leftover"), filepath.Join(shelf, "notes.txt")
+	for _, path := range []string{earlier, leftover, stranger} {
+		longAgo := time.Now().Add(-25 * time.Hour)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, longAgo, longAgo)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -534,8 +543,10 @@ func TestCacheRemovesWhatWasNotUsedForLongest(t *testing.T) {
 	if left > 56 {
 		t.Errorf("%d are left that were not used for longest", left)
 	}
-	if _, err := os.Lstat(leftover); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("what was never finished is still there")
+	for _, path := range []string{earlier, leftover} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s was never finished, and is still there", path)
+		}
 	}
 	if _, err := os.Lstat(stranger); err != nil {
 		t.Error("a file of somebody else was removed")

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,9 +24,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
-	utilexec "k8s.io/client-go/util/exec"
 
-	"github.com/TrilliantHealth/mops-go/internal/archive"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -96,7 +93,7 @@ func TestJobs(t *testing.T) {
 	client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New(`User "ada" cannot list resource "pods"`))
 	})
-	l.expect(exitFailed, []string{`cannot list resource "pods"`, "mops k8s rbac --namespace weather prints what is needed"}, "k8s", "jobs", "-n", "weather")
+	l.expect(cli.ExitFailed, []string{`cannot list resource "pods"`, "mops k8s rbac --namespace weather prints what is needed"}, "k8s", "jobs", "-n", "weather")
 }
 
 func TestJobsAreWatched(t *testing.T) {
@@ -106,9 +103,9 @@ func TestJobsAreWatched(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	reader, writer := io.Pipe()
-	a := &app{stdout: writer, text: newTextWriter(writer), stderr: io.Discard, now: func() time.Time { return l.now }, lookup: l.lookup, client: l.client}
+	a := &cli.App{Stdout: writer, Text: cli.NewTextWriter(writer), Stderr: io.Discard, Now: func() time.Time { return l.now }, Lookup: l.lookup, Client: l.client}
 	ended := make(chan int, 1)
-	go func() { ended <- a.main(ctx, []string{"k8s", "jobs", "--watch", "-n", "weather"}) }()
+	go func() { ended <- commands.Main(ctx, a, []string{"k8s", "jobs", "--watch", "-n", "weather"}) }()
 	buffer := make([]byte, 4096)
 	for _, step := range []struct {
 		do   func() error
@@ -138,7 +135,7 @@ func TestJobsAreWatched(t *testing.T) {
 		}
 	}
 	cancel()
-	if code := <-ended; code != exitInterrupted {
+	if code := <-ended; code != cli.ExitInterrupted {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -148,7 +145,7 @@ func TestRBACBindsWhoIsNamed(t *testing.T) {
 	l.expect(0, []string{"kind: Group", "name: weather-team", "- pods/exec", "name: mops-copy-weather-team", "kind: ClusterRole\n"},
 		"k8s", "rbac", "-n", "w", "--group", "weather-team", "--copy", "--create-namespace")
 	l.expect(0, []string{"kind: ServiceAccount\nmetadata:\n  name: mops\n  namespace: w\n---"}, "k8s", "rbac", "-n", "w")
-	l.expect(exitUsage, []string{"do not go together"}, "k8s", "rbac", "-n", "w", "--group", "a", "--user", "b")
+	l.expect(cli.ExitUsage, []string{"do not go together"}, "k8s", "rbac", "-n", "w", "--group", "a", "--user", "b")
 	stdout, _, _ := l.run("k8s", "rbac", "-n", "w", "--user", "ada")
 	if strings.Contains(stdout, "ServiceAccount") || strings.Contains(stdout, "exec") || strings.Contains(stdout, "namespaces") {
 		t.Errorf("more than was asked for:\n%s", stdout)
@@ -197,99 +194,20 @@ func TestDoctorOfClusters(t *testing.T) {
 	}
 	l := newTool(t)
 	fakeDoctor(onFake(t, l), "", false)
-	l.expect(exitFailed, []string{"FAIL  identity", `"reader" not found`}, "doctor", "--k8s", "-n", "weather", "--service-account", "reader")
-	l.expect(exitUsage, []string{"say with --repository where"}, "doctor", "--k8s", "s3://b/r")
-	l.expect(exitUsage, []string{"is no root that a pod could find"}, "doctor", "--k8s", "--repository", "r/r", "folder")
+	l.expect(cli.ExitFailed, []string{"FAIL  identity", `"reader" not found`}, "doctor", "--k8s", "-n", "weather", "--service-account", "reader")
+	l.expect(cli.ExitUsage, []string{"say with --repository where"}, "doctor", "--k8s", "s3://b/r")
+	l.expect(cli.ExitUsage, []string{"is no root that a pod could find"}, "doctor", "--k8s", "--repository", "r/r", "folder")
 }
 
-// inPod runs commands on this machine in place of a container.
-func inPod(t *testing.T, hasTar, hasMops bool) *podShell {
-	t.Setenv("MOPS_K8S_POD", "pod")
-	return &podShell{pod: "pod", mops: hasMops, run: func(ctx context.Context, command []string, in io.Reader, out, errs io.Writer) error {
-		switch {
-		case command[0] == archive.Program && hasMops:
-			if in == nil {
-				in = strings.NewReader("")
-			}
-			if code, asked := archive.Serve(command, in, out, errs); !asked || code != 0 {
-				return utilexec.CodeExitError{Err: errors.New("command terminated with exit code 1"), Code: code}
-			}
-			return nil
-		case command[0] == "tar" && hasTar:
-			run := exec.CommandContext(ctx, command[0], command[1:]...)
-			run.Stdin, run.Stdout, run.Stderr = in, out, errs
-			return run.Run()
-		}
-		return errors.New(`OCI runtime exec failed: unable to start container process: exec: "` + command[0] + `": executable file not found in $PATH: unknown`)
-	}}
-}
-
-func TestCopy(t *testing.T) {
-	for name, pod := range map[string][2]bool{"tar": {true, false}, "tar of a worker": {true, true}, "no tar": {false, true}} {
-		t.Run(name, func(t *testing.T) {
-			p := inPod(t, pod[0], pod[1])
-			there, here := t.TempDir(), t.TempDir()
-			content := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-			for _, file := range []string{"a", "sub/b"} {
-				path := filepath.Join(there, "data", file)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o640)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var count moved
-			c, err := p.get(t.Context(), filepath.Join(there, "data"), filepath.Join(here, "copy"), &count)
-			if err != nil || c.Files != 2 || c.Bytes != 2<<20 || count.bytes.Load() <= c.Bytes {
-				t.Fatalf("%+v, %v", c, err)
-			}
-			c, err = p.put(t.Context(), filepath.Join(here, "copy"), filepath.Join(there, "back"), &count)
-			if err != nil || c.Files != 2 {
-				t.Fatalf("%+v, %v", c, err)
-			}
-			got, err := os.ReadFile(filepath.Join(there, "back", "sub", "b"))
-			if err != nil || !bytes.Equal(got, content) {
-				t.Errorf("%d bytes came back, %v", len(got), err)
-			}
-			if _, err := p.get(t.Context(), filepath.Join(there, "nothing"), filepath.Join(here, "x"), &count); err == nil || !strings.Contains(strings.ToLower(err.Error()), "no such file") {
-				t.Errorf("what is not there: %v", err)
-			}
-			if _, err := p.put(t.Context(), filepath.Join(here, "nothing"), filepath.Join(there, "x"), &count); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("what is not here: %v", err)
-			}
-			if _, err := p.put(t.Context(), filepath.Join(here, "copy"), filepath.Join(there, "no", "folder"), &count); err == nil {
-				t.Error("a copy into a folder that is not there is no error")
-			}
-		})
-	}
-	p := inPod(t, false, false)
-	if _, err := p.get(t.Context(), "/data/x", filepath.Join(t.TempDir(), "x"), new(moved)); err == nil || !strings.Contains(err.Error(), "has no tar") || !strings.Contains(err.Error(), "kubectl debug") {
-		t.Error(err)
-	}
-}
-
-func TestCopyFindsThePod(t *testing.T) {
+func TestCopyRefuses(t *testing.T) {
 	l := newTool(t)
 	job, pod := aJob(t, l, "mops-train-1", "forecast/train@2", time.Hour, corev1.ContainerState{})
 	ended := pod.DeepCopy()
 	ended.Name, ended.Status.Phase, ended.Labels = "ended", corev1.PodSucceeded, nil
 	onFake(t, l, job, pod, ended)
-	l.expect(exitNotFound, []string{"there is no pod nothing in namespace weather of here"}, "k8s", "cp", "-n", "weather", "nothing:/a", ".")
-	l.expect(exitFailed, []string{"pod ended does not run, its phase is Succeeded"}, "k8s", "cp", "-n", "weather", "ended:/a", ".")
-	a := &app{lookup: l.lookup, client: l.client}
-	c, err := a.connect(clusterFlags{namespace: "weather"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"mops-train-1", "mops-train-1-abcde"} {
-		if p, err := c.find(t.Context(), name, ""); err != nil || p.pod != "mops-train-1-abcde" || !p.mops {
-			t.Errorf("%s: %+v, %v", name, p, err)
-		}
-	}
+	l.expect(cli.ExitNotFound, []string{"there is no pod nothing in namespace weather of here"}, "k8s", "cp", "-n", "weather", "nothing:/a", ".")
+	l.expect(cli.ExitFailed, []string{"pod ended does not run, its phase is Succeeded"}, "k8s", "cp", "-n", "weather", "ended:/a", ".")
 	for _, args := range [][]string{{"a", "b"}, {"pod:/a", "pod:/b"}, {"pod:/", "."}, {"pod:", "x"}, {"one"}} {
-		l.expect(exitUsage, nil, append([]string{"k8s", "cp"}, args...)...)
-	}
-	for to, want := range map[string]string{".": "n", "..": "../n", "/tmp/": "/tmp/n", "x": "x", "/": "/n", "a/..": "n"} {
-		if got := target(to, "n"); got != want {
-			t.Errorf("to %q it is %q, want %q", to, got, want)
-		}
+		l.expect(cli.ExitUsage, nil, append([]string{"k8s", "cp"}, args...)...)
 	}
 }

@@ -6,19 +6,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
-
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/kube"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/look"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/upkeep"
 
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // the roots that the tool can open
 	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
@@ -30,129 +26,38 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends what is left to clean up
-	a := &app{stdout: os.Stdout, text: newTextWriter(os.Stdout), stderr: os.Stderr, lookup: os.LookupEnv, now: time.Now}
-	code := a.main(ctx, os.Args[1:])
+	a := &cli.App{Stdout: os.Stdout, Text: cli.NewTextWriter(os.Stdout), Stderr: os.Stderr, Lookup: os.LookupEnv, Now: time.Now}
+	code := commands.Main(ctx, a, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
 
 // commands are in the order of the overview.
-func commands() []command {
-	return []command{
-		inspectCommand, lsCommand, logsCommand, whyCommand, leaseCommand, verifyCommand, summaryCommand,
-		doctorCommand, gcCommand, versionCommand,
-		jobsCommand, launchCommand, orchestrateCommand, copyCommand, rbacCommand,
-	}
-}
+var commands = cli.Group{
+	About: `mops shows what is kept of memoized calls: which there are, with what inputs and
+results, who computes them, what they printed, and why one was not found. It
+examines the stores in which they are kept, and removes what is no longer wanted.
+`,
+	Commands: []cli.Command{
+		look.Inspect, look.List, look.Logs, look.Why, look.Lease, look.Verify, look.Summary,
+		upkeep.Doctor, upkeep.GC, look.Version,
+	},
+	Groups: []cli.Group{kube.Commands},
+	More: `
+Addresses
+  A call lives at ROOT/mops1/PIPELINE/FUNCTION@VERSION/THREE-WORDS.HASH, its memo
+  URI: errors and summaries print it. A path of this machine does as well as a
+  file:// URI. Below the default root it may begin with mops1/, and for a call its
+  three words are enough: mops inspect amber-kite-river.
 
-// app is the tool's surroundings.
-type app struct {
-	stdout io.Writer   // for programs: JSON, and bytes as they are
-	text   *textWriter // for people; it ends in stdout too
-	stderr io.Writer
-	lookup func(string) (string, bool) // of the environment
-	now    func() time.Time
-	once   bool // roots are opened so that each operation is tried once
+  The default root is that of MOPS_ROOT, else of the config file (MOPS_CONFIG, else
+  mops.toml in the current folder), else file://~/.mops.
 
-	client func(*rest.Config) (kubernetes.Interface, error) // of a cluster; nil: the real one
-}
+Start here
+  mops ls                   what is there
+  mops inspect URI          one call: input, result, error, who ran it
+  mops why URI              what it differs in from the calls nearest to it
 
-// main runs a command line and returns the exit code.
-func (a *app) main(ctx context.Context, args []string) int {
-	if len(args) == 0 {
-		a.overview(a.stderr)
-		return exitUsage
-	}
-	name, args := word(args)
-	switch name {
-	case "help", "-h", "-help", "--help":
-		err := a.help(args)
-		a.text.Flush()
-		return a.exit("help", err)
-	case "k8s", "k8s help", "k8s -h", "k8s -help", "k8s --help":
-		return a.clusterOverview(name != "k8s")
-	case "-version", "--version":
-		name = "version"
-	}
-	c, err := find(name)
-	if err != nil {
-		return a.exit("", err)
-	}
-	err = c.run(ctx, a, args)
-	if flushErr := a.text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
-		err = flushErr // who reads only the first lines is no failure
-	}
-	if err != nil && ctx.Err() != nil {
-		fmt.Fprintf(a.stderr, "mops %s: interrupted\n", name)
-		return exitInterrupted
-	}
-	return a.exit(name, err)
-}
-
-// word takes the name of a command off a command line.
-func word(args []string) (name string, rest []string) {
-	n := 1
-	if args[0] == clusterGroup && len(args) > 1 {
-		n = 2
-	}
-	return strings.Join(args[:n], " "), args[n:]
-}
-
-// Exit codes, the same for all commands. They are part of the help.
-const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitNotFound    = 3
-	exitInterrupted = 130 // 128 + SIGINT, as shells report it
-)
-
-// usageError is a command line that makes no sense.
-type usageError struct{ message string }
-
-func (e usageError) Error() string { return e.message }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
-
-// notFoundError says that what was asked for is not there.
-type notFoundError struct{ message string }
-
-func (e notFoundError) Error() string { return e.message }
-
-func notFoundf(format string, args ...any) error { return notFoundError{fmt.Sprintf(format, args...)} }
-
-// errSaid fails a command that has printed already what is wrong.
-var errSaid = errors.New("said already")
-
-// exitError is a failure with an exit code of its own: a program's in a pod.
-type exitError struct {
-	code int
-	error
-}
-
-func (e exitError) Unwrap() error { return e.error }
-
-// exit reports an error and returns its code.
-func (a *app) exit(command string, err error) int {
-	if err == nil {
-		return exitOK
-	}
-	code := exitFailed
-	if _, ok := errors.AsType[notFoundError](err); ok {
-		code = exitNotFound
-	}
-	if e, ok := errors.AsType[exitError](err); ok {
-		code = e.code
-	}
-	if errors.Is(err, errSaid) {
-		return code
-	}
-	prefix := strings.TrimRight("mops "+command, " ")
-	message := strings.ReplaceAll(progress.CleanLines(err.Error()), "\n", "\n  ")
-	fmt.Fprintf(a.stderr, "%s: %s\n", prefix, message)
-	if _, ok := errors.AsType[usageError](err); ok {
-		code = exitUsage
-		fmt.Fprintf(a.stderr, "  mops help%s says how it is used\n", strings.TrimPrefix(prefix, "mops"))
-	}
-	return code
+Exit codes
+` + cli.ExitCodes,
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/fileblob"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 )
 
 // tool runs command lines in this process, against a root that calls of prog filled.
@@ -50,8 +51,8 @@ func (l *tool) lookup(name string) (string, bool) {
 
 func (l *tool) run(args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
-	a := &app{stdout: &out, text: newTextWriter(&out), stderr: &errs, now: func() time.Time { return l.now }, lookup: l.lookup, client: l.client}
-	code = a.main(l.t.Context(), args)
+	a := &cli.App{Stdout: &out, Text: cli.NewTextWriter(&out), Stderr: &errs, Now: func() time.Time { return l.now }, Lookup: l.lookup, Client: l.client}
+	code = commands.Main(l.t.Context(), a, args)
 	return out.String(), errs.String(), code
 }
 
@@ -88,9 +89,9 @@ func TestToolOnSoundRecords(t *testing.T) {
 	l.expect(0, []string{`In.City: "Oslo" here, "Rome" there`}, "why", oslo.URI, rome.URI)
 	l.expect(0, []string{"Nearest of 1 other call", `In.City: "Oslo" here, "Rome" there`}, "why", oslo.URI)
 	l.expect(0, []string{"done: there is a result"}, "lease", oslo.URI)
-	l.expect(exitNotFound, []string{"it ran in the program itself"}, "logs", oslo.URI)
-	l.expect(exitNotFound, []string{"there is nothing at", "lease  result"}, "inspect", oslo.URI+"/error")
-	l.expect(exitUsage, []string{"the program is missing"}, "verify", oslo.URI)
+	l.expect(cli.ExitNotFound, []string{"it ran in the program itself"}, "logs", oslo.URI)
+	l.expect(cli.ExitNotFound, []string{"there is nothing at", "lease  result"}, "inspect", oslo.URI+"/error")
+	l.expect(cli.ExitUsage, []string{"the program is missing"}, "verify", oslo.URI)
 
 	stdout, _, _ := l.run("inspect", "--json", rome.URI)
 	var view struct {
@@ -133,79 +134,26 @@ func TestToolOnDamagedRecords(t *testing.T) {
 	}
 	for n := 0; n < int(stat.Size); n += 7 {
 		put(data[:n])
-		l.expect(exitFailed, []string{"he record is damaged"}, "inspect", info.URI+"/invocation")
+		l.expect(cli.ExitFailed, []string{"he record is damaged"}, "inspect", info.URI+"/invocation")
 		flipped := bytes.Clone(data)
 		flipped[n] ^= 1 << (n % 8)
 		put(flipped)
-		l.expect(exitFailed, []string{"he record is damaged"}, "inspect", info.URI)
+		l.expect(cli.ExitFailed, []string{"he record is damaged"}, "inspect", info.URI)
 		l.run("why", info.URI)
 	}
 	put(data)
-	l.expect(exitOK, []string{`City: "Oslo"`}, "inspect", info.URI)
-}
-
-func TestAddresses(t *testing.T) {
-	l := newTool(t)
-	a := &app{lookup: l.lookup, now: time.Now}
-	call := "mops1/p/shop/trade@1/acorn-attic-cabin.0001f1a05f492e1f79b02d1afcdd36db1980867c2cb79215f23634de6bc9de61"
-	for text, want := range map[string]struct {
-		what what
-		root string
-		path string
-	}{
-		l.root:                       {aRoot, l.root, ""},
-		l.root + "/mops1":            {aRoot, l.root, ""},
-		"mops1":                      {aRoot, l.root, ""},
-		"mops1/p":                    {aGroup, l.root, "mops1/p"},
-		"mops1/p/shop/":              {aGroup, l.root, "mops1/p/shop"},
-		"mops1/p/shop/trade@1":       {aFunction, l.root, "mops1/p/shop/trade@1"},
-		call:                         {aCall, l.root, call},
-		"file:///x/mops1/y/" + call:  {aCall, "file:///x/mops1/y", call},
-		"/x/" + call + "/result":     {aRecord, "file:///x", call + "/result"},
-		call + "/runs/2611.json":     {aRecord, l.root, call + "/runs/2611.json"},
-		"mops1-sessions/abc":         {aSession, l.root, "mops1-sessions/abc"},
-		"mops1-blobs/sha256/ab":      {aBlob, l.root, "mops1-blobs/sha256/ab"},
-		"file:///x/mops1-sessions/a": {aSession, "file:///x", "mops1-sessions/a"},
-		"/x y":                       {aRoot, "file:///x%20y", ""},
-		// Parameters may stand behind the root, or at the end as in a URL.
-		"s3://box/r?region=eu-1":                                {aRoot, "s3://box/r", ""},
-		"s3://box/r/" + call + "?region=eu-1":                   {aCall, "s3://box/r", call},
-		"s3://box/r?region=eu-1/" + call:                        {aCall, "s3://box/r", call},
-		"s3://box/r/mops1/p/shop?endpoint=http://h:1&region=eu": {aGroup, "s3://box/r", "mops1/p/shop"},
-	} {
-		x, err := a.resolve(t.Context(), text)
-		if err != nil || x.what != want.what || x.store.Root() != want.root || x.path != want.path {
-			t.Errorf("%s: %+v, %v; want %+v", text, x, err, want)
-		}
-	}
-	for _, wrong := range []string{"", "nothing", "mops1/../x", "mops1/p/a@1/\x00"} {
-		if x, err := a.resolve(t.Context(), wrong); err == nil {
-			t.Errorf("%q is taken for %+v", wrong, x)
-		}
-	}
-}
-
-func TestFlagsMayStandAnywhere(t *testing.T) {
-	for _, args := range [][]string{
-		{"--newest", "3", "mops1/x@1", "--json"}, {"--json", "mops1/x@1", "--newest=3"}, {"mops1/x@1", "-json", "-newest", "3"},
-	} {
-		flags, _ := lsCommand.flags()
-		positional, behind, err := parse(flags, append(args, "--", "prog", "--json=no"))
-		if err != nil || len(positional) != 1 || len(behind) != 2 || flags.Lookup("newest").Value.String() != "3" || flags.Lookup("json").Value.String() != "true" {
-			t.Errorf("%q: %q, %q, %v", args, positional, behind, err)
-		}
-	}
+	l.expect(cli.ExitOK, []string{`City: "Oslo"`}, "inspect", info.URI)
 }
 
 func TestEveryCommandHasHelp(t *testing.T) {
 	l := newTool(t)
-	for _, c := range commands() {
-		help := append([]string{"help"}, strings.Fields(c.name)...)
-		l.expect(0, []string{"mops " + c.name + ": ", "Usage\n  mops " + c.name, "Example\n  mops ", "--json", "Exit codes\n"}, help...)
+	for _, c := range commands.All() {
+		help := append([]string{"help"}, strings.Fields(c.Name)...)
+		l.expect(0, []string{"mops " + c.Name + ": ", "Usage\n  mops " + c.Name, "Example\n  mops ", "--json", "Exit codes\n"}, help...)
 		stdout, _, _ := l.run(help...)
 		for line := range strings.SplitSeq(stdout, "\n") {
 			if len([]rune(line)) > 100 {
-				t.Errorf("help %s: a line of %d characters: %s", c.name, len([]rune(line)), line)
+				t.Errorf("help %s: a line of %d characters: %s", c.Name, len([]rune(line)), line)
 			}
 		}
 	}

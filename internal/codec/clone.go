@@ -40,7 +40,7 @@ func (w *cloner) detach(p *plan, v reflect.Value) error {
 	if !p.refers || p.watched {
 		return nil
 	}
-	if !p.direct { // it may contain itself
+	if p.endless {
 		where, err := w.trail.enter(p, v)
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func (w *cloner) reference(p *plan, v reflect.Value) error {
 		return nil
 	}
 	var original place
-	if !p.direct {
+	if p.endless {
 		original = place{at: v.UnsafePointer(), typ: p.typ}
 		if p.shape == slice {
 			original.len = v.Len()
@@ -171,7 +171,7 @@ func (w *cloner) reference(p *plan, v reflect.Value) error {
 	case mapping:
 		made = reflect.MakeMapWithSize(p.typ, v.Len())
 	}
-	if !p.direct {
+	if p.endless {
 		if w.made == nil {
 			w.made = map[place]reflect.Value{}
 		}

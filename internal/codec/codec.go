@@ -1,13 +1,48 @@
+// Package codec turns the inputs and outputs of functions into bytes and back:
+// deterministic CBOR (RFC 8949) that loses nothing. It stands between the Go
+// types of a user's function and the records that orchestrator and worker
+// exchange; it knows neither stores nor functions.
+//
+// [For] judges a type once, before any call, and refuses with a path and a mend
+// what could not come back as it was. It makes a plan of the type, and all that is
+// done with values of the type is a walk along the plan: encoding, decoding,
+// measuring, visiting, cloning. The walk writes and reads numbers, strings, maps
+// and lists; times, big numbers and types that marshal themselves are left to
+// github.com/fxamacker/cbor, which also checks that data is well-formed before the
+// walk reads it.
+//
+// Could the library encode all by itself? Not
+//
+//   - interfaces, which carry the registered name of what they hold,
+//   - types that contain themselves, whose depth must be watched,
+//   - structs with fields that stay in the process (mops:"-"),
+//   - omitzero fields whose zero value has several forms,
+//   - pointers to what CBOR could not tell from a nil pointer,
+//   - -0, which is +0 in an input,
+//   - well-known types whose own methods lose something (see remedies),
+//   - what is so large that the library would not heed a context in time.
+//
+// All other types it encodes just like the walk, byte for byte, and the first
+// releases let it: such bytes are in stores and in memo keys. The tests hold the
+// walk to them, with types and values made at random (agrees in library_test.go).
+//
+// Inputs are canonical, so that equal inputs have one encoding: -0 is +0, there
+// is one NaN, nil and empty are alike. Outputs are faithful: all of these are
+// kept apart. Times become RFC 3339 with nanoseconds in UTC: the instant is
+// kept, the location and the monotonic clock are not. Pointers that share a
+// value come back as pointers to copies; how much that makes is counted before it
+// is encoded. A panic in a type's own methods is an error of the value.
+//
+// A type may stand for a value that is encoded apart ([Types.Share]): that value
+// is planned along with it, and always encoded as inputs are.
 package codec
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"reflect"
 
 	"github.com/TrilliantHealth/mops-go/internal/schema"
-	"github.com/fxamacker/cbor/v2"
 )
 
 // Side says what a type is used for.
@@ -50,7 +85,6 @@ type Codec struct {
 	fingerprint string
 	schema      schema.Graph
 	maxSize     int
-	longPiece   int // in bytes: what is longer is encoded and decoded in parts
 }
 
 // For makes the codec of a type. Types, which may be nil, is what it knows of
@@ -72,7 +106,7 @@ func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
 		return nil, err
 	}
 	b.facts()
-	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), schema: schemaOf(root), maxSize: MaxSize, longPiece: longPiece}
+	c := &Codec{typ: typ, side: b.side, path: path, large: b.apart, root: root, kept: kept, fingerprint: fingerprint(root), schema: schemaOf(root), maxSize: MaxSize}
 	for t, p := range b.plans {
 		if p.shared != nil {
 			if c.shared == nil {
@@ -114,33 +148,6 @@ func (c *Codec) Encode(ctx context.Context, v reflect.Value) ([]byte, error) {
 		if err := c.prove(ctx, data); err != nil {
 			return nil, valueError(c.path, err)
 		}
-	}
-	return data, nil
-}
-
-func (c *Codec) encode(ctx context.Context, v reflect.Value) (data []byte, err error) {
-	x, err := c.measure(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	parts := x.size > int64(c.longPiece) || x.opaque > manyOpaque
-	alone := c.root.direct && !c.large && !parts
-	if alone {
-		err = calling(c.typ, func() error {
-			data, err = c.mode().Marshal(argument(v))
-			return err
-		})
-	} else {
-		data, err = c.walkEncode(ctx, v, parts, false)
-	}
-	if err != nil {
-		if _, located := c.walkEncode(ctx, v, parts, true); located != nil {
-			err = located
-		}
-		return nil, err
-	}
-	if alone && c.side == Input && c.root.floats {
-		unsignZeros(data)
 	}
 	return data, nil
 }
@@ -201,47 +208,10 @@ func (c *Codec) decodeInto(ctx context.Context, data []byte, into reflect.Value,
 	return nil
 }
 
-func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value, fields unknown) (err error) {
-	if c.root.foreign { // its methods may keep what they are given, though they must not
-		data = bytes.Clone(data)
-	}
-	d := decoder{fields: fields, parts: len(data) > c.longPiece}
-	if c.root.direct && !d.parts {
-		err = calling(c.typ, func() error { return decModes[fields].Unmarshal(data, v.Addr().Interface()) })
-	} else {
-		err = c.walkDecode(ctx, data, v, d)
-	}
-	if err != nil {
-		v.SetZero()
-		d.everywhere = true
-		if located := c.walkDecode(ctx, data, v, d); located != nil {
-			err = located
-		}
-	}
-	return err
-}
+// Shares reports whether the codec's type holds types that stand for a value.
+func (c *Codec) Shares() bool { return len(c.shared) > 0 }
 
-// Kept is the path of the first field tagged mops:"-" that is not zero in v, or "".
-func (c *Codec) Kept(v reflect.Value) string {
-	for _, index := range c.kept {
-		if v.FieldByIndex(index).IsZero() {
-			continue
-		}
-		path := c.path
-		for i := range index {
-			path += "." + v.Type().FieldByIndex(index[:i+1]).Name
-		}
-		return path
-	}
-	return ""
-}
-
-func (c *Codec) mode() cbor.UserBufferEncMode { return encModes[c.side] }
-
-// argument is v for the library: by address, where it has one, to copy nothing.
-func argument(v reflect.Value) any {
-	if v.CanAddr() {
-		return v.Addr().Interface()
-	}
-	return v.Interface()
-}
+// Shared is the codec of the value that a type stands for, which may be
+// anywhere in the codec's own type; nil where it stands for none. The paths in
+// its errors begin below that value, so that they go on those of a Visit.
+func (c *Codec) Shared(typ reflect.Type) *Codec { return c.shared[typ] }

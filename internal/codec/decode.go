@@ -1,21 +1,22 @@
 package codec
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/x448/float16"
 )
 
 // decoder walks an encoding that is known to be well-formed.
 type decoder struct {
-	fields     unknown
-	everywhere bool // also where the library alone would do: to find a path
-	parts      bool // also where it would take too long in one piece
-	pace       *pace
+	fields unknown
+	pace   pace
 }
 
 // unknown says what becomes of fields that a type does not have.
@@ -26,59 +27,86 @@ const (
 	lenient                // they are left out
 )
 
-func (c *Codec) walkDecode(ctx context.Context, data []byte, v reflect.Value, d decoder) error {
-	d.pace = &pace{ended: ctx.Err}
+func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value, fields unknown) error {
 	if err := decMode.Wellformed(data); err != nil {
 		return err
 	}
-	_, err := d.value(c.root, data, v)
-	return err
+	if c.root.foreign { // its methods may keep what they are given, though they must not
+		data = bytes.Clone(data)
+	}
+	d := decoder{fields: fields, pace: pace{ended: ctx.Err}}
+	return calling(c.typ, func() error {
+		_, err := d.value(c.root, data, v)
+		return err
+	})
 }
 
 // value decodes the first data item into v, which is settable and zero, and
 // returns what comes after it.
-func (d decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
-	if p.direct && !d.everywhere && !(d.parts && p.divisible()) || p.shape == leaf || p.shape == opaque {
-		return d.library(p, data, v)
-	}
+func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
 	if err := d.pace.step(); err != nil {
 		return nil, err
 	}
 	if len(data) == 0 {
 		return nil, errTruncated
 	}
-	if data[0] == null && p.shape != array && p.shape != structure {
+	switch p.shape {
+	case leaf:
+		return d.leaf(p, data, v)
+	case opaque:
+		return p.unmarshal(data, v, d.fields)
+	case array:
+		return d.list(p, data, v)
+	case structure:
+		return d.structure(p, data, v)
+	}
+	if data[0] == null {
 		return data[1:], nil
 	}
 	switch p.shape {
 	case pointer:
 		v.Set(reflect.New(p.elem.typ))
 		return d.value(p.elem, data, v.Elem())
-	case slice, array:
+	case slice:
 		return d.list(p, data, v)
 	case mapping:
 		return d.mapping(p, data, v)
-	case structure:
-		return d.structure(p, data, v)
 	default:
 		return d.iface(p, data, v)
 	}
 }
 
-// library decodes what the library does right alone.
-func (d decoder) library(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
-	if err := d.pace.step(); err != nil {
+// leaf decodes the most frequent leaves in the forms in which they are encoded.
+// The library knows all else, and what is wrong with it.
+func (d *decoder) leaf(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
+	major, n, rest, err := readHead(data)
+	if err != nil {
 		return nil, err
 	}
-	return p.unmarshal(data, v, d.fields)
-}
-
-// element decodes one of n elements of a slice, array or map.
-func (d decoder) element(p *plan, n int, data []byte, v reflect.Value) (rest []byte, err error) {
-	if d.parts && p.direct && n > fewElements && !d.everywhere {
-		return d.library(p, data, v)
+	switch {
+	case major == majorPositive && v.CanUint() && !v.OverflowUint(n):
+		v.SetUint(n)
+		return rest, nil
+	case major == majorPositive && v.CanInt() && n <= math.MaxInt64 && !v.OverflowInt(int64(n)):
+		v.SetInt(int64(n))
+		return rest, nil
+	case major == majorNegative && v.CanInt() && n <= math.MaxInt64 && !v.OverflowInt(^int64(n)):
+		v.SetInt(^int64(n))
+		return rest, nil
+	case major == majorText && v.Kind() == reflect.String && n <= uint64(len(rest)):
+		v.SetString(string(rest[:n]))
+		return rest[n:], nil
+	case v.Kind() == reflect.Bool && (data[0] == simpleFalse || data[0] == simpleTrue):
+		v.SetBool(data[0] == simpleTrue)
+		return rest, nil
+	case data[0] == floatDouble && v.Kind() == reflect.Float64:
+		v.SetFloat(math.Float64frombits(n))
+		return rest, nil
+	case data[0] == floatHalf && v.CanFloat():
+		v.SetFloat(float64(float16.Frombits(uint16(n)).Float32()))
+		return rest, nil
 	}
-	return d.value(p, data, v)
+	return p.unmarshal(data, v, d.fields)
 }
 
 // open reads the head of a data item of the wanted major type.
@@ -90,7 +118,7 @@ func open(data []byte, major byte, want string) (n int, rest []byte, err error) 
 	return int(size), rest, err
 }
 
-func (d decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d *decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorArray, "an array")
 	if err != nil {
 		return nil, err
@@ -102,28 +130,30 @@ func (d decoder) list(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 		v.Set(reflect.MakeSlice(p.typ, n, n))
 	}
 	for i := range n {
-		if data, err = d.element(p.elem, n, data, v.Index(i)); err != nil {
+		if data, err = d.value(p.elem, data, v.Index(i)); err != nil {
 			return nil, at(err, "["+strconv.Itoa(i)+"]")
 		}
 	}
 	return data, nil
 }
 
-func (d decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d *decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorMap, "a map")
 	if err != nil {
 		return nil, err
 	}
 	v.Set(reflect.MakeMap(p.typ))
+	key, elem := reflect.New(p.key.typ).Elem(), reflect.New(p.elem.typ).Elem()
 	for range n {
-		key, elem := reflect.New(p.key.typ).Elem(), reflect.New(p.elem.typ).Elem()
+		key.SetZero()
+		elem.SetZero()
 		if data, err = d.value(p.key, data, key); err != nil {
 			return nil, at(err, "[key]")
 		}
 		if v.MapIndex(key).IsValid() {
 			return nil, at(errors.New("the map has this key twice"), keyStep(key))
 		}
-		if data, err = d.element(p.elem, n, data, elem); err != nil {
+		if data, err = d.value(p.elem, data, elem); err != nil {
 			return nil, at(err, keyStep(key))
 		}
 		v.SetMapIndex(key, elem)
@@ -131,21 +161,21 @@ func (d decoder) mapping(p *plan, data []byte, v reflect.Value) ([]byte, error) 
 	return data, nil
 }
 
-func (d decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d *decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	n, data, err := open(data, majorMap, "a map of fields")
 	if err != nil {
 		return nil, err
 	}
 	seen := make([]bool, len(p.fields))
 	for range n {
-		var name string
+		var name []byte
 		if name, data, err = text(data); err != nil {
 			return nil, err
 		}
-		i, ok := p.byName[name]
+		i, ok := p.byName[string(name)]
 		if !ok && d.fields == lenient {
 			if data, err = decMode.UnmarshalFirst(data, new(cbor.RawMessage)); err != nil {
-				return nil, at(err, "."+name)
+				return nil, at(err, "."+string(name))
 			}
 			continue
 		}
@@ -164,7 +194,7 @@ func (d decoder) structure(p *plan, data []byte, v reflect.Value) ([]byte, error
 	return data, nil
 }
 
-func (d decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
+func (d *decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	tag, data, err := readTag(data)
 	if err != nil {
 		return nil, err
@@ -181,12 +211,12 @@ func (d decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 		return nil, err
 	}
 	for _, i := range p.impls {
-		if i.name != name {
+		if i.name != string(name) {
 			continue
 		}
 		held := reflect.New(i.plan.typ).Elem()
 		if data, err = d.value(i.plan, data, held); err != nil {
-			return nil, at(err, "("+name+")")
+			return nil, at(err, "("+i.name+")")
 		}
 		v.Set(held)
 		return data, nil
@@ -204,15 +234,15 @@ func readTag(data []byte) (tag uint64, rest []byte, err error) {
 }
 
 // text reads a text string.
-func text(data []byte) (s string, rest []byte, err error) {
+func text(data []byte) (s, rest []byte, err error) {
 	n, data, err := open(data, majorText, "a name")
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	if n > len(data) {
-		return "", nil, errTruncated
+		return nil, nil, errTruncated
 	}
-	return string(data[:n]), data[n:], nil
+	return data[:n], data[n:], nil
 }
 
 // makeField finds a field, and makes the embedded structs on the way to it.

@@ -3,10 +3,14 @@ package codec
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
+
+	"github.com/x448/float16"
 )
 
 // tagObject is the CBOR tag for "serialised language-independent object with
@@ -18,44 +22,51 @@ const tagObject = 27
 // which a pointer must keep for nil.
 const zeroTime = "\xc0\x740001-01-01T00:00:00Z"
 
-// encoder walks a value.
+// encoder walks a value and writes down what it meets.
 type encoder struct {
-	codec      *Codec
-	everywhere bool // also where the library alone would do: to find a path
-	parts      bool // also where it would take too long in one piece
-	pace       pace
-	buf        bytes.Buffer
-	trail      trail
+	codec *Codec
+	pace  pace
+	buf   []byte
+	trail trail
 }
 
-func (c *Codec) walkEncode(ctx context.Context, v reflect.Value, parts, everywhere bool) ([]byte, error) {
-	e := encoder{codec: c, parts: parts, everywhere: everywhere, pace: pace{ended: ctx.Err}}
-	err := calling(c.typ, func() error {
-		if c.large && c.root.direct && !everywhere {
-			e.buf.Grow(min(size(c.root, v), c.maxSize))
-		}
-		return e.value(c.root, v)
-	})
+func (c *Codec) encode(ctx context.Context, v reflect.Value) (data []byte, err error) {
+	room, err := c.measure(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	data := e.buf.Bytes()
-	if c.large && len(data) < cap(data)/8*7 {
-		data = bytes.Clone(data)
+	if c.large && !c.root.endless { // where it would grow, a large value would be copied several times over
+		room = min(int64(size(c.root, v)), int64(c.maxSize))
 	}
-	return data, nil
+	e := encoder{codec: c, pace: pace{ended: ctx.Err}, buf: make([]byte, 0, room)}
+	if err := calling(c.typ, func() error { return e.value(c.root, v) }); err != nil {
+		return nil, err
+	}
+	if c.large && len(e.buf) < cap(e.buf)/8*7 {
+		return bytes.Clone(e.buf), nil
+	}
+	return e.buf, nil
 }
 
-func (e *encoder) head(major byte, n int) {
-	e.buf.Write(appendHead(e.buf.AvailableBuffer(), major, uint64(n)))
-}
+func (e *encoder) head(major byte, n int) { e.buf = appendHead(e.buf, major, uint64(n)) }
 
 func (e *encoder) value(p *plan, v reflect.Value) error {
-	if p.direct && !e.everywhere && !e.byParts(p, v) || p.shape == leaf || p.shape == opaque {
-		return e.library(p, v)
-	}
 	if err := e.pace.step(); err != nil {
 		return err
+	}
+	switch p.shape {
+	case leaf:
+		if err := e.leaf(p, v); err != nil {
+			return err
+		}
+		return e.checkSize()
+	case opaque:
+		data, err := p.marshal(e.codec.side, v)
+		if err != nil {
+			return err
+		}
+		e.buf = append(e.buf, data...)
+		return e.checkSize()
 	}
 	where, err := e.trail.enter(p, v)
 	if err != nil {
@@ -76,48 +87,94 @@ func (e *encoder) value(p *plan, v reflect.Value) error {
 	}
 }
 
-// library encodes what the library does right alone.
-func (e *encoder) library(p *plan, v reflect.Value) error {
-	if e.trail.depth+p.nesting > MaxDepth {
-		return errTooDeep
-	}
-	if err := e.pace.step(); err != nil {
-		return err
-	}
-	start := e.buf.Len()
-	var err error
-	if p.shape == opaque {
-		var data []byte
-		data, err = p.marshal(e.codec.side, v)
-		e.buf.Write(data)
-	} else {
-		err = calling(p.typ, func() error { return e.codec.mode().MarshalToBuffer(argument(v), &e.buf) })
-	}
-	if err != nil {
-		return err
-	}
-	if e.buf.Len() > e.codec.maxSize {
-		return e.codec.tooLarge(int64(e.buf.Len()))
-	}
-	if e.codec.side == Input && p.floats && !p.raw {
-		unsignZeros(e.buf.Bytes()[start:])
+func (e *encoder) checkSize() error {
+	if len(e.buf) > e.codec.maxSize {
+		return e.codec.tooLarge(int64(len(e.buf)))
 	}
 	return nil
 }
 
+func (e *encoder) leaf(p *plan, v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.Bool:
+		if v.Bool() {
+			e.buf = append(e.buf, simpleTrue)
+		} else {
+			e.buf = append(e.buf, simpleFalse)
+		}
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if n := v.Int(); n < 0 {
+			e.buf = appendHead(e.buf, majorNegative, uint64(^n))
+		} else {
+			e.buf = appendHead(e.buf, majorPositive, uint64(n))
+		}
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		e.buf = appendHead(e.buf, majorPositive, v.Uint())
+	case reflect.Float32, reflect.Float64:
+		if f := v.Float(); !math.IsNaN(f) {
+			e.float(f)
+			return nil
+		}
+		return e.library(p, v) // it knows what becomes of the bits of a NaN
+	case reflect.String:
+		e.head(majorText, v.Len())
+		e.buf = append(e.buf, v.String()...)
+	case reflect.Slice:
+		if v.IsNil() && e.codec.side == Output {
+			e.buf = append(e.buf, null)
+			return nil
+		}
+		e.head(majorBytes, v.Len())
+		e.buf = append(e.buf, v.Bytes()...)
+	case reflect.Array:
+		e.head(majorBytes, v.Len())
+		e.buf = append(e.buf, addressable(v).Bytes()...)
+	default: // a time or a big.Int
+		return e.library(p, v)
+	}
+	return nil
+}
+
+// float writes the shortest form that is exact (RFC 8949, section 4.2.1).
+func (e *encoder) float(f float64) {
+	if f == 0 && e.codec.side == Input {
+		f = 0 // and not -0
+	}
+	single := float32(f)
+	half := float16.Fromfloat32(single)
+	switch {
+	case float64(single) != f:
+		e.buf = binary.BigEndian.AppendUint64(append(e.buf, floatDouble), math.Float64bits(f))
+	case half.Float32() != single:
+		e.buf = binary.BigEndian.AppendUint32(append(e.buf, floatSingle), math.Float32bits(single))
+	default:
+		e.buf = binary.BigEndian.AppendUint16(append(e.buf, floatHalf), half.Bits())
+	}
+}
+
+// library leaves a leaf to the library.
+func (e *encoder) library(p *plan, v reflect.Value) error {
+	return calling(p.typ, func() error {
+		data, err := encModes[e.codec.side].Marshal(argument(v))
+		e.buf = append(e.buf, data...)
+		return err
+	})
+}
+
 func (e *encoder) pointer(p *plan, v reflect.Value) error {
 	if v.IsNil() {
-		return e.buf.WriteByte(null)
+		e.buf = append(e.buf, null)
+		return nil
 	}
 	if p.elem.typ == timeType && v.Interface().(interface{ IsZero() bool }).IsZero() {
-		_, err := e.buf.WriteString(zeroTime)
-		return err
+		e.buf = append(e.buf, zeroTime...)
+		return nil
 	}
-	start := e.buf.Len()
+	start := len(e.buf)
 	if err := e.value(p.elem, v.Elem()); err != nil {
 		return err
 	}
-	if first := e.buf.Bytes()[start]; first == null || first == undefined {
+	if first := e.buf[start]; first == null || first == undefined {
 		return fmt.Errorf("%v encodes itself as null, and so this pointer to it would come back as nil", p.elem.typ)
 	}
 	return nil
@@ -125,11 +182,12 @@ func (e *encoder) pointer(p *plan, v reflect.Value) error {
 
 func (e *encoder) list(p *plan, v reflect.Value) error {
 	if p.shape == slice && v.IsNil() && e.codec.side == Output {
-		return e.buf.WriteByte(null)
+		e.buf = append(e.buf, null)
+		return nil
 	}
 	e.head(majorArray, v.Len())
 	for i := range v.Len() {
-		if err := e.element(p, v, v.Index(i)); err != nil {
+		if err := e.value(p.elem, v.Index(i)); err != nil {
 			return at(err, "["+strconv.Itoa(i)+"]")
 		}
 	}
@@ -138,18 +196,17 @@ func (e *encoder) list(p *plan, v reflect.Value) error {
 
 func (e *encoder) mapping(p *plan, v reflect.Value) error {
 	if v.IsNil() && e.codec.side == Output {
-		return e.buf.WriteByte(null)
+		e.buf = append(e.buf, null)
+		return nil
 	}
 	entries, err := e.codec.sortedEntries(p, v)
 	if err != nil {
 		return err
 	}
 	e.head(majorMap, len(entries))
-	elem := reflect.New(p.elem.typ).Elem() // so that it has an address
 	for _, entry := range entries {
-		e.buf.Write(entry.encoded)
-		elem.Set(v.MapIndex(entry.key))
-		if err := e.element(p, v, elem); err != nil {
+		e.buf = append(e.buf, entry.encoded...)
+		if err := e.value(p.elem, entry.value); err != nil {
 			return at(err, keyStep(entry.key))
 		}
 	}
@@ -157,22 +214,26 @@ func (e *encoder) mapping(p *plan, v reflect.Value) error {
 }
 
 func (e *encoder) structure(p *plan, v reflect.Value) error {
-	present := make([]reflect.Value, len(p.fields))
+	var few [16]reflect.Value // of most structs, so that they take no memory
+	present := few[:0]
 	n := 0
-	for i, f := range p.fields {
+	for i := range p.fields {
+		f := &p.fields[i]
 		fv, ok := fieldOf(v, f.index)
 		if !ok || f.omitted(e.codec.side, fv) {
-			continue
+			fv = reflect.Value{}
+		} else {
+			n++
 		}
-		present[i] = fv
-		n++
+		present = append(present, fv)
 	}
 	e.head(majorMap, n)
-	for i, f := range p.fields {
+	for i := range p.fields {
 		if !present[i].IsValid() {
 			continue
 		}
-		e.buf.Write(f.head)
+		f := &p.fields[i]
+		e.buf = append(e.buf, f.head...)
 		if err := e.value(f.plan, present[i]); err != nil {
 			return at(err, "."+f.goName)
 		}
@@ -182,7 +243,8 @@ func (e *encoder) structure(p *plan, v reflect.Value) error {
 
 func (e *encoder) iface(p *plan, v reflect.Value) error {
 	if v.IsNil() {
-		return e.buf.WriteByte(null)
+		e.buf = append(e.buf, null)
+		return nil
 	}
 	held, i, ok := p.held(v)
 	if !ok {
@@ -191,7 +253,7 @@ func (e *encoder) iface(p *plan, v reflect.Value) error {
 	e.head(majorTag, tagObject)
 	e.head(majorArray, 2)
 	e.head(majorText, len(i.name))
-	e.buf.WriteString(i.name)
+	e.buf = append(e.buf, i.name...)
 	return at(e.value(i.plan, held), "("+i.name+")")
 }
 
@@ -222,19 +284,24 @@ func fieldOf(v reflect.Value, index []int) (f reflect.Value, ok bool) {
 }
 
 type entry struct {
-	key     reflect.Value
-	encoded []byte
+	key, value reflect.Value // copies, which have an address
+	encoded    []byte        // the key
 }
 
-// sortedEntries are the keys of a map in the order of their encoding.
+// sortedEntries are the entries of a map in the order of their encoding.
 func (c *Codec) sortedEntries(p *plan, v reflect.Value) ([]entry, error) {
-	entries := make([]entry, 0, v.Len())
-	for iter := v.MapRange(); iter.Next(); {
-		k := encoder{codec: c, pace: pace{ended: func() error { return nil }}} // it is short
-		if err := k.value(p.key, iter.Key()); err != nil {
-			return nil, at(err, "["+"key]")
+	n := v.Len()
+	entries := make([]entry, n)
+	keys, values := reflect.MakeSlice(reflect.SliceOf(p.key.typ), n, n), reflect.MakeSlice(reflect.SliceOf(p.elem.typ), n, n)
+	k := encoder{codec: c, pace: pace{ended: func() error { return nil }}} // they are short
+	for i, iter := 0, v.MapRange(); iter.Next(); i++ {
+		key, value, start := keys.Index(i), values.Index(i), len(k.buf)
+		key.SetIterKey(iter)
+		value.SetIterValue(iter)
+		if err := k.value(p.key, key); err != nil {
+			return nil, at(err, "[key]")
 		}
-		entries = append(entries, entry{iter.Key(), k.buf.Bytes()})
+		entries[i] = entry{key, value, k.buf[start:len(k.buf):len(k.buf)]}
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.encoded, b.encoded) })
 	return entries, nil
@@ -246,4 +313,45 @@ func keyStep(key reflect.Value) string {
 		return "[" + strconv.Quote(key.String()) + "]"
 	}
 	return fmt.Sprintf("[%v]", key)
+}
+
+// mostHead is the length of the longest head (RFC 8949, section 3), and so of
+// the longest number, in bytes.
+const mostHead = 9
+
+// size is about how many bytes a value takes at most, for types that do not
+// contain themselves. Of what marshals itself nothing is known.
+func size(p *plan, v reflect.Value) int {
+	n := mostHead
+	switch p.shape {
+	case leaf:
+		switch v.Kind() {
+		case reflect.String, reflect.Slice, reflect.Array:
+			n += v.Len()
+		case reflect.Struct: // a time
+			n += len("2006-01-02T15:04:05.999999999Z")
+		}
+	case pointer:
+		if !v.IsNil() {
+			n = size(p.elem, v.Elem())
+		}
+	case slice, array:
+		if v.Len() > 0 && p.elem.shape == leaf && p.elem.typ.Kind() != reflect.String && p.elem.typ.Kind() != reflect.Slice {
+			return n + v.Len()*size(p.elem, v.Index(0)) // all alike
+		}
+		for i := range v.Len() {
+			n += size(p.elem, v.Index(i))
+		}
+	case mapping:
+		for entry := v.MapRange(); entry.Next(); {
+			n += size(p.key, entry.Key()) + size(p.elem, entry.Value())
+		}
+	case structure:
+		for _, f := range p.fields {
+			if field, ok := fieldOf(v, f.index); ok {
+				n += len(f.head) + size(f.plan, field)
+			}
+		}
+	}
+	return n
 }

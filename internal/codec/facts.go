@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"reflect"
-	"slices"
-)
+import "reflect"
 
 // facts draws the conclusions from the whole graph of plans.
 func (b *planner) facts() {
@@ -19,22 +16,11 @@ func (b *planner) facts() {
 		b.inherit(p, p)
 	}
 	for _, p := range b.plans {
-		p.direct = !holds[p][p] && b.alone(p)
-	}
-	for p, children := range holds {
-		for q := range children {
-			if holds[q][q] || !b.alone(q) {
-				p.direct = false
-			}
+		p.endless = holds[p][p]
+		for q := range holds[p] {
+			p.endless = p.endless || holds[q][q]
 		}
-	}
-	for _, p := range b.plans {
-		if p.direct {
-			p.nesting = nesting(p)
-		}
-		if !holds[p][p] {
-			p.fixed = fixed(p)
-		}
+		p.fixed = fixed(p)
 	}
 }
 
@@ -49,7 +35,6 @@ func below(p *plan, seen map[*plan]bool) {
 
 // inherit takes over what is true of whatever holds a q.
 func (b *planner) inherit(p, q *plan) {
-	p.floats = p.floats || q.shape == leaf && isFloat(q.typ)
 	p.raw = p.raw || q.form == formCBOR
 	p.visits = p.visits || q.watched
 	p.refers = p.refers || refers(q)
@@ -58,43 +43,8 @@ func (b *planner) inherit(p, q *plan) {
 		q.key != nil && q.key.shape == opaque
 }
 
-// alone reports whether the library does right with a type, if it does with its parts.
-func (b *planner) alone(p *plan) bool {
-	if b.side == Input && p.floats && p.raw {
-		return false // the sign of zeros is corrected in the bytes, but not in those of others
-	}
-	switch p.shape {
-	case iface:
-		return false
-	case opaque:
-		_, lossy := remedies[p.typ]
-		return !lossy
-	case pointer: // these may be encoded as null
-		return p.elem.typ != timeType && p.elem.form != formCBOR
-	case structure:
-		return !p.exposed && !slices.ContainsFunc(p.fields, func(f field) bool {
-			return f.omitZero && (hasIsZero(f.plan.typ) || subtleZero(b.side, f.plan))
-		})
-	}
-	return true
-}
-
-// nesting is the depth of arrays and maps in the encoding of a type that does
-// not contain itself.
-func nesting(p *plan) int {
-	deepest := 0
-	for _, child := range p.children {
-		deepest = max(deepest, nesting(child))
-	}
-	switch p.shape {
-	case slice, array, mapping, structure:
-		deepest++
-	}
-	return deepest
-}
-
-// fixed is the least size of the encoding of any value of a type that does not
-// contain itself, where that takes no looking at the value; else 0.
+// fixed is the least size of the encoding of any value of a type, where that
+// takes no looking at the value; else 0.
 func fixed(p *plan) int {
 	switch p.shape {
 	case leaf:

@@ -42,9 +42,6 @@ func (b *planner) collect(p *plan, t reflect.Type, index []int, path string, abo
 			if err := b.keep(p, sf, idx, where); err != nil {
 				return err
 			}
-			if !tag.skip {
-				p.exposed = true
-			}
 			continue
 		}
 		if tag.skip {

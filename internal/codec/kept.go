@@ -16,6 +16,21 @@ func (c *Codec) HandOver(from, to reflect.Value) {
 // HandsOver reports whether there is anything for HandOver to do.
 func (c *Codec) HandsOver() bool { return len(c.kept) > 0 }
 
+// Kept is the path of the first field tagged mops:"-" that is not zero in v, or "".
+func (c *Codec) Kept(v reflect.Value) string {
+	for _, index := range c.kept {
+		if v.FieldByIndex(index).IsZero() {
+			continue
+		}
+		path := c.path
+		for i := range index {
+			path += "." + v.Type().FieldByIndex(index[:i+1]).Name
+		}
+		return path
+	}
+	return ""
+}
+
 // checkKept refuses fields that stay in the process where they could not be
 // found again: below slices, maps, pointers and interfaces. It returns the
 // index paths of the others.

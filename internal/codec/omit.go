@@ -85,12 +85,6 @@ func throughPointer(t reflect.Type, index []int) bool {
 	return false
 }
 
-// hasIsZero reports whether the library would ask the type itself, which may
-// call zero what is not, whether to leave a field out.
-func hasIsZero(t reflect.Type) bool {
-	return t != timeType && (t.Implements(isZeroType) || reflect.PointerTo(t).Implements(isZeroType))
-}
-
 // subtleZero reports whether reflect's zero is not the zero of the encoding. Zero
 // has several forms in a big.Int, and maybe in what marshals itself. In inputs
 // empty things and zero times are zero too, and fields that stay in the process

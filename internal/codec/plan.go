@@ -9,7 +9,7 @@ import (
 type shape uint8
 
 const (
-	leaf      shape = iota // the library encodes it: numbers, strings, bytes, times
+	leaf      shape = iota // numbers, strings, bytes, times
 	opaque                 // it marshals itself
 	pointer                // null or elem
 	slice                  // elem
@@ -33,18 +33,15 @@ type plan struct {
 	kept   [][]int        // structure: index paths of its own fields that stay in the process
 	impls  []impl         // iface: by name
 
-	exposed bool // structure: the library would encode what is kept
 	watched bool // Visit looks for it
 
 	// What follows from the whole graph, set by facts.
-	direct  bool // the library alone does right
-	floats  bool // it holds floats
+	endless bool // it contains itself, or something that does
 	raw     bool // it holds CBOR of somebody else's making
 	visits  bool // it holds something watched
 	verify  bool // it must be decoded to know that it can be
 	refers  bool // a copy by assignment may change with the original
 	foreign bool // it holds a type whose methods are the user's
-	nesting int  // direct: the depth of its encoding
 	fixed   int  // the least size of its encoding, where no value need be looked at for that
 }
 
@@ -199,6 +196,17 @@ func (b *planner) fill(p *plan, path string) (err error) {
 	default: // uintptr, unsafe pointer
 		return refuse(t, path, "an address means nothing in another process", b.keepMend())
 	}
+}
+
+// share plans a type that stands for a value of type elem. The value is encoded
+// once, wherever it goes, so it is always encoded as inputs are.
+func (b *planner) share(p *plan, elem reflect.Type, path string) (err error) {
+	p.shape, p.form = opaque, formCBOR
+	apart := &planner{side: Input, types: b.types, plans: map[reflect.Type]*plan{}, apart: true}
+	if p.shared, err = apart.codec(elem, path, ""); err == nil {
+		p.label = "shared " + p.shared.fingerprint
+	}
+	return err
 }
 
 // keepMend is the way out for fields that cannot be stored.

@@ -19,7 +19,6 @@ var (
 	bigIntType   = reflect.TypeFor[big.Int]()
 	bigFloatType = reflect.TypeFor[big.Float]()
 	rawTypes     = []reflect.Type{reflect.TypeFor[cbor.Tag](), reflect.TypeFor[cbor.SimpleValue]()}
-	isZeroType   = reflect.TypeFor[interface{ IsZero() bool }]()
 )
 
 // form is how a type marshals itself.

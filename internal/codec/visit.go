@@ -87,7 +87,7 @@ func (w *visitor) mapping(p *plan, v reflect.Value) error {
 		return err
 	}
 	for _, entry := range entries {
-		if err := w.value(p.elem, addressable(v.MapIndex(entry.key))); err != nil {
+		if err := w.value(p.elem, entry.value); err != nil {
 			return at(err, keyStep(entry.key))
 		}
 	}

@@ -32,7 +32,7 @@ func newExam(bare *blob.Store, o Options) *exam {
 	return &exam{
 		Options: o, once: noted, store: blob.Retry(noted, policy), notes: n,
 		prefix: Prefix + strings.ToLower(rand.Text()) + "/",
-		report: &Report{Lines: []Line{}, Latency: map[string]Latency{}, LeftOut: []string{}, LeftBehind: []string{}},
+		report: NewReport(),
 	}
 }
 
@@ -40,7 +40,7 @@ func newExam(bare *blob.Store, o Options) *exam {
 // listed, since the store may be wrong about its lists; and what was written at the
 // very end may show late, so it looks again.
 func (e *exam) clean(ctx context.Context) {
-	e.Progress.begin("cleaning up", 0)
+	e.Progress.Begin("cleaning up", 0)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 	defer cancel()
 	began := time.Now()

@@ -40,7 +40,7 @@ func (e *exam) conformance(ctx context.Context) {
 		}
 		checks = append(checks, check)
 	}
-	e.Progress.begin("checks", int64(len(checks)))
+	e.Progress.Begin("checks", int64(len(checks)))
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var troubles atomic.Int32
@@ -61,7 +61,7 @@ func (e *exam) conformance(ctx context.Context) {
 					stop(errTrouble)
 				}
 				results[i] <- line
-				e.Progress.done.Add(1)
+				e.Progress.Step()
 				return nil
 			})
 		}
@@ -124,25 +124,4 @@ func (e *exam) check(ctx context.Context, check blobtest.Check, prefix string) (
 		}
 	}
 	return line, trouble
-}
-
-// Progress may be looked at while an examination goes on, from any goroutine.
-type Progress struct {
-	phase    atomic.Pointer[string]
-	done, of atomic.Int64
-}
-
-// Now says what is being examined, and how much of it is done; of is 0 where that
-// is one thing.
-func (p *Progress) Now() (phase string, done, of int64) {
-	if phase := p.phase.Load(); phase != nil {
-		return *phase, p.done.Load(), p.of.Load()
-	}
-	return "", 0, 0
-}
-
-func (p *Progress) begin(phase string, of int64) {
-	p.done.Store(0)
-	p.of.Store(of)
-	p.phase.Store(&phase)
 }

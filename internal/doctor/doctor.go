@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/progress"
 )
 
 // Prefix is where everything lies that an examination writes; gc removes what one
@@ -50,6 +51,22 @@ type Report struct {
 	LeftBehind  []string           `json:"left_behind"`  // URIs of blobs that could not be removed
 }
 
+// NewReport is one without lines.
+func NewReport() *Report {
+	return &Report{Lines: []Line{}, Latency: map[string]Latency{}, LeftOut: []string{}, LeftBehind: []string{}}
+}
+
+// Worst is the verdict on the whole.
+func (r *Report) Worst() Verdict {
+	switch {
+	case r.Count(Fail) > 0:
+		return Fail
+	case r.Count(Warn) > 0:
+		return Warn
+	}
+	return Pass
+}
+
 // Count is how many lines have a verdict.
 func (r *Report) Count(v Verdict) (n int) {
 	for _, line := range r.Lines {
@@ -66,7 +83,7 @@ type Options struct {
 	Now   func() time.Time // this machine's clock; time.Now where nil
 	Line  func(Line)       // is given each line when it is known, in their order; may be nil
 
-	Progress *Progress // may be nil
+	Progress *progress.Phases // may be nil
 }
 
 // contactTime is how long the first operations may take each.
@@ -89,7 +106,7 @@ func Examine(ctx context.Context, bare *blob.Store, o Options) *Report {
 		o.Now = time.Now
 	}
 	if o.Progress == nil {
-		o.Progress = new(Progress)
+		o.Progress = new(progress.Phases)
 	}
 	e := newExam(bare, o)
 	if e.contact(ctx) {
@@ -172,7 +189,7 @@ func (e *exam) contact(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		e.Progress.begin(step.name, 0)
+		e.Progress.Begin(step.name, 0)
 		began := time.Now()
 		err := within(ctx, contactTime, step.do)
 		line := Line{Name: step.name, Verdict: Pass, Rule: step.rule, Seconds: time.Since(began).Seconds()}

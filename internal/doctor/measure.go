@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // mostSkew is by how much clocks may differ before it is worth a warning.
@@ -42,7 +42,7 @@ func (e *exam) clock(ctx context.Context) {
 	}
 	line.Found = "the clocks differ by less than a second"
 	if skew.Abs() >= time.Second {
-		line.Found = fmt.Sprintf("the store's is %s %s this machine's", progress.Duration(skew.Abs()), direction)
+		line.Found = fmt.Sprintf("the store's is %s %s this machine's", text.Duration(skew.Abs()), direction)
 	}
 	if skew.Abs() > mostSkew {
 		line.Verdict = Warn
@@ -64,7 +64,7 @@ const (
 
 // latency measures small operations, one after the other.
 func (e *exam) latency(ctx context.Context) {
-	e.Progress.begin("latency", 0)
+	e.Progress.Begin("latency", 0)
 	line := Line{Name: "latency", Verdict: Pass, Rule: "Small operations take no longer than half a second."}
 	began := time.Now()
 	var version blob.Version

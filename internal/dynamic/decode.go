@@ -3,13 +3,14 @@ package dynamic
 import (
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 	"math/big"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/x448/float16"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // maxDepth is above the depth that package codec allows, with room for the
@@ -23,7 +24,7 @@ const maxValues = 10_000_000
 
 // ErrTooLarge says that a value has more parts than Decode reads. It is intact as
 // far as it was read.
-var ErrTooLarge = fmt.Errorf("it has more than %s parts, and the rest is left out: a program that has its type reads it whole", number(maxValues))
+var ErrTooLarge = fmt.Errorf("it has more than %s parts, and the rest is left out: a program that has its type reads it whole", text.Number(maxValues))
 
 // Decode reads one CBOR value. When the data is damaged, or the value is too large
 // ([ErrTooLarge]), or ctx ends, it returns what could be read up to there, with
@@ -183,7 +184,7 @@ func (d *decoder) simple(info byte, n uint64) any {
 	case 22:
 		return nil
 	case 25:
-		return halfFloat(uint16(n))
+		return float64(float16.Frombits(uint16(n)).Float32())
 	case 26:
 		return float64(math.Float32frombits(uint32(n)))
 	case 27:
@@ -191,13 +192,3 @@ func (d *decoder) simple(info byte, n uint64) any {
 	}
 	return Simple(n)
 }
-
-// halfFloat is a float of 16 bits, which Go does not have.
-func halfFloat(bits uint16) (f float64) {
-	if err := cbor.Unmarshal([]byte{0xf9, byte(bits >> 8), byte(bits)}, &f); err != nil {
-		panic(err) // every bit pattern is a number, an infinity or a NaN
-	}
-	return f
-}
-
-func hexOf(b []byte) string { return hex.EncodeToString(b) }

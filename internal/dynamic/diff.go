@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // Difference is one place in which two values differ.
@@ -58,7 +60,7 @@ func (d *differ) values(path string, here, there any) {
 		}
 	case Object:
 		if t, ok := there.(Object); ok && t.Type == h.Type {
-			d.values(path+"("+clean(h.Type)+")", h.Value, t.Value)
+			d.values(path+"("+text.Clean(h.Type)+")", h.Value, t.Value)
 			return
 		}
 	case Tagged:

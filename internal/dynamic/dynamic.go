@@ -5,6 +5,7 @@
 package dynamic
 
 import (
+	"encoding/hex"
 	"math/big"
 	"time"
 )
@@ -85,7 +86,7 @@ func asSource(m Map) (s Source, ok bool) {
 	if !ok || (s.Kind != "file" && s.Kind != "dir" && s.Kind != "value") || len(hash) != 32 {
 		return Source{}, false
 	}
-	s.Hash = hexOf(hash)
+	s.Hash = hex.EncodeToString(hash)
 	return s, true
 }
 

@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -8,10 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
-
-func clean(s string) string { return progress.Clean(s) }
 
 // Short writes a value in one line of about most bytes, for a difference or an
 // error message. What is left out shows as "…".
@@ -66,7 +65,7 @@ func (s *shortener) value(value any, depth int) {
 		}
 		s.write("]")
 	case Object:
-		s.write("<" + clean(v.Type) + "> ")
+		s.write("<" + text.Clean(v.Type) + "> ")
 		s.value(v.Value, depth+1)
 	case Tagged:
 		s.write(fmt.Sprintf("tag %d ", v.Number))
@@ -113,22 +112,22 @@ func scalar(value any, most int) string {
 		}
 		return fmt.Sprintf("simple(%d)", v)
 	case Missing:
-		return "(unreadable: " + clean(v.Why) + ")"
+		return "(unreadable: " + text.Clean(v.Why) + ")"
 	case Absent:
 		return "(absent)"
 	}
-	return clean(fmt.Sprint(value))
+	return text.Clean(fmt.Sprint(value))
 }
 
 // quoted is text between quotes, with what terminals act upon escaped.
-func quoted(text string, most int) string {
-	if len(text) <= most {
-		return strconv.Quote(text)
+func quoted(s string, most int) string {
+	if len(s) <= most {
+		return strconv.Quote(s)
 	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
+	for most > 0 && !utf8.RuneStart(s[most]) {
 		most--
 	}
-	return strconv.Quote(text[:most]) + fmt.Sprintf("… (%s bytes)", number(len(text)))
+	return strconv.Quote(s[:most]) + fmt.Sprintf("… (%s bytes)", text.Number(len(s)))
 }
 
 // hexed is bytes in hexadecimal.
@@ -137,45 +136,21 @@ func hexed(b []byte, most int) string {
 		return "no bytes"
 	}
 	show := min(len(b), max(most/2, 8))
-	text := "0x" + hexOf(b[:show])
+	digits := "0x" + hex.EncodeToString(b[:show])
 	if show < len(b) {
-		text += fmt.Sprintf("… (%s bytes)", number(len(b)))
+		digits += fmt.Sprintf("… (%s bytes)", text.Number(len(b)))
 	}
-	return text
+	return digits
 }
 
 func abridged(digits string, most int, unit string) string {
 	if len(digits) <= most+20 {
 		return digits
 	}
-	return digits[:most] + fmt.Sprintf("… (%s %s)", number(len(digits)), unit)
+	return digits[:most] + fmt.Sprintf("… (%s %s)", text.Number(len(digits)), unit)
 }
 
 func sourceText(s Source) string {
 	what := map[string]string{"file": "file", "dir": "folder", "value": "shared value"}[s.Kind]
-	return fmt.Sprintf("%s of %s, sha256 %s", what, Bytes(s.Size), s.Hash)
-}
-
-// number is 1234567 as 1,234,567.
-func number[T int | int64](n T) string {
-	digits := fmt.Sprint(n)
-	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
-		digits = digits[:at] + "," + digits[at:]
-	}
-	return digits
-}
-
-// Bytes is a size for people: "17 bytes", "1.2 MB". Units are powers of 1000.
-func Bytes(n int64) string {
-	switch {
-	case n == 1:
-		return "1 byte"
-	case n < 1000:
-		return fmt.Sprintf("%d bytes", n)
-	}
-	size, units := float64(n)/1000, []string{"kB", "MB", "GB", "TB", "PB", "EB"}
-	for size >= 999.95 && len(units) > 1 {
-		size, units = size/1000, units[1:]
-	}
-	return fmt.Sprintf("%.1f %s", size, units[0])
+	return fmt.Sprintf("%s of %s, sha256 %s", what, text.Bytes(s.Size), s.Hash)
 }

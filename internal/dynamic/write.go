@@ -1,11 +1,14 @@
 package dynamic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"math"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // Options of [Write].
@@ -81,24 +84,24 @@ func (w *writer) labelled(indent, label string, value any) {
 			w.line(indent, label+"{}")
 			return
 		}
-		w.line(indent, strings.TrimRight(orElse(label, "-"), " "))
+		w.line(indent, strings.TrimRight(cmp.Or(label, "-"), " "))
 		w.entries(deeper, v)
 	case []any:
-		if text, ok := w.inline(v, lineWidth-len(indent)-len(label)); ok {
-			w.line(indent, label+text)
+		if line, ok := w.inline(v, lineWidth-len(indent)-len(label)); ok {
+			w.line(indent, label+line)
 			return
 		}
-		w.line(indent, label+counted(len(v), "element"))
+		w.line(indent, label+text.Count(len(v), "element"))
 		w.elements(deeper, v)
 	case Object:
-		w.wrapped(indent, label+"<"+clean(v.Type)+"> ", v.Value)
+		w.wrapped(indent, label+"<"+text.Clean(v.Type)+"> ", v.Value)
 	case Tagged:
 		w.wrapped(indent, fmt.Sprintf("%stag %d: ", label, v.Number), v.Value)
 	case Source:
 		w.line(indent, label+sourceText(v))
 		if w.Locate != nil {
 			if at := w.Locate(v); at != "" {
-				w.line(deeper, "at "+clean(at))
+				w.line(deeper, "at "+text.Clean(at))
 			}
 		}
 	default:
@@ -121,7 +124,7 @@ func (w *writer) entries(indent string, m Map) {
 			return
 		}
 		if i == fewEntries && !w.Full {
-			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", number(len(m)-i), counted(len(m), "entry")))
+			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", text.Number(len(m)-i), text.Count(len(m), "entry")))
 			return
 		}
 		w.labelled(indent, Key(e.Key)+": ", e.Value)
@@ -134,7 +137,7 @@ func (w *writer) elements(indent string, list []any) {
 			return
 		}
 		if i == fewComposites && !w.Full {
-			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", number(len(list)-i), counted(len(list), "element")))
+			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", text.Number(len(list)-i), text.Count(len(list), "element")))
 			return
 		}
 		w.labelled(indent, "- ", element)
@@ -142,7 +145,7 @@ func (w *writer) elements(indent string, list []any) {
 }
 
 // inline writes a list of scalars in one line, if that is what it is.
-func (w *writer) inline(list []any, width int) (text string, ok bool) {
+func (w *writer) inline(list []any, width int) (line string, ok bool) {
 	parts := make([]string, 0, min(len(list), fewScalars+1))
 	for i, element := range list {
 		if composite(element) {
@@ -154,13 +157,13 @@ func (w *writer) inline(list []any, width int) (text string, ok bool) {
 		parts = append(parts, w.scalar(element))
 	}
 	if !w.Full && len(list) > len(parts) {
-		text = fmt.Sprintf("[%s, … %s more] (%s; --full shows all)",
-			strings.Join(parts, ", "), number(len(list)-len(parts)), counted(len(list), "element"))
+		line = fmt.Sprintf("[%s, … %s more] (%s; --full shows all)",
+			strings.Join(parts, ", "), text.Number(len(list)-len(parts)), text.Count(len(list), "element"))
 	} else {
-		text = "[" + strings.Join(parts, ", ") + "]"
+		line = "[" + strings.Join(parts, ", ") + "]"
 	}
-	tooWide := len(text) > max(width, 60) && strings.Contains(text, `"`)
-	return text, !tooWide
+	tooWide := len(line) > max(width, 60) && strings.Contains(line, `"`)
+	return line, !tooWide
 }
 
 func composite(value any) bool {
@@ -182,14 +185,14 @@ func (w *writer) scalar(value any) string {
 	if w.Full {
 		most = math.MaxInt / 4 // it is reckoned with
 	}
-	text := scalar(value, most)
+	shown := scalar(value, most)
 	switch v := value.(type) {
 	case []byte:
 		if len(v) > 0 && (w.Full || len(v) <= most/2) {
-			text += " (" + counted(len(v), "byte") + ")"
+			shown += " (" + text.Count(len(v), "byte") + ")"
 		}
 	}
-	return text
+	return shown
 }
 
 func orElse(text, otherwise string) string {
@@ -197,14 +200,4 @@ func orElse(text, otherwise string) string {
 		return otherwise
 	}
 	return text
-}
-
-func counted(n int, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case strings.HasSuffix(what, "y"):
-		return number(n) + " " + strings.TrimSuffix(what, "y") + "ies"
-	}
-	return number(n) + " " + what + "s"
 }

@@ -2,7 +2,6 @@ package dynamic
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -127,17 +126,6 @@ func TestJSON(t *testing.T) {
 		if err != nil || string(got) != want {
 			t.Errorf("%#v: %s, %v; want %s", value, got, err, want)
 		}
-	}
-}
-
-func TestBytes(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1.0 kB", 999_949: "999.9 kB", 999_950: "1.0 MB", 1 << 40: "1.1 TB", math.MaxInt64: "9.2 EB"} {
-		if got := Bytes(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
-	}
-	if got := fmt.Sprint(number(1234567), " ", number(12), " ", number(-123456)); got != "1,234,567 12 -123,456" {
-		t.Error(got)
 	}
 }
 

@@ -20,10 +20,11 @@ const (
 	InputType  Part = "input_type"  // fingerprint
 	OutputType Part = "output_type" // fingerprint
 	Input      Part = "input"
+	Output     Part = "output" // of no memo key: what came of the same call twice
 )
 
-// Difference is one thing in which two calls differ. Of a part that is not the
-// input, Path is empty, but for Calls, where it is the function called, and for
+// Difference is one thing in which two calls differ. Of a part that is neither
+// input nor output, Path is empty, but for Calls, where it is the function called, and for
 // what the fingerprints of types leave out, where it is the field.
 type Difference struct {
 	Part Part
@@ -40,30 +41,17 @@ func Compare(here, there Call) []Difference {
 	add := func(part Part, path string, here, there any) {
 		found = append(found, Difference{part, dynamic.Difference{Path: path, Here: here, There: there}})
 	}
-	for _, field := range []struct {
-		part        Part
-		here, there string
-	}{
-		{Function, here.Function, there.Function},
-		{Version, here.Version, there.Version},
-	} {
-		if field.here != field.there {
-			add(field.part, "", field.here, field.there)
+	compare := func(part Part, here, there string) {
+		if here != there {
+			add(part, "", here, there)
 		}
 	}
+	compare(Function, here.Function, there.Function)
+	compare(Version, here.Version, there.Version)
 	compareCallees(here.Calls, there.Calls, func(name string, here, there any) { add(Calls, name, here, there) })
-	for _, field := range []struct {
-		part        Part
-		here, there string
-	}{
-		{Codec, here.Codec, there.Codec},
-		{InputType, here.In, there.In},
-		{OutputType, here.Out, there.Out},
-	} {
-		if field.here != field.there {
-			add(field.part, "", field.here, field.there)
-		}
-	}
+	compare(Codec, here.Codec, there.Codec)
+	compare(InputType, here.In, there.In)
+	compare(OutputType, here.Out, there.Out)
 	if here.Schema != nil && there.Schema != nil {
 		for d := range schema.Diff(here.Schema.In, there.Schema.In, "In") {
 			add(InputType, d.Path, kind(d.Here), kind(d.There))
@@ -129,7 +117,7 @@ func (d Difference) Between(here, there string) string {
 // Subject names what differs.
 func (d Difference) Subject() string {
 	switch d.Part {
-	case Input:
+	case Input, Output:
 		return d.Path
 	case Calls:
 		return "the version of " + d.Path + ", which it calls"
@@ -147,7 +135,7 @@ func (d Difference) show(value any) string {
 	const few, digits = 60, 12
 	text, isText := value.(string)
 	switch {
-	case d.Part == Input || !isText:
+	case d.Part == Input || d.Part == Output || !isText:
 		return dynamic.Short(value, few)
 	case d.Path == "" && (d.Part == InputType || d.Part == OutputType):
 		return text[:min(len(text), digits)]

@@ -16,6 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
 type input struct {
@@ -230,13 +231,13 @@ func TestMiss(t *testing.T) {
 	}
 	old := c
 	old.version = "0"
-	words := Words(old.store(t, store, true).Path)
-	want := `no other call of version 1 was ever made in pipeline "p"; version 0 has 1 result; the nearest call ` + words +
+	called := words.Of(old.store(t, store, true).Path)
+	want := `no other call of version 1 was ever made in pipeline "p"; version 0 has 1 result; the nearest call ` + called +
 		` (just now) differs in the version: 1 here, 0 there; this very call has a result in pipeline q`
 	if got := miss(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	near := Words(train(input{"Oslo", 0.2, nil}).store(t, store, false).Path)
+	near := words.Of(train(input{"Oslo", 0.2, nil}).store(t, store, false).Path)
 	if got := miss(); !strings.HasPrefix(got, "the nearest call "+near+" (just now, without a result) differs in In.Rate: 0.1 here, 0.2 there") {
 		t.Errorf("got %q", got)
 	}

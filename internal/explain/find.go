@@ -2,17 +2,18 @@ package explain
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"golang.org/x/sync/errgroup"
 )
 
 // Limits of a search.
@@ -45,22 +46,22 @@ type Near struct {
 
 // VersionCount says what one version of a function has.
 type VersionCount struct {
-	Version string
-	Calls   int
-	Results int
-	Newest  time.Time // of its blobs
+	Version string    `json:"version"`
+	Calls   int       `json:"calls"`
+	Results int       `json:"results"`
+	Newest  time.Time `json:"newest"` // of its blobs
 }
 
 // Find looks for the calls of a function in a pipeline that come closest to a
 // call, in all versions. It reads the newest invocations, at most that many. If
 // the context has a deadline, what was found until then is the answer; the
 // error is the store's.
-func Find(ctx context.Context, place memo.Place, call Call, newest int) (Search, error) {
-	if newest <= 0 {
-		newest = DefaultNewest
+func Find(ctx context.Context, place memo.Place, call Call, most int) (Search, error) {
+	if most <= 0 {
+		most = DefaultNewest
 	}
 	s := Search{}
-	candidates, err := s.scan(ctx, place, call, newest)
+	candidates, err := s.scan(ctx, place, call, most)
 	if err != nil {
 		return s, err
 	}
@@ -81,7 +82,7 @@ type candidate struct {
 
 // scan lists the calls of the function and picks the newest. It takes half of
 // the time that there is.
-func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest int) ([]*candidate, error) {
+func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int) ([]*candidate, error) {
 	until := time.Time{}
 	if deadline, ok := ctx.Deadline(); ok {
 		until = time.Now().Add(time.Until(deadline) / 2)
@@ -93,7 +94,7 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 			s.Versions = append(s.Versions, *v)
 		}
 	}()
-	var picked byAge
+	var picked []*candidate
 	var folder string
 	var last *candidate // of the folder
 	for info, err := range place.Store.List(ctx, prefix, "") {
@@ -104,7 +105,7 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 			return nil, err
 		}
 		if !until.IsZero() && time.Now().After(until) {
-			return picked, nil
+			return newest(picked, most), nil
 		}
 		version, rest, _ := strings.Cut(info.Key[len(prefix):], "/")
 		name, record, _ := strings.Cut(rest, "/")
@@ -129,7 +130,9 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 		case "invocation":
 			if info.Size <= largest {
 				last = &candidate{path: path, modified: info.ModTime}
-				picked.add(last, newest)
+				if picked = append(picked, last); len(picked) >= 2*most+100 {
+					picked = newest(picked, most)
+				}
 			}
 		case "result":
 			v.Results++
@@ -139,7 +142,7 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, newest i
 		}
 	}
 	s.Whole = true
-	return picked, nil
+	return newest(picked, most), nil
 }
 
 // compare reads the candidates and compares each with the call. One that cannot
@@ -170,23 +173,58 @@ func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, cand
 	group.Wait()
 }
 
-// byAge is a heap with the oldest on top.
-type byAge []*candidate
-
-func (h byAge) Len() int           { return len(h) }
-func (h byAge) Less(i, j int) bool { return h[i].modified.Before(h[j].modified) }
-func (h byAge) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *byAge) Push(c any)        { *h = append(*h, c.(*candidate)) }
-func (h *byAge) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
+// newest keeps the n newest.
+func newest(all []*candidate, n int) []*candidate {
+	slices.SortFunc(all, func(a, b *candidate) int { return b.modified.Compare(a.modified) })
+	return all[:min(len(all), n)]
 }
 
-// add keeps the newest.
-func (h *byAge) add(c *candidate, most int) {
-	heap.Push(h, c)
-	if len(*h) > most {
-		heap.Pop(h)
+// mostPipelines is in how many pipelines Elsewhere looks.
+const mostPipelines = 50
+
+// Elsewhere returns the other pipelines of the root that have a result of the
+// very same call: the memo key does not depend on the pipeline.
+func Elsewhere(ctx context.Context, place memo.Place, call Call) (pipelines []string) {
+	looked := 0
+	for pipeline, err := range Folders(ctx, place.Store, memokey.Format+"/") {
+		if looked++; err != nil || looked > mostPipelines {
+			return pipelines
+		}
+		if pipeline == call.Pipeline || memokey.ValidPipeline(pipeline) != nil {
+			continue
+		}
+		result := memokey.Path(pipeline, call.Function, call.Version, place.Key) + "/result"
+		if info, err := place.Store.Stat(ctx, result); err == nil && info.Size > 0 {
+			pipelines = append(pipelines, pipeline)
+		} else if err != nil && !blob.Is(err, blob.NotFound) {
+			return pipelines
+		}
+	}
+	return pipelines
+}
+
+// Folders yields the folders right below a prefix, which ends with a slash, in
+// byte order, without a slash at the end. It costs one listing for each of them,
+// however much they hold.
+func Folders(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for from, more := "", true; more; {
+			more = false
+			for info, err := range store.List(ctx, prefix, from) {
+				if err != nil {
+					yield("", err)
+					return
+				}
+				name, _, folder := strings.Cut(strings.TrimPrefix(info.Key, prefix), "/")
+				if !folder {
+					continue
+				}
+				if !yield(name, nil) {
+					return
+				}
+				from, more = prefix+name+"0", true // '0' is the next after '/'
+				break
+			}
+		}
 	}
 }

@@ -3,14 +3,12 @@ package explain
 import (
 	"context"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
 // Miss says in a sentence or two why a call has no result, for an error
@@ -31,7 +29,7 @@ func Miss(ctx context.Context, place memo.Place, call Call) string {
 	}
 	if len(found.Near) > 0 {
 		near := found.Near[0]
-		say("the nearest call %s (%s%s) differs in %s", Words(near.Place.Path), progress.Ago(near.Modified, time.Now()),
+		say("the nearest call %s (%s%s) differs in %s", words.Of(near.Place.Path), text.Ago(near.Modified, time.Now()),
 			map[bool]string{false: ", without a result"}[near.HasResult], list(near.Differences, 3))
 	}
 	if !found.Whole || found.Looked < found.Calls {
@@ -71,7 +69,7 @@ func counts(versions []VersionCount) string {
 		case 1:
 			results = "1 result"
 		}
-		parts = append(parts, fmt.Sprintf("version %s has %s", progress.Clean(v.Version), results))
+		parts = append(parts, fmt.Sprintf("version %s has %s", text.Clean(v.Version), results))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -90,34 +88,4 @@ func list(differences []Difference, most int) string {
 		return "nothing that can be seen"
 	}
 	return strings.Join(parts, "; ")
-}
-
-// Words are those by which people call a call: "amber-kite-river".
-func Words(memoPath string) string {
-	words, _, _ := strings.Cut(path.Base(memoPath), ".")
-	return words
-}
-
-// mostPipelines is in how many pipelines Elsewhere looks.
-const mostPipelines = 50
-
-// Elsewhere returns the other pipelines of the root that have a result of the
-// very same call: the memo key does not depend on the pipeline.
-func Elsewhere(ctx context.Context, place memo.Place, call Call) (pipelines []string) {
-	looked := 0
-	for pipeline, err := range Folders(ctx, place.Store, memokey.Format+"/") {
-		if looked++; err != nil || looked > mostPipelines {
-			return pipelines
-		}
-		if pipeline == call.Pipeline || memokey.ValidPipeline(pipeline) != nil {
-			continue
-		}
-		result := memokey.Path(pipeline, call.Function, call.Version, place.Key) + "/result"
-		if info, err := place.Store.Stat(ctx, result); err == nil && info.Size > 0 {
-			pipelines = append(pipelines, pipeline)
-		} else if err != nil && !blob.Is(err, blob.NotFound) {
-			return pipelines
-		}
-	}
-	return pipelines
 }

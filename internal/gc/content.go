@@ -27,7 +27,7 @@ func (r *run) removeContent(ctx context.Context) error {
 			left = append(left, c)
 		}
 	}
-	r.Progress.begin("removing content", int64(len(left)))
+	r.Progress.Begin("removing content", int64(len(left)))
 	for len(left) > 0 {
 		n, err := r.removeInTurn(ctx, left)
 		if err != nil {
@@ -53,7 +53,7 @@ func (r *run) removeInTurn(ctx context.Context, left []content) (done int, err e
 			if err := r.removeOld(turn, c); err != nil && ctx.Err() == nil {
 				r.problem(fmt.Errorf("content that no record names is not removed: %w", err))
 			}
-			r.Progress.done.Add(1)
+			r.Progress.Step()
 			return nil
 		})
 	}
@@ -96,7 +96,7 @@ const checksPrefix = "mops1-doctor/"
 // removeDead removes the sessions of processes that are dead for long, and what
 // killed checks of the store left.
 func (r *run) removeDead(ctx context.Context) error {
-	r.Progress.begin("looking at sessions", 0)
+	r.Progress.Begin("looking at sessions", 0)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(r.Parallel)
 	for _, kind := range []struct {
@@ -135,7 +135,7 @@ func (r *run) removeDeadOne(ctx context.Context, info blob.Info, prefix string) 
 	case err != nil:
 		r.problem(err)
 	default:
-		r.Progress.done.Add(1)
+		r.Progress.Step()
 		r.freed(info.Size)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // removedMessage is how a lease says that the result of its call was removed, and
@@ -24,7 +25,7 @@ func removed(named []record.SourceLocation) lease.Outcome {
 	if err != nil {
 		panic(err) // strings and numbers
 	}
-	return lease.Outcome{Kind: lease.Cancelled, Message: removedMessage, Detail: string(detail)}
+	return lease.Outcome{Kind: runs.Cancelled, Message: removedMessage, Detail: string(detail)}
 }
 
 // isRemoved reports whether a call has nothing that a caller could get.

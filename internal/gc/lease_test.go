@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/process"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
@@ -72,7 +73,7 @@ func TestDoneByLivingSession(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			state := lease.State{LeaseID: lease.NewID(), Status: lease.StatusHeld, Session: sessionOf(b)}
+			state := lease.State{ID: runs.ID{LeaseID: lease.NewID()}, Status: lease.StatusHeld, Session: sessionOf(b)}
 			if _, err := lease.Put(ctx, b.store, place+"/lease", version, state); err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +108,7 @@ func TestLeases(t *testing.T) {
 	}
 	newer := bytes.Replace(sealed, []byte("mops1"), []byte("mops2"), 1)
 	held := func(change func(*lease.State)) *lease.State {
-		state := lease.State{LeaseID: lease.NewID(), Status: lease.StatusHeld, Session: "dead", Orchestrator: "dead"}
+		state := lease.State{ID: runs.ID{LeaseID: lease.NewID()}, Status: lease.StatusHeld, Session: "dead", Orchestrator: "dead"}
 		change(&state)
 		return &state
 	}

@@ -52,7 +52,7 @@ func (r *run) mark(ctx context.Context) error {
 	if !r.surveyed {
 		of = 0
 	}
-	r.Progress.begin("reading what records name", of)
+	r.Progress.Begin("reading what records name", of)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(r.Parallel)
 	for c, err := range calls(groupCtx, r.store, memokey.Format+"/") {
@@ -63,7 +63,7 @@ func (r *run) mark(ctx context.Context) error {
 			return err
 		}
 		group.Go(func() error {
-			defer r.Progress.done.Add(1)
+			defer r.Progress.Step()
 			return r.markCall(groupCtx, m, c)
 		})
 	}
@@ -80,12 +80,12 @@ func (r *run) mark(ctx context.Context) error {
 }
 
 func (r *run) listContent(ctx context.Context, m *marks) error {
-	r.Progress.begin("looking at content", 0)
+	r.Progress.Begin("looking at content", 0)
 	for info, err := range r.store.List(ctx, source.ContentPrefix, "") {
 		if err != nil {
 			return err
 		}
-		r.Progress.done.Add(1)
+		r.Progress.Step()
 		if hash, ok := source.HashOf(info.Key); ok && r.old(info.ModTime, r.TTL) {
 			m.content = append(m.content, content{hash, info.Size})
 		}

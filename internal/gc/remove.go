@@ -12,11 +12,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // removeCalls removes the calls that are chosen, and remains.
 func (r *run) removeCalls(ctx context.Context) error {
-	r.Progress.begin("removing calls", r.report.Chosen.Count+r.report.Remains.Count)
+	r.Progress.Begin("removing calls", r.report.Chosen.Count+r.report.Remains.Count)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(r.Parallel)
 	prefix := r.Calls.prefix()
@@ -53,7 +54,7 @@ func (r *run) removeOne(ctx context.Context, c *call) error {
 		fate = Failed
 		r.problem(fmt.Errorf("%s is not removed, or not all of it: %w", r.store.URI(c.path), err))
 	}
-	r.Progress.done.Add(1)
+	r.Progress.Step()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.Fates[fate]++
@@ -81,7 +82,7 @@ func (r *run) removeCall(ctx context.Context, c *call) (Fate, error) {
 	if c.isRemoved() && (!r.graceIsOver(c) || c.files > 0 && r.marks == nil) {
 		return Later, nil
 	}
-	held, lock, err := r.session.Take(ctx, key, version, lease.State{Executor: "mops gc"})
+	held, lock, err := r.session.Take(ctx, key, version, lease.State{ID: runs.ID{Executor: "mops gc"}})
 	switch {
 	case blob.Is(err, blob.Exists), blob.Is(err, blob.Mismatch):
 		return Living, nil // somebody has just begun to compute it
@@ -98,7 +99,7 @@ func (r *run) removeCall(ctx context.Context, c *call) (Fate, error) {
 
 // removeHeld removes a call whose lease is ours; ownLease says that it had none.
 func (r *run) removeHeld(ctx context.Context, lock *lease.Held, listed *call, ownLease bool) (fate Fate, err error) {
-	leaseGoes, outcome := ownLease, lease.Outcome{Kind: lease.Cancelled, Message: "mops gc looked at it"}
+	leaseGoes, outcome := ownLease, lease.Outcome{Kind: runs.Cancelled, Message: "mops gc looked at it"}
 	defer func() {
 		if leaseGoes && err == nil {
 			err = r.removeLease(ctx, lock, listed)

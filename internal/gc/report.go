@@ -3,6 +3,8 @@ package gc
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/progress"
 )
 
 // Total is a number of things and their size.
@@ -84,9 +86,7 @@ type Report struct {
 // Progress may be looked at while a run goes on, from any goroutine. Its zero
 // value is ready.
 type Progress struct {
-	phase atomic.Pointer[string]
-	done  atomic.Int64
-	of    atomic.Int64
+	progress.Phases
 	freed atomic.Int64
 }
 
@@ -100,15 +100,7 @@ type Moment struct {
 
 // Now is how far the run is.
 func (p *Progress) Now() Moment {
-	m := Moment{Done: p.done.Load(), Of: p.of.Load(), Freed: p.freed.Load()}
-	if phase := p.phase.Load(); phase != nil {
-		m.Phase = *phase
-	}
+	m := Moment{Freed: p.freed.Load()}
+	m.Phase, m.Done, m.Of = p.Phases.Now()
 	return m
-}
-
-func (p *Progress) begin(phase string, of int64) {
-	p.done.Store(0)
-	p.of.Store(of)
-	p.phase.Store(&phase)
 }

@@ -9,7 +9,7 @@ import (
 
 // survey lists what is there, and counts what is chosen.
 func (r *run) survey(ctx context.Context) error {
-	r.Progress.begin("looking at calls", 0)
+	r.Progress.Begin("looking at calls", 0)
 	prefix := r.Calls.prefix()
 	if r.Content || r.Remains {
 		prefix = Selection{}.prefix()
@@ -18,7 +18,7 @@ func (r *run) survey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.Progress.done.Add(1)
+		r.Progress.Step()
 		if c.path == "" {
 			r.report.Unknown.add(int64(c.blobs), c.bytes)
 			continue

@@ -46,10 +46,7 @@ type exam struct {
 
 // Examine examines a cluster.
 func Examine(ctx context.Context, o Options) *doctor.Report {
-	e := &exam{
-		Options: o, denied: map[k8s.Permission]bool{},
-		report: &doctor.Report{Lines: []doctor.Line{}, Latency: map[string]doctor.Latency{}, LeftOut: []string{}, LeftBehind: []string{}},
-	}
+	e := &exam{Options: o, denied: map[k8s.Permission]bool{}, report: doctor.NewReport()}
 	if e.reach(ctx) {
 		e.who(ctx)
 		e.permissions(ctx)

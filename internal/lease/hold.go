@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // Held is a lease that this process holds, as the one that computes or as the
@@ -51,7 +52,7 @@ func (s *Session) Take(parent context.Context, key string, prev blob.Version, st
 	version, err := Put(parent, s.store, key, prev, state)
 	if err != nil {
 		if _, unknown := errors.AsType[*unsettled](err); unknown {
-			l.owe(debt{key, state.LeaseID, Outcome{Kind: Cancelled, Message: "taking the lease failed halfway"}})
+			l.owe(debt{key, state.LeaseID, Outcome{Kind: runs.Cancelled, Message: "taking the lease failed halfway"}})
 		}
 		return nil, nil, err
 	}

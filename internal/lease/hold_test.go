@@ -11,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 func TestReleaseLeavesTheOutcome(t *testing.T) {
@@ -18,7 +19,7 @@ func TestReleaseLeavesTheOutcome(t *testing.T) {
 		p := newProc(newStore())
 		defer mustClose(t, p)
 		ctx, held := mustTake(t, p)
-		outcome := lease.Outcome{Kind: lease.ExecError, RunID: "r", Reason: "OOMKilled", Message: "m", Detail: "d"}
+		outcome := lease.Outcome{Kind: runs.ExecError, RunID: "r", Reason: "OOMKilled", Message: "m", Detail: "d"}
 		if err := held.Release(t.Context(), outcome); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,7 @@ func TestBrokenLeaseIsNoticed(t *testing.T) {
 	for name, brk := range map[string]func(*testing.T, *blob.Store){
 		"released": func(t *testing.T, store *blob.Store) {
 			state, version := mustRead(t, store)
-			state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: lease.Broken, Message: "by ada"}
+			state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: runs.Broken, Message: "by ada"}
 			if _, err := lease.Put(t.Context(), store, key, version, state); err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +81,7 @@ func TestBrokenLeaseIsNoticed(t *testing.T) {
 				if other.Err() != nil {
 					t.Errorf("the other lease ended too: %v", context.Cause(other))
 				}
-				if err := held.Release(t.Context(), lease.Outcome{Kind: lease.OK}); !errors.Is(err, lease.ErrLost) {
+				if err := held.Release(t.Context(), lease.Outcome{Kind: runs.OK}); !errors.Is(err, lease.ErrLost) {
 					t.Errorf("releasing what is lost: %v, want ErrLost", err)
 				}
 			})
@@ -127,7 +128,7 @@ func TestWorkerAndOrchestrator(t *testing.T) {
 			t.Fatal(err)
 		}
 		computing, working, err := worker.session.Take(t.Context(), key, version,
-			lease.State{LeaseID: given.LeaseID, Orchestrator: given.Orchestrator, Attempt: 1})
+			lease.State{ID: runs.ID{LeaseID: given.LeaseID, Attempt: 1}, Orchestrator: given.Orchestrator})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +173,7 @@ func TestNextAttemptEndsTheOneBefore(t *testing.T) {
 		given, _ := held.State(t.Context())
 		version, _ := held.Version(t.Context())
 		computing, _, err := worker.session.Take(t.Context(), key, version,
-			lease.State{LeaseID: given.LeaseID, Orchestrator: given.Orchestrator})
+			lease.State{ID: runs.ID{LeaseID: given.LeaseID}, Orchestrator: given.Orchestrator})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +192,7 @@ func TestReleaseIsMadeUpFor(t *testing.T) {
 		defer mustClose(t, p)
 		_, held := mustTake(t, p)
 		p.kill()
-		if err := held.Release(t.Context(), lease.Outcome{Kind: lease.FuncError, RunID: "r"}); !blob.Is(err, blob.Unavailable) {
+		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.FuncError, RunID: "r"}); !blob.Is(err, blob.Unavailable) {
 			t.Errorf("%v, want Unavailable", err)
 		}
 		p.set(nil, nil)
@@ -228,7 +229,7 @@ func TestTakingHalfway(t *testing.T) {
 			t.Fatalf("the lease is %+v: the test tests nothing", state)
 		}
 		time.Sleep(9 * time.Second)
-		if state, _ := mustRead(t, p.store); state.Status != lease.StatusReleased || state.Outcome.Kind != lease.Cancelled {
+		if state, _ := mustRead(t, p.store); state.Status != lease.StatusReleased || state.Outcome.Kind != runs.Cancelled {
 			t.Errorf("the lease is %+v", state)
 		}
 	})
@@ -241,7 +242,7 @@ func TestDebtOfALeaseThatOthersTook(t *testing.T) {
 		defer mustClose(t, p)
 		_, held := mustTake(t, p)
 		p.kill()
-		if err := held.Release(t.Context(), lease.Outcome{Kind: lease.Cancelled}); err == nil {
+		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err == nil {
 			t.Fatal("released without a store")
 		}
 		p.set(nil, nil)
@@ -271,7 +272,7 @@ func TestParentEndsTheContext(t *testing.T) {
 		if ctx.Err() == nil {
 			t.Error("the context outlives its parent")
 		}
-		if err := held.Release(t.Context(), lease.Outcome{Kind: lease.Cancelled}); err != nil {
+		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -293,7 +294,7 @@ func TestTakingHalfwayAndAgain(t *testing.T) {
 		_, held := mustTake(t, p)
 		given, _ := held.State(t.Context())
 		p.kill()
-		if err := held.Release(t.Context(), lease.Outcome{Kind: lease.Cancelled}); err == nil {
+		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err == nil {
 			t.Fatal("released without a store")
 		}
 		p.set(nil, nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // An owner that was suspended, or that others could not see, finds out at its
@@ -41,9 +42,9 @@ func TestSuspendedOwnerFindsOut(t *testing.T) {
 		if err != nil || next == id {
 			t.Errorf("the next session is %q, %v", next, err)
 		}
-		late, _ := p.session.Hold(t.Context(), key, "v", lease.State{LeaseID: "l", Session: id, Orchestrator: id})
+		late, _ := p.session.Hold(t.Context(), key, "v", lease.State{ID: runs.ID{LeaseID: "l"}, Session: id, Orchestrator: id})
 		mustLose(t, late)
-		if err := held.Release(t.Context(), lease.Outcome{Kind: lease.Cancelled}); err != nil {
+		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err != nil {
 			t.Errorf("a lost lease that nobody took yet cannot be released: %v", err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // A put that was applied counts as applied, whatever the store said.
@@ -32,7 +33,7 @@ func TestPutWithoutAcknowledgement(t *testing.T) {
 					}
 					return failure
 				})
-				version, err := lease.Put(ctx, p.store, key, prev, lease.State{LeaseID: id, Status: lease.StatusHeld})
+				version, err := lease.Put(ctx, p.store, key, prev, lease.State{ID: runs.ID{LeaseID: id}, Status: lease.StatusHeld})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -58,11 +59,11 @@ func TestPutThatFailed(t *testing.T) {
 		}
 		return nil
 	}, nil)
-	if _, err := lease.Put(t.Context(), p.store, key, "", lease.State{LeaseID: "a"}); !blob.Is(err, blob.Unavailable) {
+	if _, err := lease.Put(t.Context(), p.store, key, "", lease.State{ID: runs.ID{LeaseID: "a"}}); !blob.Is(err, blob.Unavailable) {
 		t.Errorf("%v, want Unavailable", err)
 	}
 	// The very state that the other one put does not pass for ours.
-	state := lease.State{LeaseID: "b", Status: lease.StatusHeld}
+	state := lease.State{ID: runs.ID{LeaseID: "b"}, Status: lease.StatusHeld}
 	first, err := lease.Put(t.Context(), other.store, key, "", state)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"crypto/rand"
 	"strings"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // Status is whether a lease gives its call to anybody.
@@ -25,14 +27,11 @@ const (
 // decided by the clock or the host name of another machine.
 type State struct {
 	Key          string    `json:"key"` // of the lease's blob; Put writes it, so that a copied lease is found out
-	LeaseID      string    `json:"lease_id"`
+	runs.ID                // the present one
 	Status       Status    `json:"status"`
-	Session      string    `json:"session"`            // that computes
-	Orchestrator string    `json:"orchestrator"`       // session that waits for it; may be the same
-	Executor     string    `json:"executor,omitempty"` // where the worker runs
-	Handle       string    `json:"handle,omitempty"`   // by which the executor finds the worker again
-	Attempt      int       `json:"attempt,omitempty"`  // 1 for the first under this lease id
-	RunID        string    `json:"run_id,omitempty"`
+	Session      string    `json:"session"`          // that computes
+	Orchestrator string    `json:"orchestrator"`     // session that waits for it; may be the same
+	Handle       string    `json:"handle,omitempty"` // by which the executor finds the worker again
 	Host         string    `json:"host,omitempty"`
 	User         string    `json:"user,omitempty"`
 	Since        time.Time `json:"since,omitzero"`
@@ -40,21 +39,9 @@ type State struct {
 	Nonce        string    `json:"nonce"`             // new in every put; Put writes it
 }
 
-// OutcomeKind is how a run ended.
-type OutcomeKind string
-
-// The kinds of outcome. The list only grows.
-const (
-	OK        OutcomeKind = "ok"
-	FuncError OutcomeKind = "func_error" // the user's function failed; its error is in the store
-	ExecError OutcomeKind = "exec_error" // the executor or the worker failed; see Reason
-	Cancelled OutcomeKind = "cancelled"  // nobody waited any more
-	Broken    OutcomeKind = "broken"     // a person broke the lease
-)
-
 // Outcome is what those who waited for a run are told.
 type Outcome struct {
-	Kind    OutcomeKind `json:"kind"`
+	Kind    runs.Ending `json:"kind"`
 	RunID   string      `json:"run_id,omitempty"`
 	Reason  string      `json:"reason,omitempty"` // an executor.Reason
 	Message string      `json:"message,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 func TestReadAndPut(t *testing.T) {
@@ -18,8 +19,8 @@ func TestReadAndPut(t *testing.T) {
 		t.Fatalf("no lease: %+v, %q, %v", state, version, err)
 	}
 	want := lease.State{
-		LeaseID: lease.NewID(), Status: lease.StatusHeld, Session: "s", Orchestrator: "o", Executor: "k8s", Handle: "job/x",
-		Attempt: 2, RunID: "r", Host: "h", User: "u", Since: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
+		ID:     runs.ID{LeaseID: lease.NewID(), RunID: "r", Attempt: 2, Executor: "k8s"},
+		Status: lease.StatusHeld, Session: "s", Orchestrator: "o", Handle: "job/x", Host: "h", User: "u", Since: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
 	}
 	first, err := lease.Put(t.Context(), p.store, key, "", want)
 	if err != nil {
@@ -37,7 +38,7 @@ func TestReadAndPut(t *testing.T) {
 	if _, err := lease.Put(t.Context(), p.store, key, "", want); !blob.Is(err, blob.Exists) {
 		t.Errorf("a second lease: %v, want Exists", err)
 	}
-	want.Status, want.Outcome = lease.StatusReleased, &lease.Outcome{Kind: lease.ExecError, Reason: "OOMKilled", Detail: "last words"}
+	want.Status, want.Outcome = lease.StatusReleased, &lease.Outcome{Kind: runs.ExecError, Reason: "OOMKilled", Detail: "last words"}
 	second, err := lease.Put(t.Context(), p.store, key, first, want)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func TestALeaseHasRoomForAnyMessage(t *testing.T) {
 	p := newProc(newStore())
 	message := strings.Repeat("ä", 80<<20)
 	_, err := lease.Put(t.Context(), p.store, key, "", lease.State{
-		LeaseID: "l", Status: lease.StatusReleased, Outcome: &lease.Outcome{Kind: lease.FuncError, Message: message},
+		ID: runs.ID{LeaseID: "l"}, Status: lease.StatusReleased, Outcome: &lease.Outcome{Kind: runs.FuncError, Message: message},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +78,7 @@ func TestWhatIsNoLease(t *testing.T) {
 		}
 		return data
 	}
-	good := seal(record.KindLease, lease.State{Key: key, LeaseID: "l", Status: lease.StatusHeld})
+	good := seal(record.KindLease, lease.State{Key: key, ID: runs.ID{LeaseID: "l"}, Status: lease.StatusHeld})
 	for name, c := range map[string]struct {
 		data    []byte
 		replace bool
@@ -109,7 +110,7 @@ func TestWhatIsNoLease(t *testing.T) {
 			if !errors.Is(err, lease.ErrDamaged) || version == "" {
 				t.Fatalf("%v, version %q; want ErrDamaged with a version", err, version)
 			}
-			if _, err := lease.Put(t.Context(), p.store, key, version, lease.State{LeaseID: "new", Status: lease.StatusHeld}); err != nil {
+			if _, err := lease.Put(t.Context(), p.store, key, version, lease.State{ID: runs.ID{LeaseID: "new"}, Status: lease.StatusHeld}); err != nil {
 				t.Fatal(err)
 			}
 			if state, _ := mustRead(t, p.store); state.LeaseID != "new" {
@@ -135,7 +136,7 @@ func TestDamagedOnlyIfDamagedTwice(t *testing.T) {
 		}
 		if readings == settleAfter+1 {
 			_, version, _ := lease.Read(t.Context(), writer.store, key)
-			_, err := lease.Put(t.Context(), writer.store, key, version, lease.State{LeaseID: "l", Status: lease.StatusHeld})
+			_, err := lease.Put(t.Context(), writer.store, key, version, lease.State{ID: runs.ID{LeaseID: "l"}, Status: lease.StatusHeld})
 			return err
 		}
 		return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // contend waits for a lease until it gets it, or until the context ends.
@@ -205,7 +206,7 @@ func TestContendersOverABadStore(t *testing.T) {
 				}
 				turns.Add(1)
 				holders.Add(-1)
-				held.Release(t.Context(), lease.Outcome{Kind: lease.Cancelled}) // what fails is made up for
+				held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}) // what fails is made up for
 			})
 		}
 		wg.Wait()

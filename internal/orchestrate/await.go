@@ -10,90 +10,102 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// seen is what came of waiting for somebody else's lease: the outcome of the
-// call, or a lease that is free to be swapped from version.
-type seen struct {
-	ended   bool
-	outcome Outcome
-	version blob.Version
+// standing is how a call stands while somebody else has its lease.
+type standing int
+
+const (
+	busy standing = iota // somebody computes it
+	free                 // nobody does: the lease may be taken
+	over                 // it has an outcome
+)
+
+// sight is what one look at a call came to.
+type sight struct {
+	now     standing
+	outcome Outcome       // over: of the call
+	version blob.Version  // free: what the lease is to be swapped from; "" where there is none
+	recheck time.Duration // busy: when another look may see more; 0 if nothing is known of that
 }
 
-// waiting is the context for waiting for somebody else's run, which may have been
-// computing for as long as any patience lasts: so who waits for it does not give
-// up before it does.
-func (f *flight) waiting(ctx context.Context) context.Context {
+// waiting is one wait for somebody else's lease.
+type waiting struct {
+	f      *flight
+	held   string // the lease that was held when we looked: its outcome is ours, too
+	circle circleWatch
+}
+
+// await waits until the call has an outcome or its lease is free. Whoever has it
+// may have been computing for as long as any patience lasts, so who waits for
+// them does not give up before they do.
+func (f *flight) await(ctx context.Context) (sight, error) {
+	ctx = f.patient(ctx)
+	w := waiting{f: f, circle: circleWatch{flight: f}}
+	defer w.circle.end()
+	for pause := f.newPause(); ; {
+		seen, err := w.look(ctx)
+		if err != nil || seen.now != busy {
+			return seen, err
+		}
+		if err := pause.wait(ctx, seen.recheck); err != nil {
+			return sight{}, err
+		}
+	}
+}
+
+func (f *flight) patient(ctx context.Context) context.Context {
 	return blob.Patient(ctx, blob.Patience{Since: time.Unix(0, 0), What: "the outcome of a run elsewhere of " + f.place.URI()})
 }
 
-// await waits until the call has an outcome or its lease is free.
-func (f *flight) await(ctx context.Context) (seen, error) {
-	ctx = f.waiting(ctx)
-	var waitedFor string // the lease whose outcome is ours, too
-	pause := f.newPause()
-	circle := circleWatch{flight: f}
-	defer circle.end()
-	for {
-		state, version, err := lease.Read(ctx, f.root.store, f.place.Lease())
-		if errors.Is(err, lease.ErrDamaged) {
-			f.engine.Logger.Warn("a damaged lease is replaced", "call", f.place.URI(), "error", err)
-			return seen{version: version}, nil
-		}
-		if err != nil {
-			return seen{}, err
-		}
-		// The result comes after the lease: whoever let go of the lease before
-		// we read it has put the result by now.
-		outcome, missed, err := f.findResult(ctx)
-		if err != nil {
-			return seen{}, err
-		}
-		if missed == nil {
-			outcome.How = Awaited
-			return seen{ended: true, outcome: outcome}, nil
-		}
-		recheck := time.Duration(0)
-		switch {
-		case version == "":
-			return seen{}, nil
-		case state.Status == lease.StatusReleased:
-			if state.LeaseID == waitedFor {
-				if err := f.sharedFailure(ctx, state.Outcome); err != nil {
-					return seen{}, err
-				}
-			}
-			return seen{version: version}, nil
-		default:
-			over, err := f.finished(ctx, missed, state, version)
-			switch {
-			case err != nil:
-				return seen{}, err
-			case over && state.LeaseID == waitedFor && missed.leaseID == waitedFor:
-				return seen{ended: true, outcome: Outcome{Place: f.place, Result: missed.old, How: Awaited}}, nil
-			case over:
-				return seen{version: version}, nil
-			}
-			waitedFor = state.LeaseID
-			var free bool
-			var adopted *seen
-			free, adopted, recheck, err = f.examine(ctx, state, version)
-			switch {
-			case err != nil:
-				return seen{}, err
-			case adopted != nil:
-				return *adopted, nil
-			case free:
-				return seen{version: version}, nil
-			}
-			if err := circle.look(ctx, state); err != nil {
-				return seen{}, err
-			}
-		}
-		if err := pause.wait(ctx, recheck); err != nil {
-			return seen{}, err
-		}
+// look reads the lease, then the result. The order matters: whoever let go of the
+// lease before it was read has put the result by then.
+func (w *waiting) look(ctx context.Context) (sight, error) {
+	f := w.f
+	state, version, err := lease.Read(ctx, f.root.store, f.place.Lease())
+	if errors.Is(err, lease.ErrDamaged) {
+		f.engine.Logger.Warn("a damaged lease is replaced", "call", f.place.URI(), "error", err)
+		return sight{now: free, version: version}, nil
 	}
+	if err != nil {
+		return sight{}, err
+	}
+	outcome, missed, err := f.findResult(ctx)
+	switch {
+	case err != nil:
+		return sight{}, err
+	case missed == nil:
+		outcome.How = Awaited
+		return sight{now: over, outcome: outcome}, nil
+	case version == "":
+		return sight{now: free}, nil
+	case state.Status == lease.StatusReleased && state.LeaseID == w.held:
+		return sight{now: free, version: version}, f.sharedFailure(ctx, state.Outcome)
+	case state.Status == lease.StatusReleased:
+		return sight{now: free, version: version}, nil
+	}
+	return w.lookAtHolder(ctx, state, version, missed)
+}
+
+// lookAtHolder finds out whether the lease's holder still computes.
+func (w *waiting) lookAtHolder(ctx context.Context, state lease.State, version blob.Version, missed *miss) (sight, error) {
+	f := w.f
+	finished, err := f.finished(ctx, missed, state, version)
+	switch {
+	case err != nil:
+		return sight{}, err
+	case finished && state.LeaseID == w.held && missed.leaseID == w.held:
+		return sight{now: over, outcome: Outcome{Place: f.place, Result: missed.old, How: Awaited}}, nil
+	case finished:
+		return sight{now: free, version: version}, nil
+	}
+	w.held = state.LeaseID
+	seen, err := f.examine(ctx, state, version)
+	if err == nil && seen.now == busy {
+		err = w.circle.look(ctx, state)
+	}
+	return seen, err
 }
 
 // finished reports whether a result that cannot be used (it is damaged, or to
@@ -121,44 +133,56 @@ func (f *flight) finished(ctx context.Context, missed *miss, state lease.State, 
 // every 1 to 10 ms.
 const clockGrain = 20 * time.Millisecond
 
-// examine asks whether those who hold a lease still live: the session that
-// computes, and the one that watches it. A worker that runs on without its
-// orchestrator is adopted; one that died while its orchestrator lives is that
-// one's to deal with; else a dead one leaves the lease free.
-func (f *flight) examine(ctx context.Context, state lease.State, version blob.Version) (free bool, adopted *seen, recheck time.Duration, err error) {
-	dead, recheck, err := f.computes(ctx, state)
+// examine asks whether the two sessions live that a lease names: the one that
+// computes, and the one that watches it. If the watcher lives, a worker that died
+// is for the watcher to deal with. If it is dead, a worker that runs on is adopted.
+// Where nobody computes any more, the lease is free.
+func (f *flight) examine(ctx context.Context, state lease.State, version blob.Version) (sight, error) {
+	dead, recheck, err := f.computerIsDead(ctx, state)
 	if err != nil {
-		return false, nil, 0, err
+		return sight{}, err
 	}
-	watched, again, err := f.watches(ctx, state)
+	watched, again, err := f.watcherLives(ctx, state)
 	if err != nil {
-		return false, nil, 0, err
+		return sight{}, err
 	}
 	if again > 0 && (recheck == 0 || again < recheck) {
 		recheck = again
 	}
 	if watched {
-		return false, nil, recheck, nil
+		return sight{recheck: recheck}, nil
 	}
 	if (dead || state.Orchestrator != state.Session) && state.Handle != "" && state.Executor == f.call.Executor.Name() {
-		adopted, err = f.adopt(ctx, state, version, dead)
-		if err != nil || adopted != nil {
-			return false, adopted, 0, err
+		seen, err := f.adopt(ctx, state, version, dead)
+		if err != nil || seen.now == over {
+			return seen, err
 		}
 	}
-	if dead {
-		f.engine.Logger.Info("a call whose holder is dead is taken over",
-			"call", f.place.URI(), "holder", state.Session, "host", state.Host, "lease", state.LeaseID)
+	if !dead {
+		return sight{recheck: recheck}, nil
 	}
-	return dead, nil, recheck, nil
+	f.engine.Logger.Info("a call whose holder is dead is taken over",
+		"call", f.place.URI(), "holder", state.Session, "host", state.Host, "lease", state.LeaseID)
+	return sight{now: free, version: version}, nil
 }
 
-// computes reports whether the session that computes is dead.
-func (f *flight) computes(ctx context.Context, state lease.State) (dead bool, recheck time.Duration, err error) {
+// computerIsDead asks for the session that computes.
+func (f *flight) computerIsDead(ctx context.Context, state lease.State) (dead bool, recheck time.Duration, err error) {
 	if state.Session == f.root.session.ID() && !f.root.session.Holds(f.place.Lease()) {
-		return true, 0, nil // ours, and nobody here is at it any more: its result was removed
+		return true, 0, nil // ours, and no flight here holds it: its result was removed
 	}
 	return f.dead(ctx, state.Session)
+}
+
+// watcherLives asks for the session that watches a worker. There is none where the
+// one that computes watches itself; and we ourselves would not wait here.
+func (f *flight) watcherLives(ctx context.Context, state lease.State) (lives bool, recheck time.Duration, err error) {
+	switch state.Orchestrator {
+	case "", state.Session, f.root.session.ID():
+		return false, 0, nil
+	}
+	dead, recheck, err := f.dead(ctx, state.Orchestrator)
+	return !dead, recheck, err
 }
 
 // dead asks the judge, who has no patience with a store that takes no writes: then
@@ -168,17 +192,6 @@ func (f *flight) dead(ctx context.Context, session string) (dead bool, recheck t
 	return dead, recheck, err
 }
 
-// watches reports whether the orchestrator of a worker lives, and sees to the
-// worker and its lease.
-func (f *flight) watches(ctx context.Context, state lease.State) (lives bool, recheck time.Duration, err error) {
-	switch state.Orchestrator {
-	case "", state.Session, f.root.session.ID():
-		return false, 0, nil // nobody beside who computes; ourselves, who would not wait here
-	}
-	dead, recheck, err := f.dead(ctx, state.Orchestrator)
-	return !dead, recheck, err
-}
-
 // sharedFailure is the error of the run that we waited for; nil where that was
 // cancelled rather than failed, so that we take over.
 func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) error {
@@ -186,25 +199,25 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 		return nil
 	}
 	switch outcome.Kind {
-	case lease.FuncError:
+	case runs.FuncError:
 		found, err := f.place.Error(ctx)
 		if err == nil && found.RunID == outcome.RunID {
 			return f.funcError(found)
 		}
 		// Somebody failed anew meanwhile; the lease has the essence.
 		return f.newFuncError(outcome.RunID, record.FuncError{Message: outcome.Message})
-	case lease.ExecError:
+	case runs.ExecError:
 		return &executor.Error{Reason: executor.Reason(outcome.Reason), Message: outcome.Message, Tail: outcome.Detail}
 	default:
 		return nil
 	}
 }
 
-// adopt attaches to a worker whose orchestrator is dead, and becomes its
-// orchestrator. It returns nil where there is no such worker any more, or where
-// somebody else adopts it.
-func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (*seen, error) {
-	inv := f.invocation(state)
+// adopt attaches to a worker whose orchestrator is dead, becomes its orchestrator,
+// and follows it to its end. If there is no such worker any more, or somebody
+// else adopts it, the call is busy still.
+func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (sight, error) {
+	inv := f.invocation(state.ID)
 	if executor.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
 		output := f.openOutput(state.RunID)
 		defer output.Close(ctx)
@@ -212,10 +225,10 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	}
 	w, err := f.call.Executor.Attach(ctx, inv, state.Handle)
 	if errors.Is(err, executor.ErrGone) {
-		return nil, nil
+		return sight{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the worker of %s could not be attached to: %w", f.place.URI(), err)
+		return sight{}, fmt.Errorf("the worker of %s could not be attached to: %w", f.place.URI(), err)
 	}
 	state.Orchestrator = "" // Take fills in this session
 	if dead {
@@ -225,30 +238,29 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	if err != nil {
 		w.Release()
 		if blob.Is(err, blob.Mismatch) {
-			return nil, nil // somebody was faster, or the worker has just taken its lease
+			return sight{}, nil // somebody was faster, or the worker has just taken its lease
 		}
-		return nil, err
+		return sight{}, err
 	}
 	f.engine.Logger.Info("a worker that lost its orchestrator is adopted", "call", f.place.URI(), "run", state.RunID, "worker", state.Handle)
 	f.item.Running(state.RunID, state.Handle)
-	found, err := f.follow(ctx, w, state)
+	seen, err := f.follow(ctx, w, state)
 	_, incompatible := isIncompatible(err)
 	switch failed, ok := errors.AsType[*FuncError](err); {
 	case ok:
-		f.release(held, outcomeOf(failed.RunID, err))
-	case incompatible:
+		f.letGo(held, outcomeOf(failed.RunID, err))
+	case err == nil, incompatible:
 		held.Done()
-	case err != nil:
-		f.resign(held)
 	default:
-		held.Done()
+		f.resign(held)
 	}
-	return found, err
+	return seen, err
 }
 
 // follow waits for a worker that was adopted, showing what it prints. It is not
-// ours to stop: who only attached lets it run on.
-func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.State) (*seen, error) {
+// ours to stop: who only attached lets it run on. A worker that left nothing, or
+// whose lease is lost, leaves the call busy: the next look says more.
+func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.State) (sight, error) {
 	stop := func() {}
 	if !executor.RunsRemotely(f.call.Executor) {
 		stop = f.followLog(state.RunID)
@@ -258,20 +270,21 @@ func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.Stat
 	if err != nil {
 		w.Release()
 		if errors.Is(context.Cause(ctx), lease.ErrLost) {
-			return nil, nil // look who has it now
+			return sight{}, nil
 		}
-		return nil, f.cancelled(err)
+		return sight{}, f.cancelled(err)
 	}
-	outcome, missed, err := f.findResult(f.waiting(f.ctx))
-	if err != nil {
-		return nil, err
-	}
-	if missed == nil {
+	patient := f.patient(f.ctx)
+	outcome, missed, err := f.findResult(patient)
+	switch {
+	case err != nil:
+		return sight{}, err
+	case missed == nil:
 		outcome.How = Awaited
-		return &seen{ended: true, outcome: outcome}, nil
+		return sight{now: over, outcome: outcome}, nil
 	}
-	if found, err := f.place.Error(f.waiting(f.ctx)); err == nil && found.RunID == state.RunID {
-		return nil, f.funcError(found)
+	if found, err := f.place.Error(patient); err == nil && found.RunID == state.RunID {
+		return sight{}, f.funcError(found)
 	}
-	return nil, nil // it left nothing: look at its lease again
+	return sight{}, nil
 }

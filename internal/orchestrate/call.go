@@ -105,3 +105,9 @@ func (e *FuncError) Error() string { return e.Failed.Message }
 // It does so each time: all who wait for a flight have this error, and none of
 // them another's memory.
 func (e *FuncError) Unwrap() error { return errtree.Tame(e.function.DecodeError(e.Failed.Registered)) }
+
+// unkept is the place of a call that has none in a store.
+func unkept(c Call) memo.Place {
+	key := c.key()
+	return memo.Place{Key: key, Path: c.path(key)}
+}

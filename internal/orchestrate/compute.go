@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/progress"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/slots"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
@@ -78,9 +79,9 @@ func (f *flight) computed() (outcome Outcome, err error) {
 		}
 	}()
 	if f.call.Off || f.call.ReadOnly {
-		return f.unkept(f.slot)
+		return f.computeUnkept()
 	}
-	return f.underLease(f.slot)
+	return f.underLease()
 }
 
 // failureOf is what a panic says.
@@ -104,69 +105,96 @@ func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 	return progress.Computed
 }
 
-// mostLosses is how often a call may lose its lease while it is computed here
-// before it fails: a program that is no worker can say that it did, for ever.
-const mostLosses = 3
+const (
+	// mostLosses is how often a call may lose its lease while it is computed before
+	// it fails: a broken worker could report a lost lease for ever.
+	mostLosses = 3
 
-// underLease takes the lease and runs the call under it, or waits for who has it.
-func (f *flight) underLease(s worker.Slot) (Outcome, error) {
+	// mostUnseen is how often a lease may be there for who writes it and not for who
+	// reads it: once, where somebody removes the call at that moment.
+	mostUnseen = 8
+)
+
+// underLease computes the call under its lease, or waits for who has that.
+func (f *flight) underLease() (Outcome, error) {
 	var from blob.Version // what the lease is swapped from; "" while it is absent
-	unseen := f.newUnseen()
+	unseen, pause := 0, f.newPause()
 	for losses := 0; ; {
-		state := lease.State{LeaseID: lease.NewID(), Executor: f.call.Executor.Name(), Attempt: 1, RunID: newRunID()}
-		if namer, ok := f.call.Executor.(executor.Namer); ok {
-			state.Handle = namer.HandleOf(f.invocation(state))
-		}
-		ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, state)
+		outcome, err := f.takeAndCompute(from)
 		switch {
-		case err == nil:
-			own := &owned{flight: f, ctx: ctx, held: held, slot: s, state: state}
-			outcome, err := own.run(from != "")
-			if lost := context.Cause(ctx); err != nil && errors.Is(lost, lease.ErrLost) {
-				err = lost // whatever it led to
-			}
-			if !errors.Is(err, lease.ErrLost) || f.ctx.Err() != nil {
-				return outcome, f.cancelled(err)
-			}
+		case errors.Is(err, lease.ErrLost) && f.ctx.Err() == nil:
 			if losses++; losses == mostLosses {
 				return Outcome{}, &executor.Error{Reason: executor.LeaseLost, Err: err, Message: fmt.Sprintf(
-					"its lease was lost %d times while it was computed, the last time that of run %s; its log may say why", losses, state.RunID)}
+					"its lease was lost %d times while it was computed; the logs of its runs may say why", losses)}
 			}
 			f.engine.Logger.Warn("a lease was lost while its call was computed; waiting for who has it now", "call", f.place.URI())
-		case !blob.Is(err, blob.Exists) && !blob.Is(err, blob.Mismatch):
-			return Outcome{}, f.cancelled(f.unwritable(err))
+		case !errors.Is(err, errTaken):
+			return outcome, f.cancelled(err)
 		}
-		// Somebody else has it. Whoever waits does not run: the slot goes back.
-		s.Pause()
-		f.item.Awaiting()
-		seen, err := f.await(f.ctx)
-		if err != nil || seen.ended {
+		seen, err := f.awaitTurn()
+		if err != nil || seen.now == over {
 			return seen.outcome, f.cancelled(err)
 		}
 		if from = seen.version; from == "" {
-			if err := unseen.again(f.ctx); err != nil {
+			if unseen++; unseen == mostUnseen {
+				return Outcome{}, f.unseen()
+			}
+			if err := pause.wait(f.ctx, 0); err != nil {
 				return Outcome{}, f.cancelled(err)
 			}
 		}
 		f.item.Waiting()
-		if err := s.Resume(f.ctx); err != nil {
+		if err := f.slot.Resume(f.ctx); err != nil {
 			return Outcome{}, f.cancelled(err)
 		}
 	}
+}
+
+// errTaken says that somebody else has the lease.
+var errTaken = errors.New("the lease is somebody else's")
+
+// takeAndCompute takes the lease, if it is as it was seen, and computes the call
+// under it. It fails with errTaken or, later, with lease.ErrLost where others
+// have it.
+func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
+	id := runs.New(lease.NewID(), f.call.Executor.Name())
+	handle := f.handle(id)
+	ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, lease.State{ID: id, Handle: handle})
+	switch {
+	case blob.Is(err, blob.Exists), blob.Is(err, blob.Mismatch):
+		return Outcome{}, errTaken
+	case blob.Is(err, blob.Denied):
+		return Outcome{}, errors.Join(err, errors.New("a root that you may only read can be used with the option ReadOnly (MOPS_READ_ONLY=1); Off (MOPS_OFF=1) uses none"))
+	case err != nil:
+		return Outcome{}, err
+	}
+	outcome, err := (&computing{f: f, ctx: ctx, held: held, ID: id, handle: handle}).compute(from != "")
+	if lost := context.Cause(ctx); err != nil && errors.Is(lost, lease.ErrLost) {
+		err = lost // whatever it led to
+	}
+	return outcome, err
+}
+
+// awaitTurn waits for who has the lease. Whoever waits does not run: the slot goes back.
+func (f *flight) awaitTurn() (sight, error) {
+	f.slot.Pause()
+	f.item.Awaiting()
+	return f.await(f.ctx)
+}
+
+// unseen is the error of a call whose lease cannot be written, as there is one, nor
+// be read, as there is none.
+func (f *flight) unseen() error {
+	store := f.root.store
+	return &blob.Error{Op: "get", URI: store.URI(f.place.Lease()), Kind: blob.Unavailable, Err: errors.New(
+		"the store says that the lease is there to who writes it, and that it is not to who reads it: something in between answers in its place, " +
+			"or it is not fit for use; mops doctor " + store.Root() + " looks into it")}
 }
 
 // cancelled prefers the reason of a cancel to what the cancel led to.
 func (f *flight) cancelled(err error) error {
 	if err != nil && f.ctx.Err() != nil {
 		return context.Cause(f.ctx)
-	}
-	return err
-}
-
-// unwritable adds what to do to a store that does not take writes.
-func (f *flight) unwritable(err error) error {
-	if blob.Is(err, blob.Denied) {
-		return errors.Join(err, errors.New("a root that you may only read can be used with the option ReadOnly (MOPS_READ_ONLY=1); Off (MOPS_OFF=1) uses none"))
 	}
 	return err
 }

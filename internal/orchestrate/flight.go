@@ -2,6 +2,7 @@ package orchestrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -114,29 +115,38 @@ func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err e
 		}
 		place.Store = r.store
 	}
-	running := worker.FromContext(ctx)
-	if running != nil && running.Chain.Contains(place.Key) {
+	var chain *worker.Chain
+	if running := worker.FromContext(ctx); running != nil {
+		chain = running.Chain
+	}
+	if chain.Contains(place.Key) {
 		return nil, false, fmt.Errorf("%s: %w: it is being computed further up this chain of calls, with the same input", place.URI(), ErrCycle)
 	}
 	for {
-		f, leads, dying, err := e.tryJoin(ctx, c, r, place, running)
-		if dying == nil {
+		f, leads, err := e.tryJoin(&flight{engine: e, call: c, root: r, place: place, chain: chain, values: ctx})
+		if !errors.Is(err, errDying) {
 			return f, leads, err
 		}
-		select { // it was cancelled, and cleans up
-		case <-dying.done:
+		select {
+		case <-f.done:
 		case <-ctx.Done():
 			return nil, false, causeOf(ctx)
 		}
 	}
 }
 
-func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place, running *worker.Running) (f *flight, leads bool, dying *flight, err error) {
+// errDying says that a flight was cancelled, and cleans up.
+var errDying = errors.New("the flight was cancelled")
+
+// tryJoin counts the caller of a new flight in: to that one, or to an earlier one
+// of the same call.
+func (e *Engine) tryJoin(new *flight) (f *flight, leads bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil, false, nil, ErrClosed
+		return nil, false, ErrClosed
 	}
+	c, r, place := new.call, new.root, new.place
 	key := flightKey{
 		root: r, path: place.Path, refresh: c.Refresh && !e.refreshed[resultKey{r, place.Path}],
 		readOnly: c.ReadOnly, requireResults: c.RequireResults, keepErrors: c.KeepErrors, storageTTL: c.StorageTTL,
@@ -148,32 +158,33 @@ func (e *Engine) tryJoin(ctx context.Context, c Call, r *root, place memo.Place,
 	f, found := e.flights[key]
 	switch {
 	case found && f.dying:
-		return nil, false, f, nil
+		return f, false, errDying
 	case !found:
-		f = &flight{engine: e, key: key, call: c, root: r, place: place, asked: time.Now(), done: make(chan struct{})}
-		if running != nil {
-			f.chain = running.Chain
-		}
-		f.values = ctx
+		f = new
+		f.key, f.asked, f.done = key, time.Now(), make(chan struct{})
 		e.flights[key] = f
 		e.owned.Add(1) // here, since nothing may be added once Close waits
 	}
-	if caller := e.flightOf(running); caller != nil {
+	if caller := e.flightOf(new.values); caller != nil {
 		if f.reaches(caller) {
-			return nil, false, nil, fmt.Errorf("%s: %w: it waits for a call that is being made by %s", place.URI(), ErrCycle, caller.place.URI())
+			return nil, false, fmt.Errorf("%s: %w: it waits for a call that is being made by %s", place.URI(), ErrCycle, caller.place.URI())
 		}
 		caller.awaits(f, +1)
 	}
 	f.waiters++
-	return f, !found, nil, nil
+	return f, !found, nil
+}
+
+type callerKey struct{}
+
+// inFlight is the context of the function that a flight runs in this process.
+func inFlight(ctx context.Context, f *flight) context.Context {
+	return context.WithValue(ctx, callerKey{}, f)
 }
 
 // flightOf is the flight of the function that makes a call, if it is ours.
-func (e *Engine) flightOf(running *worker.Running) *flight {
-	if running == nil {
-		return nil
-	}
-	if f, ok := running.Flight.(*flight); ok && f.engine == e {
+func (e *Engine) flightOf(ctx context.Context) *flight {
+	if f, ok := ctx.Value(callerKey{}).(*flight); ok && f.engine == e {
 		return f
 	}
 	return nil
@@ -238,7 +249,7 @@ func causeOf(ctx context.Context) error { return errtree.Tame(context.Cause(ctx)
 func (f *flight) leave(ctx context.Context, cause error) (last bool) {
 	f.engine.mu.Lock()
 	defer f.engine.mu.Unlock()
-	if caller := f.engine.flightOf(worker.FromContext(ctx)); caller != nil {
+	if caller := f.engine.flightOf(ctx); caller != nil {
 		caller.awaits(f, -1)
 	}
 	if f.waiters--; f.waiters == 0 && cause != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -15,23 +16,11 @@ import (
 const stopGrace = 5 * time.Second
 
 // here runs the call in this process, under our own session.
-func (o *owned) here(ctx context.Context) (Outcome, error) {
-	done, running, err := o.runHere(ctx, o.invocation(o.state), o.task())
-	switch {
-	case running != nil:
-		return Outcome{}, o.abandon(ctx, running)
-	case err != nil:
-		return Outcome{}, o.cancelled(err)
-	}
-	return o.outcomeHere(ctx, done)
-}
-
-// runHere runs a task in this process until it is done or ctx has ended: then
-// it returns the worker, which may still run.
-func (f *flight) runHere(ctx context.Context, inv executor.Invocation, task worker.Task) (worker.Done, executor.Worker, error) {
+func (c *computing) here(ctx context.Context) (Outcome, error) {
 	finished := make(chan worker.Done, 1)
+	inv, task := c.f.invocation(c.ID), c.task()
 	inv.Work = func(stop context.Context) int {
-		run, cancel := context.WithCancelCause(ctx)
+		run, cancel := context.WithCancelCause(inFlight(ctx, c.f))
 		defer cancel(nil)
 		defer context.AfterFunc(stop, func() { cancel(context.Cause(stop)) })()
 		code := 0
@@ -41,121 +30,88 @@ func (f *flight) runHere(ctx context.Context, inv executor.Invocation, task work
 		})
 		return code
 	}
-	w, err := f.call.Executor.Start(ctx, inv)
+	w, err := c.f.call.Executor.Start(ctx, inv)
 	if err != nil {
-		return worker.Done{}, nil, err
+		return Outcome{}, c.f.cancelled(err)
 	}
 	exit, err := w.Wait(ctx)
 	if err != nil {
-		return worker.Done{}, w, nil
+		return Outcome{}, c.abandon(ctx, w)
 	}
 	select {
 	case done := <-finished:
-		return done, nil, nil
+		return c.outcomeHere(ctx, done)
 	default:
 	}
 	if exit.Err != nil { // a nil *executor.Error must not become an error
-		return worker.Done{}, nil, exit.Err
+		return Outcome{}, c.f.cancelled(exit.Err)
 	}
-	return worker.Done{}, nil, &executor.Error{Reason: executor.NoResult, Message: fmt.Sprintf(
-		"the executor %s ended its worker with code %d, and the work was not done", f.call.Executor.Name(), exit.Code)}
+	return Outcome{}, c.f.cancelled(&executor.Error{Reason: executor.NoResult, Message: fmt.Sprintf(
+		"the executor %s ended its worker with code %d, and the work was not done", c.f.call.Executor.Name(), exit.Code)})
 }
 
 // outcomeHere reads what a run in this process came to. It needs no store.
-func (o *owned) outcomeHere(ctx context.Context, done worker.Done) (Outcome, error) {
+func (c *computing) outcomeHere(ctx context.Context, done worker.Done) (Outcome, error) {
+	f := c.f
 	if done.Unkept != nil {
-		o.engine.Logger.Error("what a call computed is returned, but could not be kept", "call", o.place.URI(), "error", done.Unkept)
+		f.engine.Logger.Error("what a call computed is returned, but could not be kept", "call", f.place.URI(), "error", done.Unkept)
 	}
 	switch {
 	case done.Failed != nil:
-		return Outcome{}, o.newFuncError(o.state.RunID, *done.Failed)
+		return Outcome{}, f.newFuncError(c.RunID, *done.Failed)
 	case done.Unkept != nil: // whoever waits for this call must compute it, too
-		o.release(lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID, Message: done.Unkept.Error()})
+		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID, Message: done.Unkept.Error()})
 	case done.Err != nil && ctx.Err() != nil:
-		return Outcome{}, o.stopped(ctx)
+		return Outcome{}, c.stopped(ctx)
 	case done.Err != nil:
 		return Outcome{}, done.Err
 	}
 	how := Computed
 	if done.Lost {
 		how = Awaited
-		if err := o.call.fits(done.Result, o.place); err != nil {
+		if err := f.call.fits(done.Result, f.place); err != nil {
 			return Outcome{}, err
 		}
 	}
-	return Outcome{Place: o.place, Result: done.Result, How: how, Unkept: done.Unkept != nil}, nil
-}
-
-// stopped is the end of a run that was stopped and is gone: its lease is
-// released, unless another attempt may follow.
-func (o *owned) stopped(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	switch {
-	case errors.Is(cause, errTimeout):
-		return timedOut(o.state.RunID, o.call.Timeout)
-	case errors.Is(cause, lease.ErrLost):
-		return cause
-	default:
-		o.release(lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID})
-		return cause
-	}
+	return Outcome{Place: f.place, Result: done.Result, How: how, Unkept: done.Unkept != nil || c.held == nil}, nil
 }
 
 // abandon ends a run whose context ended before it did. A function that does
 // not heed its context cannot be killed in process: then the call ends without
 // it, and the lease stays ours until the function has returned.
-func (o *owned) abandon(ctx context.Context, w executor.Worker) error {
-	if o.stopHere(ctx, w, o.state.RunID) {
-		return o.stopped(ctx)
-	}
-	o.left = true
-	o.engine.owned.Go(func() {
-		w.Wait(context.WithoutCancel(ctx))
-		o.flight.release(o.held, lease.Outcome{Kind: lease.Cancelled, RunID: o.state.RunID})
-	})
-	return o.runsOn(ctx, o.state.RunID)
-}
-
-// stopHere waits a little for a run in this process to heed its context.
-func (f *flight) stopHere(ctx context.Context, w executor.Worker, runID string) (stopped bool) {
+func (c *computing) abandon(ctx context.Context, w executor.Worker) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
 	if w.Stop(stop) == nil {
-		return true
+		return c.stopped(ctx)
 	}
-	f.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", f.place.URI(), "run", runID)
-	return false
-}
-
-// runsOn is the error of a call that ends although its function has not.
-func (f *flight) runsOn(ctx context.Context, runID string) error {
+	f := c.f
+	f.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", f.place.URI(), "run", c.RunID)
+	c.left = true
+	f.engine.owned.Go(func() {
+		w.Wait(context.WithoutCancel(ctx))
+		f.letGo(c.held, lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
+	})
 	if errors.Is(context.Cause(ctx), errTimeout) {
-		err := timedOut(runID, f.call.Timeout)
+		err := c.timedOut()
 		err.Message += "; the function does not heed its context and still runs in this process"
-		return &stillRunning{err}
+		return err
 	}
 	return context.Cause(ctx)
 }
 
-// stillRunning is a failure whose run has not ended: there is no next attempt,
-// and no release yet.
-type stillRunning struct{ error }
-
-func (e *stillRunning) Unwrap() error { return e.error }
-
-func isStillRunning(err error) bool {
-	_, ok := errors.AsType[*stillRunning](err)
-	return ok
-}
-
 // task is the run for the worker's code.
-func (o *owned) task() worker.Task {
-	return worker.Task{
-		Function: o.call.Function, Place: o.place, Pipeline: o.call.Pipeline,
-		Input: o.call.Input, Sources: o.sources, Local: o.call.Local,
-		RunID: o.state.RunID, LeaseID: o.state.LeaseID, Attempt: o.state.Attempt, Executor: o.state.Executor,
-		Replace: o.miss.info.Version, Keep: true, StorageTTL: o.call.StorageTTL,
-		Chain: o.chain.Push(o.place.Key), Flight: o.flight, Slot: o.slot,
-		Files: o.engine.Files, Logger: o.engine.Logger,
+func (c *computing) task() worker.Task {
+	f := c.f
+	task := worker.Task{
+		Function: f.call.Function, Place: f.place, Pipeline: f.call.Pipeline,
+		Input: f.call.Input, Sources: c.sources, Local: f.call.Local,
+		ID: c.ID, Chain: f.chain.Push(f.place.Key), Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
 	}
+	if c.held == nil {
+		task.Own = f.call.Sources
+		return task
+	}
+	task.Keep, task.Replace, task.StorageTTL = true, f.miss.info.Version, f.call.StorageTTL
+	return task
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
@@ -58,7 +59,7 @@ func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 		e.Files.Forget(time.Now())
 	}
 	other, won, err := worker.Task{
-		Function: c.Function, Place: place, Pipeline: c.Pipeline, RunID: newRunID(),
+		Function: c.Function, Place: place, Pipeline: c.Pipeline, ID: runs.ID{RunID: runs.NewRunID()},
 		Replace: found.Info.Version, Keep: true, StorageTTL: c.StorageTTL, Files: e.Files, Logger: e.Logger,
 	}.Inject(ctx, out)
 	switch {

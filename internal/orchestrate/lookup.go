@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/explain"
+	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
 // looked is what a look for the result came to.
@@ -222,6 +225,107 @@ func (f *flight) newFuncError(runID string, failed record.FuncError) error {
 		Function: f.call.Function.Name, URI: f.place.URI(), RunID: runID,
 		Failed: failed, function: f.call.Function,
 	}
+}
+
+// aged says why a sound result is not to be relied on: it names files, and so
+// long after it was put the store may remove them before they are opened. It is
+// nil for one that is. Files were at most as old as RelyFor when the result was
+// put, so they outlive it by that long. Where nothing may run, there is nothing
+// better than what is there.
+func (c Call) aged(ctx context.Context, found memo.Found, place memo.Place) (*miss, error) {
+	if c.StorageTTL <= 0 || c.RequireResults {
+		return nil, nil
+	}
+	age := place.Store.Age(ctx, found.Info)
+	if age <= source.RelyFor(c.StorageTTL) {
+		return nil, nil
+	}
+	var header record.ResultHeader
+	if err := found.Into(&header); err != nil {
+		return nil, err
+	}
+	if len(header.Sources) == 0 {
+		return nil, nil
+	}
+	why := fmt.Sprintf("the result names files and is %v old, and the store removes what is %v old", age.Round(time.Second), c.StorageTTL)
+	return &miss{why: why, info: found.Info, old: found, leaseID: header.Run.LeaseID, tooOld: true}, nil
+}
+
+// findOld looks for the result of a call that has none here where the function
+// was at home before: one read for each such place, on a miss only, and none where
+// this machine has read that result before. What lies there stays there, and is
+// never written over.
+func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, error) {
+	if f.key.refresh {
+		return Outcome{}, missed, nil
+	}
+	for _, old := range f.call.Function.OldPlaces(f.call.Input) {
+		r := f.root
+		if old.Root != r.store.Root() { // else it is ours, as URIs of calls have it: without parameters
+			var err error
+			if r, err = f.engine.root(ctx, old.Root); err != nil {
+				return Outcome{}, nil, fmt.Errorf("an old home of the function, which mops.ReadFrom names: %w", err)
+			}
+		}
+		place := memo.Place{Store: r.store, Path: old.Path, Key: old.Key}
+		if f.isAt(place) {
+			continue
+		}
+		found, err := place.ResultMaybeCached(ctx)
+		if err == nil {
+			if why := f.call.Function.Incompatible(found.Record, found.RunID); why != "" {
+				exact := old.Exact(f.call.Input)
+				if place.Path, place.Key = exact.Path, exact.Key; f.isAt(place) {
+					continue
+				}
+				found, err = place.ResultMaybeCached(ctx)
+			}
+		}
+		var aged *miss
+		if err == nil {
+			aged, err = f.call.aged(ctx, found, place)
+		}
+		switch {
+		case aged != nil:
+			f.engine.Logger.Info("a result at an old home of the function is passed over", "call", f.place.URI(), "old", place.URI(), "why", aged.why)
+		case err == nil:
+			return Outcome{Place: place, Result: found, How: Hit}, nil, nil
+		case errors.Is(err, record.ErrDamaged):
+			f.engine.Logger.Warn("a damaged result at an old home of the function is passed over", "call", f.place.URI(), "old", place.URI(), "error", err)
+		case !blob.Is(err, blob.NotFound):
+			return Outcome{}, nil, fmt.Errorf("an old home of the function, which mops.ReadFrom names, cannot be read (without ReadFrom it is not looked at): %w", err)
+		}
+	}
+	return Outcome{}, missed, nil
+}
+
+func (f *flight) isAt(place memo.Place) bool {
+	return place.Path == f.place.Path && place.Store.Identity() == f.place.Store.Identity()
+}
+
+// unfit is why a call that has no result cannot be computed where it is to run;
+// nil where it can. It is judged before the lease is taken, and never keeps a
+// hit from being used.
+func (f *flight) unfit() error {
+	c := f.call
+	if executor.InProcess(c.Executor) {
+		if !c.Function.Implemented() {
+			return fmt.Errorf("there is no result, and the function is %w", function.ErrNotImplemented)
+		}
+		return nil
+	}
+	where := c.Executor.Name()
+	switch field := c.Function.Kept(c.Local); {
+	case strings.HasPrefix(c.Root, "mem:"):
+		return &executor.Error{Reason: executor.LaunchFailed, Message: fmt.Sprintf(
+			"the root %s is in the memory of this process, where a worker of the executor %s cannot read it: use a root such as file:///data/mops, or run the function in process",
+			c.Root, where)}
+	case field != "":
+		return &executor.Error{Reason: executor.LaunchFailed, Message: fmt.Sprintf(
+			`%s is tagged mops:"-": it stays in this process, and a worker of the executor %s would find it zero: run the function in process, or leave the field zero and make what it holds inside the function`,
+			field, where)}
+	}
+	return nil
 }
 
 // explainTime bounds how long a miss is looked into: the error matters more

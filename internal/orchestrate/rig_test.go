@@ -94,8 +94,26 @@ type rig struct {
 	runs     sync.Map // *atomic.Int32 by input
 	do       func(ctx context.Context, n int) (int, error)
 	fleet    *fleet
-	logged   bytes.Buffer
+	logged   journal
 	logger   *slog.Logger
+}
+
+// journal is what was logged, also while somebody logs.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // inRoom runs a test in a bubble, where time is made up.
@@ -231,6 +249,7 @@ type fleet struct {
 	mu      sync.Mutex
 	workers map[string]*fleetWorker
 	stop    error // what stopping one fails with
+	dies    bool  // a worker ends before it has begun
 }
 
 func (*fleet) Name() string                            { return "fleet" }
@@ -257,7 +276,9 @@ func (f *fleet) Start(ctx context.Context, inv executor.Invocation) (executor.Wo
 	f.mu.Unlock()
 	go func() {
 		defer close(w.ended)
-		w.code = f.run(ctx, spec)
+		if !f.dies {
+			w.code = f.run(ctx, spec)
+		}
 	}()
 	return w, nil
 }

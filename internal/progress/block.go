@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 const (
@@ -28,14 +29,14 @@ func block(s Snapshot, width, height int, color bool) []string {
 	functions, more := shownFunctions(s.Functions, min(maxShown, height-3))
 	nameWidth, countWidth := 0, 0
 	for _, f := range functions {
-		nameWidth = max(nameWidth, columns(shortName(f.Name)))
+		nameWidth = max(nameWidth, text.Columns(shortName(f.Name)))
 		countWidth = max(countWidth, len(countOf(f)))
 	}
 	var lines []string
 	add := func(parts ...part) { lines = append(lines, fit(parts, width-1, color)) }
 	for _, f := range functions {
 		name := shortName(f.Name)
-		line := []part{{name + strings.Repeat(" ", nameWidth-columns(name)+2), ""}}
+		line := []part{{name + strings.Repeat(" ", nameWidth-text.Columns(name)+2), ""}}
 		if width >= 80 {
 			line = append(line, part{bar(f.Done(), f.Total()) + "  ", ""})
 		}
@@ -89,14 +90,7 @@ func shownFunctions(all []Function, n int) (shown []Function, more int) {
 func countOf(f Function) string { return fmt.Sprintf("%d/%d", f.Done(), f.Total()) }
 
 // shortName is a name with its middle left out where it is long.
-func shortName(name string) string {
-	runes := []rune(Clean(name))
-	if len(runes) <= maxName {
-		return string(runes)
-	}
-	half := (maxName - 3) / 2
-	return string(runes[:half]) + "..." + string(runes[len(runes)-half:])
-}
+func shortName(name string) string { return text.CutMiddle(text.Clean(name), maxName) }
 
 // bar is [=======>      ].
 func bar(done, total int64) string {
@@ -116,19 +110,19 @@ func fit(parts []part, width int, color bool) string {
 	var line strings.Builder
 	whole := 0
 	for _, p := range parts {
-		whole += columns(p.text)
+		whole += text.Columns(p.text)
 	}
 	room := width
 	if whole > width {
 		room = max(width-3, 0)
 	}
 	for _, p := range parts {
-		text := head(strings.ReplaceAll(p.text, "\t", " "), room)
-		room -= columns(text)
-		if color && p.color != "" && text != "" {
-			text = p.color + text + plain
+		shown := text.Head(strings.ReplaceAll(p.text, "\t", " "), room)
+		room -= text.Columns(shown)
+		if color && p.color != "" && shown != "" {
+			shown = p.color + shown + plain
 		}
-		line.WriteString(text)
+		line.WriteString(shown)
 		if room == 0 {
 			break
 		}
@@ -137,30 +131,4 @@ func fit(parts []part, width int, color bool) string {
 		line.WriteString("..."[:min(3, max(width, 0))])
 	}
 	return line.String()
-}
-
-// columns is how many columns a text takes at most: what is not ASCII is taken
-// to be wide, which errs to the safe side.
-func columns(text string) (n int) {
-	for _, r := range text {
-		n += runeColumns(r)
-	}
-	return n
-}
-
-func runeColumns(r rune) int {
-	if r < utf8.RuneSelf {
-		return 1
-	}
-	return 2
-}
-
-// head is as much of text as fits into so many columns.
-func head(text string, room int) string {
-	for i, r := range text {
-		if room -= runeColumns(r); room < 0 {
-			return text[:i]
-		}
-	}
-	return text
 }

@@ -2,6 +2,8 @@ package progress
 
 import (
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // Outcome is how a call ended.
@@ -71,7 +73,7 @@ func (i *Item) End(outcome Outcome, err error) {
 		return
 	}
 	if err != nil {
-		ending.Error = firstLine(err.Error())
+		ending.Error = text.FirstLine(err.Error())
 	}
 	i.tracker.note(ending)
 	if i.tracker.outstanding.Add(-1) == 0 {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // maxLine is the longest line in bytes; longer ones come in pieces.
@@ -31,7 +33,7 @@ var isLabelled = regexp.MustCompile(`^\[[a-z0-9._/-]+ [a-z]+-[a-z]+-[a-z]+\]`)
 
 // NewLines prefixes lines with [label], in a colour of its own if color is set.
 func NewLines(to io.Writer, label string, color bool) *Lines {
-	prefix := "[" + Clean(label) + "]"
+	prefix := "[" + text.Clean(label) + "]"
 	if color {
 		prefix = colorOf(label) + prefix + plain
 	}
@@ -101,9 +103,7 @@ func pieceOf(line []byte) int {
 
 // emit makes a line of the first n bytes of partial.
 func (l *Lines) emit(n int) {
-	line := bytes.TrimSuffix(l.partial[:n], []byte("\r"))
-	// What a progress bar wrote over and over: the last state stays.
-	line = line[bytes.LastIndexByte(line, '\r')+1:]
+	line := text.LastState(l.partial[:n])
 	// What a worker's own workers print has their labels already.
 	labelled := isLabelled.Match(line)
 	if !labelled {
@@ -113,7 +113,7 @@ func (l *Lines) emit(n int) {
 		if !labelled {
 			l.out.WriteByte(' ')
 		}
-		l.out.WriteString(Clean(string(line)))
+		l.out.WriteString(text.Clean(string(line)))
 	}
 	l.out.WriteByte('\n')
 	l.partial = append(l.partial[:0], l.partial[n:]...)

@@ -46,6 +46,13 @@ type screen struct {
 	size  func() (width, height int) // in characters, where live
 }
 
+// IsTerminal reports whether out is a terminal that understands control sequences.
+// The console of Windows does only once it was told to.
+func IsTerminal(out *os.File, lookup func(string) (string, bool)) bool {
+	kind, _ := lookup("TERM")
+	return kind != "" && kind != "dumb" && term.IsTerminal(int(out.Fd())) && runtime.GOOS != "windows"
+}
+
 func screenOf(opts Options) screen {
 	out, lookup := opts.Out, opts.Lookup
 	if out == nil {
@@ -55,11 +62,7 @@ func screenOf(opts Options) screen {
 		lookup = os.LookupEnv
 	}
 	noColor, _ := lookup("NO_COLOR")
-	// The console of Windows understands control sequences only once it was told to.
-	terminal := term.IsTerminal(int(out.Fd())) && runtime.GOOS != "windows"
-	if kind, _ := lookup("TERM"); kind == "" || kind == "dumb" {
-		terminal = false
-	}
+	terminal := IsTerminal(out, lookup)
 	s := screen{out: out, mode: opts.Mode, color: terminal && noColor == "", size: func() (int, int) {
 		width, height, err := term.GetSize(int(out.Fd()))
 		if err != nil || width <= 0 || height <= 0 {

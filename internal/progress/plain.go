@@ -3,6 +3,8 @@ package progress
 import (
 	"strings"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
 )
 
 // plainLines is what a display says where lines stay: a line when a function
@@ -19,17 +21,17 @@ func (p *plainLines) next(s Snapshot, after time.Duration) string {
 	if p.said == nil {
 		p.said, p.failed, p.due = map[string]Counts{}, map[string]bool{}, 5*time.Second
 	}
-	var text strings.Builder
-	say := func(line string) { text.WriteString("mops: " + line + "\n") }
+	var said strings.Builder
+	say := func(line string) { said.WriteString("mops: " + line + "\n") }
 	for _, f := range s.Failures[p.failures:] {
 		if !p.failed[f.Function] {
 			p.failed[f.Function] = true
-			say(Label(f.Function, f.MemoURI) + " failed: " + cut(strings.TrimSpace(Clean(f.Error)), 300))
+			say(Label(f.Function, f.MemoURI) + " failed: " + text.Cut(strings.TrimSpace(text.Clean(f.Error)), 300))
 		}
 	}
 	p.failures = len(s.Failures)
 	if after < p.due {
-		return text.String()
+		return said.String()
 	}
 	p.due = after + interval(after)
 	busy := false
@@ -44,7 +46,7 @@ func (p *plainLines) next(s Snapshot, after time.Duration) string {
 	if oldest := oldestLine(s); oldest != "" && busy {
 		say(oldest)
 	}
-	return text.String()
+	return said.String()
 }
 
 // interval is how long to be silent after so much time: the longer something
@@ -65,13 +67,5 @@ func functionLine(f Function, now time.Time) string {
 	for _, p := range tally(f.Counts) {
 		counts = append(counts, p.text)
 	}
-	return Clean(f.Name) + " " + countOf(f) + ": " + strings.Join(counts, ", ") + "; " + f.pace(now)
-}
-
-// cut is text, or its beginning where it is longer.
-func cut(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "..."
-	}
-	return text
+	return text.Clean(f.Name) + " " + countOf(f) + ": " + strings.Join(counts, ", ") + "; " + f.pace(now)
 }

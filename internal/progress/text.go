@@ -4,17 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
 // Label is a short name of a call for people: its function and the words of its
 // memo URI.
 func Label(function, memoURI string) string {
-	words := memoURI[strings.LastIndexByte(memoURI, '/')+1:]
-	words, _, _ = strings.Cut(words, ".")
-	if words == "" {
-		return Clean(function)
-	}
-	return Clean(function + " " + words)
+	return text.Clean(strings.TrimSuffix(function+" "+words.Of(memoURI), " "))
 }
 
 // tally is "12 running, 2 failed, …" of what is not zero, in the order of what
@@ -67,11 +65,11 @@ func (f Function) left(now time.Time) (d time.Duration, ok bool) {
 
 // pace is "1m20s, 2m05s left".
 func (f Function) pace(now time.Time) string {
-	text := Duration(f.elapsed(now))
+	pace := text.Duration(f.elapsed(now))
 	if left, ok := f.left(now); ok {
-		text += ", about " + Duration(left) + " left"
+		pace += ", about " + text.Duration(left) + " left"
 	}
-	return text
+	return pace
 }
 
 // oldestLine is "oldest running: …" once something has run for a while.
@@ -83,9 +81,9 @@ func oldestLine(s Snapshot) string {
 		if ran < aWhile {
 			break
 		}
-		name := Label(r.Function, r.MemoURI) + " (" + Duration(ran)
+		name := Label(r.Function, r.MemoURI) + " (" + text.Duration(ran)
 		if r.Where != "" {
-			name += ", " + Clean(r.Where)
+			name += ", " + text.Clean(r.Where)
 		}
 		names = append(names, name+")")
 	}
@@ -124,5 +122,5 @@ func lastLine(s Snapshot) string {
 	if total.Started == 1 {
 		calls = "call"
 	}
-	return fmt.Sprintf("mops: %d %s: %s in %s", total.Started, calls, strings.Join(parts, ", "), Duration(s.Time.Sub(begin)))
+	return fmt.Sprintf("mops: %d %s: %s in %s", total.Started, calls, strings.Join(parts, ", "), text.Duration(s.Time.Sub(begin)))
 }

@@ -3,6 +3,8 @@ package record
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // Codec is the name of the encoding of bodies and inputs.
@@ -34,10 +36,10 @@ type Call struct {
 type Run struct {
 	LeaseID     string         `json:"lease_id,omitempty"`
 	Attempt     int            `json:"attempt,omitempty"` // 1 for the first under its lease
-	Outcome     string         `json:"outcome,omitempty"` // "ok", or what went wrong
-	Reason      string         `json:"reason,omitempty"`  // of a failure: an executor.Reason
-	Error       string         `json:"error,omitempty"`   // of a failure: a line or two
-	Started     time.Time      `json:"started,omitzero"`  // RFC 3339, by the clock of Host
+	Outcome     runs.Ending    `json:"outcome,omitempty"`
+	Reason      string         `json:"reason,omitempty"` // of a failure: an executor.Reason
+	Error       string         `json:"error,omitempty"`  // of a failure: a line or two
+	Started     time.Time      `json:"started,omitzero"` // RFC 3339, by the clock of Host
 	Ended       time.Time      `json:"ended,omitzero"`
 	WallSeconds float64        `json:"wall_seconds"`
 	CPUSeconds  float64        `json:"cpu_seconds,omitempty"`       // user and system; 0 where unknown
@@ -51,6 +53,12 @@ type Run struct {
 	Program     Program        `json:"program,omitzero"`
 	Fields      map[string]any `json:"fields,omitempty"`  // the user's own
 	Modules     []string       `json:"modules,omitempty"` // path@version; of long runs only
+}
+
+// Of notes which run it is that is remembered.
+func (r Run) Of(is runs.ID) Run {
+	r.LeaseID, r.Attempt, r.Executor = is.LeaseID, is.Attempt, is.Executor
+	return r
 }
 
 // SourceLocation says where the bytes of a source of an input or output lie.

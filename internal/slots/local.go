@@ -1,6 +1,8 @@
 package slots
 
 import (
+	"cmp"
+	"container/list"
 	"context"
 	"sync"
 )
@@ -12,8 +14,8 @@ type local struct {
 	limit   int
 	used    int // more than limit only after a loss; see lost in client.go
 	holders map[string]holder
-	resumes queue // go first
-	begins  queue
+	resumes list.List // of waiters; they go first
+	begins  list.List
 }
 
 // holder is what the pool knows of a run.
@@ -125,7 +127,7 @@ func (p *local) Pause(name string) {
 	freed := h.running
 	h.running = false
 	if resuming { // it waits for another call again, and needs no slot until then
-		p.resumes.remove(w)
+		w.remove()
 		h.waiting = nil
 	}
 	p.holders[name] = h
@@ -144,7 +146,7 @@ func (p *local) Release(name string) {
 }
 
 // take takes a slot for the holder or queues it.
-func (p *local) take(q *queue, name string, h holder, from *session, id uint64) *waiter {
+func (p *local) take(q *list.List, name string, h holder, from *session, id uint64) *waiter {
 	if p.used < p.limit {
 		p.used++
 		h.running = true
@@ -152,7 +154,7 @@ func (p *local) take(q *queue, name string, h holder, from *session, id uint64) 
 		return nil
 	}
 	w := &waiter{holder: name, from: from, id: id}
-	q.push(w)
+	w.push(q)
 	h.waiting = w
 	p.holders[name] = h
 	return w
@@ -166,7 +168,7 @@ func (p *local) drop(name string) {
 	}
 	delete(p.holders, name)
 	if h.waiting != nil {
-		h.waiting.queue.remove(h.waiting)
+		h.waiting.remove()
 		h.waiting.wake(ErrReleased)
 	}
 	if h.running {
@@ -178,14 +180,12 @@ func (p *local) drop(name string) {
 func (p *local) free() {
 	p.used--
 	for p.used < p.limit {
-		w := p.resumes.first
-		if w == nil {
-			w = p.begins.first
-		}
-		if w == nil {
+		next := cmp.Or(p.resumes.Front(), p.begins.Front())
+		if next == nil {
 			return
 		}
-		w.queue.remove(w)
+		w := next.Value.(*waiter)
+		w.remove()
 		h := p.holders[w.holder]
 		h.running, h.waiting = true, nil
 		p.holders[w.holder] = h
@@ -209,7 +209,7 @@ func (p *local) withdraw(w *waiter) bool {
 // who wanted to resume remains a holder without a slot.
 func (p *local) leave(w *waiter) {
 	begins := w.queue == &p.begins
-	w.queue.remove(w)
+	w.remove()
 	if begins {
 		delete(p.holders, w.holder)
 		return
@@ -217,4 +217,49 @@ func (p *local) leave(w *waiter) {
 	h := p.holders[w.holder]
 	h.waiting = nil
 	p.holders[w.holder] = h
+}
+
+// waiter is who waits for a slot: some 200 bytes with its place in the queue and
+// its channel, beside the goroutine that waits here, if it is in this process and
+// one does.
+type waiter struct {
+	queue  *list.List // nil once it waits no more
+	place  *list.Element
+	holder string
+	ready  chan struct{} // of a goroutine in this process
+	err    error         // to be read after ready
+	done   func(error)   // in place of a goroutine
+	from   *session      // of another process, which is sent an answer
+	id     uint64
+}
+
+// push puts the waiter at the end of a queue.
+func (w *waiter) push(q *list.List) { w.queue, w.place = q, q.PushBack(w) }
+
+// remove takes the waiter out of its queue.
+func (w *waiter) remove() {
+	w.queue.Remove(w.place)
+	w.queue, w.place = nil, nil
+}
+
+// waits makes the channel for a goroutine that waits, if there is anything to
+// wait for.
+func (w *waiter) waits() *waiter {
+	if w != nil && w.from == nil {
+		w.ready = make(chan struct{})
+	}
+	return w
+}
+
+// wake tells the waiter the outcome. It never blocks.
+func (w *waiter) wake(err error) {
+	switch {
+	case w.from != nil:
+		w.from.answer(w.id, err)
+	case w.done != nil:
+		w.done(err)
+	default:
+		w.err = err
+		close(w.ready)
+	}
 }

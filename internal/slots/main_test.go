@@ -68,9 +68,10 @@ func tree(t *testing.T) (*slots.Pools, *slots.Server) {
 	return pools, server
 }
 
-func dial(t *testing.T, path string) *slots.Client {
+// dial connects to the pool p, which has n slots.
+func dial(t *testing.T, path string, n int) *slots.Client {
 	t.Helper()
-	client, err := slots.Dial(path)
+	client, err := slots.Dial(path, "p", n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 func TestProcessesShareSlots(t *testing.T) {
 	pools, server := tree(t)
 	own := pools.Pool("p", 2)
-	one, two := dial(t, server.Path()).Pool("p", 2), dial(t, server.Path()).Pool("p", 2)
+	one, two := dial(t, server.Path(), 2), dial(t, server.Path(), 2)
 	ctx := t.Context()
 	must(t, own.Acquire(ctx, "a"))
 	must(t, one.Acquire(ctx, "b"))
@@ -47,7 +47,7 @@ func TestRecursionThroughProcesses(t *testing.T) {
 	_, server := tree(t)
 	var clients [3]slots.Pool
 	for i := range clients {
-		clients[i] = dial(t, server.Path()).Pool("p", 2)
+		clients[i] = dial(t, server.Path(), 2)
 	}
 	var call func(depth int) error
 	call = func(depth int) error {
@@ -67,7 +67,7 @@ func TestRecursionThroughProcesses(t *testing.T) {
 func TestCancelWhileQueuedElsewhere(t *testing.T) {
 	pools, server := tree(t)
 	own := pools.Pool("p", 1)
-	pool := dial(t, server.Path()).Pool("p", 1)
+	pool := dial(t, server.Path(), 1)
 	must(t, own.Acquire(t.Context(), "a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
@@ -87,11 +87,10 @@ func TestConnectionDropped(t *testing.T) {
 	pools, server := tree(t)
 	own := pools.Pool("p", 3)
 	ctx := t.Context()
-	client, err := slots.Dial(server.Path())
+	pool, err := slots.Dial(server.Path(), "p", 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := client.Pool("p", 3)
 	must(t, own.Acquire(ctx, "worker"))
 	pool.Pause("worker")
 	must(t, pool.Resume(ctx, "worker"))
@@ -103,7 +102,7 @@ func TestConnectionDropped(t *testing.T) {
 	go func() { queued <- pool.Acquire(ctx, "queued") }()
 	go func() { queued <- pool.Resume(ctx, "paused") }()
 	free(t, own, 0)
-	must(t, client.Close())
+	must(t, pool.Close())
 	for range 2 {
 		if err := <-queued; !errors.Is(err, slots.ErrClosed) {
 			t.Errorf("Close of the connection: %v", err)
@@ -128,11 +127,10 @@ func TestConnectionDroppedWhileResuming(t *testing.T) {
 	pools, server := tree(t)
 	own := pools.Pool("p", 1)
 	ctx := t.Context()
-	client, err := slots.Dial(server.Path())
+	pool, err := slots.Dial(server.Path(), "p", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := client.Pool("p", 1)
 	must(t, own.Acquire(ctx, "worker"))
 	pool.Pause("worker")
 	must(t, pool.Acquire(ctx, "nested"))
@@ -140,7 +138,7 @@ func TestConnectionDroppedWhileResuming(t *testing.T) {
 	go func() { resumed <- pool.Resume(ctx, "worker") }()
 	go func() { next <- own.Acquire(ctx, "next") }()
 	free(t, pool, 0) // by now both wait
-	must(t, client.Close())
+	must(t, pool.Close())
 	if err := <-resumed; !errors.Is(err, slots.ErrClosed) {
 		t.Errorf("Close of the connection: %v", err)
 	}
@@ -155,8 +153,7 @@ func TestConnectionDroppedWhileResuming(t *testing.T) {
 // who ran keep theirs.
 func TestServerKilled(t *testing.T) {
 	path, kill := serve(t)
-	client := dial(t, path)
-	pool := client.Pool("p", 2)
+	pool := dial(t, path, 2)
 	ctx := t.Context()
 	must(t, pool.Acquire(ctx, "running"))
 	must(t, pool.Acquire(ctx, "paused"))
@@ -201,8 +198,7 @@ func TestServerKilled(t *testing.T) {
 	free(t, pool, 1)
 	pool.Release("paused")
 	free(t, pool, 2)
-	free(t, client.Pool("new", 3), 3)
-	if _, err := slots.Dial(path); err == nil {
+	if _, err := slots.Dial(path, "p", 2); err == nil {
 		t.Error("Dial found a server that is dead")
 	}
 }
@@ -236,7 +232,7 @@ func TestSweep(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(dead)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a dead server's folder is still there (%v)", err)
 	}
-	free(t, dial(t, living.Path()).Pool("p", 1), 1)
+	free(t, dial(t, living.Path(), 1), 1)
 }
 
 func TestLongTempDir(t *testing.T) {
@@ -247,7 +243,7 @@ func TestLongTempDir(t *testing.T) {
 	t.Setenv("TMPDIR", long)
 	pools, server := tree(t)
 	pools.Pool("p", 1)
-	free(t, dial(t, server.Path()).Pool("p", 1), 1)
+	free(t, dial(t, server.Path(), 1), 1)
 	if left, err := os.ReadDir(long); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v: left over", left, err)
 	}
@@ -260,12 +256,15 @@ func TestLongTempDir(t *testing.T) {
 // TestNonsense: a process that talks nonsense is cut off and harms nobody.
 func TestNonsense(t *testing.T) {
 	pools, server := tree(t)
+	const open = "\x85\x01\x00\x61p\x01\x60"
 	for _, nonsense := range []string{
 		"GET / HTTP/1.1\r\n\r\n",
-		"\x02\x01\x00\x00\x01a",                                    // a pool that was not opened
-		"\x01\x00\x05\x01\x01a",                                    // opened out of turn
-		"\x01\x00\x00\x00\x01a",                                    // no limit
-		"\x02\x01\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", // a very long text
+		"\x85\x02\x01\x61p\x00\x60",        // no pool is opened
+		"\x85\x01\x00\x61p\x00\x60",        // no limit
+		open + "\x85\x01\x00\x61q\x01\x60", // opened twice
+		open + "\x85\x07\x00\x60\x00\x60",  // the server asked nothing
+		open + "\x85\x02\x01\x7a\x00\x10\x00\x00" + strings.Repeat("x", 1<<20) + "\x00\x60", // a very long name
+		"\x85\x02\x01\x7b\xff\xff\xff\xff\xff\xff\xff\xff",
 		strings.Repeat("\xff", 100),
 	} {
 		conn, err := net.Dial("unix", server.Path())

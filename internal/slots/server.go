@@ -1,14 +1,20 @@
 package slots
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
+)
+
+// The folder of a server is named so; its socket is in it.
+const (
+	dirPattern = "mops-slots-*"
+	socketName = "slots"
 )
 
 // Server lends the pools of this process to others.
@@ -54,6 +60,28 @@ func socketDir() (string, error) {
 		os.Remove(dir)
 	}
 	return os.MkdirTemp("/tmp", dirPattern)
+}
+
+// sweep removes what servers that were killed left in a folder. Nobody listens
+// to their sockets any more; a young one may be about to.
+func sweep(temp string) {
+	const young = time.Minute
+	dirs, _ := filepath.Glob(filepath.Join(temp, dirPattern))
+	for _, dir := range dirs {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < young {
+			continue
+		}
+		socket := filepath.Join(dir, socketName)
+		conn, err := net.Dial("unix", socket)
+		switch {
+		case err == nil:
+			conn.Close()
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+			os.Remove(socket)
+			os.Remove(dir)
+		}
+	}
 }
 
 // Path is where Dial finds the server.
@@ -107,83 +135,71 @@ func (s *Server) accept() {
 	}
 }
 
-// session is the connection of another process. What it acquired goes with it;
-// it may pause and resume what others acquired.
+// session is the connection of another process, to one pool. What it acquired
+// goes with it; it may pause and resume what others acquired.
 type session struct {
-	pools  *Pools
-	conn   net.Conn
-	out    *outbox
-	opened []*local
+	pools *Pools
+	conn  net.Conn
+	out   *outbox
+	pool  *local // nil before it is opened
 }
 
 func (c *session) serve() {
 	done := make(chan struct{})
 	var sending sync.WaitGroup
 	sending.Go(func() { c.out.send(c.conn, done) })
-	for r := bufio.NewReader(c.conn); ; {
-		f, err := readFrame(r)
-		if err != nil || !c.handle(f) {
-			break
-		}
-	}
+	receive(c.conn, c.handle)
 	c.conn.Close()
 	close(done)
 	sending.Wait()
-	for _, p := range c.opened {
-		p.disconnect(c)
+	if c.pool != nil {
+		c.pool.disconnect(c)
 	}
 }
 
-// handle does what a frame asks for; false if it makes no sense.
-func (c *session) handle(f frame) bool {
-	if f.op == opOpen {
-		p, limited := c.pools.Pool(f.text, int(f.n)).(*local)
-		if !limited || f.pool != uint64(len(c.opened)) {
-			return false
-		}
-		c.opened = append(c.opened, p)
-		return true
+// handle does what a message asks for; false if it makes no sense.
+func (c *session) handle(m message) (sensible bool) {
+	if m.Op == opOpen && m.Slots > 0 && c.pool == nil {
+		c.pool, sensible = c.pools.Pool(m.Name, m.Slots).(*local)
+		return sensible
 	}
-	if f.pool >= uint64(len(c.opened)) {
+	if c.pool == nil {
 		return false
 	}
-	p := c.opened[f.pool]
-	switch f.op {
+	switch m.Op {
 	case opAcquire:
-		if w, err := p.acquire(f.text, c, f.id); w == nil {
-			c.answer(f.id, err)
+		if w, err := c.pool.acquire(m.Name, c, m.ID); w == nil {
+			c.answer(m.ID, err)
 		}
 	case opResume:
-		if w, err := p.resume(f.text, c, f.id); w == nil {
-			c.answer(f.id, err)
+		if w, err := c.pool.resume(m.Name, c, m.ID); w == nil {
+			c.answer(m.ID, err)
 		}
 	case opPause:
-		p.Pause(f.text)
+		c.pool.Pause(m.Name)
 	case opRelease:
-		p.Release(f.text)
+		c.pool.Release(m.Name)
 	case opCancel:
-		p.cancel(f.text, c, f.id, f.n == opAcquire)
+		c.pool.cancel(m.Name, c, m.ID)
 	default:
 		return false
 	}
 	return true
 }
 
-func (c *session) answer(id uint64, err error) {
-	c.out.add(frame{op: opAnswer, id: id, n: answerCode(err)})
-}
+func (c *session) answer(id uint64, err error) { c.out.add(answer(id, err)) }
 
 // cancel withdraws a request of a connection. The answer may be on its way: then
 // an acquired slot is given back; a resumed one stays with its holder, which
 // runs after all.
-func (p *local) cancel(name string, from *session, id uint64, acquired bool) {
+func (p *local) cancel(name string, from *session, id uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.holders[name]
 	switch {
 	case h.waiting != nil && h.waiting.from == from && h.waiting.id == id:
 		p.leave(h.waiting)
-	case acquired && h.owner == from && h.id == id:
+	case h.owner == from && h.id == id:
 		p.drop(name)
 	}
 }

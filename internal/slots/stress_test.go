@@ -27,8 +27,8 @@ func TestStress(t *testing.T) {
 	pools, server := tree(t)
 	views := []slots.Pool{
 		pools.Pool("p", limit),
-		dial(t, server.Path()).Pool("p", limit),
-		dial(t, server.Path()).Pool("p", limit),
+		dial(t, server.Path(), limit),
+		dial(t, server.Path(), limit),
 	}
 	var running, most atomic.Int32
 	work := func() {
@@ -165,12 +165,11 @@ func BenchmarkRemoteAcquireRelease(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer server.Close()
-	client, err := slots.Dial(server.Path())
+	pool, err := slots.Dial(server.Path(), "p", 2)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer client.Close()
-	pool := client.Pool("p", 2)
+	defer pool.Close()
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := pool.Acquire(b.Context(), "a"); err != nil {

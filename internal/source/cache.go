@@ -2,15 +2,17 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
 // cached is the copy of an object in the cache, downloaded if need be. It may
@@ -26,20 +28,22 @@ func (f *Files) cached(ctx context.Context, at place, o *object) (string, error)
 	}
 	defer done()
 	path := f.cachePath(o.sum)
-	for range mostTries {
+	return path, localcache.Try(func() error {
 		if has, err := f.has(ctx, o); err != nil || has {
-			return path, err
+			return err
 		}
 		err := f.download(ctx, at, o, path, 0o444)
-		if errors.Is(err, errOvertaken) {
-			continue
-		}
 		if err == nil {
-			f.makeRoom(ctx, path, o.size)
+			f.added(path, o.size)
 		}
-		return path, err
-	}
-	return "", cacheError(errOvertaken)
+		return err
+	})
+}
+
+// added counts an entry that was just made.
+func (f *Files) added(path string, size int64) {
+	f.cache.Touch(path)
+	f.cache.Added(size)
 }
 
 // has reports whether the cache has an object, which counts as a use. What lies
@@ -50,18 +54,18 @@ func (f *Files) has(ctx context.Context, o *object) (bool, error) {
 	case err != nil:
 		return false, nil
 	case !info.Mode().IsRegular():
-		return false, f.discard(path)
+		return false, f.cache.Remove(path)
 	}
 	err := f.verified(ctx, path, o, path, true)
 	switch {
 	case err == nil:
-		f.touch(path)
+		f.cache.Touch(path)
 		return true, nil
 	case ctx.Err() != nil:
 		return false, ctx.Err()
 	case blob.Is(err, blob.Corrupt):
 		f.log.WarnContext(ctx, "a copy in the cache is damaged; downloading again", "err", err)
-		return false, f.discard(path)
+		return false, f.cache.Remove(path)
 	}
 	return false, nil
 }
@@ -69,28 +73,16 @@ func (f *Files) has(ctx context.Context, o *object) (bool, error) {
 // finish publishes a file that holds the object under its path. The file is
 // closed then.
 func (f *Files) finish(file *os.File, path string, mode fs.FileMode, o *object) error {
-	if err := file.Chmod(mode); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return cacheError(err)
+	if err := localcache.Publish(file, path, mode); err != nil {
+		return err
 	}
-	if !isAt(file, file.Name()) {
-		return errOvertaken
-	}
-	err := os.Rename(file.Name(), path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-			err = os.Rename(file.Name(), path)
-		}
-	}
-	if err != nil {
-		return cacheError(err)
-	}
-	s, statErr := fileStamp(file) // of what was verified, whatever is at the path by now
+	s, statErr := filehash.FileStamp(file) // of what was verified, whatever is at the path by now
 	if err := file.Close(); err != nil {
 		os.Remove(path)
-		return cacheError(err)
+		return localcache.Failure(err)
 	}
 	if statErr == nil {
-		f.remember(s, o.sum)
+		f.hashes.Remember(s, o.sum)
 	}
 	return nil
 }
@@ -109,7 +101,7 @@ func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) err
 		}
 		defer done()
 		_, err = io.Copy(w, file)
-		return cacheError(err)
+		return localcache.Failure(err)
 	}
 	ctx, done, err := f.net.take(ctx)
 	if err != nil {
@@ -121,71 +113,41 @@ func (f *Files) fetch(ctx context.Context, at place, o *object, w io.Writer) err
 		return err
 	}
 	defer body.Close()
-	buffer := bufferPool.Get().(*[bufferSize]byte)
-	defer bufferPool.Put(buffer)
-	_, err = io.CopyBuffer(struct{ io.Writer }{w}, body, buffer[:])
+	_, err = copyContent(w, body)
 	if body.err != nil {
 		return body.err
 	}
-	return cacheError(err)
+	return localcache.Failure(err)
 }
 
-// cacheFailure is what went wrong with the cache itself.
-type cacheFailure struct{ err error }
+var buffers = sync.Pool{New: func() any { return new([512 << 10]byte) }}
 
-func (e *cacheFailure) Error() string {
-	return fmt.Sprintf("cache of sources: %v; make room there, or choose another cache folder with MOPS_CACHE", e.err)
+// copyContent is io.Copy by a large buffer, whatever the two can do themselves.
+func copyContent(w io.Writer, r io.Reader) (int64, error) {
+	buffer := buffers.Get().(*[512 << 10]byte)
+	defer buffers.Put(buffer)
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
 }
 
-func (e *cacheFailure) Unwrap() error { return e.err }
+// ErrCache says that it is the cache folder of this machine that failed.
+var ErrCache = localcache.ErrFailed
 
-// ErrCache says that it is the cache folder of this machine that failed: on
-// another machine the same may succeed.
-var ErrCache = errors.New("the cache of sources failed")
+// The shelves of the cache: files by hash, in folders by its first two digits, and
+// folders of such files by hash of their manifest.
+const (
+	shelfOfFiles = "sha256"
+	shelfOfTrees = "trees"
+)
 
-func (e *cacheFailure) Is(target error) bool { return target == ErrCache }
-
-func cacheError(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return &cacheFailure{err}
-}
-
-func (f *Files) tempFile() (*os.File, error) {
-	dir, err := f.tempDir()
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.CreateTemp(dir, "file-*")
-	return file, cacheError(err)
-}
-
-// staleAfter is when what a killed process left behind is removed.
-const staleAfter = 24 * time.Hour
-
-// tempDir is where what is not complete yet lies, on the cache's file system.
-func (f *Files) tempDir() (string, error) {
-	dir := filepath.Join(f.cacheDir, "tmp")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", cacheError(err)
-	}
-	f.sweep.Do(func() {
-		entries, _ := os.ReadDir(dir)
-		for _, e := range entries {
-			if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
-				os.RemoveAll(filepath.Join(dir, e.Name()))
-			}
-		}
-	})
-	return dir, nil
-}
+// usedFor is how long an entry is taken to be in use after it was used: whoever
+// opens a path that he was told does so within that time.
+const usedFor = time.Hour
 
 func (f *Files) cachePath(sum Hash) string {
 	hash := sum.String()
-	return filepath.Join(f.cacheDir, "sha256", hash[:2], hash)
+	return filepath.Join(f.cacheDir, shelfOfFiles, hash[:2], hash)
 }
 
 func (f *Files) treePath(manifest Hash) string {
-	return filepath.Join(f.cacheDir, "trees", manifest.String())
+	return filepath.Join(f.cacheDir, shelfOfTrees, manifest.String())
 }

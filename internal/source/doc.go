@@ -5,7 +5,7 @@
 // package, which wraps Ref for users, and package blob, which holds the bytes.
 //
 // What lies in a store on another machine is downloaded to a cache that all
-// processes of a user share, once; entry.go says what it looks like. What lies in
+// processes of a user share, once; package localcache says what it looks like. What lies in
 // a store for long is written again before it is relied on; see RelyFor.
 //
 // The life of an argument: [Files.Resolve] hashes it, the memo key is made,

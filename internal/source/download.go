@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
 // A service gives one connection some 60 MB/s, so what is large comes in ranges
@@ -28,17 +29,17 @@ var rangeSize int64 = 8 << 20 // in bytes; tests make do with less
 // errOvertaken when that one is done.
 func (f *Files) download(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
 	started := time.Now()
-	p, err := f.openPart(ctx, f.cachePath(o.sum)+partSuffix)
+	p, err := f.cache.FilePart(ctx, f.cachePath(o.sum))
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	useful := false
+	defer func() { p.Close(useful) }()
 	if err := f.fillTwice(ctx, at, o, p); err != nil {
-		p.giveUp(o.size, err)
+		useful = !errors.Is(err, ErrCache) && o.size != unknownSize && p.Complete(o.size) > 0
 		return err
 	}
 	if err := f.finish(p.File, path, mode, o); err != nil {
-		p.giveUp(unknownSize, err)
 		return err
 	}
 	f.log.DebugContext(ctx, "downloaded", "source", at.store.URI(at.key), "file", path, "took", time.Since(started))
@@ -46,13 +47,12 @@ func (f *Files) download(ctx context.Context, at place, o *object, path string, 
 }
 
 // fillTwice makes a part complete.
-func (f *Files) fillTwice(ctx context.Context, at place, o *object, p *part) error {
-	defer f.alive(p.File)()
+func (f *Files) fillTwice(ctx context.Context, at place, o *object, p *localcache.Part) error {
 	again := false
 	return f.twice(ctx, at, func() error {
 		if again { // which of the ranges is wrong, nobody can tell
 			if err := p.Truncate(0); err != nil {
-				return cacheError(err)
+				return localcache.Failure(err)
 			}
 		}
 		again = true
@@ -78,10 +78,10 @@ func (f *Files) twice(ctx context.Context, at place, read func() error) error {
 	return err
 }
 
-func (f *Files) fill(ctx context.Context, at place, o *object, p *part) error {
+func (f *Files) fill(ctx context.Context, at place, o *object, p *localcache.Part) error {
 	if o.size == unknownSize || o.size <= rangeSize {
 		if err := p.Truncate(0); err != nil {
-			return cacheError(err)
+			return localcache.Failure(err)
 		}
 		return f.fetch(ctx, at, o, io.NewOffsetWriter(p, 0))
 	}
@@ -90,7 +90,7 @@ func (f *Files) fill(ctx context.Context, at place, o *object, p *part) error {
 
 // fillRanges fetches what is missing in ranges side by side. They are hashed in
 // order, from the file, as they become complete.
-func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *part) error {
+func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *localcache.Part) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var fetching sync.WaitGroup
 	defer fetching.Wait()
@@ -100,9 +100,9 @@ func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *part) er
 		done chan error
 	}
 	var window []ahead
-	complete := p.complete(o.size)
-	if err := p.setComplete(complete, o.size); err != nil {
-		return cacheError(err)
+	complete := p.Complete(o.size)
+	if err := p.SetComplete(complete, o.size); err != nil {
+		return err
 	}
 	sum := fileSum{file: p.File, hash: sha256.New()}
 	for next := complete; complete < o.size; {
@@ -120,8 +120,8 @@ func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *part) er
 			return err
 		}
 		complete = first.end
-		if err := p.setComplete(complete, o.size); err != nil {
-			return cacheError(err)
+		if err := p.SetComplete(complete, o.size); err != nil {
+			return err
 		}
 	}
 	if err := sum.to(ctx, o.size); err != nil {
@@ -130,7 +130,7 @@ func (f *Files) fillRanges(ctx context.Context, at place, o *object, p *part) er
 	if got := Hash(sum.hash.Sum(nil)); got != o.sum {
 		return o.corrupt(at.store.URI(at.key), "SHA-256 "+got.String())
 	}
-	return cacheError(p.Truncate(o.size))
+	return localcache.Failure(p.Truncate(o.size))
 }
 
 // fileSum is the hash of a file, as far as it goes.
@@ -142,15 +142,13 @@ type fileSum struct {
 
 // to hashes up to an offset. What an earlier process left may be much.
 func (s *fileSum) to(ctx context.Context, end int64) error {
-	buffer := bufferPool.Get().(*[bufferSize]byte)
-	defer bufferPool.Put(buffer)
 	for s.hashed < end {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		n := min(rangeSize, end-s.hashed)
-		if _, err := io.CopyBuffer(s.hash, struct{ io.Reader }{io.NewSectionReader(s.file, s.hashed, n)}, buffer[:]); err != nil {
-			return cacheError(err)
+		if _, err := copyContent(s.hash, io.NewSectionReader(s.file, s.hashed, n)); err != nil {
+			return localcache.Failure(err)
 		}
 		s.hashed += n
 	}
@@ -158,7 +156,7 @@ func (s *fileSum) to(ctx context.Context, end int64) error {
 }
 
 // fetchRange writes a range of an object to its place in the part.
-func (f *Files) fetchRange(ctx context.Context, at place, o *object, p *part, start, end int64) error {
+func (f *Files) fetchRange(ctx context.Context, at place, o *object, p *localcache.Part, start, end int64) error {
 	ctx, done, err := f.net.take(ctx)
 	if err != nil {
 		return err
@@ -176,11 +174,9 @@ func (f *Files) fetchRange(ctx context.Context, at place, o *object, p *part, st
 	if info.Size != o.size {
 		return o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
 	}
-	buffer := bufferPool.Get().(*[bufferSize]byte)
-	defer bufferPool.Put(buffer)
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.NewOffsetWriter(p, start)}, struct{ io.Reader }{io.LimitReader(body, end-start)}, buffer[:])
+	n, err := copyContent(io.NewOffsetWriter(p, start), io.LimitReader(body, end-start))
 	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == p.Name() {
-		return cacheError(err)
+		return localcache.Failure(err)
 	}
 	if err == nil && n != end-start {
 		err = io.ErrUnexpectedEOF

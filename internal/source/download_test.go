@@ -16,6 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
 // watched is a store that knows what was read of it.
@@ -99,7 +100,7 @@ func TestDownloadGoesOn(t *testing.T) {
 	if n, lowest := gets.take(); n != bigRanges-5 || lowest != 5*rangeSize {
 		t.Errorf("then %d ranges from %d on", n, lowest)
 	}
-	if left := must(filepath.Glob(filepath.Join(f.cacheDir, "*", "*", "*"+partSuffix)))(t); len(left) > 0 {
+	if left := must(filepath.Glob(filepath.Join(f.cacheDir, "*", "*", "*"+localcache.PartSuffix)))(t); len(left) > 0 {
 		t.Errorf("left in the cache: %q", left)
 	}
 }
@@ -130,7 +131,7 @@ func TestDamagedPart(t *testing.T) {
 				t.Fatal("no error")
 			}
 			gets.set(nil)
-			if err := damage(f.cachePath(r.Hash()) + partSuffix); err != nil {
+			if err := damage(f.cachePath(r.Hash()) + localcache.PartSuffix); err != nil {
 				t.Fatal(err)
 			}
 			if got := read(t, r); got != content {
@@ -259,9 +260,9 @@ func TestKilledAgainAndAgain(t *testing.T) {
 func waitForPart(t *testing.T, cache string, complete, size int64) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // another process offers no event
-		for _, path := range must(filepath.Glob(filepath.Join(cache, "sha256", "*", "*"+partSuffix)))(t) {
+		for _, path := range must(filepath.Glob(filepath.Join(cache, "sha256", "*", "*"+localcache.PartSuffix)))(t) {
 			if file, err := os.Open(path); err == nil {
-				n := (&part{File: file}).complete(size)
+				n := (&localcache.Part{File: file}).Complete(size)
 				file.Close()
 				if n >= complete {
 					return
@@ -307,20 +308,14 @@ func TestProcessesFetchOnce(t *testing.T) {
 func TestSuspendedProcess(t *testing.T) {
 	store := remoteStore(t)
 	f := newFiles(t)
-	f.patience = 50 * time.Millisecond
+	f.cache.Patience = 50 * time.Millisecond
 	path, content := big(t)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "x"), "content of x")
 	file, tree := asArgument(t, f, store, File(path)), asArgument(t, f, store, Dir(dir))
-	for path, open := range map[string]func(string) (*os.File, error){
-		f.cachePath(file.Hash()): openPartFile, f.treePath(tree.Hash()): openPartFolder,
-	} {
-		held := must(newFiles(t).takePart(t.Context(), path+partSuffix, open))(t)
-		if held == nil {
-			t.Skip("this file system has no locks")
-		}
-		defer held.Close()
-	}
+	other := newFiles(t).cache
+	defer must(other.FilePart(t.Context(), f.cachePath(file.Hash())))(t).Close(true)
+	defer must(other.FolderPart(t.Context(), f.treePath(tree.Hash())))(t).Close(true)
 	if got := read(t, file); got != content {
 		t.Error("another content")
 	}
@@ -334,8 +329,9 @@ func TestWaitingIsCancelled(t *testing.T) {
 	store := remoteStore(t)
 	f := newFiles(t)
 	r := asArgument(t, f, store, File(tempFile(t, "content")))
-	held := must(newFiles(t).takePart(t.Context(), f.cachePath(r.Hash())+partSuffix, openPartFile))(t)
-	if held == nil {
+	held := must(newFiles(t).cache.FilePart(t.Context(), f.cachePath(r.Hash())))(t)
+	if !strings.HasSuffix(held.Path, localcache.PartSuffix) {
+		held.Close(false)
 		t.Skip("this file system has no locks")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -343,7 +339,7 @@ func TestWaitingIsCancelled(t *testing.T) {
 	if _, err := r.Path(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-	held.Close()
+	held.Close(false)
 	if got := read(t, r); got != "content" {
 		t.Errorf("read %q", got)
 	}

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
 // Options are the settings of a Files.
@@ -23,7 +23,7 @@ type Options struct {
 	CacheDir string
 
 	// CacheSize bounds what CacheDir holds, in bytes. With 0 it holds only what
-	// is in use, which stays in any case: see makeRoom.
+	// is in use, which stays in any case.
 	CacheSize int64
 
 	// StateDir holds the hashes of files that were hashed since this machine was
@@ -45,33 +45,24 @@ type Options struct {
 // Files knows the files of one environment: what was hashed before, what was
 // downloaded, how much may go on at once. It is safe for concurrent use.
 type Files struct {
-	cacheDir  string
-	cacheSize int64
-	added     atomic.Int64 // bytes to the cache since it was last looked through
-	log       *slog.Logger
-	open      func(ctx context.Context, uri string) (*blob.Store, error)
-	hashes    *hashes
-	cpu       slots // hashing, and copying on this machine
-	net       slots // transfers from and to other machines
-	turns     turns
-	decoded   decoded
-	seen      sightings // of blobs in stores
-	sweep     sync.Once
+	cacheDir string
+	cache    *localcache.Folder
+	log      *slog.Logger
+	open     func(ctx context.Context, uri string) (*blob.Store, error)
+	hashes   *filehash.Hasher
+	cpu      slots // hashing, and copying on this machine
+	net      slots // transfers from and to other machines
+	turns    turns
+	decoded  decoded
+	seen     sightings // of blobs in stores
 
 	mu      sync.Mutex
-	uses    map[string]*use         // entries of the cache, by path
 	roots   map[string]*blob.Store  // that were used, by their root; not ours to close
 	stores  map[string]*blob.Store  // opened for explicit URIs; ours
 	damaged map[string]blob.Version // blobs found damaged, by blobName
 	answers map[string]*answer      // by path or URI, while somebody wants them
 
-	patience time.Duration // with others who work on the cache
-
-	boot string // names the time since this machine was started; "" where nothing does
-
-	now    func() time.Time
-	settle func(ctx context.Context, file *os.File) bool
-	hook   func(moment, path string) // for tests; may be nil
+	now func() time.Time
 }
 
 // parallelTransfers hides the latency of other machines. A driver buffers some
@@ -81,20 +72,14 @@ const parallelTransfers = 16
 // New makes the Files of an environment. It does no I/O yet.
 func New(opts Options) (*Files, error) {
 	f := &Files{
-		cacheSize: opts.CacheSize,
-		log:       opts.Logger,
-		open:      opts.Open,
-		uses:      map[string]*use{},
-		roots:     map[string]*blob.Store{},
-		stores:    map[string]*blob.Store{},
-		damaged:   map[string]blob.Version{},
-		answers:   map[string]*answer{},
-		patience:  defaultPatience,
-		boot:      bootID(),
-		now:       time.Now,
-		settle:    settle,
+		log:     opts.Logger,
+		open:    opts.Open,
+		roots:   map[string]*blob.Store{},
+		stores:  map[string]*blob.Store{},
+		damaged: map[string]blob.Version{},
+		answers: map[string]*answer{},
+		now:     time.Now,
 	}
-	f.added.Store(f.firstAdded())
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -116,30 +101,34 @@ func New(opts Options) (*Files, error) {
 			return nil, fmt.Errorf("sources: cache folder %s: %w", opts.CacheDir, err)
 		}
 	}
+	f.cache = localcache.New(localcache.Options{
+		Dir: f.cacheDir, Shelves: []string{shelfOfFiles, shelfOfTrees}, Size: opts.CacheSize, KeepFor: usedFor,
+		Now: func() time.Time { return f.now() }, Log: f.log,
+	})
 	known := ""
 	if opts.StateDir != "" {
 		if known, err = filepath.Abs(filepath.Join(opts.StateDir, "source-hashes")); err != nil {
 			return nil, fmt.Errorf("sources: state folder %s: %w", opts.StateDir, err)
 		}
 	}
-	f.hashes = newHashes(known, func(err error) { f.log.Warn("cache of hashes", "file", known, "err", err) })
+	f.hashes = filehash.New(filehash.Options{
+		Memory: known, Warn: func(err error) { f.log.Warn("cache of hashes", "file", known, "err", err) }, Slot: f.cpu.take,
+	})
+	f.hashes.Now = func() time.Time { return f.now() }
 	return f, nil
 }
 
 // Close lets go of files and stores that were opened. Sources that were bound
 // must not be opened afterwards.
 func (f *Files) Close() error {
-	err := f.hashes.close()
+	f.cache.Close()
+	err := f.hashes.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, store := range f.stores {
 		err = errors.Join(err, store.Close())
 	}
 	clear(f.stores)
-	for path, u := range f.uses {
-		u.file.Close()
-		delete(f.uses, path)
-	}
 	return err
 }
 
@@ -149,16 +138,4 @@ func (f *Files) slotsFor(store *blob.Store) slots {
 		return f.cpu
 	}
 	return f.net
-}
-
-// Moments at which a test may step in.
-const (
-	hashedFile = "hashed"
-	copiedFile = "copied"
-)
-
-func (f *Files) at(moment, path string) {
-	if f.hook != nil {
-		f.hook(moment, path)
-	}
 }

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"os"
@@ -11,13 +10,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // countHashed counts how often f hashes a file.
 func countHashed(f *Files) *counter {
 	c := new(counter)
-	f.hook = func(moment, _ string) {
-		if moment == hashedFile {
+	f.hashes.Moment = func(moment, _ string) {
+		if moment == filehash.Hashed {
 			c.add()
 		}
 	}
@@ -71,7 +72,7 @@ func TestHashedOnce(t *testing.T) {
 
 	// Content may reach the disk before its times do, when the machine goes down.
 	afterBoot := settled(newFilesWith(t, Options{StateDir: state}))
-	afterBoot.boot = "another"
+	afterBoot.hashes.Boot = "another"
 	hashed = countHashed(afterBoot)
 	if got := resolve(afterBoot); got != first || hashed.take() != 1 {
 		t.Errorf("after a boot it was not hashed again, or is %s instead of %s", got, first)
@@ -88,57 +89,6 @@ func TestHashedOnce(t *testing.T) {
 	}
 }
 
-// What one process learns, another that runs already finds.
-func TestHashesAreShared(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hashes")
-	a, b := newTestHashes(t, path), newTestHashes(t, path)
-	for i := range byte(3) {
-		a.put(cacheKey{i}, Hash{i}, true)
-		if sum, ok := b.get(cacheKey{i}); !ok || sum != (Hash{i}) {
-			t.Errorf("%d: got %v, %v", i, sum, ok)
-		}
-		b.put(cacheKey{100 + i}, Hash{i}, true)
-		if _, ok := a.get(cacheKey{100 + i}); !ok {
-			t.Errorf("%d did not come back", i)
-		}
-	}
-	a.put(cacheKey{50}, Hash{50}, false)
-	if _, ok := b.get(cacheKey{50}); ok {
-		t.Error("what is not to be persisted was")
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	c := newTestHashes(t, path)
-	c.put(cacheKey{60}, Hash{60}, true)
-	if _, ok := a.get(cacheKey{60}); !ok {
-		t.Error("the file was replaced, and nobody looked")
-	}
-}
-
-func newTestHashes(t testing.TB, path string) *hashes {
-	h := newHashes(path, func(err error) { t.Error(err) })
-	t.Cleanup(func() { h.close() })
-	return h
-}
-
-// Damaged lines are passed over; those around them count.
-func TestDamagedHashes(t *testing.T) {
-	good := func(i byte) []byte { return appendHash(nil, cacheKey{i}, Hash{i}) }
-	flipped := good(2)
-	flipped[40] ^= 1
-	torn := good(3)[:50]
-	data := bytes.Join([][]byte{good(1), flipped, torn, good(4), []byte("\n\x00\xffgarbage\n"), bytes.Repeat([]byte("x"), 200_000), []byte("\n"), good(5), good(6)[:60]}, nil)
-	path := write(t, filepath.Join(t.TempDir(), "hashes"), string(data))
-	h := newTestHashes(t, path)
-	for i, want := range map[byte]bool{1: true, 2: false, 3: false, 4: false, 5: true, 6: false} { // 4 was written behind half of 3
-		sum, ok := h.get(cacheKey{i})
-		if ok != want || ok && sum != (Hash{i}) {
-			t.Errorf("%d: got %v, %v", i, sum, ok)
-		}
-	}
-}
-
 // A file that cannot be used costs time, not correctness.
 func TestUnusableHashes(t *testing.T) {
 	state := t.TempDir()
@@ -151,39 +101,11 @@ func TestUnusableHashes(t *testing.T) {
 	}
 }
 
-func TestHashesShrink(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hashes")
-	var data []byte
-	key := func(i int) (k cacheKey) {
-		k[0], k[1], k[2] = byte(i), byte(i>>8), byte(i>>16)
-		return k
-	}
-	const n = 2*maxHashes + 10
-	for i := range n {
-		data = appendHash(data, key(i), Hash{byte(i)})
-	}
-	write(t, path, string(data))
-	h := newTestHashes(t, path)
-	if _, ok := h.get(key(n - 1)); !ok {
-		t.Error("the newest was forgotten")
-	}
-	if _, ok := h.get(key(0)); ok {
-		t.Error("the oldest was kept")
-	}
-	if size := must(os.Stat(path))(t).Size(); size != maxHashes*hashesLine {
-		t.Errorf("%d bytes are left", size)
-	}
-	h.put(key(n), Hash{7}, true)
-	if _, ok := newTestHashes(t, path).get(key(n)); !ok {
-		t.Error("nothing can be added any more")
-	}
-}
-
 // Whoever hashes a file right after it was written may see a state that the next
 // write replaces without a trace in the stamp.
 func TestRacyIsNotRemembered(t *testing.T) {
 	f := newFiles(t)
-	f.settle = func(context.Context, *os.File) bool {
+	f.hashes.Settle = func(context.Context, *os.File) bool {
 		t.Error("a file was written to the disk for nothing")
 		return true
 	}
@@ -196,12 +118,6 @@ func TestRacyIsNotRemembered(t *testing.T) {
 	}
 	if n := hashed.take(); n != 2 {
 		t.Errorf("hashed %d times", n)
-	}
-	now := time.Now()
-	for age, want := range map[time.Duration]bool{0: true, time.Second: true, racyFor: false, time.Hour: false, -time.Hour: true} {
-		if got := (stamp{ctime: now.Add(-age).UnixNano()}).racy(now); got != want {
-			t.Errorf("racy %v after the change: %v", age, got)
-		}
 	}
 }
 
@@ -246,7 +162,7 @@ func TestUnrememberedIsShared(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		f.hook = func(moment, _ string) {
+		f.hashes.Moment = func(moment, _ string) {
 			if n.Add(1) > 1 {
 				return
 			}
@@ -266,30 +182,6 @@ func TestUnrememberedIsShared(t *testing.T) {
 		}
 		if len(f.answers) > 0 {
 			t.Errorf("answers are kept: %v", f.answers)
-		}
-	}
-}
-
-// Many goroutines and two tables on one file.
-func TestHashesConcurrently(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hashes")
-	tables := []*hashes{newTestHashes(t, path), newTestHashes(t, path)}
-	var wg sync.WaitGroup
-	for g := range byte(8) {
-		wg.Go(func() {
-			for i := range byte(50) {
-				tables[g%2].put(cacheKey{g, i}, Hash{g, i}, true)
-				tables[(g+1)%2].get(cacheKey{g, i})
-			}
-		})
-	}
-	wg.Wait()
-	fresh := newTestHashes(t, path)
-	for g := range byte(8) {
-		for i := range byte(50) {
-			if sum, ok := fresh.get(cacheKey{g, i}); !ok || sum != (Hash{g, i}) {
-				t.Fatalf("%d, %d: got %v, %v", g, i, sum, ok)
-			}
 		}
 	}
 }

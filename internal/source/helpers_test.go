@@ -146,7 +146,7 @@ func keys(t testing.TB, store *blob.Store) (all []string) {
 // settled makes f live an hour from now, when no file is too young to be known
 // by its stamp, and on a file system whose stamps tell all.
 func settled(f *Files) *Files {
-	f.settle = func(context.Context, *os.File) bool { return true }
+	f.hashes.Settle = func(context.Context, *os.File) bool { return true }
 	f.now = func() time.Time { return time.Now().Add(time.Hour) }
 	return f
 }

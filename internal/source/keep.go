@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"github.com/TrilliantHealth/mops-go/internal/sweep"
 	"golang.org/x/sync/errgroup"
 )
@@ -137,31 +138,31 @@ func (f *Files) put(ctx context.Context, store *blob.Store, key string, o *objec
 
 // putFile copies a file of this machine into a store. Where its hash is not
 // known yet, it is found out on the way.
-func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) (Hash, stamp, error) {
-	file, err := openUnchanged(o)
+func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) (Hash, filehash.Stamp, error) {
+	file, err := filehash.OpenAgain(o.path)
 	if err != nil {
-		return Hash{}, stamp{}, err
+		return Hash{}, filehash.Stamp{}, err
 	}
 	defer file.Close()
-	now, err := fileStamp(file)
+	now, err := filehash.FileStamp(file)
 	if err != nil {
-		return Hash{}, stamp{}, readable(o.path, err)
+		return Hash{}, filehash.Stamp{}, filehash.Readable(o.path, err)
 	}
-	known := o.stamp != stamp{}
+	known := o.stamp != filehash.Stamp{}
 	if known && now != o.stamp {
 		// Perhaps it was only renamed, or written anew with the same content.
 		again, err := f.hashFile(ctx, o.path, false)
 		if err != nil {
-			return Hash{}, stamp{}, err
+			return Hash{}, filehash.Stamp{}, err
 		}
 		if again.sum != o.sum || again.stamp != now {
-			return Hash{}, stamp{}, changed(o.path, differ(o.stamp, now))
+			return Hash{}, filehash.Stamp{}, filehash.Changed(o.path, o.stamp, now)
 		}
 		o = &again
 	}
 	ctx, done, err := f.slotsFor(store).take(ctx)
 	if err != nil {
-		return Hash{}, stamp{}, err
+		return Hash{}, filehash.Stamp{}, err
 	}
 	defer done()
 	sum := o.sum
@@ -171,9 +172,9 @@ func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *o
 		sum, err = f.putHashed(ctx, store, key, file, o, now, opts)
 	}
 	if err != nil {
-		return Hash{}, stamp{}, err
+		return Hash{}, filehash.Stamp{}, err
 	}
-	f.log.DebugContext(ctx, "stored", "source", o.path, "blob", store.URI(key), "bytes", now.size)
+	f.log.DebugContext(ctx, "stored", "source", o.path, "blob", store.URI(key), "bytes", now.Size)
 	f.trust(ctx, store, key, sum)
 	return sum, now, nil
 }
@@ -182,12 +183,12 @@ func (f *Files) putFile(ctx context.Context, store *blob.Store, key string, o *o
 // shares blocks where the file system can). The stamp answers for the content,
 // but only after the blob is there: if the file changed, the blob goes again.
 // Who sees it in between verifies it, as every reader does.
-func (f *Files) putUnread(ctx context.Context, store *blob.Store, key string, file *os.File, path string, s stamp, opts blob.PutOptions) error {
-	info, err := store.Put(ctx, key, file, s.size, opts)
+func (f *Files) putUnread(ctx context.Context, store *blob.Store, key string, file *os.File, path string, s filehash.Stamp, opts blob.PutOptions) error {
+	info, err := store.Put(ctx, key, file, s.Size, opts)
 	if conditionFailed(err) {
 		return err
 	}
-	change := f.unchanged(file, path, s)
+	change := f.hashes.Unchanged(file, path, s)
 	if err != nil {
 		if change != nil {
 			return change
@@ -204,18 +205,21 @@ func (f *Files) putUnread(ctx context.Context, store *blob.Store, key string, fi
 }
 
 // putHashed reads the file and hashes what it hands to the store.
-func (f *Files) putHashed(ctx context.Context, store *blob.Store, key string, file *os.File, o *object, s stamp, opts blob.PutOptions) (Hash, error) {
-	b := f.newBody(file, o.path, s)
-	b.known, b.sum = o.stamp != stamp{}, o.sum
-	defer b.hash.Close()
-	_, err := store.Put(ctx, key, b, s.size, opts)
-	if b.err != nil {
-		return Hash{}, b.err
+func (f *Files) putHashed(ctx context.Context, store *blob.Store, key string, file *os.File, o *object, s filehash.Stamp, opts blob.PutOptions) (Hash, error) {
+	var want *filehash.Sum
+	if o.stamp != (filehash.Stamp{}) {
+		want = (*filehash.Sum)(&o.sum)
+	}
+	b := f.hashes.Body(file, o.path, s, want)
+	defer b.End()
+	_, err := store.Put(ctx, key, b, s.Size, opts)
+	if b.Err != nil {
+		return Hash{}, b.Err
 	}
 	if err != nil && !conditionFailed(err) {
 		err = storeError(o.path, err)
 	}
-	return b.sum, err
+	return b.Sum, err
 }
 
 // conditionFailed says that somebody else was faster.
@@ -225,14 +229,6 @@ func conditionFailed(err error) bool {
 
 func storeError(source string, err error) error {
 	return fmt.Errorf("source %s: it could not be stored: %w", source, err)
-}
-
-func openUnchanged(o *object) (*os.File, error) {
-	file, err := openFile(o.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, changed(o.path, fmt.Errorf("it was removed: %w", err))
-	}
-	return file, err
 }
 
 // trust remembers the hash of a blob that was just written, so that whoever
@@ -246,7 +242,7 @@ func (f *Files) trust(ctx context.Context, store *blob.Store, key string, sum Ha
 		return
 	}
 	if info, err := os.Stat(path); err == nil {
-		f.remember(stampOf(info), sum)
+		f.hashes.Remember(filehash.StampOf(info), sum)
 	}
 }
 
@@ -259,7 +255,7 @@ func (f *Files) transfer(ctx context.Context, store *blob.Store, key string, o *
 	}
 	if at.path != "" || at.store.IsLocal() || f.cacheDir != "" {
 		// From a file, it can be sent again when it fails half way.
-		path, err := f.staying(ctx, func() (string, error) { return f.localFile(ctx, o) })
+		path, err := f.cache.Hold(ctx, func() (string, error) { return f.localFile(ctx, o) })
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 	"github.com/TrilliantHealth/mops-go/internal/openfile/openfiletest"
 )
 
@@ -61,7 +62,7 @@ func TestOddThingsInTheCache(t *testing.T) {
 	write(t, filepath.Join(dir, "sub/empty"), "")
 	for kind := range openfiletest.Odd {
 		for _, place := range []string{"file", "folder"} {
-			for _, suffix := range []string{"", partSuffix, usedSuffix, "hashes"} {
+			for _, suffix := range []string{"", localcache.PartSuffix, ".used", "hashes"} {
 				what := kind + " as " + place + suffix
 				store, f := remoteStore(t), newFiles(t)
 				ref, want := File(filepath.Join(dir, "sub/empty")), ""
@@ -74,13 +75,13 @@ func TestOddThingsInTheCache(t *testing.T) {
 					path = f.treePath(r.Hash())
 				}
 				if suffix == "hashes" {
-					path = f.hashes.path
+					path = f.hashes.Memory
 				} else {
 					path += suffix
 				}
 				openfiletest.Put(t, path, kind)
 				got, err := openfiletest.Soon(t, what, func() (string, error) {
-					fresh := newFilesWith(t, Options{CacheDir: f.cacheDir, CacheSize: 1 << 30, StateDir: filepath.Dir(f.hashes.path)})
+					fresh := newFilesWith(t, Options{CacheDir: f.cacheDir, CacheSize: 1 << 30, StateDir: filepath.Dir(f.hashes.Memory)})
 					defer fresh.Close()
 					r := asArgument(t, fresh, store, ref)
 					path, err := r.Path(t.Context())
@@ -91,8 +92,7 @@ func TestOddThingsInTheCache(t *testing.T) {
 						return "", err
 					}
 					data, err := os.ReadFile(path)
-					fresh.added.Store(fresh.cacheSize)
-					fresh.makeRoom(t.Context(), path, 0)
+					fresh.cache.Sweep()
 					return string(data), err
 				})
 				if err != nil || got != want {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
@@ -29,16 +30,16 @@ func (r *Ref) openFile(ctx context.Context) (*os.File, error) {
 	if c == nil { // of this machine
 		info, err := os.Stat(r.path)
 		if err == nil {
-			err = regular(r.path, info)
+			err = filehash.Regular(r.path, info)
 		} else {
-			err = readable(r.path, err)
+			err = filehash.Readable(r.path, err)
 		}
 		if err != nil {
 			return nil, err
 		}
 		file, err := openfile.Regular(r.path)
 		if err != nil {
-			return nil, readable(r.path, err)
+			return nil, filehash.Readable(r.path, err)
 		}
 		return file, nil
 	}
@@ -118,17 +119,17 @@ func (r *Ref) Path(ctx context.Context) (string, error) {
 	if c == nil {
 		info, err := os.Stat(r.path)
 		if err != nil {
-			return "", readable(r.path, err)
+			return "", filehash.Readable(r.path, err)
 		}
 		if r.want == KindDir && !info.IsDir() {
 			return "", fmt.Errorf("source %s: this is a file: use File", r.path)
 		}
 		if r.want == KindFile {
-			return r.path, regular(r.path, info)
+			return r.path, filehash.Regular(r.path, info)
 		}
 		return r.path, nil
 	}
-	return f.staying(ctx, func() (string, error) {
+	return f.cache.Hold(ctx, func() (string, error) {
 		if c.id.Kind == KindDir {
 			return f.tree(ctx, c)
 		}

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // place is where some bytes lie: a blob in a store, or a file of this machine.
@@ -116,14 +116,14 @@ func (f *Files) askRemote(ctx context.Context, uri string) (*content, error) {
 	var sum Hash
 	known := info.SHA256 != "" && sum.UnmarshalText([]byte(info.SHA256)) == nil
 	if !known {
-		sum, known = f.hashes.get(remoteKey(uri, info))
+		sum, known = f.hashes.Known(remoteName(uri, info))
 	}
 	if !known {
 		if sum, info, err = f.hashRemote(ctx, at); err != nil {
 			return nil, remoteError(uri, err)
 		}
 		// The versions of a store in memory mean nothing to the next process.
-		f.hashes.put(remoteKey(uri, info), sum, !strings.HasPrefix(uri, "mem:"))
+		f.hashes.Learn(remoteName(uri, info), sum, !strings.HasPrefix(uri, "mem:"))
 	}
 	return &content{
 		id:   Identity{Kind: KindFile, Hash: sum, Size: info.Size},
@@ -146,7 +146,7 @@ func (f *Files) hashRemote(ctx context.Context, at place) (Hash, blob.Info, erro
 		}
 		defer body.Close()
 		var size int64
-		if sum, size, err = sumOf(ctx, body); err == nil && size != found.Size {
+		if sum, size, err = filehash.Of(ctx, body); err == nil && size != found.Size {
 			err = fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, size, found.Size)
 		}
 		info = found
@@ -165,7 +165,7 @@ func remoteError(uri string, err error) error {
 	return fmt.Errorf("source %s: %w", uri, err)
 }
 
-func remoteKey(uri string, info blob.Info) cacheKey {
-	sum := sha256.Sum256(fmt.Appendf(nil, "blob\x00%s\x00%s\x00%d\x00%d", uri, info.Version, info.Size, info.ModTime.UnixNano()))
-	return cacheKey(sum[:16])
+// remoteName tells one version of what is at a URI from all others.
+func remoteName(uri string, info blob.Info) string {
+	return fmt.Sprintf("blob\x00%s\x00%s\x00%d\x00%d", uri, info.Version, info.Size, info.ModTime.UnixNano())
 }

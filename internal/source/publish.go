@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // Publish stores what a function returns, before its result is, and says where,
@@ -84,12 +85,12 @@ func (p *publication) plan(ctx context.Context, r *Ref) (target, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return target{}, fmt.Errorf("returned source %s: there is no such file any more: a file that is returned must still be there when the function returns: %w", r.path, err)
 		}
-		return target{}, readable(r.path, err)
+		return target{}, filehash.Readable(r.path, err)
 	}
 	if info.IsDir() || r.want == KindDir {
 		return target{}, p.f.resolve(ctx, r)
 	}
-	if err := regular(r.path, info); err != nil {
+	if err := filehash.Regular(r.path, info); err != nil {
 		return target{}, err
 	}
 	if r.uri != "" {
@@ -114,9 +115,6 @@ func (p *publication) plan(ctx context.Context, r *Ref) (target, error) {
 // below is the path relative to a folder that it lies in, also where one of the
 // two is reached by symbolic links.
 func below(dir, name string) (string, bool) {
-	if dir == "" {
-		return "", false
-	}
 	if dir == "" {
 		return "", false
 	}
@@ -188,8 +186,8 @@ func (p *publication) put(ctx context.Context, from string, t target) (*content,
 		return nil, err
 	}
 	return &content{
-		id:   Identity{Kind: KindFile, Hash: sum, Size: stamp.size},
-		file: object{sum: sum, size: stamp.size, store: t.place.store, key: t.place.key},
+		id:   Identity{Kind: KindFile, Hash: sum, Size: stamp.Size},
+		file: object{sum: sum, size: stamp.Size, store: t.place.store, key: t.place.key},
 	}, nil
 }
 
@@ -216,14 +214,14 @@ func (f *Files) copyTo(ctx context.Context, from string, t target) (*content, er
 			return &content{id: c.id, file: object{sum: c.file.sum, size: c.file.size, uri: t.at}}, nil
 		}
 	}
-	file, err := openUnchanged(&object{path: from})
+	file, err := filehash.OpenAgain(from)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	s, err := fileStamp(file)
+	s, err := filehash.FileStamp(file)
 	if err != nil {
-		return nil, readable(from, err)
+		return nil, filehash.Readable(from, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return nil, copyError(from, t, err)
@@ -239,11 +237,11 @@ func (f *Files) copyTo(ctx context.Context, from string, t target) (*content, er
 		return nil, err
 	}
 	defer done()
-	b := f.newBody(file, from, s)
-	defer b.hash.Close()
+	b := f.hashes.Body(file, from, s, nil)
+	defer b.End()
 	if _, err := io.Copy(struct{ io.Writer }{temp}, b); err != nil {
-		if b.err != nil {
-			return nil, b.err
+		if b.Err != nil {
+			return nil, b.Err
 		}
 		return nil, copyError(from, t, err)
 	}
@@ -254,7 +252,7 @@ func (f *Files) copyTo(ctx context.Context, from string, t target) (*content, er
 		return nil, copyError(from, t, err)
 	}
 	return &content{
-		id:   Identity{Kind: KindFile, Hash: b.sum, Size: s.size},
-		file: object{sum: b.sum, size: s.size, uri: t.at},
+		id:   Identity{Kind: KindFile, Hash: b.Sum, Size: s.Size},
+		file: object{sum: b.Sum, size: s.Size, uri: t.at},
 	}, nil
 }

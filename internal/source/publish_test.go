@@ -10,6 +10,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // All kinds of sources in one result.
@@ -107,8 +108,8 @@ func TestChangedDuringPublish(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, out := newFiles(t), t.TempDir()
 			path := write(t, filepath.Join(out, "a"), pattern(3<<20))
-			f.hook = func(moment, path string) {
-				if moment == copiedFile {
+			f.hashes.Moment = func(moment, path string) {
+				if moment == filehash.Copied {
 					write(t, path, "something else")
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
@@ -68,6 +69,9 @@ func (f *Files) localFile(ctx context.Context, o *object) (string, error) {
 	return path, err
 }
 
+// mostOpens is how often it is tried to open a file that others remove.
+const mostOpens = 8
+
 // openLocal opens a file of this machine that holds the object.
 func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
 	for tries := 1; ; tries++ { // it may be removed from the cache, or replaced in the store, in between
@@ -80,8 +84,8 @@ func (f *Files) openLocal(ctx context.Context, o *object) (*os.File, error) {
 		case err == nil:
 			return file, nil
 		case !errors.Is(err, fs.ErrNotExist):
-			return nil, readable(path, err)
-		case tries == mostTries:
+			return nil, filehash.Readable(path, err)
+		case tries == mostOpens:
 			return nil, f.gone(o.where(), err)
 		}
 	}

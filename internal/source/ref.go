@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // Ref is one file, folder or value. It is safe for concurrent use.
@@ -34,9 +35,9 @@ type object struct {
 	sum  Hash
 	size int64 // or unknownSize
 
-	path  string // a file on this machine that is not ours
-	stamp stamp  // of that file when it was hashed; zero where it was not
-	racy  bool   // its stamp does not answer for its content: it was too young then, or not settled
+	path  string         // a file on this machine that is not ours
+	stamp filehash.Stamp // of that file when it was hashed; zero where it was not
+	racy  bool           // see filehash.File
 
 	data  []byte   // in memory
 	value *encoded // in memory, made when it is needed

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // A file at a URI is read once per version to know its content, stays where it
@@ -117,8 +118,8 @@ func (s telling) Stat(ctx context.Context, key string) (driver.Info, error) {
 	info, err := s.Store.Stat(ctx, key)
 	if body, _, err := s.Store.Get(ctx, key, driver.Range{}); err == nil {
 		defer body.Close()
-		sum, _, _ := sumOf(ctx, body)
-		info.SHA256 = sum.String()
+		sum, _, _ := filehash.Of(ctx, body)
+		info.SHA256 = Hash(sum).String()
 	}
 	return info, err
 }

@@ -8,8 +8,13 @@ import (
 	"os"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"golang.org/x/sync/errgroup"
 )
+
+// ErrChanged says that a file changed, or went, between the moment when it was
+// hashed and the moment when it was stored.
+var ErrChanged = filehash.ErrChanged
 
 // Resolve makes the identity of each source known: files and folders of this
 // machine are hashed unless their hash is known from before, files at a URI are
@@ -62,11 +67,11 @@ func (f *Files) find(ctx context.Context, r *Ref) (*content, error) {
 	}
 	info, err := os.Stat(r.path)
 	if err != nil {
-		return nil, readable(r.path, err)
+		return nil, filehash.Readable(r.path, err)
 	}
 	if info.IsDir() {
 		if r.want == KindFile {
-			return nil, regular(r.path, info)
+			return nil, filehash.Regular(r.path, info)
 		}
 		return f.findDir(ctx, r.path)
 	}
@@ -117,6 +122,15 @@ type answer struct {
 	wanted  int // by how many calls; with none, it is forgotten
 	asked   time.Time
 	content *content
+}
+
+// hashFile is a file of this machine as an object.
+func (f *Files) hashFile(ctx context.Context, path string, trusted bool) (object, error) {
+	file, err := f.hashes.File(ctx, path, trusted)
+	if err != nil {
+		return object{}, err
+	}
+	return object{sum: file.Sum, size: file.Size, path: path, stamp: file.Stamp, racy: file.Racy}, nil
 }
 
 func (f *Files) findFile(ctx context.Context, path string) (*content, error) {

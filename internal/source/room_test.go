@@ -21,7 +21,6 @@ func tight(t *testing.T, cache string, size int64) (f *Files, hours *atomic.Int6
 	f = newFilesWith(t, Options{CacheDir: cache, CacheSize: size})
 	hours = new(atomic.Int64)
 	f.now = func() time.Time { return time.Now().Add(time.Duration(hours.Load()) * time.Hour) }
-	f.added.Store(size) // look through it at once
 	return f, hours
 }
 
@@ -45,6 +44,7 @@ func TestRoom(t *testing.T) {
 		read(t, r)
 		all = append(all, r)
 	}
+	f.cache.Sweep()
 	for i, r := range all {
 		if !there(f, r) {
 			t.Errorf("%d was removed within the hour", i)
@@ -56,8 +56,8 @@ func TestRoom(t *testing.T) {
 	defer done()
 	must(all[1].Path(ctx))(t)
 	hours.Store(4)
-	f.added.Store(f.cacheSize)
 	read(t, asArgument(t, f, store, File(tempFile(t, "one more"))))
+	f.cache.Sweep()
 	for i, want := range []bool{true, true, false, false} {
 		if got := there(f, all[i]); got != want {
 			t.Errorf("%d is there: %v", i, got)
@@ -66,7 +66,7 @@ func TestRoom(t *testing.T) {
 	// It was evicted by an environment of its own; others respect the use, too.
 	other, later := tight(t, cache, 0)
 	later.Store(10)
-	other.makeRoom(t.Context(), "", 0)
+	other.cache.Sweep()
 	if !there(f, all[1]) {
 		t.Error("what another environment uses was removed")
 	}
@@ -74,7 +74,7 @@ func TestRoom(t *testing.T) {
 		t.Error("what nobody uses stayed")
 	}
 	done()
-	for deadline := time.Now().Add(10 * time.Second); there(f, all[1]); other.makeRoom(t.Context(), "", 0) {
+	for deadline := time.Now().Add(10 * time.Second); there(f, all[1]); other.cache.Sweep() {
 		if time.Now().After(deadline) {
 			t.Fatal("it is still in use though its context has ended")
 		}
@@ -103,7 +103,7 @@ func TestRoomForFolders(t *testing.T) {
 	}
 	gets.set(nil)
 	hours.Store(2)
-	f.makeRoom(t.Context(), "", 0)
+	f.cache.Sweep()
 	if _, err := os.Stat(path); err != nil {
 		t.Error("a folder in use was removed")
 	}
@@ -113,7 +113,7 @@ func TestRoomForFolders(t *testing.T) {
 	f.Close()
 	other, hours := tight(t, f.cacheDir, 0)
 	hours.Store(2)
-	other.makeRoom(t.Context(), "", 0)
+	other.cache.Sweep()
 	for _, folder := range []string{"trees", "tmp"} {
 		if left := must(os.ReadDir(filepath.Join(f.cacheDir, folder)))(t); len(left) > 0 {
 			t.Errorf("%s holds %v", folder, left)
@@ -131,12 +131,12 @@ func TestRoomOfTheDead(t *testing.T) {
 	path := p.path()
 	f, hours := tight(t, e.Cache, 0)
 	hours.Store(2)
-	f.makeRoom(t.Context(), "", 0)
+	f.cache.Sweep()
 	if _, err := os.Stat(path); err != nil {
 		t.Fatal("what a living process uses was removed")
 	}
 	p.kill()
-	f.makeRoom(t.Context(), "", 0)
+	f.cache.Sweep()
 	if _, err := os.Stat(path); err == nil {
 		t.Error("what a dead process used was not removed")
 	}
@@ -158,7 +158,7 @@ func TestRoomConcurrently(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				sweeper.makeRoom(context.Background(), "", 0)
+				sweeper.cache.Sweep()
 			}
 		}
 	})

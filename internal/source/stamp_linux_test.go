@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 	"golang.org/x/sys/unix"
 )
 
@@ -95,7 +96,7 @@ func TestSlowWrite(t *testing.T) {
 	f := newFiles(t)
 	f.now = func() time.Time { return time.Now().Add(time.Hour) }
 	hashed := make(chan struct{}, 2)
-	f.hook = func(moment, _ string) { hashed <- struct{}{} }
+	f.hashes.Moment = func(moment, _ string) { hashed <- struct{}{} }
 
 	file := must(os.OpenFile(path, os.O_RDWR, 0))(t)
 	defer file.Close()
@@ -225,8 +226,8 @@ func TestTouchedAndChangedBeforeCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.now = time.Now
-	f.hook = func(moment, _ string) {
-		if moment == hashedFile {
+	f.hashes.Moment = func(moment, _ string) {
+		if moment == filehash.Hashed {
 			mapping[0] = 'x'
 		}
 	}

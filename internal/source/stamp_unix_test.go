@@ -53,9 +53,8 @@ func mappedWrites(t *testing.T, dir string) (remembered bool) {
 // tick waits until what is written gets another time than the file has.
 func tick(t *testing.T, path string) {
 	t.Helper()
-	before := stampOf(must(os.Stat(path))(t))
-	for now := before; now.ctime <= before.ctime; {
-		now = stampOf(must(os.Stat(write(t, path+".tick", "")))(t))
+	written := func() time.Time { return must(os.Stat(write(t, path+".tick", "")))(t).ModTime() }
+	for before := written(); !written().After(before); { // which is no sooner than the file's
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/TrilliantHealth/mops-go/internal/localcache"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -79,31 +80,27 @@ func (f *Files) tree(ctx context.Context, c *content) (string, error) {
 	}
 	defer done()
 	dir := f.treePath(c.id.Hash)
-	for range mostTries {
+	return dir, localcache.Try(func() error {
 		if _, err := os.Lstat(dir); err == nil {
 			wrong := f.treeDiffers(ctx, dir, c)
 			if wrong == nil {
-				f.touch(dir)
-				return dir, nil
+				f.cache.Touch(dir)
+				return nil
 			}
 			if err := ctx.Err(); err != nil {
-				return "", err
+				return err
 			}
 			f.log.WarnContext(ctx, "the folder in the cache was changed; unpacking it again", "folder", dir, "err", wrong)
-			if err := f.discard(dir); err != nil {
-				return "", err
+			if err := f.cache.Remove(dir); err != nil {
+				return err
 			}
 		}
-		err = f.buildTree(ctx, dir, c)
-		if errors.Is(err, errOvertaken) {
-			continue
-		}
+		err := f.buildTree(ctx, dir, c)
 		if err == nil {
-			f.makeRoom(ctx, dir, c.id.Size)
+			f.added(dir, c.id.Size)
 		}
-		return dir, err
-	}
-	return "", cacheError(errOvertaken)
+		return err
+	})
 }
 
 // treeDiffers says in what a folder in the cache differs from the source.
@@ -133,47 +130,27 @@ func (f *Files) treeDiffers(ctx context.Context, dir string, c *content) error {
 // buildTree unpacks the folder under another name, then renames it. It goes on
 // where an earlier one ended, and waits for one of another process.
 func (f *Files) buildTree(ctx context.Context, dir string, c *content) error {
-	part, err := f.takePart(ctx, dir+partSuffix, openPartFolder)
+	part, err := f.cache.FolderPart(ctx, dir)
 	if err != nil {
 		return err
 	}
-	building := dir + partSuffix
-	if part != nil {
-		defer part.Close()
-		defer f.alive(part)()
-	} else {
-		temp, err := f.tempDir()
-		if err != nil {
-			return err
-		}
-		if building, err = os.MkdirTemp(temp, "tree-*"); err != nil {
-			return cacheError(err)
-		}
-		defer os.RemoveAll(building)
+	if err = f.unpack(ctx, part.Path, c); err == nil {
+		err = part.PublishFolder(dir)
 	}
-	if err = f.unpack(ctx, building, c); err == nil {
-		err = os.Rename(building, dir)
+	if err != nil && part.Overtaken() {
+		err = localcache.ErrOvertaken
 	}
-	_, ours := errors.AsType[*cacheFailure](err)
-	switch {
-	case part != nil && err != nil && !isAt(part, building):
-		return errOvertaken
-	case errors.Is(err, fs.ErrExist): // by one who did not wait for us
-		err = errOvertaken
-		fallthrough
-	case ours: // most often the disk is full
-		os.RemoveAll(building)
-	}
+	part.Close(!errors.Is(err, localcache.ErrFailed) && !errors.Is(err, localcache.ErrOvertaken)) // most often the disk is full
 	return err
 }
 
 func (f *Files) unpack(ctx context.Context, dir string, c *content) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return cacheError(err)
+		return localcache.Failure(err)
 	}
 	for _, name := range c.folder.Folders {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(name)), 0o755); err != nil {
-			return cacheError(err)
+			return localcache.Failure(err)
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -203,14 +180,14 @@ func (f *Files) unpackFile(ctx context.Context, path string, e entry, o *object)
 		os.Remove(path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return cacheError(err)
+		return localcache.Failure(err)
 	}
 	at, err := f.placeOfObject(ctx, o)
 	if err != nil {
 		return err
 	}
 	remote := at.store != nil && !at.store.IsLocal()
-	for range mostTries {
+	return localcache.Try(func() error {
 		if remote {
 			switch has, err := f.has(ctx, o); {
 			case err != nil:
@@ -222,17 +199,14 @@ func (f *Files) unpackFile(ctx context.Context, path string, e entry, o *object)
 		if !remote || o.size <= rangeSize {
 			return f.writeFile(ctx, at, o, path, mode)
 		}
-		if err := f.download(ctx, at, o, path, mode); !errors.Is(err, errOvertaken) {
-			return err
-		}
-	}
-	return cacheError(errOvertaken)
+		return f.download(ctx, at, o, path, mode)
+	})
 }
 
 func (f *Files) writeFile(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return cacheError(err)
+		return localcache.Failure(err)
 	}
 	defer file.Close()
 	if err := f.fetch(ctx, at, o, file); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // What is there is not sent again, whatever it is called.
@@ -127,8 +128,8 @@ func TestChangedDuringUpload(t *testing.T) {
 				if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
 					t.Fatal(err)
 				}
-				f.hook = func(moment, path string) {
-					if moment == copiedFile {
+				f.hashes.Moment = func(moment, path string) {
+					if moment == filehash.Copied {
 						write(t, path, pattern(3<<20-1)+"X")
 					}
 				}
@@ -162,8 +163,8 @@ func TestChangedWhileRenewing(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Forget(f.now())
-	f.hook = func(moment, of string) {
-		if moment == copiedFile && of == path {
+	f.hashes.Moment = func(moment, of string) {
+		if moment == filehash.Copied && of == path {
 			write(t, path, pattern(3<<20-1)+"X")
 		}
 	}
@@ -178,7 +179,7 @@ func TestChangedWhileRenewing(t *testing.T) {
 func TestChangedWhileHashed(t *testing.T) {
 	f := newFiles(t)
 	path := tempFile(t, "content")
-	f.hook = func(_, path string) { write(t, path, "more content") }
+	f.hashes.Moment = func(_, path string) { write(t, path, "more content") }
 	if err := f.Resolve(t.Context(), []*Ref{File(path)}); !errors.Is(err, ErrChanged) {
 		t.Errorf("%v is not ErrChanged", err)
 	}

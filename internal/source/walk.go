@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
 // found is one file of a folder.
@@ -22,7 +24,7 @@ type found struct {
 func walk(root string) (files []found, empty []string, err error) {
 	info, err := os.Stat(root)
 	if err != nil {
-		return nil, nil, readable(root, err)
+		return nil, nil, filehash.Readable(root, err)
 	}
 	w := walker{above: []fs.FileInfo{info}}
 	if err := w.folder(root, ""); err != nil {
@@ -41,7 +43,7 @@ type walker struct {
 func (w *walker) folder(dir, name string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return readable(dir, err)
+		return filehash.Readable(dir, err)
 	}
 	if len(entries) == 0 && name != "" {
 		w.empty = append(w.empty, name)
@@ -64,10 +66,10 @@ func (w *walker) folder(dir, name string) error {
 func (w *walker) entry(e fs.DirEntry, path, name string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return readable(path, err)
+		return filehash.Readable(path, err)
 	}
 	if !info.IsDir() {
-		if err := regular(path, info); err != nil {
+		if err := filehash.Regular(path, info); err != nil {
 			return err
 		}
 		w.files = append(w.files, found{name, path, info.Mode()&0o100 != 0})

@@ -131,8 +131,6 @@ func seconds(d time.Duration) float64 {
 	return float64(d.Round(time.Millisecond)/time.Millisecond) / 1000
 }
 
-func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
-
 // withoutSecrets is a URI without user, password and query, which is where
 // access keys and signatures are.
 func withoutSecrets(uri string) string {

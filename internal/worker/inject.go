@@ -6,6 +6,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // Inject puts an output that was computed elsewhere as the result of the task's
@@ -26,8 +27,8 @@ func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, 
 	if err != nil {
 		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)
 	}
-	header.Injected, header.Run = true, t.begin()
-	header.Run.Outcome = "injected"
+	header.Injected, header.Run = true, begin(t.ID)
+	header.Run.Outcome = runs.Injected
 	header.Run.Started = header.Run.Started.UTC()
 	header.Run.Ended = header.Run.Started
 	sealed, err := record.Seal(record.KindResult, header, body)

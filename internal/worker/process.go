@@ -21,6 +21,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/process"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/runlog"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
@@ -148,10 +149,7 @@ func (p Process) bounded(ctx context.Context, place memo.Place) (context.Context
 // the orchestrator gave along. If that has changed but the lease is still ours
 // (another orchestrator adopted us before we began), it is swapped from there.
 func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease.Session) (context.Context, *lease.Held, error) {
-	state := lease.State{
-		LeaseID: p.Spec.LeaseID, Orchestrator: p.Spec.Orchestrator, Executor: p.Spec.Executor, Handle: p.Spec.Handle,
-		Attempt: p.Spec.Attempt, RunID: p.Spec.RunID,
-	}
+	state := lease.State{ID: p.Spec.ID, Orchestrator: p.Spec.Orchestrator, Handle: p.Spec.Handle}
 	if state.Handle == "" {
 		state.Handle = process.Self().String()
 	}
@@ -211,8 +209,7 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 	}
 	return Task{
 		Function: f, Place: place, Pipeline: p.Spec.Pipeline, Input: invocation.Body, Sources: header.Sources,
-		RunID: p.Spec.RunID, LeaseID: p.Spec.LeaseID, Attempt: p.Spec.Attempt, Executor: p.Spec.Executor,
-		Replace: blob.Version(p.Spec.Replace), Keep: true, StorageTTL: p.Spec.StorageTTL, AtStake: p.Spec.AtStake, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
+		ID: p.Spec.ID, Replace: blob.Version(p.Spec.Replace), Keep: true, StorageTTL: p.Spec.StorageTTL, AtStake: p.Spec.AtStake, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
 		Files: p.Files, Logger: p.Logger,
 	}, "", nil
 }
@@ -242,11 +239,11 @@ func describe(p record.Program) string {
 
 // explain leaves the reason of a failure of mops itself where the orchestrator looks for it.
 func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
-	run := (Task{LeaseID: p.Spec.LeaseID, Attempt: p.Spec.Attempt, Executor: p.Spec.Executor}).begin()
-	run.Ended = run.Started
-	run.Outcome, run.Reason, run.Error = "exec_error", string(reason), cause.Error()
+	ran := begin(p.Spec.ID)
+	ran.Ended = ran.Started
+	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, string(reason), cause.Error()
 	err := place.PutRun(context.Background(), record.RunHeader{
-		Head: record.Head{MemoKey: place.Key.String(), RunID: p.Spec.RunID}, Run: run,
+		Head: record.Head{MemoKey: place.Key.String(), RunID: p.Spec.RunID}, Run: ran,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker: the record of the run could not be written:", err)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // Running is one run of a user's function, as the function's context knows it.
@@ -16,12 +18,10 @@ import (
 type Running struct {
 	Function string // name@version
 	URI      string // memo URI of the call
-	RunID    string
-	Attempt  int
-	Chain    *Chain // this call and those that wait for it
-	Flight   any    // the orchestrator's own, where it runs in the same process
-	logger   *slog.Logger
-	since    time.Time // when it began, or the first of those did that wait for it
+	runs.ID
+	Chain  *Chain // this call and those that wait for it
+	logger *slog.Logger
+	since  time.Time // when it began, or the first of those did that wait for it
 
 	slot   Slot
 	mu     sync.Mutex

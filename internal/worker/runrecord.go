@@ -10,41 +10,41 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/process"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // whereabouts does not change while the process lives.
 var whereabouts = sync.OnceValue(func() record.Run {
-	run := record.Run{PID: os.Getpid(), OS: runtime.GOOS, Arch: runtime.GOARCH, Program: record.ThisProgram()}
-	run.Host, _ = os.Hostname()
+	ran := record.Run{PID: os.Getpid(), OS: runtime.GOOS, Arch: runtime.GOARCH, Program: record.ThisProgram()}
+	ran.Host, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {
-		run.User = u.Username
+		ran.User = u.Username
 	}
-	return run
+	return ran
 })
 
 // begin starts the record of a run.
-func (t Task) begin() record.Run {
-	run := whereabouts()
-	run.LeaseID, run.Attempt, run.Executor = t.LeaseID, t.Attempt, t.Executor
-	run.Started = time.Now()
-	return run
+func begin(id runs.ID) record.Run {
+	ran := whereabouts().Of(id)
+	ran.Started = time.Now()
+	return ran
 }
 
 // end completes it when the function has returned.
-func (t Task) end(run *record.Run, running *Running, cpuBefore time.Duration) {
+func (t Task) end(ran *record.Run, running *Running, cpuBefore time.Duration) {
 	ended := time.Now()
-	wall := ended.Sub(run.Started)
+	wall := ended.Sub(ran.Started)
 	cpu, peak := process.Usage()
-	run.Ended = ended.UTC()
-	run.Started = run.Started.UTC()
-	run.WallSeconds = wall.Seconds()
+	ran.Ended = ended.UTC()
+	ran.Started = ran.Started.UTC()
+	ran.WallSeconds = wall.Seconds()
 	// Of the process: in process, that is the program's own and what else it
 	// did meanwhile.
-	run.CPUSeconds = (cpu - cpuBefore).Seconds()
-	run.PeakMemory = peak
-	run.Fields = running.recorded()
+	ran.CPUSeconds = (cpu - cpuBefore).Seconds()
+	ran.PeakMemory = peak
+	ran.Fields = running.recorded()
 	if wall >= modulesAfter {
-		run.Modules = record.Modules()
+		ran.Modules = record.Modules()
 	}
 }
 

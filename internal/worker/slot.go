@@ -58,12 +58,12 @@ func (t *Tree) Slot() Slot { return Slot{Pool: t, Holder: t.Holder} }
 
 func (t *Tree) dialed() slots.Pool {
 	t.once.Do(func() {
-		client, err := slots.Dial(t.Path)
+		client, err := slots.Dial(t.Path, t.Name, t.Size)
 		if err != nil {
 			t.pool = slots.Local(t.Size)
 			return
 		}
-		t.client, t.pool = client, client.Pool(t.Name, t.Size)
+		t.client, t.pool = client, client
 	})
 	return t.pool
 }

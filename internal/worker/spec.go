@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // Variable is the environment variable by which a process learns that it is a
@@ -16,18 +17,15 @@ const Variable = "MOPS_WORKER"
 // Spec is what a worker process is told, beyond what lies in the store. It
 // holds no secrets: credentials come from the worker's own surroundings.
 type Spec struct {
+	runs.ID
 	Root         string          `json:"root"`
 	Path         string          `json:"path"` // of the call, below the root
 	Function     string          `json:"function"`
 	Pipeline     string          `json:"pipeline"`
 	Schema       string          `json:"schema,omitempty"` // Function.SchemaHash of the caller's; "" from older callers
-	LeaseID      string          `json:"lease_id"`
-	LeaseVersion string          `json:"lease_version"` // to be swapped into the worker's session
-	RunID        string          `json:"run_id"`
-	Orchestrator string          `json:"orchestrator"` // session that waits for the worker
-	Executor     string          `json:"executor"`
+	LeaseVersion string          `json:"lease_version"`    // to be swapped into the worker's session
+	Orchestrator string          `json:"orchestrator"`     // session that waits for the worker
 	Handle       string          `json:"handle,omitempty"` // of this worker; "" means its process identity
-	Attempt      int             `json:"attempt"`
 	Timeout      time.Duration   `json:"timeout,omitzero"` // of the run, in nanoseconds
 	StorageTTL   time.Duration   `json:"storage_ttl,omitzero"`
 	AtStake      time.Duration   `json:"at_stake,omitzero"` // for how long those have run that wait for this run, in nanoseconds

@@ -19,6 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/process"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
@@ -31,17 +32,13 @@ type Task struct {
 	Sources  []record.SourceLocation // where the files in it lie
 	Own      []*source.Ref           // the caller's own, where nothing was stored
 	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
-	RunID    string
-	LeaseID  string
-	Attempt  int
-	Executor string
-	Replace  blob.Version // write the result over this one; "" means only where there is none
-	Keep     bool         // false: nothing is written to the store
-	Chain    *Chain
-	Flight   any
-	Slot     Slot
-	Files    *source.Files
-	Logger   *slog.Logger
+	runs.ID
+	Replace blob.Version // write the result over this one; "" means only where there is none
+	Keep    bool         // false: nothing is written to the store
+	Chain   *Chain
+	Slot    Slot
+	Files   *source.Files
+	Logger  *slog.Logger
 
 	StorageTTL time.Duration // of the store; 0: it removes nothing by itself
 	AtStake    time.Duration // for how long those have run that wait for this run
@@ -82,22 +79,22 @@ func (t Task) Run(ctx context.Context) (done Done) {
 // calls done once, before it returns or the goroutine ends.
 func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
-		Function: t.Function.ID(), URI: t.Place.URI(), RunID: t.RunID, Attempt: t.Attempt,
-		Chain: t.Chain, Flight: t.Flight, slot: t.Slot,
+		Function: t.Function.ID(), URI: t.Place.URI(), ID: t.ID,
+		Chain: t.Chain, slot: t.Slot,
 		logger: t.Logger,
 	}
-	run := t.begin()
-	running.since = run.Started.Add(-max(t.AtStake, FromContext(ctx).AtStake()))
+	ran := begin(t.ID)
+	running.since = ran.Started.Add(-max(t.AtStake, FromContext(ctx).AtStake()))
 	in, err := t.decode(ctx)
 	if err != nil {
-		done(Done{Code: 1, Err: err, Run: run})
+		done(Done{Code: 1, Err: err, Run: ran})
 		return
 	}
 	cpuBefore, _ := process.Usage()
 	ctx = blob.Patient(ctx, t.patience(running.since))
 	guard(running.in(ctx), t.Function, in, func(out any, err error) {
-		t.end(&run, running, cpuBefore)
-		done(t.conclude(ctx, running, out, err, run))
+		t.end(&ran, running, cpuBefore)
+		done(t.conclude(ctx, running, out, err, ran))
 		if dir := running.madeOutDir(); dir != "" && t.Keep {
 			os.RemoveAll(dir)
 		}
@@ -112,27 +109,27 @@ func (t Task) patience(since time.Time) blob.Patience {
 
 // keeping is the context for the records of a run. Their place could be written
 // to when it began.
-func (t Task) keeping(ctx context.Context, run record.Run) context.Context {
-	patience := t.patience(run.Started.Add(-t.AtStake))
+func (t Task) keeping(ctx context.Context, ran record.Run) context.Context {
+	patience := t.patience(ran.Started.Add(-t.AtStake))
 	patience.Allowed = true
 	return blob.Patient(ctx, patience)
 }
 
 // conclude keeps what the function did, if its context has not ended: what it
 // returns after that may be half of the work.
-func (t Task) conclude(ctx context.Context, running *Running, out any, err error, run record.Run) Done {
+func (t Task) conclude(ctx context.Context, running *Running, out any, err error, ran record.Run) Done {
 	if ctx.Err() == nil {
 		var done Done
 		if err == nil {
-			done = t.succeed(ctx, running, out, run)
+			done = t.succeed(ctx, running, out, ran)
 		} else {
-			done = t.fail(ctx, err, run)
+			done = t.fail(ctx, err, ran)
 		}
 		if done.Unkept == nil || ctx.Err() == nil {
 			return done
 		}
 	}
-	return Done{Code: 1, Err: context.Cause(ctx), Run: run}
+	return Done{Code: 1, Err: context.Cause(ctx), Run: ran}
 }
 
 func (t Task) decode(ctx context.Context) (any, error) {
@@ -163,85 +160,85 @@ func (t Task) described(err error) *record.FuncError {
 }
 
 // fail records what the user's function did wrong.
-func (t Task) fail(ctx context.Context, err error, run record.Run) Done {
+func (t Task) fail(ctx context.Context, err error, ran record.Run) Done {
 	failed := t.described(err)
-	run.Outcome = "func_error"
+	ran.Outcome = runs.FuncError
 	if p, ok := err.(*panicked); ok {
 		failed.Panic, failed.Stack = true, p.stack
-		run.Outcome = "panic"
+		ran.Outcome = runs.Panic
 	}
-	run.Error = firstLines(failed.Message)
-	done := Done{Code: executor.ExitFunc, Failed: failed, Run: run}
+	ran.Error = firstLines(failed.Message)
+	done := Done{Code: executor.ExitFunc, Failed: failed, Run: ran}
 	if !t.Keep {
 		return done
 	}
-	ctx = t.keeping(ctx, run)
+	ctx = t.keeping(ctx, ran)
 	body, err := failed.Encode()
 	if err != nil {
-		return Done{Code: 1, Err: err, Run: run}
+		return Done{Code: 1, Err: err, Run: ran}
 	}
 	head := t.Function.Head(t.Place.Key, t.RunID)
 	call := t.Function.Describe(t.Pipeline)
-	sealed, err := record.Seal(record.KindError, record.ErrorHeader{Head: head, Call: call, Run: run, Message: run.Error}, body)
+	sealed, err := record.Seal(record.KindError, record.ErrorHeader{Head: head, Call: call, Run: ran, Message: ran.Error}, body)
 	if err == nil {
 		err = t.Place.PutError(ctx, sealed)
 	}
 	if err == nil {
-		err = t.Place.PutRun(ctx, record.RunHeader{Head: head, Call: call, Run: run})
+		err = t.Place.PutRun(ctx, record.RunHeader{Head: head, Call: call, Run: ran})
 	}
 	if err != nil {
-		done.Unkept = fmt.Errorf("the error of run %s (%s) could not be stored: %w", t.RunID, run.Error, err)
+		done.Unkept = fmt.Errorf("the error of run %s (%s) could not be stored: %w", t.RunID, ran.Error, err)
 	}
 	return done
 }
 
 // unencodable is what a function did wrong that returned what cannot be encoded,
 // unless its context ended meanwhile.
-func (t Task) unencodable(ctx context.Context, err error, run record.Run) Done {
+func (t Task) unencodable(ctx context.Context, err error, ran record.Run) Done {
 	if ctx.Err() != nil {
-		return Done{Code: 1, Err: context.Cause(ctx), Run: run}
+		return Done{Code: 1, Err: context.Cause(ctx), Run: ran}
 	}
-	return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), run)
+	return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), ran)
 }
 
 // succeed publishes the files of the output, then the output.
-func (t Task) succeed(ctx context.Context, running *Running, out any, run record.Run) Done {
-	run.Outcome = "ok"
+func (t Task) succeed(ctx context.Context, running *Running, out any, ran record.Run) Done {
+	ran.Outcome = runs.OK
 	header := t.resultHeader()
 	refs, err := t.Function.OutRefs(ctx, out)
 	if err != nil {
-		return t.unencodable(ctx, err, run)
+		return t.unencodable(ctx, err, ran)
 	}
 	if len(refs) > 0 {
 		locations, err := t.publish(ctx, running, refs)
 		if _, ours := errors.AsType[*blob.Error](err); ours {
-			return Done{Code: 1, Err: fmt.Errorf("the files that %s returned could not be stored: %w", t.Place.URI(), err), Run: run}
+			return Done{Code: 1, Err: fmt.Errorf("the files that %s returned could not be stored: %w", t.Place.URI(), err), Run: ran}
 		}
 		if err != nil {
-			return t.fail(ctx, fmt.Errorf("the files that it returned: %w", err), run)
+			return t.fail(ctx, fmt.Errorf("the files that it returned: %w", err), ran)
 		}
 		header.Sources = locations
 	}
 	body, err := t.Function.EncodeOut(ctx, out)
 	if err != nil {
-		return t.unencodable(ctx, err, run)
+		return t.unencodable(ctx, err, ran)
 	}
-	header.Run = run
+	header.Run = ran
 	sealed, err := record.Seal(record.KindResult, header, body)
 	if err != nil {
-		return t.fail(ctx, fmt.Errorf("the fields recorded by the function: %w", err), run)
+		return t.fail(ctx, fmt.Errorf("the fields recorded by the function: %w", err), ran)
 	}
 	opened, err := record.Open(record.KindResult, sealed)
 	if err != nil {
-		return Done{Code: 1, Err: err, Run: run}
+		return Done{Code: 1, Err: err, Run: ran}
 	}
-	done := Done{Result: memo.Found{Record: opened, RunID: t.RunID}, Run: run}
+	done := Done{Result: memo.Found{Record: opened, RunID: t.RunID}, Run: ran}
 	if !t.Keep {
 		done.Result.Own = refs
 		return done
 	}
-	ctx = t.keeping(ctx, run)
-	durable := run.WallSeconds >= durableAfter.Seconds()
+	ctx = t.keeping(ctx, ran)
+	durable := ran.WallSeconds >= durableAfter.Seconds()
 	other, won, err := t.Place.PutResult(ctx, sealed, t.Replace, durable)
 	switch {
 	case err != nil:
@@ -250,8 +247,8 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, run record
 		done.Result = other
 	case !won:
 		done.Result, done.Lost = other, true
-		run.Outcome = "lost_race"
-		err = t.Place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{Head: header.Head, Call: header.Call, Run: run})
+		ran.Outcome = runs.LostRace
+		err = t.Place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{Head: header.Head, Call: header.Call, Run: ran})
 		if err != nil {
 			t.Logger.Warn("a run that came second left no record", "run", t.RunID, "error", err)
 		}

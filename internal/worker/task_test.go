@@ -16,6 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/function"
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
 // What a function returns after its context has ended is not its word, be it a
@@ -43,7 +44,7 @@ func TestNothingIsKeptAfterTheEndOfTheContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
-			done := Task{Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(ctx)
+			done := Task{Function: f, Place: place, Pipeline: "p", Input: input, ID: runs.ID{RunID: "run"}, Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(ctx)
 			if !errors.Is(done.Err, lost) || done.Unkept != nil || done.Failed != nil {
 				t.Errorf("%+v", done)
 			}
@@ -106,5 +107,5 @@ func task(t *testing.T, store *blob.Store) Task {
 		t.Fatal(err)
 	}
 	place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
-	return Task{Function: f, Place: place, Pipeline: "p", Input: input, RunID: "run", Keep: true, Logger: slog.New(slog.DiscardHandler)}
+	return Task{Function: f, Place: place, Pipeline: "p", Input: input, ID: runs.ID{RunID: "run"}, Keep: true, Logger: slog.New(slog.DiscardHandler)}
 }

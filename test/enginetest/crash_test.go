@@ -18,8 +18,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
-// recovery is how long a program may take that goes on where another was killed.
-const recovery = 5 * time.Second
+// recovery is how long a program may take that goes on where another was killed: much
+// less than until a session has expired.
+const recovery = 15 * time.Second
 
 // scenarios are small, so that there are few steps in each and all of them together
 // cover what a call can do.

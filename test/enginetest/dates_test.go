@@ -17,6 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/process"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
@@ -122,7 +123,7 @@ func TestSilentHolderElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		held := lease.State{LeaseID: lease.NewID(), Status: lease.StatusHeld, Session: session.ID, Orchestrator: session.ID, Executor: "inproc"}
+		held := lease.State{ID: runs.New(lease.NewID(), "inproc"), Status: lease.StatusHeld, Session: session.ID, Orchestrator: session.ID}
 		if _, err := lease.Put(t.Context(), b.store, b.path+"/lease", version, held); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
@@ -72,7 +73,7 @@ func TestInterruptLeavesNothing(t *testing.T) {
 				t.Errorf("%d leases, want %d", len(states), n)
 			}
 			for _, s := range states {
-				if s.Status != lease.StatusReleased || s.Outcome == nil || s.Outcome.Kind != lease.Cancelled {
+				if s.Status != lease.StatusReleased || s.Outcome == nil || s.Outcome.Kind != runs.Cancelled {
 					t.Errorf("a lease was not released as cancelled: %+v, outcome %+v", s, s.Outcome)
 				}
 			}

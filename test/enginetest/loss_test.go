@@ -14,6 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
@@ -24,7 +25,7 @@ func breakLease(t *testing.T, store *blob.Store, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: lease.Broken, Message: "by a test"}
+	state.Status, state.Outcome = lease.StatusReleased, &lease.Outcome{Kind: runs.Broken, Message: "by a test"}
 	if _, err := lease.Put(t.Context(), store, key, version, state); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func TestLeaseLostOfAdoptedWorker(t *testing.T) {
 		f := mops.Define("f", func(context.Context, int) (int, error) { return 0, nil }, mops.In(mops.NewRegistry()), mops.On(where))
 		_, info, _ := f.With(mops.RequireResults()).Do(ctx, 1)
 		_, path, _ := strings.Cut(info.URI, b.root+"/")
-		orphaned := lease.State{LeaseID: lease.NewID(), Status: lease.StatusHeld, Session: "none", Executor: where.Name(), Handle: "worker", RunID: "run"}
+		orphaned := lease.State{ID: runs.ID{LeaseID: lease.NewID(), RunID: "run", Executor: where.Name()}, Status: lease.StatusHeld, Session: "none", Handle: "worker"}
 		if _, err := lease.Put(ctx, b.store, path+"/lease", "", orphaned); err != nil {
 			t.Fatal(err)
 		}

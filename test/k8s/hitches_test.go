@@ -41,7 +41,7 @@ func startMany(t *testing.T, e *Executor, n int) []executor.Worker {
 // allEnd checks that all workers succeed, each with one Job and one pod.
 func allEnd(t *testing.T, c *testcluster.Cluster, namespace string, workers []executor.Worker) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var waiting sync.WaitGroup
 	for _, w := range workers {

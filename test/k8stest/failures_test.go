@@ -57,7 +57,7 @@ func TestFailures(t *testing.T) {
 // runs, and nothing is tried again.
 func TestVersionSkew(t *testing.T) {
 	r := newRig(t, 1, nil)
-	other, err := built("-s -w -X github.com/TrilliantHealth/mops-go/internal/k8stest_test.version=2")
+	other, err := built("-s -w -X github.com/TrilliantHealth/mops-go/test/k8stest_test.version=2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,7 @@ func TestOutageWhenPodsEnd(t *testing.T) {
 	}
 	for name, c := range reachable {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, 3, func(w *Work) { w.Gate = true; w.Seconds = max(outage-time.Minute, 0).Seconds() })
 			server := c.start(t)
 			proxy := faultproxy.New(t, "http://"+server.Address())

@@ -1,5 +1,5 @@
 // Command suite runs one suite of tests with go test, in the modules of some folders
-// one after the other, and closes with one line: how many tests passed, failed and
+// side by side, since many tests mostly wait, and closes with one line: how many tests passed, failed and
 // were left out, and why. The Makefile uses it; users need not know of it.
 package main
 
@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,17 +35,21 @@ func main() {
 func run(name string, folders, args []string) int {
 	start := time.Now()
 	t := tally{outputs: map[string][]string{}, skips: map[string][]string{}}
-	failed := false
+	var failed atomic.Bool
+	var modules sync.WaitGroup
 	for _, folder := range folders {
-		if err := t.test(folder, args); err != nil {
-			fmt.Fprintln(os.Stderr, "suite:", err)
-			failed = true
-		}
+		modules.Go(func() {
+			if err := t.test(folder, args); err != nil {
+				fmt.Fprintln(os.Stderr, "suite:", err)
+				failed.Store(true)
+			}
+		})
 	}
+	modules.Wait()
 	t.leftOut()
 	fmt.Printf("%s: %d passed, %d failed, %d skipped\n", name, t.passed, t.failed, t.skipped)
 	fmt.Printf("  in %v\n", time.Since(start).Round(time.Second))
-	if failed || t.failed > 0 {
+	if failed.Load() || t.failed > 0 {
 		return 1
 	}
 	return 0
@@ -75,12 +81,15 @@ func (t *tally) test(folder string, args []string) error {
 }
 
 type tally struct {
+	mu                      sync.Mutex
 	passed, failed, skipped int
 	outputs                 map[string][]string // of tests that are under way, and of packages
 	skips                   map[string][]string // names, by reason
 }
 
 func (t *tally) count(e event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	key := e.Package + " " + e.Test
 	switch e.Action {
 	case "output", "build-output":

@@ -1,0 +1,146 @@
+// Package cli is what the commands of the tool have in common: what a command is,
+// its flags and its help, how it prints for people and for programs, and with what
+// code it exits. It knows neither stores nor commands; the rooms of commands use
+// it, and main lists them.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/TrilliantHealth/mops-go/internal/text"
+)
+
+// Group is commands that share a first word, and what is said of them all. The
+// tool itself is one without a name.
+type Group struct {
+	Name     string
+	Purpose  string // a line for the overview of the tool
+	About    string // of its own overview, before the list of its commands
+	More     string // behind it
+	Commands []Command
+	Groups   []Group
+}
+
+// Main runs a command line of the tool and returns the exit code.
+func (g Group) Main(ctx context.Context, a *App, args []string) int {
+	if len(args) == 0 {
+		g.overview(a.Stderr)
+		return ExitUsage
+	}
+	name, args := g.word(args)
+	group, below, _ := strings.Cut(name, " ")
+	switch sub, isGroup := g.sub(group); {
+	case isHelp(name):
+		err := g.help(a, args)
+		a.Text.Flush()
+		return a.exit("help", err)
+	case isGroup && below == "":
+		sub.overview(a.Stderr)
+		return ExitUsage
+	case isGroup && isHelp(below):
+		sub.overview(a.Text)
+		a.Text.Flush()
+		return ExitOK
+	case name == "-version", name == "--version":
+		name = "version"
+	}
+	c, err := g.find(name)
+	if err != nil {
+		return a.exit("", err)
+	}
+	err = c.run(ctx, a, args)
+	if flushErr := a.Text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
+		err = flushErr // who reads only the first lines is no failure
+	}
+	if err != nil && ctx.Err() != nil {
+		fmt.Fprintf(a.Stderr, "mops %s: interrupted\n", name)
+		return ExitInterrupted
+	}
+	return a.exit(name, err)
+}
+
+func isHelp(word string) bool {
+	return slices.Contains([]string{"help", "-h", "-help", "--help"}, word)
+}
+
+// word takes the name of a command off a command line.
+func (g Group) word(args []string) (name string, rest []string) {
+	n := 1
+	if _, isGroup := g.sub(args[0]); isGroup && len(args) > 1 {
+		n = 2
+	}
+	return strings.Join(args[:n], " "), args[n:]
+}
+
+func (g Group) sub(name string) (Group, bool) {
+	for _, sub := range g.Groups {
+		if sub.Name == name {
+			return sub, true
+		}
+	}
+	return Group{}, false
+}
+
+// All are the commands of the group and of those in it.
+func (g Group) All() []Command {
+	all := slices.Clone(g.Commands)
+	for _, sub := range g.Groups {
+		all = append(all, sub.All()...)
+	}
+	return all
+}
+
+func (g Group) find(name string) (Command, error) {
+	var names []string
+	for _, c := range g.All() {
+		if c.Name == name {
+			return c, nil
+		}
+		names = append(names, c.Name)
+	}
+	return Command{}, Usagef("there is no command %q; there are %s", name, strings.Join(names, ", "))
+}
+
+func (g Group) help(a *App, args []string) error {
+	if len(args) == 0 {
+		g.overview(a.Text)
+		return nil
+	}
+	name, rest := g.word(args)
+	if len(rest) > 0 {
+		return Usagef("help takes the name of one command")
+	}
+	if sub, isGroup := g.sub(name); isGroup {
+		sub.overview(a.Text)
+		return nil
+	}
+	c, err := g.find(name)
+	if err == nil {
+		c.explain(a.Text)
+	}
+	return err
+}
+
+func (g Group) overview(w io.Writer) {
+	program, rows := "mops", [][]string{}
+	for _, c := range g.Commands {
+		rows = append(rows, []string{c.Name, c.Purpose})
+	}
+	for _, sub := range g.Groups {
+		rows = append(rows, []string{sub.Name, sub.Purpose})
+	}
+	if g.Name == "" {
+		rows = append(rows, []string{"help", "this; or, with the name of a command, all about it"})
+	} else {
+		program += " " + g.Name
+	}
+	fmt.Fprintf(w, "%s\nUsage\n  %s COMMAND [flags] [arguments]\n\nCommands\n", g.About, program)
+	text.Table(w, "  ", rows, "")
+	fmt.Fprint(w, g.More)
+}

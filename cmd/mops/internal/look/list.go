@@ -1,0 +1,226 @@
+// Package look has the commands that show what lies in a store, and one that compares
+// it with what programs compute now. But for lease --break, they write nothing.
+package look
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/text"
+)
+
+// List is mops ls.
+var List = cli.Command{
+	Name:    "ls",
+	Usage:   []string{"ls [--json] [ROOT]", "ls [--json] [--newest N] URI"},
+	Purpose: "list pipelines, functions and calls, with numbers, sizes and ages",
+	Teach: `
+Without an argument it lists the functions of the default root, by pipeline: how
+many calls each version has, how many of them have a result or an error, what they
+take, and when something was last written. Given a pipeline, or the beginning of a
+function's name, it lists what is below.
+
+Given a function, it lists its calls, in the order of their words: how far each is,
+its size and its age. --newest lists only the newest ones, newest first. Given a
+call, it lists the blobs that it consists of.
+
+A call has a result; an error, if its last run failed; is running, if somebody
+holds its lease; is abandoned, if that somebody is dead; is released, if its run
+ended otherwise; or is unfinished, of which nothing better is known.`,
+	Example: `
+mops ls
+mops ls file:///data/mops
+mops ls mops1/default/forecast/train@2
+mops ls --newest 20 mops1/default/forecast/train@2`,
+	Define: func(flags *flag.FlagSet) cli.Action {
+		o := lsOptions{}
+		flags.IntVar(&o.newest, "newest", 0, "of a function: only the `N` calls that were written last")
+		return o.run
+	},
+}
+
+type lsOptions struct {
+	newest int // 0: all
+}
+
+func (o *lsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
+	if o.newest < 1 && line.Given("newest") {
+		return cli.Usagef("--newest takes a number from 1 on")
+	}
+	x := roots.Address{}
+	var err error
+	switch {
+	case line.Empty():
+		x.Store, err = roots.Default(ctx, a)
+	default:
+		var text string
+		if text, err = line.One("the address of a root, a pipeline, a function or a call"); err == nil {
+			x, err = roots.Resolve(ctx, a, text)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if o.newest != 0 && x.Kind != roots.KindFunction {
+		return cli.Usagef("--newest goes with the address of a function; %s is none", x.URI())
+	}
+	switch x.Kind {
+	case roots.KindRoot, roots.KindGroup:
+		return o.listFunctions(ctx, a, x)
+	case roots.KindFunction:
+		return o.listCalls(ctx, a, x)
+	}
+	return o.listBlobs(ctx, a, x)
+}
+
+// functionRow is what one version of a function has in one pipeline.
+type functionRow struct {
+	URI      string    `json:"uri"`
+	Pipeline string    `json:"pipeline"`
+	Function string    `json:"function"`
+	Version  string    `json:"version"`
+	Calls    int       `json:"calls"`
+	Results  int       `json:"results"`
+	Errors   int       `json:"errors"` // a call may have both
+	Bytes    int64     `json:"bytes"`
+	Oldest   time.Time `json:"oldest"`
+	Newest   time.Time `json:"newest"`
+}
+
+type rootView struct {
+	URI       string        `json:"uri"`
+	Functions []functionRow `json:"functions"`
+	Shared    *total        `json:"shared,omitempty"`   // content that calls share
+	Sessions  *total        `json:"sessions,omitempty"` // of processes, past and present
+}
+
+type total struct {
+	Blobs int64 `json:"blobs"`
+	Bytes int64 `json:"bytes"`
+}
+
+func (o *lsOptions) listFunctions(ctx context.Context, a *cli.App, x roots.Address) error {
+	view := rootView{URI: x.URI(), Functions: []functionRow{}}
+	prefix := memokey.Format + "/"
+	if x.Path != "" {
+		prefix = x.Path + "/"
+	}
+	rows, err := functionsBelow(ctx, x.Store, prefix)
+	if err == nil && len(rows) == 0 && x.Path != "" {
+		// A function's name without its version has its versions beside it, not below.
+		rows, err = functionsBelow(ctx, x.Store, x.Path+"@")
+	}
+	if err != nil {
+		return err
+	}
+	view.Functions = append(view.Functions, rows...)
+	if x.Kind == roots.KindRoot {
+		if view.Shared, err = totalBelow(ctx, x.Store, roots.BlobsFolder+"/"); err != nil {
+			return err
+		}
+		if view.Sessions, err = totalBelow(ctx, x.Store, lease.SessionPrefix); err != nil {
+			return err
+		}
+	}
+	if len(view.Functions) == 0 && (x.Kind != roots.KindRoot || view.Sessions.Blobs+view.Shared.Blobs == 0) {
+		if x.Kind == roots.KindRoot {
+			return cli.NotFoundf("%s holds nothing of mops: is it the root that the program uses? MOPS_ROOT and mops.toml say which one is the default", x.URI())
+		}
+		return roots.NotFound(ctx, x.Store, x.Path, nil)
+	}
+	if a.JSON {
+		return a.PrintJSON(view)
+	}
+	o.showFunctions(a, view)
+	return nil
+}
+
+// functionsBelow counts the calls of each function in one pass: all of a function
+// come one after the other.
+func functionsBelow(ctx context.Context, store *blob.Store, prefix string) (rows []functionRow, err error) {
+	function := "" // the path of the latest
+	for call, err := range callsBelow(ctx, store, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if at := path.Dir(call.path); at != function {
+			function = at
+			rows = append(rows, newFunctionRow(store, at, call.Oldest))
+		}
+		row := &rows[len(rows)-1]
+		row.Calls++
+		if call.result {
+			row.Results++
+		}
+		if call.failed {
+			row.Errors++
+		}
+		row.Bytes += call.Bytes
+		if call.Newest.After(row.Newest) {
+			row.Newest = call.Newest
+		}
+		if call.Oldest.Before(row.Oldest) {
+			row.Oldest = call.Oldest
+		}
+	}
+	return rows, nil
+}
+
+func newFunctionRow(store *blob.Store, at string, first time.Time) functionRow {
+	row := functionRow{URI: store.URI(at), Oldest: first, Newest: first}
+	rest := strings.TrimPrefix(at, memokey.Format+"/")
+	row.Pipeline, rest, _ = strings.Cut(rest, "/")
+	row.Function, row.Version, _ = strings.Cut(rest, "@")
+	return row
+}
+
+func totalBelow(ctx context.Context, store *blob.Store, prefix string) (*total, error) {
+	t := new(total)
+	for info, err := range store.List(ctx, prefix, "") {
+		if err != nil {
+			return t, err
+		}
+		t.Blobs++
+		t.Bytes += info.Size
+	}
+	return t, nil
+}
+
+func (o *lsOptions) showFunctions(a *cli.App, view rootView) {
+	fmt.Fprintln(a.Text, view.URI)
+	rows := [][]string{{"pipeline", "function", "calls", "results", "errors", "size", "oldest", "newest"}}
+	all := functionRow{Pipeline: "all"}
+	pipeline := ""
+	for _, f := range view.Functions {
+		row := []string{f.Pipeline, f.Function + "@" + f.Version, text.Number(f.Calls), text.Number(f.Results), text.Number(f.Errors), text.Bytes(f.Bytes), text.Ago(f.Oldest, a.Now()), text.Ago(f.Newest, a.Now())}
+		if f.Pipeline == pipeline {
+			row[0] = ""
+		}
+		pipeline = f.Pipeline
+		rows = append(rows, row)
+		all.Calls += f.Calls
+		all.Results += f.Results
+		all.Errors += f.Errors
+		all.Bytes += f.Bytes
+	}
+	if len(view.Functions) > 1 {
+		rows = append(rows, []string{"all", "", text.Number(all.Calls), text.Number(all.Results), text.Number(all.Errors), text.Bytes(all.Bytes), "", ""})
+	}
+	if len(view.Functions) > 0 {
+		text.Table(a.Text, "  ", rows, "  >>>>")
+	} else {
+		fmt.Fprintln(a.Text, "  no calls")
+	}
+	if view.Shared != nil && view.Shared.Blobs > 0 {
+		fmt.Fprintf(a.Text, "  shared content: %s, %s\n", text.Count(view.Shared.Blobs, "blob"), text.Bytes(view.Shared.Bytes))
+	}
+}

@@ -1,0 +1,117 @@
+// Package roots finds what people mean by an address: it opens the root that this
+// names, else the default one, and says whether it is of a pipeline, a function, a
+// call, a record or a session, and what is near to one that names nothing. The
+// commands that are about stores use it.
+package roots
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/internal/config"
+)
+
+// opener opens roots.
+type opener struct {
+	*cli.App
+	once bool // each operation is tried once
+}
+
+// defaultRoot is used where nothing else is said, as by programs.
+const defaultRoot = "file://~/.mops"
+
+// root is the URI of the default root.
+func (o opener) root() (string, error) {
+	// Whether other settings make sense is for programs to judge.
+	settings, err := config.FromEnv(func(name string) (string, bool) {
+		if name != "MOPS_ROOT" {
+			return "", false
+		}
+		return o.Lookup(name)
+	})
+	if err != nil {
+		return "", err
+	}
+	if settings.Root != nil {
+		return *settings.Root, nil
+	}
+	file, err := ConfigFile(o.App)
+	if err != nil {
+		return "", err
+	}
+	if file.Defaults.Root != nil {
+		return *file.Defaults.Root, nil
+	}
+	return defaultRoot, nil
+}
+
+// ConfigFile is the one that programs use here, or says nothing.
+func ConfigFile(a *cli.App) (*config.File, error) {
+	path, found := config.Find("", a.Lookup)
+	if !found {
+		return &config.File{}, nil
+	}
+	return config.Load(path)
+}
+
+// open opens a root. Addresses are printed without user and query; those are
+// taken from the default root if it is the same one.
+func (o opener) open(ctx context.Context, uri string) (*blob.Store, error) {
+	if usual, err := o.root(); err == nil && usual != uri {
+		if bare, _, more := strings.Cut(usual, "?"); more && strings.TrimSuffix(bare, "/") == uri {
+			uri = usual
+		}
+	}
+	if strings.HasPrefix(uri, "mem:") {
+		return nil, cli.Usagef("%s lives in the memory of one program and nobody else can see it; give that program a root such as file:///data/mops", uri)
+	}
+	store, err := blob.Open(ctx, uri)
+	if err != nil {
+		if blob.Is(err, blob.Invalid) {
+			return nil, cli.Usage(err)
+		}
+		return nil, err
+	}
+	if o.once {
+		return store, nil
+	}
+	tries := blob.RetryPolicy{}
+	if store.IsLocal() {
+		tries.Tries = 3
+	}
+	return blob.Retry(store, tries), nil
+}
+
+// Bare opens the root of the one argument that a command may have, else the
+// default root, so that what fails is not tried again.
+func Bare(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
+	o := opener{a, true}
+	if line.Empty() {
+		return o.openDefault(ctx)
+	}
+	text, err := line.One("the address of a root")
+	if err != nil {
+		return nil, err
+	}
+	x, err := o.resolve(ctx, text)
+	if err == nil && x.Kind != KindRoot {
+		err = cli.Usagef("%s is no root: that is %s", x.URI(), x.Store.Root())
+	}
+	return x.Store, err
+}
+
+// Default opens the default root.
+func Default(ctx context.Context, a *cli.App) (*blob.Store, error) {
+	return opener{App: a}.openDefault(ctx)
+}
+
+func (o opener) openDefault(ctx context.Context) (*blob.Store, error) {
+	uri, err := o.root()
+	if err != nil {
+		return nil, fmt.Errorf("the default root: %w", err)
+	}
+	return o.open(ctx, uri)
+}

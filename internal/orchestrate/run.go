@@ -1,0 +1,281 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/memo"
+	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/runs"
+)
+
+// computing is a flight that computes its call, run after run, until one succeeds
+// or the retries are used up. It has its slot and, if anything is kept of the
+// call, the lease.
+type computing struct {
+	f       *flight
+	ctx     context.Context // the flight's; it ends with the lease, too
+	held    *lease.Held     // nil: nothing is kept
+	runs.ID                 // of the present run
+	handle  string          // of its worker, if known
+	sources []record.SourceLocation
+	started time.Time         // of the present run
+	failed  []executor.Reason // why runs failed, where the function did not
+	left    bool              // the lease was released, or left to a run that goes on
+}
+
+var errTimeout = errors.New("the run took longer than its timeout")
+
+// handle is that of the run's worker, where the executor knows it beforehand.
+func (f *flight) handle(id runs.ID) string {
+	if namer, ok := f.call.Executor.(executor.Namer); ok {
+		return namer.HandleOf(f.invocation(id))
+	}
+	return ""
+}
+
+// computeUnkept computes the call in this process and keeps nothing: with Off, and
+// where a root that may only be read has no result.
+func (f *flight) computeUnkept() (Outcome, error) {
+	c := &computing{f: f, ctx: f.ctx, ID: runs.New("", f.call.Executor.Name()), sources: memo.WhereTheyAre(f.call.Sources)}
+	outcome, err := c.untilDone()
+	return outcome, f.cancelled(err)
+}
+
+// compute computes the call under its lease. If that was swapped from somebody
+// else's, its holder may have put a result between our look at that and our lease.
+func (c *computing) compute(swapped bool) (outcome Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			outcome, err = Outcome{}, failureOf(p)
+			c.release(outcomeOf(c.RunID, err))
+		}
+		if !c.left {
+			c.held.Done()
+		}
+	}()
+	if swapped {
+		outcome, missed, err := c.f.findResult(c.ctx)
+		switch {
+		case err != nil:
+			c.release(lease.Outcome{Kind: runs.Cancelled})
+			return Outcome{}, err
+		case missed == nil:
+			c.release(lease.Outcome{Kind: runs.OK, RunID: outcome.Result.RunID})
+			outcome.How = Awaited
+			return outcome, nil
+		}
+		c.f.miss = missed
+	}
+	if err := c.prepare(); err != nil {
+		c.release(lease.Outcome{Kind: runs.Cancelled, Message: err.Error()})
+		return Outcome{}, err
+	}
+	return c.untilDone()
+}
+
+// prepare puts what the worker reads: first the files of the input, then the
+// invocation that refers to them. A refresh takes nothing on trust.
+func (c *computing) prepare() error {
+	f := c.f
+	if f.key.refresh {
+		f.engine.Files.Forget(f.asked)
+	}
+	if len(f.call.Sources) > 0 {
+		locations, err := f.engine.Files.Upload(c.ctx, f.root.store, f.call.Sources, f.call.StorageTTL)
+		if err != nil {
+			return fmt.Errorf("the files for %s: %w", f.place.URI(), err)
+		}
+		c.sources = memo.Locations(locations)
+	}
+	header := record.InvocationHeader{
+		Head: f.call.Function.Head(f.place.Key, c.RunID),
+		Call: f.call.Function.Describe(f.call.Pipeline), LeaseID: c.LeaseID,
+		Program: record.ThisProgram(), Sources: c.sources,
+	}
+	return f.place.PutInvocation(c.ctx, header, f.call.Input, f.call.StorageTTL)
+}
+
+// untilDone runs the call until it succeeds or has used up its retries.
+func (c *computing) untilDone() (Outcome, error) {
+	f := c.f
+	for failed := 0; ; failed++ {
+		c.started = time.Now()
+		f.item.Running(c.RunID, c.Executor)
+		outcome, err := c.once()
+		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
+			f.engine.Files.Forget(time.Now()) // perhaps a file of the input was gone
+		}
+		switch {
+		case err == nil:
+			return outcome, nil
+		case c.ctx.Err() != nil:
+			if !c.left { // it failed while it was cancelled
+				c.release(outcomeOf(c.RunID, err))
+			}
+			return Outcome{}, context.Cause(c.ctx)
+		case errors.Is(err, lease.ErrLost), c.left:
+			return Outcome{}, err
+		case !c.retries(err, failed):
+			c.release(outcomeOf(c.RunID, err))
+			return Outcome{}, err
+		}
+		f.engine.Logger.Warn("a run failed and is tried again", "call", f.place.URI(), "run", c.RunID,
+			"attempt", c.Attempt, "error", err)
+		if err := c.next(failed); err != nil {
+			return Outcome{}, err
+		}
+	}
+}
+
+// once is one run on the executor. It returns when nothing of the worker runs
+// any more, or when the worker is left to run on.
+func (c *computing) once() (Outcome, error) {
+	ctx := c.ctx
+	if timeout := c.f.call.Timeout; timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		defer cancel()
+	}
+	if executor.InProcess(c.f.call.Executor) {
+		return c.here(ctx)
+	}
+	return c.elsewhere(ctx)
+}
+
+// mayRetry reports whether trying again can help.
+func mayRetry(err error) bool {
+	if _, ok := errors.AsType[*FuncError](err); ok {
+		return true
+	}
+	e, ok := errors.AsType[*executor.Error](err)
+	return ok && e.Reason != executor.VersionSkew
+}
+
+// retries reports whether a failed run is tried again: at the cost of the
+// caller's retries, or because the executor allows it for such a reason.
+func (c *computing) retries(err error, failed int) bool {
+	if !mayRetry(err) {
+		return false
+	}
+	if e, ok := errors.AsType[*executor.Error](err); ok {
+		c.failed = append(c.failed, e.Reason)
+		if executor.MayRetry(c.f.call.Executor, c.failed) {
+			return true
+		}
+	}
+	return failed < c.f.call.Retries
+}
+
+// next waits a little and makes ready for another run, under the same lease id.
+func (c *computing) next(failed int) error {
+	err := c.pause(failed)
+	if err == nil {
+		c.ID = c.Next()
+		if c.held != nil {
+			c.handle = c.f.handle(c.ID)
+			err = c.held.Update(c.ctx, func(s *lease.State) {
+				s.ID, s.Handle, s.Session = c.ID, c.handle, s.Orchestrator
+			})
+		}
+	}
+	if err == nil && c.held != nil && len(c.f.call.Sources) > 0 {
+		err = c.prepare() // of what the run before found missing
+	}
+	if err != nil && !errors.Is(err, lease.ErrLost) {
+		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
+	}
+	return err
+}
+
+// pause waits, without the slot, before what failed is tried again: 0.1 s at
+// first, and twice as long each time, up to 10 s, half of it by chance.
+func (c *computing) pause(failed int) error {
+	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
+	c.f.slot.Pause()
+	timer := time.NewTimer(pause/2 + rand.N(pause/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+	return c.f.slot.Resume(c.ctx)
+}
+
+// stopped is the end of a run that was stopped and is gone: its lease is
+// released, unless another run may follow.
+func (c *computing) stopped(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, errTimeout):
+		return c.timedOut()
+	case errors.Is(cause, lease.ErrLost):
+		return cause
+	default:
+		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
+		return cause
+	}
+}
+
+// timedOut is the error of a run that was stopped by its timeout.
+func (c *computing) timedOut() *executor.Error {
+	return &executor.Error{Reason: executor.DeadlineExceeded, Message: fmt.Sprintf(
+		"run %s was stopped after %v; give it longer with the option Timeout", c.RunID, c.f.call.Timeout)}
+}
+
+// outcomeOf is what waiters elsewhere learn of a failure.
+func outcomeOf(runID string, err error) lease.Outcome {
+	if e, ok := errors.AsType[*executor.Error](err); ok {
+		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Text(), Detail: e.Tail}
+	}
+	if e, ok := errors.AsType[*FuncError](err); ok {
+		return lease.Outcome{Kind: runs.FuncError, RunID: e.RunID, Message: e.Failed.Message}
+	}
+	return lease.Outcome{Kind: runs.Cancelled, RunID: runID, Message: err.Error()}
+}
+
+// release lets go of the lease with what came of it; a success needs none.
+func (c *computing) release(outcome lease.Outcome) {
+	c.left = true
+	c.f.letGo(c.held, outcome)
+}
+
+// resign leaves the lease to the worker that computes under it, unwatched.
+func (c *computing) resign() {
+	c.left = true
+	c.f.resign(c.held)
+}
+
+// letGo releases a lease, if there is one. It does not heed the call's context: a
+// cancelled call releases its lease, too.
+func (f *flight) letGo(held *lease.Held, outcome lease.Outcome) {
+	if held == nil {
+		return
+	}
+	ctx, cancel := f.settling()
+	defer cancel()
+	if err := held.Release(ctx, outcome); err != nil && !errors.Is(err, lease.ErrLost) {
+		f.engine.Logger.Warn("a lease could not be released yet; it ends with this process at the latest", "call", f.place.URI(), "error", err)
+	}
+}
+
+func (f *flight) resign(held *lease.Held) {
+	ctx, cancel := f.settling()
+	defer cancel()
+	if err := held.Resign(ctx); err != nil && !errors.Is(err, lease.ErrLost) {
+		f.engine.Logger.Warn("a lease still names this process, which does not watch it any more", "call", f.place.URI(), "error", err)
+	}
+}
+
+// settleTimeout bounds what is done after a run has ended, whatever ended it:
+// reading what it left, releasing its lease.
+const settleTimeout = time.Minute
+
+func (f *flight) settling() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(f.ctx), settleTimeout)
+}

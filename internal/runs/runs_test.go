@@ -1,0 +1,22 @@
+package runs
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestNext(t *testing.T) {
+	first := New("lease", "k8s")
+	next := first.Next()
+	if first.Attempt != 1 || next.Attempt != 2 || next.RunID == first.RunID || next.LeaseID != "lease" || next.Executor != "k8s" {
+		t.Errorf("%+v is followed by %+v", first, next)
+	}
+}
+
+// The names stand in leases and in what workers are told: every release reads them.
+func TestNames(t *testing.T) {
+	text, err := json.Marshal(ID{LeaseID: "l", RunID: "r", Attempt: 2, Executor: "k8s"})
+	if err != nil || string(text) != `{"lease_id":"l","run_id":"r","attempt":2,"executor":"k8s"}` {
+		t.Errorf("%s, %v", text, err)
+	}
+}

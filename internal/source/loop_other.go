@@ -1,5 +1,0 @@
-//go:build !unix
-
-package source
-
-func isLoop(error) bool { return false }
