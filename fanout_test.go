@@ -239,6 +239,9 @@ func TestNoMoreCallsAreUnderWayThanAllowed(t *testing.T) {
 }
 
 func TestThousandsOfHits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: stress")
+	}
 	n := 10_000
 	if os.Getenv("MOPS_SOAK") != "" {
 		n = 100_000

@@ -253,6 +253,9 @@ func TestAResultThatWasRemovedFromTheStore(t *testing.T) {
 }
 
 func TestAFanOutOfHitsThatWereSeenBeforeAsksNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: stress")
+	}
 	m := machine{t, "afar://" + t.TempDir(), t.TempDir()}
 	options := []mops.EnvOption{mops.Root(m.root), mops.CacheDir(m.cache), mops.ReadCache(64 << 20)}
 	inputs := make([]int, 300)

@@ -17,6 +17,9 @@ import (
 // Callers come and go, start and cancel, in three environments that share a
 // root; whoever stays gets the result, and no call runs twice at once.
 func TestCallersThatComeAndGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: stress")
+	}
 	rounds := 300
 	if os.Getenv("MOPS_SOAK") != "" {
 		rounds = 10_000

@@ -259,6 +259,9 @@ func (c *markedContext) Done() <-chan struct{} {
 
 // Those that hang go on until the caller has had enough, and not longer.
 func TestWildExecutorsThatHang(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: waits for executors that hang")
+	}
 	hang := func() { select {} } // for good, as the worst of them do
 	for _, elsewhere := range []bool{false, true} {
 		for name, start := range map[string]func(hung func()) starting{

@@ -136,10 +136,14 @@ func (f *family) logs() map[string][][]string {
 	return logs
 }
 
-// soak is the small size by default, and the large one where MOPS_SOAK asks for it.
+// soak is the small size by default, the large one where MOPS_SOAK asks for it, and
+// a fifth with -short.
 func soak(small, large int) int {
-	if os.Getenv("MOPS_SOAK") == "1" {
+	switch {
+	case os.Getenv("MOPS_SOAK") == "1":
 		return large
+	case testing.Short():
+		return small / 5
 	}
 	return small
 }

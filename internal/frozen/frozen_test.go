@@ -54,7 +54,9 @@ func TestAStoreOfAnEarlierReleaseIsRead(t *testing.T) {
 			if runs != 0 {
 				t.Errorf("%d functions ran, though their results are kept", runs)
 			}
-			if name == "writable" { // over the lease of a session that is dead, and an error of an earlier run
+			// Over the lease of a session that is dead, which takes its time to be seen, and
+			// an error of an earlier run.
+			if name == "writable" && !testing.Short() {
 				if _, err := fails.Call(environment(t, root, options...), 3); runs != 1 {
 					t.Errorf("%d runs, %v", runs, err)
 				}

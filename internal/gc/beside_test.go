@@ -83,8 +83,11 @@ func noPause() {}
 func TestAtEveryStep(t *testing.T) {
 	path := write(t, "content")
 	stride := 3
-	if soak {
+	switch {
+	case soak:
 		stride = 1
+	case testing.Short():
+		stride = 30
 	}
 	for before := range 3 {
 		for _, dies := range []bool{true, false} {
@@ -168,6 +171,9 @@ func atStep(t *testing.T, path string, before, at int, dies bool) (came bool) {
 // clock is wrong by an hour, and gc's machine and those of the programs need not
 // know.
 func TestProgramsBesideGC(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: programs beside gc for months")
+	}
 	const contents = 3
 	span := 90 * day
 	if soak {

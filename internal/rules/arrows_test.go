@@ -118,8 +118,13 @@ type listed struct {
 // everything is what the go command says of all packages, of both modules.
 func everything(t *testing.T) []listed {
 	t.Helper()
-	return append(list(t, "../..", "./..."), list(t, "../../test", "./...")...)
+	if listedAll == nil {
+		listedAll = append(list(t, "../..", "./..."), list(t, "../../test", "./...")...)
+	}
+	return listedAll
 }
+
+var listedAll []listed // once for all tests, which run one after the other
 
 // list is what the go command says of packages of the module in a folder.
 func list(t *testing.T, folder string, patterns ...string) []listed {

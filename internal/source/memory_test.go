@@ -10,6 +10,9 @@ import (
 // Memory stays flat, whatever the size: less than 64 MiB beyond what the process
 // needs anyway. MOPS_SOAK=1 takes 8 GiB, without filling the disk on the way in.
 func TestFlatMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: large files")
+	}
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		t.Skip("this system does not tell the peak of memory: ", err)
 	}

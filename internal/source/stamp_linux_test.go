@@ -19,6 +19,9 @@ import (
 // What each file system does, and that a hash is remembered where settle says
 // that the times tell all. Only root can mount them.
 func TestFileSystems(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: makes file systems")
+	}
 	for _, test := range []struct {
 		name       string
 		make       []string // on a file of this size in MB; without, the kernel needs no device

@@ -48,6 +48,9 @@ func keep(c *Cluster, err error) (*Cluster, error) {
 
 func shared(tb testing.TB, get func() (*Cluster, error)) *Cluster {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("left out with -short: on a Kubernetes cluster")
+	}
 	c, err := get()
 	switch {
 	case err == nil:

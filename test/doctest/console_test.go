@@ -60,6 +60,9 @@ func (b block) commands() (all []command) {
 }
 
 func TestCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: runs the commands of all pages")
+	}
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skipf("the commands of the pages are run by a shell: %v", err)
 	}

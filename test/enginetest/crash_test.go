@@ -46,12 +46,15 @@ func scenarios(dir, file string) map[string][]Job {
 // TestCrashAtEveryStep kills a program, its worker or both, before and after
 // each operation of the store, starts the program again, and checks that it
 // gets right results soon and that nothing was computed twice. Each step is a
-// process that is killed; by default a third of them, and in a soak all.
+// process that is killed; by default a third of them, in a soak all, and
+// few with -short.
 func TestCrashAtEveryStep(t *testing.T) {
 	stride := 3 // others each time
 	switch {
 	case soak:
 		stride = 1
+	case testing.Short():
+		stride = 18
 	case raceEnabled:
 		stride = 6
 	}

@@ -16,6 +16,9 @@ import (
 // through. Nothing that is kept is computed again, and each crash costs each
 // call one run at most.
 func TestCrashAgainAndAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: programs that crash again and again")
+	}
 	rounds := 6
 	if soak {
 		rounds = 100

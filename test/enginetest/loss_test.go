@@ -68,6 +68,9 @@ func TestBrokenLease(t *testing.T) {
 // A worker whose lease was broken stops, too. Its caller may know sooner, and has
 // started another by then.
 func TestBrokenLeaseOfWorker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: waits for a session to die")
+	}
 	t.Parallel()
 	place := t.TempDir()
 	w := Work{Name: "a", Dir: place, Gate: true}

@@ -41,6 +41,9 @@ var outages = map[string]func(w *Work){
 //
 // The kind: a failure that passes takes with it what cannot be made again cheaply.
 func TestOutageAtEachStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: an outage at each step")
+	}
 	t.Parallel()
 	for name, prepare := range outages {
 		for _, running := range []time.Duration{0, time.Hour} { // the program, before the call

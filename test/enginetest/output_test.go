@@ -11,6 +11,9 @@ import (
 
 // A function that prints without end costs neither memory nor its result.
 func TestLargeOutput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: large output")
+	}
 	t.Parallel()
 	size := 48 << 20 // more than is kept
 	switch {

@@ -51,6 +51,9 @@ func TestCurrentFolderNotWritable(t *testing.T) {
 // A root that may not be written gives an error that says so and what to do; and
 // it gives its results.
 func TestRootNotWritable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: waits for a root to come back")
+	}
 	t.Parallel()
 	place, root := t.TempDir(), mount(t, "size=10m")
 	variable := "MOPS_ROOT=file://" + root
@@ -81,6 +84,9 @@ func TestRootNotWritable(t *testing.T) {
 // What could be stored is sound, nothing half is left, and when there is room
 // again, so are the calls.
 func TestDiskFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: waits for room on a disk")
+	}
 	t.Parallel()
 	for _, on := range []string{"in20", "sub20"} {
 		t.Run("on "+on, func(t *testing.T) {
@@ -167,6 +173,9 @@ func checkNothingHalf(t *testing.T, root string) {
 
 // The disk is full when functions end, for longer than it is tried as a rule.
 func TestDiskFullAtTheEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: waits for room on a disk")
+	}
 	t.Parallel()
 	full := 5 * time.Second
 	if soak {

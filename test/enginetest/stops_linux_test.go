@@ -19,6 +19,9 @@ import (
 //
 // The kind: whoever was away acts on what was true before.
 func TestStopsAndKills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: programs that are stopped and killed for long")
+	}
 	t.Parallel()
 	programs, calls, torments, longest := 6, 300, 300, 300*time.Millisecond
 	if soak { // longer than a session lives without renewal, too

@@ -48,6 +48,9 @@ func tidy(ctx context.Context) error {
 // folder, read a file, remove, replace or take over. So each does all that can be
 // done with what the other made.
 func TestTwoUsers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: two users on one root")
+	}
 	if os.Getuid() != 0 {
 		t.Skip("left out: it takes root to be two users")
 	}

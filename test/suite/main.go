@@ -7,8 +7,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +34,7 @@ func main() {
 
 func run(name string, folders, args []string) int {
 	start := time.Now()
-	t := tally{outputs: map[string][]string{}}
+	t := tally{outputs: map[string][]string{}, skips: map[string][]string{}}
 	var failed atomic.Bool
 	var modules sync.WaitGroup
 	for _, folder := range folders {
@@ -82,7 +84,7 @@ type tally struct {
 	mu                      sync.Mutex
 	passed, failed, skipped int
 	outputs                 map[string][]string // of tests that are under way, and of packages
-	reasons                 []string
+	skips                   map[string][]string // names, by reason
 }
 
 func (t *tally) count(e event) {
@@ -112,7 +114,8 @@ func (t *tally) count(e event) {
 	case "skip":
 		if e.Test != "" {
 			t.skipped++
-			t.reasons = append(t.reasons, reason(e, t.outputs[key]))
+			why := reason(t.outputs[key])
+			t.skips[why] = append(t.skips[why], e.Test)
 		}
 	default:
 		return
@@ -131,22 +134,30 @@ func (t *tally) unfinished(ended string) {
 	}
 }
 
+// place is where in its file a test was skipped.
+var place = regexp.MustCompile(`^\w+\.go:\d+: `)
+
 // reason is what a skipped test said.
-func reason(e event, output []string) string {
-	said := strings.Builder{}
+func reason(output []string) string {
+	var said []string
 	for _, line := range output {
 		line = strings.TrimSpace(line)
 		if !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(line, "--- ") && line != "" {
-			said.WriteString(" " + line)
+			said = append(said, place.ReplaceAllString(line, ""))
 		}
 	}
-	return e.Test + ":" + said.String()
+	return strings.Join(said, " ")
 }
 
-// leftOut names what was skipped, the same reason once.
+// leftOut says what was skipped, and by name where few were for one reason.
 func (t *tally) leftOut() {
-	slices.Sort(t.reasons)
-	for _, r := range slices.Compact(t.reasons) {
-		fmt.Println("  left out:", r)
+	for _, why := range slices.Sorted(maps.Keys(t.skips)) {
+		tests := t.skips[why]
+		slices.Sort(tests)
+		what := fmt.Sprint(len(tests), " tests")
+		if len(tests) < 4 {
+			what = strings.Join(tests, ", ")
+		}
+		fmt.Printf("  left out: %s: %s\n", what, why)
 	}
 }
