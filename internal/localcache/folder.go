@@ -122,7 +122,7 @@ var ErrOvertaken = errors.New("somebody else was faster")
 
 // mostTries is how often one looks again: whoever deletes the folder all the time
 // must be told.
-const mostTries = 8
+const mostTries = 64
 
 // Try calls do again while it is overtaken, up to a limit.
 func Try(do func() error) error {

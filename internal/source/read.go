@@ -89,8 +89,9 @@ func (f *fetcher) localFile(ctx context.Context, o *object) (string, error) {
 	return path, err
 }
 
-// mostOpens is how often it is tried to open a file that others remove.
-const mostOpens = 8
+// mostOpens is how often it is tried to open a file that others remove: a sweep of a
+// cache that is far too small may be faster many times.
+const mostOpens = 64
 
 // openLocal opens a file of this machine that holds the object.
 func (f *fetcher) openLocal(ctx context.Context, o *object) (*os.File, error) {
