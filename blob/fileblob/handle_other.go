@@ -43,8 +43,6 @@ func exists(path string) bool {
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-var errStale = errors.New("stale")
-
 func attributesAt(path string) (attributes, error) {
 	h, err := openHandle(path)
 	if err != nil {

@@ -116,9 +116,6 @@ func isNotExist(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
 }
 
-// errStale is what NFS says of a file that another host removed.
-const errStale = unix.ESTALE
-
 func attributesAt(path string) (attributes, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {

@@ -177,7 +177,6 @@ func composite(value any) bool {
 }
 
 func (w *writer) scalar(value any) string {
-	const all = 1 << 30 // no value is as long
 	most := shortText
 	if _, ok := value.([]byte); ok {
 		most = shortBytes
@@ -193,11 +192,4 @@ func (w *writer) scalar(value any) string {
 		}
 	}
 	return shown
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -29,9 +29,9 @@ func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
 func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 	switch {
 	case c.Off:
-		return errors.New("Off is set (by an option, the config file or MOPS_OFF), so nothing may be put into the store: inject without it")
+		return errors.New("the option Off is set (by an option, the config file or MOPS_OFF), so nothing may be put into the store: inject without it")
 	case c.ReadOnly:
-		return errors.New("ReadOnly is set (by an option, the config file or MOPS_READ_ONLY), so nothing may be put into the store: inject without it")
+		return errors.New("the option ReadOnly is set (by an option, the config file or MOPS_READ_ONLY), so nothing may be put into the store: inject without it")
 	}
 	r, err := e.root(ctx, c.Root)
 	if err != nil {

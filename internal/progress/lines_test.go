@@ -46,7 +46,7 @@ func TestLinesColour(t *testing.T) {
 	if got := out.String(); !strings.HasPrefix(got, "\x1b[") || !strings.HasSuffix(got, "m[f]\x1b[0m x\n") {
 		t.Errorf("got %q", got)
 	}
-	if colorOf("a") != colorOf("a") {
+	if first := colorOf("a"); colorOf("a") != first {
 		t.Error("the colour of a label changes")
 	}
 }

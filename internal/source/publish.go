@@ -232,7 +232,7 @@ func (f *keeper) copyTo(ctx context.Context, from string, t target) (*content, e
 	}
 	defer os.Remove(temp.Name())
 	defer temp.Close()
-	ctx, done, err := f.cpu.take(ctx)
+	_, done, err := f.cpu.take(ctx)
 	if err != nil {
 		return nil, err
 	}
