@@ -14,33 +14,58 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// standing is how a call stands while somebody else has its lease.
+// Waiting for a call that another process computes.
+//
+// The problem: the process that holds the lease may finish, fail, crash, be cut
+// off from the store, or leave its worker running without it. A waiter sees
+// none of that; it sees only blobs: the lease, the result, and the sessions
+// that the lease names.
+//
+// The idea: look again and again, and let each look end in one of three
+// standings. Either the call is over, or its lease is free, or somebody is busy
+// with it. A look asks in this order:
+//
+//   - Is there a result, or the outcome of the run that we waited for? Then it
+//     is over.
+//   - Was the lease released, or is it absent? Then it is free.
+//   - Does the session that computes still live, or the one that watches it?
+//     Then it is busy.
+//   - Does a worker run on whose orchestrator is dead? Then we become its
+//     orchestrator: see adopt.
+//   - Else nobody computes: the lease is free.
+//
+// Why it is right: a wrong "busy" only costs another look. A wrong "free" only
+// costs work, because the caller swaps the lease from exactly the version that
+// this look saw, and results are written once. Only "over" must be right, and
+// it is said by a result or a recorded failure alone.
+
+// standing is how a call stands while another session has its lease.
 type standing int
 
 const (
-	busy standing = iota // somebody computes it
-	free                 // nobody does: the lease may be taken
+	busy standing = iota // a session computes it
+	free                 // nobody computes it: the lease may be taken
 	over                 // it has an outcome
 )
 
-// sight is what one look at a call came to.
+// sight is what one look at a call shows.
 type sight struct {
 	now     standing
-	outcome Outcome       // over: of the call
-	version blob.Version  // free: what the lease is to be swapped from; "" where there is none
-	recheck time.Duration // busy: when another look may see more; 0 if nothing is known of that
+	outcome Outcome       // set when over
+	version blob.Version  // set when free: the version to swap the lease from; "" if there is no lease
+	recheck time.Duration // set when busy: when another look may show more; 0 if unknown
 }
 
-// waiting is one wait for somebody else's lease.
+// waiting is one wait for a lease that another session holds.
 type waiting struct {
 	f      *flight
-	held   string // the lease that was held when we looked: its outcome is ours, too
+	held   string // lease id seen at the last look: we share the outcome of its run
 	circle circleWatch
 }
 
-// await waits until the call has an outcome or its lease is free. Whoever has it
-// may have been computing for as long as any patience lasts, so who waits for
-// them does not give up before they do.
+// await waits until the call has an outcome or its lease is free. The holder
+// may have been computing for as long as any patience lasts, so its waiters do
+// not give up before it does.
 func (f *flight) await(ctx context.Context) (sight, error) {
 	ctx = f.patient(ctx)
 	w := waiting{f: f, circle: circleWatch{flight: f}}
@@ -60,8 +85,9 @@ func (f *flight) patient(ctx context.Context) context.Context {
 	return blob.Patient(ctx, blob.Patience{Since: time.Unix(0, 0), What: "the outcome of a run elsewhere of " + f.place.URI()})
 }
 
-// look reads the lease, then the result. The order matters: whoever let go of the
-// lease before it was read has put the result by then.
+// look reads the lease, then the result. The order matters: a holder puts the
+// result before it lets go of the lease. So if this look finds the lease
+// released and then no result, that run left none.
 func (w *waiting) look(ctx context.Context) (sight, error) {
 	f := w.f
 	state, version, err := lease.Read(ctx, f.root.store, f.place.Lease())
@@ -109,12 +135,15 @@ func (w *waiting) lookAtHolder(ctx context.Context, state lease.State, version b
 	return seen, err
 }
 
-// finished reports whether a result that cannot be used (it is damaged, or to
-// be refreshed) was put by the lease's last holder rather than before it. The
-// lease of a success is never released, so that is the only sign that nobody
-// computes any more. A sound result names its lease; of a damaged one only the
-// time is known, which like the lease's is the store's, and no better than
-// clockGrain.
+// finished reports whether the lease's holder is done although the lease looks
+// held.
+//
+// A success never releases its lease; normally its result says that it is done.
+// But a result that is damaged, or is to be refreshed, counts as a miss here.
+// Did the present holder put it, and is done? Or was it there before, and the
+// holder is about to replace it? A sound result names its lease. A damaged one
+// has only its date: if it is younger than the lease, the holder put it. Both
+// dates are the store's, so they compare, but no better than to clockGrain.
 func (f *flight) finished(ctx context.Context, missed *miss, state lease.State, version blob.Version) (bool, error) {
 	if missed.leaseID != "" {
 		return missed.leaseID == state.LeaseID, nil
@@ -129,15 +158,15 @@ func (f *flight) finished(ctx context.Context, missed *miss, state lease.State, 
 	return held.Version == version && held.ModTime.Before(missed.info.ModTime.Add(clockGrain)), nil
 }
 
-// clockGrain is by how much the times of two blobs may be out of order: drivers
+// clockGrain is how far the dates of two blobs may be out of order: drivers
 // shift those of files by up to 1 ms, and the kernel's clock for files ticks
 // every 1 to 10 ms.
 const clockGrain = 20 * time.Millisecond
 
-// examine asks whether the two sessions live that a lease names: the one that
-// computes, and the one that watches it. If the watcher lives, a worker that died
-// is for the watcher to deal with. If it is dead, a worker that runs on is adopted.
-// Where nobody computes any more, the lease is free.
+// examine asks whether the two sessions that a lease names are alive: the one
+// that computes, and the one that watches it. If the watcher lives, it deals
+// with a dead worker, and we only wait. If the watcher is dead and a worker
+// runs on, we adopt the worker. If nobody computes, the lease is free.
 func (f *flight) examine(ctx context.Context, state lease.State, version blob.Version) (sight, error) {
 	dead, recheck, err := f.computerIsDead(ctx, state)
 	if err != nil {
@@ -167,7 +196,7 @@ func (f *flight) examine(ctx context.Context, state lease.State, version blob.Ve
 	return sight{now: free, version: version}, nil
 }
 
-// computerIsDead asks for the session that computes.
+// computerIsDead reports whether the session that computes is dead.
 func (f *flight) computerIsDead(ctx context.Context, state lease.State) (dead bool, recheck time.Duration, err error) {
 	if state.Session == f.root.session.ID() && !f.root.session.Holds(f.place.Lease()) {
 		return true, 0, nil // ours, and no flight here holds it: its result was removed
@@ -175,8 +204,9 @@ func (f *flight) computerIsDead(ctx context.Context, state lease.State) (dead bo
 	return f.dead(ctx, state.Session)
 }
 
-// watcherLives asks for the session that watches a worker. There is none where the
-// one that computes watches itself; and we ourselves would not wait here.
+// watcherLives reports whether the session that watches a worker is alive. No
+// session watches if the one that computes watches itself; nor do we, since
+// then we would not wait here.
 func (f *flight) watcherLives(ctx context.Context, state lease.State) (lives bool, recheck time.Duration, err error) {
 	switch state.Orchestrator {
 	case "", state.Session, f.root.session.ID():
@@ -186,15 +216,15 @@ func (f *flight) watcherLives(ctx context.Context, state lease.State) (lives boo
 	return !dead, recheck, err
 }
 
-// dead asks the judge, who has no patience with a store that takes no writes: then
-// the session has to be looked at anew.
+// dead asks the judge without patience: while the store takes no writes, each
+// look must judge the session anew.
 func (f *flight) dead(ctx context.Context, session string) (dead bool, recheck time.Duration, err error) {
 	err = blob.RetryPolicy{}.Do(ctx, func() (err error) { dead, recheck, err = f.root.judge.Dead(ctx, session); return err })
 	return dead, recheck, err
 }
 
-// sharedFailure is the error of the run that we waited for; nil where that was
-// cancelled rather than failed, so that we take over.
+// sharedFailure returns the error of the run that we waited for. It returns nil
+// if that run was cancelled rather than failed: then we take over.
 func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) error {
 	if outcome == nil {
 		return nil
@@ -205,7 +235,8 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 		if err == nil && found.RunID == outcome.RunID {
 			return f.funcError(found)
 		}
-		// Somebody failed anew meanwhile; the lease has the essence.
+		// Another run failed meanwhile and wrote over the record; the lease has
+		// the essence.
 		return f.newFuncError(outcome.RunID, record.FuncError{Message: outcome.Message})
 	case runs.ExecError:
 		return &executor.Error{Reason: executor.Reason(outcome.Reason), Message: outcome.Message, Tail: outcome.Detail}
@@ -214,12 +245,12 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 	}
 }
 
-// adopt attaches to a worker whose orchestrator is dead, becomes its orchestrator,
-// and follows it to its end. If there is no such worker any more, or somebody
-// else adopts it, the call is busy still.
+// adopt attaches to a worker whose orchestrator is dead, becomes its
+// orchestrator, and follows it to its end. If the worker is gone, or another
+// process adopts it first, the call stays busy.
 func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Version, dead bool) (sight, error) {
 	inv := f.invocation(state.ID)
-	if ability.RunsRemotely(f.call.Executor) { // it follows what is printed by itself
+	if ability.RunsRemotely(f.call.Executor) { // such an executor follows the worker's output itself
 		output := f.openOutput(state.RunID)
 		defer output.Close(ctx)
 		inv.Log = output.write
@@ -239,7 +270,7 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	if err != nil {
 		w.Release()
 		if blob.Is(err, blob.Mismatch) {
-			return sight{}, nil // somebody was faster, or the worker has just taken its lease
+			return sight{}, nil // another process was faster, or the worker has just taken its lease
 		}
 		return sight{}, err
 	}
@@ -258,9 +289,10 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	return seen, err
 }
 
-// follow waits for a worker that was adopted, showing what it prints. It is not
-// ours to stop: who only attached lets it run on. A worker that left nothing, or
-// whose lease is lost, leaves the call busy: the next look says more.
+// follow waits for an adopted worker and shows what it prints. We did not start
+// it, so we do not stop it: if the wait ends early, the worker runs on. If it
+// left nothing, or we lost its lease, the call stays busy, and the next look
+// says more.
 func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.State) (sight, error) {
 	stop := func() {}
 	if !ability.RunsRemotely(f.call.Executor) {

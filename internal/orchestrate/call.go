@@ -15,7 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// Call is one function with one input, and how it is to be made.
+// Call is one function with one input, and how to make it.
 type Call struct {
 	Function *function.Function
 	Input    []byte        // canonical
@@ -23,11 +23,11 @@ type Call struct {
 	Local    any           // the caller's own In, for fields that stay out of the key
 	*Settings
 
-	incompatible *incompatibleError // why the call is made under its exact key; nil for the usual one
+	incompatible *incompatibleError // why it uses its exact key; nil for the usual one
 }
 
-// Settings are those of one call, after all precedence. They are shared by many
-// calls and never changed.
+// Settings are the settings of one call, after all precedence. Many calls share
+// them; nobody changes them.
 type Settings struct {
 	Root           string
 	Pipeline       string
@@ -40,10 +40,10 @@ type Settings struct {
 	ReadOnly       bool
 	RequireResults bool
 	KeepErrors     bool
-	StorageTTL     time.Duration // of the store; 0: it removes nothing by itself
+	StorageTTL     time.Duration // of the store; 0 if it removes nothing by itself
 
-	// Context is what options on the caller's context said: it goes along to a
-	// worker, for the calls below.
+	// Context holds the options on the caller's context. They go along to a
+	// worker, for the calls that it makes.
 	Context config.Settings
 }
 
@@ -61,11 +61,11 @@ func (c Call) path(key memokey.Key) string {
 // How a call came to its result.
 type How string
 
-// The ways.
+// How is one of these.
 const (
 	Hit      How = "hit"      // the result was there
 	Computed How = "computed" // this call computed it
-	Awaited  How = "awaited"  // somebody else was computing it
+	Awaited  How = "awaited"  // another call was computing it
 )
 
 // Outcome is the result of a call, still encoded.
@@ -83,7 +83,7 @@ var (
 	ErrNoResult = errtree.Sentinel("no-result", passing("there is no result, and results are required"))
 )
 
-// passing is an error that is not the fault of a function which returns it.
+// passing is an error that is not the fault of the function that returns it.
 type passing string
 
 func (e passing) Error() string        { return string(e) }
@@ -101,12 +101,12 @@ type FuncError struct {
 
 func (e *FuncError) Error() string { return e.Failed.Message }
 
-// Unwrap decodes the error where its type is registered, else it returns nil.
-// It does so each time: all who wait for a flight have this error, and none of
-// them another's memory.
+// Unwrap decodes the error if its type is registered, else it returns nil. It
+// decodes each time, because all waiters of a flight share this error and must
+// not share memory.
 func (e *FuncError) Unwrap() error { return errtree.Tame(e.function.DecodeError(e.Failed.Registered)) }
 
-// unkept is the place of a call that has none in a store.
+// unkept is the place of a call that has no store.
 func unkept(c Call) memo.Place {
 	key := c.key()
 	return memo.Place{Key: key, Path: c.path(key)}

@@ -10,27 +10,33 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// Calls of several processes may wait for each other in a circle, which none of
-// them sees alone. So a call that was made by a function and waits long for
-// somebody else's lease says so in its session, and follows what others say.
+// Calls of several processes may wait for each other in a circle, and no
+// process sees all of it. So each call that a function makes, and that waits
+// long for another session's lease, says so in its own session. Then every
+// waiter can follow what the sessions say, from call to call, and find itself.
+//
+// Sessions are renewed now and then, so what they say is a little old: a circle
+// counts only when it was seen for circleProof. Without a circle nobody waits
+// for a wrong answer, and with one nobody in it can make progress, so the delay
+// costs nothing.
 const (
-	circlePatience = 2 * time.Second // before anything is said
+	circlePatience = 2 * time.Second // before a waiter says anything
 	circlePause    = time.Second     // between two looks
-	circleProof    = 3 * time.Second // for which a circle must be seen, since what sessions say is a little old
-	circleLength   = 256             // calls that are followed
-	circleChain    = 32              // calls of a chain for which it is said what they wait for
+	circleProof    = 3 * time.Second // how long a circle must be seen, since what sessions say is a little old
+	circleLength   = 256             // most calls that one look follows
+	circleChain    = 32              // most calls of a chain that say what they wait for
 )
 
-// circleWatch looks for a circle through one wait.
+// circleWatch looks for a circle during one wait.
 type circleWatch struct {
 	flight *flight
 	began  time.Time
 	looked time.Time
-	seen   time.Time // since when there is a circle; zero while there is none
-	told   func()    // takes back what was said; nil before
+	seen   time.Time // since when a circle is seen; zero if none is
+	told   func()    // takes back what was said; nil if nothing was
 }
 
-// look returns ErrCycle when the flight waits for a holder that waits for it.
+// look returns ErrCycle if the flight waits for a holder that waits for it.
 func (w *circleWatch) look(ctx context.Context, holder lease.State) error {
 	f, now := w.flight, time.Now()
 	if w.began.IsZero() {
@@ -75,8 +81,8 @@ func (f *flight) tellWaits() (done func()) {
 	}
 }
 
-// circle follows what sessions say they wait for, from the holder of the call
-// that the flight waits for, and reports whether that leads to one of its
+// circle follows what sessions say they wait for, starting at the holder of
+// this flight's call, and reports whether that leads to one of the flight's
 // callers. What cannot be read leads nowhere: another look comes.
 func (f *flight) circle(ctx context.Context, holder lease.State) bool {
 	type call struct{ path, session string }

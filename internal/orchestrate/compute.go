@@ -15,9 +15,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// compute brings a flight to its end, when its executor has a slot free. A
-// hundred thousand flights may wait for that, so where the slots are this
-// process's own, none of them holds a goroutine meanwhile.
+// compute brings a flight to its end once its executor has a free slot. A
+// hundred thousand flights may wait for one, so if the slots belong to this
+// process, a waiting flight holds no goroutine.
 func (f *flight) compute() {
 	f.item = f.engine.Tracker.Begin(f.call.Function.Name, f.place.URI())
 	if f.pool = f.engine.pool(f.call.Executor); f.pool == nil {
@@ -34,13 +34,13 @@ func (f *flight) compute() {
 	case dying:
 		f.inSlot(context.Cause(f.ctx))
 	case got:
-		f.inSlot(nil) // there was a slot free: no need for another goroutine
+		f.inSlot(nil) // a slot was free: no need for another goroutine
 	}
 }
 
-// enqueue takes a slot that is free, or lets the flight go on when there is one.
-// The queue does not know of contexts: giveUp takes a flight out of it, so
-// neither may come in between.
+// enqueue takes a free slot, or has the flight go on when there is one. The
+// queue does not know of contexts; giveUp takes a cancelled flight out of it.
+// So both hold the engine's mutex, and neither can come in between.
 func (f *flight) enqueue(queue slots.Queue) (got, dying bool) {
 	f.engine.mu.Lock()
 	defer f.engine.mu.Unlock()
@@ -51,7 +51,8 @@ func (f *flight) enqueue(queue slots.Queue) (got, dying bool) {
 	return queue.Enqueue(f.slot.Holder, func(err error) { f.engine.owned.Go(func() { f.inSlot(err) }) }), false
 }
 
-// inSlot computes the call in a slot that was waited for, unless that failed.
+// inSlot computes the call in its slot, unless err says that waiting for one
+// failed.
 func (f *flight) inSlot(err error) {
 	var outcome Outcome
 	if err != nil {
@@ -60,7 +61,7 @@ func (f *flight) inSlot(err error) {
 		outcome, err = f.computed()
 	}
 	f.slot.Release()
-	if other, found := isIncompatible(err); found { // somebody put it while this waited
+	if other, found := isIncompatible(err); found { // another program put it while this flight waited
 		f.item.End(progress.Awaited, nil)
 		f.incompatible = other
 		f.exactly()
@@ -70,8 +71,8 @@ func (f *flight) inSlot(err error) {
 	f.end(outcome, err)
 }
 
-// computed is the outcome of computing. A panic on the way, of an executor or
-// another part of the program that mops calls, ends the call and not the program.
+// computed computes the call. If an executor or another part of the program
+// panics on the way, the call ends, not the program.
 func (f *flight) computed() (outcome Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -84,7 +85,7 @@ func (f *flight) computed() (outcome Outcome, err error) {
 	return f.underLease()
 }
 
-// failureOf is what a panic says.
+// failureOf turns a panic into an error.
 func failureOf(panicked any) error {
 	if e, ok := panicked.(*executor.Error); ok {
 		return e
@@ -92,7 +93,7 @@ func failureOf(panicked any) error {
 	return fmt.Errorf("mops panicked while it made the call: %v\n%s", panicked, debug.Stack())
 }
 
-// tracked is what the tracker calls the end of a call.
+// tracked is the tracker's word for the end of a call.
 func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 	switch {
 	case err != nil && f.ctx.Err() != nil:
@@ -106,18 +107,19 @@ func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 }
 
 const (
-	// mostLosses is how often a call may lose its lease while it is computed before
-	// it fails: a broken worker could report a lost lease for ever.
+	// mostLosses is how often a call may lose its lease while it is computed
+	// before it fails: a broken worker could report a lost lease for ever.
 	mostLosses = 3
 
-	// mostUnseen is how often a lease may be there for who writes it and not for who
-	// reads it: once, where somebody removes the call at that moment.
+	// mostUnseen is how often a write may find a lease that the next read does
+	// not. Once is normal: somebody removed the call at that moment.
 	mostUnseen = 8
 )
 
-// underLease computes the call under its lease, or waits for who has that.
+// underLease computes the call under its lease, or waits for the session that
+// holds it.
 func (f *flight) underLease() (Outcome, error) {
-	var from blob.Version // what the lease is swapped from; "" while it is absent
+	var from blob.Version // the version to swap the lease from; "" if there is none
 	unseen, pause := 0, f.newPause()
 	for losses := 0; ; {
 		outcome, err := f.takeAndCompute(from)
@@ -150,12 +152,12 @@ func (f *flight) underLease() (Outcome, error) {
 	}
 }
 
-// errTaken says that somebody else has the lease.
+// errTaken says that another session has the lease.
 var errTaken = errors.New("the lease is somebody else's")
 
-// takeAndCompute takes the lease, if it is as it was seen, and computes the call
-// under it. It fails with errTaken or, later, with lease.ErrLost where others
-// have it.
+// takeAndCompute takes the lease, if it is still at the version seen, and
+// computes the call under it. It fails with errTaken if another session has the
+// lease, or later with lease.ErrLost if another took it.
 func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 	id := runs.New(lease.NewID(), f.call.Executor.Name())
 	handle := f.handle(id)
@@ -170,20 +172,22 @@ func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 	}
 	outcome, err := (&computing{f: f, ctx: ctx, held: held, ID: id, handle: handle}).compute(from != "")
 	if lost := context.Cause(ctx); err != nil && errors.Is(lost, lease.ErrLost) {
-		err = lost // whatever it led to
+		err = lost // prefer the cause to what it led to
 	}
 	return outcome, err
 }
 
-// awaitTurn waits for who has the lease. Whoever waits does not run: the slot goes back.
+// awaitTurn waits for the lease's holder. A waiter does not run, so it gives
+// its slot back.
 func (f *flight) awaitTurn() (sight, error) {
 	f.slot.Pause()
 	f.item.Awaiting()
 	return f.await(f.ctx)
 }
 
-// unseen is the error of a call whose lease cannot be written, as there is one, nor
-// be read, as there is none.
+// unseen is the error of a call whose lease cannot be written, because the
+// store says that there is one, and cannot be read, because the store says that
+// there is none.
 func (f *flight) unseen() error {
 	store := f.root.store
 	return &blob.Error{Op: "get", URI: store.URI(f.place.Lease()), Kind: blob.Unavailable, Err: errors.New(

@@ -16,12 +16,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// stopTimeout bounds the stopping of a worker. A cluster gives a pod 30 s to
-// end, and takes its time when hundreds do.
+// stopTimeout bounds how long stopping a worker may take. A cluster gives a pod
+// 30 s to end, and takes its time when hundreds end.
 const stopTimeout = 5 * time.Minute
 
 // elsewhere runs the call in a worker process, which takes the lease into its
-// own session and leaves what it made in the store.
+// own session and leaves its result or error in the store.
 func (c *computing) elsewhere(ctx context.Context) (Outcome, error) {
 	spec, err := c.spec(ctx)
 	if err != nil {
@@ -48,8 +48,9 @@ func (c *computing) elsewhere(ctx context.Context) (Outcome, error) {
 }
 
 // stop ends a worker whose run was cancelled or timed out. With Detach, a
-// cancelled run goes on, and so does its lease. A worker whose lease we lost is
-// somebody else's: it was adopted, or will find out by itself.
+// cancelled run goes on and keeps its lease. If we lost the lease, the worker
+// is not ours to stop: another process adopted it, or it will find out by
+// itself.
 func (c *computing) stop(ctx context.Context, w executor.Worker) error {
 	if errors.Is(context.Cause(ctx), lease.ErrLost) {
 		w.Release()
@@ -67,7 +68,7 @@ func (c *computing) stop(ctx context.Context, w executor.Worker) error {
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if err := w.Stop(settle); err != nil {
-		// It may still run, so its lease stays its own: it ends with its session.
+		// It may still run, so it keeps its lease, which ends with its session.
 		c.resign()
 		return fmt.Errorf("the worker of run %s could not be stopped: %w", c.RunID, err)
 	}
@@ -77,7 +78,7 @@ func (c *computing) stop(ctx context.Context, w executor.Worker) error {
 	return c.stopped(ctx)
 }
 
-// outcomeElsewhere reads what a worker that ended left in the store.
+// outcomeElsewhere reads what an ended worker left in the store.
 func (c *computing) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 	ctx, cancel := c.afterRun()
 	defer cancel()
@@ -97,16 +98,15 @@ func (c *computing) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 	case err == nil && found.Info.Version != c.f.miss.info.Version: // another run was faster
 		return Outcome{Place: c.f.place, Result: found, How: Awaited}, c.f.call.fits(found, c.f.place)
 	case err != nil && exit.Err == nil && !blob.Is(err, blob.NotFound) && !errors.Is(err, record.ErrDamaged):
-		return Outcome{}, err // the worker has done what it could
+		return Outcome{}, err // the store failed, not the worker
 	}
 	failure := c.failureElsewhere(ctx, exit)
 	c.leaveRun(ctx, failure)
 	return Outcome{}, failure
 }
 
-// afterRun is the context for looking at what a worker left: as patient as the
-// run was long, unless the call is cancelled. Then what can be seen within
-// settleTimeout has to do.
+// afterRun is the context for reading what a worker left. It is as patient as
+// the run was long. If the call is cancelled, it gives the store settleTimeout.
 func (c *computing) afterRun() (context.Context, context.CancelFunc) {
 	if c.ctx.Err() != nil {
 		return context.WithTimeout(context.WithoutCancel(c.ctx), settleTimeout)
@@ -115,8 +115,8 @@ func (c *computing) afterRun() (context.Context, context.CancelFunc) {
 		Since: c.started, What: fmt.Sprintf("what run %s of %s left", c.RunID, c.f.place.URI()), Made: true}))
 }
 
-// failureElsewhere says why a worker left no result: in its own words where it
-// could still write them, else as the executor saw it.
+// failureElsewhere says why a worker left no result: in the worker's own words
+// if it could still write them, else as the executor saw it.
 func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *executor.Error {
 	if exit.Err != nil && !ownWordsKnowMore[exit.Err.Reason] {
 		return exit.Err
@@ -136,9 +136,9 @@ func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *e
 		c.RunID, c.Executor, exit.Code)}
 }
 
-// ownWordsKnowMore are the ends of which the worker itself, while it still
-// could, may have said more than its executor saw. What the others name, it
-// could not know.
+// ownWordsKnowMore lists the failures that the worker may have explained better
+// than its executor, while it still could. A worker cannot know of the other
+// failures.
 var ownWordsKnowMore = map[executor.Reason]bool{
 	executor.WorkerFailed: true, executor.Signalled: true, executor.WorkerLost: true, executor.NoResult: true,
 }
@@ -146,7 +146,7 @@ var ownWordsKnowMore = map[executor.Reason]bool{
 // leaveRun records a run that ended without result or error, for people.
 func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
 	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == string(failure.Reason) {
-		return // the worker has, and knows more
+		return // the worker recorded it, and knows more
 	}
 	run := record.Run{
 		Outcome: runs.ExecError, Reason: string(failure.Reason), Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
@@ -161,7 +161,7 @@ func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
 	}
 }
 
-// spec is what the worker is told.
+// spec encodes what the worker is told.
 func (c *computing) spec(ctx context.Context) (string, error) {
 	e := c.f.engine
 	version, err := c.held.Version(ctx)
@@ -198,8 +198,8 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 	return spec.Encode()
 }
 
-// portable are settings for a worker, whose current folder may be another, and
-// its machine: a root that is relative to ours is none to it.
+// portable makes settings fit for a worker, which may have another current
+// folder or run on another machine: a relative root means nothing there.
 func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settings {
 	if s.Root == nil {
 		return s

@@ -1,7 +1,7 @@
 // Package orchestrate makes calls: it looks for the result, takes the lease,
-// hands the work to an executor, waits for those who have the lease, and sees
-// to it that one call is computed once. The root package gives it encoded
-// inputs and decodes what comes back; worker does the computing.
+// hands the work to an executor, waits for other sessions that hold the lease,
+// and makes sure that one call is computed once. The root package gives it
+// encoded inputs and decodes the outputs; package worker does the computing.
 package orchestrate
 
 import (
@@ -33,33 +33,34 @@ type Options struct {
 	Tracker *progress.Tracker
 	Logger  *slog.Logger
 
-	// CacheDir is the folder for results that were read from stores elsewhere,
-	// "" for none, and CacheSize its bound in bytes; see memo.Cache.
+	// CacheDir is the folder for results read from stores elsewhere, or "" for
+	// none; CacheSize bounds it in bytes. See memo.Cache.
 	CacheDir  string
 	CacheSize int64
 
-	// Output returns where the lines of a worker go, for people. May be nil.
+	// Output returns where to show the lines of a worker. May be nil.
 	Output func(function, memoURI string) io.WriteCloser
 
-	// ConfigPath, Isolated and Defaults go along to workers, so that their
-	// nested calls are made under the same settings; the others to those that
-	// see neither our files nor our variables.
+	// ConfigPath, Isolated and Defaults go to all workers, so that their nested
+	// calls are made under the same settings. The other three go to workers
+	// that see neither our files nor our variables.
 	ConfigPath string
-	Isolated   bool // neither a config file nor variables have a say
+	Isolated   bool // ignore config file and variables
 	Defaults   config.Settings
 	ConfigText string
 	Environ    config.Settings
-	Elsewhere  bool // config file and variables are those of another machine
+	Elsewhere  bool // config file and variables come from another machine
 
-	// Executors is what executors are told of the config file, by their names.
+	// Executors holds each executor's part of the config file, by name.
 	Executors map[string]map[string]any
 
-	// Tree is where a worker's slots are; nil in a process that is no worker.
+	// Tree has a worker's slots; nil in a process that is no worker.
 	Tree *worker.Tree
 
 	// Since is when the environment at the top of a tree of workers began, by
-	// the store's clock: to them a result from after it is refreshed already, or
-	// each of them would refresh anew what all of them call. Zero at the top.
+	// the store's clock. For its workers, a younger result counts as refreshed;
+	// otherwise each worker would refresh anew what all of them call. Zero at
+	// the top.
 	Since time.Time
 }
 
@@ -78,7 +79,7 @@ type Engine struct {
 	perExecutor map[executor.Executor]*pool
 	refreshed   map[resultKey]bool
 	alone       uint64        // counts the calls without store
-	server      *slots.Server // of pools, to workers; nil before the first
+	server      *slots.Server // serves pools to workers; nil until the first needs it
 	began       time.Time
 }
 
@@ -117,7 +118,7 @@ func (e *Engine) Close() error {
 // Stopping is how many workers of other processes are being stopped.
 func (e *Engine) Stopping() int { return int(e.stopping.Load()) }
 
-// root is a store that is open, with this process's session in it.
+// root is an open store with this process's session in it.
 type root struct {
 	store   *blob.Store
 	session *lease.Session
@@ -127,8 +128,8 @@ type root struct {
 	began time.Time // when the engine began, by the store's clock
 }
 
-// endTime is how long a program that is done tries to say so. Where the store is
-// away, others find out by themselves, and hardly later.
+// endTime bounds how long a finished program tries to end its session. If the
+// store is away, others find out by themselves, hardly later.
 const endTime = 5 * time.Second
 
 func (r *root) close(logger *slog.Logger) error {
@@ -141,7 +142,7 @@ func (r *root) close(logger *slog.Logger) error {
 	return r.store.Close()
 }
 
-// since is what workers at this root are told; see Options.Since.
+// since is the time that workers at this root are told; see Options.Since.
 func (e *Engine) since(ctx context.Context, r *root) time.Time {
 	if !e.Since.IsZero() {
 		return e.Since
@@ -149,7 +150,7 @@ func (e *Engine) since(ctx context.Context, r *root) time.Time {
 	r.clock.Do(func() {
 		r.began = e.began
 		if r.store.IsLocal() {
-			return // it goes by our clock
+			return // a local store uses our clock
 		}
 		if now, ok, err := r.store.Now(ctx); err == nil && ok {
 			r.began = now.Add(-time.Since(e.began))
@@ -158,8 +159,8 @@ func (e *Engine) since(ctx context.Context, r *root) time.Time {
 	return r.began
 }
 
-// retryPolicy is patient with stores that are services, and brief with a file
-// system: there is little that it says no to now and yes to later.
+// retryPolicy is patient with services, and brief with file systems: they
+// rarely say no now and yes later.
 func (e *Engine) retryPolicy(store *blob.Store) blob.RetryPolicy {
 	if store.IsLocal() {
 		return blob.RetryPolicy{Tries: 3, Log: e.Logger}
@@ -167,9 +168,9 @@ func (e *Engine) retryPolicy(store *blob.Store) blob.RetryPolicy {
 	return blob.RetryPolicy{Log: e.Logger}
 }
 
-// cached is a store with the cache of this machine before it, if there is use
-// for one: not where a read costs no more than one of the cache, and not where
-// the blobs of the next process are others.
+// cached puts this machine's cache before a store, if that helps. It does not
+// if reading the store costs no more than reading the cache, nor for mem:,
+// whose blobs differ in every process.
 func (e *Engine) cached(store *blob.Store) *blob.Store {
 	if e.CacheDir == "" || store.IsLocal() || strings.HasPrefix(store.Root(), "mem:") {
 		return store
@@ -199,9 +200,8 @@ func (e *Engine) root(ctx context.Context, uri string) (*root, error) {
 	return r, nil
 }
 
-// Root opens a store, once, and returns it with the session of this process,
-// for a worker: others shall see one session where there is one process. Close
-// ends both.
+// Root opens a store, once, and returns it with this process's session, for a
+// worker: others must see one session for one process. Close ends both.
 func (e *Engine) Root(ctx context.Context, uri string) (*blob.Store, *lease.Session, error) {
 	r, err := e.root(ctx, uri)
 	if err != nil {
@@ -210,9 +210,9 @@ func (e *Engine) Root(ctx context.Context, uri string) (*blob.Store, *lease.Sess
 	return r.store, r.session, nil
 }
 
-// pool is where calls on an executor wait for their turn; nil where it has no
-// limit. In a worker all of them take their turns in the pool of the tree that
-// the worker belongs to: a function that runs counts once, wherever it runs.
+// pool is where calls on an executor wait for their turn; nil if it has no
+// limit. All workers of a tree share the pool of the orchestrator at the top: a
+// running function counts once, wherever it runs.
 func (e *Engine) pool(ex executor.Executor) *pool {
 	limited, ok := ex.(executor.Limited)
 	if !ok || limited.Limit() <= 0 {
@@ -236,7 +236,7 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 	return p
 }
 
-// pool is a number of slots that other processes can be told of.
+// pool is a number of slots, under a name by which other processes find it.
 type pool struct {
 	slots.Pool
 	name string
@@ -260,7 +260,7 @@ func (e *Engine) tree(p *pool, holder string) (*worker.Tree, error) {
 	return &worker.Tree{Path: e.server.Path(), Name: p.name, Size: p.size, Holder: holder}, nil
 }
 
-// Place is where the records of a call would live.
+// Place is where the records of a call would lie.
 func (e *Engine) Place(c Call) memo.Place {
 	place := unkept(c)
 	e.mu.Lock()

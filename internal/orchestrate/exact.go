@@ -9,12 +9,13 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 )
 
-// Programs whose types differ in what the fingerprints leave out make one memo
-// key. What one of them has put under it may be of no use to another. That leaves
-// it alone, and makes the call again under the exact key, where nothing is left
-// out: it is looked for, computed and kept there.
+// The exact key. Programs whose types differ only in what the fingerprints
+// leave out make the same memo key, and one program's result may be of no use
+// to another. Then the other leaves that result alone, and makes the call again
+// under its exact key, which leaves nothing out: it looks for the result,
+// computes it and keeps it there.
 
-// incompatibleError says that what lies under the usual key of a call is of no use.
+// incompatibleError says that the record under a call's usual key is of no use.
 type incompatibleError struct {
 	uri  string
 	what string
@@ -25,10 +26,11 @@ func (e *incompatibleError) Error() string {
 	return fmt.Sprintf("%s is there, %s (%s)", e.what, e.why, e.uri)
 }
 
-// fits is nil for a result that the caller can use, else an *incompatibleError.
+// fits returns nil for a result that the caller can use, else an
+// *incompatibleError.
 func (c Call) fits(found memo.Found, place memo.Place) error {
 	if c.incompatible != nil {
-		return nil // what lies under the exact key is of our types
+		return nil // a result under the exact key has our types
 	}
 	return incompatibleAt(place, "a result", c.Function.Incompatible(found.Record, found.RunID))
 }
@@ -48,8 +50,8 @@ func incompatibleAt(place memo.Place, what, why string) error {
 	return &incompatibleError{uri: place.URI(), what: what, why: why}
 }
 
-// exactly makes the call again under its exact key, and ends the flight with what
-// comes of that.
+// exactly makes the call again under its exact key, and ends the flight with
+// the outcome of that.
 func (f *flight) exactly() {
 	c := f.call
 	c.incompatible = f.incompatible
@@ -82,8 +84,8 @@ func (f *flight) exactly() {
 	}
 }
 
-// follows notes that f ends when the flight under the exact key does, unless that
-// one waits for f.
+// follows notes that f ends when the flight under the exact key does, unless
+// that flight waits for f.
 func (f *flight) follows(exact *flight) error {
 	f.engine.mu.Lock()
 	defer f.engine.mu.Unlock()
@@ -91,7 +93,7 @@ func (f *flight) follows(exact *flight) error {
 		f.awaits(exact, +1)
 		return nil
 	}
-	exact.waiters-- // its function waits for f, so it is not the last
+	exact.waiters-- // its function waits for f, so f is not its last waiter
 	return fmt.Errorf("%s: %w: it waits for a call that is being made by %s", exact.place.URI(), ErrCycle, f.place.URI())
 }
 

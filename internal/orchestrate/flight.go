@@ -13,8 +13,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// flightKey tells calls apart that cannot share a flight: what one of them may
-// not use, keep or compute, another may.
+// flightKey tells apart calls that cannot share a flight: one of them may use,
+// keep or compute what another may not.
 type flightKey struct {
 	root           *root
 	path           string
@@ -23,7 +23,7 @@ type flightKey struct {
 	requireResults bool
 	keepErrors     bool
 	storageTTL     time.Duration
-	alone          uint64 // of a call without store, which shares with nobody
+	alone          uint64 // unique for a call without store, which shares with no other
 }
 
 // resultKey is where a result lies.
@@ -32,8 +32,9 @@ type resultKey struct {
 	path string
 }
 
-// flight is one call under way in this process, with all who wait for it. It
-// ends when it has an outcome, and is cancelled when its last waiter leaves.
+// flight is one call under way in this process, with all callers that wait for
+// it. It ends when it has an outcome, and is cancelled when its last waiter
+// leaves.
 type flight struct {
 	engine *Engine
 	key    flightKey
@@ -41,40 +42,41 @@ type flight struct {
 	root   *root // nil with Off
 	place  memo.Place
 	chain  *worker.Chain // of the call that started it
-	asked  time.Time     // when that was
+	asked  time.Time     // when that call was made
 
 	values context.Context // of the first caller, until the flight has its own
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when outcome and err are set
 
-	item         *progress.Item // from when it is computed
+	item         *progress.Item // set once it is computed
 	pool         *pool          // nil: no limit
 	slot         worker.Slot
-	miss         *miss              // why it is computed, and over what
-	incompatible *incompatibleError // why it is made under its exact key; see exactly
+	miss         *miss              // why it is computed, and what it replaces
+	incompatible *incompatibleError // why it uses its exact key; see exactly
 	outcome      Outcome            // of a failure, its place
 	err          error
 
 	// Under engine.mu:
 	waiters  int
 	dying    bool
-	queue    slots.Queue     // in which it waits, or waited, without a goroutine
-	cause    error           // of dying
+	queue    slots.Queue     // where it waits, or waited, without a goroutine
+	cause    error           // why it is dying
 	awaiting map[*flight]int // flights that this one's function waits for
 	onEnd    []func()
 }
 
-// Leave is what Do does when the caller's context ends.
+// Leave says what Do does when the caller's context ends.
 type Leave bool
 
 // The ways to leave a call.
 const (
-	LeaveAtOnce  Leave = false // return; what has to be stopped is stopped behind
-	LeaveSettled Leave = true  // return when what nobody else waits for is stopped
+	LeaveAtOnce  Leave = false // return; stop in the background what has to be stopped
+	LeaveSettled Leave = true  // first stop what no other caller waits for
 )
 
-// Do makes a call and waits for its outcome. How tells how this caller came to it.
+// Do makes a call and waits for its outcome, which says how this caller came to
+// it.
 func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 	outcome, known, hit := e.glance(ctx, &c)
 	if hit {
@@ -85,7 +87,7 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if leads {
-		// A hit is answered here, on the caller's goroutine.
+		// Answer a hit here, on the caller's goroutine.
 		switch f.lookup(ctx, known) {
 		case answered:
 			f.leave(ctx, nil)
@@ -105,7 +107,7 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 	return outcome, err
 }
 
-// join finds the flight of a call or makes it, and counts the caller in.
+// join finds or makes the flight of a call, and counts the caller in.
 func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err error) {
 	place := unkept(c)
 	var r *root
@@ -135,11 +137,11 @@ func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err e
 	}
 }
 
-// errDying says that a flight was cancelled, and cleans up.
+// errDying says that the flight was cancelled and is cleaning up.
 var errDying = errors.New("the flight was cancelled")
 
-// tryJoin counts the caller of a new flight in: to that one, or to an earlier one
-// of the same call.
+// tryJoin counts the caller into an earlier flight of the same call, or else
+// into the new one.
 func (e *Engine) tryJoin(new *flight) (f *flight, leads bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -182,7 +184,7 @@ func inFlight(ctx context.Context, f *flight) context.Context {
 	return context.WithValue(ctx, callerKey{}, f)
 }
 
-// flightOf is the flight of the function that makes a call, if it is ours.
+// flightOf is the flight whose function makes a call, if this engine runs it.
 func (e *Engine) flightOf(ctx context.Context) *flight {
 	if f, ok := ctx.Value(callerKey{}).(*flight); ok && f.engine == e {
 		return f
@@ -200,8 +202,8 @@ func (f *flight) awaits(other *flight, n int) {
 	}
 }
 
-// reaches reports whether f waits for target, through others or at once.
-// Under engine.mu.
+// reaches reports whether f waits for target, directly or through others. Under
+// engine.mu.
 func (f *flight) reaches(target *flight) bool {
 	seen := map[*flight]bool{}
 	var visit func(*flight) bool
@@ -223,8 +225,8 @@ func (f *flight) reaches(target *flight) bool {
 	return visit(f)
 }
 
-// wait returns when the flight has ended, or the caller's context has. In the
-// function that it is called from, it gives the slot back meanwhile.
+// wait returns when the flight or the caller's context has ended. Meanwhile the
+// function that makes the call gives its slot back.
 func (f *flight) wait(ctx context.Context, leave Leave) (outcome Outcome, err error) {
 	err = worker.FromContext(ctx).Wait(ctx, func() error {
 		select {
@@ -242,10 +244,12 @@ func (f *flight) wait(ctx context.Context, leave Leave) (outcome Outcome, err er
 	return outcome, err
 }
 
-// causeOf is why a caller's context ended. That is the caller's own error.
+// causeOf is why a caller's context ended: the caller's own error, so it is
+// tamed.
 func causeOf(ctx context.Context) error { return errtree.Tame(context.Cause(ctx)) }
 
-// leave counts a caller out; the last one who leaves before the end cancels the flight.
+// leave counts a caller out. If the last one leaves before the end, the flight
+// is cancelled.
 func (f *flight) leave(ctx context.Context, cause error) (last bool) {
 	f.engine.mu.Lock()
 	defer f.engine.mu.Unlock()
@@ -260,7 +264,7 @@ func (f *flight) leave(ctx context.Context, cause error) (last bool) {
 }
 
 // takesOff gives the flight a context of its own, with the values of the first
-// caller's: callers come and go. A hit never needs it.
+// caller's: callers come and go. A hit never needs one.
 func (f *flight) takesOff(run func()) {
 	e := f.engine
 	e.mu.Lock()
@@ -284,9 +288,9 @@ func (f *flight) giveUp(cause error) {
 	}
 }
 
-// end sets the outcome and wakes all who wait.
+// end sets the outcome and wakes all waiters.
 func (f *flight) end(outcome Outcome, err error) {
-	if outcome.Place.Path == "" { // else it is that of an old home, or under the exact key
+	if outcome.Place.Path == "" { // else it is an old home, or the exact key's
 		outcome.Place = f.place
 	}
 	f.outcome, f.err = outcome, err
@@ -311,10 +315,11 @@ func (f *flight) end(outcome Outcome, err error) {
 	}
 }
 
-// result is that of a flight that has ended; of a failure, its place.
+// result is the outcome of a flight that has ended; of a failure, only the
+// place.
 func (f *flight) result() (Outcome, error) { return f.outcome, f.err }
 
-// whenEnded calls do when the flight has ended, or at once where it has.
+// whenEnded calls do when the flight has ended, at once if it already has.
 func (f *flight) whenEnded(do func()) {
 	f.engine.mu.Lock()
 	ended := f.ended()

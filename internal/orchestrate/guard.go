@@ -15,9 +15,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
-// guarded is an executor of somebody else's, held to its contract: whatever it
-// does, a call on it ends with an error that names it. What it says of itself
-// is asked once, since it must not change under way.
+// guarded holds a foreign executor to its contract: whatever the executor does,
+// a call on it ends with an error that names it. Its properties are asked once,
+// because they must not change under way.
 type guarded struct {
 	executor.Executor
 	name   string
@@ -26,8 +26,8 @@ type guarded struct {
 	remote bool
 }
 
-// Guard returns an executor that keeps the contract of executors whatever the
-// one inside does. It fails for one that cannot be used at all.
+// Guard returns an executor that keeps the contract whatever the inner one
+// does. It fails if the inner one cannot be used at all.
 func Guard(inner executor.Executor) (_ executor.Executor, err error) {
 	if v := reflect.ValueOf(inner); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, fmt.Errorf("the executor is a nil %T: make one, with its New", inner)
@@ -65,10 +65,10 @@ func (g *guarded) Limit() int         { return g.limit }
 func (g *guarded) RunsHere() bool     { return g.here }
 func (g *guarded) RunsRemotely() bool { return g.remote }
 
-// mostHandle is how long a handle may be, in bytes: it stands in the lease.
+// mostHandle bounds a handle, in bytes: it is stored in the lease.
 const mostHandle = 4 << 10
 
-// HandleOf is "" where the executor is no Namer.
+// HandleOf returns "" if the executor is no Namer.
 func (g *guarded) HandleOf(inv executor.Invocation) (handle string) {
 	namer, ok := g.Executor.(executor.Namer)
 	if !ok {
@@ -81,22 +81,23 @@ func (g *guarded) HandleOf(inv executor.Invocation) (handle string) {
 	return handle
 }
 
-// mostOwnRetries ends the patience of an executor that always wants another try.
+// mostOwnRetries stops an executor that always wants another try.
 const mostOwnRetries = 100
 
-// MayRetry is false where the executor is no Retrier.
+// MayRetry returns false if the executor is no Retrier.
 func (g *guarded) MayRetry(failed []executor.Reason) bool {
 	defer g.renamed("MayRetry")
 	return len(failed) <= mostOwnRetries && ability.MayRetry(g.Executor, failed)
 }
 
-// RootFor is root where the executor is no Mounter.
+// RootFor returns root unchanged if the executor is no Mounter.
 func (g *guarded) RootFor(root string) string {
 	defer g.renamed("RootFor")
 	return ability.RootFor(g.Executor, root)
 }
 
-// renamed makes a panic of a method that has no error one that [failureOf] knows.
+// renamed turns a panic of a method without an error result into one that
+// [failureOf] knows.
 func (g *guarded) renamed(method string) {
 	if p := recover(); p != nil {
 		panic(g.panicked(method, p))
@@ -115,7 +116,8 @@ func (g *guarded) failure(reason executor.Reason, did string, err error) *execut
 	return &executor.Error{Reason: reason, Message: fmt.Sprintf("the executor %s (%T) %s", g.name, g.Executor, did), Err: err}
 }
 
-// failed is an error of the executor's as the rest of mops may handle it.
+// failed turns an error of the executor into one that the rest of mops may
+// handle.
 func (g *guarded) failed(reason executor.Reason, did string, err error) error {
 	err = errtree.Tame(err)
 	switch e, ok := errtree.AsType[*executor.Error](err); {
@@ -130,7 +132,7 @@ func (g *guarded) failed(reason executor.Reason, did string, err error) error {
 	}
 }
 
-// sound is an executor's own account of a failure, without what is wrong with it.
+// sound repairs an executor's own account of a failure.
 func (g *guarded) sound(e *executor.Error, reason executor.Reason, did string) *executor.Error {
 	sound := *e
 	sound.Reason, sound.Err = cmp.Or(e.Reason, reason), errtree.Tame(e.Err)
@@ -146,15 +148,15 @@ type answer[T any] struct {
 	err   error
 }
 
-// askGrace is how long a method has to return once its context has ended.
+// askGrace is how long a method may take to return once its context has ended.
 const askGrace = 2 * time.Second
 
-// ask calls a method of the executor's, and returns at the latest askGrace
-// after ctx has ended. What comes later is handed to late, which may be nil.
+// ask calls a method of the executor, and returns at the latest askGrace after
+// ctx has ended. A later answer is handed to late, which may be nil.
 func ask[T any](ctx context.Context, g *guarded, method string, call func() (T, error), late func(T)) (T, error) {
 	answers, left := make(chan answer[T]), make(chan struct{})
 	defer close(left)
-	// Nobody waits for this goroutine when ctx has ended: it is the executor's,
+	// If ctx ends, nobody waits for this goroutine: it belongs to the executor,
 	// which does not return.
 	go func() {
 		var a answer[T]
@@ -189,12 +191,12 @@ func ask[T any](ctx context.Context, g *guarded, method string, call func() (T, 
 	}
 }
 
-// Start starts a worker, which is guarded, too.
+// Start starts a worker, guarded like its executor.
 func (g *guarded) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
 	return g.begin(ctx, "Start", inv, func(inv executor.Invocation) (executor.Worker, error) { return g.Executor.Start(ctx, inv) })
 }
 
-// Attach finds a worker, which is guarded, too.
+// Attach finds a worker, guarded like its executor.
 func (g *guarded) Attach(ctx context.Context, inv executor.Invocation, handle string) (executor.Worker, error) {
 	return g.begin(ctx, "Attach", inv, func(inv executor.Invocation) (executor.Worker, error) {
 		return g.Executor.Attach(ctx, inv, handle)
@@ -210,7 +212,7 @@ func (g *guarded) begin(ctx context.Context, method string, inv executor.Invocat
 	if inv.Log != nil {
 		inv.Log = w.log.write
 	}
-	// What is started though nobody wants it any more is ended again.
+	// If the worker starts after we gave up on it, stop it again.
 	late := func(inner executor.Worker) {
 		if inner != nil {
 			w.inner = inner
@@ -243,7 +245,7 @@ type guardedWorker struct {
 func (w *guardedWorker) Handle() (handle string) {
 	defer func() {
 		if recover() != nil || !isPrintable(handle, mostHandle) {
-			handle = "" // it cannot be found again
+			handle = "" // then nobody can find the worker again
 		}
 	}()
 	return w.inner.Handle()
@@ -259,13 +261,13 @@ func (w *guardedWorker) Wait(ctx context.Context) (executor.Exit, error) {
 		exit = executor.Exit{Code: -1, Err: w.failure(executor.WorkerLost, "failed in Wait, and its worker was stopped", errtree.Tame(err))}
 	}
 	if w.work != nil && !w.work.ended(ctx) {
-		return executor.Exit{}, ctx.Err() // the executor says that it has ended, and it has not
+		return executor.Exit{}, ctx.Err() // the executor says that it has ended, but it has not
 	}
 	w.end()
 	return w.judged(exit), nil
 }
 
-// judged is an exit that says what it must.
+// judged fills in what an exit must say.
 func (w *guardedWorker) judged(exit executor.Exit) executor.Exit {
 	switch {
 	case exit.Err != nil:
@@ -280,7 +282,7 @@ func (w *guardedWorker) judged(exit executor.Exit) executor.Exit {
 
 func (w *guardedWorker) Stop(ctx context.Context) error {
 	_, err := ask(ctx, w.guarded, "Stop", func() (struct{}, error) { return struct{}{}, w.inner.Stop(ctx) }, nil)
-	if w.work != nil { // whether that still runs, we know
+	if w.work != nil { // we know by ourselves whether the work still runs
 		w.work.cancel()
 		if err = nil; !w.work.ended(ctx) {
 			err = ctx.Err()
@@ -293,11 +295,11 @@ func (w *guardedWorker) Stop(ctx context.Context) error {
 	return nil
 }
 
-// stopAnyhow stops a worker of which nothing is known any more.
+// stopAnyhow stops a worker in an unknown state.
 func (w *guardedWorker) stopAnyhow(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	_ = w.Stop(ctx) // that has been said already
+	_ = w.Stop(ctx) // the failure was reported already
 }
 
 func (w *guardedWorker) Release() {
@@ -306,7 +308,7 @@ func (w *guardedWorker) Release() {
 	w.inner.Release()
 }
 
-// end closes what the executor was given.
+// end closes what we gave the executor.
 func (w *guardedWorker) end() {
 	w.log.end()
 	if w.work != nil {

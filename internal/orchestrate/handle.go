@@ -10,14 +10,14 @@ import (
 // Handle is a call that was started. It is safe for concurrent use.
 type Handle struct {
 	flight *flight
-	ctx    context.Context // under which it was started
+	ctx    context.Context // under which the call was started
 	leads  bool
-	left   chan struct{} // closed when the handle was given up
-	cause  error         // why; to be read after left
-	once   sync.Once     // given up, or ended
+	left   chan struct{} // closed when the call was given up
+	cause  error         // why; read it after left is closed
+	once   sync.Once     // guards giving up and ending
 }
 
-// Start begins a call. It is given up when ctx ends.
+// Start begins a call, and gives it up when ctx ends.
 func (e *Engine) Start(ctx context.Context, c Call) (*Handle, error) {
 	f, leads, err := e.join(ctx, c)
 	if err != nil {
@@ -32,7 +32,7 @@ func (e *Engine) Start(ctx context.Context, c Call) (*Handle, error) {
 func newHandle(ctx context.Context, f *flight, leads bool) *Handle {
 	h := &Handle{flight: f, ctx: ctx, leads: leads, left: make(chan struct{})}
 	unhook := context.AfterFunc(ctx, func() { h.Cancel(causeOf(ctx)) })
-	// Nothing of a call that has ended hangs on the context, also where nobody
+	// An ended call leaves nothing attached to the context, even if nobody
 	// waits for it.
 	f.whenEnded(func() {
 		unhook()
@@ -41,7 +41,7 @@ func newHandle(ctx context.Context, f *flight, leads bool) *Handle {
 	return h
 }
 
-// lookAndCompute looks for the result, and computes on a goroutine of its own:
+// lookAndCompute looks for the result, and else computes it on a new goroutine:
 // that one starts with a small stack, and a hundred thousand may wait in it.
 func (f *flight) lookAndCompute() {
 	switch f.lookup(f.ctx, nil) {
@@ -97,8 +97,8 @@ func (h *Handle) Wait(ctx context.Context) (outcome Outcome, err error) {
 	return outcome, err
 }
 
-// Cancel gives the call up: what runs for it is stopped unless others wait for
-// it. One that has ended keeps its outcome.
+// Cancel gives the call up: whatever runs for it is stopped unless others wait
+// for it. An ended call keeps its outcome.
 func (h *Handle) Cancel(cause error) {
 	if h.Ended() {
 		return // the flight settles the handle, if it has not yet

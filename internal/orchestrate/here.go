@@ -12,7 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// stopGrace is how long a run in this process has to heed its context.
+// stopGrace is how long a run in this process may take to heed its context.
 const stopGrace = 5 * time.Second
 
 // here runs the call in this process, under our own session.
@@ -50,7 +50,8 @@ func (c *computing) here(ctx context.Context) (Outcome, error) {
 		"the executor %s ended its worker with code %d, and the work was not done", c.f.call.Executor.Name(), exit.Code)})
 }
 
-// outcomeHere reads what a run in this process came to. It needs no store.
+// outcomeHere turns the end of a run in this process into an outcome. It needs
+// no store.
 func (c *computing) outcomeHere(ctx context.Context, done worker.Done) (Outcome, error) {
 	f := c.f
 	if done.Unkept != nil {
@@ -59,7 +60,7 @@ func (c *computing) outcomeHere(ctx context.Context, done worker.Done) (Outcome,
 	switch {
 	case done.Failed != nil:
 		return Outcome{}, f.newFuncError(c.RunID, *done.Failed)
-	case done.Unkept != nil: // whoever waits for this call must compute it, too
+	case done.Unkept != nil: // waiters of this call must compute it, too
 		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID, Message: done.Unkept.Error()})
 	case done.Err != nil && ctx.Err() != nil:
 		return Outcome{}, c.stopped(ctx)
@@ -76,9 +77,9 @@ func (c *computing) outcomeHere(ctx context.Context, done worker.Done) (Outcome,
 	return Outcome{Place: f.place, Result: done.Result, How: how, Unkept: done.Unkept != nil || c.held == nil}, nil
 }
 
-// abandon ends a run whose context ended before it did. A function that does
-// not heed its context cannot be killed in process: then the call ends without
-// it, and the lease stays ours until the function has returned.
+// abandon ends a run whose context ended first. In process, a function that
+// does not heed its context cannot be killed: then the call ends without it,
+// and we keep the lease until the function has returned.
 func (c *computing) abandon(ctx context.Context, w executor.Worker) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
@@ -100,7 +101,7 @@ func (c *computing) abandon(ctx context.Context, w executor.Worker) error {
 	return context.Cause(ctx)
 }
 
-// task is the run for the worker's code.
+// task is the run as package worker sees it.
 func (c *computing) task() worker.Task {
 	f := c.f
 	task := worker.Task{

@@ -14,9 +14,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// Inject puts what was computed elsewhere as the result of a call; out points
-// to its Out. It takes no lease: whoever computes the call at the moment finds
-// the result when it wants to put its own.
+// Inject puts an output computed elsewhere as the result of a call; out points
+// to its Out. It takes no lease: a process that is computing the call finds the
+// result when it puts its own.
 func (e *Engine) Inject(ctx context.Context, c Call, out any) error {
 	err := e.inject(ctx, c, out)
 	if other, found := isIncompatible(err); found {
@@ -67,7 +67,7 @@ func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 		return err
 	case !won:
 		return cmp.Or(c.fits(other, place), resultIsThere(place, other))
-	case c.Refresh: // is done with that: it shall not be computed over
+	case c.Refresh: // that was the refresh: it must not be computed over
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.refreshed[resultKey{r, place.Path}] = true

@@ -18,20 +18,20 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// looked is what a look for the result came to.
+// looked is how a look for the result ended.
 type looked int
 
 const (
 	answered     looked = iota // the flight has ended
 	absent                     // it must be computed
-	incompatible               // what is there is of no use: see exactly
+	incompatible               // the result there is of no use: see exactly
 	interrupted                // the context ended first
 )
 
-// lookup ends the flight where that takes no computing: with a hit, with a kept
+// lookup ends the flight if that takes no computing: with a hit, with a kept
 // error, or because nothing may run.
 //
-// Known is a miss that was seen just now; it may be nil.
+// Known is a miss seen just now; it may be nil.
 func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	var outcome Outcome
 	var err error
@@ -71,10 +71,11 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	return answered
 }
 
-// glance answers a plain hit where the store lies in files of this machine, or
-// where its cache has the result: to read one takes less than to find out
-// whether somebody else is about to. All else is left to a flight, which is told
-// of a plain miss. It turns the call to its exact key where that is to be used.
+// glance answers a plain hit without a flight, if the store lies in files of
+// this machine or this machine's cache has the result: reading one costs less
+// than finding out whether another call is about to. Everything else is left to
+// a flight, which is told of a plain miss. If the usual key is of no use,
+// glance switches the call to its exact key.
 func (e *Engine) glance(ctx context.Context, c *Call) (outcome Outcome, known *miss, hit bool) {
 	if c.Off || c.Refresh || c.KeepErrors || ctx.Err() != nil {
 		return Outcome{}, nil, false
@@ -109,13 +110,13 @@ func (e *Engine) glance(ctx context.Context, c *Call) (outcome Outcome, known *m
 	return Outcome{Place: place, Result: found, How: Hit}, nil, true
 }
 
-// miss is why there is no result to use, and what lies in its place.
+// miss says why there is no usable result, and what lies in its place.
 type miss struct {
 	why  string
-	info blob.Info // of the result that is damaged or to be replaced; zero if there is none
+	info blob.Info // of the result that is damaged or to be replaced; zero if none
 
-	// old is the result that is to be replaced, where it is sound, and leaseID
-	// the lease under which it was computed.
+	// old is the result to be replaced, if it is sound; leaseID is the lease
+	// under which it was computed.
 	old     memo.Found
 	leaseID string
 	tooOld  bool // see aged
@@ -127,9 +128,9 @@ var (
 	unkeptMiss = &miss{why: "nothing is kept of this call"}
 )
 
-// find is one read: the result. A hit costs exactly that, or nothing where this
-// machine has read the result before. A miss costs another one for each old home
-// of the function, and under KeepErrors.
+// find looks for the result, in one read: a hit costs exactly that, or nothing
+// if this machine has read the result before. A miss costs another read for
+// each old home of the function, and under KeepErrors one for the error.
 func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	read := f.place.ResultMaybeCached
 	if f.key.refresh {
@@ -138,7 +139,7 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	found, err := read(ctx)
 	outcome, missed, err := f.judge(ctx, found, err)
 	if err == nil && missed != nil && missed.tooOld {
-		// This machine may have read it before somebody computed it again.
+		// This machine may have cached it before it was computed again.
 		outcome, missed, err = f.findResult(ctx)
 	}
 	if err == nil && missed != nil {
@@ -150,7 +151,7 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	kept, err := f.place.Error(ctx)
 	switch {
 	case err == nil && kept.Info.ModTime.Before(missed.info.ModTime):
-		return Outcome{}, missed, nil // it was computed since, though that is not to be used any more
+		return Outcome{}, missed, nil // computed since the error, though the result is not usable any more
 	case err == nil:
 		failed := f.funcError(kept)
 		if e, ok := errors.AsType[*FuncError](failed); ok && e.Failed.Transient {
@@ -164,8 +165,8 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	}
 }
 
-// findResult looks for the result in the store: while others may be about to
-// write it, what was read before is no answer.
+// findResult looks for the result in the store itself: while others may be
+// about to write it, the cache is no answer.
 func (f *flight) findResult(ctx context.Context) (Outcome, *miss, error) {
 	found, err := f.place.Result(ctx)
 	return f.judge(ctx, found, err)
@@ -208,8 +209,8 @@ func (f *flight) refreshedAbove(found memo.Found) bool {
 	return !since.IsZero() && found.Info.ModTime.After(since)
 }
 
-// funcError makes the error of the user's function out of its record; it is an
-// *incompatibleError where the input was of other types.
+// funcError decodes the record of the user's error. It returns an
+// *incompatibleError if the input had other types.
 func (f *flight) funcError(found memo.Found) error {
 	if err := f.call.errorFits(found, f.place); err != nil {
 		return err
@@ -228,11 +229,11 @@ func (f *flight) newFuncError(runID string, failed record.FuncError) error {
 	}
 }
 
-// aged says why a sound result is not to be relied on: it names files, and so
-// long after it was put the store may remove them before they are opened. It is
-// nil for one that is. Files were at most as old as RelyFor when the result was
-// put, so they outlive it by that long. Where nothing may run, there is nothing
-// better than what is there.
+// aged says why a sound result is not to be relied on, or returns nil if it is.
+// Such a result names files, and is so old that the store may remove them
+// before they are opened. Files are at most RelyFor old when their result is
+// put, so they outlive it by that long. If nothing may run, an old result is
+// better than none.
 func (c Call) aged(ctx context.Context, found memo.Found, place memo.Place) (*miss, error) {
 	if c.StorageTTL <= 0 || c.RequireResults {
 		return nil, nil
@@ -252,17 +253,16 @@ func (c Call) aged(ctx context.Context, found memo.Found, place memo.Place) (*mi
 	return &miss{why: why, info: found.Info, old: found, leaseID: header.Run.LeaseID, tooOld: true}, nil
 }
 
-// findOld looks for the result of a call that has none here where the function
-// was at home before: one read for each such place, on a miss only, and none where
-// this machine has read that result before. What lies there stays there, and is
-// never written over.
+// findOld looks for the result at the function's old homes. It runs on a miss
+// only, and costs one read for each old home, or none if this machine has read
+// that result before. A result there stays there, and is never written over.
 func (f *flight) findOld(ctx context.Context, missed *miss) (Outcome, *miss, error) {
 	if f.key.refresh {
 		return Outcome{}, missed, nil
 	}
 	for _, old := range f.call.Function.OldPlaces(f.call.Input) {
 		r := f.root
-		if old.Root != r.store.Root() { // else it is ours, as URIs of calls have it: without parameters
+		if old.Root != r.store.Root() { // URIs of calls have no parameters, so equal ones are our root
 			var err error
 			if r, err = f.engine.root(ctx, old.Root); err != nil {
 				return Outcome{}, nil, fmt.Errorf("an old home of the function, which mops.ReadFrom names: %w", err)
@@ -304,9 +304,9 @@ func (f *flight) isAt(place memo.Place) bool {
 	return place.Path == f.place.Path && place.Store.Identity() == f.place.Store.Identity()
 }
 
-// unfit is why a call that has no result cannot be computed where it is to run;
-// nil where it can. It is judged before the lease is taken, and never keeps a
-// hit from being used.
+// unfit says why a call without a result cannot be computed on its executor, or
+// returns nil if it can. It is asked before the lease is taken, and never keeps
+// a hit from being used.
 func (f *flight) unfit() error {
 	c := f.call
 	if ability.InProcess(c.Executor) {
@@ -329,8 +329,8 @@ func (f *flight) unfit() error {
 	return nil
 }
 
-// explainTime bounds how long a miss is looked into: the error matters more
-// than its explanation.
+// explainTime bounds how long a miss is explained: the error matters more than
+// its explanation.
 const explainTime = 2 * time.Second
 
 // explain says why there is no result where results are required.

@@ -7,8 +7,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// onlyOnce is the work of an invocation, for an executor that may call it as
-// often and as late as it likes.
+// onlyOnce is the work of an invocation, safe from an executor that calls it
+// twice or late.
 type onlyOnce struct {
 	work     func(context.Context) int
 	returned chan struct{} // closed when the work has returned, or never will run
@@ -16,10 +16,10 @@ type onlyOnce struct {
 	mu      sync.Mutex
 	began   bool
 	refused bool
-	stop    context.CancelFunc // of the work that runs
+	stop    context.CancelFunc // ends the context of the running work
 }
 
-// run does the work the first time, unless it was refused before.
+// run does the work the first time, unless it was refused.
 func (o *onlyOnce) run(ctx context.Context) int {
 	if ctx == nil {
 		ctx = context.Background()
@@ -33,11 +33,11 @@ func (o *onlyOnce) run(ctx context.Context) int {
 	}
 	o.began, o.stop = true, stop
 	o.mu.Unlock()
-	defer close(o.returned) // also of a work that ends its goroutine
+	defer close(o.returned) // also if the work ends its goroutine
 	return o.work(ctx)
 }
 
-// refuse keeps the work from being begun.
+// refuse keeps the work from beginning.
 func (o *onlyOnce) refuse() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -47,7 +47,7 @@ func (o *onlyOnce) refuse() {
 	}
 }
 
-// cancel ends the context of the work; if it was not begun, it never will be.
+// cancel ends the context of the work. If it has not begun, it never will.
 func (o *onlyOnce) cancel() {
 	o.refuse()
 	o.mu.Lock()
@@ -63,8 +63,8 @@ func (o *onlyOnce) called() bool {
 	return o.began
 }
 
-// ended waits until the work has returned, if it was begun, or ctx has ended;
-// then it returns false.
+// ended waits until the work has returned, if it has begun. It returns false if
+// ctx ends first.
 func (o *onlyOnce) ended(ctx context.Context) bool {
 	o.refuse()
 	select {
@@ -80,7 +80,7 @@ func (o *onlyOnce) ended(ctx context.Context) bool {
 	}
 }
 
-// onlyWhile hands on what is printed, one chunk at a time, until it is ended.
+// onlyWhile hands on what is printed, one chunk at a time, until it ends.
 type onlyWhile struct {
 	mu   sync.Mutex
 	take func(chunk []byte)

@@ -12,7 +12,7 @@ import (
 // output is where a worker's lines go: to the person at the terminal, and into
 // the log of its run.
 type output struct {
-	kept  *runlog.Writer // nil where the worker keeps its log by itself
+	kept  *runlog.Writer // nil if the worker keeps its own log
 	shown io.WriteCloser // may be nil
 }
 
@@ -36,7 +36,7 @@ func (o *output) write(chunk []byte) {
 	}
 }
 
-// Close keeps and shows what is left. The context is that of the run.
+// Close keeps and shows the rest. The context is the run's.
 func (o *output) Close(ctx context.Context) {
 	if o.kept != nil {
 		o.kept.Close(ctx)
@@ -46,8 +46,8 @@ func (o *output) Close(ctx context.Context) {
 	}
 }
 
-// followInterval is how often the log of a worker that is not our child is
-// looked at: its chunks come about as often.
+// followInterval is how often we look at the log of a worker that is not our
+// child: its chunks come about as often.
 const followInterval = 2 * time.Second
 
 // followLog shows the log that a worker keeps by itself, until stop is called,

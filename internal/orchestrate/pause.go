@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Pauses between two looks at somebody else's call. They start short and grow
-// up to a bound that lets a waiter return within 0.3 s of the result where a
-// look costs microseconds, and within 1 s where it is a request.
+// Pauses between two looks at a call that another session computes. They start
+// short and grow up to a bound: a waiter returns within 0.3 s of the result
+// where a look costs microseconds, and within 1 s where a look is a request.
 const (
 	firstPause  = 20 * time.Millisecond
 	localPause  = 200 * time.Millisecond
@@ -21,7 +21,7 @@ const (
 	pausePerWaiter = 200 * time.Microsecond
 )
 
-// waiters counts those of this process.
+// waiters counts the waiters of this process.
 var waiters atomic.Int64
 
 type pause struct {
@@ -36,7 +36,7 @@ func (f *flight) newPause() *pause {
 	return &pause{next: firstPause, most: most}
 }
 
-// wait pauses, at most until recheck has passed (0: no such moment).
+// wait pauses, at most for recheck unless that is 0.
 func (p *pause) wait(ctx context.Context, recheck time.Duration) error {
 	most := max(p.most, time.Duration(waiters.Add(1))*pausePerWaiter)
 	defer waiters.Add(-1)

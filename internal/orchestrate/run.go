@@ -15,24 +15,25 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// computing is a flight that computes its call, run after run, until one succeeds
-// or the retries are used up. It has its slot and, if anything is kept of the
-// call, the lease.
+// computing is a flight that computes its call, run after run, until one
+// succeeds or the retries are used up. It has its slot and, if the call is
+// kept, the lease.
 type computing struct {
 	f       *flight
 	ctx     context.Context // the flight's; it ends with the lease, too
-	held    *lease.Held     // nil: nothing is kept
+	held    *lease.Held     // nil if nothing is kept
 	runs.ID                 // of the present run
 	handle  string          // of its worker, if known
 	sources []record.SourceLocation
 	started time.Time         // of the present run
-	failed  []executor.Reason // why runs failed, where the function did not
+	failed  []executor.Reason // why runs failed, other than by the function
 	left    bool              // the lease was released, or left to a run that goes on
 }
 
 var errTimeout = errors.New("the run took longer than its timeout")
 
-// handle is that of the run's worker, where the executor knows it beforehand.
+// handle is the handle of the run's worker, if the executor knows it
+// beforehand.
 func (f *flight) handle(id runs.ID) string {
 	if namer, ok := f.call.Executor.(executor.Namer); ok {
 		return namer.HandleOf(f.invocation(id))
@@ -40,16 +41,17 @@ func (f *flight) handle(id runs.ID) string {
 	return ""
 }
 
-// computeUnkept computes the call in this process and keeps nothing: with Off, and
-// where a root that may only be read has no result.
+// computeUnkept computes the call in this process and keeps nothing: with Off,
+// and for a root that may only be read and has no result.
 func (f *flight) computeUnkept() (Outcome, error) {
 	c := &computing{f: f, ctx: f.ctx, ID: runs.New("", f.call.Executor.Name()), sources: memo.WhereTheyAre(f.call.Sources)}
 	outcome, err := c.untilDone()
 	return outcome, f.cancelled(err)
 }
 
-// compute computes the call under its lease. If that was swapped from somebody
-// else's, its holder may have put a result between our look at that and our lease.
+// compute computes the call under its lease. If we swapped the lease from
+// another session, look again first: that session may have put a result between
+// our look and our swap.
 func (c *computing) compute(swapped bool) (outcome Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -81,7 +83,7 @@ func (c *computing) compute(swapped bool) (outcome Outcome, err error) {
 }
 
 // prepare puts what the worker reads: first the files of the input, then the
-// invocation that refers to them. A refresh takes nothing on trust.
+// invocation that refers to them. A refresh takes no remembered hash on trust.
 func (c *computing) prepare() error {
 	f := c.f
 	if f.key.refresh {
@@ -134,8 +136,8 @@ func (c *computing) untilDone() (Outcome, error) {
 	}
 }
 
-// once is one run on the executor. It returns when nothing of the worker runs
-// any more, or when the worker is left to run on.
+// once is one run on the executor. It returns when the worker is gone, or is
+// left to run on.
 func (c *computing) once() (Outcome, error) {
 	ctx := c.ctx
 	if timeout := c.f.call.Timeout; timeout > 0 {
@@ -149,7 +151,7 @@ func (c *computing) once() (Outcome, error) {
 	return c.elsewhere(ctx)
 }
 
-// mayRetry reports whether trying again can help.
+// mayRetry reports whether another try can help.
 func mayRetry(err error) bool {
 	if _, ok := errors.AsType[*FuncError](err); ok {
 		return true
@@ -158,7 +160,7 @@ func mayRetry(err error) bool {
 	return ok && e.Reason != executor.VersionSkew
 }
 
-// retries reports whether a failed run is tried again: at the cost of the
+// retries reports whether to try a failed run again: either at the cost of the
 // caller's retries, or because the executor allows it for such a reason.
 func (c *computing) retries(err error, failed int) bool {
 	if !mayRetry(err) {
@@ -173,7 +175,7 @@ func (c *computing) retries(err error, failed int) bool {
 	return failed < c.f.call.Retries
 }
 
-// next waits a little and makes ready for another run, under the same lease id.
+// next waits a little and prepares another run, under the same lease id.
 func (c *computing) next(failed int) error {
 	err := c.pause(failed)
 	if err == nil {
@@ -186,7 +188,7 @@ func (c *computing) next(failed int) error {
 		}
 	}
 	if err == nil && c.held != nil && len(c.f.call.Sources) > 0 {
-		err = c.prepare() // of what the run before found missing
+		err = c.prepare() // puts again what the last run found missing
 	}
 	if err != nil && !errors.Is(err, lease.ErrLost) {
 		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
@@ -194,8 +196,8 @@ func (c *computing) next(failed int) error {
 	return err
 }
 
-// pause waits, without the slot, before what failed is tried again: 0.1 s at
-// first, and twice as long each time, up to 10 s, half of it by chance.
+// pause waits, without the slot, before the next try: 0.1 s at first, and twice
+// as long each time, up to 10 s; half of it is random.
 func (c *computing) pause(failed int) error {
 	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
 	c.f.slot.Pause()
@@ -208,8 +210,8 @@ func (c *computing) pause(failed int) error {
 	return c.f.slot.Resume(c.ctx)
 }
 
-// stopped is the end of a run that was stopped and is gone: its lease is
-// released, unless another run may follow.
+// stopped ends a run whose worker was stopped and is gone. It releases the
+// lease, unless another run may follow.
 func (c *computing) stopped(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	switch {
@@ -223,7 +225,7 @@ func (c *computing) stopped(ctx context.Context) error {
 	}
 }
 
-// timedOut is the error of a run that was stopped by its timeout.
+// timedOut is the error of a run that its timeout stopped.
 func (c *computing) timedOut() *executor.Error {
 	return &executor.Error{Reason: executor.DeadlineExceeded, Message: fmt.Sprintf(
 		"run %s was stopped after %v; give it longer with the option Timeout", c.RunID, c.f.call.Timeout)}
@@ -240,7 +242,7 @@ func outcomeOf(runID string, err error) lease.Outcome {
 	return lease.Outcome{Kind: runs.Cancelled, RunID: runID, Message: err.Error()}
 }
 
-// release lets go of the lease with what came of it; a success needs none.
+// release releases the lease with its outcome; a success needs no release.
 func (c *computing) release(outcome lease.Outcome) {
 	c.left = true
 	c.f.letGo(c.held, outcome)
@@ -252,8 +254,8 @@ func (c *computing) resign() {
 	c.f.resign(c.held)
 }
 
-// letGo releases a lease, if there is one. It does not heed the call's context: a
-// cancelled call releases its lease, too.
+// letGo releases a lease, if there is one. It does not heed the call's context:
+// a cancelled call releases its lease, too.
 func (f *flight) letGo(held *lease.Held, outcome lease.Outcome) {
 	if held == nil {
 		return
@@ -273,8 +275,8 @@ func (f *flight) resign(held *lease.Held) {
 	}
 }
 
-// settleTimeout bounds what is done after a run has ended, whatever ended it:
-// reading what it left, releasing its lease.
+// settleTimeout bounds the work after a run, however it ended: reading what it
+// left, releasing its lease.
 const settleTimeout = time.Minute
 
 func (f *flight) settling() (context.Context, context.CancelFunc) {
