@@ -8,9 +8,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// debt is a lease that may still be ours though nobody here works under it: a
-// put or a release failed halfway. As long as the session lives, others would
-// wait for it, so the session releases it once the store answers again.
+// debt is a lease that may still be ours though nobody here works under it,
+// because a put or a release failed halfway. Others would wait for it as long
+// as the session lives, so the session releases it once the store answers
+// again.
 type debt struct {
 	key, leaseID string
 	outcome      Outcome
@@ -22,7 +23,8 @@ func (l *life) owe(d debt) {
 	l.debts = append(l.debts, d)
 }
 
-// forgive drops the debt of a lease that is held after all. The caller holds mu.
+// forgive drops the debt of a lease that is held after all. The caller holds
+// mu.
 func (l *life) forgive(key, leaseID string) {
 	l.debts = slices.DeleteFunc(l.debts, func(d debt) bool { return d.key == key && d.leaseID == leaseID })
 }
@@ -60,7 +62,7 @@ func (l *life) pay(ctx context.Context, d debt) error {
 	found.Status, found.Outcome = StatusReleased, &d.outcome
 	_, err = Put(ctx, l.store, d.key, version, found)
 	if blob.Is(err, blob.Mismatch) {
-		return nil // somebody else has it
+		return nil // another session has it
 	}
 	return err
 }

@@ -2,7 +2,7 @@ package lease
 
 import "context"
 
-// gate is a lock that a context can give up waiting for.
+// gate is a lock whose waiters a context can call off.
 type gate chan struct{}
 
 func newGate() gate { return make(gate, 1) }

@@ -10,27 +10,27 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
-// Life is what one look at a session tells.
+// Life is what one look at a session shows.
 type Life string
 
-// What a look may tell.
+// The lives.
 const (
 	Alive   Life = "live"
 	Gone    Life = "dead"
-	Unknown Life = "unknown" // it cannot be told from here, or not at one look
+	Unknown Life = "unknown" // nobody can tell from here, or not at one look
 )
 
-// Sight is a session as it was seen at one look.
+// Sight is a session as one look saw it.
 type Sight struct {
 	Life   Life
-	Why    string // a few words: what it was told by
+	Why    string // the evidence, in a few words
 	Record SessionState
-	Info   blob.Info // of its blob; zero where there is none
+	Info   blob.Info // of its blob; zero if there is none
 }
 
-// Glance looks at a session once and writes nothing: it is for people. Nobody
-// takes a lease by what it says, since only a [Judge] that watches for a while
-// can be sure of sessions on other machines. The error is the store's.
+// Glance looks at a session once and writes nothing: it is for people. It must
+// not decide who takes a lease: only a [Judge] that watches for a while can be
+// sure of sessions on other machines. The error is the store's.
 func Glance(ctx context.Context, store *blob.Store, session string) (Sight, error) {
 	if blob.ValidKey(sessionKey(session)) != nil {
 		return Sight{Life: Gone, Why: "no session ever had such an id"}, nil
@@ -61,7 +61,7 @@ func Glance(ctx context.Context, store *blob.Store, session string) (Sight, erro
 	return s, nil
 }
 
-// glance tells what can be told by the record and the time since it was renewed.
+// glance judges by the record and by the time since its last renewal.
 func (s SessionState) glance(quiet time.Duration) (Life, string) {
 	switch s.State {
 	case Ended:

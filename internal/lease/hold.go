@@ -10,13 +10,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// Held is a lease that this process holds, as the one that computes or as the
-// one that waits for a worker. End it with Done or Release. It is safe for
-// concurrent use.
+// Held is a lease that this process holds, either to compute or to watch a
+// worker. End it with Done or Release. It is safe for concurrent use.
 type Held struct {
 	store   *blob.Store
 	life    *life  // nil if the session was over from the start
-	session string // in whose name it is held
+	session string // the session that holds it
 	key     string
 	leaseID string
 	cancel  context.CancelCauseFunc
@@ -27,14 +26,14 @@ type Held struct {
 	state   State
 }
 
-// Take takes a lease: where there is none when prev is "", or over exactly the
-// version prev. What state leaves empty is filled in: a new lease id, this
-// session as the one that computes and as the one that waits, the host, the
-// user, the time. The context ends when parent does, with Done and Release, and
-// with the cause ErrLost when the lease is lost. Who loses the race gets an
-// error of kind blob.Exists or blob.Mismatch.
+// Take takes a lease: if prev is "", only where there is none, else over
+// exactly the version prev. It fills in what state leaves empty: a new lease
+// id, this session as the one that computes and the one that watches, the host,
+// the user, the time. The context ends when parent does, with Done and Release,
+// and with the cause ErrLost when the lease is lost. If another session wins
+// the race, the error has the kind blob.Exists or blob.Mismatch.
 //
-// It costs one put, and the first of a session another one.
+// It costs one put; the first lease of a session costs another one.
 func (s *Session) Take(parent context.Context, key string, prev blob.Version, state State) (context.Context, *Held, error) {
 	l, err := s.begin(parent)
 	if err != nil {
@@ -60,7 +59,7 @@ func (s *Session) Take(parent context.Context, key string, prev blob.Version, st
 	return ctx, held, nil
 }
 
-// fill sets a field that is empty.
+// fill sets an empty field.
 func fill(field *string, with func() string) {
 	if *field == "" {
 		*field = with()
@@ -68,7 +67,8 @@ func fill(field *string, with func() string) {
 }
 
 // Hold watches over a lease that was put with Put and names this session. See
-// Take for the context. If the session was lost since, it has ended already.
+// Take for the context; if the session was lost since, the context has already
+// ended.
 func (s *Session) Hold(parent context.Context, key string, version blob.Version, state State) (context.Context, *Held) {
 	ctx, cancel := context.WithCancelCause(parent)
 	h := &Held{store: s.store, key: key, leaseID: state.LeaseID, cancel: cancel, place: -1, busy: newGate(), version: version, state: state}
@@ -93,8 +93,8 @@ func (s *Session) Hold(parent context.Context, key string, version blob.Version,
 	return ctx, h
 }
 
-// Done ends the context and forgets the lease without any store operation: for
-// after a success, when the result says all that others need to know.
+// Done ends the context and forgets the lease without touching the store. Use
+// it after a success: the result says all that others need to know.
 func (h *Held) Done() {
 	h.leave()
 	h.cancel(nil)
@@ -109,8 +109,8 @@ func (h *Held) State(ctx context.Context) (State, error) {
 	return h.state, nil
 }
 
-// Version is that of the lease, as far as known here: a worker that is given it
-// can take the lease over without reading it.
+// Version is the lease's version, as far as known here: a worker that is given
+// it can take the lease over without reading it.
 func (h *Held) Version(ctx context.Context) (blob.Version, error) {
 	if err := h.busy.lock(ctx); err != nil {
 		return "", err
@@ -130,9 +130,9 @@ func (h *Held) Update(ctx context.Context, change func(*State)) error {
 }
 
 // Release ends the context and gives the lease back with the outcome of the
-// run: for after a failure. If the store cannot be reached it returns the error,
-// and the session goes on trying as long as it lives. The error is ErrLost if
-// the lease was no longer ours; then there is nothing left to do.
+// run. Use it after a failure. If the store cannot be reached, Release returns
+// the error, and the session goes on trying as long as it lives. The error is
+// ErrLost if the lease was no longer ours; then there is nothing left to do.
 func (h *Held) Release(ctx context.Context, outcome Outcome) error {
 	h.Done()
 	if err := h.busy.lock(ctx); err != nil {
@@ -149,7 +149,7 @@ func (h *Held) Release(ctx context.Context, outcome Outcome) error {
 	return err
 }
 
-// Resign ends the context and takes this session's name out of the lease: a
+// Resign ends the context and takes this session's name out of the lease: the
 // worker that computes under it goes on alone, and others may adopt it. The
 // error is ErrLost if the lease was no longer ours.
 func (h *Held) Resign(ctx context.Context) error {
@@ -175,7 +175,7 @@ func (h *Held) owe(outcome Outcome) {
 	}
 }
 
-// leave takes the lease out of those that the session watches over.
+// leave takes the lease off the session's watch.
 func (h *Held) leave() {
 	l := h.life
 	if l == nil {

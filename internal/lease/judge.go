@@ -16,14 +16,15 @@ const (
 	// between two looks at one process.
 	briefly = 500 * time.Millisecond
 
-	// longest is the most time between two readings, so that an end that the
-	// owner declared is seen soon.
+	// longest is the most time between two readings, so that the judge soon
+	// sees an end that the owner declared.
 	longest = 5 * time.Second
 
 	// slack covers stores that tell the time in whole seconds, as HTTP dates do.
 	slack = time.Second
 
-	// Sessions are forgotten after this time, when more than this are known.
+	// A session that nobody asked about for forgetAfter is forgotten once more
+	// than mostWatched are known.
 	forgetAfter = 10 * time.Minute
 	mostWatched = 4096
 )
@@ -31,19 +32,37 @@ const (
 // JudgeConfig is how a judge sees the world. The zero value is good.
 type JudgeConfig struct {
 	// Alive looks at a process by the identity that a session names; known is
-	// false where it cannot see it. It looks at this host where nil.
+	// false if it cannot see the process. Nil looks at this host.
 	Alive func(identity string) (alive, known bool)
 
-	// Name is who signs a death; this process where "".
+	// Name signs a death; "" means this process.
 	Name string
 
 	Log *slog.Logger // may be nil
 }
 
-// Judge finds out whether other sessions live. It remembers what it saw, since
-// only who watches a blob can tell that it does not change: use one for each
-// process and store. It is safe for concurrent use, and many that ask about
-// one session cost no more than one.
+// Judge finds out whether other sessions live.
+//
+// The problem: a lease belongs to a session, and another process may take it
+// once that session is dead. But a process cannot see whether one on another
+// machine died, or is only slow, or cut off from the store. And machines'
+// clocks differ, so a date alone proves nothing.
+//
+// The idea: a living session renews its blob every few seconds, so the judge
+// watches whether the blob changes, by its own clock. If it stays the same for
+// the whole TTL that the session promised, the session is dead. The judge then
+// writes the death into the session's blob, by compare-and-swap.
+//
+// Why it is right: the swap settles every race. If the owner renewed meanwhile,
+// the swap fails and the session lives on. If the swap succeeds, the owner's
+// next renewal fails, and it learns that its leases are lost. So a death is one
+// decision, the same for all leases of the session and for everybody who looks.
+// A judgement that was too harsh only costs work that is done again, because
+// results are written once.
+//
+// A judge remembers what it saw, because one look cannot show that a blob does
+// not change: use one judge for each process and store. It is safe for
+// concurrent use; many questions about one session cost no more than one.
 type Judge struct {
 	store  *blob.Store
 	config JudgeConfig
@@ -51,7 +70,7 @@ type Judge struct {
 
 	mu      sync.Mutex
 	watched map[string]*watch
-	sweepAt int // how many are watched when the next sweep is due
+	sweepAt int // number of watched sessions at which to forget some
 }
 
 // NewJudge makes a judge of the sessions in a store. It does no I/O.
@@ -79,18 +98,18 @@ func aliveHere(identity string) (alive, known bool) {
 	return id.Alive()
 }
 
-// Dead reports whether a session is dead, for good: whoever asks may take its
-// leases. Otherwise recheck says when it is worth asking again; asking earlier
-// costs nothing and may see an end sooner. A session of which nothing can be
-// said yet, because the store fails or holds a newer mops's record, is an error.
+// Dead reports whether a session is dead, for good: then anybody may take its
+// leases. Otherwise recheck says when to ask again; asking earlier costs
+// nothing and may show an end sooner. If nothing can be said yet, because the
+// store fails or holds the record of a newer mops, Dead returns an error.
 //
-// A session is dead when its blob is missing, says so, or is damaged; when its
-// process is gone, as far as that can be seen from here; or when it was not
-// renewed for the TTL written in it. Clocks of two machines are never compared:
-// the store's dates are held against the store's own clock, and only where
-// the session does not change under the judge's eyes either. Before a death is
-// told that the session does not know of itself, it is written into its blob,
-// so that it is one decision for all its leases and its owner learns of it.
+// A session is dead if its blob is missing, says so, or is damaged; if its
+// process is gone, as far as this machine can see; or if it was not renewed for
+// the TTL written in it. The judge never compares the clocks of two machines.
+// It compares the store's dates with the store's own clock, and even that only
+// while the session does not change under its eyes. If the session does not yet
+// know of its death, the judge first writes it into the session's blob, and
+// then reports it.
 func (j *Judge) Dead(ctx context.Context, session string) (dead bool, recheck time.Duration, err error) {
 	if blob.ValidKey(sessionKey(session)) != nil {
 		return true, 0, nil // no session ever had such an id
@@ -109,7 +128,7 @@ func (j *Judge) Dead(ctx context.Context, session string) (dead bool, recheck ti
 	return false, w.recheck(), nil
 }
 
-// Waits returns what a session waits for, as it said in its last renewal.
+// Waits returns what a session waits for, as its last renewal said.
 func (j *Judge) Waits(ctx context.Context, session string) ([]Wait, error) {
 	dead, _, err := j.Dead(ctx, session)
 	if dead || err != nil {
@@ -123,8 +142,8 @@ func (j *Judge) Waits(ctx context.Context, session string) ([]Wait, error) {
 	return w.state.Waits, nil
 }
 
-// watch returns what is known of a session. Sessions that nobody asked about
-// for a long time are forgotten when there are many.
+// watch returns what is known of a session. If many are known, it forgets those
+// that nobody asked about for long.
 func (j *Judge) watch(session string) *watch {
 	j.mu.Lock()
 	defer j.mu.Unlock()

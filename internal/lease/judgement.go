@@ -21,15 +21,15 @@ type watch struct {
 	dead    bool
 	state   SessionState
 	damaged bool
-	info    blob.Info // of the blob when it was read last
-	since   time.Time // the blob has been the same under our eyes since then
+	info    blob.Info // of the blob at the last reading
+	since   time.Time // since when the blob has not changed under our eyes
 	looked  time.Time // when it was read last; zero if never
 	err     error     // of that reading
 	saw     time.Time // when it was last read with success
-	mute    bool      // a writing has failed, and none was made since
+	mute    bool      // a write failed, and none was made since
 
-	checked      time.Time // when the process was looked at last
-	alive, known bool      // and what was seen
+	checked      time.Time // when we looked at the process last
+	alive, known bool      // and what we saw
 }
 
 // judge sets dead, or returns an error if nothing can be said.
@@ -45,7 +45,7 @@ func (w *watch) judge(ctx context.Context) error {
 	if w.err != nil {
 		return w.err
 	}
-	const tries = 3 // a process may have renewed once more before it went
+	const tries = 3 // the process may have renewed once more before it went
 	for range tries {
 		if w.dead {
 			return nil
@@ -65,7 +65,7 @@ func (w *watch) judge(ctx context.Context) error {
 func (w *watch) look(ctx context.Context) error {
 	state, info, err := ReadSession(ctx, w.by.store, w.id)
 	if ctx.Err() != nil {
-		return context.Cause(ctx) // says nothing about the session
+		return context.Cause(ctx) // this says nothing about the session
 	}
 	w.looked, w.err, w.damaged = time.Now(), nil, false
 	switch {
@@ -80,9 +80,10 @@ func (w *watch) look(ctx context.Context) error {
 		w.err = err
 		return err
 	}
-	// While the store is away, nobody can renew a session. So a watcher that did not
-	// look for long begins anew, whatever kept it: it may have been the store, here
-	// or in what the watcher does beside, and the owner needs time to reach it again.
+	// While the store is away, nobody can renew a session, and its owner needs
+	// time to reach the store again. So if we did not see the blob for longer
+	// than one renewal, for whatever reason, begin to watch anew: the store may
+	// have been away, for us or for other work of this process.
 	away := w.looked.Sub(w.saw) > w.state.renew()+slack
 	if w.lookAtProcess(); w.mute && (w.alive || !w.known) {
 		if w.err = w.tryToWrite(ctx); w.err != nil {
@@ -97,7 +98,7 @@ func (w *watch) look(ctx context.Context) error {
 	return nil
 }
 
-// reason says why the session is dead, or "".
+// reason says why the session is dead, or returns "".
 func (w *watch) reason(ctx context.Context) string {
 	if w.damaged {
 		return "its blob is damaged"
@@ -109,9 +110,9 @@ func (w *watch) reason(ctx context.Context) string {
 	if quiet > ttl {
 		return fmt.Sprintf("it was not renewed for %v", quiet.Round(time.Second))
 	}
-	// By the store's clock it can be said sooner, of a session that died before
-	// we came. But dates may be wrong, so see a renewal fail to come first; and
-	// a process that we see running gets all of its time.
+	// The store's clock can tell sooner that a session died before we came. But
+	// dates may be wrong, so first see one renewal fail to come; and a process
+	// that we see running gets all of its time.
 	if w.known || quiet <= w.state.renew()+slack {
 		return ""
 	}
@@ -154,23 +155,24 @@ func (w *watch) bury(ctx context.Context, reason string) error {
 		return lookErr
 	}
 	if w.dead {
-		return nil // by us after all, or by somebody else
+		return nil // by us after all, or by another judge
 	}
 	if blob.Is(err, blob.Mismatch) {
 		w.since = time.Now() // renewed, though our reading may lag behind
 		return nil
 	}
-	w.mute = true // on a full disk, say, where the owner could not renew it either
+	w.mute = true // perhaps on a full disk, where the owner could not renew it either
 	return err
 }
 
-// tryToWrite tells whether the store takes writes again, by one that harms nobody.
+// tryToWrite finds out whether the store takes writes again, by a write that
+// harms nobody.
 func (w *watch) tryToWrite(ctx context.Context) error {
 	key := driver.ScratchPrefix + "judge/" + NewID()
 	if _, err := w.by.store.PutBytes(blob.Patient(ctx, blob.Patience{}), key, []byte(w.id), blob.PutOptions{}); err != nil {
 		return err
 	}
-	w.by.store.Delete(ctx, key) // gc removes what is left
+	w.by.store.Delete(ctx, key) // if this fails, gc removes it
 	return nil
 }
 
@@ -196,7 +198,7 @@ type storeClock struct {
 
 	busy gate
 	told time.Time // by the store
-	at   time.Time // by our monotonic clock, when the answer was there
+	at   time.Time // by our monotonic clock, when the answer came
 	none bool      // the store tells no time
 }
 

@@ -19,16 +19,17 @@ type life struct {
 	waits *waits
 
 	renew, ttl time.Duration
-	silence    *time.Timer // says so when no renewal succeeds
+	silence    *time.Timer // warns when no renewal succeeds
 
-	// Of the renewing goroutine alone; of newLife before it, of Close after it.
+	// These belong to the renewing goroutine; to newLife before it, to Close
+	// after it.
 	state   SessionState // as last written
 	version blob.Version // of the blob, as far as known
-	drafts  []draft      // that may have been written since
+	drafts  []draft      // that may have reached the store since
 	turn    int          // the held lease to look at next
 
 	mu    sync.Mutex
-	over  error // why it ended; nil as long as it lives
+	over  error // why it ended; nil while it lives
 	held  []*Held
 	debts []debt
 }
@@ -56,9 +57,9 @@ func newLife(ctx context.Context, store *blob.Store, config Config, waits *waits
 }
 
 // patience is how long a session may go without a renewal before people are
-// told. A session does not end by that: an outage of the store, or a laptop that
-// slept, would take with it what has run for hours. It ends when somebody
-// declares it dead, which the next renewal finds out.
+// told. The session does not end then: otherwise an outage of the store, or a
+// laptop that slept, would destroy hours of work. It ends when a judge declares
+// it dead; the next renewal finds that out.
 func (l *life) patience() time.Duration { return l.ttl - l.ttl/8 }
 
 // lost returns why the life ended, or nil.

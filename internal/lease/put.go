@@ -10,18 +10,18 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
-// ErrDamaged is record.ErrDamaged: what is stored is no whole lease. Read
-// returns its version with it, so that Put can replace it.
+// ErrDamaged is record.ErrDamaged: the blob is no whole lease. Read returns its
+// version too, so that Put can replace it.
 var ErrDamaged = record.ErrDamaged
 
-// settleTime is how long Put tries to learn what became of a put whose
-// acknowledgement was lost, though the context may have ended.
+// settleTime is how long Put tries to learn whether a put arrived whose
+// acknowledgement was lost, even if the context has ended.
 const settleTime = 5 * time.Second
 
 // Read returns the lease stored under key, with the version that Put needs to
-// change it. No lease is no error: the version is "". Beside those of the store
-// the errors are ErrDamaged, with a version, for a lease that may be replaced,
-// and *record.FormatError for one that may not.
+// change it. A missing lease is no error: its version is "". Apart from the
+// store's, the errors are ErrDamaged, with a version, for a lease that may be
+// replaced, and *record.FormatError for one that may not.
 func Read(ctx context.Context, store *blob.Store, key string) (State, blob.Version, error) {
 	var state State
 	info, err := fetch(ctx, store, key, record.KindLease, &state)
@@ -41,10 +41,10 @@ func Read(ctx context.Context, store *blob.Store, key string) (State, blob.Versi
 	return state, info.Version, nil
 }
 
-// Put writes a lease where there is none, when prev is "", or over exactly the
-// version prev, and returns the version written. Who loses the race gets an
-// error of kind blob.Exists or blob.Mismatch. A put that was applied though the
-// store reported a failure counts as what it is: applied.
+// Put writes a lease and returns the version written: if prev is "", only where
+// there is none, else over exactly the version prev. If another session wins
+// the race, the error has the kind blob.Exists or blob.Mismatch. If the store
+// reported a failure but applied the put, Put succeeds.
 func Put(ctx context.Context, store *blob.Store, key string, prev blob.Version, state State) (blob.Version, error) {
 	state.Key, state.Nonce = key, NewID()
 	state.Outcome = state.Outcome.brief()

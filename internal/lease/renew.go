@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	firstRetry = 250 * time.Millisecond // after a renewal that failed
+	firstRetry = 250 * time.Millisecond // after a failed renewal
 	endTries   = 3
 
-	// announceIn is how soon a renewal follows an announcement: others made
-	// meanwhile go with it.
+	// announceIn is how soon a renewal follows an announcement, and takes along
+	// others made meanwhile.
 	announceIn = 500 * time.Millisecond
 )
 
@@ -25,7 +25,7 @@ const (
 func (l *life) run(ctx context.Context) {
 	defer l.silence.Stop()
 	retry := firstRetry
-	began := time.Time{} // of the first try of this renewal
+	began := time.Time{} // of this renewal's first try
 	for wait := l.renew; l.sleep(ctx, wait); {
 		if began.IsZero() {
 			began = time.Now()
@@ -56,15 +56,15 @@ func (l *life) tryWrite(ctx context.Context) error {
 	return l.write(ctx, Live)
 }
 
-// draft is a writing of the session that may have reached the store.
+// draft is a write of the session that may have reached the store.
 type draft struct {
 	state SessionState
 	data  []byte
 }
 
-// write swaps the session's blob, or makes it. Tries of one renewal write the
-// same bytes, so that it does not matter which of them arrives. The error is
-// ErrLost if others declared the session dead, else it is worth another try.
+// write swaps the session's blob, or makes it. All tries of one renewal write
+// the same bytes, so it does not matter which of them arrives. The error is
+// ErrLost if a judge declared the session dead; any other is worth another try.
 func (l *life) write(ctx context.Context, state string) error {
 	if n := len(l.drafts); n == 0 || l.drafts[n-1].state.State != state {
 		next := l.state
@@ -88,7 +88,7 @@ func (l *life) write(ctx context.Context, state string) error {
 	return l.reread(ctx, current, err)
 }
 
-// isForeign says that a newer mops wrote what is there.
+// isForeign reports whether a newer mops wrote the blob.
 func isForeign(err error) bool {
 	_, foreign := errors.AsType[*record.FormatError](err)
 	return foreign
@@ -98,15 +98,15 @@ func (l *life) written(d draft, version blob.Version) {
 	l.state, l.version, l.drafts = d.state, version, nil
 }
 
-// reread finds out why a swap failed: an earlier try of ours has arrived after
-// all, or others declared the session dead.
+// reread finds out why a swap failed: either an earlier try of ours has arrived
+// after all, or a judge declared the session dead.
 func (l *life) reread(ctx context.Context, current draft, failure error) error {
 	found, info, err := ReadSession(ctx, l.store, l.id)
 	switch {
 	case blob.Is(err, blob.NotFound):
 		return fmt.Errorf("%w: the blob of session %s is gone", ErrLost, l.id)
 	case errors.Is(err, ErrDamaged):
-		l.version = info.Version // nobody's judgement: the next try writes over it
+		l.version = info.Version // no judge wrote that: the next try writes over it
 		return failure
 	case isForeign(err):
 		return fmt.Errorf("%w: %w", ErrLost, err)
@@ -122,7 +122,7 @@ func (l *life) reread(ctx context.Context, current draft, failure error) error {
 	return fmt.Errorf("%w: session %s was declared dead by %s: %s", ErrLost, l.id, found.JudgedBy, found.Reason)
 }
 
-// end tells everybody that the session is over.
+// end tells others that the session is over.
 func (l *life) end(ctx context.Context) error {
 	var err error
 	for range endTries {
@@ -137,7 +137,7 @@ func (l *life) end(ctx context.Context) error {
 	return fmt.Errorf("ending session %s (others wait %v for it to expire): %w", l.id, l.ttl, err)
 }
 
-// sleep is the pause before a renewal, which an announcement cuts short.
+// sleep pauses before a renewal; an announcement cuts it short.
 func (l *life) sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -37,7 +37,7 @@ type Config struct {
 	Log     *slog.Logger     // may be nil
 }
 
-// thisUser is for people, who want to know whom to ask; "" where it is not known.
+// thisUser tells people whom to ask; "" if unknown.
 var thisUser = sync.OnceValue(func() string {
 	u, err := user.Current()
 	if err != nil {
@@ -46,10 +46,10 @@ var thisUser = sync.OnceValue(func() string {
 	return u.Username
 })
 
-// Session is this process towards those who share a store: one blob, however
-// many leases. It is written when the first lease is needed and renewed from
-// then on. A session that was lost is followed by a new one with another id as
-// soon as a lease is needed again. Session is safe for concurrent use.
+// Session is this process as all users of a store see it: one blob, however
+// many leases. It is written when the first lease is needed, and renewed from
+// then on. If a session is lost, a new one with another id follows as soon as a
+// lease is needed again. Session is safe for concurrent use.
 type Session struct {
 	store  *blob.Store
 	config Config
@@ -113,7 +113,7 @@ func (s *Session) begin(ctx context.Context) (*life, error) {
 	if err != nil {
 		return nil, fmt.Errorf("beginning a session: %w", err)
 	}
-	// The renewals go on when the call that needed the first lease is over.
+	// The renewals go on after the call that needed the first lease.
 	loop, stop := context.WithCancel(context.Background())
 	s.stop = append(s.stop, stop)
 	s.loops.Go(func() { l.run(loop) })
@@ -129,8 +129,8 @@ func (s *Session) ID() string {
 	return ""
 }
 
-// Holds reports whether a lease is held in the name of this session by somebody
-// who has not ended it with Done or Release.
+// Holds reports whether this session holds a lease that nobody here has ended
+// with Done or Release.
 func (s *Session) Holds(key string) bool {
 	l := s.current.Load()
 	if l == nil {
@@ -141,10 +141,10 @@ func (s *Session) Holds(key string) bool {
 	return slices.ContainsFunc(l.held, func(h *Held) bool { return h.key == key })
 }
 
-// Close ends the session and tells the others, so that they need not wait for
-// it to expire. Contexts that are still held end with ErrClosed; their leases
-// count as those of a dead session. The renewing goroutine has ended when Close
-// returns; the context bounds only what Close writes.
+// Close ends the session and tells others, so that they need not wait for it to
+// expire. Contexts that are still held end with ErrClosed; their leases count
+// as those of a dead session. When Close returns, the renewing goroutine has
+// ended; the context bounds only what Close writes.
 func (s *Session) Close(ctx context.Context) error {
 	if err := s.start.lock(ctx); err != nil {
 		return err

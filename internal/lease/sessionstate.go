@@ -13,9 +13,9 @@ const SessionPrefix = "mops1-sessions/"
 
 // The states of a session.
 const (
-	Live  = "live"  // as long as it is renewed
+	Live  = "live"  // while it is renewed
 	Ended = "ended" // its process closed it
-	Dead  = "dead"  // somebody found that it was not renewed
+	Dead  = "dead"  // a judge found that it was not renewed
 )
 
 // SessionState is what a session's blob says.
@@ -26,25 +26,25 @@ type SessionState struct {
 	User         string         `json:"user,omitempty"`
 	Program      record.Program `json:"program,omitzero"`
 	Began        time.Time      `json:"began,omitzero"` // for people
-	TTLSeconds   float64        `json:"ttl_seconds"`    // without renewal for so long, it is dead
-	RenewSeconds float64        `json:"renew_seconds"`  // how often it means to renew
+	TTLSeconds   float64        `json:"ttl_seconds"`    // after so long without renewal, it is dead
+	RenewSeconds float64        `json:"renew_seconds"`  // how often it intends to renew
 	Renewal      int            `json:"renewal"`        // counts the writes
 	JudgedBy     string         `json:"judged_by,omitempty"`
-	Reason       string         `json:"reason,omitempty"` // for which it was declared dead
+	Reason       string         `json:"reason,omitempty"` // why it was declared dead
 	Waits        []Wait         `json:"waits,omitempty"`
 	Nonce        string         `json:"nonce"` // new in every write: S3 gives equal content equal ETags
 }
 
 // Wait is a hint for finding calls that wait for each other in a circle.
 type Wait struct {
-	Call string `json:"call"` // that cannot go on
-	For  string `json:"for"`  // another call
+	Call string `json:"call"` // the call that cannot go on
+	For  string `json:"for"`  // before this one is done
 }
 
 func sessionKey(id string) string { return SessionPrefix + id }
 
-// ReadSession returns what a session's blob says, for people and tools. Whether
-// the session lives, only a Judge can tell.
+// ReadSession returns what a session's blob says, for people and tools. Only a
+// Judge can tell whether the session lives.
 func ReadSession(ctx context.Context, store *blob.Store, id string) (SessionState, blob.Info, error) {
 	var state SessionState
 	info, err := fetch(ctx, store, sessionKey(id), record.KindSession, &state)
@@ -54,7 +54,7 @@ func ReadSession(ctx context.Context, store *blob.Store, id string) (SessionStat
 const (
 	defaultRenew = 8 * time.Second
 	defaultTTL   = 24 * time.Second
-	longestTTL   = time.Hour // a longer one in a record is not believed
+	longestTTL   = time.Hour // a record that claims a longer one is not believed
 )
 
 // ttl is the time to live that the record claims, within reason.

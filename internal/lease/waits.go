@@ -13,8 +13,9 @@ type waits struct {
 }
 
 // Waits notes that call cannot go on before the other call is done, until the
-// returned function is called. The note is written with the next renewal, where
-// others find it (Judge.Waits). It is a hint, and of many only some are written.
+// returned function is called. The next renewal writes the note, and others
+// find it there (Judge.Waits). It is only a hint: if there are many, some are
+// left out.
 func (s *Session) Waits(call, other string) (done func()) {
 	w, wait := &s.waits, Wait{Call: call, For: other}
 	w.mu.Lock()
@@ -32,8 +33,8 @@ func (s *Session) Waits(call, other string) (done func()) {
 	})
 }
 
-// Announce lets the next renewal come soon, so that others see without delay
-// what was noted, or is noted no more.
+// Announce makes the next renewal come soon, so that others see new notes, and
+// the end of old ones, without delay.
 func (s *Session) Announce() {
 	select {
 	case s.waits.news <- struct{}{}:

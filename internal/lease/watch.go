@@ -8,8 +8,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// swapTries is how often a swap is tried again after somebody else changed the
-// lease without taking it from us.
+// swapTries is how often to swap again after another process changed the lease
+// without taking it from us.
 const swapTries = 4
 
 // update swaps the lease. The caller holds busy.
@@ -33,14 +33,14 @@ func (h *Held) update(ctx context.Context, change func(*State)) error {
 	return err
 }
 
-// refresh reads what became of the lease. It is still ours if it has our id
-// and names our session: a worker takes it over from its orchestrator, and a
-// new orchestrator joins a worker. The caller holds busy.
+// refresh reads the lease again after another process changed it. It is still
+// ours if it has our id and names our session: a worker takes it over from its
+// orchestrator, and a new orchestrator joins a worker. The caller holds busy.
 func (h *Held) refresh(ctx context.Context) error {
 	found, version, err := Read(ctx, h.store, h.key)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		h.version = version // still ours until somebody swaps it; the next update mends it
+		h.version = version // still ours until another session swaps it; the next update mends it
 		return nil
 	case err != nil:
 		return err
@@ -58,7 +58,7 @@ func (s State) heldBy(leaseID, session string) bool {
 	return s.Status == StatusHeld && s.LeaseID == leaseID && (s.Session == session || s.Orchestrator == session)
 }
 
-// whose says who has the lease, after "the lease was lost: <uri>".
+// whose says which session has the lease, after "the lease was lost: <uri>".
 func (s State) whose() string {
 	switch {
 	case s.LeaseID == "":
@@ -69,8 +69,8 @@ func (s State) whose() string {
 	return fmt.Sprintf("is now held by session %s on host %s", s.Session, s.Host)
 }
 
-// lookAtOne looks at the next of the held leases, so that one that a person
-// broke is noticed.
+// lookAtOne looks at the next held lease, so that this process notices when a
+// person breaks one.
 func (l *life) lookAtOne(ctx context.Context) {
 	l.mu.Lock()
 	var h *Held
@@ -80,7 +80,7 @@ func (l *life) lookAtOne(ctx context.Context) {
 	}
 	l.mu.Unlock()
 	if h == nil || !h.busy.tryLock() {
-		return // its owner is at it
+		return // an update is under way
 	}
 	defer h.busy.unlock()
 	ctx, cancel := context.WithTimeout(ctx, l.renew/2)

@@ -1,6 +1,6 @@
-// Package runs has the words for one execution of a call: what names it, and how it
+// Package runs has the words for one execution of a call: its names, and how it
 // may end. It is a leaf: leases, records, workers, executors and the tool all
-// speak of runs, and mean the same by it.
+// speak of runs, and mean the same.
 package runs
 
 import (
@@ -9,13 +9,13 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/words"
 )
 
-// ID names one execution of a call, wherever it goes on. Structs that describe
-// more of it embed it: what is added here travels to all of them.
+// ID names one execution of a call, in whatever process. Structs that describe
+// more of a run embed it: a field added here travels to all of them.
 type ID struct {
-	LeaseID  string `json:"lease_id"`           // under which it computes; "" where nothing is kept
+	LeaseID  string `json:"lease_id"`           // the lease it computes under; "" if nothing is kept
 	RunID    string `json:"run_id,omitempty"`   // its own, such as 2611231412-SkirtBus
 	Attempt  int    `json:"attempt,omitempty"`  // 1 for the first under its lease
-	Executor string `json:"executor,omitempty"` // the name of that which has its worker
+	Executor string `json:"executor,omitempty"` // the name of the one that has its worker
 }
 
 // New is the first run under a lease.
@@ -33,8 +33,8 @@ func (r ID) Next() ID {
 // NewRunID returns the id of a run that begins now.
 func NewRunID() string { return words.NewRunID(time.Now()) }
 
-// Ending is how a run ended. The words stand in records and leases: the list only
-// grows.
+// Ending is how a run ended. Records and leases contain these words: the list
+// only grows.
 type Ending string
 
 // The endings.

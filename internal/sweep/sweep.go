@@ -1,36 +1,45 @@
-// Package sweep lets those who remove content that nobody refers to, and those
-// who write such content over, take turns. Package source is on the one side,
-// package gc on the other, package blob below.
+// Package sweep makes removing unreferenced content and writing it again take
+// turns. Package gc removes, package source writes; package blob is below.
 //
-// # The trouble
+// # The problem
 //
-// Content lies under its hash. Who needs it and finds it old writes it over
-// rather than relying on it; who sweeps removes what is old and named by no
-// record. A store's delete has no condition. So a sweeper that finds a blob old
-// may remove it a moment after somebody else has written it over, and relies on
-// it.
+// Content lies under its hash. A writer that needs content and finds an old
+// blob writes it again rather than relying on it. A sweeper removes blobs that
+// are old and that no record names. But a store's delete has no condition. So a
+// sweeper may find a blob old, and delete it a moment after a writer has
+// written it again and relies on it.
 //
-// # The turns
+// # The idea: turns
 //
-// A sweeper removes blobs only while its mark is in the store, and looks at the
-// age of each of them after it has put the mark. Who writes over an old blob, or
-// finds that somebody else just did, then looks for a mark, waits until there is
-// none or another one, and looks for the blob again:
+// A sweeper puts a mark into the store, and removes blobs only while the mark
+// is there: after it has put the mark, it looks at the age of each blob once
+// more, and then deletes. A writer that has written over an old blob, or finds
+// that another writer just did, looks for a mark. It waits until there is none,
+// or another one, and then looks for its blob again.
 //
-//   - A turn whose mark was there, or had been there, is over. What it has removed
-//     is found missing, and put anew.
-//   - A mark that comes later comes after the write, and its sweeper, who looks
-//     after that, finds the blob young.
+// # Why it is right
 //
-// A sweeper that is killed leaves its mark behind, and one that was stopped might
-// go on later. So a turn has a length, after which the sweeper's context ends,
-// and others take it for over when three times that has passed. Only one mark is
-// there at a time. What remains is a delete that the network holds back for
-// longer than that; and for who finds the blob young in the moment between a write
-// and the delete that it met with, that the writer dies before he puts it anew.
+// Take a sweep and a write of the same blob:
 //
-// Who finds a blob young, or puts one where there is none, needs no turn: what he
-// relies on was not there, or not old, for a sweeper to see.
+//   - The mark was there, or had been there, when the writer looked for it. Then
+//     the writer goes on when that turn is over. If the turn removed the blob,
+//     the writer finds it missing and puts it again.
+//   - The mark comes later. Then it also comes after the write, and the
+//     sweeper, which looks at the blob after putting its mark, finds it young.
+//
+// A process that finds a blob young, or puts one where there is none, needs no
+// turn: no sweeper could see that blob as old.
+//
+// A killed sweeper leaves its mark behind, and a suspended one might go on
+// later. So a turn has a length, after which the sweeper's context ends; others
+// take a turn for over when three times its length has passed. Only one mark is
+// there at a time.
+//
+// # What remains
+//
+// Two things: a delete that the network holds back for longer than that; and a
+// writer that dies after the sweeper deleted its blob and before it put it
+// again, if a third process found the blob young in between and relies on it.
 package sweep
 
 import (
@@ -42,21 +51,22 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// Key is where the mark of a sweeper lies.
+// Key is where a sweeper's mark lies.
 const Key = "mops1-blobs/sweep"
 
 const (
-	turnLength = 10 * time.Second       // from before its mark is put
-	surelyOver = 3 * turnLength         // and more than a second by which a store rounds its times
+	turnLength = 10 * time.Second       // counted from before its mark is put
+	surelyOver = 3 * turnLength         // enough even if a store rounds times to a second
 	pause      = 250 * time.Millisecond // between two looks at a mark
-	endTimeout = 10 * time.Second       // of taking the mark away
+	endTimeout = 10 * time.Second       // for taking the mark away
 )
 
-// Turn waits until nobody else sweeps the store, and begins a turn. Blobs may be
-// removed under the context that it returns, which ends by itself; end ends the
-// turn early. What is removed must have been looked at in this turn.
+// Turn waits until nobody else sweeps the store, and begins a turn. The caller
+// may remove blobs under the returned context, which ends by itself; end ends
+// the turn early. The caller must look at each blob in this turn before
+// removing it.
 func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end func() error, err error) {
-	var over blob.Version // a mark that was left behind, to be replaced
+	var over blob.Version // a mark left behind, to be replaced
 	for try := 1; ; try++ {
 		turn, cancel := context.WithTimeout(ctx, turnLength)
 		info, err := store.PutBytes(turn, Key, []byte(rand.Text()+"\n"), blob.PutOptions{IfAbsent: over == "", IfVersion: over})
@@ -73,7 +83,7 @@ func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end fun
 		if over, err = outlast(ctx, store); err != nil {
 			return nil, nil, err
 		}
-		if over == "" { // now it is free
+		if over == "" { // now the place is free
 			if err := sleep(ctx, pause/10); err != nil {
 				return nil, nil, err
 			}
@@ -81,7 +91,7 @@ func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end fun
 	}
 }
 
-// mostTries is how often a sweeper finds that others were faster.
+// mostTries is how often a sweeper tries while others are faster.
 const mostTries = 100
 
 func sleep(ctx context.Context, pause time.Duration) error {
@@ -95,7 +105,8 @@ func sleep(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// takeAway removes a mark, unless the turn took so long that it is another's.
+// takeAway removes a mark, unless the turn took so long that the mark is
+// another sweeper's.
 func takeAway(ctx context.Context, store *blob.Store, version blob.Version) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
@@ -109,17 +120,17 @@ func takeAway(ctx context.Context, store *blob.Store, version blob.Version) erro
 	return store.Delete(ctx, Key)
 }
 
-// Wait returns when every turn is over that may have begun before it was called.
-// It costs one look where nobody sweeps.
+// Wait returns when every turn is over that may have begun before the call. It
+// costs one look if nobody sweeps.
 func Wait(ctx context.Context, store *blob.Store) error {
 	_, err := outlast(ctx, store)
 	return err
 }
 
-// outlast waits for the end of the turn that is under way. Left is the mark of a
-// sweeper that went without taking it away.
+// outlast waits for the end of the turn under way. If its sweeper left without
+// taking its mark away, left is that mark.
 func outlast(ctx context.Context, store *blob.Store) (left blob.Version, err error) {
-	var mark blob.Info // the first that was seen
+	var mark blob.Info // the first mark seen
 	began := time.Now()
 	for {
 		info, err := store.Stat(ctx, Key)
@@ -134,7 +145,7 @@ func outlast(ctx context.Context, store *blob.Store) (left blob.Version, err err
 				return mark.Version, nil
 			}
 		case info.Version != mark.Version:
-			return "", nil // somebody else's turn, which began after ours
+			return "", nil // another turn, which began after this call
 		}
 		if time.Since(began) > surelyOver {
 			return mark.Version, nil
@@ -145,7 +156,7 @@ func outlast(ctx context.Context, store *blob.Store) (left blob.Version, err err
 	}
 }
 
-// age is that of a blob by the store's own clock, where it tells one.
+// age is the age of a blob by the store's own clock, if it tells one.
 func age(ctx context.Context, store *blob.Store, info blob.Info) (age time.Duration, ok bool) {
 	now, ok, err := store.Now(ctx)
 	return now.Sub(info.ModTime), ok && err == nil
