@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// tempAge is the age from which on a temporary file counts as left over.
+// tempAge is the age at which a temporary file counts as left over.
 const tempAge = 24 * time.Hour
 
-// Now is the time by the clock of the file system, which on NFS is the server's:
-// the time that a new file gets.
+// Now is the time by the clock of the file system, which on NFS is the
+// server's: the time that a new file gets.
 func (s *store) Now(ctx context.Context) (_ time.Time, err error) {
 	defer s.letIn(&err)
 	if err := ctx.Err(); err != nil {
@@ -29,7 +29,7 @@ func (s *store) Now(ctx context.Context) (_ time.Time, err error) {
 	}
 	defer os.Remove(name)
 	defer file.Close()
-	if _, err := file.Write([]byte{0}); err != nil { // so that it is the server who dates it
+	if _, err := file.Write([]byte{0}); err != nil { // a write makes the server date the file
 		return time.Time{}, classify(err)
 	}
 	info, err := file.Stat()
@@ -40,7 +40,7 @@ func (s *store) Now(ctx context.Context) (_ time.Time, err error) {
 }
 
 // sweep removes temporary files that a killed process left over. It does what
-// it can and keeps quiet about the rest.
+// it can and ignores errors.
 func (s *store) sweep(ctx context.Context) {
 	entries, err := os.ReadDir(s.tempDir())
 	if err != nil || len(entries) == 0 {

@@ -12,8 +12,8 @@ import (
 )
 
 // Delete removes a blob with all its versions, and the folders that become
-// empty by it. Whatever of it is left undone by a process that is killed belongs
-// to a life that has ended, and does no harm.
+// empty. If a process is killed on the way, what it leaves belongs to a life
+// that has ended, and does no harm.
 func (s *store) Delete(ctx context.Context, key string) (err error) {
 	defer s.letIn(&err)
 	if err := ctx.Err(); err != nil {
@@ -24,7 +24,7 @@ func (s *store) Delete(ctx context.Context, key string) (err error) {
 		return err
 	}
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
-		return nil // blobs lie under it, but it is none
+		return nil // a folder of blobs, but no blob
 	}
 	if err := syscall.Unlink(path); err != nil && !isNotExist(err) {
 		return classify(&fs.PathError{Op: "unlink", Path: path, Err: err})
@@ -35,8 +35,8 @@ func (s *store) Delete(ctx context.Context, key string) (err error) {
 }
 
 // removeDead removes the versions of lives that have ended. The order matters:
-// a life that was listed first, and is not the current one afterwards, is over
-// for good.
+// it lists the lives first and then asks for the current one. A listed life
+// that is not the current one is over for good.
 func removeDead(path string) {
 	names, err := readNames(versionsOf(path))
 	if err != nil {
@@ -54,7 +54,7 @@ func removeDead(path string) {
 	removeEmpty(versionsOf(path))
 }
 
-// prune removes the folders above path that are empty, below the root.
+// prune removes the empty folders above path, below the root.
 func (s *store) prune(path string) {
 	for dir := filepath.Dir(path); len(dir) > len(s.dir); dir = filepath.Dir(dir) {
 		if removeEmpty(dir) != nil {
@@ -63,8 +63,7 @@ func (s *store) prune(path string) {
 	}
 }
 
-// removeEmpty removes a folder that is empty. It must not be os.Remove, which
-// would take a file, too.
+// removeEmpty removes an empty folder. os.Remove would remove a file, too.
 func removeEmpty(dir string) error { return syscall.Rmdir(dir) }
 
 func readNames(dir string) ([]string, error) {
@@ -74,7 +73,7 @@ func readNames(dir string) ([]string, error) {
 	}
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
-	if errors.Is(err, fs.ErrNotExist) { // removed while it was read
+	if errors.Is(err, fs.ErrNotExist) { // removed while we read it
 		err = nil
 	}
 	return names, err

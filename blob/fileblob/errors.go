@@ -17,9 +17,9 @@ import (
 
 var notFound = &driver.Error{Kind: driver.NotFound}
 
-// missing is classify for the file of version 0, whose absence is the most
-// ordinary of failures. A link that leads nowhere is none: whoever took it for
-// one would learn only from a put that it is in the way.
+// missing is classify for the file of version 0, which is missing in most
+// failures. A link that leads nowhere is an error of its own: taken for a
+// missing blob, it would first be noticed by a put that it obstructs.
 func missing(path string, err error) error {
 	if !isNotExist(err) {
 		return classify(err)
@@ -27,8 +27,8 @@ func missing(path string, err error) error {
 	return cmp.Or(dangling(path), error(notFound))
 }
 
-// dangling is the error of a symbolic link that leads nowhere, or nil where
-// there is none.
+// dangling is the error of a symbolic link that leads nowhere, or nil if path
+// is no such link.
 func dangling(path string) error {
 	to, err := os.Readlink(path)
 	if err != nil {
@@ -40,12 +40,12 @@ func dangling(path string) error {
 	return invalid("%s is a symbolic link to %s, which is not there: remove the link, or bring back what it leads to", path, to)
 }
 
-// irregular is the error of what can be no blob.
+// irregular is the error of something that cannot be a blob.
 func irregular(path string, mode fs.FileMode) error {
 	return invalid("%w, and does not belong into a store: remove it, or move it elsewhere", &openfile.IrregularError{Path: path, Mode: mode})
 }
 
-// obstacle is the error of what lies where a folder should, or nil.
+// obstacle is the error of something that lies where a folder should, or nil.
 func obstacle(dir string) error {
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
@@ -61,7 +61,7 @@ func obstacle(dir string) error {
 	return nil
 }
 
-// advice is what to make of an error of the operating system.
+// advice maps errors of the operating system to kinds, and to what mends them.
 var advice = []struct {
 	err  error
 	kind driver.Kind
@@ -88,7 +88,7 @@ var advice = []struct {
 	{io.ErrUnexpectedEOF, driver.Corrupt, "the file became shorter while it was read"},
 }
 
-// classify makes a driver's error of one of the operating system.
+// classify turns an error of the operating system into a driver's.
 func classify(err error) error {
 	switch {
 	case err == nil:

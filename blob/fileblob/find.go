@@ -15,7 +15,7 @@ import (
 type attributes struct {
 	identity
 	size  int64
-	links uint64 // names that the file has; 0 after the last was removed
+	links uint64 // names of the file; 0 after the last was removed
 	mode  fs.FileMode
 	group int
 }
@@ -29,14 +29,14 @@ type found struct {
 	handle
 	attributes
 	version version
-	earlier []version // files of this life that are behind it
+	earlier []version // older files of this life
 }
 
-// plenty is how often one tries while other processes are faster.
+// plenty is how often to try while other processes are faster.
 const plenty = 1000
 
-// find opens the newest version of the blob at path. A blob that is not there
-// costs two system calls, and one that was never written over costs three.
+// find opens the newest version of the blob at path. A missing blob costs two
+// system calls, a blob that was never written over three.
 func find(ctx context.Context, path string) (found, error) {
 	for range plenty {
 		if err := ctx.Err(); err != nil {
@@ -51,12 +51,12 @@ func find(ctx context.Context, path string) (found, error) {
 		"%s does not tell the newest version, or that is not there; %s", versionsOf(path), startOver(path))}
 }
 
-// startOver is what to do where later versions are beyond hope.
+// startOver is advice for later versions that are beyond repair.
 func startOver(path string) string {
 	return fmt.Sprintf("remove the folder %s with all in it, and the blob is as it was at first", versionsOf(path))
 }
 
-// findOnce asks to be called again when another process was faster.
+// findOnce asks to be called again if another process was faster.
 func findOnce(path string) (f found, again bool, err error) {
 	base, err := openHandle(path)
 	if err != nil {
@@ -65,16 +65,16 @@ func findOnce(path string) (f found, again bool, err error) {
 	return latest(path, base)
 }
 
-// latest opens the newest version of the blob whose version 0 is open, and takes
-// over that.
+// latest opens the newest version of a blob, given its open version 0, which it
+// closes or returns.
 func latest(path string, base handle) (f found, again bool, err error) {
 	written := exists(versionsOf(path))
-	a, err := base.stat() // after exists, so that links tells of a Delete in between
+	a, err := base.stat() // after exists, so that links shows a Delete in between
 	if err != nil {
 		base.Close()
 		return found{}, false, classify(err)
 	}
-	if a.mode.IsDir() || a.links == 0 { // blobs may lie under it
+	if a.mode.IsDir() || a.links == 0 { // a folder of blobs, or deleted
 		base.Close()
 		return found{}, false, notFound
 	}
@@ -89,10 +89,10 @@ func latest(path string, base handle) (f found, again bool, err error) {
 	return later(path, first)
 }
 
-// later opens the newest of the versions beyond the first, if there are any.
+// later opens the newest version after the first, if there is one.
 func later(path string, first found) (f found, again bool, err error) {
 	names, err := readNames(lifeOf(path, first.version.life))
-	if isNotExist(err) || err == nil && len(names) == 0 { // others have lived here
+	if isNotExist(err) || err == nil && len(names) == 0 { // the folder K~ is from other lives
 		if first.attributes, err = first.stat(); err == nil && first.links > 0 {
 			return first, false, nil
 		}
@@ -121,7 +121,7 @@ func later(path string, first found) (f found, again bool, err error) {
 	return f, false, nil
 }
 
-// sift finds the newest version in a life, and the files of those behind it.
+// sift finds the newest version in a life, and the files of older ones.
 func sift(names []string, life identity) (now version, earlier []version) {
 	var all []version
 	for _, name := range names {
@@ -133,7 +133,7 @@ func sift(names []string, life identity) (now version, earlier []version) {
 		}
 		if !pointer {
 			all = append(all, v)
-		} else if v.number > now.number { // two, if it was renamed while we read
+		} else if v.number > now.number { // two pointers, if one was renamed while we read
 			now = v
 		}
 	}
@@ -145,9 +145,9 @@ func sift(names []string, life identity) (now version, earlier []version) {
 	return now, earlier
 }
 
-// lifeAt is the identity of version 0, or none where there is no blob. It opens
-// the file, because an NFS client asks the server at every open, but answers stat
-// from its cache (nfs(5), close-to-open consistency).
+// lifeAt is the identity of version 0, or zero if there is no blob. It opens
+// the file, because an NFS client asks the server at every open, but answers
+// stat from its cache (nfs(5), close-to-open consistency).
 func lifeAt(path string) (identity, error) {
 	h, err := openHandle(path)
 	if isNotExist(err) {

@@ -68,7 +68,7 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (_ io.Re
 	return &body{file: file, rest: io.LimitedReader{R: file, N: length}}, info, nil
 }
 
-// body reads so many bytes of a file and fails when there are fewer.
+// body reads so many bytes of a file, and fails if there are fewer.
 type body struct {
 	file *os.File
 	rest io.LimitedReader

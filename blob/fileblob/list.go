@@ -20,7 +20,7 @@ func (s *store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 			s.letIn(&err)
 			return yield(info, err)
 		}}
-		above := prefix[:strings.LastIndexByte(prefix, '/')+1] // of every key in question
+		above := prefix[:strings.LastIndexByte(prefix, '/')+1] // common to all keys in question
 		dir := s.dir
 		if above != "" {
 			path, err := s.path(strings.TrimSuffix(above, "/"))
@@ -40,16 +40,16 @@ type walk struct {
 	yield           func(driver.Info, error) bool
 }
 
-// node is a file or folder of ours. Sorted by key, nodes come in the order of
-// the keys at and below them.
+// node is a file or folder of the store. Sorted by key, nodes come in the order
+// of the keys at and below them.
 type node struct {
-	key     string // with a trailing slash where it is a folder
+	key     string // with a trailing slash for a folder
 	name    string
-	written bool // over; there is a folder of versions
+	written bool // written over: it has a folder of versions
 }
 
-// folder walks the folder dir, whose blobs' keys start with key. It is false
-// when the walk has ended.
+// folder walks the folder dir, whose blobs' keys start with key. It returns
+// false when the walk has ended.
 func (w *walk) folder(dir, key string) bool {
 	nodes, err := w.nodes(dir, key)
 	if err != nil {
@@ -79,7 +79,7 @@ func (w *walk) folder(dir, key string) bool {
 	return true
 }
 
-// nodes lists what is of interest in a folder, in order.
+// nodes lists the wanted blobs and folders in a folder, in order.
 func (w *walk) nodes(dir, key string) ([]node, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !isNotExist(err) {
@@ -105,7 +105,7 @@ func (w *walk) nodes(dir, key string) ([]node, error) {
 			mode = info.Mode().Type()
 		}
 		if blob.ValidKey(n.key) != nil || !mode.IsDir() && !mode.IsRegular() {
-			continue // none of ours, or a circle of symbolic links
+			continue // not ours, or a circle of symbolic links
 		}
 		if mode.IsDir() {
 			n.key += "/"
@@ -121,7 +121,7 @@ func (w *walk) nodes(dir, key string) ([]node, error) {
 	return nodes, nil
 }
 
-// wanted says whether a blob, or any blob under a folder, is to be listed.
+// wanted reports whether to list a blob, or any blob under a folder.
 func (w *walk) wanted(key string) bool {
 	if strings.HasSuffix(key, "/") {
 		return (strings.HasPrefix(key, w.prefix) || strings.HasPrefix(w.prefix, key)) &&

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// tempDir holds temporary files where they need names, and the probes of
-	// the clock. No key can reach it.
+	// tempDir holds temporary files that need names, and the probes of the
+	// clock. No key can reach it.
 	tempDir = ".mops-tmp"
 
-	// silly starts the names that NFS clients give to files that are removed
-	// while open.
+	// silly begins the names that NFS clients give to files removed while open.
 	silly = ".nfs"
 
-	// lost is what mkfs makes at the top of a file system, readable by root only.
+	// lost is a folder that mkfs makes at the top of a file system, readable by
+	// root only.
 	lost = "lost+found"
 
 	// maxName is the length of the longest file name, in bytes: NAME_MAX of
@@ -43,14 +43,15 @@ func (s *store) path(key string) (string, error) {
 	return s.prefix + strings.Join(segments, "/"), nil
 }
 
-// plain reports, for almost all keys that need no escaping, that they don't. It
-// is on the path of every hit, and these searches take less than a loop.
+// plain reports that a key needs no escaping. It says no to a few that need
+// none either: it is on the path of every hit, and these searches take less
+// time than a loop.
 func plain(key string) bool {
 	return len(key) <= maxName && !strings.HasPrefix(key, ".") && strings.IndexByte(key, '%') < 0 && strings.IndexByte(key, '~') < 0 &&
 		!strings.Contains(key, "/.") && !strings.Contains(key, lost)
 }
 
-// reserved says that a segment would be taken for one of our own files.
+// reserved reports whether a segment could be taken for a file of our own.
 func reserved(segment string) bool {
 	return strings.HasSuffix(segment, "~") || startsReserved(segment)
 }
@@ -71,8 +72,8 @@ func escape(segment string) string {
 	return name
 }
 
-// unescape is the segment that a file name stands for; ok is false where the
-// file is none of ours.
+// unescape is the segment that a file name stands for; ok is false if the file
+// is not ours.
 func unescape(name string) (segment string, ok bool) {
 	if !strings.Contains(name, "%") {
 		return name, !reserved(name)

@@ -12,11 +12,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// smallBody is the size up to which a put if absent writes at once: most find
-// the place empty, and to look takes longer than to write so much in vain.
+// smallBody is the size up to which a put if absent writes without looking
+// first: most puts find the place empty, and looking takes longer than writing
+// so little in vain.
 const smallBody = 64 << 10
 
-// Put writes a blob: complete first, then published by a link.
+// Put writes a complete file first, and then publishes it.
 func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (_ driver.Info, err error) {
 	defer s.letIn(&err)
 	path, err := s.path(key)
@@ -72,11 +73,11 @@ func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64,
 type state struct {
 	there   bool
 	version version
-	earlier []version // files of those behind it
+	earlier []version // files of older versions
 }
 
 // look finds what there is to write over, and checks the conditions of the put
-// as far as that is possible before writing.
+// as far as possible before writing.
 func look(ctx context.Context, path string, opts driver.PutOptions) (state, error) {
 	if opts.IfAbsent && opts.IfVersion != "" {
 		return state{}, &driver.Error{Kind: driver.Invalid, Err: errBothConditions}
@@ -109,7 +110,8 @@ func look(ctx context.Context, path string, opts driver.PutOptions) (state, erro
 	return state{true, f.version, f.earlier}, nil
 }
 
-// publish publishes the file over the state that was found, and says as what version.
+// publish publishes the file over the state that look found, and returns its
+// version.
 func (s *store) publish(st *staged, path string, over state) (version, error) {
 	if over.there {
 		return s.swap(st, path, over)

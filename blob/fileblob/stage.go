@@ -19,18 +19,18 @@ import (
 
 const (
 	fileMode = 0o444 // what is stored never changes
-	dirMode  = 0o777 // the umask says who else may write, and the root; see team
+	dirMode  = 0o777 // the umask and the root decide who else may write; see team
 
-	// maxTries bounds the races with those who remove folders that became empty.
+	// maxTries bounds the races with processes that remove empty folders.
 	maxTries = 100
 )
 
 // staged is a complete file that waits to be published.
 type staged struct {
 	file  *os.File
-	name  string // of the temporary file; "" where it has none
+	name  string // of the temporary file; "" if it has none
 	links uint64 // names that it has before it is published
-	spent bool   // had a name that it lost; Linux links no unnamed file twice
+	spent bool   // lost a name: Linux links no unnamed file twice
 	attributes
 }
 
@@ -48,8 +48,8 @@ func (s *store) stage(ctx context.Context, dir string, body io.Reader, size int6
 	return st, nil
 }
 
-// newStaged makes the file: unnamed where possible, so that nothing is left
-// when the process is killed.
+// newStaged makes the file: unnamed if possible, so that a killed process
+// leaves nothing.
 func (s *store) newStaged(dir string) (*staged, error) {
 	var file *os.File
 	var err error
@@ -74,9 +74,9 @@ func (s *store) newStaged(dir string) (*staged, error) {
 	return &staged{file: file, name: name, links: 1}, nil
 }
 
-// withFolder does something in a folder and, only if that is missing, makes it
-// and tries again. In a folder that is just being removed, ext4 refuses unnamed
-// files with EPERM rather than ENOENT.
+// withFolder does something in a folder. Only if the folder is missing, it
+// makes it and tries again. In a folder that is just being removed, ext4
+// refuses unnamed files with EPERM rather than ENOENT.
 func (s *store) withFolder(dir string, do func() error) (err error) {
 	for range maxTries {
 		if err = do(); errors.Is(err, syscall.ENOTDIR) {
@@ -84,7 +84,7 @@ func (s *store) withFolder(dir string, do func() error) (err error) {
 		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EPERM) {
 			return err
 		}
-		// Both errors come of folders that appear or vanish meanwhile.
+		// Both errors come from folders that appear or vanish meanwhile.
 		if err := s.makeFolders(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return cmp.Or(obstacle(dir), err)
 		}
@@ -132,7 +132,7 @@ func (st *staged) copy(ctx context.Context, body io.Reader, size int64) error {
 	return nil
 }
 
-// copyChunks copies up to limit bytes, and looks at the context now and then.
+// copyChunks copies up to limit bytes, and checks the context now and then.
 // Between files the kernel copies (copy_file_range(2)).
 func copyChunks(ctx context.Context, w io.Writer, r io.Reader, limit int64) (copied int64, err error) {
 	const chunk = 16 << 20
@@ -150,10 +150,10 @@ func copyChunks(ctx context.Context, w io.Writer, r io.Reader, limit int64) (cop
 	return copied, nil
 }
 
-// date turns the time of the file back by a random part of a millisecond. Its
-// inode may be that of a file removed a moment ago, and the kernel's clock for
-// files stands still for up to 10 ms, so that without it the two could be taken
-// for one.
+// date turns the time of the file back by a random part of a millisecond.
+// Otherwise the file could be taken for one that was just removed: it may get
+// the same inode, and the kernel's clock for files stands still for up to 10
+// ms.
 func (st *staged) date() error {
 	a, err := statOf(st.file)
 	if err != nil {
@@ -172,8 +172,9 @@ func (st *staged) publish(path string) error {
 	if err == nil {
 		return nil
 	}
-	// On NFS, the link may exist though the reply said otherwise, as a reply
-	// that was lost is asked for again (open(2), under O_EXCL).
+	// On NFS, the link may exist though the reply said otherwise, because the
+	// client sends a request again if the reply is lost (open(2), under
+	// O_EXCL).
 	if a, statErr := statOf(st.file); statErr == nil && a.links > st.links {
 		return nil
 	}
@@ -183,7 +184,7 @@ func (st *staged) publish(path string) error {
 	return err
 }
 
-// discard drops the file, or its temporary name where it has been published.
+// discard drops the file; if it was published, only its temporary name.
 func (st *staged) discard() {
 	st.file.Close()
 	if st.name != "" {
@@ -191,8 +192,8 @@ func (st *staged) discard() {
 	}
 }
 
-// syncFolders makes durable that path has its name, and that the folders above
-// it have theirs, up to the root's.
+// syncFolders makes durable the name of path, and the names of the folders
+// above it, up to the root's.
 func (s *store) syncFolders(path string) error {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		err := syncFolder(dir)

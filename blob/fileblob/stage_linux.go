@@ -16,15 +16,15 @@ const alwaysNamed = false
 
 var errNoUnnamed = errors.New("no unnamed files here")
 
-// hasProc says whether unnamed files can be linked by /proc/self/fd, the one way
-// that needs no privilege (open(2), under O_TMPFILE).
+// hasProc reports whether unnamed files can be linked by /proc/self/fd, the
+// only way that needs no privilege (open(2), under O_TMPFILE).
 var hasProc = sync.OnceValue(func() bool {
 	_, err := os.Stat("/proc/self/fd")
 	return err == nil
 })
 
-// openUnnamed opens a file that has no name yet and lies in the file system of
-// dir, by O_TMPFILE. NFS and some others have no such files.
+// openUnnamed opens a file without a name in the file system of dir, by
+// O_TMPFILE. NFS and some others have no such files.
 func openUnnamed(dir string) (*os.File, error) {
 	if !hasProc() {
 		return nil, errNoUnnamed

@@ -12,9 +12,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// kept is how many versions stay behind the newest, so that who has found one
-// finds it still there a moment later. A large blob is written over once in a
-// while only, to renew it, and its versions take room.
+// kept is how many versions stay behind the newest, so that a reader that has
+// just found one can still open it. Large blobs are written over only now and
+// then, to renew them, and their versions take room.
 const (
 	kept      = 16
 	keptLarge = 1
@@ -23,8 +23,8 @@ const (
 
 var mismatch = &driver.Error{Kind: driver.Mismatch}
 
-// swap publishes the file as the successor of a version, unless that has one.
-// The package's documentation says why there is one only.
+// swap publishes the file as the successor of a version, unless that version
+// has one. The package's doc comment says why there is only one.
 func (s *store) swap(st *staged, path string, over state) (version, error) {
 	next := over.version.after()
 	var err error
@@ -55,8 +55,9 @@ func (s *store) swap(st *staged, path string, over state) (version, error) {
 	return next, nil
 }
 
-// succeed makes next the version after old: the file gets its name, and then the
-// pointer is renamed, which can be done from its old name only once.
+// succeed makes next the version after old: it gives the file its name, and
+// then renames the pointer. The pointer can be renamed from its old name only
+// once.
 func (st *staged) succeed(path string, old, next version) error {
 	switch err := st.publish(next.at(path)); {
 	case isNotExist(err):
@@ -64,7 +65,7 @@ func (st *staged) succeed(path string, old, next version) error {
 	case err != nil:
 		return classify(err)
 	}
-	st.spent = true // should it lose this name, here or to a Delete
+	st.spent = true // in case it loses this name, here or to a Delete
 	err := os.Rename(old.pointer(path), next.pointer(path))
 	if err == nil || exists(next.pointer(path)) {
 		return nil // on NFS, it may have been done though the reply says otherwise
@@ -87,15 +88,15 @@ func (s *store) makePointer(path string) error {
 	return err
 }
 
-// begin makes next the version after version 0: a folder with the file and the
-// pointer in it is prepared, and then takes the place of the life's folder, which
-// can be done only once because that folder never is empty again.
+// begin makes next the version after version 0: it prepares a folder with the
+// file and the pointer in it, and renames that to the life's folder. This can
+// be done only once, because that folder is never empty again.
 func (s *store) begin(st *staged, path string, next version) error {
 	dir := filepath.Join(s.tempDir(), rand.Text())
 	data := filepath.Join(dir, next.name())
 	moved := false
 	defer func() {
-		if !moved { // os.RemoveAll would open, and wait for, what may lie in place of the temporary files
+		if !moved { // os.RemoveAll would open, and could wait for, whatever took the place of the temporary files
 			os.Remove(data + newest)
 			os.Remove(data)
 			removeEmpty(dir)
@@ -108,7 +109,7 @@ func (s *store) begin(st *staged, path string, next version) error {
 	}
 	if err == nil {
 		err = s.withFolder(versionsOf(path), func() error {
-			// Not os.Rename, which refuses to replace an empty folder.
+			// os.Rename refuses to replace an empty folder; this does not.
 			return syscall.Rename(dir, lifeOf(path, next.life))
 		})
 	}

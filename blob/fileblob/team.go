@@ -13,11 +13,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// team is the group that shares a root, as the folder of the root says: that
-// which may write to it. It is nobody where the group may not.
+// team is the group that shares a root: the group of the root's folder, if it
+// may write there, else nobody.
 //
 // Like git's core.sharedRepository=group, it makes up for a umask that takes
-// away what the others need: 022 is what most people have.
+// away what the others need: most people have 022.
 type team struct {
 	anybody bool
 	group   int
@@ -43,10 +43,10 @@ func (s *store) team() *team {
 	return s.shared.Load()
 }
 
-// admit gives the team what it needs of a file or folder that was just made.
-// What the system refuses is left as it is: some file systems have no groups, and
-// nobody can hand a file to a group that he is not in. If others then cannot do
-// without, they are told.
+// admit gives the team what it needs of a new file or folder. If the system
+// refuses, it is left as it is: some file systems have no groups, and nobody
+// can give a file to a group that he is not in. If the others need it anyway,
+// their error tells them.
 func (t *team) admit(file *os.File, a attributes) (changed bool) {
 	if !t.anybody {
 		return false
@@ -66,7 +66,7 @@ func (t *team) admit(file *os.File, a attributes) (changed bool) {
 	return changed
 }
 
-// letIn adds to an error of a missing permission what lets a team in.
+// letIn adds to a permission error how to let a team in.
 func (s *store) letIn(err *error) {
 	e, ok := errors.AsType[*driver.Error](*err)
 	if ok && e.Kind == driver.Denied && errors.Is(e.Err, fs.ErrPermission) {
@@ -93,8 +93,8 @@ func (s *store) makeFolders(dir string) error {
 	return s.makeFolder(dir)
 }
 
-// rootMode is the mode of a root that does not exist: private, if it is the one
-// that nobody chose.
+// rootMode is the mode of a new root: private if it is the default that nobody
+// chose.
 func rootMode(dir string) fs.FileMode {
 	if home, err := os.UserHomeDir(); err == nil && dir == filepath.Join(home, ".mops") {
 		return 0o700
@@ -102,9 +102,9 @@ func rootMode(dir string) fs.FileMode {
 	return dirMode
 }
 
-// makeFolder makes one folder. Where the umask leaves the team too little, it is
-// made elsewhere first, so that nobody of the team ever finds it closed, even if
-// this process is killed meanwhile.
+// makeFolder makes one folder. If the umask leaves the team too little, it
+// makes the folder elsewhere first and then renames it, so that nobody in the
+// team ever finds it closed, even if this process is killed in between.
 func (s *store) makeFolder(dir string) error {
 	if t := s.team(); !t.anybody || t.plain.Load() {
 		return os.Mkdir(dir, dirMode)

@@ -18,9 +18,8 @@ const scheme = "file"
 
 // dirOf is the absolute path that a URI names: file:///absolute, file:/absolute
 // and file://localhost/absolute as in RFC 8089; file://~/in/the/home/folder and
-// file://./relative beyond it. What else stands where RFC 8089 has a host is
-// refused: most often a slash is missing, and a private folder would pass for
-// the shared one.
+// file://./relative beyond it. It refuses any other host: most often a slash is
+// missing, and a private folder would pass for the shared one.
 func dirOf(uri string) (string, error) {
 	_, rest, _ := strings.Cut(uri, ":")
 	if strings.ContainsAny(rest, "?#") {
@@ -57,8 +56,8 @@ func dirOf(uri string) (string, error) {
 	return path, nil
 }
 
-// uriOf is the URI of a path. It escapes only what would otherwise be misread,
-// by programs or by people.
+// uriOf is the URI of a path. It escapes only what programs or people would
+// misread.
 func uriOf(path string) string {
 	var uri strings.Builder
 	uri.WriteString(scheme + "://")

@@ -34,10 +34,10 @@ func parseIdentity(s string) (id identity, ok bool) {
 type version struct {
 	life   identity // of version 0
 	number uint64
-	nonce  uint64 // tells the versions apart that several writers tried; 0 for version 0
+	nonce  uint64 // tells apart the versions that several writers tried; 0 for version 0
 }
 
-// after is a version to follow v, unlike any other that is to follow it.
+// after is a new successor of v, unlike any other.
 func (v version) after() version { return version{v.life, v.number + 1, rand.Uint64()} }
 
 // token is what callers see of a version: "life:number-nonce".
@@ -70,14 +70,14 @@ func parseName(name string) (version, bool) {
 	return version{number: n, nonce: r}, err1 == nil && err2 == nil
 }
 
-// newest ends the name of the pointer: what is in front of it is the name of the
-// newest version.
+// newest ends the name of the pointer; the name of the newest version comes
+// before it.
 const newest = ".newest"
 
 // versionsOf is the folder of the later versions of the blob at path.
 func versionsOf(path string) string { return path + "~" }
 
-// lifeOf is the folder of those in one life of the blob.
+// lifeOf is the folder of the versions of one life of the blob.
 func lifeOf(path string, life identity) string { return filepath.Join(versionsOf(path), life.String()) }
 
 // at is the file of a version of the blob at path.
