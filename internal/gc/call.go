@@ -11,21 +11,21 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 )
 
-// call is what lies in the folder of one call.
+// call is the content of one call's folder.
 type call struct {
 	memokey.Call
 	path    string
 	blobs   int
 	bytes   int64
-	written time.Time // the newest of all but the lease; of the lease where that is all
+	written time.Time // the newest of all but the lease; the lease's if that is all
 
-	result, failure, lease blob.Info // without a key where there is none
+	result, failure, lease blob.Info // without a key if there is none
 	files                  int       // that the function returned
 	oldestFile             time.Time
-	fileRuns               int // whose files they are
+	fileRuns               int // how many runs they are from
 
 	lastRun string
-	strange []blob.Info // blobs of which this program does not know what they are
+	strange []blob.Info // blobs that this program does not know
 }
 
 func (c *call) place(store *blob.Store) memo.Place {
@@ -36,7 +36,7 @@ func (c *call) holds(key string) bool {
 	return len(key) > len(c.path) && key[len(c.path)] == '/' && key[:len(c.path)] == c.path
 }
 
-// touched is when anything of it was written, the lease too.
+// touched is when any of its blobs was written, the lease included.
 func (c *call) touched() time.Time {
 	if c.lease.ModTime.After(c.written) {
 		return c.lease.ModTime
@@ -76,9 +76,9 @@ func (c *call) add(info blob.Info) {
 	}
 }
 
-// calls yields the calls below a prefix that ends with a segment, in the order of
-// their keys, with what the list of their blobs says of them. A blob that belongs
-// to no call comes in a call without a path, as strange.
+// calls yields the calls below a prefix that ends with a segment, in the order
+// of their keys, with what the list of their blobs says. A blob that belongs to
+// no call comes as strange, in a call without a path.
 func calls(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[*call, error] {
 	return func(yield func(*call, error) bool) {
 		var current *call

@@ -16,8 +16,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/sweep"
 )
 
-// turnUse is for how long of a turn new removals begin in it, so that those under
-// way end in it.
+// turnUse is the part of a turn in which new removals begin, so that they end
+// within the turn.
 const turnUse = 5 * time.Second
 
 // removeContent removes the old content that no record named.
@@ -65,9 +65,9 @@ func (r *run) removeInTurn(ctx context.Context, left []content) (done int, err e
 	return done, nil
 }
 
-// removeOld removes content unless it was written since. After each delete of
-// which nobody knows whether it was done, the date is looked at again: others may
-// have written it anew.
+// removeOld removes content unless it was written since. If a delete may or may
+// not have been done, removeOld looks at the date again before it repeats it: a
+// program may have written the content anew.
 func (r *run) removeOld(turn context.Context, c content) error {
 	const tries = 6
 	key := source.BlobKey(c.hash)
@@ -94,8 +94,8 @@ func (r *run) removeOld(turn context.Context, c content) error {
 // checksPrefix is where the tool checks a store.
 const checksPrefix = "mops1-doctor/"
 
-// removeDead removes the sessions of processes that are dead for long, and what
-// killed checks of the store left.
+// removeDead removes the sessions of processes that have long been dead, and
+// what killed checks of the store left.
 func (r *run) removeDead(ctx context.Context) error {
 	r.Progress.Begin("looking at sessions", 0)
 	group, groupCtx := errgroup.WithContext(ctx)

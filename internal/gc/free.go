@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// settled is how old a result must be to be taken from under the lease of a
-	// session that lives: whoever was waiting for it has read it by then.
+	// settled is how old a result must be for gc to take its lease from a
+	// living session: all who waited for the result have read it by then.
 	settled = time.Hour
 
-	// startsWithin is how long a worker may take to start, which a dead session
+	// startsWithin is how long a worker may take to start that a dead session
 	// handed a call to: a Job may wait for days until there is room for it.
 	startsWithin = 7 * 24 * time.Hour
 
@@ -28,9 +28,9 @@ const (
 	believed = time.Minute
 )
 
-// free reports whether a lease may be taken from whoever has it; else why not.
+// free reports whether a lease may be taken from its holder, and if not, why.
 func (r *run) free(ctx context.Context, c *call, state lease.State) (free bool, why Fate, err error) {
-	if state.Status != lease.StatusHeld { // or there is none, or a damaged one
+	if state.Status != lease.StatusHeld { // or none, or a damaged one
 		return true, "", nil
 	}
 	alive, err := r.anyAlive(ctx, state.Session, state.Orchestrator)
@@ -57,7 +57,7 @@ func (r *run) free(ctx context.Context, c *call, state lease.State) (free bool, 
 	return true, "", nil
 }
 
-// ignoreBad drops errors that a program deals with by itself.
+// ignoreBad drops errors that programs deal with by themselves.
 func ignoreBad(err error) error {
 	_, format := errors.AsType[*record.FormatError](err)
 	_, foreign := errors.AsType[*record.ForeignError](err)
@@ -68,7 +68,7 @@ func ignoreBad(err error) error {
 }
 
 // mayStart reports whether a worker may still come that a dead session started,
-// and that has not taken the lease into its own yet.
+// and that has not taken the lease yet.
 func (r *run) mayStart(c *call, state lease.State) bool {
 	if state.Handle == "" || state.Session != state.Orchestrator || r.old(c.lease.ModTime, startsWithin) {
 		return false
@@ -81,7 +81,7 @@ func (r *run) mayStart(c *call, state lease.State) bool {
 	return true
 }
 
-// anyAlive reports whether any of some sessions may live.
+// anyAlive reports whether any of the sessions may live.
 func (r *run) anyAlive(ctx context.Context, ids ...string) (bool, error) {
 	for i, id := range ids {
 		if id == "" || i > 0 && id == ids[0] {
@@ -94,7 +94,7 @@ func (r *run) anyAlive(ctx context.Context, ids ...string) (bool, error) {
 	return false, nil
 }
 
-// sessions are those that were looked at: dead for good, or alive at a time.
+// sessions are the sessions looked at: dead for good, or alive at a time.
 type sessions struct {
 	mu    sync.Mutex
 	dead  map[string]bool
@@ -119,8 +119,8 @@ func (s *sessions) set(id string, alive bool) {
 	}
 }
 
-// alive reports whether a session may live. One look tells that it does; that it
-// is dead, only a judge can tell, who may have to watch it for a while.
+// alive reports whether a session may live. One look can show that it does;
+// only a judge, who may have to watch it for a while, can tell that it is dead.
 func (r *run) alive(ctx context.Context, id string) (bool, error) {
 	if alive, known := r.known.get(id); known {
 		return alive, nil

@@ -13,12 +13,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// removedMessage is how a lease says that the result of its call was removed, and
-// that its detail lists what that named.
+// removedMessage marks the lease of a call whose result gc removed; its detail
+// lists what the result named.
 const removedMessage = "removed by mops gc; what it referred to follows"
 
-// removed is the outcome in the lease of a call whose result was removed. What
-// lies in the folder of the call itself needs no mention.
+// removed is the outcome in the lease of a call whose result gc removed. It
+// leaves out what lies in the call's own folder.
 func removed(named []record.SourceLocation) lease.Outcome {
 	named = slices.DeleteFunc(named, func(s record.SourceLocation) bool { return strings.HasPrefix(s.Location, "out/") })
 	detail, err := json.Marshal(named)
@@ -37,7 +37,7 @@ func (r *run) graceIsOver(c *call) bool {
 	return r.Grace == 0 || c.isRemoved() && (c.lease.Key == "" || r.old(c.lease.ModTime, r.Grace))
 }
 
-// namedInGrace is what a result named that was removed a short while ago.
+// namedInGrace returns what a recently removed result named.
 func (r *run) namedInGrace(ctx context.Context, c *call) ([]record.SourceLocation, error) {
 	place := c.place(r.store)
 	info, err := r.store.Stat(ctx, place.Lease())

@@ -23,10 +23,10 @@ import (
 // marks are what the records of all calls name.
 type marks struct {
 	mu      sync.Mutex
-	content []content            // that is old, in the order of its hashes
+	content []content            // old content, in the order of its hashes
 	named   []uint64             // a bit for each of them
-	files   map[[16]byte]bool    // of calls, by the hash of their key, that other calls name
-	folders map[source.Hash]bool // whose manifests were read
+	files   map[[16]byte]bool    // files of calls that other calls name, by the hash of their key
+	folders map[source.Hash]bool // folders whose manifests were read
 }
 
 // content is a blob that may be removed unless a record names it.
@@ -35,8 +35,8 @@ type content struct {
 	size int64
 }
 
-// mark lists the old content, and then reads all records. Its error names a record
-// that may name anything.
+// mark lists the old content, and then reads all records. It fails if a record
+// may name anything, and names that record.
 func (r *run) mark(ctx context.Context) error {
 	m := &marks{files: map[[16]byte]bool{}, folders: map[source.Hash]bool{}}
 	if r.Content {
@@ -90,7 +90,7 @@ func (r *run) listContent(ctx context.Context, m *marks) error {
 			m.content = append(m.content, content{hash, info.Size})
 		}
 	}
-	// In order already, by the promise of stores; all depends on it.
+	// Stores promise this order already, but everything here depends on it.
 	slices.SortFunc(m.content, func(a, b content) int { return slices.Compare(a.hash[:], b.hash[:]) })
 	return nil
 }
@@ -116,8 +116,8 @@ func (m *marks) nameFile(key string) {
 	m.files[shortHash(key)] = true
 }
 
-// fileIsNamed reports whether a record names a file of another call. Where no
-// records were read, one may.
+// fileIsNamed reports whether a record names a file of another call. If no
+// records were read, it says yes.
 func (m *marks) fileIsNamed(key string) bool {
 	if m == nil {
 		return true
@@ -143,7 +143,7 @@ func (r *run) markCall(ctx context.Context, m *marks, c *call) error {
 		return nil
 	}
 	named, there, err := r.sourcesOf(ctx, c, record.KindResult)
-	if err == nil && !there { // after the result, which another gc may have removed just now
+	if err == nil && !there { // after the result, which another gc may just have removed
 		named, err = r.namedInGrace(ctx, c)
 	}
 	if err == nil {
@@ -170,8 +170,8 @@ func (r *run) markAll(ctx context.Context, m *marks, c *call, sources []record.S
 	return nil
 }
 
-// refusal is why no content is removed, and no file of a call: something may name
-// any of it.
+// refusal says why no content, and no file of a call, is removed: something may
+// name any of it.
 type refusal struct{ err error }
 
 func (e *refusal) Error() string {
@@ -180,7 +180,8 @@ func (e *refusal) Error() string {
 
 func (e *refusal) Unwrap() error { return e.err }
 
-// unknown makes a refusal of what cannot be read, and leaves other errors alone.
+// unknown turns a record that cannot be read into a refusal, and leaves other
+// errors alone.
 func unknown(err error) error {
 	if _, format := errors.AsType[*record.FormatError](err); format {
 		return &refusal{err}
@@ -210,9 +211,9 @@ func (r *run) markSource(ctx context.Context, m *marks, c *call, s record.Source
 	return nil
 }
 
-// markFolder notes what the manifest of a folder names, once. A manifest that is
-// gone or damaged is of no use to anybody: who stores the folder again looks at
-// each of its files.
+// markFolder notes what the manifest of a folder names, once. A manifest that
+// is gone or damaged is of no use to any program: one that stores the folder
+// again looks at each of its files.
 func (r *run) markFolder(ctx context.Context, m *marks, hash source.Hash) error {
 	m.mu.Lock()
 	known := m.folders[hash]
@@ -235,15 +236,15 @@ func (r *run) markFolder(ctx context.Context, m *marks, hash source.Hash) error 
 	return nil
 }
 
-// usualManifest is how many bytes a manifest has that is read without being
-// hashed on the way first: some 200,000 files.
+// usualManifest bounds the manifests, in bytes, that are read without first
+// checking their hash on the way: some 200,000 files.
 const usualManifest = 16 << 20
 
-// manifest is the content of a folder's blob; nil where that is gone or damaged.
-// What is large is not taken into memory before its hash was found to be right.
+// manifest is the content of a folder's blob; nil if that is gone or damaged. A
+// large one is taken into memory only after its hash was found right.
 func (r *run) manifest(ctx context.Context, hash source.Hash) ([]byte, error) {
 	key := source.BlobKey(hash)
-	for range 2 { // what looks damaged may have been read in a bad moment
+	for range 2 { // a bad moment can make a reading look damaged
 		data, _, err := r.store.ReadUpTo(ctx, key, nil, usualManifest)
 		if blob.Is(err, blob.TooLarge) {
 			var sum source.Hash
@@ -274,10 +275,10 @@ func (r *run) hashOf(ctx context.Context, key string) (source.Hash, error) {
 	return source.Hash(sum.Sum(nil)), err
 }
 
-// firstLine is how every record begins, of whatever format and kind.
+// firstLine is how every record begins, whatever its format and kind.
 var firstLine = regexp.MustCompile(`^mops[0-9]+ [a-z-]+ [0-9a-f]{64} [0-9]+\n`)
 
-// refuseRecord fails if a blob that is unknown here reads like a record.
+// refuseRecord fails if an unknown blob reads like a record.
 func (r *run) refuseRecord(ctx context.Context, info blob.Info) error {
 	is, err := r.isRecord(ctx, info)
 	if err == nil && is {
@@ -294,7 +295,7 @@ func (r *run) isRecord(ctx context.Context, info blob.Info) (bool, error) {
 	return firstLine.Match(data), err
 }
 
-// refuseNewer fails if the root holds what another format of mops keeps, which
+// refuseNewer fails if the root holds folders of another format of mops, which
 // may refer to the same content.
 func (r *run) refuseNewer(ctx context.Context) error {
 	for name, err := range explain.Folders(ctx, r.store, "mops") {

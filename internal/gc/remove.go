@@ -15,7 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// removeCalls removes the calls that are chosen, and remains.
+// removeCalls removes the chosen calls, and remains.
 func (r *run) removeCalls(ctx context.Context) error {
 	r.Progress.Begin("removing calls", r.report.Chosen.Count+r.report.Remains.Count)
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -38,13 +38,13 @@ func (r *run) removeCalls(ctx context.Context) error {
 	return group.Wait()
 }
 
-// goes reports whether a call is to be removed, as far as its own blobs say.
+// goes reports whether to remove a call, as far as its own blobs say.
 func (r *run) goes(c *call) bool {
 	return r.Calls.matches(c, r.now) || r.Remains && r.unfinished(c)
 }
 
-// removeOne removes a call and notes what became of it. Only the end of the
-// context is an error.
+// removeOne removes a call and notes its fate. It fails only when the context
+// ends.
 func (r *run) removeOne(ctx context.Context, c *call) error {
 	fate, err := r.removeCall(ctx, c)
 	if ctx.Err() != nil {
@@ -85,7 +85,7 @@ func (r *run) removeCall(ctx context.Context, c *call) (Fate, error) {
 	held, lock, err := r.session.Take(ctx, key, version, lease.State{ID: runs.ID{Executor: "mops gc"}})
 	switch {
 	case blob.Is(err, blob.Exists), blob.Is(err, blob.Mismatch):
-		return Living, nil // somebody has just begun to compute it
+		return Living, nil // a program has just begun to compute it
 	case err != nil:
 		return Failed, err
 	}
@@ -97,7 +97,8 @@ func (r *run) removeCall(ctx context.Context, c *call) (Fate, error) {
 	return fate, err
 }
 
-// removeHeld removes a call whose lease is ours; ownLease says that it had none.
+// removeHeld removes a call whose lease we hold; ownLease says that it had none
+// before.
 func (r *run) removeHeld(ctx context.Context, lock *lease.Held, listed *call, ownLease bool) (fate Fate, err error) {
 	leaseGoes, outcome := ownLease, lease.Outcome{Kind: runs.Cancelled, Message: "mops gc looked at it"}
 	defer func() {
@@ -116,7 +117,7 @@ func (r *run) removeHeld(ctx context.Context, lock *lease.Held, listed *call, ow
 	if err != nil {
 		return Failed, err
 	}
-	c.lease = listed.lease // as it was before it was ours
+	c.lease = listed.lease // as it was before we took it
 	if !r.goes(c) || c.result.Version != listed.result.Version {
 		return Changed, nil
 	}
@@ -133,7 +134,7 @@ func (r *run) removeHeld(ctx context.Context, lock *lease.Held, listed *call, ow
 			return Later, r.removeBlobs(ctx, c, blobs, runsStep, nil)
 		}
 	}
-	if c.files > 0 && r.marks == nil { // then nobody knows which of them others need
+	if c.files > 0 && r.marks == nil { // nobody knows which of them others need
 		leaseGoes = false
 		return Later, r.removeBlobs(ctx, c, blobs, runsStep, nil)
 	}
@@ -174,12 +175,12 @@ const (
 	errorStep = iota
 	resultStep
 	runsStep
-	filesStep // with the invocation, when the grace has passed
+	filesStep // with the invocation, after the grace
 	steps
 )
 
-// removeBlobs removes what a call consists of, step by step up to the last one,
-// but for its lease and for files that stay.
+// removeBlobs removes the blobs of a call, step by step up to the last one,
+// except its lease and files that stay.
 func (r *run) removeBlobs(ctx context.Context, c *call, blobs []blob.Info, last int, stays func(key string) bool) error {
 	var all [steps][]blob.Info
 	for _, info := range blobs {
@@ -219,8 +220,8 @@ func (r *run) removeAll(ctx context.Context, blobs []blob.Info) error {
 	return group.Wait()
 }
 
-// removeLease removes the lease of a call of which nothing else is left, once it
-// was seen to be ours still.
+// removeLease removes the lease of a call, the last of its blobs, after it has
+// seen that it is still ours.
 func (r *run) removeLease(ctx context.Context, lock *lease.Held, c *call) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -18,11 +18,11 @@ func (t *Total) add(count, bytes int64) {
 	t.Bytes += bytes
 }
 
-// Ages are the ages that are told apart: less than each of these, and more than
-// the last.
+// Ages are the bounds between groups of ages: less than each of these, and more
+// than the last.
 var Ages = [...]time.Duration{24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour, 90 * 24 * time.Hour, 365 * 24 * time.Hour}
 
-// ByAge are totals for each of Ages, and one for what is older.
+// ByAge has a total for each of Ages, and one for everything older.
 type ByAge [len(Ages) + 1]Total
 
 func (b *ByAge) add(age time.Duration, bytes int64) {
@@ -34,7 +34,7 @@ func (b *ByAge) add(age time.Duration, bytes int64) {
 }
 
 // Function is what one version of a function has in one pipeline. A call is as
-// old as what was written of it last.
+// old as its latest write.
 type Function struct {
 	Pipeline string    `json:"pipeline"`
 	Function string    `json:"function"`
@@ -49,18 +49,18 @@ type Function struct {
 	ByAge    ByAge     `json:"by_age"`
 }
 
-// Fate is what became of a call that was chosen.
+// Fate is what became of a chosen call.
 type Fate string
 
 // The fates.
 const (
 	Removed    Fate = "removed"
-	Later      Fate = "later"       // its result; what that refers to goes when the grace has passed
-	FilesNamed Fate = "files_named" // without files that records of other calls name
-	Living     Fate = "living"      // left alone: somebody who lives computes it
+	Later      Fate = "later"       // its result is removed; what that refers to goes after the grace
+	FilesNamed Fate = "files_named" // removed, without files that records of other calls name
+	Living     Fate = "living"      // left alone: a living session computes it
 	HandedOver Fate = "handed_over" // left alone: a worker that has not started yet may have it
-	Changed    Fate = "changed"     // left alone: it was written to, or removed, since it was listed
-	Unreadable Fate = "unreadable"  // left alone: its lease is one of a newer mops
+	Changed    Fate = "changed"     // left alone: it was written or removed after it was listed
+	Unreadable Fate = "unreadable"  // left alone: a newer mops wrote its lease
 	Failed     Fate = "failed"      // the store refused, or the run was interrupted
 )
 
@@ -70,21 +70,21 @@ type Report struct {
 	Functions []Function `json:"functions"`
 	Shared    ByAge      `json:"shared"`   // content that calls share
 	Sessions  ByAge      `json:"sessions"` // of processes, past and present
-	Unknown   Total      `json:"unknown"`  // blobs among the calls that are none of mops's
+	Unknown   Total      `json:"unknown"`  // blobs among the calls that are not mops's
 
 	Chosen  Total          `json:"chosen"`  // calls that match the selection
-	Fates   map[Fate]int64 `json:"fates"`   // of them, and of remains; empty unless something was to be removed
+	Fates   map[Fate]int64 `json:"fates"`   // of chosen calls and remains; empty unless something was to be removed
 	Remains Total          `json:"remains"` // of calls: unfinished ones, and files of runs that came second
-	Content Total          `json:"content"` // content that no record names, and old enough
+	Content Total          `json:"content"` // old content that no record names
 	Dead    Total          `json:"dead"`    // sessions of dead processes, and what checks left behind
 
 	Freed    Total    `json:"freed"`    // blobs that were removed
-	Problems []string `json:"problems"` // what could not be done; some of many
-	Failures int64    `json:"failures"` // how many those are
+	Problems []string `json:"problems"` // failures, in words; some if there are many
+	Failures int64    `json:"failures"` // number of all failures
 }
 
-// Progress may be looked at while a run goes on, from any goroutine. Its zero
-// value is ready.
+// Progress shows how far a run is; any goroutine may look at it meanwhile. Its
+// zero value is ready.
 type Progress struct {
 	progress.Phases
 	freed atomic.Int64
@@ -95,7 +95,7 @@ type Moment struct {
 	Phase string // what is being done; "" before the run begins
 	Done  int64  // calls, or blobs
 	Of    int64  // 0 where it is not known yet
-	Freed int64  // blobs that were removed, in all phases
+	Freed int64  // blobs removed, in all phases
 }
 
 // Now is how far the run is.

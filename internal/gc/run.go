@@ -13,23 +13,23 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// What has to pass before something goes that nobody asked to be removed.
+// How much time must pass before something goes that nobody asked to remove.
 const (
-	// DefaultTTL is the age from which content is removed where the programs
-	// are told of no TTL of their storage.
+	// DefaultTTL is the age at which content is removed if programs are told of
+	// no TTL of their storage.
 	DefaultTTL = source.DefaultStorageTTL
 
-	// LeastTTL is the shortest TTL that content can be removed by: programs do not
-	// look again for minutes after each file of a folder that they found whole.
+	// LeastTTL is the shortest allowed TTL for removing content: once a program
+	// has found a file of a folder whole, it does not look again for minutes.
 	LeastTTL = time.Hour
 
 	// DefaultGrace is how long the files of a call stay after its result went.
 	DefaultGrace = 24 * time.Hour
 
-	remainsAge = 7 * 24 * time.Hour // of what crashed programs left of calls
+	remainsAge = 7 * 24 * time.Hour // what crashed programs left of calls
 	sessionAge = 7 * 24 * time.Hour // without renewal; the longest TTL of a session is an hour
-	checksAge  = 24 * time.Hour     // of what a check of the store left that was killed
-	scratchAge = 7 * 24 * time.Hour // of what a driver left
+	checksAge  = 24 * time.Hour     // what a killed check of the store left
+	scratchAge = 7 * 24 * time.Hour // what a driver left
 
 	defaultParallel = 32
 	mostProblems    = 20
@@ -39,9 +39,9 @@ const (
 type Options struct {
 	Calls   Selection     // the calls to remove
 	Content bool          // content that no record names
-	Remains bool          // of crashed programs: sessions, unfinished calls, files of runs that came second
-	Grace   time.Duration // that files stay after the result they belong to went or was replaced; 0: they go with it
-	TTL     time.Duration // of the storage, as programs are told; at least that old is content that goes; DefaultTTL where 0
+	Remains bool          // what crashed programs left: sessions, unfinished calls, files of runs that came second
+	Grace   time.Duration // how long files stay after their result went or was replaced; 0: they go with it
+	TTL     time.Duration // of the storage, as programs are told; content must be at least that old to go; DefaultTTL if 0
 
 	Delete   bool // without it nothing is written
 	Parallel int  // operations side by side; 32 where 0
@@ -52,28 +52,28 @@ type Options struct {
 // run is one run of gc.
 type run struct {
 	Options
-	store   *blob.Store // tries again what failed
+	store   *blob.Store // tries again after failures
 	bare    *blob.Store // does not
 	now     time.Time   // when it began, by the store's clock
 	session *lease.Session
 	judge   *lease.Judge
 	known   sessions
-	marks   *marks // what records name; nil where they were not read
+	marks   *marks // what records name; nil if they were not read
 
 	surveyed bool // all calls were listed, not only those below the selection's prefix
 
-	// filesAreDue says that files of calls may be removed in this run, so that it
-	// matters which of them the records of other calls name.
+	// filesAreDue says that this run may remove files of calls, so that it
+	// matters which of them records of other calls name.
 	filesAreDue bool
 
 	mu     sync.Mutex
 	report *Report
 }
 
-// Run looks at a store and, with Delete, removes what was chosen. The store must
-// not try again by itself what failed: Run does. What could not be done with
-// single blobs is in the report; the error is for what ended the run, and the
-// report then says what was done until that.
+// Run looks at a store and, with Delete, removes what was chosen. The store
+// must not try again by itself after failures: Run does. Failures with single
+// blobs are in the report. The error says what ended the run; the report then
+// says what was done until then.
 func Run(ctx context.Context, bare *blob.Store, o Options) (*Report, error) {
 	if o.TTL == 0 {
 		o.TTL = DefaultTTL
@@ -92,7 +92,7 @@ func Run(ctx context.Context, bare *blob.Store, o Options) (*Report, error) {
 	}
 	policy := blob.RetryPolicy{}
 	if bare.IsLocal() {
-		policy.Tries = 3 // as for programs: a file system seldom says no now and yes later
+		policy.Tries = 3 // as for programs: a file system rarely says no now and yes later
 	}
 	store := blob.Retry(bare, policy)
 	r := &run{
@@ -137,7 +137,7 @@ func (r *run) all(ctx context.Context) (err error) {
 	return nil
 }
 
-// close ends the session, and removes what is left of it.
+// close ends the session, and removes its blob.
 func (r *run) close(ctx context.Context) error {
 	id := r.session.ID()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
@@ -148,8 +148,9 @@ func (r *run) close(ctx context.Context) error {
 	return r.store.Delete(ctx, lease.SessionPrefix+id)
 }
 
-// clock is the time by which the store dates its blobs. Where the store does not
-// tell it, a blob does; and who must not write goes by this machine's.
+// clock is the time by which the store dates its blobs. If the store does not
+// tell its time, gc writes a blob and takes its date; if gc must not write, it
+// uses this machine's clock.
 func (r *run) clock(ctx context.Context) (time.Time, error) {
 	now, ok, err := r.store.Now(ctx)
 	switch {
@@ -168,7 +169,7 @@ func (r *run) clock(ctx context.Context) (time.Time, error) {
 	return info.ModTime, r.store.Delete(ctx, key)
 }
 
-// problem notes what could not be done; the run goes on.
+// problem notes a failure; the run goes on.
 func (r *run) problem(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,7 +179,7 @@ func (r *run) problem(err error) {
 	}
 }
 
-// freed counts a blob that was removed.
+// freed counts a removed blob.
 func (r *run) freed(bytes int64) {
 	r.Progress.freed.Add(1)
 	r.mu.Lock()

@@ -8,11 +8,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 )
 
-// Selection chooses calls. What is left empty matches all; a call must match
-// everything else. The zero value chooses none.
+// Selection chooses calls: those that match everything that is set. The zero
+// value chooses none.
 type Selection struct {
-	Every    bool          // also where all else is empty: all calls
-	Older    time.Duration // all its records were written longer ago, the lease aside
+	Every    bool          // all calls, even if all else is empty
+	Older    time.Duration // all its records but the lease were written longer ago
 	Pipeline string
 	Function string // its name
 	Version  string // of the function
@@ -45,7 +45,7 @@ func (s Selection) matches(c *call, now time.Time) bool {
 		(s.Older == 0 || now.Sub(c.written) > s.Older)
 }
 
-// prefix is below which all chosen calls lie.
+// prefix is the prefix of all chosen calls.
 func (s Selection) prefix() string {
 	switch {
 	case s.Pipeline == "":

@@ -7,7 +7,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// survey lists what is there, and counts what is chosen.
+// survey lists the store, and counts what is chosen.
 func (r *run) survey(ctx context.Context) error {
 	r.Progress.Begin("looking at calls", 0)
 	prefix := r.Calls.prefix()
@@ -71,7 +71,7 @@ func (r *run) count(c *call) {
 	row.ByAge.add(r.now.Sub(c.written), c.bytes)
 }
 
-// calls is how many there are, as far as they were listed.
+// calls is the number of calls listed.
 func (r *run) calls() (n int64) {
 	for _, row := range r.report.Functions {
 		n += row.Calls
@@ -89,15 +89,15 @@ func (r *run) countByAge(ctx context.Context, prefix string, to *ByAge) error {
 	return nil
 }
 
-// unfinished reports whether a call is what a crashed program left: neither result
-// nor error, and nothing written for long.
+// unfinished reports whether a crashed program left a call: it has neither
+// result nor error, and nothing was written for long.
 func (r *run) unfinished(c *call) bool {
 	return c.isRemoved() && len(c.strange) == 0 && r.old(c.touched(), remainsAge)
 }
 
-// mayHaveLostFiles reports whether a call has files of several runs, of which all
-// but those of the result's are of no use to anybody: not even to who got the
-// result that was there before.
+// mayHaveLostFiles reports whether a call has files of several runs. Only those
+// of the result's run are of use to anybody: even a program that got the result
+// before it has had its time.
 func (r *run) mayHaveLostFiles(c *call) bool {
 	return c.result.Key != "" && c.fileRuns > 1 && r.old(c.oldestFile, remainsAge) && r.old(c.result.ModTime, r.Grace)
 }
