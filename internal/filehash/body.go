@@ -8,32 +8,33 @@ import (
 	"os"
 )
 
-// Body is a file of this machine on its way into a store, hashed as it goes. It
-// yields exactly the bytes that the file had when its stamp was taken, or fails
-// before the last of them, so that the store, which writes whole blobs only,
-// writes nothing. What is hashed is what was handed out.
+// Body is a local file on its way into a store, hashed as it goes. It yields
+// exactly the bytes that the file had when its stamp was taken, or fails before
+// the last of them. Then the store writes nothing, because it writes whole
+// blobs only. So the hash is that of what the store got.
 type Body struct {
-	Sum Sum   // what the content has, once all was read
-	Err error // what was wrong with the file, for drivers lose errors
+	Sum Sum   // hash of the content, once all was read
+	Err error // what was wrong with the file: drivers lose errors
 
 	h     *Hasher
 	file  *os.File
 	path  string
 	stamp Stamp
-	want  *Sum // what the content must have, if that is known
+	want  *Sum // the hash that the content must have, if known
 
 	pos    int64 // of the next Read
 	hashed int64 // how much was given to hash
 	hash   *sideHash
 }
 
-// Body reads an open file, whose stamp this is, and which must have the hash if
-// there is one. The caller ends it.
+// Body reads an open file with the stamp s. If want is set, the content must
+// have that hash. The caller calls End.
 func (h *Hasher) Body(file *os.File, path string, s Stamp, want *Sum) *Body {
 	return &Body{h: h, file: file, path: path, stamp: s, want: want, hash: &sideHash{hash: sha256.New()}}
 }
 
-// End lets go of what hashing needs. It is no Close, which drivers call.
+// End releases what hashing needs. It is not named Close, because drivers call
+// Close.
 func (b *Body) End() { b.hash.Close() }
 
 func (b *Body) Read(p []byte) (int, error) {
@@ -67,7 +68,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// digest hashes what was read at pos, once however often a driver reads it.
+// digest hashes what was read at pos, once, however often a driver reads it.
 func (b *Body) digest(p []byte) error {
 	if b.hashed < b.pos { // a driver that skips
 		if _, err := io.Copy(b.hash, io.NewSectionReader(b.file, b.hashed, b.pos-b.hashed)); err != nil {
@@ -82,7 +83,7 @@ func (b *Body) digest(p []byte) error {
 	return nil
 }
 
-// end compares, and is io.EOF where all is well.
+// end compares, and returns io.EOF if all is well.
 func (b *Body) end() error {
 	sum := b.hash.Sum()
 	if b.want != nil && sum != *b.want {
@@ -118,7 +119,7 @@ func (b *Body) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// Unchanged fails if an open file is no longer the one of the stamp.
+// Unchanged fails if an open file is no longer in the state of the stamp.
 func (h *Hasher) Unchanged(file *os.File, path string, s Stamp) error {
 	h.Moment(Copied, path)
 	now, err := FileStamp(file)

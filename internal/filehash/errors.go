@@ -12,11 +12,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// ErrChanged says that a file changed, or went, between the moment when it was
-// hashed and the moment when it was stored.
+// ErrChanged says that a file changed, or vanished, after it was hashed and
+// before it was stored.
 var ErrChanged = errors.New("the file changed while it was in use")
 
-// Changed says in what a file is not what it was.
+// Changed says in what way a file changed.
 func Changed(path string, before, after Stamp) error {
 	return changed(path, differ(before, after))
 }
@@ -25,7 +25,7 @@ func changed(path string, what error) error {
 	return fmt.Errorf("source %s: %w (%w); nothing was stored under its name: wait until whoever writes it is done, then call again", path, ErrChanged, what)
 }
 
-// noSnapshot says that a file has no content that could be known by its hash.
+// noSnapshot says that a file has no fixed content for a hash to identify.
 func noSnapshot(path string, size int64) error {
 	return fmt.Errorf("source %s: its content is made while it is read, as in /proc, and is not the %d bytes of its size: pass a copy of its content", path, size)
 }
@@ -45,7 +45,7 @@ func differ(before, after Stamp) error {
 	return errors.New("its content is another")
 }
 
-// Regular refuses what has no content of its own.
+// Regular refuses a file that has no content of its own.
 func Regular(path string, info fs.FileInfo) error {
 	if info.Mode().IsRegular() {
 		return nil
@@ -60,8 +60,8 @@ func irregular(path string, mode fs.FileMode) error {
 	return fmt.Errorf("source %s: this is no regular file but %s, whose content cannot be known: pass a copy of its content", path, openfile.Kind(mode))
 }
 
-// Readable names the source in an error of the file system and says what to do
-// where that is not plain.
+// Readable names the source in an error of the file system, and says what to do
+// if that is not obvious.
 func Readable(path string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
@@ -74,7 +74,7 @@ func Readable(path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("source %s: it may not be read: %w", path, err)
 	}
-	if e, ok := errors.AsType[*openfile.IrregularError](err); ok { // it took the place of a file just now
+	if e, ok := errors.AsType[*openfile.IrregularError](err); ok { // it has just taken the place of a file
 		return irregular(path, e.Mode)
 	}
 	if errors.Is(err, syscall.ELOOP) {

@@ -1,7 +1,7 @@
 // Package filehash knows the hashes of files on this machine. It hashes a file
-// once for each state of it: the state is told by a [Stamp], and what was hashed
-// is remembered for all processes of a user. It also reads files for others while
-// it makes sure that they stay as they are. Package source stands above it.
+// once for each state of the file: a [Stamp] identifies the state, and all
+// processes of a user share what was hashed. It also reads files for others
+// while it makes sure that they stay unchanged. Package source stands above it.
 package filehash
 
 import (
@@ -18,11 +18,11 @@ import (
 
 // Options are the settings of a Hasher.
 type Options struct {
-	// Memory is the file that holds what is known of files since this machine was
-	// started. It may be deleted at any time. Without one, only this process knows.
+	// Memory is the file for the hashes known since this machine was started.
+	// It may be deleted at any time. If empty, only this process remembers.
 	Memory string
 
-	// Warn is told why the memory is of no use.
+	// Warn is told why the memory cannot be used.
 	Warn func(error)
 
 	// Slot waits until one more file may be hashed; done ends that.
@@ -40,14 +40,14 @@ type Hasher struct {
 	Options
 	memory *memory
 
-	// What tests may set before the first use:
+	// Tests may set these before the first use:
 	Now    func() time.Time                              // the clock
-	Settle func(ctx context.Context, file *os.File) bool // makes the stamp of a file tell all later writes
-	Boot   string                                        // names the time since this machine was started; "" where nothing does
-	Moment func(moment, path string)                     // is called in the middle of things
+	Settle func(ctx context.Context, file *os.File) bool // makes the stamp of a file show all later writes
+	Boot   string                                        // names this boot of the machine; "" if nothing does
+	Moment func(moment, path string)                     // called in the middle of things
 }
 
-// New does no I/O yet, but for the name of the boot.
+// New does no I/O, except to read the name of the boot.
 func New(opts Options) *Hasher {
 	return &Hasher{
 		Options: opts, memory: newMemory(opts.Memory, opts.Warn),
@@ -55,18 +55,18 @@ func New(opts Options) *Hasher {
 	}
 }
 
-// Close ends the use of the memory's file.
+// Close closes the memory's file.
 func (h *Hasher) Close() error { return h.memory.close() }
 
-// Remember keeps the hash of a file in a state; across processes only where the
+// Remember keeps the hash of a file in a state; for other processes only if the
 // boot has a name.
 func (h *Hasher) Remember(s Stamp, sum Sum) { h.memory.put(h.key(s), sum, h.Boot != "") }
 
-// Known is the hash of something that is no file and has this name, which says its
-// version, too.
+// Known is the hash of something other than a file, under a name that includes
+// its version.
 func (h *Hasher) Known(name string) (sum Sum, ok bool) { return h.memory.get(keyOf([]byte(name))) }
 
-// Learn keeps what Known returns, and persist says whether for other processes.
+// Learn keeps what Known returns; persist says whether for other processes too.
 func (h *Hasher) Learn(name string, sum Sum, persist bool) {
 	h.memory.put(keyOf([]byte(name)), sum, persist)
 }
@@ -77,11 +77,12 @@ type File struct {
 	Sum   Sum
 	Size  int64
 	Stamp Stamp
-	Racy  bool // its stamp does not answer for its content: it was too young then, or not settled
+	Racy  bool // its stamp does not prove its content: it was too young, or not settled
 }
 
-// File hashes a file of this machine, unless its stamp is remembered. A file that is ours alone to write is trusted: its stamp is remembered
-// however young, and wherever it lies.
+// File hashes a local file, unless its stamp is remembered. A trusted file is
+// one that only mops writes: its stamp is remembered, however young it is and
+// wherever it lies.
 func (h *Hasher) File(ctx context.Context, path string, trusted bool) (File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -108,7 +109,7 @@ func (h *Hasher) File(ctx context.Context, path string, trusted bool) (File, err
 		return File{}, err
 	}
 	defer file.Close()
-	started := h.Now() // before it is settled: what is written from now on makes the stamp a racy one
+	started := h.Now() // before settling: any later write makes the stamp racy
 	if before, err = FileStamp(file); err != nil {
 		return File{}, Readable(path, err)
 	}
@@ -126,7 +127,7 @@ func (h *Hasher) File(ctx context.Context, path string, trusted bool) (File, err
 	switch {
 	case err != nil:
 		return File{}, Readable(path, err)
-	case size != before.Size && !after.written(before): // reading some changes their times
+	case size != before.Size && !after.written(before): // reading some files changes their times
 		return File{}, noSnapshot(path, before.Size)
 	case after != before:
 		return File{}, Changed(path, before, after)
@@ -154,7 +155,7 @@ func Open(path string) (*os.File, error) {
 	return file, nil
 }
 
-// OpenAgain opens a file that was there before: that it is not any more is
+// OpenAgain opens a file that was there before: if it is gone, the error is
 // ErrChanged.
 func OpenAgain(path string) (*os.File, error) {
 	file, err := Open(path)
@@ -166,7 +167,7 @@ func OpenAgain(path string) (*os.File, error) {
 
 // FileStamp is the stamp of an open file.
 func FileStamp(file *os.File) (Stamp, error) {
-	pageOut(file) // where this fails, Settle does too, and the stamp is not relied on
+	pageOut(file) // if this fails, so does Settle, and nobody relies on the stamp
 	info, err := file.Stat()
 	if err != nil {
 		return Stamp{}, err

@@ -15,10 +15,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// memory remembers the hash of what was hashed before, in memory and in a file
-// that all processes of a user share: one line per hash, appended in one write
-// (atomic under O_APPEND on local file systems, open(2)), with a checksum, so
-// that torn, mixed or damaged lines are passed over. Losing it costs time only.
+// memory remembers hashes, in memory and in a file that all processes of a user
+// share. The file has one line per hash, appended in one write (atomic under
+// O_APPEND on local file systems, open(2)). Each line has a checksum, so that
+// torn, mixed or damaged lines are skipped. Losing the file costs only time.
 type memory struct {
 	path string // "" for memory only
 	warn func(error)
@@ -34,11 +34,11 @@ const (
 	hashesLine = 32 + 1 + 64 + 1 + 8 + 1 // key, hash, checksum in hexadecimal
 
 	// maxHashes is about how many hashes are kept: some 11 MB on disk and as
-	// much in memory. Twice that, and the older half is forgotten.
+	// much in memory. At twice as many, the older half is forgotten.
 	maxHashes = 100_000
 )
 
-// key names what the memory knows something about.
+// key names an entry of the memory.
 type key [16]byte
 
 func keyOf(name []byte) key {
@@ -161,7 +161,7 @@ func (h *memory) refresh() error {
 	for {
 		line, err := lines.ReadSlice('\n')
 		if err == io.EOF {
-			return nil // half a line is somebody's write under way
+			return nil // half a line: a write under way
 		}
 		if err != nil && err != bufio.ErrBufferFull {
 			return err
@@ -183,8 +183,8 @@ func (h *memory) current() bool {
 	return err == nil && os.SameFile(open, named)
 }
 
-// shrink replaces the file by one with its newer half. Who appends to the old
-// one meanwhile loses a line, which costs time only.
+// shrink replaces the file by its newer half. If another process appends to the
+// old file meanwhile, its line is lost, which costs only time.
 func (h *memory) shrink(size int64) error {
 	temp, err := os.CreateTemp(filepath.Dir(h.path), ".hashes-*")
 	if err != nil {

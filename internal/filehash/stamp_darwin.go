@@ -20,7 +20,7 @@ func StampOf(info os.FileInfo) Stamp {
 }
 
 // stampAt is the stamp of a file that may have been settled before. macOS dates
-// writes through a mapping when it pages them out, so this comes first.
+// writes through a mapping when it pages them out, so page out first.
 func stampAt(path string, info os.FileInfo) Stamp {
 	file, err := os.Open(path)
 	if err != nil {
@@ -36,7 +36,7 @@ func stampAt(path string, info os.FileInfo) Stamp {
 	return StampOf(info)
 }
 
-// pageOut writes what is dirty in any mapping of the file: all share its pages.
+// pageOut writes the dirty pages of all mappings of the file: they share pages.
 func pageOut(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
@@ -50,8 +50,8 @@ func pageOut(file *os.File) error {
 	return unix.Msync(pages, unix.MS_SYNC)
 }
 
-// settle makes the stamp of a file tell all writes from now on, as seen by
-// stampAt and FileStamp, and reports whether it does.
+// settle makes the stamp of a file show all later writes, as stampAt and
+// FileStamp see it, and reports whether it could.
 func settle(_ context.Context, file *os.File) bool {
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(int(file.Fd()), &s); err != nil || unix.ByteSliceToString(s.Fstypename[:]) != "apfs" {

@@ -26,25 +26,31 @@ func stampAt(_ string, info os.FileInfo) Stamp { return StampOf(info) }
 
 func pageOut(*os.File) error { return nil }
 
-// settleAtOnce is after how much, in bytes, a file that is being written to the
-// disk can be left.
+// settleAtOnce is how many bytes are written to the disk between two looks at
+// the context.
 const settleAtOnce = 256 << 20
 
-// settle makes the stamp of a file tell all writes from now on, and reports
-// whether it does. Where a page is clean, the kernel write-protects it in all
-// mappings, and at the first write faults and dates the file; after that it does
-// not, until the page is clean again. So what is dirty is written to the disk
-// first, as the kernel would do within half a minute. A write(2) is dated when it
-// begins: SEEK_DATA takes the file's lock, and so waits for those under way; a
-// direct write that overwrites is alone in not taking it.
+// settle makes the stamp of a file show all later writes, and reports whether
+// it could.
 //
-// It suffices on the file systems below, which the test of this function tries:
-// elsewhere there may be no such fault (tmpfs), other machines that write
+// The problem: the kernel dates a write through a shared mapping only at the
+// first write to a clean page: the page is write-protected in all mappings, so
+// that write faults. Later writes to the page, now dirty, are not dated until
+// it is clean again.
+//
+// The idea: first write all dirty pages to the disk, as the kernel would do
+// within half a minute. Then the next write to any page faults, and is dated. A
+// write(2) is dated when it begins, so wait for those under way: SEEK_DATA
+// takes the file's lock, as every write does except a direct one that
+// overwrites.
+//
+// It suffices on the file systems below, on which this function's test tries
+// it. Elsewhere there may be no such fault (tmpfs), other machines that write
 // (network file systems), an unknown file system underneath (overlay, FUSE), or
-// coarse times (FAT). A file that is clean already costs microseconds.
+// coarse times (FAT). A file that is already clean costs microseconds.
 func settle(ctx context.Context, file *os.File) bool {
 	switch fileSystem(file) {
-	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC: // the first is that of ext2 and ext3, too
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC: // the first is also the number of ext2 and ext3
 	default:
 		return false
 	}
@@ -67,8 +73,8 @@ func settle(ctx context.Context, file *os.File) bool {
 	return err == nil
 }
 
-// generated reports whether the kernel makes up what the file holds while it is
-// read. Its size says nothing, and some have no end, or make the reader wait.
+// generated reports whether the kernel makes up the file's content while it is
+// read. Then its size says nothing, and reading may never end, or block.
 func generated(file *os.File) bool {
 	switch fileSystem(file) {
 	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
@@ -78,7 +84,7 @@ func generated(file *os.File) bool {
 	return false
 }
 
-// fileSystem is the number of the kind of file system; see statfs(2). 0 is none.
+// fileSystem is the number of the kind of file system, see statfs(2), or 0.
 func fileSystem(file *os.File) uint32 {
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(int(file.Fd()), &s); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // StampOf is the stamp of a file as the system describes it. Without inode and
-// change time, only size and modification time tell.
+// change time, only size and modification time identify a state.
 func StampOf(info os.FileInfo) Stamp {
 	return Stamp{Size: info.Size(), mtime: info.ModTime().UnixNano(), ctime: info.ModTime().UnixNano()}
 }

@@ -11,8 +11,8 @@ import (
 // Sum is the SHA-256 of some content.
 type Sum = [sha256.Size]byte
 
-// bufferSize and buffers: reading and hashing overlap, which is worth 5 to 10 %,
-// and the memory of a file being hashed stays at 1.5 MiB.
+// Reading and hashing overlap, which is worth 5 to 10 %, and the memory for a
+// file being hashed stays at 1.5 MiB.
 const (
 	bufferSize = 512 << 10
 	buffers    = 3
@@ -41,7 +41,7 @@ func Of(ctx context.Context, r io.Reader) (Sum, int64, error) {
 }
 
 // sideHash hashes what is written to it in a goroutine of its own, so that the
-// writer goes on meanwhile. Small content needs none.
+// writer goes on meanwhile. Small content needs no goroutine.
 type sideHash struct {
 	hash    hash.Hash
 	filling *[bufferSize]byte
@@ -66,7 +66,7 @@ func (h *sideHash) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// fill is a Write of what r yields, until a buffer is full.
+// fill writes what r yields, until a buffer is full.
 func (h *sideHash) fill(r io.Reader) (int64, error) {
 	if h.filling == nil {
 		h.filling = h.buffer()
@@ -117,7 +117,7 @@ func (h *sideHash) Sum() Sum {
 	return Sum(h.hash.Sum(nil))
 }
 
-// Close ends the goroutine. What was hashed stays.
+// Close ends the goroutine, and keeps the hash so far.
 func (h *sideHash) Close() {
 	if h.filling != nil {
 		bufferPool.Put(h.filling)
