@@ -1,35 +1,37 @@
-// Package localcache keeps copies of what lies elsewhere in a folder of this
+// Package localcache keeps copies of data from elsewhere in a folder of this
 // machine, which all processes of a user share. Package blob keeps results in
 // one, package source files and folders in another. It stands below both, and
 // knows neither.
 //
 // # Entries
 //
-// An entry is a file or a folder whose name is a hash in hexadecimal. It appears
-// under its name when it is complete, and is never written to after that:
+// An entry is a file or a folder whose name is a hash in hexadecimal. It
+// appears under its name when it is complete, and is never written to after
+// that:
 //
 //	9f/9f86d081…     an entry, in one of the shelves
-//	….part           beside it: what is not complete yet, and others go on with
-//	….used           beside it: an empty file, of the time of the last use
-//	tmp/…            what only its maker can make anything of
+//	….part           beside it: an incomplete entry that other processes can continue
+//	….used           beside it: an empty file, dated with the last use
+//	tmp/…            data of use to its maker only
 //
-// Whoever reads an entry proves by its hash that it is what it should be; this
-// package proves nothing. So nothing is synced.
+// A reader proves by the hash that an entry is what it should be; this package
+// proves nothing. So nothing is synced.
 //
 // # Who may remove what
 //
 //   - Anybody may delete the whole folder, or any part of it, at any time.
-//     Everyone who uses it expects that, and looks again.
-//   - Whoever finds an entry wrong removes it ([Folder.Remove]).
-//   - A sweep removes the entries that were not used for longest, until the folder
-//     is within its bound. It leaves what somebody has locked, and what was used
-//     within KeepFor. It touches nothing whose name is not that of an entry.
-//   - Whoever works on a part has it locked, so that others wait for it. Whoever
-//     holds the path of an entry has it locked together with others of his kind.
-//     A lock ends with its process, however that ends: the next process goes on
-//     with a part that was left behind. Where the file system has no locks, each
-//     process works for itself, under tmp.
-//   - What lies under tmp for a day was left by a process that was killed. The next
+//     Every user of the folder expects that, and looks again.
+//   - A reader that finds an entry wrong removes it ([Folder.Remove]).
+//   - A sweep removes the entries with the oldest last use, until the folder is
+//     within its bound. It leaves entries that a process has locked, or that
+//     were used within KeepFor. It touches no file whose name is not that of an
+//     entry.
+//   - A process that works on a part has it locked, so that others wait for it.
+//     Processes that use the path of an entry share a lock on it. A lock ends
+//     with its process, however that ends: the next process goes on with a part
+//     that was left behind. If the file system has no locks, each process works
+//     for itself, under tmp.
+//   - Data that lies under tmp for a day was left by a killed process. The next
 //     process that needs tmp removes it.
 package localcache
 
@@ -52,20 +54,20 @@ import (
 
 // Options are the settings of a Folder.
 type Options struct {
-	// Dir is the folder, made when it is needed. Without one there are no entries.
+	// Dir is the folder, made when needed. If empty, there are no entries.
 	Dir string
 
-	// Shelves are the folders below Dir that entries lie in, at any depth.
+	// Shelves are the folders below Dir that hold entries, at any depth.
 	Shelves []string
 
-	// Size bounds what all entries take, in bytes.
+	// Size bounds the size of all entries together, in bytes.
 	Size int64
 
-	// KeepFor is how long an entry stays after it was used.
+	// KeepFor is how long an entry stays after its last use.
 	KeepFor time.Duration
 
-	// Patience is how long others wait for a part that shows no sign of life: its
-	// maker may have been suspended. Default: two minutes.
+	// Patience is how long others wait for a part that shows no sign of life:
+	// its maker may have been suspended. Default: two minutes.
 	Patience time.Duration
 
 	// Now is the clock; default: time.Now.
@@ -103,8 +105,8 @@ func New(opts Options) *Folder {
 	return f
 }
 
-// Close lets go of all entries, and waits for a sweep that goes on: many short
-// programs would never finish one otherwise.
+// Close releases all entries, and waits for a sweep under way: otherwise many
+// short programs would never finish one.
 func (f *Folder) Close() {
 	f.mu.Lock()
 	f.closed = true
@@ -116,30 +118,29 @@ func (f *Folder) Close() {
 	f.sweeps.Wait()
 }
 
-// ErrOvertaken says that what was waited for, or worked on, is no longer under its
-// name: somebody completed it, or deleted the folder. Look again; see [Try].
+// ErrOvertaken says that the entry or part at hand is no longer under its name:
+// another process completed it, or deleted the folder. Look again; see [Try].
 var ErrOvertaken = errors.New("somebody else was faster")
 
-// mostTries is how often one looks again: whoever deletes the folder all the time
-// must be told.
+// mostTries is how often to look again: if something deletes the folder all the
+// time, the user must be told.
 const mostTries = 64
 
-// Try calls do again while it is overtaken, up to a limit.
+// Try calls do again while the error is ErrOvertaken, up to a limit.
 func Try(do func() error) error {
 	for range mostTries {
-		if err := do(); err != ErrOvertaken { // what another Try has given up is a failure
+		if err := do(); err != ErrOvertaken { // a wrapped one is a failure that another Try gave up on
 			return err
 		}
 	}
 	return Failure(ErrOvertaken)
 }
 
-// ErrFailed says that it is a cache folder of this machine that failed: on another
-// machine the same may succeed.
+// ErrFailed says that a cache folder of this machine failed: on another machine
+// the same may succeed.
 var ErrFailed = errors.New("the cache folder failed")
 
-// Failure says of an error that it came from the folder itself, most often because
-// the disk is full.
+// Failure marks an error as one of the folder itself, most often a full disk.
 func Failure(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -165,7 +166,7 @@ func (f *Folder) tempFolder() (string, error) {
 	return inTemp(f, func(dir string) (string, error) { return os.MkdirTemp(dir, "folder-*") })
 }
 
-// staleAfter is when what a killed process left behind is removed.
+// staleAfter is the age at which leftovers of killed processes are removed.
 const staleAfter = 24 * time.Hour
 
 // inTemp makes something in tmp, which may be deleted again and again.
@@ -190,7 +191,7 @@ func inTemp[T any](f *Folder, create func(dir string) (T, error)) (made T, err e
 	return made, Failure(err)
 }
 
-// Writable finds out whether anything can be added and removed.
+// Writable finds out whether files can be added and removed.
 func (f *Folder) Writable() error {
 	probe, err := f.tempFile()
 	if err == nil {
@@ -198,12 +199,12 @@ func (f *Folder) Writable() error {
 		err = os.Remove(probe.Name())
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // somebody deleted the folder just then
+		return nil // something has just deleted the folder
 	}
 	return err
 }
 
-// Put makes an entry that is a file, where there is none: otherwise it is
+// Put makes an entry that is a file. If there is one already, the error is
 // fs.ErrExist.
 func (f *Folder) Put(path string, content []byte) error {
 	file, err := f.tempFile()
@@ -239,7 +240,8 @@ func Publish(file *os.File, path string, mode fs.FileMode) error {
 	return Failure(place(path, func() error { return os.Rename(file.Name(), path) }))
 }
 
-// place does what puts something at a path, and makes the folder for it.
+// place calls do, which puts something at a path, and makes the folder for it
+// if that is missing.
 func place(path string, do func() error) error {
 	err := do()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -250,8 +252,8 @@ func place(path string, do func() error) error {
 	return err
 }
 
-// Read reads an entry that is a file of at most so many bytes, which counts as a
-// use of it.
+// Read reads an entry that is a file of at most so many bytes. That counts as a
+// use.
 func (f *Folder) Read(path string, most int64) ([]byte, error) {
 	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -273,13 +275,13 @@ func (f *Folder) Read(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	if now := f.Now(); now.Sub(info.ModTime()).Abs() > usedAgain {
-		os.Chtimes(path, now, now) // if that fails, it is removed earlier
+		os.Chtimes(path, now, now) // if this fails, the entry goes earlier
 	}
 	return data, nil
 }
 
-// Remove removes a file or a folder of the cache at once, though a folder takes
-// its time.
+// Remove takes a file or a folder of the cache away at once, although deleting
+// a folder takes time.
 func (f *Folder) Remove(path string) error {
 	err := os.Remove(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {

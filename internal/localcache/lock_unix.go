@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// tryLock takes a lock on an open file or folder, shared with others who share
-// it, or alone. It ends when the file is closed or the process dies, however it
-// dies (flock(2)). The error is errLocked where others are in the way, and
-// another where the file system knows no locks.
+// tryLock locks an open file or folder, either alone or shared with others who
+// share it. The lock ends when the file is closed or the process dies, however
+// it dies (flock(2)). The error is errLocked if another lock is in the way, and
+// another error if the file system has no locks.
 func tryLock(file *os.File, alone bool) error {
 	how := syscall.LOCK_SH
 	if alone {

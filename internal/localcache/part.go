@@ -14,17 +14,18 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// Part is an entry that is not complete yet, on which this process works alone.
+// Part is an incomplete entry on which this process works alone.
 type Part struct {
 	*os.File        // nil for a folder that no other process sees
 	Path     string // where it lies
 
-	shared bool // under the name of its entry: others wait for it, and go on with it
+	shared bool // under the name of its entry: others wait for it, and continue it
 	idle   func()
 }
 
-// FilePart opens the part of an entry that is not there, or begins it. While
-// another process works on it, it waits; it is ErrOvertaken when that one is done.
+// FilePart opens or begins the part of an entry that is not there. While
+// another process works on it, FilePart waits; when that process is done, the
+// error is ErrOvertaken.
 func (f *Folder) FilePart(ctx context.Context, path string) (*Part, error) {
 	file, err := f.takePart(ctx, path+PartSuffix, openPartFile)
 	if err != nil || file != nil {
@@ -53,11 +54,11 @@ func (f *Folder) part(file *os.File, path string, shared bool, err error) (*Part
 	return &Part{file, path, shared, showLife(path, f.Patience/signs)}, nil
 }
 
-// markSize is that of the mark: behind the place of a file's last byte stand, in
-// eight bytes, how many are complete from the first on.
+// markSize is the size of the mark. It lies behind the place of the file's last
+// byte, and says in eight bytes how many bytes are complete from the first on.
 const markSize = 8
 
-// Complete is how much of a file of that size is there.
+// Complete is how many bytes of a file of that size are there.
 func (p *Part) Complete(size int64) int64 {
 	var mark [markSize]byte
 	if info, err := p.Stat(); err != nil || info.Size() != size+markSize {
@@ -73,26 +74,26 @@ func (p *Part) Complete(size int64) int64 {
 	return int64(n)
 }
 
-// SetComplete says that so much is there of a file of that size.
+// SetComplete notes that n bytes of a file of that size are there.
 func (p *Part) SetComplete(n, size int64) error {
 	_, err := p.WriteAt(binary.BigEndian.AppendUint64(nil, uint64(n)), size)
 	return Failure(err)
 }
 
-// PublishFolder gives a folder that is complete the path of its entry.
+// PublishFolder gives a complete folder the path of its entry.
 func (p *Part) PublishFolder(path string) error {
 	err := os.Rename(p.Path, path)
-	if errors.Is(err, fs.ErrExist) { // made by one who did not wait for us
+	if errors.Is(err, fs.ErrExist) { // made by a process that did not wait for us
 		return ErrOvertaken
 	}
 	return Failure(err)
 }
 
-// Overtaken reports whether the part is no longer under its name: somebody deleted
-// it.
+// Overtaken reports whether the part is no longer under its name, because
+// something deleted it.
 func (p *Part) Overtaken() bool { return p.shared && !isAt(p.File, p.Path) }
 
-// Close ends the work on a part. It stays where the next process has a use for it.
+// Close ends the work on a part. A useful part stays if others can find it.
 func (p *Part) Close(useful bool) {
 	p.idle()
 	if !p.shared || !useful && !p.Overtaken() {
@@ -103,14 +104,14 @@ func (p *Part) Close(useful bool) {
 	}
 }
 
-// longestPause is between two looks at a lock: to wait for one in the system
-// would heed no context.
+// longestPause is the pause between two tries of a lock: waiting for it inside
+// the system would heed no context.
 const longestPause = 100 * time.Millisecond
 
 var errLocked = errors.New("others have it locked")
 
-// takePart opens a part, or begins it, and waits while others work on it. It is nil
-// where one has to work for oneself.
+// takePart opens or begins a part, and waits while others work on it. It
+// returns nil if this process has to work for itself.
 func (f *Folder) takePart(ctx context.Context, path string, open func(string) (*os.File, error)) (part *os.File, err error) {
 	var file *os.File
 	err = place(path, func() (err error) { file, err = open(path); return err })
@@ -136,12 +137,12 @@ func (f *Folder) takePart(ctx context.Context, path string, open func(string) (*
 			return nil, ErrOvertaken
 		case locked == nil:
 			if _, err := os.Lstat(strings.TrimSuffix(path, PartSuffix)); err == nil {
-				f.Remove(path) // it became complete just before we began this one
+				f.Remove(path) // another process completed it just before we began this one
 				return nil, ErrOvertaken
 			}
 			return file, nil
 		case !errors.Is(locked, errLocked):
-			os.Remove(path) // nobody has any use for it
+			os.Remove(path) // without locks it is of no use to anybody
 			return nil, nil
 		}
 		info, err := file.Stat()
@@ -158,10 +159,10 @@ func (f *Folder) takePart(ctx context.Context, path string, open func(string) (*
 	}
 }
 
-// signs is how many signs of life of a part others see before they lose patience.
+// signs is how many signs of life others see before they lose patience.
 const signs = 8
 
-// showLife shows those who wait for a part that it is being worked on, until end
+// showLife shows others that wait for a part that work on it goes on, until end
 // is called.
 func showLife(path string, every time.Duration) (end func()) {
 	stop, done := make(chan struct{}), make(chan struct{})
@@ -192,8 +193,8 @@ func openPartFolder(path string) (*os.File, error) {
 	return openfile.Folder(path, openfile.NoFollow)
 }
 
-// isOdd says of an error of opening a part that it can be none: it is a folder, or
-// none, a link, a pipe.
+// isOdd reports whether opening a part failed because of its kind: a folder
+// instead of a file or the reverse, a link, a pipe.
 func isOdd(err error) bool {
 	_, irregular := errors.AsType[*openfile.IrregularError](err)
 	return irregular || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR)

@@ -13,17 +13,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// A process sweeps the folder when it has added a sixteenth of the bound, and then
-// removes what was not used for longest until at most fourteen sixteenths are left.
-// So one process stays below the bound, and each further one that adds at the same
-// time may exceed it by a sixteenth.
+// A process sweeps the folder when it has added a sixteenth of the bound, and
+// then removes the entries with the oldest last use until at most fourteen
+// sixteenths are left. So one process stays below the bound, and each further
+// one that adds at the same time may exceed it by a sixteenth.
 //
-// Where the first of those sixteenths begins is up to chance in each process: a
-// thousand short programs sweep as often, all together, as a long one that adds as
-// much.
+// Each process begins at a random point of its first sixteenth: so a thousand
+// short programs sweep as often, all together, as a long one that adds as much.
 //
-// To look through 1 GiB of small entries, some 260,000 files, takes about a second
-// on a local disk; until the next sweep, 16,000 are added.
+// Looking through 1 GiB of small entries, some 260,000 files, takes about a
+// second on a local disk; until the next sweep, 16,000 are added.
 const (
 	shares     = 16
 	keptShares = 14
@@ -32,7 +31,7 @@ const (
 // share is how much is added between two sweeps.
 func (f *Folder) share() int64 { return max(f.Size/shares, 1) }
 
-// Added counts an entry that was added, and begins a sweep when one is due.
+// Added counts a new entry, and begins a sweep when one is due.
 func (f *Folder) Added(size int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -48,7 +47,7 @@ func (f *Folder) Added(size int64) {
 	})
 }
 
-// due reports whether the one who sweeps has to, or has to again.
+// due reports whether the sweeping goroutine must sweep, or sweep again.
 func (f *Folder) due() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,7 +57,8 @@ func (f *Folder) due() bool {
 	return f.sweeping
 }
 
-// Sweep removes what was not used for longest, where the folder holds too much.
+// Sweep removes the entries with the oldest last use, if the folder holds too
+// much.
 func (f *Folder) Sweep() {
 	var entries []entry
 	for _, shelf := range f.Shelves {
@@ -83,14 +83,15 @@ func (f *Folder) Sweep() {
 	}
 }
 
-// entry is an entry with what lies beside it, as a sweep sees it.
+// entry is an entry and the files beside it, as a sweep sees them.
 type entry struct {
 	folder, name string
 	size         int64
 	used         time.Time
 }
 
-// list appends all entries below a folder. Others may add and remove some meanwhile.
+// list appends all entries below a folder. Others may add and remove some
+// meanwhile.
 func list(all []entry, folder string) []entry {
 	files, _ := os.ReadDir(folder)
 	here := map[string]*entry{}
@@ -119,16 +120,17 @@ func list(all []entry, folder string) []entry {
 	return all
 }
 
-// isEntry tells the name of an entry from that of a shelf, and of what is somebody
-// else's. The first release began the names of results that were not complete yet
-// with "new-", beside the entries.
+// isEntry tells the names of entries from those of shelves and of foreign
+// files. The first release put incomplete results beside the entries, under
+// names that begin with "new-".
 func isEntry(name string) bool {
-	const shortest = 62 // of results, whose first two digits are the shelf's alone
+	const shortest = 62 // of results: their first two digits are only in the shelf's name
 	_, err := hex.DecodeString(name)
 	return err == nil && len(name) >= shortest || strings.HasPrefix(name, "new-")
 }
 
-// sizeOf is how much a file, or all files in a folder, take on most file systems.
+// sizeOf is how much a file, or all files in a folder, take on most file
+// systems.
 func sizeOf(path string, info fs.FileInfo) (size int64) {
 	if !info.IsDir() {
 		return onDisk(info.Size())
@@ -150,7 +152,7 @@ func onDisk(size int64) int64 {
 	return (size + block - 1) / block * block
 }
 
-// evict removes an entry and its part, unless somebody has one of them locked.
+// evict removes an entry and its part, unless a process has one of them locked.
 func (f *Folder) evict(path string) bool {
 	if !f.evictOne(path) || !f.evictOne(path+PartSuffix) {
 		return false
@@ -163,9 +165,9 @@ func (f *Folder) evictOne(path string) bool {
 	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return true // what is just appearing is not ours to remove
+		return true // an entry that just appears is not ours to remove
 	case errors.Is(err, fs.ErrPermission):
-		return f.Remove(path) == nil // another user's, who made it in our folder
+		return f.Remove(path) == nil // another user made it in our folder
 	case err != nil:
 		return false
 	}

@@ -12,20 +12,20 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// What lies beside an entry; see the package's comment.
+// Suffixes of the files beside an entry; see the package's comment.
 const (
 	PartSuffix = ".part"
 	usedSuffix = ".used"
 )
 
-// use is a lock on an entry, on behalf of those who were told its path.
+// use is a lock on an entry, on behalf of the callers that know its path.
 type use struct {
 	file *os.File
-	by   map[<-chan struct{}]bool // the ends of their contexts
+	by   map[<-chan struct{}]bool // done channels of their contexts
 }
 
-// Hold is a path that find finds. What lies there stays until ctx ends, if it is an
-// entry, as far as this machine can see to it.
+// Hold returns a path that find finds. If it is an entry, it stays until ctx
+// ends, as far as this machine can ensure that.
 func (f *Folder) Hold(ctx context.Context, find func() (string, error)) (path string, err error) {
 	err = Try(func() error {
 		if path, err = find(); err == nil && !f.hold(ctx, path) {
@@ -36,10 +36,10 @@ func (f *Folder) Hold(ctx context.Context, find func() (string, error)) (path st
 	return path, err
 }
 
-// hold is false where the entry is not there any more.
+// hold returns false if the entry is gone.
 func (f *Folder) hold(ctx context.Context, path string) (there bool) {
 	if f.Dir == "" || !strings.HasPrefix(path, f.Dir+string(filepath.Separator)) {
-		return true // somebody else's
+		return true // not in this folder
 	}
 	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -49,7 +49,7 @@ func (f *Folder) hold(ctx context.Context, path string) (there bool) {
 		if err = tryLock(file, false); !errors.Is(err, errLocked) {
 			break
 		}
-		if sleep(ctx, pause) != nil { // whoever has it is about to finish, or to remove it
+		if sleep(ctx, pause) != nil { // the lock's holder is about to finish, or to remove the entry
 			break
 		}
 	}
@@ -67,7 +67,7 @@ func (f *Folder) hold(ctx context.Context, path string) (there bool) {
 		f.uses[path] = u
 	case isAt(u.file, path):
 		file.Close()
-	default: // the old one was replaced
+	default: // the old entry was replaced
 		u.file.Close()
 		u.file = file
 	}
@@ -91,12 +91,12 @@ func (f *Folder) letGo(path string, done <-chan struct{}) {
 	}
 }
 
-// usedAgain is how often the time of the last use is written down: it keeps most
-// uses from being writes.
+// usedAgain is how often the time of the last use is written down: so most uses
+// write nothing.
 const usedAgain = 10 * time.Minute
 
-// Touch notes that an entry was used just now, and leaves the entry's own times as
-// they are.
+// Touch notes that an entry was used just now, and leaves the entry's own times
+// alone.
 func (f *Folder) Touch(path string) {
 	now := f.Now()
 	if now.Sub(lastUse(path)) < usedAgain {
@@ -108,7 +108,7 @@ func (f *Folder) Touch(path string) {
 	}
 }
 
-// lastUse is when an entry was used last, or made.
+// lastUse is when an entry was last used, or made.
 func lastUse(path string) (last time.Time) {
 	for _, suffix := range []string{usedSuffix, "", PartSuffix} {
 		if info, err := os.Stat(path + suffix); err == nil && info.ModTime().After(last) {
