@@ -7,15 +7,15 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memokey"
 )
 
-// Chain is a call and all those that wait for it, innermost first. A call that
+// Chain is a call and all calls that wait for it, innermost first. A call that
 // stands in its own chain would wait for itself.
 type Chain struct {
 	parent *Chain
 	link   string
 }
 
-// linkLength is how much of a memo key stands for a call in a chain: 96 bits,
-// so that a chain of a thousand calls fits an environment variable.
+// linkLength is how many hex digits of a memo key stand for a call in a chain:
+// 96 bits, so that a chain of a thousand calls fits an environment variable.
 const linkLength = 24
 
 // Push returns the chain with one more call. The receiver may be nil.
@@ -37,7 +37,7 @@ func (c *Chain) Contains(key memokey.Key) bool {
 	return false
 }
 
-// Innermost yields what stands for the innermost calls, at most so many.
+// Innermost yields the links of the innermost calls, at most so many.
 func (c *Chain) Innermost(most int) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for ; c != nil && most > 0; c, most = c.parent, most-1 {
@@ -48,7 +48,7 @@ func (c *Chain) Innermost(most int) iter.Seq[string] {
 	}
 }
 
-// Links is the chain outermost first, for another process.
+// Links is the chain, outermost first, for another process.
 func (c *Chain) Links() []string {
 	var links []string
 	for ; c != nil; c = c.parent {

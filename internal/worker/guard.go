@@ -8,7 +8,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/function"
 )
 
-// panicked is what a function did that is no returned error.
+// panicked says that a function ended without returning: by a panic or a
+// runtime.Goexit.
 type panicked struct {
 	value any
 	stack string
@@ -27,8 +28,8 @@ func (p *panicked) Unwrap() error {
 	return err
 }
 
-// guard calls the user's function and then, however that ended, what is to be
-// done with its output: a panic and a runtime.Goexit come as errors. After a
+// guard calls the user's function and then, however the function ended, calls
+// then with its output. A panic and a runtime.Goexit become errors. After a
 // Goexit, guard does not return.
 func guard(ctx context.Context, f *function.Function, in any, then func(out any, err error)) {
 	var out any

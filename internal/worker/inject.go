@@ -9,9 +9,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// Inject puts an output that was computed elsewhere as the result of the task's
-// call, its files first. Nothing runs. Where there is a sound result already,
-// other than the one to replace, that one is returned and stays.
+// Inject puts an output computed elsewhere as the result of the task's call,
+// its files first. Nothing runs. If there is already a sound result, other than
+// the one to replace, Inject leaves it and returns it.
 func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, err error) {
 	header := t.resultHeader()
 	refs, err := t.Function.OutRefs(ctx, out)

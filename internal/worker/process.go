@@ -33,11 +33,12 @@ type Process struct {
 	Logger   *slog.Logger
 	Slot     Slot
 
-	// Inherited is what an executor that starts subprocesses gave this one; nil elsewhere.
+	// Inherited is what an executor that starts subprocesses gave this process;
+	// nil elsewhere.
 	Inherited *inherit.Pipes
 
-	// Root opens the store at a URI, with this process's session in it: the one
-	// that nested calls have, too. Whoever gave it closes both after Main.
+	// Root opens the store at a URI, with the session of this process, which
+	// nested calls share. The owner of Root closes both after Main.
 	Root func(ctx context.Context, uri string) (*blob.Store, *lease.Session, error)
 
 	// Context returns the context of the user's function, in which nested calls
@@ -45,8 +46,8 @@ type Process struct {
 	Context func(context.Context) context.Context
 }
 
-// Main runs the invocation and returns the exit code. What mops itself fails at
-// is said on standard error and, with its reason, in the record of the run.
+// Main runs the invocation and returns the exit code. If mops itself fails, it
+// says so on standard error and, with the reason, in the record of the run.
 func (p Process) Main(ctx context.Context) int {
 	caller := ctx
 	ctx, stop := signal.NotifyContext(caller, syscall.SIGTERM)
@@ -75,7 +76,8 @@ func (p Process) Main(ctx context.Context) int {
 		return code
 	}
 	if ctx.Err() != nil && caller.Err() == nil && code == executor.ExitFailed {
-		// Whoever started this worker knows whether it sent the signal, and says so.
+		// The starter of this worker knows whether it sent the signal, and
+		// reports that.
 		fmt.Fprintf(os.Stderr, "mops worker: run %s was ended by SIGTERM\n", p.Spec.RunID)
 		return exitTerminated
 	}
@@ -115,7 +117,7 @@ func (p Process) run(ctx context.Context, place memo.Place, session *lease.Sessi
 	case done.Err != nil && errors.Is(done.Err, errTimeout):
 		return executor.ExitFailed, executor.DeadlineExceeded, done.Err
 	case done.Err != nil && errors.Is(done.Err, context.Canceled):
-		return done.Code, "", fmt.Errorf("run %s was stopped: %w", p.Spec.RunID, done.Err) // who stopped it knows why
+		return done.Code, "", fmt.Errorf("run %s was stopped: %w", p.Spec.RunID, done.Err) // whatever stopped it knows why
 	case done.Err != nil:
 		return done.Code, executor.WorkerFailed, done.Err
 	}
@@ -128,8 +130,8 @@ var errTimeout = errors.New("give it longer with the option Timeout")
 const timeoutGrace = 10 * time.Second
 
 // bounded ends the context when the run's time is over, and somewhat later the
-// process. The orchestrator stops the worker before that; this is for a worker
-// that has lost it.
+// process. Usually the orchestrator stops the worker before that; this is for a
+// worker that has lost its orchestrator.
 func (p Process) bounded(ctx context.Context, place memo.Place) (context.Context, context.CancelFunc) {
 	timeout := p.Spec.Timeout
 	if timeout <= 0 {
@@ -145,9 +147,10 @@ func (p Process) bounded(ctx context.Context, place memo.Place) (context.Context
 	return ctx, func() { last.Stop(); cancel() }
 }
 
-// takeLease swaps the lease into this process's session, with the version that
-// the orchestrator gave along. If that has changed but the lease is still ours
-// (another orchestrator adopted us before we began), it is swapped from there.
+// takeLease swaps the lease into this process's session, from the version that
+// the orchestrator passed along. If the version has changed but the lease is
+// still ours (another orchestrator adopted us before we began), it swaps from
+// the new version.
 func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease.Session) (context.Context, *lease.Held, error) {
 	state := lease.State{ID: p.Spec.ID, Orchestrator: p.Spec.Orchestrator, Handle: p.Spec.Handle}
 	if state.Handle == "" {
@@ -172,7 +175,8 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 	}
 }
 
-// task checks that this program is one that may run the invocation.
+// task makes the task, and checks that this program is one that may run the
+// invocation.
 func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason, error) {
 	f, found := p.Registry.Lookup(p.Spec.Function)
 	if !found {
@@ -195,8 +199,8 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 	if err := checkSkew(header.Call, f.Describe(p.Spec.Pipeline)); err != nil {
 		return Task{}, executor.VersionSkew, err
 	}
-	// What lies under the usual key may be another program's invocation, with the
-	// same input, so what the caller's types are is said apart from it.
+	// Under the usual key may lie another program's invocation, with the same
+	// input. So the caller passes the hash of its types apart from it.
 	if p.Spec.Schema != "" && p.Spec.Schema != f.SchemaHash() {
 		return Task{}, executor.VersionSkew, fmt.Errorf("caller and worker differ in the omitzero fields of the types of %s, or below them: build both from the same source", f.Name)
 	}
@@ -214,7 +218,8 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 	}, "", nil
 }
 
-// checkSkew compares the function as the caller knows it with the worker's own.
+// checkSkew compares the caller's description of the function with the worker's
+// own.
 func checkSkew(caller, worker record.Call) error {
 	for _, difference := range []struct{ what, caller, worker string }{
 		{"version", caller.Version, worker.Version},
@@ -237,7 +242,8 @@ func describe(p record.Program) string {
 	return fmt.Sprint(parts)
 }
 
-// explain leaves the reason of a failure of mops itself where the orchestrator looks for it.
+// explain leaves the reason of a failure of mops itself where the orchestrator
+// looks for it.
 func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
 	ran := begin(p.Spec.ID)
 	ran.Ended = ran.Started
@@ -251,8 +257,8 @@ func (p Process) explain(place memo.Place, reason executor.Reason, cause error) 
 }
 
 // keepLogWhenOrphaned takes over the log when the orchestrator, which reads the
-// output of its workers, is gone: what is printed then goes into the store
-// from here. The returned function ends it.
+// output of its workers, is gone: from then on this process writes its output
+// into the store. The returned function ends that.
 func (p Process) keepLogWhenOrphaned(ctx context.Context, store *blob.Store) (end func()) {
 	if p.Inherited == nil {
 		return func() {}
@@ -267,7 +273,7 @@ func (p Process) keepLogWhenOrphaned(ctx context.Context, store *blob.Store) (en
 		kept.Write(chunk)
 	})
 	return func() {
-		p.Inherited.Close() // nothing is drained any more
+		p.Inherited.Close() // stop draining
 		if kept != nil {
 			kept.Close(ctx)
 		}

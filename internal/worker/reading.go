@@ -6,8 +6,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 )
 
-// reading is the reading of an invocation, under way while the lease is taken:
-// neither needs the other, and on a service each is a round trip.
+// reading reads an invocation while the lease is taken: neither needs the
+// other, and on a service each is a round trip.
 type reading struct {
 	done   chan struct{}
 	cancel context.CancelFunc
@@ -25,13 +25,13 @@ func readInvocation(ctx context.Context, place memo.Place) *reading {
 	return r
 }
 
-// wait returns the invocation when it is there.
+// wait waits for the invocation and returns it.
 func (r *reading) wait() (memo.Found, error) {
 	<-r.done
 	return r.found, r.err
 }
 
-// end gives up a reading that is not needed, and waits until it has ended.
+// end gives up a reading that nobody needs, and waits until it has ended.
 func (r *reading) end() {
 	r.cancel()
 	<-r.done

@@ -14,14 +14,15 @@ import (
 )
 
 // Running is one run of a user's function, as the function's context knows it.
-// It is safe for concurrent use: a function may call others from many goroutines.
+// It is safe for concurrent use: a function may call others from many
+// goroutines.
 type Running struct {
 	Function string // name@version
 	URI      string // memo URI of the call
 	runs.ID
 	Chain  *Chain // this call and those that wait for it
 	logger *slog.Logger
-	since  time.Time // when it began, or the first of those did that wait for it
+	since  time.Time // when this run began, or the first of those that wait for it
 
 	slot   Slot
 	mu     sync.Mutex
@@ -37,8 +38,8 @@ func FromContext(ctx context.Context) *Running {
 	return running
 }
 
-// AtStake is for how long this run has gone on, or the longest of those that wait for
-// it: what a call that it makes takes with it when it fails.
+// AtStake is how long this run has gone on, or the longest of those that wait
+// for it. That much is lost if a call that it makes fails.
 func (r *Running) AtStake() time.Duration {
 	if r == nil {
 		return 0
@@ -50,13 +51,12 @@ func (r *Running) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contextKey{}, r)
 }
 
-// Logger is the environment's, naming function and run in every line.
+// Logger is the environment's, with function and run in every line.
 func (r *Running) Logger() *slog.Logger { return r.logger.With("function", r.Function, "run", r.RunID) }
 
-// Record keeps a field of the user's for the run record. It is written down at
-// once: what becomes of the value later does not matter, and one that JSON does
-// not have is replaced by a text that says so, since a result must not be lost
-// for a remark about it.
+// Record keeps a user's field for the run record. It encodes the value at once,
+// so that later changes do not matter. If JSON cannot encode the value, a text
+// that says so replaces it: a result must not be lost for a remark about it.
 func (r *Running) Record(key string, value any) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -98,9 +98,9 @@ func (r *Running) madeOutDir() string {
 	return r.outDir
 }
 
-// Wait runs wait, during which the function counts as waiting: with its first
-// outstanding wait it gives its slot back, and after its last it takes one again;
-// the pool counts them. A nil Running just waits.
+// Wait runs wait, and counts the function as waiting meanwhile: with its first
+// outstanding wait it gives its slot back, and after its last it takes one
+// again; the pool counts the waits. A nil Running just waits.
 func (r *Running) Wait(ctx context.Context, wait func() error) error {
 	if r == nil {
 		return wait()

@@ -30,7 +30,7 @@ func begin(id runs.ID) record.Run {
 	return ran
 }
 
-// end completes it when the function has returned.
+// end completes the record when the function has returned.
 func (t Task) end(ran *record.Run, running *Running, cpuBefore time.Duration) {
 	ended := time.Now()
 	wall := ended.Sub(ran.Started)
@@ -38,7 +38,7 @@ func (t Task) end(ran *record.Run, running *Running, cpuBefore time.Duration) {
 	ran.Ended = ended.UTC()
 	ran.Started = ran.Started.UTC()
 	ran.WallSeconds = wall.Seconds()
-	// Of the process: in process, that is the program's own and what else it
+	// These are the process's: in process, they include what else the program
 	// did meanwhile.
 	ran.CPUSeconds = (cpu - cpuBefore).Seconds()
 	ran.PeakMemory = peak

@@ -7,9 +7,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/slots"
 )
 
-// Slot is the right to run that a function has, and gives back while it waits.
+// Slot is a function's right to run. The function gives it back while it waits.
 type Slot struct {
-	Pool   slots.Pool // nil: there is no limit
+	Pool   slots.Pool // nil if there is no limit
 	Holder string
 }
 
@@ -35,11 +35,11 @@ func (s Slot) Release() {
 	}
 }
 
-// Tree is where the processes that descend from one orchestrator share their
-// slots, and the slot that this worker runs in. It is a pool: that of the
-// orchestrator at the top, asked for when first needed, since most functions
-// call no others. Where that cannot be reached (it died, or runs on another
-// machine), it is one of the same size in this process.
+// Tree is where the processes of one orchestrator share their slots, and the
+// slot that this worker runs in. It is a pool: the one of the orchestrator at
+// the top, asked when first needed, since most functions call no others. If the
+// orchestrator cannot be reached (it died, or runs on another machine), it is a
+// pool of the same size in this process.
 type Tree struct {
 	Path   string `json:"path"` // of the socket
 	Name   string `json:"name"` // of the pool
@@ -53,7 +53,7 @@ type Tree struct {
 
 var _ slots.Pool = (*Tree)(nil)
 
-// Slot is the one that this worker runs in.
+// Slot is the slot that this worker runs in.
 func (t *Tree) Slot() Slot { return Slot{Pool: t, Holder: t.Holder} }
 
 func (t *Tree) dialed() slots.Pool {
@@ -70,25 +70,25 @@ func (t *Tree) dialed() slots.Pool {
 
 // Close gives back what this process holds.
 func (t *Tree) Close() error {
-	t.once.Do(func() { t.pool = slots.Local(t.Size) }) // not dialed any more
+	t.once.Do(func() { t.pool = slots.Local(t.Size) }) // too late to dial
 	if t.client == nil {
 		return nil
 	}
 	return t.client.Close()
 }
 
-// Acquire is that of slots.Pool.
+// Acquire implements slots.Pool.
 func (t *Tree) Acquire(ctx context.Context, holder string) error {
 	return t.dialed().Acquire(ctx, holder)
 }
 
-// Pause is that of slots.Pool.
+// Pause implements slots.Pool.
 func (t *Tree) Pause(holder string) { t.dialed().Pause(holder) }
 
-// Resume is that of slots.Pool.
+// Resume implements slots.Pool.
 func (t *Tree) Resume(ctx context.Context, holder string) error {
 	return t.dialed().Resume(ctx, holder)
 }
 
-// Release is that of slots.Pool.
+// Release implements slots.Pool.
 func (t *Tree) Release(holder string) { t.dialed().Release(holder) }

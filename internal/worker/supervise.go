@@ -18,16 +18,17 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runlog"
 )
 
-// GraceVariable says how long the container has between SIGTERM and SIGKILL, in
-// seconds: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+// GraceVariable names the variable with the time between SIGTERM and SIGKILL,
+// in seconds:
+// https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 const GraceVariable = "MOPS_K8S_STOP_GRACE"
 
 const (
 	usualGrace = 10 * time.Second
-	ownGrace   = 3 * time.Second // of it, for the last of the log
+	ownGrace   = 3 * time.Second // of that, for the last of the log
 )
 
-// workerGrace is how long the worker may take to end when it is told to.
+// workerGrace is how long the worker may take to end when told to.
 func workerGrace() time.Duration {
 	grace := usualGrace
 	if seconds, err := strconv.Atoi(os.Getenv(GraceVariable)); err == nil {
@@ -38,13 +39,13 @@ func workerGrace() time.Duration {
 
 // Exit codes that shells give to a process that died of a signal.
 const (
-	exitKilled     = 128 + int(syscall.SIGKILL) // by which executors know an OOM kill
+	exitKilled     = 128 + int(syscall.SIGKILL) // executors know an OOM kill by it
 	exitTerminated = 128 + int(syscall.SIGTERM)
 )
 
-// Supervise is the first process of a container: it runs the worker as another,
-// and keeps what that prints in the store besides printing it. So a worker's last
-// words are kept however it ends, and whoever watches it or not. It
+// Supervise runs in the first process of a container. It runs the worker as a
+// second process, and both prints and stores what that prints. So a worker's
+// last words are kept however it ends, whether or not anybody watches. It
 // returns the exit code.
 func Supervise(spec Spec) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -91,9 +92,9 @@ func Supervise(spec Spec) int {
 	return exit.Code
 }
 
-// stopSupervised ends the worker. It does not wait for what that started and left
-// behind: as the first process of the container we would have to reap it, and it
-// ends with us.
+// stopSupervised ends the worker. It does not wait for processes that the
+// worker left behind: as the first process of the container we would have to
+// reap them, and they end with us.
 func stopSupervised(w executor.Worker, grace time.Duration) (executor.Exit, error) {
 	settle, cancel := context.WithTimeout(context.Background(), grace+ownGrace/3)
 	stopping := make(chan struct{})
@@ -107,14 +108,14 @@ func stopSupervised(w executor.Worker, grace time.Duration) (executor.Exit, erro
 	return exit, err
 }
 
-// ownLog prints what the worker prints and keeps it in the store, which it opens
-// when there is something to keep.
+// ownLog prints what the worker prints and keeps it in the store, which it
+// opens when there is something to keep.
 type ownLog struct {
 	spec   Spec
 	logger *slog.Logger
 	opened bool
 	place  memo.Place
-	kept   *runlog.Writer // nil where the store cannot be opened
+	kept   *runlog.Writer // nil if the store cannot be opened
 }
 
 func (l *ownLog) write(chunk []byte) {
@@ -148,7 +149,8 @@ func (l *ownLog) open() bool {
 	return true
 }
 
-// explain leaves why the worker died where the orchestrator looks for it.
+// explain leaves the cause of the worker's death where the orchestrator looks
+// for it.
 func (l *ownLog) explain(cause *executor.Error) {
 	if l.open() {
 		Process{Spec: l.spec}.explain(l.place, cause.Reason, cause)

@@ -1,7 +1,7 @@
 // Package worker runs one invocation of a user's function, in this process or
-// as a process of its own: input decoded, function called, output files
-// published, result put where there is none. The orchestrator starts it through
-// an executor; the two talk through the blob store alone.
+// as a process of its own: it decodes the input, calls the function, publishes
+// the output files, and puts the result if there is none. The orchestrator
+// starts it through an executor; the two talk through the blob store alone.
 package worker
 
 import (
@@ -30,18 +30,18 @@ type Task struct {
 	Pipeline string
 	Input    []byte                  // canonical, as it was hashed
 	Sources  []record.SourceLocation // where the files in it lie
-	Own      []*source.Ref           // the caller's own, where nothing was stored
+	Own      []*source.Ref           // the caller's own, if nothing was stored
 	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
 	runs.ID
-	Replace blob.Version // write the result over this one; "" means only where there is none
+	Replace blob.Version // write the result over this version; "" means only if there is none
 	Keep    bool         // false: nothing is written to the store
 	Chain   *Chain
 	Slot    Slot
 	Files   *source.Files
 	Logger  *slog.Logger
 
-	StorageTTL time.Duration // of the store; 0: it removes nothing by itself
-	AtStake    time.Duration // for how long those have run that wait for this run
+	StorageTTL time.Duration // of the store; 0 if it removes nothing by itself
+	AtStake    time.Duration // how long the runs that wait for this run have gone on
 }
 
 // Done is how a task ended.
@@ -55,19 +55,19 @@ type Done struct {
 	Unkept error             // the result is right, but could not be stored
 }
 
-// durableAfter is how long a run must have taken for its result to be worth an
-// fsync: below that, computing it again after a loss of power is cheaper.
+// durableAfter is how long a run must take for its result to be worth an fsync:
+// a shorter run is cheaper to compute again after a loss of power.
 const durableAfter = time.Second
 
-// modulesAfter is how long a run must have taken for its record to list what
-// the program was built from.
+// modulesAfter is how long a run must take for its record to list the modules
+// that the program was built from.
 const modulesAfter = time.Minute
 
 // Run runs the task. The context ends when the call is cancelled or the lease
-// is lost; what the function returns after that is not its word.
+// is lost; what the function returns after that is ignored.
 func (t Task) Run(ctx context.Context) (done Done) {
 	ended := make(chan struct{})
-	go func() { // a Goexit of the function ends the goroutine that it happens on
+	go func() { // a Goexit of the function ends only this goroutine
 		defer close(ended)
 		t.RunOn(ctx, func(d Done) { done = d })
 	}()
@@ -101,22 +101,22 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	})
 }
 
-// patience with the store is the longer the longer the run took so far: an outage
-// must not take with it what was computed.
+// patience with the store grows with the time that the run took so far: an
+// outage must not destroy what was computed.
 func (t Task) patience(since time.Time) blob.Patience {
 	return blob.Patience{Since: since, What: fmt.Sprintf("run %s of %s", t.RunID, t.Place.URI()), Made: true}
 }
 
-// keeping is the context for the records of a run. Their place could be written
-// to when it began.
+// keeping is the context for writing the records of a run. Their place was
+// writable when the run began.
 func (t Task) keeping(ctx context.Context, ran record.Run) context.Context {
 	patience := t.patience(ran.Started.Add(-t.AtStake))
 	patience.Allowed = true
 	return blob.Patient(ctx, patience)
 }
 
-// conclude keeps what the function did, if its context has not ended: what it
-// returns after that may be half of the work.
+// conclude keeps what the function returned, unless its context has ended: then
+// it may be half of the work.
 func (t Task) conclude(ctx context.Context, running *Running, out any, err error, ran record.Run) Done {
 	if ctx.Err() == nil {
 		var done Done
@@ -148,7 +148,7 @@ func (t Task) decode(ctx context.Context) (any, error) {
 	return in, nil
 }
 
-// mostMessage is how much is kept of the text of an error, in bytes.
+// mostMessage bounds the text kept of an error, in bytes.
 const mostMessage = 256 << 10
 
 // described is what is kept of an error, whose methods are the user's.
@@ -159,7 +159,7 @@ func (t Task) described(err error) *record.FuncError {
 	}
 }
 
-// fail records what the user's function did wrong.
+// fail records an error or panic of the user's function.
 func (t Task) fail(ctx context.Context, err error, ran record.Run) Done {
 	failed := t.described(err)
 	ran.Outcome = runs.FuncError
@@ -192,8 +192,8 @@ func (t Task) fail(ctx context.Context, err error, ran record.Run) Done {
 	return done
 }
 
-// unencodable is what a function did wrong that returned what cannot be encoded,
-// unless its context ended meanwhile.
+// unencodable is the failure of a function that returned something that cannot
+// be encoded, unless its context ended meanwhile.
 func (t Task) unencodable(ctx context.Context, err error, ran record.Run) Done {
 	if ctx.Err() != nil {
 		return Done{Code: 1, Err: context.Cause(ctx), Run: ran}
@@ -243,7 +243,7 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, ran record
 	switch {
 	case err != nil:
 		done.Unkept = fmt.Errorf("the result of run %s could not be stored: %w", t.RunID, err)
-	case !won && other.RunID == t.RunID: // it was put and seemed not to be
+	case !won && other.RunID == t.RunID: // the put succeeded but seemed to fail
 		done.Result = other
 	case !won:
 		done.Result, done.Lost = other, true

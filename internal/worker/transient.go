@@ -9,12 +9,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// ErrTransient is what errors say they are, by a method Is, that are no
-// function's fault, so that a function which returns one of them has not failed
-// for good.
+// ErrTransient marks errors, by their method Is, that are no function's fault:
+// a function that returns such an error has not failed for good.
 var ErrTransient = errors.New("a failure that is not the function's")
 
-// transient reports whether a function failed because of what is below it.
+// transient reports whether a function failed because of something below it.
 func transient(err error) bool {
 	if _, ok := errtree.AsType[*blob.Error](err); ok {
 		return true

@@ -10,10 +10,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/record"
 )
 
-// verify runs an invocation again beside the records of the call: no lease is
-// taken and nothing stored, but by the calls that the function makes. What the
-// function returns, result or error, goes as a record into the file that the
-// spec names.
+// verify runs an invocation again beside the records of the call: it takes no
+// lease and stores nothing, except through calls that the function makes. What
+// the function returns, result or error, goes as a record into the file that
+// the spec names.
 func (p Process) verify(ctx context.Context, place memo.Place) (code int) {
 	invocation := readInvocation(ctx, place)
 	defer invocation.end()
