@@ -115,8 +115,8 @@ func TestKilledWhileDeleting(t *testing.T) {
 	}
 }
 
-// TestLate: one who decided to swap long ago, and comes now, is refused, and
-// leaves nothing behind.
+// TestLate: a process that decided to swap long ago, and comes now, is refused,
+// and leaves nothing behind.
 func TestLate(t *testing.T) {
 	for _, first := range []int{1, 2, 3, 10} {
 		for _, later := range []int{1, 2, kept - 1, kept, kept + 1, 3 * kept} {
@@ -143,8 +143,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestSpent: what lost a race can be published again, though Linux links an
-// unnamed file only once.
+// TestSpent: a file that lost a race can be published again, though Linux links
+// an unnamed file only once.
 func TestSpent(t *testing.T) {
 	for _, versions := range []int{1, 5} {
 		sc := newScene(t, versions)
@@ -223,8 +223,8 @@ func (r *slowReader) Read(p []byte) (int, error) {
 	return r.rest.Read(p)
 }
 
-// TestDeletedWhileReading: who has opened version 0 when the blob is deleted does
-// not take it for the newest, though nothing newer is there any more.
+// TestDeletedWhileReading: a reader that has opened version 0 when the blob is
+// deleted does not take it for the newest, though nothing newer is left.
 func TestDeletedWhileReading(t *testing.T) {
 	for _, versions := range []int{1, 3} {
 		sc := newScene(t, versions)
@@ -248,8 +248,8 @@ func TestDeletedWhileReading(t *testing.T) {
 	}
 }
 
-// TestIdentitiesDoNotRecur: two files that have one inode, one after the other,
-// within one tick of the clock, differ all the same.
+// TestIdentitiesDoNotRecur: two files that get the same inode, one after the
+// other, within one tick of the clock, still have different identities.
 func TestIdentitiesDoNotRecur(t *testing.T) {
 	sc := newScene(t, 0)
 	st, err := sc.s.newStaged(sc.s.dir)
@@ -268,8 +268,8 @@ func TestIdentitiesDoNotRecur(t *testing.T) {
 	}
 }
 
-// TestLateForALife: a swap whose blob was deleted meanwhile, and written again, is
-// refused, and leaves nothing behind.
+// TestLateForALife: if the blob was deleted meanwhile, and written again, a
+// swap is refused, and leaves nothing behind.
 func TestLateForALife(t *testing.T) {
 	for _, versions := range []int{1, 3} {
 		sc := newScene(t, versions)
@@ -289,7 +289,8 @@ func TestLateForALife(t *testing.T) {
 	}
 }
 
-// TestFolderIsBeingRemoved: the errors that tell of it are not taken for the truth.
+// TestFolderIsBeingRemoved: errors that come from a folder being removed are
+// not final.
 func TestFolderIsBeingRemoved(t *testing.T) {
 	s := newScene(t, 0).s
 	for _, passing := range []error{syscall.EPERM, syscall.ENOENT} {

@@ -10,9 +10,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// TestDeleteAmidst: while some put, swap and read one blob, and others delete it
-// again and again, whoever fails does so for a reason, and whoever reads it reads
-// it whole, and never an older version than before in one life.
+// TestDeleteAmidst: some processes put, swap and read one blob, and others
+// delete it again and again. Every failure has a reason; every reader reads a
+// whole blob, and within one life never an older version than before.
 func TestDeleteAmidst(t *testing.T) {
 	both(t, func(t *testing.T, named bool) {
 		b := openTemp(t)

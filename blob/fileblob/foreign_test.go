@@ -70,7 +70,8 @@ func TestBackupFile(t *testing.T) {
 	}
 }
 
-// TestUsersFileIsCopied: what a user does to his file later does not reach the store.
+// TestUsersFileIsCopied: a user's later changes to his file do not reach the
+// store.
 func TestUsersFileIsCopied(t *testing.T) {
 	sc := newScene(t, 0)
 	name := filepath.Join(t.TempDir(), "mine")
@@ -85,8 +86,8 @@ func TestUsersFileIsCopied(t *testing.T) {
 	sc.expect("before")
 }
 
-// TestModes: the folder of the root says who may do what below it: its group,
-// whatever the umask, and otherwise whom the umask lets.
+// TestModes: the folder of the root decides about everything below: its group
+// has access, whatever the umask; otherwise the umask decides.
 func TestModes(t *testing.T) {
 	for _, test := range []struct {
 		name         string
@@ -136,7 +137,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestDefaultRootIsPrivate: the root that nobody chose is for nobody else, either.
+// TestDefaultRootIsPrivate: the default root, which nobody chose, is private.
 func TestDefaultRootIsPrivate(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)

@@ -13,12 +13,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile/openfiletest"
 )
 
-// TestOddThings: the kind of fault is that something waits for ever, or tries for
-// ever, for what is no regular file. It once was a pipe named as a record, which
-// even Ctrl-C did not end, and a link that leads nowhere: it is not there to who
-// opens it, and there to who makes it. So each operation ends soon, whatever lies
-// in whichever place, and either does what it should or says at which path there
-// is what; and when that is gone, all is well.
+// TestOddThings: the kind of fault is that an operation waits or retries for
+// ever because a path has no regular file. It once was a pipe named as a
+// record, which even Ctrl-C did not end, and a link that leads nowhere, which
+// is missing to a reader and present to a writer. So whatever lies in whichever
+// place, each operation ends soon, and either does what it should or says what
+// lies at which path; and when that is gone, all is well.
 func TestOddThings(t *testing.T) {
 	places := map[string]func(sc *scene) string{
 		"the blob":            func(sc *scene) string { return sc.path },
@@ -54,7 +54,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// operate does all that a store can, in a root with something odd at a path.
+// operate tries every operation of a store, in a root with something odd at a
+// path.
 func operate(t *testing.T, sc *scene, odd string) {
 	ctx, key := t.Context(), "folder/key"
 	var info blob.Info
@@ -124,8 +125,8 @@ func operate(t *testing.T, sc *scene, odd string) {
 	}
 }
 
-// TestLinksAreFollowed: a symbolic link to a file, or to a folder, is as good as
-// that, wherever it lies.
+// TestLinksAreFollowed: a symbolic link to a file, or to a folder, works like
+// its target, wherever it lies.
 func TestLinksAreFollowed(t *testing.T) {
 	for _, versions := range []int{1, 3} {
 		sc := newScene(t, versions)

@@ -19,8 +19,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// The tests across processes start this test binary again. What a child does,
-// where, and as whom, stands in its environment; it begins when its standard
+// The tests across processes start this test binary again. The environment
+// tells a child what to do, where, and as whom; it begins when its standard
 // input ends.
 const (
 	envRole = "FILEBLOB_TEST_ROLE"
@@ -80,7 +80,7 @@ func newChild() (*child, error) {
 	return &child{s, name, size, log}, err
 }
 
-// note logs what must be known though the process is killed a moment later, and
+// note logs a line that survives if the process is killed a moment later, and
 // tells the parent, too.
 func (c *child) note(words ...any) {
 	fmt.Fprintln(c.log, words...)

@@ -67,9 +67,9 @@ func claim(c *child) error {
 }
 
 // TestNoLostSwap: sixteen processes count up by swaps, and are killed in the
-// middle, again and again. No number that a process saw acknowledged is lost, and
-// none is given twice; one that nobody saw acknowledged belongs to a process that
-// was killed while it tried.
+// middle, again and again. No number that a process saw acknowledged is lost,
+// and none is given twice. A number that no process saw acknowledged belongs to
+// one that was killed while it tried.
 func TestNoLostSwap(t *testing.T) {
 	both(t, func(t *testing.T, named bool) {
 		f := &family{t: t, role: "increment", root: t.TempDir(), size: soak(150, 500), named: named}
@@ -252,9 +252,9 @@ func drain(lines *bufio.Scanner) {
 	}
 }
 
-// runAndKill keeps the processes running, of which so many are killed after a
-// random number of lines, and replaced by others. It returns the names of those
-// that were killed.
+// runAndKill keeps the processes running, kills so many of them, each after a
+// random number of lines, and starts others in their place. It returns the
+// names of the killed ones.
 func (f *family) runAndKill(kills int) map[string]bool {
 	f.t.Helper()
 	killed := make(map[string]bool)

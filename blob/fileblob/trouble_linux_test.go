@@ -106,13 +106,13 @@ func trouble(c *child) error {
 		expect(c.Delete(ctx, "there"), blob.Denied, "mounted for reading only"))
 }
 
-// TestDenied: who may not is told so.
+// TestDenied: a user without permission is told so.
 func TestDenied(t *testing.T) {
 	sc := newScene(t, 1)
 	dir := filepath.Dir(sc.path)
 	sc.must(os.Chmod(dir, 0o555))
 	defer os.Chmod(dir, 0o755)
-	if os.Getuid() == 0 { // who may everything; so be nobody, in this thread
+	if os.Getuid() == 0 { // root may do everything; so be nobody, in this thread
 		sc.must(os.Chmod(filepath.Dir(sc.s.dir), 0o755))
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()

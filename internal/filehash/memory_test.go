@@ -16,7 +16,7 @@ func write(t testing.TB, path string, data []byte) {
 	}
 }
 
-// What one process learns, another that runs already finds.
+// A process finds what another learned after both had started.
 func TestHashesAreShared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hashes")
 	a, b := newTestHashes(t, path), newTestHashes(t, path)
@@ -50,7 +50,7 @@ func newTestHashes(t testing.TB, path string) *memory {
 	return h
 }
 
-// Damaged lines are passed over; those around them count.
+// Damaged lines are skipped; those around them count.
 func TestDamagedHashes(t *testing.T) {
 	good := func(i byte) []byte { return appendHash(nil, key{i}, Sum{i}) }
 	flipped := good(2)

@@ -27,8 +27,8 @@ var soak = os.Getenv("MOPS_SOAK") != "" // tests of full size
 
 var all = gc.Options{Calls: gc.Selection{Older: 4 * day}, Content: true, Remains: true, TTL: ttl, Grace: day, Delete: true, Parallel: 1}
 
-// chain makes all kinds of calls with a file, and says what was wrong. Between
-// finding a result and using what it refers to, pause passes.
+// chain makes all kinds of calls with a file, and says what was wrong. It
+// pauses between finding a result and using what it refers to.
 func chain(ctx context.Context, p *program, path, content string, pause func()) error {
 	given := in{Name: content, File: fileAt(path)}
 	upper, _, err := do[string](ctx, p, "upper", in{Name: content}, false)
@@ -76,10 +76,10 @@ func chained(t testing.TB, root, path, content string, pause func()) (made []str
 
 func noPause() {}
 
-// Gc dies at each of its steps, before and after what it does there; programs go
-// on from what it left, and so does the next gc, to the very end. Or programs make
-// their calls while gc is at that step. Gc may have been there before, so that it
-// has calls to remove, or files and content.
+// Gc dies at each of its steps, before and after the step; programs go on from
+// there, and so does the next gc, to the very end. Or programs make their calls
+// while gc is at that step. Gc may have run before, so that it has calls to
+// remove, or files and content.
 func TestAtEveryStep(t *testing.T) {
 	path := write(t, "content")
 	stride := 3
@@ -166,10 +166,10 @@ func atStep(t *testing.T, path string, before, at int, dies bool) (came bool) {
 	return came
 }
 
-// Programs make calls for months, now and then and for hours, while gc removes all
-// that it may every few hours. No call fails, and no result is wrong. The store's
-// clock is wrong by an hour, and gc's machine and those of the programs need not
-// know.
+// Programs make calls for months, now and then and for hours, while gc removes
+// all that it may every few hours. No call fails, and no result is wrong. The
+// store's clock is wrong by an hour; neither gc's machine nor the programs'
+// need to know.
 func TestProgramsBesideGC(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: programs beside gc for months")
@@ -230,8 +230,8 @@ func TestProgramsBesideGC(t *testing.T) {
 	}
 }
 
-// Deletes that are not acknowledged, or come too often, are no reason to remove
-// anything twice or to give up.
+// If deletes are not acknowledged, or come too often, gc neither removes
+// anything twice nor gives up.
 func TestStoreThatFails(t *testing.T) {
 	path := write(t, "content")
 	synctest.Test(t, func(t *testing.T) {
@@ -256,7 +256,7 @@ func TestStoreThatFails(t *testing.T) {
 	})
 }
 
-// Who interrupts gc leaves a root that is in order.
+// An interrupted gc leaves a root that is in order.
 func TestInterrupt(t *testing.T) {
 	path := write(t, "content")
 	synctest.Test(t, func(t *testing.T) {

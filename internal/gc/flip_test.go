@@ -14,8 +14,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/gc"
 )
 
-// wrongOnce is a store of which one answer with content has a bit wrong: that
-// after so many others.
+// wrongOnce is a store that flips a bit in one answer with content, after so
+// many others.
 type wrongOnce struct {
 	driver.Store
 	bit int
@@ -39,7 +39,7 @@ func (w *wrongOnce) Get(ctx context.Context, key string, part driver.Range) (io.
 }
 
 // The kind of fault: an answer was wrong on its way. What a record names stays,
-// also where the header of a record was read that is longer than what was read of it.
+// even if gc read only a part of a longer record.
 func TestNothingGoesForOneWrongBit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTable(t)

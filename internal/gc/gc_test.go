@@ -125,7 +125,7 @@ func expectKinds(b *table, when string, want map[string]int) {
 	}
 }
 
-// What is looked at stays as it is, to the version; and what is shown is right.
+// A dry run changes nothing, not even a version; and what it shows is right.
 func TestDryRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTable(t)
@@ -230,7 +230,7 @@ func TestFilesOfCalls(t *testing.T) {
 	})
 }
 
-// What a removed result named stays for the grace, too; then it goes.
+// Content that a removed result named stays for the grace, too; then it goes.
 func TestContentOfRemovedResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTable(t)
@@ -332,7 +332,7 @@ func TestRemains(t *testing.T) {
 }
 
 // The error goes before the result, or the next program that keeps errors would
-// find that of an older run; and the lease goes last.
+// find the error of an older run; and the lease goes last.
 func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTable(t)
@@ -375,8 +375,8 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// The files of a result that was replaced stay for the grace: who got it a moment
-// before may be about to read them.
+// The files of a replaced result stay for the grace: a program that got the
+// result a moment before may be about to read them.
 func TestFilesOfReplacedResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTable(t)

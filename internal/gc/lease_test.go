@@ -28,7 +28,7 @@ func expectFate(b *table, o gc.Options, want gc.Fate) {
 	}
 }
 
-// A call that somebody computes is left alone.
+// A call that a program computes is left alone.
 func TestLivingHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTable(t)
@@ -52,8 +52,8 @@ func TestLivingHolder(t *testing.T) {
 	})
 }
 
-// A success releases no lease: what a living session has computed goes all the
-// same, but not while somebody may be about to read it.
+// A success releases no lease: the result of a living session goes all the
+// same, but not while a program may be about to read it.
 func TestDoneByLivingSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTable(t)
@@ -160,8 +160,8 @@ func TestLeases(t *testing.T) {
 	}
 }
 
-// What may name anything keeps all content, and is named; what a damaged record
-// named does not count, since to programs it is a miss.
+// A record that may name anything keeps all content, and gc names it; a damaged
+// record keeps nothing, since programs take it for a miss.
 func TestUnknownRecords(t *testing.T) {
 	key := memokey.Key{1}
 	path := memokey.Path("p", "upper", "1", key)

@@ -11,8 +11,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// What lies under the hash of a folder and is not its manifest takes no memory,
-// however large; and no manifest is too large, for what it names would go.
+// A blob under the hash of a folder that is not its manifest takes no memory,
+// however large. And no manifest is too large to read, or the content that it
+// names would go.
 func TestManifestsAreReadWhateverTheirSize(t *testing.T) {
 	s, counter := blobcount.New(blob.New("mem://test", memblob.New()))
 	r := &run{store: s}

@@ -44,8 +44,8 @@ type in struct {
 	File file
 }
 
-// program makes calls as programs do, one after the other. Each has caches of its
-// own, so that what it opens comes from the store.
+// program makes calls as programs do, one after the other. Each has caches of
+// its own, so it reads everything from the store.
 type program struct {
 	root   string
 	ttl    time.Duration

@@ -41,8 +41,8 @@ func TestReleaseLeavesTheOutcome(t *testing.T) {
 	})
 }
 
-// A lease that a person broke, or somebody else took, ends the context of its
-// holder at the next renewal.
+// If a person breaks a lease, or another session takes it, the context of its
+// holder ends at the next renewal.
 func TestBrokenLeaseIsNoticed(t *testing.T) {
 	for name, brk := range map[string]func(*testing.T, *blob.Store){
 		"released": func(t *testing.T, store *blob.Store) {
@@ -89,7 +89,7 @@ func TestBrokenLeaseIsNoticed(t *testing.T) {
 	}
 }
 
-// A lease that its owner damaged by no fault of its own is still its own.
+// A damaged lease still belongs to its owner.
 func TestDamagedLeaseIsMended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
@@ -111,8 +111,9 @@ func TestDamagedLeaseIsMended(t *testing.T) {
 	})
 }
 
-// A worker takes the lease over from its orchestrator without reading it, and
-// both hold it: the one computes, the other waits, and releases it in the end.
+// A worker takes the lease over from its orchestrator without reading it. Both
+// hold it: the worker computes, the orchestrator waits, and releases it in the
+// end.
 func TestWorkerAndOrchestrator(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := newStore()
@@ -185,7 +186,8 @@ func TestNextAttemptEndsTheOneBefore(t *testing.T) {
 	})
 }
 
-// What could not be released is released when the store answers again.
+// If a release fails, the session releases the lease when the store answers
+// again.
 func TestReleaseIsMadeUpFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
@@ -203,7 +205,7 @@ func TestReleaseIsMadeUpFor(t *testing.T) {
 	})
 }
 
-// A lease that was taken without anybody knowing does not stay taken.
+// If taking a lease succeeds but seems to fail, the lease does not stay taken.
 func TestTakingHalfway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
@@ -235,7 +237,7 @@ func TestTakingHalfway(t *testing.T) {
 	})
 }
 
-// A debt is not collected from somebody who took the lease meanwhile.
+// A session does not release a lease that another session took meanwhile.
 func TestDebtOfALeaseThatOthersTook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
@@ -285,8 +287,8 @@ func TestNewID(t *testing.T) {
 	}
 }
 
-// Who tries again under the same lease id, as a worker does, is not released
-// for the try that failed halfway.
+// If a process tries again under the same lease id, as a worker does, its lease
+// is not released because of the try that failed halfway.
 func TestTakingHalfwayAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())

@@ -34,7 +34,7 @@ func sealSession(t *testing.T, state lease.SessionState) []byte {
 	return data
 }
 
-// What can be said at first sight.
+// What a judge can say at the first look.
 func TestJudgeAtOnce(t *testing.T) {
 	live := lease.SessionState{ID: "s", State: lease.Live, Process: "p", TTLSeconds: 24, RenewSeconds: 8}
 	ended, dead, copied := live, live, live
@@ -91,7 +91,7 @@ func TestJudgeOfNobody(t *testing.T) {
 	}
 }
 
-// Nothing is decided about, or written over, a session of a newer mops.
+// A judge neither decides about a session of a newer mops, nor writes over it.
 func TestJudgeOfANewerFormat(t *testing.T) {
 	p := newProc(newStore(), alive(vanished))
 	data := sealSession(t, lease.SessionState{ID: "s", State: lease.Live})
@@ -105,8 +105,8 @@ func TestJudgeOfANewerFormat(t *testing.T) {
 	}
 }
 
-// diesWithin lets a process vanish and returns after how long a watcher, who
-// asks whenever it is told to, takes its session for dead.
+// diesWithin makes a process vanish, and returns how long a watcher, which asks
+// whenever it is told to, takes to find its session dead.
 func diesWithin(t *testing.T, watcher *proc, session string) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -125,13 +125,13 @@ func diesWithin(t *testing.T, watcher *proc, session string) time.Duration {
 	}
 }
 
-// A killed process is found out in time, and one that renews is never killed,
+// A judge finds a killed process dead in time, and never kills one that renews,
 // whatever the clocks say.
 func TestExpiry(t *testing.T) {
 	type option = func(*wire, *lease.Config, *lease.JudgeConfig)
 	for name, c := range map[string]struct {
 		options []option
-		watched bool          // by a watcher who was there before the death
+		watched bool          // by a watcher that was there before the death
 		within  time.Duration // of the death, or of the watcher's coming
 	}{
 		"by the store's clock":                        {nil, true, 29 * time.Second},
@@ -191,7 +191,7 @@ func isVanished(options []func(*wire, *lease.Config, *lease.JudgeConfig)) bool {
 	return known && !alive
 }
 
-// A session that is asked about once an hour is not dead for that.
+// A session does not die because it is asked about only once an hour.
 func TestAskedSeldom(t *testing.T) {
 	for _, clock := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -270,7 +270,7 @@ func TestRenewedAndWent(t *testing.T) {
 	})
 }
 
-// No death is acted upon that is not written down.
+// A judge reports no death that it could not write down.
 func TestDeathThatCannotBeWritten(t *testing.T) {
 	p := newProc(newStore(), alive(vanished))
 	putSession(t, p, "s", sealSession(t, lease.SessionState{ID: "s", State: lease.Live}))
@@ -333,7 +333,7 @@ func TestManyAskCheaply(t *testing.T) {
 	})
 }
 
-// Who stops asking does not spoil the answer for others.
+// If one caller stops asking, the answer for the others is still right.
 func TestAskerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := newStore()
@@ -382,8 +382,8 @@ func TestRunningProcessMissesARenewal(t *testing.T) {
 	})
 }
 
-// lagging is a store that goes on showing what a blob was, as NFS does for a
-// while.
+// lagging is a store that shows an old state of a blob for a while, as NFS
+// does.
 type lagging struct {
 	driver.Store
 	data []byte
@@ -427,11 +427,11 @@ func TestReadingsLagBehind(t *testing.T) {
 	})
 }
 
-// That a session was not renewed while the store was away is nobody's death: who
-// watched it is often the first to reach the store again. What died is found dead
-// all the same.
+// If a session was not renewed because the store was away, it is not dead; and
+// a watcher is often the first to reach the store again. A session that did die
+// is found dead all the same.
 //
-// The kind: an outage that is taken for the failure of somebody else.
+// The kind of fault: an outage is taken for another process's failure.
 func TestOutageIsNobodysDeath(t *testing.T) {
 	all := func(op, key string) error { return errDown }
 	puts := func(op, key string) error { // on a full disk, say

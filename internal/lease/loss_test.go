@@ -83,8 +83,8 @@ func TestSessionBlobDamaged(t *testing.T) {
 	})
 }
 
-// An outage of the store loses nothing of itself: only when somebody could
-// see that the session was not renewed, and said so, does its owner give up.
+// An outage of the store alone loses nothing. The owner gives up only when a
+// judge saw that the session was not renewed, and said so.
 func TestStoreOutOfReach(t *testing.T) {
 	for _, judged := range []bool{false, true} {
 		t.Run(fmt.Sprint("judged ", judged), func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestStoreOutOfReach(t *testing.T) {
 }
 
 // A store that hangs instead of failing, and ignores contexts, as a dead file
-// server does, does not hold up what is held.
+// server does, does not block the holder of a lease.
 func TestStoreHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
@@ -166,8 +166,8 @@ func TestLostAcknowledgementsAreNotALoss(t *testing.T) {
 	})
 }
 
-// A blob that a newer mops wrote over the session's is not written over; the
-// session is lost.
+// If a newer mops wrote over the session's blob, the session is lost, and the
+// blob stays.
 func TestSessionBlobOfANewerFormat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())

@@ -48,8 +48,8 @@ func TestPutWithoutAcknowledgement(t *testing.T) {
 	}
 }
 
-// A put that was not applied never counts as applied, and who lost a race
-// while the store failed learns that it lost.
+// A put that was not applied never counts as applied, and a process that lost a
+// race while the store failed learns that it lost.
 func TestPutThatFailed(t *testing.T) {
 	p := newProc(newStore())
 	other := newProc(p.Store)

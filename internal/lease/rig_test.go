@@ -168,7 +168,7 @@ func (c clocked) Now(context.Context) (time.Time, error) { return time.Now().Add
 
 const key = "mops1/p/f@0/call/lease"
 
-// mustTake takes the lease where there is none.
+// mustTake takes an absent lease.
 func mustTake(t *testing.T, p *proc) (context.Context, *lease.Held) {
 	t.Helper()
 	ctx, held, err := p.session.Take(t.Context(), key, "", lease.State{})

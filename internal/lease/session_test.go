@@ -139,8 +139,8 @@ func TestCloseWithoutBegin(t *testing.T) {
 	}
 }
 
-// Close returns when the renewing goroutine has ended, also out of a put that
-// hangs, and then ends a session of which it does not know the version.
+// Close returns when the renewing goroutine has ended, even if that hangs in a
+// put, and then ends the session without knowing its version.
 func TestCloseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())

@@ -52,7 +52,7 @@ func TestReadAndPut(t *testing.T) {
 	}
 }
 
-// The text of a user's error has any length, and a lease has not.
+// A user's error may be of any length; a lease may not.
 func TestALeaseHasRoomForAnyMessage(t *testing.T) {
 	p := newProc(newStore())
 	message := strings.Repeat("ä", 80<<20)
@@ -68,8 +68,8 @@ func TestALeaseHasRoomForAnyMessage(t *testing.T) {
 	}
 }
 
-// Whatever lies where a lease should be, it can be told whether it may be
-// replaced, and what may be can be. A lease of 0 bytes must not hang anybody.
+// Whatever lies in the place of a lease, Read says whether it may be replaced,
+// and Put replaces what may be. A lease of 0 bytes must not make anybody hang.
 func TestWhatIsNoLease(t *testing.T) {
 	seal := func(kind record.Kind, header any) []byte {
 		data, err := record.Seal(kind, header, nil)
@@ -120,7 +120,8 @@ func TestWhatIsNoLease(t *testing.T) {
 	}
 }
 
-// What is damaged in a new way at each reading is not damaged, but in motion.
+// A lease that is damaged differently at each reading is not damaged: it is
+// being written.
 func TestDamagedOnlyIfDamagedTwice(t *testing.T) {
 	p := newProc(newStore())
 	writer := newProc(p.Store)

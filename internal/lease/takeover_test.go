@@ -140,9 +140,9 @@ func TestTakeoverOfADamagedLease(t *testing.T) {
 	})
 }
 
-// What a lease says about times is for people: a date an hour off, either way,
-// keeps nobody from waiting for a holder that lives nor from following one
-// that does not.
+// The times in a lease are for people: a date an hour off, either way, does not
+// stop anybody from waiting for a living holder, nor from succeeding a dead
+// one.
 func TestLeaseDatedWrongly(t *testing.T) {
 	for _, off := range []time.Duration{time.Hour, -time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestContendersOverABadStore(t *testing.T) {
 				}
 				turns.Add(1)
 				holders.Add(-1)
-				held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}) // what fails is made up for
+				held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}) // the session makes up for failures
 			})
 		}
 		wg.Wait()

@@ -73,7 +73,7 @@ func TestSweepLeavesWhatIsHeldAndWhatWasUsed(t *testing.T) {
 	}
 }
 
-// Who holds something that is no entry locks nothing.
+// Holding a path that is no entry locks nothing.
 func TestOnlyEntriesAreHeld(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -86,7 +86,8 @@ func TestOnlyEntriesAreHeld(t *testing.T) {
 	}
 }
 
-// Who deletes everything all the time is told, after some tries.
+// If something deletes the folder all the time, the user is told after some
+// tries.
 func TestTry(t *testing.T) {
 	tries := 0
 	err := Try(func() error { return Try(func() error { tries++; return ErrOvertaken }) })
@@ -99,7 +100,8 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// A part that somebody can go on with stays, with what is known of it; another goes.
+// A part that another process can continue stays, with what is known of it;
+// others go.
 func TestPart(t *testing.T) {
 	f := newFolder(t, Options{})
 	path := f.entry(0)

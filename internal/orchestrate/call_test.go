@@ -132,8 +132,8 @@ func TestAWorkerIsAdopted(t *testing.T) {
 	}
 }
 
-// With Detach, who cancels a call leaves its worker running, under a lease that
-// names the worker alone. The next who makes the call finds it by its handle.
+// With Detach, a caller that cancels leaves its worker running, under a lease
+// that names only the worker. The next caller finds it by its handle.
 func TestDetachedWorkerIsFound(t *testing.T) {
 	inRoom(t, func(r *rig) {
 		open := make(chan struct{})
@@ -157,8 +157,8 @@ func TestDetachedWorkerIsFound(t *testing.T) {
 	})
 }
 
-// A worker that cannot be stopped keeps its lease: nobody computes beside it, and
-// what it computes is the result.
+// A worker that cannot be stopped keeps its lease: no other worker computes
+// beside it, and its result counts.
 func TestUnstoppableWorkerKeepsItsLease(t *testing.T) {
 	inRoom(t, func(r *rig) {
 		open := make(chan struct{})
@@ -202,8 +202,8 @@ func TestTheCallOfADeadProgramIsTakenOver(t *testing.T) {
 	})
 }
 
-// A lease that was lost while its call was computed is waited for like anybody
-// else's, three times.
+// If a lease is lost while its call is computed, the call waits for the new
+// holder, up to three times.
 func TestALeaseIsLost(t *testing.T) {
 	inRoom(t, func(r *rig) {
 		a := r.program("a", r.fleet)
@@ -267,8 +267,8 @@ func TestWaitsInACircle(t *testing.T) {
 	}
 }
 
-// Callers that share a flight come and go: it is cancelled with the last of them,
-// and a call that is made meanwhile waits until all is cleaned up.
+// Callers that share a flight come and go: it is cancelled when the last one
+// leaves, and a call made meanwhile waits until all is cleaned up.
 func TestTheLastWhoLeavesCancels(t *testing.T) {
 	inRoom(t, func(r *rig) {
 		stopped := make(chan error, 2)
@@ -304,7 +304,7 @@ func TestTheLastWhoLeavesCancels(t *testing.T) {
 	})
 }
 
-// What a function did that was cancelled is no outcome of the call.
+// If a function is cancelled, what it returns is no outcome of the call.
 func TestNobodyWaitsAnyMore(t *testing.T) {
 	inRoom(t, func(r *rig) {
 		r.waitsFor(nil)
@@ -322,8 +322,8 @@ func TestNobodyWaitsAnyMore(t *testing.T) {
 	})
 }
 
-// A call that fails is tried again as often as it may be, with one lease and a run of
-// its own each time; of which nothing is kept, too.
+// A failed call is tried again as often as allowed, with one lease and a new
+// run each time; so is a call that is not kept.
 func TestFailuresAreTriedAgain(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
 		"kept":      func(s *Settings) { s.Retries = 2 },

@@ -11,8 +11,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// foreign is an executor of somebody else's that keeps its contract but where a
-// test changes that.
+// foreign is a foreign executor that keeps its contract except where a test
+// changes that.
 type foreign struct {
 	start  func(ctx context.Context, inv executor.Invocation) (executor.Worker, error)
 	handle func() string
@@ -60,10 +60,10 @@ func (w *foreignWorker) Stop(context.Context) error {
 	return nil
 }
 
-// The kind of fault: somebody else's executor breaks its contract, and takes the
-// program with it, or a call that never ends. Whatever it does, the call ends, with its
-// result or with an error that names the executor; nothing is computed twice, and
-// the next call on an executor that is sound has the result.
+// The kind of fault: a foreign executor breaks its contract, and takes the
+// program with it, or a call never ends. Whatever the executor does, the call
+// ends, with its result or with an error that names the executor; nothing is
+// computed twice, and the next call on a sound executor has the result.
 func TestExecutorsThatBreakTheirContract(t *testing.T) {
 	over := make(chan struct{})
 	type way struct {

@@ -98,7 +98,7 @@ type rig struct {
 	logger   *slog.Logger
 }
 
-// journal is what was logged, also while somebody logs.
+// journal is what was logged; reading it while others log is safe.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -242,13 +242,13 @@ func (r *rig) want(got ended, out int, how How) {
 // here is an executor in this process.
 func here() executor.Executor { return inproc.New() }
 
-// fleet is an executor whose workers are apart from who starts them: each has a
-// session of its own and goes on when its caller vanishes.
+// fleet is an executor whose workers are apart from the program that starts
+// them: each has a session of its own and goes on when its caller vanishes.
 type fleet struct {
 	rig     *rig
 	mu      sync.Mutex
 	workers map[string]*fleetWorker
-	stop    error // what stopping one fails with
+	stop    error // the error of stopping one
 	dies    bool  // a worker ends before it has begun
 }
 

@@ -13,7 +13,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// The names stand in leases and in what workers are told: every release reads them.
+// Leases and workers' specs contain these names: every release reads them.
 func TestNames(t *testing.T) {
 	text, err := json.Marshal(ID{LeaseID: "l", RunID: "r", Attempt: 2, Executor: "k8s"})
 	if err != nil || string(text) != `{"lease_id":"l","run_id":"r","attempt":2,"executor":"k8s"}` {

@@ -44,7 +44,7 @@ func TestOneTurnAtATime(t *testing.T) {
 	})
 }
 
-// A turn that nobody ends is over: for its sweeper soon, for others later.
+// A turn that nobody ends is over soon for its sweeper, and later for others.
 func TestTurnEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, _ := newStore()

@@ -8,8 +8,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/slots"
 )
 
-// A goroutine of a function that waits for a slot keeps no other goroutine of it
-// from waiting, nor from giving up.
+// If one goroutine of a function waits for a slot, its other goroutines can
+// still wait, and give up.
 func TestWaitsOfOneFunctionAreIndependent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := slots.Local(1)

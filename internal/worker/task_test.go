@@ -19,8 +19,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/runs"
 )
 
-// What a function returns after its context has ended is not its word, be it a
-// result or an error, and no failure to keep it either.
+// Whatever a function returns after its context has ended is ignored, result or
+// error; nor is it a failure to keep it.
 func TestNothingIsKeptAfterTheEndOfTheContext(t *testing.T) {
 	lost := errors.New("the lease was lost")
 	for name, returned := range map[string]error{"result": nil, "error": errors.New("half of the work")} {
@@ -55,7 +55,8 @@ func TestNothingIsKeptAfterTheEndOfTheContext(t *testing.T) {
 	}
 }
 
-// A result that was put and seemed not to be is no other run's.
+// If a put succeeds but seems to fail, its result is not taken for another
+// run's.
 func TestOwnResultIsNotLost(t *testing.T) {
 	store := blobtest.Faulty(blob.New("mem://test", memblob.New()), blobtest.FaultPlan{After: func(op blobtest.Op, _ string) error {
 		if op == blobtest.OpPut {
@@ -69,7 +70,8 @@ func TestOwnResultIsNotLost(t *testing.T) {
 	}
 }
 
-// A run is kept as patiently as those are old that wait for it: if it fails, they do.
+// A run is kept as patiently as its oldest waiter is old: if the run fails, so
+// do its waiters.
 func TestWhoWaitsIsAtStake(t *testing.T) {
 	for atStake, kept := range map[time.Duration]bool{time.Hour: true, 0: false} {
 		synctest.Test(t, func(t *testing.T) {
