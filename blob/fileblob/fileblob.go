@@ -88,8 +88,8 @@
 //
 // Keys cannot climb out of the root, but symbolic links in the root are
 // followed: the owner of the root is trusted. Only regular files are read.
-// Anything else that lies in the way is an error that names it, and opening it
-// never blocks.
+// Anything else in the place of a blob is an error that names it, and opening
+// it never blocks.
 //
 // Files are created with mode 0444 and folders with 0777, both under the umask.
 // If the group of the root's folder may write to it, that group may write to

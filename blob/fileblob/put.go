@@ -123,7 +123,7 @@ func (s *store) publish(st *staged, path string, over state) (version, error) {
 	return version{life: st.identity}, classify(err)
 }
 
-// taken says what is in the way of a put if absent.
+// taken says what obstructs a put if absent.
 func taken(path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -60,7 +60,7 @@ func (v version) append(b []byte) []byte {
 	return strconv.AppendUint(b, v.nonce, 16)
 }
 
-// name is that of the version's file, among those of its life.
+// name is the version's file name in the folder of its life.
 func (v version) name() string { return string(v.append(nil)) }
 
 func parseName(name string) (version, bool) {

@@ -11,7 +11,7 @@ import (
 // Body is a local file on its way into a store, hashed as it goes. It yields
 // exactly the bytes that the file had when its stamp was taken, or fails before
 // the last of them. Then the store writes nothing, because it writes whole
-// blobs only. So the hash is that of what the store got.
+// blobs only. So the hash belongs to the bytes that the store got.
 type Body struct {
 	Sum Sum   // hash of the content, once all was read
 	Err error // what was wrong with the file: drivers lose errors

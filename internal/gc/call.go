@@ -117,7 +117,7 @@ func calls(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[*cal
 	}
 }
 
-// callOf is the call in whose folder a key lies, or nil.
+// callOf is the call whose folder holds a key, or nil.
 func callOf(key string) *call {
 	parsed, err := memokey.Parse(key)
 	if err != nil || parsed.Root != "" || parsed.Rest == "" {

@@ -95,7 +95,6 @@ func (r *run) listContent(ctx context.Context, m *marks) error {
 	return nil
 }
 
-// isNamed reports whether a record names content.
 func (m *marks) isNamed(i int) bool { return m.named[i/64]&(1<<(i%64)) != 0 }
 
 // nameContent notes that a record names content.
@@ -189,7 +188,6 @@ func unknown(err error) error {
 	return err
 }
 
-// markSource notes what one source refers to.
 func (r *run) markSource(ctx context.Context, m *marks, c *call, s record.SourceLocation) error {
 	kind := source.Kind(s.Kind)
 	switch kind {

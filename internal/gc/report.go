@@ -92,9 +92,9 @@ type Progress struct {
 
 // Moment is how far a run is.
 type Moment struct {
-	Phase string // what is being done; "" before the run begins
+	Phase string // the present phase; "" before the run begins
 	Done  int64  // calls, or blobs
-	Of    int64  // 0 where it is not known yet
+	Of    int64  // 0 while unknown
 	Freed int64  // blobs removed, in all phases
 }
 

@@ -43,8 +43,8 @@ type Options struct {
 	Grace   time.Duration // how long files stay after their result went or was replaced; 0: they go with it
 	TTL     time.Duration // of the storage, as programs are told; content must be at least that old to go; DefaultTTL if 0
 
-	Delete   bool // without it nothing is written
-	Parallel int  // operations side by side; 32 where 0
+	Delete   bool // if false, nothing is written
+	Parallel int  // operations side by side; 32 if 0
 	Progress *Progress
 	Log      *slog.Logger // may be nil
 }

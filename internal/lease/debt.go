@@ -29,7 +29,8 @@ func (l *life) forgive(key, leaseID string) {
 	l.debts = slices.DeleteFunc(l.debts, func(d debt) bool { return d.key == key && d.leaseID == leaseID })
 }
 
-// payDebts releases what it can, and keeps the rest for the next time.
+// payDebts releases the leases that it can, and keeps the rest for the next
+// time.
 func (l *life) payDebts(ctx context.Context) {
 	l.mu.Lock()
 	debts := l.debts

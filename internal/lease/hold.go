@@ -59,7 +59,6 @@ func (s *Session) Take(parent context.Context, key string, prev blob.Version, st
 	return ctx, held, nil
 }
 
-// fill sets an empty field.
 func fill(field *string, with func() string) {
 	if *field == "" {
 		*field = with()

@@ -61,7 +61,6 @@ func (w *watch) judge(ctx context.Context) error {
 	return nil
 }
 
-// look reads the session's blob.
 func (w *watch) look(ctx context.Context) error {
 	state, info, err := ReadSession(ctx, w.by.store, w.id)
 	if ctx.Err() != nil {

@@ -29,11 +29,11 @@ var (
 // Config is what a session tells of itself and how it keeps alive. The zero
 // value is good.
 type Config struct {
-	Process process.Identity // this process where zero
-	User    string           // this user where ""
-	Program record.Program   // this program where zero
-	Renew   time.Duration    // between renewals; 8 s where zero
-	TTL     time.Duration    // 24 s where zero, 3 × Renew where that is set
+	Process process.Identity // this process if zero
+	User    string           // this user if ""
+	Program record.Program   // this program if zero
+	Renew   time.Duration    // between renewals; 8 s if zero
+	TTL     time.Duration    // 24 s if zero, 3 × Renew if that is set
 	Log     *slog.Logger     // may be nil
 }
 

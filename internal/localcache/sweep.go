@@ -47,7 +47,7 @@ func (f *Folder) Added(size int64) {
 	})
 }
 
-// due reports whether the sweeping goroutine must sweep, or sweep again.
+// due reports whether the sweeping goroutine must sweep, or sweep once more.
 func (f *Folder) due() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

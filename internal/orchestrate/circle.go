@@ -16,9 +16,8 @@ import (
 // waiter can follow what the sessions say, from call to call, and find itself.
 //
 // Sessions are renewed now and then, so what they say is a little old: a circle
-// counts only when it was seen for circleProof. Without a circle nobody waits
-// for a wrong answer, and with one nobody in it can make progress, so the delay
-// costs nothing.
+// counts only when it was seen for circleProof. That delay costs nothing,
+// because no call in a real circle can make progress.
 const (
 	circlePatience = 2 * time.Second // before a waiter says anything
 	circlePause    = time.Second     // between two looks

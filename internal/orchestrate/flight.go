@@ -26,7 +26,7 @@ type flightKey struct {
 	alone          uint64 // unique for a call without store, which shares with no other
 }
 
-// resultKey is where a result lies.
+// resultKey names a result.
 type resultKey struct {
 	root *root
 	path string
@@ -277,7 +277,8 @@ func (f *flight) takesOff(run func()) {
 	e.owned.Go(run)
 }
 
-// giveUp cancels the flight. Under engine.mu.
+// giveUp cancels the flight, and takes it out of the queue for a slot. Under
+// engine.mu.
 func (f *flight) giveUp(cause error) {
 	f.dying, f.cause = true, cause
 	if f.cancel != nil {

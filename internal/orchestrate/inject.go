@@ -75,7 +75,7 @@ func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 	return nil
 }
 
-// enter lets Close wait for a caller, who calls owned.Done at the end.
+// enter makes Close wait for a caller. The caller calls owned.Done at the end.
 func (e *Engine) enter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

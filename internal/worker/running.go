@@ -38,8 +38,8 @@ func FromContext(ctx context.Context) *Running {
 	return running
 }
 
-// AtStake is how long this run has gone on, or the longest of those that wait
-// for it. That much is lost if a call that it makes fails.
+// AtStake is how long this run has gone on, or its longest waiter. That much
+// work is lost if a call that it makes fails.
 func (r *Running) AtStake() time.Duration {
 	if r == nil {
 		return 0
