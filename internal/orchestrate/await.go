@@ -22,22 +22,23 @@ import (
 // that the lease names.
 //
 // The idea: look again and again, and let each look end in one of three
-// standings. Either the call is over, or its lease is free, or somebody is busy
+// standings: the call is over, its lease is free, or another session is busy
 // with it. A look asks in this order:
 //
-//   - Is there a result, or the outcome of the run that we waited for? Then it
-//     is over.
-//   - Was the lease released, or is it absent? Then it is free.
-//   - Does the session that computes still live, or the one that watches it?
-//     Then it is busy.
-//   - Does a worker run on whose orchestrator is dead? Then we become its
-//     orchestrator: see adopt.
-//   - Else nobody computes: the lease is free.
+//   - Is there a result? Then the call is over. Was the lease that we waited for
+//     released with a failure? Then the wait ends with that error.
+//   - Was the lease released otherwise, or is it absent? Then it is free.
+//   - Does the session live that watches a worker? Then the call is busy, and
+//     that session deals with a worker that dies.
+//   - Is that session dead, and may its worker run on? Then we try to become the
+//     worker's orchestrator: see adopt.
+//   - Does the session live that computes? Then the call is busy; else nobody
+//     computes, and the lease is free.
 //
 // Why it is right: a wrong "busy" only costs another look. A wrong "free" only
 // costs work, because the caller swaps the lease from exactly the version that
-// this look saw, and results are written once. Only "over" must be right, and
-// it is said by a result or a recorded failure alone.
+// this look saw, and results are written once. Only an outcome must be right,
+// and it comes from a result or a recorded failure alone.
 
 // standing is how a call stands while another session has its lease.
 type standing int
