@@ -25,6 +25,14 @@ func twoEnvironments(t *testing.T, options ...mops.EnvOption) (one, two context.
 	return one, two, leaseSeen
 }
 
+// waits returns when somebody else has found the lease held, and waits for it: the
+// put that lost the race has read it, one look has, and so another one begins.
+func waits(leaseSeen <-chan struct{}) {
+	for range 3 {
+		<-leaseSeen
+	}
+}
+
 func TestAWaiterElsewhereGetsTheFailureThatItWaitedFor(t *testing.T) {
 	one, two, leaseSeen := twoEnvironments(t)
 	in := private()
@@ -45,8 +53,7 @@ func TestAWaiterElsewhereGetsTheFailureThatItWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-leaseSeen
-	<-leaseSeen
+	waits(leaseSeen)
 	close(goOn)
 	_, err = first.Wait(one)
 	mine, ok := errors.AsType[*mops.FuncError](err)
@@ -75,8 +82,7 @@ func TestAWaiterElsewhereTakesOverWhatWasCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-leaseSeen
-	<-leaseSeen
+	waits(leaseSeen)
 	first.Cancel()
 	<-stopped
 	<-begun // the other begins
