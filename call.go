@@ -10,32 +10,33 @@ import (
 // Outcome is how a call came to its result.
 type Outcome string
 
-// The outcomes.
 const (
 	Hit      Outcome = "hit"      // the result was there
 	Computed Outcome = "computed" // this call computed it
-	Awaited  Outcome = "awaited"  // somebody else was computing it
+	Awaited  Outcome = "awaited"  // somebody else computed it, and this call waited
 )
 
-// Info is what is known of a call beside its result.
+// Info is what is known of a call apart from its result.
 type Info struct {
-	URI     string  // memo URI: where its records live
+	URI     string  // memo URI: the folder of its records
 	Outcome Outcome // "" for a call that failed
 	Run     string  // id of the run that made the result; "" for a call that failed
 }
 
-// Call returns the function's result for in: from the store where it is there,
-// else computed. It returns *[FuncError] when the function failed, *[ExecError]
-// when its worker did, *blob.Error when the store did.
+// Call returns the function's result for in: from the store if it is there,
+// else computed. It fails with a *[FuncError] if the function failed, an
+// *[ExecError] if its worker did, and an error that wraps a *blob.Error if the
+// store did; errors.Is finds the variables of this package, such as
+// [ErrNoResult].
 //
-// When ctx ends first, Call returns its error, and what it had started is
-// stopped unless somebody else waits for it too.
+// If ctx ends first, Call returns an error that wraps context.Cause(ctx). mops
+// then stops the run of this call, unless somebody else waits for it, too.
 func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) {
 	out, _, err := f.do(ctx, in, orchestrate.LeaveAtOnce)
 	return out, err
 }
 
-// Do is Call, and tells how the call came to its result.
+// Do is [Func.Call], and also tells how the call came to its result.
 func (f *Func[In, Out]) Do(ctx context.Context, in In) (Out, Info, error) {
 	out, outcome, err := f.do(ctx, in, orchestrate.LeaveAtOnce)
 	return out, infoOf(outcome), err
@@ -55,6 +56,7 @@ func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave) 
 }
 
 // Start begins a call and returns at once. The call is cancelled when ctx ends.
+// An error means that no call was started.
 func (f *Func[In, Out]) Start(ctx context.Context, in In) (*Call[Out], error) {
 	env, c, err := f.prepare(ctx, &in)
 	if err != nil {
@@ -78,25 +80,26 @@ type Call[Out any] struct {
 	finish func(context.Context, orchestrate.Outcome, error) (Out, error)
 }
 
-// URI is the memo URI: where the call's records live.
+// URI is the memo URI: the folder of the call's records.
 func (c *Call[Out]) URI() string { return c.handle.URI() }
 
 // Done is closed when the call has ended.
 func (c *Call[Out]) Done() <-chan struct{} { return c.handle.Done() }
 
-// Cancel gives the call up. What it had started is stopped unless somebody else
-// waits for it too; Done is closed when that has happened, or the others have
-// their result. A call that has ended keeps its result.
+// Cancel gives the call up. mops stops its run, unless somebody else waits for
+// it, too; Done is closed when the run has stopped or, if others wait, when it
+// has ended. A call that has ended keeps its result.
 func (c *Call[Out]) Cancel() { c.handle.Cancel(context.Canceled) }
 
-// Wait returns the result when the call has ended. When ctx ends first, Wait
-// returns its error and the call goes on.
+// Wait returns the result when the call has ended, as often as it is asked; see
+// [Func.Call] for its errors. If ctx ends first, Wait returns an error that
+// wraps context.Cause(ctx), and the call goes on.
 func (c *Call[Out]) Wait(ctx context.Context) (Out, error) {
 	outcome, err := c.handle.Wait(ctx)
 	return c.finish(ctx, outcome, err)
 }
 
-// Info is what is known of the call so far: the outcome once it has ended.
+// Info is what is known of the call so far: the outcome only once it has ended.
 func (c *Call[Out]) Info() Info {
 	if !c.handle.Ended() {
 		return Info{URI: c.URI()}
@@ -104,7 +107,7 @@ func (c *Call[Out]) Info() Info {
 	return infoOf(c.handle.Outcome())
 }
 
-// prepare encodes the input and settles how the call is to be made.
+// prepare encodes the input and settles how to make the call.
 func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.Call, error) {
 	env := envOf(ctx)
 	if env == nil {
@@ -135,7 +138,6 @@ func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.
 	return env, c, nil
 }
 
-// finish decodes the outcome of a call.
 func (f *Func[In, Out]) finish(ctx context.Context, env *Env, outcome orchestrate.Outcome, failed error) (out Out, err error) {
 	if failed != nil {
 		return out, public(f.function.Name, outcome.Place.URI(), failed)
@@ -158,7 +160,7 @@ func (f *Func[In, Out]) finish(ctx context.Context, env *Env, outcome orchestrat
 	return out, nil
 }
 
-// infoOf is what users see of an outcome.
+// infoOf is the part of an outcome that users see.
 func infoOf(outcome orchestrate.Outcome) Info {
 	if outcome.Place.Path == "" {
 		return Info{} // the call was never made

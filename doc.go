@@ -1,7 +1,7 @@
 // Package mops lets a program call its own pure functions: each call is
 // memoized in a blob store that a team shares, under a key made from the
-// function and the content of its input. Where there is no result, the call
-// runs where the work needs it, in this process, in a subprocess or on another
+// function and the content of its input. If there is no result yet, the call
+// runs where its options say, in this process, in a subprocess or on another
 // machine, and the result comes back through the store.
 //
 //	var Fibonacci = mops.Define("fibonacci", fibonacci)
@@ -13,12 +13,12 @@
 //		...
 //	}
 //
-// A function is pure when its output depends on nothing but its input: mops
-// trusts that, and never looks whether it is so (the command mops verify does).
-// Its name, its [Version], those of the functions it [Calls], its types and the
-// canonical encoding of its input make the memo key; when what a function
-// returns changes, its version must.
+// A function is pure if its output depends on nothing but its input. mops
+// trusts that and does not check (the command mops verify does). The memo key
+// is made of the function's name, its [Version], those of the functions it
+// [Calls], its types and the canonical encoding of its input. If a change makes
+// the function return something else, change its version.
 //
-// This package is what users import; the parts below it (executors, blob
-// stores) are imported by programs that choose among them.
+// Users import this package. A program that chooses among executors or blob
+// stores imports those packages, too.
 package mops

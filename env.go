@@ -28,14 +28,14 @@ import (
 	_ "github.com/TrilliantHealth/mops-go/blob/memblob"
 )
 
-// The defaults of settings that are set nowhere.
+// The root and the pipeline of calls for which nothing sets them.
 const (
 	DefaultRoot     = "file://~/.mops"
 	DefaultPipeline = "default"
 )
 
-// Env is what calls need around them: stores, executors, settings. Most
-// programs have one, made by [Main]. It is safe for concurrent use.
+// Env holds what calls need: stores, executors, settings. Most programs have
+// one, made by [Main]. It is safe for concurrent use.
 type Env struct {
 	code      settings // of Main or New
 	environ   settings // of MOPS_* variables
@@ -46,31 +46,34 @@ type Env struct {
 	files   *source.Files
 	tracker *progress.Tracker
 	logger  *slog.Logger
-	worker  bool // calls are made by a function that runs in a worker
+	worker  bool // a function in a worker makes the calls
 
 	started   time.Time
-	stateDir  string // of the summary; "" leaves none
+	stateDir  string // of the summary; "" for none
 	closeOnce sync.Once
 	closed    error
 }
 
 // New makes an environment, for programs that have a main of their own. Such a
-// program calls [Init] first. Close ends the environment.
+// program calls [Init] first. [Env.Context] lets calls find the environment;
+// [Env.Close] ends it. New fails if the config file or a MOPS_* variable is not
+// valid, or if a function has a type that cannot be encoded. The context bounds
+// New only.
 func New(ctx context.Context, options ...EnvOption) (*Env, error) {
 	return newEnv(ctx, options, inside{})
 }
 
-// inside is what an environment that is not the program's own differs in.
+// inside is how an environment differs from the program's own.
 type inside struct {
 	worker  bool
-	spec    worker.Spec // of a worker: what its caller goes by
+	spec    worker.Spec // of a worker: the settings of its caller
 	output  io.Writer   // for people; standard error by default
 	color   bool
 	tracker *progress.Tracker
 }
 
-// elsewhere says that the caller's config file and variables are those of
-// another machine.
+// elsewhere reports whether the config file and the variables came from a
+// caller on another machine.
 func (in inside) elsewhere() bool {
 	return in.spec.ConfigText != "" || in.spec.Environ != (config.Settings{})
 }
@@ -133,7 +136,6 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	return env, nil
 }
 
-// configure reads the config file and the environment.
 func (env *Env) configure(o *envOptions, in inside) (configPath string, err error) {
 	if o.isolated || in.spec.Isolated {
 		return "", nil
@@ -163,7 +165,7 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 		return "", err
 	}
 	env.environ.Settings = in.spec.Environ.Overlay(env.environ.Settings)
-	if !in.worker { // whoever started it has said it
+	if !in.worker { // the process that started it has said so
 		for _, warning := range config.Unknown(os.Environ()) {
 			env.logger.Warn(warning)
 		}
@@ -171,8 +173,8 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 	return configPath, nil
 }
 
-// openFiles prepares what is kept on this machine. Folders that cannot be had
-// are no reason to fail: then files are hashed anew, and nothing is summed up.
+// openFiles prepares the folders of this machine. A folder that cannot be had
+// is no reason to fail: then files are hashed anew, or there is no summary.
 func (env *Env) openFiles(o *envOptions, in inside) (cache string, err error) {
 	cache = o.cacheDir
 	if cache == "" && !o.isolated {
@@ -196,7 +198,7 @@ func (env *Env) openFiles(o *envOptions, in inside) (cache string, err error) {
 	return cache, err
 }
 
-// sourceCacheSize is the bound of the copies of sources on this machine.
+// sourceCacheSize bounds the copies of sources on this machine, in bytes.
 func (o *envOptions) sourceCacheSize(in inside) (int64, error) {
 	if o.cacheSize != nil {
 		return max(*o.cacheSize, 0), nil
@@ -209,9 +211,10 @@ func (o *envOptions) sourceCacheSize(in inside) (int64, error) {
 	return DefaultCacheSize, nil
 }
 
-// Context returns a context on which calls find the environment. What is asked of
-// a store under it, files that are read too, survives an outage as long as the
-// environment is old: whoever fails may take with it others that have run as long.
+// Context returns a context on which calls find the environment. Requests to a
+// store under it, reads of files included, survive an outage for as long as the
+// environment is old: a request that fails may end the whole program, and with
+// it all that it computed so far.
 func (env *Env) Context(ctx context.Context) context.Context {
 	return blob.Patient(context.WithValue(ctx, envKey{}, env), blob.Patience{Since: env.started, What: "this program"})
 }
@@ -223,10 +226,11 @@ func envOf(ctx context.Context) *Env {
 	return env
 }
 
-// Close cancels the calls that are still under way, waits until their workers
-// are gone, and ends the session, so that others take over at once what was
-// not finished. A function of this process cannot be ended: Close waits for one
-// that does not heed its context. Calls made afterwards fail with [ErrClosed].
+// Close cancels the calls that are under way, waits until their workers are
+// gone, and ends the session, so that others take over unfinished calls at
+// once. Nothing can end a function of this process: Close waits for one that
+// does not heed its context. Later calls fail with [ErrClosed]; closing again
+// returns the same error.
 func (env *Env) Close() error {
 	env.closeOnce.Do(func() {
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
@@ -234,7 +238,7 @@ func (env *Env) Close() error {
 	return env.closed
 }
 
-// leaveSummary writes down what was done since the environment was made.
+// leaveSummary writes down what the environment did.
 func (env *Env) leaveSummary(exit int, cancelled bool) {
 	snapshot := env.tracker.Snapshot()
 	if env.stateDir == "" || len(snapshot.Functions) == 0 {
@@ -251,8 +255,8 @@ func (env *Env) leaveSummary(exit int, cancelled bool) {
 	}
 }
 
-// calm is a handler of the user's whose panics end no call: mops logs on
-// goroutines on which a panic would end the program.
+// calm wraps a user's handler so that its panics end no call: mops logs on
+// goroutines of its own, where a panic would end the program.
 type calm struct{ slog.Handler }
 
 func (c calm) Enabled(ctx context.Context, level slog.Level) (enabled bool) {

@@ -13,18 +13,20 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// Errors of calls that errors.Is finds.
+// Errors of calls, for errors.Is.
 var (
 	// ErrNoEnvironment says that a call was made on a context without an environment.
 	ErrNoEnvironment = errtree.Sentinel("no-environment", errors.New("there is no mops environment on this context: call from a function run by mops.Main, from env.Context(ctx) of an environment made by mops.New, or in a test from mopstest.Context(t)"))
 
-	// ErrCycle says that a call would wait for itself, through others or at once.
+	// ErrCycle says that a call would wait for itself, directly or through others.
 	ErrCycle = orchestrate.ErrCycle
 
-	// ErrNoResult says that there is no result where [RequireResults] forbids computing one.
+	// ErrNoResult says that there is no result, and [RequireResults] forbids
+	// computing one.
 	ErrNoResult = orchestrate.ErrNoResult
 
-	// ErrNotImplemented says that a function was declared and never implemented.
+	// ErrNotImplemented says that a function was declared and never implemented in
+	// this program.
 	ErrNotImplemented = function.ErrNotImplemented
 
 	// ErrClosed says that the environment was closed.
@@ -32,18 +34,18 @@ var (
 )
 
 // FuncError says that the user's function failed: it returned an error or
-// panicked. It is made from what the store keeps, so it looks the same whoever
-// ran the function.
+// panicked. mops makes it from what the store keeps, so it looks the same
+// wherever the function ran.
 type FuncError struct {
-	Function string
+	Function string   // its name
 	URI      string   // memo URI of the call
 	Run      string   // run id
 	Message  string   // of the function's error
-	Types    []string // of the error and of those it wraps, outermost first
+	Types    []string // Go types of the error and of those it wraps, outermost first
 	Panicked bool
-	Stack    string // of a panic
+	Stack    string // of a panic; else ""
 
-	// Err is the function's error itself where its type is registered with
+	// Err is the function's error itself if its type is registered with
 	// RegisterError, else nil.
 	Err error
 
@@ -58,10 +60,10 @@ func (e *FuncError) Error() string {
 // Unwrap lets errors.As find an error of a registered type.
 func (e *FuncError) Unwrap() error { return e.Err }
 
-// Is lets errors.Is find the errors of this package, such as [ErrCycle], that the
-// function's error was, wherever it ran. It also lets mops see that what failed
-// was not the function but the store or a worker below it: a caller that returns
-// such an error has not failed for good.
+// Is lets errors.Is find errors of this package, such as [ErrCycle], in the
+// function's error, wherever the function ran. It also lets mops see that not
+// the function failed but a store or a worker below it: if a caller returns
+// such an error, its own failure is not final either.
 func (e *FuncError) Is(target error) bool {
 	return e.transient && target == worker.ErrTransient || errtree.IsNamed(target, e.is)
 }
@@ -69,15 +71,15 @@ func (e *FuncError) Is(target error) bool {
 // Reason is why a worker could not do its work.
 type Reason = executor.Reason
 
-// ExecError says that a call failed for a reason that is not its function's:
-// the worker could not start, died, or left no result.
+// ExecError says that a call failed, and not because of its function: the
+// worker could not start, died, or left no result.
 type ExecError struct {
-	Function string
+	Function string // its name
 	URI      string // memo URI of the call
 	Reason   Reason
 	Message  string // what happened, and what to do
 	Tail     string // the last lines that the worker printed, if any
-	Err      error  // as the executor reported it
+	Err      error  // an *executor.Error, as the executor reported it
 }
 
 func (e *ExecError) Error() string {
@@ -95,7 +97,7 @@ func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
 }
 
-// public makes the error that users see of one from below.
+// public turns an error from below into the one that users see.
 func public(name, uri string, err error) error {
 	if err == nil {
 		return nil

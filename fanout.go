@@ -14,17 +14,18 @@ import (
 
 // Result is one call of a fan-out.
 type Result[In, Out any] struct {
-	Index int // of the input, from 0
-	In    In  // a copy from when it was taken; see Each
-	Out   Out
-	Err   error
+	Index int   // of the input, from 0
+	In    In    // a copy, made when it was taken; see Each
+	Out   Out   // zero if Err is not nil
+	Err   error // nil if the call returned its result
 	Info  Info
 }
 
-// All calls the function once for each input, side by side, and returns the
-// results in the order of the inputs. The first error cancels what is under
-// way, waits until it has ended, and is returned; what was computed until then
-// is kept and found by the next run.
+// All calls the function once for each input, side by side (see [Concurrency]),
+// and returns the results in the order of the inputs. On the first error All
+// cancels the other calls, waits until they have ended, and returns that error
+// with the index of its input. Results computed until then are kept: the next
+// run finds them.
 func (f *Func[In, Out]) All(ctx context.Context, ins []In, options ...EachOption) ([]Out, error) {
 	if env := envOf(ctx); env != nil {
 		env.tracker.Expect(f.function.Name, len(ins))
@@ -45,14 +46,14 @@ func (f *Func[In, Out]) All(ctx context.Context, ins []In, options ...EachOption
 
 func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], options []EachOption) ([]Out, error) {
 	outs := make([]Out, n)
-	// The inputs stand while All runs: there is no need to copy them.
+	// All may read the inputs while it runs: there is no need to copy them.
 	for r := range f.fanOut(ctx, ins, false, options) {
 		if r.Err != nil {
 			return nil, fmt.Errorf("input %d: %w", r.Index, r.Err)
 		}
 		outs[r.Index] = r.Out
 	}
-	// Inputs that the context's end kept from being called have no result.
+	// If ctx ended, some inputs may have been called never.
 	if ctx.Err() != nil {
 		return nil, errtree.Tame(context.Cause(ctx))
 	}
@@ -60,23 +61,24 @@ func (f *Func[In, Out]) all(ctx context.Context, n int, ins iter.Seq[In], option
 }
 
 // Each calls the function once for each input, side by side, and yields the
-// results as they come; an error ends nothing but its own call. Inputs are
-// taken as calls become free (see [Concurrency]), on a goroutine of their own.
-// Leaving the loop cancels what is under way and waits until it has ended, and
-// for ins to yield once more, if it is just about to: inputs that are waited
-// for should end with ctx. When ctx ends, no more inputs are taken and the calls
-// under way yield its error. A panic of ins goes on in the loop, after the
-// results of the calls that were made.
+// results as they come; an error ends only its own call. A goroutine takes the
+// next input when a call becomes free (see [Concurrency]). When the caller
+// leaves the loop, Each cancels the calls under way and waits until they have
+// ended, and until ins returns from yielding its next input: an iterator that
+// waits for inputs should end with ctx. When ctx ends, Each takes no more
+// inputs, and the calls under way yield its error. If ins panics, the panic
+// goes on in the loop, after the results of the calls that were made.
 //
-// An input is copied before the next one is taken, with all that it points to,
-// so ins may yield one buffer over and over. Sources, shared values and fields
-// tagged `mops:"-"` are copied as an assignment copies them: what such a field
-// points to must stay.
+// Each copies an input before it takes the next, with all that the input points
+// to, so ins may yield one buffer over and over. Sources, shared values and
+// fields tagged `mops:"-"` are copied as an assignment copies them: do not
+// change what such a field points to.
 func (f *Func[In, Out]) Each(ctx context.Context, ins iter.Seq[In], options ...EachOption) iter.Seq[Result[In, Out]] {
 	return f.fanOut(ctx, ins, true, options)
 }
 
-// fanOut is Each. Reused says that an input may change when the next one is taken.
+// fanOut is Each. If reused is set, taking the next input may change the last
+// one.
 func (f *Func[In, Out]) fanOut(ctx context.Context, ins iter.Seq[In], reused bool, options []EachOption) iter.Seq[Result[In, Out]] {
 	o := eachOptions{concurrency: DefaultConcurrency}
 	for _, option := range options {
@@ -90,10 +92,10 @@ func (f *Func[In, Out]) fanOut(ctx context.Context, ins iter.Seq[In], reused boo
 	return func(yield func(Result[In, Out]) bool) { with.each(ctx, ins, take, o.concurrency, yield) }
 }
 
-// clone is a copy of an input that stays as it is.
+// clone returns a copy that stays as it is when the input changes.
 func (f *Func[In, Out]) clone(in In) (own In, err error) {
 	if f.function.Prepare() != nil {
-		return in, nil // the call says why
+		return in, nil // the call will return the error
 	}
 	if err := f.function.CloneIn(&in, &own); err != nil {
 		return in, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)
@@ -111,7 +113,7 @@ func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], take func(In
 		defer close(results)
 		var running sync.WaitGroup
 		defer running.Wait()
-		defer func() { panicked = recover() }() // of the user's iterator: goes on in the consumer
+		defer func() { panicked = recover() }() // from the user's iterator: goes on in the consumer
 		f.feed(calls, ins, take, concurrency, &running, results)
 	}()
 	// However the consumer leaves, nothing goes on behind its back.
@@ -130,7 +132,7 @@ func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], take func(In
 	}
 }
 
-// feed makes the calls, at most so many at once.
+// feed makes the calls, at most concurrency at once.
 func (f *Func[In, Out]) feed(ctx context.Context, ins iter.Seq[In], take func(In) (In, error), concurrency int, running *sync.WaitGroup, results chan<- Result[In, Out]) {
 	free := make(chan struct{}, concurrency)
 	index := 0

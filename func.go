@@ -21,33 +21,34 @@ type Func[In, Out any] struct {
 }
 
 // Define registers a function under a name of 1 to 6 segments such as
-// "forecast/train", at most 160 bytes of a-z, 0-9, '.', '_' and '-'. The name
-// is what results are kept under, so it stays when the function moves.
+// "forecast/train", at most 160 bytes of a-z, 0-9, '.', '_' and '-'. Results
+// are kept under the name, so keep it when the function moves.
 //
 // In and Out must be types that can be encoded without loss: no channels, no
 // functions, no unexported fields (unless the type marshals itself), interfaces
 // only with [RegisterType]. Sources ([File], [Dir]) may stand anywhere in them.
 //
-// Define panics, so that the program fails when it starts and not at the call,
-// when the name is invalid or taken, or a type cannot be encoded.
+// Define panics if the name or the [Version] is not valid, if the name is
+// taken, or if a type cannot be encoded: so the program fails when it starts,
+// and not at the call.
 func Define[In, Out any](name string, fn func(context.Context, In) (Out, error), options ...FuncOption) *Func[In, Out] {
 	f := declare[In, Out](name, place(2), options)
 	f.implement(fn)
 	return f
 }
 
-// Declare is [Define] without the function itself, which [Func.Implement] adds:
-// for a function that calls itself, since Go refuses a variable that is
-// initialised by way of itself, and for a program that calls what only its
-// workers implement.
+// Declare is [Define] without the function itself, which [Func.Implement] adds.
+// Use it for a function that calls itself, since Go refuses a variable whose
+// initialiser refers to itself, and in a program that calls functions which
+// only its workers implement. A call of a function that nobody implemented
+// fails with [ErrNotImplemented].
 func Declare[In, Out any](name string, options ...FuncOption) *Func[In, Out] {
 	return declare[In, Out](name, place(2), options)
 }
 
-// Implement sets the function of a name that was declared, once, and more of
-// its [Calls], which for functions that call each other cannot be named in
-// Declare. Call it from an init function. It panics when the function is
-// implemented already.
+// Implement sets the function of a declared name, and adds to its [Calls]:
+// functions that call each other cannot be named in Declare. Call it once, from
+// an init function. It panics if the function is implemented already.
 func (f *Func[In, Out]) Implement(fn func(context.Context, In) (Out, error), calls ...CallsOption) {
 	for _, o := range calls {
 		addCalls(f.function, o.callees())
@@ -58,7 +59,7 @@ func (f *Func[In, Out]) Implement(fn func(context.Context, In) (Out, error), cal
 // Name is the name that the function was defined under.
 func (f *Func[In, Out]) Name() string { return f.function.Name }
 
-// With returns a copy with more options; f stays as it is.
+// With returns a copy of f with more options; f stays as it is.
 func (f *Func[In, Out]) With(options ...Option) *Func[In, Out] {
 	over := settings{}
 	for _, o := range options {

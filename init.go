@@ -13,11 +13,12 @@ import (
 
 // Init is for programs with a main of their own: call it first in main, before
 // flags are parsed, with the options that the functions need in a worker. In a
-// process that was started as a worker it runs the worker and never returns;
+// process that was started as a worker, Init runs the worker and never returns;
 // elsewhere it does nothing.
 func Init(options ...EnvOption) {
-	// A worker takes no arguments, so those of mops k8s cp can be told from them. It
-	// comes first: what is started so has the environment of the worker beside it.
+	// A worker takes no arguments, so an argument tells mops k8s cp from a worker.
+	// Ask for it first: a process started by mops k8s cp has the worker's
+	// environment, too.
 	if code, asked := archive.Serve(os.Args, os.Stdin, os.Stdout, os.Stderr); asked {
 		os.Exit(code)
 	}

@@ -2,15 +2,16 @@ package mops
 
 import "context"
 
-// Inject puts an output that was computed elsewhere as the result of the call
-// with in: from a run outside of mops, or mended by hand. The function does not
-// run. Files in the output are stored first. The result is marked as injected,
-// for people, and otherwise like any other; whoever computes the call at the
-// same time gets it, too.
+// Inject stores out as the result of the call with in: an output that was
+// computed outside of mops, or mended by hand. The function does not run.
+// Inject stores the files in the output first. The record marks the result as
+// injected, for people; otherwise it is like any other. A program that computes
+// the call at the same time gets it, too.
 //
-// Where there is a result already, Inject returns an error of kind blob.Exists,
-// which names it. With [Refresh] it is replaced; a damaged one always is. With
-// [Off] and [ReadOnly], which forbid to write, Inject fails.
+// If there is a result already, Inject fails with a *blob.Error of kind
+// blob.Exists that names it. With [Refresh] it replaces the result; it always
+// replaces a damaged one. With [Off] and [ReadOnly], which forbid writing,
+// Inject fails.
 func (f *Func[In, Out]) Inject(ctx context.Context, in In, out Out) error {
 	env, c, err := f.prepare(ctx, &in)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/worker"
 )
 
-// Run is what a function can know of the run that it is in. A pure function
-// uses it in messages only.
+// Run is what a function can know of its run. A pure function uses it in
+// messages only.
 type Run struct {
 	Function string // name@version
 	URI      string // memo URI of the call
@@ -17,7 +17,7 @@ type Run struct {
 	Attempt  int    // 1 for the first
 }
 
-// RunInfo tells which run a function is in; the zero Run outside of one.
+// RunInfo tells which run a function is in; outside of one, it is the zero Run.
 func RunInfo(ctx context.Context) Run {
 	running := worker.FromContext(ctx)
 	if running == nil {
@@ -27,18 +27,19 @@ func RunInfo(ctx context.Context) Run {
 }
 
 // Record keeps a field of the user's in the record of the run, for people: how
-// many rows were read, how good the fit was. It is no part of the result. Value
-// is written down at once, as encoding/json does it; in place of one that JSON
-// does not have, such as NaN or a channel, stands the reason. The last value of
-// a key stays. Outside of a run Record does nothing.
+// many rows were read, how good the fit was. The field is no part of the
+// result. Record encodes value at once, with encoding/json; if JSON cannot
+// encode it (NaN, a channel), a text with the reason replaces it. The last
+// value of a key stays. Outside of a run Record does nothing. It is safe for
+// concurrent use.
 func Record(ctx context.Context, key string, value any) {
 	if running := worker.FromContext(ctx); running != nil {
 		running.Record(key, value)
 	}
 }
 
-// Logger is the logger of the run that a function is in, which names function
-// and run in every line; the default logger outside of one.
+// Logger is the logger of the run that a function is in, which adds function
+// and run to every line; outside of a run it is slog.Default().
 func Logger(ctx context.Context) *slog.Logger {
 	if running := worker.FromContext(ctx); running != nil {
 		return running.Logger()
@@ -46,11 +47,12 @@ func Logger(ctx context.Context) *slog.Logger {
 	return slog.Default()
 }
 
-// OutDir is a folder for the files that a function returns with [File] or [Dir]:
-// empty at first, and gone when the run has ended and its files are in the
-// store. With [Off] and [ReadOnly], where nothing goes to a store, it stays:
-// it lies in the folder for temporary files. Outside of a run it is a new
-// temporary folder.
+// OutDir is a folder for the files that a function returns with [File] or
+// [Dir]. It is empty at first; mops removes it when the run has ended and the
+// files are in the store. With [Off] and [ReadOnly] nothing goes to a store, so
+// it stays. It lies in the folder for temporary files. Outside of a run, each
+// call of OutDir makes a new temporary folder. It fails if the folder cannot be
+// made.
 func OutDir(ctx context.Context) (string, error) {
 	if running := worker.FromContext(ctx); running != nil {
 		return running.OutDir()

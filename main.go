@@ -22,13 +22,17 @@ const (
 	exitInterrupted = 130 // 128 + SIGINT, as shells report it
 )
 
-// Main is a program's whole main function: it becomes the worker when the
-// process was started as one, makes the environment, shows progress on standard
-// error, runs run, and exits with 0, or with 1 when run failed.
+// Main is a program's whole main function. If the process was started as a
+// worker, Main becomes the worker. Otherwise it makes the environment, shows
+// progress on standard error, runs run, and exits: with 0, or with 1 if run
+// failed. It never returns.
 //
-// On Ctrl-C, and on SIGTERM, the context of run ends: workers are stopped and
-// leases released, and the exit code is 130. A second Ctrl-C leaves at once;
-// what it leaves behind is picked up by the next run.
+// On Ctrl-C, and on SIGTERM, the context of run ends: mops stops the workers
+// and releases the leases, and the exit code is 130. A second Ctrl-C exits at
+// once; the next run picks up what was left.
+//
+// When run has returned, Main waits at most 10 s for functions of this process
+// that do not heed their context.
 func Main(run func(ctx context.Context) error, options ...EnvOption) {
 	Init(options...)
 	os.Exit(runMain(run, options))
@@ -72,7 +76,8 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 	return exit
 }
 
-// closeTime is how long a program that is done waits for calls that it gave up.
+// closeTime bounds how long a program that is done waits for functions that do
+// not heed their context.
 const closeTime = 10 * time.Second
 
 // closeSoon is Close, but does not wait for ever: a function in this process
@@ -86,7 +91,7 @@ func (env *Env) closeSoon() error {
 		case err := <-closed:
 			return err
 		case <-time.After(closeTime):
-			if n := env.engine.Stopping(); n > 0 { // they do end, and their leases are to be released
+			if n := env.engine.Stopping(); n > 0 { // they will end, and then their leases are released
 				env.logger.Info("waiting for workers to end; Ctrl-C leaves at once", "workers", n)
 				continue
 			}
@@ -96,7 +101,6 @@ func (env *Env) closeSoon() error {
 	}
 }
 
-// show starts the display.
 func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
 	mode, err := progress.ParseMode(cmp.Or(gather(options).progress, os.Getenv("MOPS_PROGRESS")))
 	if err != nil {
@@ -106,12 +110,12 @@ func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
 	return progress.Start(tracker, progress.Options{Mode: mode}), tracker, nil
 }
 
-// oneSignal is how soon after the first a second signal is the same one: timeout(1)
-// sends its signal to the program and to the program's group.
+// oneSignal is the time within which a second signal counts as the first:
+// timeout(1) sends its signal both to the program and to the program's group.
 const oneSignal = 500 * time.Millisecond
 
-// onInterrupt cancels at the first signal; at the second it does what is last
-// and leaves.
+// onInterrupt calls cancel at the first signal; at the second it calls last and
+// exits.
 func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc, last func()) (stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

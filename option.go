@@ -18,10 +18,10 @@ type (
 	// Option is a setting of calls. It is valid in [Define], [Func.With],
 	// [WithOptions], [Func.All], [Func.Each], [Main], [Init] and [New].
 	//
-	// Where several places set the same thing, the first of these wins: MOPS_*
-	// environment variables and config entries with force, With (and the
-	// options of All and Each), WithOptions, Define, the config file, Main or
-	// New, the default.
+	// If several places set the same thing, the first of these wins: MOPS_*
+	// environment variables, config entries with force, the options of All and
+	// Each, With, WithOptions, Define, the config file, Main or New, the default.
+	// Of several options of one place the last wins.
 	Option interface {
 		FuncOption
 		EnvOption
@@ -48,7 +48,7 @@ type settings struct {
 	detach *bool
 }
 
-// overlay puts what is set in over on top of s.
+// overlay returns s, with what is set in over in its place.
 func (s settings) overlay(over settings) settings {
 	s.Settings = s.Settings.Overlay(over.Settings)
 	switch {
@@ -70,7 +70,7 @@ func (o option) setFunc(f *funcOptions)    { o(&f.settings) }
 func (o option) setEnv(e *envOptions)      { o(&e.settings) }
 func (o option) setEach(each *eachOptions) { o(&each.settings) }
 
-// Join groups options into one.
+// Join makes one option of several; the last wins.
 func Join(options ...Option) Option {
 	return option(func(s *settings) {
 		for _, o := range options {
@@ -79,36 +79,38 @@ func Join(options ...Option) Option {
 	})
 }
 
-// Root is the URI of the blob store in which records live, such as
-// file:///data/mops. Drivers other than file and mem are imported by the
-// program. Default: file://~/.mops.
+// Root is the URI of the blob store that keeps the records, such as
+// file:///data/mops. A program imports the drivers of stores other than file
+// and mem. Default: file://~/.mops.
 func Root(uri string) Option {
 	return option(func(s *settings) { s.Root = &uri })
 }
 
 // Pipeline is the id of a group of calls, a part of their memo URIs: under a
-// new one everything is computed anew. One segment of at most 64 letters,
-// digits, '.', '_' and '-'. Default: "default".
+// new one everything is computed anew. It is one segment of at most 64 letters,
+// digits, '.', '_' and '-', and begins with a letter or a digit. Default:
+// "default".
 func Pipeline(id string) Option {
 	return option(func(s *settings) { s.Pipeline = &id })
 }
 
-// On is where calls run. Default: in process. Make an executor once and use it
-// again: each has its own limit of how many functions run side by side.
+// On sets the executor that runs calls. Default: in process. Make an executor
+// once and use it again: each has its own limit of how many functions run side
+// by side.
 //
 // In process a function that panics or calls runtime.Goexit fails its own call
 // only; os.Exit, a panic on a goroutine that it started, a stack overflow and a
 // kill end the whole program. In a subprocess all of these fail the one call,
-// with an [ExecError] or, for a panic of its own, a [FuncError]. A program that
-// was ended is started again: it finds what had been computed, takes over what
-// had not, and computes nothing twice.
+// with an [ExecError] or, for a panic of its own, a [FuncError]. Start a
+// program again after it died: it finds the results that it had computed, takes
+// over the calls that it had not finished, and computes nothing twice.
 func On(where executor.Executor) Option {
 	return option(func(s *settings) { s.on, s.Executor = where, nil })
 }
 
-// Off turns memoization off: functions run in this process, nothing is read
-// from the store and nothing is written to it. Where [RequireResults] is set,
-// too, Off wins. Files that the function returns stay where it wrote them.
+// Off turns memoization off: functions run in this process, and nothing is read
+// from the store or written to it. Off wins over [RequireResults]. Files that
+// the function returns stay where it wrote them.
 func Off() Option { return flag(func(s *settings) **bool { return &s.Off }) }
 
 // Refresh computes again although there is a result, and replaces that result.
@@ -117,8 +119,8 @@ func Off() Option { return flag(func(s *settings) **bool { return &s.Off }) }
 func Refresh() Option { return flag(func(s *settings) **bool { return &s.Refresh }) }
 
 // ReadOnly uses results that are there and writes nothing: a call without a
-// result runs in this process and its result is not kept. Files that it returns
-// stay where it wrote them.
+// result runs in this process, and nothing keeps its result. Files that it
+// returns stay where it wrote them.
 func ReadOnly() Option { return flag(func(s *settings) **bool { return &s.ReadOnly }) }
 
 // RequireResults runs nothing: a call without a result fails with an error that
@@ -126,46 +128,49 @@ func ReadOnly() Option { return flag(func(s *settings) **bool { return &s.ReadOn
 func RequireResults() Option { return flag(func(s *settings) **bool { return &s.RequireResults }) }
 
 // KeepErrors treats the error that a function returned like a result: the next
-// same call returns it again. By default a call that failed runs again. What is
-// no fault of the function is never kept: that a worker died, or that the store
+// same call returns it again. By default a call that failed runs again. Errors
+// that are no fault of the function are never kept: a worker died, or the store
 // was down in a call that the function made.
 func KeepErrors() Option { return flag(func(s *settings) **bool { return &s.KeepErrors }) }
 
-// Detach leaves workers running when the call is cancelled or the program
-// ends, where they can outlive it; the next same call attaches to them.
+// Detach leaves workers running, if they can outlive this process, when the
+// call is cancelled or the program ends; the next same call attaches to them.
 func Detach() Option { return flag(func(s *settings) **bool { return &s.detach }) }
 
 func flag(field func(*settings) **bool) Option {
 	return option(func(s *settings) { on := true; *field(s) = &on })
 }
 
-// Timeout bounds each run of the function, from the start of its worker on. It
-// does not count the time in which a call waits for a slot or for somebody
-// else. 0 means no bound, the default. A call with less fails.
+// Timeout bounds each run of the function, from the start of its worker on; the
+// time in which a call waits for a slot or for somebody else does not count. A
+// run that takes longer fails with the reason executor.DeadlineExceeded. 0, the
+// default, means no bound. With a negative value calls fail.
 func Timeout(d time.Duration) Option {
 	return option(func(s *settings) { s.Timeout = &d })
 }
 
-// Retries is how often a run that failed is tried again before the call fails,
-// with growing pauses between. Default: 0. A call with less fails.
+// Retries is how often mops tries a failed run again before the call fails. The
+// pauses between are random up to a bound of 0.1 s that doubles each time, to
+// 10 s. A worker of another program version is not tried again. Default: 0.
+// With a negative value calls fail.
 func Retries(n int) Option {
 	return option(func(s *settings) { s.Retries = &n })
 }
 
-// StorageTTL says that the store removes blobs this long after they were
-// written, as the lifecycle rules of buckets do. Then nothing is relied on that
-// may be gone before it is used: files in the store that are older than half of
-// it are written again rather than referred to, and a result that names files and
-// is older than half of it is computed again, unless [RequireResults] is set. A
-// result without files is used as long as it is there. Ages go by the store's own
-// clock. It belongs to a store, so all who use that say the same; it should be
-// well over twice as long as the longest call takes. 0 means that the store
-// removes nothing by itself, the default.
+// StorageTTL says how long after their writing the store removes blobs, as the
+// lifecycle rules of buckets do. mops then relies on nothing that may be gone
+// before it is used: it writes files in the store again, rather than refer to
+// them, if they are older than half of that time, and computes a call again if
+// its result names files and is older than half of it, unless [RequireResults]
+// is set. A result without files counts as long as it is there. Ages go by the
+// store's own clock. The time belongs to a store, so all programs that use the
+// store must set the same; it should be well over twice as long as the longest
+// call takes. 0, the default, means that the store removes nothing by itself.
+// With a negative value calls fail.
 func StorageTTL(d time.Duration) Option {
 	return option(func(s *settings) { s.StorageTTL = &d })
 }
 
-// funcOptions are the options of one function.
 type funcOptions struct {
 	settings settings
 	version  string
@@ -179,26 +184,28 @@ type funcOption func(*funcOptions)
 func (o funcOption) setFunc(f *funcOptions) { o(f) }
 
 // Version is the version of a function's meaning, a part of the memo key:
-// change it when the function returns something else for the same input. One
-// segment of at most 64 letters, digits, '.', '_' and '-'. Default: "0".
+// change it when the function returns something else for the same input. It is
+// one segment of at most 64 letters, digits, '.', '_' and '-', and begins with
+// a letter or a digit; otherwise [Define] panics. Default: "0".
 func Version(version string) FuncOption {
 	return funcOption(func(f *funcOptions) { f.version = version })
 }
 
-// ReadFrom names an old home of the function, <root>/mops1/<pipeline>/<name>@<version>,
-// such as it stands in the URIs of its calls: where a call has no result, the
-// result that the same call had there is used, and [Info] names its URI. So a
-// function can get another name, version, pipeline or root and keep what was
-// computed. Given several times, it is looked for in that order. A root that has
-// parameters is named with them, <root>?endpoint=…/mops1/…; that of the call
-// itself needs none.
+// ReadFrom names an old home of the function,
+// <root>/mops1/<pipeline>/<name>@<version>, as it stands in the URIs of its
+// calls: if a call has no result, mops looks there for the result of the same
+// call, and [Info] then names that URI. So a function can get another name,
+// version, pipeline or root and keep its results. Give it several times for
+// several homes; mops looks in that order. If the old root needs parameters,
+// give them, <root>?endpoint=…/mops1/…, unless it is the root of the call
+// itself.
 //
-// Types and [Calls] must be what they were. What lies at an old home stays as it
-// is: nothing is copied and nothing written, and [Refresh] does not look there.
-// A hit costs nothing more, a miss one read for each old home. When that cannot
-// be opened or read, the call fails.
+// Types and [Calls] must be what they were. mops never writes to an old home
+// and copies nothing, and [Refresh] does not look there. A hit costs nothing
+// more, a miss one read for each old home. If an old home cannot be opened or
+// read, the call fails.
 //
-// It panics where the URI is none of a function.
+// ReadFrom panics if uri does not name a function.
 func ReadFrom(uri string) FuncOption {
 	home, err := memokey.ParseHome(uri)
 	if err != nil {
@@ -207,15 +214,16 @@ func ReadFrom(uri string) FuncOption {
 	return funcOption(func(f *funcOptions) { f.homes = append(f.homes, home) })
 }
 
-// Callable is a function that can be named in [Calls]: every *Func is one.
+// Callable is a function that [Calls] can name: every *Func is one.
 type Callable interface{ callee() *function.Function }
 
-// Calls names the memoized functions that a function calls: their versions,
-// and those of the functions that they call in turn, become a part of its memo
-// key, so that a changed version is computed anew all the way up.
+// Calls names the memoized functions that a function calls: their versions, and
+// those of the functions that they call in turn, become a part of its memo key,
+// so that a changed version is computed anew all the way up.
 func Calls(functions ...Callable) CallsOption { return callsOption(functions) }
 
-// CallsOption is what [Calls] returns: the one option that [Func.Implement] takes.
+// CallsOption is what [Calls] returns: the one option that [Func.Implement]
+// takes.
 type CallsOption interface {
 	FuncOption
 	callees() []Callable
@@ -226,7 +234,6 @@ type callsOption []Callable
 func (o callsOption) callees() []Callable    { return o }
 func (o callsOption) setFunc(f *funcOptions) { f.calls = append(f.calls, o...) }
 
-// envOptions are the options of an environment.
 type envOptions struct {
 	settings   settings
 	configPath string
@@ -252,22 +259,25 @@ type envOption func(*envOptions)
 
 func (o envOption) setEnv(e *envOptions) { o(e) }
 
-// Config is the path of the config file. Default: MOPS_CONFIG, else mops.toml
-// in the current folder, if there is one.
+// Config is the path of the config file; [New] and [Main] fail if it cannot be
+// read. Default: MOPS_CONFIG, else mops.toml in the current folder, if there is
+// one.
 func Config(path string) EnvOption {
 	return envOption(func(e *envOptions) { e.configPath = path })
 }
 
-// LogTo is where mops says what is worth knowing, and where functions write
-// with [Logger]: in a worker, too, which is made by the options of its own
-// [Main] or [Init]. Default: text from slog.LevelInfo on, to standard error.
+// LogTo sets the logger of mops, which functions use, too, through [Logger]. A
+// worker gets its logger from the options of its own [Main] or [Init]. Default:
+// text from slog.LevelInfo on, to standard error.
 func LogTo(logger *slog.Logger) EnvOption {
 	return envOption(func(e *envOptions) { e.logger = logger })
 }
 
 // Executor gives an executor a name, by which the config file and MOPS_EXECUTOR
-// choose it. "inproc" and "subprocess" are there already; giving them again
-// changes them, for example how many functions run side by side.
+// choose it. "inproc" and "subprocess" exist already; giving them again changes
+// them, for example how many functions run side by side. Executor panics if the
+// name has anything but letters, digits, '.', '_' and '-', if the executor is
+// nil, and if one that does not run in process is to be "inproc".
 func Executor(name string, where executor.Executor) EnvOption {
 	switch {
 	case memokey.ValidPipeline(name) != nil:
@@ -285,33 +295,34 @@ func Executor(name string, where executor.Executor) EnvOption {
 	})
 }
 
-// CacheDir is the folder for this machine's copies of sources that lie in a
-// remote store and of results from one, and for what it knows about files that
-// it hashed. Default: MOPS_CACHE, else mops in the user's cache folder. It may be
-// deleted at any time.
+// CacheDir is the folder on this machine for copies of sources and results from
+// remote stores, and for hashes of files. Default: MOPS_CACHE, else mops in the
+// user's cache folder (os.UserCacheDir). You may delete it at any time.
 func CacheDir(path string) EnvOption {
 	return envOption(func(e *envOptions) { e.cacheDir = path })
 }
 
-// DefaultCacheSize is the bound of [CacheSize] where nothing else is said: 20 GiB.
+// DefaultCacheSize is the bound that [CacheSize] changes: 20 GiB.
 const DefaultCacheSize = 20 << 30
 
 // CacheSize bounds the copies of sources in [CacheDir], in bytes. All programs
-// that share the folder keep to it: what was not used for longest goes first. What
-// is in use stays all the same, and what was used within the last hour: with 0
-// nothing stays longer than that. Default: MOPS_CACHE_SIZE, else DefaultCacheSize.
+// that share the folder keep to it: the copies go first that were not used for
+// longest. Copies in use stay all the same, and so do those used within the
+// last hour: with 0 nothing stays longer than that. Default: MOPS_CACHE_SIZE,
+// else DefaultCacheSize.
 func CacheSize(bytes int64) EnvOption {
 	return envOption(func(e *envOptions) { e.cacheSize = &bytes })
 }
 
-// Progress says how [Main] shows what is going on: "auto" (a live block on a
-// terminal, else plain lines), "plain" or "off". Default: MOPS_PROGRESS, else auto.
+// Progress sets how [Main] shows progress: "auto" (a live block on a terminal,
+// else plain lines), "plain" or "off". With anything else Main fails. Default:
+// MOPS_PROGRESS, else auto.
 func Progress(mode string) EnvOption {
 	return envOption(func(e *envOptions) { e.progress = mode })
 }
 
-// Isolated shuts out what surrounds the program: no config file and no MOPS_*
-// variable has a say, no summary is left, and nothing is kept on this machine
+// Isolated shuts out the program's surroundings: mops reads no config file and
+// no MOPS_* variable, leaves no summary, and keeps nothing on this machine
 // outside of [CacheDir]. It is for tests.
 func Isolated() EnvOption {
 	return envOption(func(e *envOptions) { e.isolated = true })
@@ -331,11 +342,10 @@ func (o registryOption) in() *Registry          { return o.registry }
 func (o registryOption) setFunc(f *funcOptions) { f.registry = o.registry }
 func (o registryOption) setEnv(e *envOptions)   { e.registry = o.registry }
 
-// In uses a registry of one's own in place of the program's: for tests that
-// define functions.
+// In replaces the program's registry by another: for tests that define
+// functions.
 func In(registry *Registry) RegistryOption { return registryOption{registry} }
 
-// eachOptions are the options of one fan-out.
 type eachOptions struct {
 	settings    settings
 	concurrency int
@@ -345,13 +355,13 @@ type eachOption func(*eachOptions)
 
 func (o eachOption) setEach(e *eachOptions) { o(e) }
 
-// DefaultConcurrency is how many calls of one fan-out are under way at once
-// where [Concurrency] says nothing else.
+// DefaultConcurrency is how many calls of one fan-out are under way at once,
+// unless [Concurrency] changes it.
 const DefaultConcurrency = 1000
 
 // Concurrency is how many calls of one [Func.All] or [Func.Each] are under way
-// at once, those included that wait for a free slot of their executor. Less than
-// 1 is 1.
+// at once, those included that wait for a free slot of their executor. Less
+// than 1 is 1. Default: [DefaultConcurrency].
 func Concurrency(n int) EachOption {
 	return eachOption(func(e *eachOptions) { e.concurrency = max(n, 1) })
 }

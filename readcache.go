@@ -7,22 +7,22 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/config"
 )
 
-// DefaultReadCache is the bound of [ReadCache] where nothing else is said: 1 GiB.
+// DefaultReadCache is the bound that [ReadCache] changes: 1 GiB.
 const DefaultReadCache = 1 << 30
 
-// ReadCache bounds what this machine keeps of results that it read from stores
-// elsewhere, in bytes; with 0 it keeps none, and every hit asks the store.
-// Programs share what is kept, in [CacheDir]: a hit that one of them had before
-// asks nothing of the store. So it does not see that somebody on another machine
-// has refreshed the result since, or removed it; [Refresh] does.
+// ReadCache bounds the results from remote stores that this machine keeps, in
+// bytes; with 0 it keeps none, and every hit asks the store. Programs share
+// these results, in [CacheDir]: a hit that one of them had before asks nothing
+// of the store. So it does not see that somebody on another machine has
+// refreshed the result since, or removed it; [Refresh] does.
 //
 // Default: MOPS_READ_CACHE, else [DefaultReadCache]; under [Isolated], none.
 func ReadCache(bytes int64) EnvOption {
 	return envOption(func(e *envOptions) { e.readCache = &bytes })
 }
 
-// resultsCache is the folder for results from stores elsewhere, in that for all
-// that is kept on this machine, and its bound; "" for no such folder.
+// resultsCache is the folder, within the cache folder, for results from remote
+// stores, and its bound in bytes; "" for no such folder.
 func (o *envOptions) resultsCache(cacheDir string, isolated bool) (dir string, size int64, err error) {
 	switch {
 	case cacheDir == "":

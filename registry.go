@@ -9,8 +9,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// Registry is a set of functions and types. A program has one, which is used
-// unless [In] says otherwise.
+// Registry is a set of functions and types. A program has one, unless [In]
+// names another. It is safe for concurrent use.
 type Registry struct{ functions *function.Registry }
 
 // NewRegistry makes an empty registry, for tests that define functions.
@@ -34,9 +34,10 @@ func refOf(ctx context.Context, v reflect.Value, codec *function.Codec) (*source
 var defaultRegistry = NewRegistry()
 
 // RegisterType lets values of T stand in fields of interface types. Records
-// know it by its full name, so a type that moves to another package is another
-// one. Register where T is defined, in an init function: it must have happened
-// before [Main], [Init] or [New]. It panics when T is registered already.
+// know T by its full name, so a type that moves to another package becomes
+// another one. Register T where it is defined, in an init function: that must
+// come before [Main], [Init] or [New]. RegisterType panics if T is registered
+// already.
 func RegisterType[T any](options ...RegistryOption) {
 	typ := reflect.TypeFor[T]()
 	if err := registryOf(options).Types.Register(function.TypeName(typ), typ); err != nil {
@@ -45,8 +46,8 @@ func RegisterType[T any](options ...RegistryOption) {
 }
 
 // RegisterError lets errors of type E that a function returns come back as
-// themselves, for errors.As; others come back as text. E must be a type that
-// can be encoded without loss. It panics when it is not, or is registered already.
+// themselves, for errors.As; others come back as text. RegisterError panics if
+// E cannot be encoded without loss, or is registered already.
 func RegisterError[E error](options ...RegistryOption) {
 	if err := registryOf(options).AddError(reflect.TypeFor[E]()); err != nil {
 		panic(fmt.Sprintf("mops.RegisterError: %v", err))

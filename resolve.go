@@ -16,10 +16,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
 )
 
-// WithOptions returns a context for calls under these options: for all calls
-// made with it, and in turn for those that their functions make, in other
-// processes too. Only [On] and [Detach] end with the process: what a worker
-// calls runs in the worker, unless its own code says where.
+// WithOptions returns a context with options for all calls made with it, and in
+// turn for the calls that their functions make, in other processes, too. Only
+// [On] and [Detach] end with the process: calls of a worker run in the worker,
+// unless its own code says where.
 func WithOptions(ctx context.Context, options ...Option) context.Context {
 	s := settings{}
 	if outer := contextSettings(ctx); outer != nil {
@@ -38,14 +38,14 @@ func contextSettings(ctx context.Context) *settings {
 	return s
 }
 
-// settled is what an environment settled for a function, as long as the context
-// says nothing: worked out once, since a hit takes only microseconds.
+// settled is what an environment settled for a function, for contexts without
+// options: worked out once, since a hit takes only microseconds.
 type settled struct {
 	env      *Env
 	settings *orchestrate.Settings
 }
 
-// resolve settles how a call of a function is made; see Option for the order.
+// resolve settles how to make a call of a function; see Option for the order.
 func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with settings, known *atomic.Pointer[settled]) (*orchestrate.Settings, error) {
 	onContext := contextSettings(ctx)
 	if onContext == nil {
@@ -56,8 +56,8 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	plain, forced := env.file.For(f.Name)
 	s := env.code
 	if env.worker {
-		// Where a worker runs is no place for all that it calls: a function says
-		// so itself, or it runs in the worker.
+		// A worker's place need not suit all that it calls: a call runs in the worker,
+		// unless its function says otherwise.
 		s.on, s.Executor = nil, nil
 		if plain.Executor == env.file.Defaults.Executor {
 			plain.Executor = nil
@@ -84,12 +84,11 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	return made, nil
 }
 
-// base are the settings of a function that says nothing itself.
+// base are the settings of a function that sets nothing itself.
 func (env *Env) base() (*orchestrate.Settings, error) {
 	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.environ))
 }
 
-// settle fills in the defaults and finds the executor.
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	settled := &orchestrate.Settings{
 		Root: valueOr(s.Root, DefaultRoot), Pipeline: valueOr(s.Pipeline, DefaultPipeline),
@@ -114,7 +113,7 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	if settled.Executor = s.on; settled.Executor == nil {
 		settled.Executor, err = env.executor(valueOr(s.Executor, inProcess))
 	}
-	if settled.Off || settled.ReadOnly { // nothing can travel through the store
+	if settled.Off || settled.ReadOnly { // a worker elsewhere would need the store
 		settled.Executor = env.executors[inProcess]
 	}
 	if err == nil {
@@ -123,9 +122,9 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	return settled, err
 }
 
-// guarded holds executors of others to their contract. Those of mops that are
-// used most keep it, as their conformance suite shows, and are left alone: a
-// guard costs a goroutine for each call.
+// guarded holds executors of others to their contract. The two that most
+// programs use keep it, as their conformance suite shows, and go without a
+// guard, which costs a goroutine for each call.
 func guarded(where executor.Executor) (executor.Executor, error) {
 	switch e := where.(type) {
 	case *inproc.Executor:

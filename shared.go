@@ -12,43 +12,46 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// Shared is a big value that many calls get, such as a table: it is encoded
-// once, goes to the store once, to each machine once, and is decoded once in
-// each process that reads it. It may stand anywhere in an input or an output.
-// There it is known by the hash of its encoding and the structure of T, so a
-// result is found again also when an equal value is shared anew.
+// Shared is a big value that many calls get, such as a table. mops encodes it
+// once, puts it into the store once, brings it to each machine once, and
+// decodes it once in each process that reads it. It may stand anywhere in an
+// input or an output. There the hash of its encoding and the structure of T
+// stand for it, so a result is found again also when an equal value is shared
+// anew.
 //
 // T must be a type that an input may have, without sources or shared values in
 // it. Wherever it stands, it is encoded as inputs are: nil and empty are alike,
 // and -0 is +0. The zero Shared holds nothing.
 //
-// A Shared is safe for concurrent use and may be copied; copies share the value.
+// A Shared is safe for concurrent use and may be copied; copies share the
+// value.
 type Shared[T any] struct{ state *shared[T] }
 
-// shared is what all copies of a Shared have in common.
+// shared is the part that all copies of a Shared have in common.
 type shared[T any] struct {
-	value *T // as it was given to Share; nil in one that was decoded
+	value *T // as given to Share; nil if it was decoded
 
 	mu    sync.Mutex
-	codec *function.Codec // nil before it was part of a call
-	ref   *source.Ref     // nil before it was encoded or decoded
+	codec *function.Codec // nil until it is part of a call
+	ref   *source.Ref     // nil until it is encoded or decoded
 }
 
-// Share makes a value one that calls share. It must not be changed any more, nor
-// what it points to. It is encoded when the first call is made with it, and that
-// encoding is held in memory until it is in the store.
+// Share makes a value one that calls share. Do not change it any more, nor
+// anything that it points to. mops encodes it when the first call is made with
+// it, and holds that encoding in memory until it is in the store.
 func Share[T any](value T) Shared[T] { return Shared[T]{&shared[T]{value: &value}} }
 
-// Get returns the value. All who get it in one process have the same: it must
-// not be changed, nor what it points to.
+// Get returns the value. All callers of one process get the same value: do not
+// change it, nor anything that it points to.
 //
-// A function gets what was decoded from the stored bytes, wherever it runs. What
-// was decoded is kept for the next who asks, up to 512 MiB of encodings in all
-// for an [Env], those used last; the rest is decoded anew. The error is one of
-// kind blob.NotFound where the bytes are gone from the store, and blob.Corrupt
-// where they are not what was stored; a call with [Refresh] stores them again.
+// A function gets the value decoded from the stored bytes, wherever it runs. An
+// [Env] keeps decoded values for the next call of Get, up to 512 MiB of
+// encodings, those used last; others it decodes anew. The error wraps a
+// *blob.Error: of kind blob.NotFound if the bytes are gone from the store, and
+// blob.Corrupt if they are not what was stored; a call with [Refresh] stores
+// them again.
 //
-// Whoever shared the value gets that one back.
+// The program that shared the value gets its own value back.
 func (s Shared[T]) Get(ctx context.Context) (value T, err error) {
 	if s.state == nil {
 		return value, fmt.Errorf("mops: a zero %v has no value: make one with Share", reflect.TypeFor[Shared[T]]())
@@ -75,7 +78,7 @@ func (s Shared[T]) Get(ctx context.Context) (value T, err error) {
 // IsZero reports whether s holds nothing.
 func (s Shared[T]) IsZero() bool { return s.state == nil }
 
-// String names the value in messages, and does not show it.
+// String names the value in messages, without its content.
 func (s Shared[T]) String() string {
 	if s.state == nil {
 		return "no shared value"
@@ -88,8 +91,8 @@ func (s Shared[T]) String() string {
 	return fmt.Sprintf("a shared %v of %d bytes with SHA-256 %s", reflect.TypeFor[T](), s.state.ref.Size(), s.state.ref.Hash())
 }
 
-// MarshalCBOR writes what the value is known by: hash and size of its encoding.
-// It works once the value was part of a call.
+// MarshalCBOR writes hash and size of the value's encoding, which identify it.
+// It fails before the value was part of a call.
 func (s Shared[T]) MarshalCBOR() ([]byte, error) {
 	if s.state == nil {
 		return []byte{cborNull}, nil
@@ -119,14 +122,14 @@ func (s *Shared[T]) UnmarshalCBOR(data []byte) error {
 	return nil
 }
 
-// sharing is any Shared.
+// sharing is a Shared of any type.
 type sharing interface {
 	refer(ctx context.Context, codec *function.Codec) (*source.Ref, error)
 	elem() reflect.Type
 }
 
-// refer is the value as package source knows it, encoded when it is asked for
-// first. Who comes meanwhile waits.
+// refer is the value as package source knows it. The first call encodes it;
+// others wait.
 func (s Shared[T]) refer(ctx context.Context, codec *function.Codec) (*source.Ref, error) {
 	if s.state == nil {
 		return nil, nil
@@ -148,7 +151,7 @@ func (s Shared[T]) refer(ctx context.Context, codec *function.Codec) (*source.Re
 
 func (Shared[T]) elem() reflect.Type { return reflect.TypeFor[T]() }
 
-// sharedType is what a Shared of any kind shares; nil for any other type.
+// sharedType is the T of a Shared[T]; nil for any other type.
 func sharedType(t reflect.Type) reflect.Type {
 	if t.PkgPath() != reflect.TypeFor[Source]().PkgPath() || !strings.HasPrefix(t.Name(), "Shared[") {
 		return nil

@@ -11,21 +11,23 @@ import (
 
 // Source is a file or a folder as an input or an output, known by the hash of
 // its content: neither its name nor its place enters the memo key. Its bytes go
-// to the store when a call must be computed, and come from there when they are
-// opened. The zero value is no source.
+// to the store when a call must be computed, and come from there when a program
+// opens it. The zero value is no source.
 //
-// A source is immutable and safe for concurrent use. What it stands for must
-// not be changed while a call with it is under way: that is noticed, and an error.
+// A source is immutable and safe for concurrent use. Do not change its file or
+// folder while a call with it is under way: mops notices that, and the call
+// fails.
 type Source struct{ ref *source.Ref }
 
-// File is a file of this machine. It is read when a call is made with it.
+// File is a file of this machine. The path is made absolute at once; mops reads
+// the file, and checks the path, when a call is made with it.
 func File(path string) Source { return Source{source.File(path)} }
 
-// Dir is a folder of this machine with all that is in it.
+// Dir is a folder of this machine with all that is in it; see [File].
 func Dir(path string) Source { return Source{source.Dir(path)} }
 
-// At is a file at a URI: file:///data/x.csv, or in a blob store whose driver the
-// program imports.
+// At is a file at a URI: file:///data/x.csv, or in a blob store whose driver
+// the program imports. A file:// URI may also name a folder.
 func At(uri string) Source { return Source{source.At(uri)} }
 
 // FileAt is a file that goes to an explicit URI when a function returns it. As
@@ -34,7 +36,8 @@ func FileAt(path, uri string) Source { return Source{source.FileAt(path, uri)} }
 
 var errNoSource = errors.New("mops: a zero Source has no content: make one with File, Dir or At")
 
-// attach makes a source that was part of no call yet known to the environment.
+// attach tells a source that was part of no call yet which environment it is
+// in.
 func (s Source) attach(ctx context.Context) error {
 	if s.ref == nil {
 		return errNoSource
@@ -45,10 +48,11 @@ func (s Source) attach(ctx context.Context) error {
 	return nil
 }
 
-// Open opens a file for reading; folders have a [Source.Path]. One that lies in a
-// store elsewhere is downloaded to the cache first, see [CacheDir], and verified.
-// Bytes that are no longer there are a *blob.Error of kind NotFound that says what
-// to do.
+// Open opens a file for reading; for a folder it fails, see [Source.Path]. It
+// first downloads a file from a remote store to the cache, see [CacheDir], and
+// verifies it. If the bytes are gone, the error wraps a *blob.Error of kind
+// blob.NotFound and says what to do; if they are not what was stored, of kind
+// blob.Corrupt.
 func (s Source) Open(ctx context.Context) (io.ReadSeekCloser, error) {
 	if err := s.attach(ctx); err != nil {
 		return nil, err
@@ -56,9 +60,10 @@ func (s Source) Open(ctx context.Context) (io.ReadSeekCloser, error) {
 	return s.ref.Open(ctx)
 }
 
-// OpenRange opens length bytes of a file from offset on; less where it ends
-// before, and all that follow where length is negative. Only these are transferred,
-// and so they cannot be verified. Otherwise see Open.
+// OpenRange opens length bytes of a file from offset on, both in bytes: fewer
+// if the file ends before, and all the rest if length is negative. It transfers
+// only these, so it cannot verify them, unless the file is on this machine. A
+// negative offset is an error. See [Source.Open] for the other errors.
 func (s Source) OpenRange(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 	if err := s.attach(ctx); err != nil {
 		return nil, err
@@ -66,10 +71,10 @@ func (s Source) OpenRange(ctx context.Context, offset, length int64) (io.ReadClo
 	return s.ref.OpenRange(ctx, offset, length)
 }
 
-// Path is a file or folder on this machine with the content, for reading only. It
-// may be the store's own. Where the content lies elsewhere, it is downloaded to the
-// cache first; there it stays until ctx ends, and for an hour at least, unless
-// somebody deletes the cache. Otherwise see Open.
+// Path is the path of a file or folder on this machine with the content, for
+// reading only: it may be the store's own. Path first downloads content from
+// elsewhere to the cache; there it stays until ctx ends, and for an hour at
+// least, unless somebody deletes the cache. See [Source.Open] for its errors.
 func (s Source) Path(ctx context.Context) (string, error) {
 	if err := s.attach(ctx); err != nil {
 		return "", err
@@ -77,9 +82,9 @@ func (s Source) Path(ctx context.Context) (string, error) {
 	return s.ref.Path(ctx)
 }
 
-// URI is where the bytes are, as far as this process knows; "" where it does
-// not. It is for people and for programs that are no part of mops: a function
-// must not let its result depend on it.
+// URI is where the bytes are, as far as this process knows; otherwise "". It is
+// for people and for programs that are no part of mops: a function must not let
+// its result depend on it.
 func (s Source) URI() string {
 	if s.ref == nil {
 		return ""
@@ -87,8 +92,8 @@ func (s Source) URI() string {
 	return s.ref.URI()
 }
 
-// Hash is the SHA-256 of the content in hexadecimal, of a folder that of a list
-// of its files; "" before the source was part of a call.
+// Hash is the SHA-256 of the content in hexadecimal; for a folder, of a list of
+// its files. It is "" until the source is part of a call.
 func (s Source) Hash() string {
 	if s.ref == nil {
 		return ""
@@ -99,8 +104,8 @@ func (s Source) Hash() string {
 	return s.ref.Hash().String()
 }
 
-// Size is the length in bytes, of a folder that of all its files; -1 before
-// the source was part of a call.
+// Size is the length in bytes, of a folder that of all its files; -1 until the
+// source is part of a call.
 func (s Source) Size() int64 {
 	if s.ref == nil {
 		return -1
@@ -122,7 +127,8 @@ func (s Source) String() string {
 // cborNull is how a zero Source is written (RFC 8949, section 3.3).
 const cborNull = 0xf6
 
-// MarshalCBOR writes what the source is known by: kind, hash and size.
+// MarshalCBOR writes kind, hash and size of the content, which identify it. It
+// fails before the source was part of a call.
 func (s Source) MarshalCBOR() ([]byte, error) {
 	if s.ref == nil {
 		return []byte{cborNull}, nil
