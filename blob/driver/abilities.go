@@ -8,10 +8,9 @@ type Decorator interface {
 	Local
 }
 
-// Like returns d with exactly those optional abilities that inner has. A
-// decorator needs it, because who asks for an ability does so by its methods:
-// the decorator must neither claim what the store below cannot do nor hide
-// what it can.
+// Like returns d with exactly those optional abilities that inner has. Callers
+// find an ability by asking for its methods, so a decorator must neither claim
+// what the store below cannot do nor hide what it can.
 func Like(inner Store, d Decorator) Store {
 	_, slurper := inner.(Slurper)
 	_, clock := inner.(Clock)

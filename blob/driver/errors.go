@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Kind says what went wrong, in the few ways that callers act on differently.
-// The list only grows.
+// Kind is what went wrong, in the few ways that callers act on differently. The
+// list only grows.
 type Kind uint8
 
 // The kinds of failure.
@@ -14,13 +14,13 @@ const (
 	Other       Kind = iota // none of the others
 	NotFound                // there is no such blob
 	Exists                  // a put with IfAbsent found a blob
-	Mismatch                // a put with IfVersion found another version, or none
-	Denied                  // the store knows us and says no, or does not know us
+	Mismatch                // a put with IfVersion found another version, or no blob
+	Denied                  // the store forbids it, or does not know us
 	Throttled               // the store asks us to slow down
 	Unavailable             // the store cannot be reached, or failed for now; full disks too
 	Corrupt                 // what came back is not what was stored
-	Invalid                 // the key, the URI or the request makes no sense
-	TooLarge                // the blob has more bytes than were to be read into memory
+	Invalid                 // the key, the URI or the request is not valid
+	TooLarge                // the blob has more bytes than the caller wants in memory
 )
 
 var kindNames = [...]string{"failed", "not found", "exists already", "changed meanwhile",
@@ -33,13 +33,14 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// Error is how drivers report a failure. Err may be nil where the kind says it all.
+// Error is how drivers report a failure. Err may be nil if the kind says it
+// all.
 type Error struct {
 	Kind Kind
 	Err  error
 
-	// RetryAfter is how long the store asks to wait before the next try; 0 where
-	// it does not.
+	// RetryAfter is how long the store asks to wait before the next try; 0 if it
+	// does not ask.
 	RetryAfter time.Duration
 }
 
@@ -52,7 +53,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// CheckSize is how a Slurper refuses a blob of more bytes than limit.
+// CheckSize is the error with which a Slurper refuses a blob of size bytes if
+// that is more than limit; else nil.
 func CheckSize(size, limit int64) error {
 	if size <= limit {
 		return nil
