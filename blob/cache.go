@@ -13,37 +13,37 @@ import (
 
 // CachePolicy says what [Cache] keeps, and where.
 type CachePolicy struct {
-	// Dir is the folder of the cache, made when it is needed. Any number of
-	// stores and processes may share it, and it may be deleted at any time.
+	// Dir is the folder of the cache, made when it is needed. Any number of stores
+	// and processes may share it, and anybody may delete it at any time.
 	Dir string
 
-	// Size bounds what the whole folder takes, in bytes: what was not used for
-	// longest is removed. Each process that writes at the same time as others
-	// may be a sixteenth of it too high. Nothing that is larger than a sixteenth
-	// is kept. With 0 the cache is off: nothing is read from the folder or added
-	// to it, and what is written to the store is removed from it.
+	// Size bounds the whole folder, in bytes: the blobs go first that were not used
+	// for longest. Each process that writes at the same time as others may exceed
+	// it by a sixteenth. The cache keeps no blob larger than a sixteenth. With 0
+	// the cache is off: it reads nothing from the folder and adds nothing to it,
+	// and removes from it what is written to the store.
 	Size int64
 
-	// Selects says by its key whether a blob is one that is kept: small, read
-	// whole, and as good as never written over.
+	// Selects decides by its key whether the cache may keep a blob: it should be
+	// small, read whole, and practically never written over.
 	Selects func(key string) bool
 
-	// Sound says whether the content of such a blob may be kept.
+	// Sound decides whether the cache may keep this content of a blob.
 	Sound func(key string, content []byte) bool
 
-	// Log gets what is worth knowing; default: nobody.
+	// Log gets debug lines and warnings; nil for none.
 	Log *slog.Logger
 }
 
 // Cache returns a store that answers reads of whole blobs from a folder of this
-// machine, where it has them: then nothing is asked of s. What is read from s
-// and what is put by way of the returned store goes into the folder. That a blob
-// is not there is never kept, and whatever fails in the folder makes the store
-// answer.
+// machine, without a request to s, if the folder has them. Blobs read from s,
+// and those put through the returned store, go into the folder. The cache never
+// keeps that a blob is absent, and if anything fails in the folder, the store
+// answers.
 //
-// The cache knows nothing of what others write to the store by other ways. So it
-// is for blobs that do not change, and for readers who may see one that did as
-// it was before; see [Fresh] for those who may not.
+// The cache does not see what others write to the store by other ways. So it is
+// for blobs that do not change, and for readers who may see an old state of one
+// that did; others use [Fresh].
 func Cache(s *Store, policy CachePolicy) *Store {
 	c := &caching{inner: s.driver, policy: policy, folder: newCacheFolder(s, policy)}
 	cached := s.Over(c)
@@ -54,15 +54,16 @@ func Cache(s *Store, policy CachePolicy) *Store {
 type freshKey struct{}
 
 // Fresh returns a context under which a store that [Cache] made reads from the
-// store below. What the folder has of the blob is replaced where it differs.
+// store below. If the folder has another state of the blob, that is replaced.
 func Fresh(ctx context.Context) context.Context {
 	return context.WithValue(ctx, freshKey{}, true)
 }
 
 func isFresh(ctx context.Context) bool { return ctx.Value(freshKey{}) != nil }
 
-// ReadCached is ReadAll for a blob that the cache of this machine has, if s was
-// made by [Cache]. It asks nothing of the store below.
+// ReadCached is ReadAll from this machine's cache alone, if s was made by
+// [Cache]: found is false if the blob is not there. It makes no request to the
+// store below.
 func (s *Store) ReadCached(key string) (content []byte, info Info, found bool) {
 	if s.cache == nil || ValidKey(key) != nil || !s.cache.policy.Selects(key) {
 		return nil, Info{}, false
@@ -76,7 +77,7 @@ type caching struct {
 	folder *cacheFolder
 }
 
-// look finds a blob in the cache, where it may be taken from there.
+// look finds a blob in the cache, unless the context asks for fresh ones.
 func (c *caching) look(ctx context.Context, key string) (content []byte, info Info, found bool) {
 	if ctx.Err() != nil || isFresh(ctx) {
 		return nil, Info{}, false
@@ -84,7 +85,8 @@ func (c *caching) look(ctx context.Context, key string) (content []byte, info In
 	return c.folder.read(key)
 }
 
-// learn keeps what the store says of a blob, which was asked after so many changes.
+// learn keeps the store's answer about a blob. asked is the number of changes
+// when the store was asked.
 func (c *caching) learn(ctx context.Context, key string, content []byte, info Info, asked uint64, err error) {
 	whole := int64(len(content)) == info.Size && info.Size <= c.folder.largest()
 	switch {
@@ -134,7 +136,7 @@ func (c *caching) Get(ctx context.Context, key string, part Range) (io.ReadClose
 	return &learningBody{ReadCloser: body, learn: func(content []byte) { c.learn(ctx, key, content, info, asked, nil) }}, info, nil
 }
 
-// learningBody collects what is read of a body, and passes it on at its end.
+// learningBody collects the content of a body, and passes it on at the end.
 type learningBody struct {
 	io.ReadCloser
 	content []byte
@@ -154,8 +156,8 @@ func (b *learningBody) Read(p []byte) (int, error) {
 }
 
 // Put removes the blob from the cache first, whatever becomes of the put, and
-// again where it fails: the blob may be another one by now, and a put that seems
-// to have failed may have succeeded.
+// again if it fails: others may have changed the blob by then, and a put that
+// seems to have failed may have succeeded.
 func (c *caching) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (Info, error) {
 	if !c.policy.Selects(key) {
 		return c.inner.Put(ctx, key, body, size, opts)
@@ -187,8 +189,8 @@ func (c *caching) List(ctx context.Context, prefix, startAt string) iter.Seq2[In
 	return c.inner.List(ctx, prefix, startAt)
 }
 
-// Delete removes the blob from the cache afterwards, too: somebody may have read
-// it just before it went.
+// Delete removes the blob from the cache afterwards, too: somebody may have
+// read it just before it went.
 func (c *caching) Delete(ctx context.Context, key string) error {
 	if !c.policy.Selects(key) {
 		return c.inner.Delete(ctx, key)
@@ -204,7 +206,7 @@ func (c *caching) Close() error {
 	return c.inner.Close()
 }
 
-// The rest is called only where the inner store can do it; see driver.Like.
+// The rest is called only if the inner store can do it; see driver.Like.
 
 func (c *caching) Now(ctx context.Context) (time.Time, error) { return c.inner.(driver.Clock).Now(ctx) }
 

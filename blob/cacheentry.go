@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// cacheFormat is the first word of an entry of the cache. It is a part of the
-// entry's name, too, so that programs of other versions have entries of their own.
+// cacheFormat is the first word of a cache entry. It is a part of the entry's
+// name, too, so that programs of other versions have entries of their own.
 const cacheFormat = "mopscache1"
 
-// sealEntry makes an entry of a blob: the format and the SHA-256 of the rest; a
-// line with what describes the blob; its content. head -2 shows it to a person.
+// sealEntry makes the entry of a blob: a line with the format and the SHA-256
+// of the rest; a line that describes the blob; its content. head -2 shows it to
+// a person.
 //
 //	mopscache1 9f86d081…
 //	2026-11-23T14:12:00.5Z "0x8DC" s3://bucket/mops1/default/f@0/amber-kite-river.60f3…/result
@@ -34,7 +35,8 @@ func sealEntry(uri string, content []byte, info Info) []byte {
 	return out
 }
 
-// openEntry takes an entry apart, after checking all of it. The content lies in data.
+// openEntry takes an entry apart, after checking all of it. The returned
+// content lies in data.
 func openEntry(uri string, data []byte) (content []byte, info Info, err error) {
 	const headLength = len(cacheFormat) + 1 + 2*sha256.Size + 1
 	if len(data) < headLength {

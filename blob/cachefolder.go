@@ -17,39 +17,40 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
-// cacheFolder holds blobs of one store as entries of a folder of this machine,
-// which any number of stores and processes share. The name of an entry is a hash
-// over the store and the key; the entry proves itself, see openEntry.
+// cacheFolder holds blobs of one store as entries in a folder of this machine,
+// which any number of stores and processes share. The name of an entry is a
+// hash over the store and the key; the entry proves itself, see openEntry.
 //
-// It is read and written without locks. An entry appears whole, and only where
-// there is none. A process that has read or put another version than the one that
-// lies there cannot tell which of the two is newer: it removes the entry, and the
-// next reader asks the store. So a late process does not write over what was put
-// meanwhile. An old version comes back only if three meet at one moment: a reader, a
-// put that overtakes it, and a remover of what was put before the reader is done.
-// Readers in the remover's own process are told; see changes.
+// There are no locks. An entry appears whole, and only if there is none. A
+// process that has read or put another version than the one in the folder
+// cannot tell which of the two is newer: it removes the entry, and the next
+// reader asks the store. So a late process never overwrites the entry of a
+// newer put. An old version comes back only if three meet at one moment: a
+// reader, a put that overtakes it, and a process that removes the entry of that
+// put before the reader is done. If that process is the reader's own, the
+// reader learns of it; see changes.
 type cacheFolder struct {
 	root    string // URI of the store
-	prefix  []byte // what the hash of a name begins with
+	prefix  []byte // begins the input of the name's hash
 	entries *localcache.Folder
 	log     *slog.Logger
 
 	prepared sync.Once
-	off      atomic.Bool // the folder is of no use to this process
+	off      atomic.Bool // this process does not use the folder any more
 
 	changes [64]changes // by key
 }
 
-// changes are what this process did to some of the blobs, in the order of their
-// numbers. What was asked for before one of these is not kept after it.
+// changes are the numbered changes of this process to some of the blobs. An
+// answer that was asked for before a change is not kept after it.
 type changes struct {
 	mu     sync.Mutex
 	n      uint64            // how many there were
-	last   map[uint64]uint64 // by the hash of a key, its last one
-	before uint64            // up to this one they were forgotten, and may have been to any blob
+	last   map[uint64]uint64 // by the hash of a key, the number of its last change
+	before uint64            // changes up to this number were forgotten; they may have been to any blob
 }
 
-const maxChanges = 1024 // that are remembered of each share of the keys, in some 40 KB
+const maxChanges = 1024 // remembered for each share of the keys, in some 40 KB
 
 func (f *cacheFolder) changesOf(key string) (c *changes, hash uint64) {
 	h := fnv.New64a()
@@ -66,7 +67,7 @@ func (f *cacheFolder) asked(key string) uint64 {
 	return c.n
 }
 
-// change removes the entry of a blob that may be another one by now.
+// change removes the entry of a blob that may have changed.
 func (f *cacheFolder) change(key string) {
 	c, hash := f.changesOf(key)
 	c.mu.Lock()
@@ -90,11 +91,11 @@ func newCacheFolder(s *Store, policy CachePolicy) *cacheFolder {
 	return f
 }
 
-// largest is the size of the largest blob that is kept.
+// largest is the size of the largest blob that the cache keeps, in bytes.
 func (f *cacheFolder) largest() int64 { return f.entries.Size / 16 }
 
-// usable reports whether the folder can be written to, found out once: what
-// cannot be removed from it must not be read either.
+// usable reports whether the folder can be written to, and finds that out once:
+// if entries cannot be removed, nobody must read them either.
 func (f *cacheFolder) usable() bool {
 	if f.entries.Size <= 0 {
 		return false
@@ -108,7 +109,6 @@ func (f *cacheFolder) usable() bool {
 	return !f.off.Load()
 }
 
-// path is the file of a blob's entry.
 func (f *cacheFolder) path(key string) string {
 	var buffer [256]byte
 	sum := sha256.Sum256(append(append(buffer[:0], f.prefix...), key...))
@@ -116,7 +116,6 @@ func (f *cacheFolder) path(key string) string {
 	return f.entries.Dir + string(filepath.Separator) + name[:2] + string(filepath.Separator) + name[2:]
 }
 
-// read finds the entry of a blob.
 func (f *cacheFolder) read(key string) (content []byte, info Info, found bool) {
 	if !f.usable() {
 		return nil, Info{}, false
@@ -138,11 +137,11 @@ func (f *cacheFolder) read(key string) (content []byte, info Info, found bool) {
 	return content, info, true
 }
 
-// mostHead is more than an entry has in front of the content, in bytes.
+// mostHead is more bytes than an entry has in front of the content.
 const mostHead = 64 << 10
 
-// keep adds a blob that was asked for after so many changes, or removes what the
-// folder has of it in another version.
+// keep adds a blob, or removes its entry if that has another version. asked is
+// the number of changes when the store was asked for the blob.
 func (f *cacheFolder) keep(key string, content []byte, info Info, asked uint64) {
 	if !f.usable() || f.settled(key, info.Version) {
 		return
@@ -162,8 +161,8 @@ func (f *cacheFolder) keep(key string, content []byte, info Info, asked uint64) 
 	}
 }
 
-// settled reports whether there is an entry, which is removed unless it is of
-// that version.
+// settled reports whether there is an entry, and removes it if it is of another
+// version.
 func (f *cacheFolder) settled(key string, version Version) bool {
 	_, info, found := f.read(key)
 	if found && info.Version != version {
@@ -172,8 +171,8 @@ func (f *cacheFolder) settled(key string, version Version) bool {
 	return found
 }
 
-// drop removes the entry of a blob. Where it cannot be removed, this process
-// reads nothing from the folder any more.
+// drop removes the entry of a blob. If that fails, this process reads nothing
+// from the folder any more.
 func (f *cacheFolder) drop(key string) {
 	path := f.path(key)
 	err := f.entries.Remove(path)

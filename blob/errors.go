@@ -24,7 +24,7 @@ const (
 	TooLarge    = driver.TooLarge
 )
 
-// Error is every failure of a blob store: the operation, the blob, the kind.
+// Error is any failure of a blob store: operation, blob, kind.
 type Error struct {
 	Op   string // "get", "put", "stat", "list", "delete", "open", …
 	URI  string // of the blob, or of the root
@@ -44,7 +44,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf returns the kind of the first *Error in err's chain, or Other.
 func KindOf(err error) Kind {
-	if e, ok := err.(*Error); ok && e != nil { // most are one of these two, and are looked at in each operation
+	if e, ok := err.(*Error); ok && e != nil { // most errors are one of these two, and each operation asks
 		return e.Kind
 	}
 	if e, ok := err.(*driver.Error); ok && e != nil {
@@ -59,5 +59,6 @@ func KindOf(err error) Kind {
 	return Other
 }
 
-// Is reports whether err is a failure of a blob store of that kind.
+// Is reports whether err is a failure of a blob store of that kind. A nil error
+// is of no kind.
 func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }

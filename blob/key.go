@@ -9,13 +9,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// MaxKey is the length of the longest key, in bytes. S3 allows 1,024 for the
-// whole of it, the root's own path included; Azure as many characters.
+// MaxKey is the length of the longest key, in bytes. S3 allows 1,024 bytes for
+// the whole key, the root's own path included (Amazon S3 User Guide, "Naming
+// Amazon S3 objects"); Azure allows 1,024 characters.
 const MaxKey = 1024
 
-// ValidKey says what is wrong with a key: it must be relative, clean and
-// printable, so that it means the same blob in every store and never climbs
-// out of the root.
+// ValidKey checks a key: it must be relative, clean and printable UTF-8 of at
+// most [MaxKey] bytes, so that it means the same blob in every store and never
+// climbs out of the root. The error is of kind Invalid and says what is wrong.
 func ValidKey(key string) error {
 	reason := invalidKey(key)
 	if reason == "" {
@@ -28,8 +29,8 @@ func ValidKey(key string) error {
 	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf("key %q %w", shown, errors.New(reason))}
 }
 
-// ordinary reports, for almost all keys that mops makes, that they are valid: it
-// is on the path of every hit, and one pass over the bytes takes the least.
+// ordinary reports that a key is valid, for almost all keys that mops makes: it
+// is on the path of every hit, and one pass over the bytes is cheapest.
 func ordinary(key string) bool {
 	if key == "" || len(key) > MaxKey {
 		return false

@@ -8,22 +8,22 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
-// Patience is how long a store may be away before [Retry] gives up what cannot be
-// had again cheaply: as long as it took to get there, and 12 hours at most.
+// Patience is how long [Retry] goes on while a store is away, for work that is
+// dear to repeat: as long as the work had taken, and 12 hours at most.
 type Patience struct {
-	Since time.Time // when that began
-	What  string    // that the store is needed for, in the log
+	Since time.Time // when the work began
+	What  string    // the work, as the log names it
 
-	// Made says that it is needed for what was made since then, and is lost
-	// otherwise. The patience lasts for a minute at least.
+	// Made says that the store is needed to keep the result of that work, which
+	// would be lost otherwise. The patience lasts for a minute at least.
 	Made bool
 
-	// Allowed says that the store took the like when the making began. So if it
+	// Allowed says that the store took the like when the work began. So if it
 	// denies access now, credentials have expired, and the patience lasts for 15
 	// minutes at most, in which somebody may log in again.
 	Allowed bool
 
-	tell teller // of the store, for its driver, which tries parts of a put again
+	tell teller // the store's; its driver, which retries parts of a put, warns through it
 }
 
 const (
@@ -32,27 +32,28 @@ const (
 	deniedPatience = 15 * time.Minute
 )
 
-// Patient returns a context under which [Retry] tries as often as ever, and on
-// for as long as the patience lasts. A warning says so at once and every minute.
-// The end of the context ends it at once.
+// Patient returns a context under which [Retry] tries as often as without it,
+// and then goes on until the patience ends. It logs a warning at once and every
+// minute. The end of the context ends it at once.
 func Patient(ctx context.Context, p Patience) context.Context {
 	return context.WithValue(ctx, patienceKey{}, p)
 }
 
 type patienceKey struct{}
 
-// WhileWaiting returns a context under which [Retry] calls leave before it waits to
-// try again, and what leave returned after the wait, before it tries. So who bounds
-// how many transfers go on at one time can let others go on meanwhile: under a
-// patience of hours, one store that is away would else keep all others waiting. An
-// operation may have several parts that wait side by side. An error of back ends it.
+// WhileWaiting returns a context under which [Retry] calls leave before it
+// waits for another try, and calls leave's result, back, after the wait, before
+// it tries. So a caller that bounds how many transfers run at one time can let
+// others go on meanwhile: under a patience of hours, one store that is away
+// would else keep all others waiting. An operation may have several parts that
+// wait side by side, so both must be safe for concurrent use. An error of back
+// ends the operation.
 func WhileWaiting(ctx context.Context, leave func() (back func(context.Context) error)) context.Context {
 	return context.WithValue(ctx, waitingKey{}, leave)
 }
 
 type waitingKey struct{}
 
-// wait waits to try again.
 func wait(ctx context.Context, d time.Duration) error {
 	if leave, ok := ctx.Value(waitingKey{}).(func() func(context.Context) error); ok {
 		back := leave()
@@ -72,8 +73,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// exhausted says that all patience was used up, so that what the operation is a
-// part of does not begin anew.
+// exhausted marks an error after which all patience is used up, so that no
+// caller higher up begins a patience anew.
 type exhausted struct{ error }
 
 func (e *exhausted) Unwrap() error { return e.error }
@@ -83,7 +84,8 @@ func isExhausted(err error) bool {
 	return ok
 }
 
-// telling is the context for a driver, whose own tries are told of as those of Retry.
+// telling is the context for a driver whose own retries are logged like those
+// of Retry.
 func (p RetryPolicy) telling(ctx context.Context) context.Context {
 	patience := patienceOf(ctx)
 	if patience.Since.IsZero() || p.tell == nil {
@@ -98,8 +100,8 @@ func patienceOf(ctx context.Context) Patience {
 	return p
 }
 
-// lasts is how long the patience lasts with an error of a store that has failed
-// since some time: not at all for one that will not pass.
+// lasts is how long the patience lasts, counted from failing, when the store's
+// failures began, if err is the latest failure: 0 if err will not pass.
 func (p Patience) lasts(failing time.Time, err error) time.Duration {
 	if p.Since.IsZero() {
 		return 0

@@ -12,15 +12,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// OpenFunc opens the root that a URI names, which starts with the scheme that
-// the function was registered for. It should not touch the network: a store
-// that cannot be reached shows at the first operation.
+// OpenFunc opens the root that uri names; uri starts with the scheme that the
+// function was registered for. It should not touch the network: a store that
+// cannot be reached shows at the first operation.
 //
-// A store with a method Root() string says by it what its root is properly
-// called (absolute, canonical, without secrets); otherwise the root is the URI
-// without user and query. One with a method Address() string says by which URI
-// another process opens the same root, with the parameters of the query, which
-// it must have refused if they were secret; otherwise that is the root.
+// A store may have a method Root() string, which returns the root's proper name
+// (absolute, canonical, without secrets); otherwise the root is the URI without
+// user and query. It may have a method Address() string, which returns the URI
+// by which another process opens the same root, with the parameters of the
+// query (a secret parameter must have been refused); otherwise the address is
+// the root.
 type OpenFunc func(ctx context.Context, uri string) (driver.Store, error)
 
 // registry knows how to open URIs, by their scheme. The zero value is empty and
@@ -33,7 +34,7 @@ type registry struct {
 // drivers are those that the program imports: their packages register here.
 var drivers registry
 
-// homes are the packages that know the schemes of mops.
+// homes are the packages of the schemes that mops has drivers for.
 var homes = map[string]string{
 	"file": "blob/fileblob",
 	"mem":  "blob/memblob",
@@ -46,12 +47,14 @@ var homes = map[string]string{
 var validScheme = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
 
 // Register makes a scheme known to [Open]. Driver packages call it in init. It
-// panics when the scheme is taken.
+// panics if the scheme is taken or not valid (RFC 3986, section 3.1, in lower
+// case), and if open is nil.
 func Register(scheme string, open OpenFunc) { drivers.register(scheme, open) }
 
-// Open opens the root that a URI names, such as file:///data/mops, by the
-// drivers that the program imports. An URI that nobody can open is of kind
-// Invalid.
+// Open opens the root that a URI names, such as file:///data/mops, with the
+// drivers that the program imports. If none knows the URI, the error's kind is
+// Invalid and its text says which import is missing. The error never quotes the
+// URI's user, password or query.
 func Open(ctx context.Context, uri string) (*Store, error) { return drivers.open(ctx, uri) }
 
 func (r *registry) register(scheme string, open OpenFunc) {
@@ -97,7 +100,7 @@ func (r *registry) open(ctx context.Context, uri string) (*Store, error) {
 	return store, nil
 }
 
-// otherNames are what other tools call our schemes.
+// otherNames are the names that other tools have for our schemes.
 var otherNames = map[string]string{
 	"abfs": "adls://account/container/folder", "abfss": "adls://account/container/folder",
 	"wasb": "adls://account/container/folder", "wasbs": "adls://account/container/folder",
@@ -105,7 +108,7 @@ var otherNames = map[string]string{
 	"s3a": "s3://bucket/folder", "s3n": "s3://bucket/folder", "gcs": "gs://bucket/folder",
 }
 
-// unknown says what to do about a scheme without a driver.
+// unknown is the error for a scheme without a driver; it says what to do.
 func (r *registry) unknown(scheme string) error {
 	if home, ok := homes[scheme]; ok {
 		return fmt.Errorf(`the driver of %s:// is not part of this program; add import _ "github.com/TrilliantHealth/mops-go/%s"`, scheme, home)
@@ -123,7 +126,8 @@ func (r *registry) unknown(scheme string) error {
 	return fmt.Errorf("no driver knows the scheme %q; there are %s", scheme, strings.Join(slices.Compact(known), ", "))
 }
 
-// withoutSecrets cuts off what may be a secret: user, password and query.
+// withoutSecrets cuts off the parts that may be secret: user, password and
+// query.
 func withoutSecrets(uri string) string {
 	if i := strings.IndexAny(uri, "?#"); i >= 0 {
 		uri = uri[:i]
@@ -137,7 +141,7 @@ func withoutSecrets(uri string) string {
 	return scheme + rest[userEnd(rest):]
 }
 
-// userEnd is where user and password end in what follows the scheme of a URI. A
+// userEnd is where user and password end in rest, the part behind the scheme. A
 // password that was not escaped may hold a slash, as the keys of AWS do.
 func userEnd(rest string) int {
 	authority, _, _ := strings.Cut(rest, "/")
@@ -147,7 +151,7 @@ func userEnd(rest string) int {
 	return strings.LastIndexByte(authority, '@') + 1
 }
 
-// scrub takes the URI's secrets out of a driver's message, which may quote it:
+// scrub removes the URI's secrets from a driver's message, which may quote it:
 // net/url does in its errors.
 func scrub(err error, uri string) error {
 	shown := withoutSecrets(uri)

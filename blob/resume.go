@@ -9,8 +9,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// resuming is the body of a Get that goes on where it stopped when the
-// connection breaks.
+// resuming wraps the body of a Get: if the connection breaks, it goes on at the
+// next byte.
 func (r retrying) resuming(ctx context.Context, key string, part Range, body io.ReadCloser, info Info) io.ReadCloser {
 	left := max(info.Size-part.Offset, 0)
 	if part.Length > 0 {
@@ -21,7 +21,7 @@ func (r retrying) resuming(ctx context.Context, key string, part Range, body io.
 
 type resumed struct {
 	retrying
-	ctx     context.Context // of the Get, as that of every body
+	ctx     context.Context // of the Get: a body has none of its own
 	key     string
 	version Version
 	next    int64 // offset of the next byte
@@ -51,7 +51,7 @@ func (b *resumed) Read(p []byte) (int, error) {
 		case !interrupted(err) || b.ctx.Err() != nil || b.vain >= b.policy.withDefaults().Tries:
 			b.err = err
 			return n, err
-		case b.left <= 0: // all of it came, and only the end did not
+		case b.left <= 0: // only the end of the stream was lost
 			b.err = io.EOF
 			return n, io.EOF
 		}
@@ -62,10 +62,9 @@ func (b *resumed) Read(p []byte) (int, error) {
 	}
 }
 
-// interrupted says that the rest of a body may come if it is asked for.
+// interrupted reports whether asking again may bring the rest of a body.
 func interrupted(err error) bool { return transient(err) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// again asks for the rest.
 func (b *resumed) again() error {
 	b.body.Close()
 	b.body = errorBody{io.ErrClosedPipe} // until there is another
@@ -87,7 +86,6 @@ func (b *resumed) again() error {
 
 func (b *resumed) Close() error { return b.body.Close() }
 
-// errorBody has nothing to read.
 type errorBody struct{ err error }
 
 func (b errorBody) Read([]byte) (int, error) { return 0, b.err }

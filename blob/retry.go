@@ -16,24 +16,26 @@ import (
 // bytes, in order to send it again.
 const maxReplay = 1 << 20
 
-// maxResolve is the largest blob, in bytes, that is read back to see whose it is.
+// maxResolve is the largest blob, in bytes, that is read back to see who wrote
+// it.
 const maxResolve = 16 << 20
 
-// Retry returns a store that tries again what s reports as Throttled or
-// Unavailable, within the caller's context; see [RetryPolicy.Do].
+// Retry returns a store that tries again if s reports Throttled or Unavailable,
+// within the caller's context; see [RetryPolicy.Do].
 //
-// A conditional put whose acknowledgement was lost is resolved: when a later try
+// It resolves a conditional put whose acknowledgement was lost: if a later try
 // finds the condition broken, but the blob holds exactly the bytes of this put,
 // the put has succeeded. That is right as long as no two writers put equal
-// bytes, which a nonce in the record ensures. Of what is over 16 MiB the broken
-// condition is reported, though the blob may be the caller's own: who puts that
-// much looks at what is there.
+// bytes, which a nonce in the record ensures. For a blob of more than 16 MiB,
+// Retry reports the broken condition, though the blob may be the caller's own:
+// a caller that puts that much looks at the blob itself.
 //
-// What s reports as Invalid or Denied is asked once more, at once: a bit that was
-// wrong in one answer must not be the end.
+// After Invalid or Denied it asks once more, at once: one wrong bit in one
+// answer must not be the end.
 //
-// The body of a Get that breaks goes on where it stopped, as long as the blob is
-// the same. A body to put that is over 1 MiB and no io.Seeker is not tried again.
+// The body of a Get that breaks goes on at the next byte, as long as the blob
+// is the same. A put is not tried again if its body is over 1 MiB and no
+// io.Seeker.
 func Retry(s *Store, policy RetryPolicy) *Store {
 	policy.tell = policy.teller(s.root)
 	return s.Over(retrying{s.driver, policy})
@@ -85,8 +87,8 @@ func (r retrying) Put(ctx context.Context, key string, body io.Reader, size int6
 	return info, err
 }
 
-// resolve finds out whether a blob holds what we put. It returns refusal if not,
-// or if that would take long.
+// resolve finds out whether a blob holds the bytes of our put. It returns
+// refusal if not, or if finding out would take long.
 func (r retrying) resolve(ctx context.Context, key string, ours replay, refusal error) (Info, error) {
 	body, info, err := r.inner.Get(ctx, key, Range{})
 	switch {
@@ -119,7 +121,7 @@ func (r retrying) resolve(ctx context.Context, key string, ours replay, refusal 
 	return info, nil
 }
 
-// replay is a body that can be read again, if rewind is not nil.
+// replay is a body that can be read again if rewind is not nil.
 type replay struct {
 	body   io.Reader
 	rewind func() error
@@ -158,7 +160,8 @@ func (r retrying) Stat(ctx context.Context, key string) (info Info, err error) {
 	return info, err
 }
 
-// List goes on where it was interrupted. Whatever it yields starts the tries anew.
+// List goes on where it was interrupted. Each blob that comes starts the count
+// of tries anew.
 func (r retrying) List(ctx context.Context, prefix, startAt string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		last, stopped := "", false
@@ -168,7 +171,7 @@ func (r retrying) List(ctx context.Context, prefix, startAt string) iter.Seq2[In
 				from := max(startAt, last)
 				for info, err := range r.inner.List(ctx, prefix, from) {
 					if err != nil {
-						if again { // some came, so this was no vain try
+						if again { // some blobs came, so this try was not in vain
 							return nil
 						}
 						return err
@@ -202,7 +205,7 @@ func (r retrying) Delete(ctx context.Context, key string) error {
 
 func (r retrying) Close() error { return r.inner.Close() }
 
-// The rest is called only where the inner store can do it; see driver.Like.
+// The rest is called only if the inner store can do it; see driver.Like.
 
 func (r retrying) Slurp(ctx context.Context, key string, buf []byte, limit int64) (data []byte, info Info, err error) {
 	err = r.do(ctx, func() (err error) {

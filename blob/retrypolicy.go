@@ -12,26 +12,28 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
-// RetryPolicy says how often and how patiently something is tried, by [Retry] for one. Its zero value
-// means the defaults.
+// RetryPolicy says how often and how patiently an operation is tried, by
+// [Retry] and others. Its zero value means the defaults.
 type RetryPolicy struct {
 	Tries int           // of one operation, the first one included; default 8
 	First time.Duration // longest wait before the second try; default 100 ms
 	Max   time.Duration // longest wait before any; default 20 s
 
-	// Log is told of tries that fail, one of all in ten seconds; may be nil.
+	// Log gets warnings of failed tries, at most one in ten seconds for a store;
+	// nil for none.
 	Log *slog.Logger
 
 	tell teller
 }
 
-// Do calls try until it is done, cannot succeed, or took too many tries. What it
-// reports as Throttled or Unavailable is tried again, within ctx. The waits grow
-// exponentially with full jitter (AWS Architecture Blog, "Exponential Backoff And
-// Jitter", 2015), and are never shorter than the store asked for.
+// Do calls try until it succeeds, fails for good, or used up its tries. It
+// tries again, within ctx, if try reports Throttled or Unavailable. The waits
+// grow exponentially with full jitter (AWS Architecture Blog, "Exponential
+// Backoff And Jitter", 2015), and are never shorter than the store asks for, up
+// to Max.
 //
-// Under a context of [Patient] it gives up when the patience has run out, too, and
-// makes a last try then.
+// Under a context of [Patient], Do goes on until the patience has run out, too,
+// and then makes a last try.
 func (p RetryPolicy) Do(ctx context.Context, try func() error) error {
 	p = p.withDefaults()
 	patience := patienceOf(ctx)
@@ -92,15 +94,16 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// A store is said to fail once in tellEvery, and once in tellPatiently where it may
-// go on for long: where it is out of reach, thousands of operations find that out.
+// Failures of a store are logged once in tellEvery, or once in tellPatiently if
+// they may go on for long: thousands of operations find out that a store is out
+// of reach.
 const (
 	tellEvery     = 10 * time.Second
 	tellPatiently = time.Minute
 )
 
-// teller warns of a try that failed: the how manieth, with what error, of what,
-// and for how long others will follow, if there is patience.
+// teller warns of a failed try: the number of tries so far, the error, the work
+// it is for, and how long tries will go on, if there is patience.
 type teller func(tries int, err error, what string, left time.Duration)
 
 func (p RetryPolicy) teller(root string) teller {
@@ -141,7 +144,7 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// cause is what a driver's error says beyond its kind.
+// cause is a driver's error without its kind.
 func cause(err error) error {
 	if e, ok := err.(*driver.Error); ok && e.Err != nil {
 		return e.Err

@@ -1,7 +1,7 @@
 // Package blob is a blob store as mops uses it: small records and large files
 // under slash-separated keys below a root URI, with put-if-absent and
-// compare-and-swap. [Store] is the concrete type that all of mops talks to; it
-// wraps a driver, checks keys and names the blob in every error.
+// compare-and-swap. All of mops talks to the concrete type [Store]; it wraps a
+// driver, checks keys and names the blob in every error.
 package blob
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/errtree"
 )
 
-// Names that callers need of a driver's.
+// Names of package driver, for callers.
 type (
 	Version    = driver.Version
 	Info       = driver.Info
@@ -28,17 +28,20 @@ type (
 	PutOptions = driver.PutOptions
 )
 
-// Store is a blob store opened at a root. It is safe for concurrent use.
+// Store is a blob store opened at a root. It is safe for concurrent use. Its
+// errors are *[Error], apart from those that wrap context.Canceled or
+// context.DeadlineExceeded.
 type Store struct {
 	root     string        // URI without a trailing slash
-	address  func() string // what opens the root again; nil is root
-	identity string        // see driver.Identified; "" where the root says it all
+	address  func() string // opens the root again; nil means root
+	identity string        // see driver.Identified; "" if the root identifies it
 	driver   driver.Store
-	cache    *caching // of the outermost decorator; nil where that is none
+	cache    *caching // the outermost decorator; nil if that is no cache
 	clock    storeClock
 }
 
-// New makes a store of a driver that was opened at root, for decorators and tests.
+// New makes a store of a driver that was opened at root, for decorators and
+// tests.
 func New(root string, d driver.Store) *Store {
 	s := &Store{root: strings.TrimSuffix(root, "/"), driver: d}
 	if identified, ok := d.(driver.Identified); ok {
@@ -47,20 +50,22 @@ func New(root string, d driver.Store) *Store {
 	return s
 }
 
-// Over is s with a decorator around its driver, which it may do no more and no
-// less than; see driver.Like.
+// Over returns s with a decorator around its driver, with the same abilities;
+// see driver.Like.
 func (s *Store) Over(d driver.Decorator) *Store {
 	return &Store{root: s.root, address: s.address, identity: s.identity, driver: driver.Like(s.driver, d)}
 }
 
-// Driver returns what is below, for decorators and for abilities that Store does not name.
+// Driver returns the driver, for decorators and for abilities that Store does
+// not have.
 func (s *Store) Driver() driver.Store { return s.driver }
 
-// Root is the URI that the store was opened with, without a trailing slash.
+// Root is the URI that the store was opened with, without a trailing slash,
+// user and query.
 func (s *Store) Root() string { return s.root }
 
-// Address is the URI by which another process opens the same root: Root, with
-// all parameters, never secret, that it takes.
+// Address is the URI by which another process opens the same root: Root with
+// all its parameters, which are never secret.
 func (s *Store) Address() string {
 	if s.address != nil {
 		return s.address()
@@ -68,14 +73,15 @@ func (s *Store) Address() string {
 	return s.root
 }
 
-// Identity tells the place of the store from all others, also from those whose
-// Root is the same, such as one bucket's name at two endpoints. It is no URI.
+// Identity tells this store from all others, also from those of the same Root,
+// such as buckets of one name at two endpoints. It is no URI.
 func (s *Store) Identity() string { return cmp.Or(s.identity, s.root) }
 
 // URI is the address of a blob, for people and for messages.
 func (s *Store) URI(key string) string { return s.root + "/" + key }
 
-// mostInMemory is the longest blob that fits in memory wherever the program runs.
+// mostInMemory is the size in bytes of the longest blob that fits in memory
+// wherever the program runs.
 const mostInMemory = 1<<31 - 2
 
 // ReadAll is ReadUpTo for a blob of any size that fits in memory.
@@ -83,11 +89,12 @@ func (s *Store) ReadAll(ctx context.Context, key string, buf []byte) ([]byte, In
 	return s.ReadUpTo(ctx, key, buf, mostInMemory)
 }
 
-// ReadUpTo reads a small blob whole, and appends it to buf, which may be nil. Of
-// one that has more than limit bytes it reads nothing: the error's kind is
-// TooLarge. What does not match the checksum that the store has of it is read
-// once more, so an error of kind Corrupt says that it was wrong twice. With
-// errors of these two kinds comes the Info, where it is known.
+// ReadUpTo reads a small blob whole, and appends it to buf, which may be nil.
+// Of a blob of more than limit bytes it reads nothing; the error's kind is
+// TooLarge. If the content does not match the store's checksum, ReadUpTo reads
+// once more, so an error of kind Corrupt means that it was wrong twice. With
+// errors of these two kinds comes the Info, if it is known. If there is no
+// blob, the error's kind is NotFound.
 func (s *Store) ReadUpTo(ctx context.Context, key string, buf []byte, limit int64) (data []byte, info Info, err error) {
 	defer s.caught("get", key, &err)
 	if err := ValidKey(key); err != nil {
@@ -116,7 +123,7 @@ func (s *Store) slurp(ctx context.Context, key string, buf []byte, limit int64) 
 		return buf, info, err
 	}
 	into := bytes.NewBuffer(buf)
-	n, err := into.ReadFrom(io.LimitReader(body, limit+1)) // whatever size the store told
+	n, err := into.ReadFrom(io.LimitReader(body, limit+1)) // the store may have told another size
 	if err == nil {
 		err = driver.CheckSize(n, limit)
 	}
@@ -126,7 +133,8 @@ func (s *Store) slurp(ctx context.Context, key string, buf []byte, limit int64) 
 	return into.Bytes(), info, nil
 }
 
-// Get opens a blob, or a part of it, for streaming.
+// Get opens a blob, or a part of it, for streaming; the caller closes the body.
+// If there is no blob, the error's kind is NotFound.
 func (s *Store) Get(ctx context.Context, key string, part Range) (body io.ReadCloser, info Info, err error) {
 	defer s.caught("get", key, &err)
 	if err := ValidKey(key); err != nil {
@@ -142,7 +150,7 @@ func (s *Store) Get(ctx context.Context, key string, part Range) (body io.ReadCl
 	return &namedBody{body, s, key}, info, nil
 }
 
-// namedBody is a body whose errors name the blob, as all do.
+// namedBody is a body whose errors name the blob.
 type namedBody struct {
 	io.ReadCloser
 	store *Store
@@ -158,8 +166,9 @@ func (b *namedBody) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Put writes a blob whole or not at all. Size is the length of body in bytes,
-// or -1 where it is not known.
+// Put writes a blob whole or not at all. size is the length of body in bytes,
+// or -1 if it is not known. If a condition of opts does not hold, the error's
+// kind is Exists or Mismatch.
 func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (info Info, err error) {
 	defer s.caught("put", key, &err)
 	if err := ValidKey(key); err != nil {
@@ -169,12 +178,13 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64,
 	return info, s.fail("put", key, err)
 }
 
-// PutBytes is Put for what is in memory.
+// PutBytes is Put of data.
 func (s *Store) PutBytes(ctx context.Context, key string, data []byte, opts PutOptions) (Info, error) {
 	return s.Put(ctx, key, bytes.NewReader(data), int64(len(data)), opts)
 }
 
-// Stat describes a blob without reading it.
+// Stat describes a blob without reading it. If there is no blob, the error's
+// kind is NotFound.
 func (s *Store) Stat(ctx context.Context, key string) (info Info, err error) {
 	defer s.caught("stat", key, &err)
 	if err := ValidKey(key); err != nil {
@@ -194,12 +204,12 @@ func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[Info
 	}
 }
 
-// list yields what there is, and returns why that is not all.
+// list yields blobs, and returns the error that ended the list early.
 func (s *Store) list(ctx context.Context, prefix, startAt string, yield func(Info, error) bool) (err error) {
 	inLoop := false
 	defer func() {
 		if inLoop {
-			return // a panic is that of the loop, and goes on there
+			return // the panic is the loop's own, and goes on there
 		}
 		if p := recover(); p != nil {
 			err = s.panicked(p)
@@ -218,7 +228,7 @@ func (s *Store) list(ctx context.Context, prefix, startAt string, yield func(Inf
 	return nil
 }
 
-// Delete removes a blob; one that is not there is no error.
+// Delete removes a blob; if there is none, that is no error.
 func (s *Store) Delete(ctx context.Context, key string) (err error) {
 	defer s.caught("delete", key, &err)
 	if err := ValidKey(key); err != nil {
@@ -227,7 +237,7 @@ func (s *Store) Delete(ctx context.Context, key string) (err error) {
 	return s.fail("delete", key, s.driver.Delete(ctx, key))
 }
 
-// Now is the time by the store's own clock; ok is false where it tells none.
+// Now is the time by the store's own clock; ok is false if it has none.
 func (s *Store) Now(ctx context.Context) (now time.Time, ok bool, err error) {
 	defer s.caught("clock", "", &err)
 	clock, ok := s.driver.(driver.Clock)
@@ -238,8 +248,8 @@ func (s *Store) Now(ctx context.Context) (now time.Time, ok bool, err error) {
 	return now, true, s.fail("clock", "", err)
 }
 
-// LocalPath is the file in which a blob lies, for reading only; ok is false
-// where blobs do not lie in files of this machine.
+// LocalPath is the file in which a blob lies, for reading only; ok is false if
+// blobs do not lie in files of this machine.
 func (s *Store) LocalPath(ctx context.Context, key string) (path string, ok bool, err error) {
 	defer s.caught("stat", key, &err)
 	local, ok := s.driver.(driver.Local)
@@ -250,8 +260,8 @@ func (s *Store) LocalPath(ctx context.Context, key string) (path string, ok bool
 	return path, true, s.fail("stat", key, err)
 }
 
-// IsLocal reports whether the store lies in files that this machine can open,
-// so that an operation costs microseconds rather than a round trip.
+// IsLocal reports whether the blobs lie in files of this machine, so that an
+// operation costs microseconds rather than a round trip.
 func (s *Store) IsLocal() bool {
 	_, ok := s.driver.(driver.Local)
 	return ok
@@ -263,10 +273,11 @@ func (s *Store) Close() (err error) {
 	return s.fail("close", "", s.driver.Close())
 }
 
-// errNoBody is what a driver returned that returned nothing.
+// errNoBody is for a driver that returned neither a body nor an error.
 var errNoBody = errors.New("the driver returned neither a body nor an error")
 
-// caught makes an error of a panic of the driver, whose author may be anybody.
+// caught turns a panic of the driver, which anybody may have written, into an
+// error.
 func (s *Store) caught(op, key string, err *error) {
 	if p := recover(); p != nil {
 		*err = s.fail(op, key, s.panicked(p))
@@ -277,8 +288,8 @@ func (s *Store) panicked(p any) error {
 	return fmt.Errorf("the driver (%T) panicked: %v\n%s", s.driver, p, debug.Stack())
 }
 
-// fail names operation and blob in a driver's error. What the caller's context
-// says stays as it is.
+// fail names operation and blob in a driver's error. An error of the caller's
+// context stays as it is.
 func (s *Store) fail(op, key string, err error) error {
 	if err == nil {
 		return nil
