@@ -128,7 +128,8 @@ func checkDelete(ctx context.Context, s *blob.Store, prefix string) error {
 	return errors.Join(expectContent(ctx, s, key, "new"), expectContent(ctx, s, neighbour, "stays"))
 }
 
-// oddNames are what file systems, URIs and our own drivers might stumble over.
+// oddNames are names on which file systems, URIs and our own drivers might
+// stumble.
 var oddNames = []string{"with space", "plus+plus", "per%cent", "%2F", "%7E", "tilde~", "~", "a~1", "x~~", "quest?ion", "ha#sh",
 	"am&p", "eq=ual", "col:on", "at@", "com,ma", "semi;", "quo'te", `dou"ble`, "st*r", "br[a]ck{e}t", "pi|pe", "<less>", "umläut", "日本", "🙂",
 	".hidden", "..twodots", ".mops-tmp", ".mops-tmpfile", ".nfs0001", "lost+found", "-dash", "UPPER", "1", "0.1-2"}
@@ -225,7 +226,7 @@ func checkClock(ctx context.Context, s *blob.Store, prefix string) error {
 	if err != nil {
 		return err
 	}
-	const coarse = 2 * time.Second // some stores keep whole seconds
+	const coarse = 2 * time.Second // some stores date in whole seconds
 	if after.Before(before) || info.ModTime.Before(before.Add(-coarse)) || info.ModTime.After(after.Add(coarse)) {
 		return fmt.Errorf("the clock told %v, a blob was dated %v, the clock told %v", before, info.ModTime, after)
 	}
@@ -251,7 +252,7 @@ func checkHash(ctx context.Context, s *blob.Store, prefix string) error {
 
 func checkReadUpTo(ctx context.Context, s *blob.Store, prefix string) error {
 	key := prefix + "/blob"
-	for _, content := range []string{"content", "next content", strings.Repeat("long ", 100_000)} { // over again, too
+	for _, content := range []string{"content", "next content", strings.Repeat("long ", 100_000)} { // later ones write over the first
 		if _, err := put(ctx, s, key, content, blob.PutOptions{}); err != nil {
 			return err
 		}

@@ -1,6 +1,6 @@
 // Package blobtest tests blob stores: [Run] is the conformance suite that every
 // driver passes, [Checks] the same rules for use outside of tests, and [Faulty]
-// a store that fails on purpose, for those who build upon stores. It stands
+// a store that fails on purpose, for packages that build upon stores. It stands
 // beside the drivers of package blob.
 package blobtest
 
@@ -18,8 +18,8 @@ type Check struct {
 	Name string // one word in camel case
 	Rule string // the rule, in a sentence
 
-	// Run writes, reads and deletes blobs under prefix, a key that nothing
-	// else uses. The error says how the rule was broken.
+	// Run writes, reads and deletes blobs under prefix, a key that nothing else
+	// uses. The error says how the store broke the rule.
 	Run func(ctx context.Context, s *blob.Store, prefix string) error
 }
 
@@ -35,15 +35,15 @@ type suite struct {
 	except map[string]string
 }
 
-// Except skips one check, for a store or an emulator that cannot pass it. The
-// reason is printed.
+// Except skips the check of that name, for a store or an emulator that cannot
+// pass it, and prints the reason. If there is no such check, the test fails.
 func Except(name, reason string) Option {
 	return func(s *suite) { s.except[name] = reason }
 }
 
-// Run runs every check as a subtest on a store of its own, which open returns.
-// An open that gives the same store each time will do: each check has a prefix
-// of its own.
+// Run runs every check as a subtest, for at most 2 minutes, on a store of its
+// own, which open returns. open may return the same store each time: each check
+// has a prefix of its own, "blobtest/" and its name.
 func Run(t *testing.T, open func(t *testing.T) *blob.Store, options ...Option) {
 	t.Helper()
 	s := suite{except: make(map[string]string)}

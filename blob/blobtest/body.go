@@ -130,8 +130,8 @@ func checkFailingBody(ctx context.Context, s *blob.Store, prefix string) error {
 	})
 }
 
-// checkRefusedBody lets refused try puts that must fail, on a blob that is there
-// and on one that is not.
+// checkRefusedBody calls refused to try puts that must fail, on a blob that
+// exists and on one that does not.
 func checkRefusedBody(ctx context.Context, s *blob.Store, prefix string, refused func(key string, opts blob.PutOptions) error) error {
 	absent, there := prefix+"/folder/absent", prefix+"/there"
 	info, err := put(ctx, s, there, "before", blob.PutOptions{})

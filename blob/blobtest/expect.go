@@ -10,7 +10,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// expectKind fails unless err is a blob error of that kind.
 func expectKind(what string, err error, kind blob.Kind) error {
 	if err == nil {
 		return fmt.Errorf("%s succeeded, and should fail as %q", what, kind)
@@ -47,7 +46,7 @@ func expectContent(ctx context.Context, s *blob.Store, key, data string) error {
 	return sameInfo("Get", fromGet, "Stat", stat)
 }
 
-// sameInfo fails when two descriptions of one state of a blob differ.
+// sameInfo fails if two descriptions of one state of a blob differ.
 func sameInfo(how1 string, a blob.Info, how2 string, b blob.Info) error {
 	switch {
 	case a.Key != b.Key, a.Size != b.Size, a.Version != b.Version, !a.ModTime.Equal(b.ModTime):
@@ -60,7 +59,7 @@ func sameInfo(how1 string, a blob.Info, how2 string, b blob.Info) error {
 	return nil
 }
 
-// expectAbsent fails unless the blob is not there, whichever way one asks.
+// expectAbsent fails unless the blob is absent for every way to ask.
 func expectAbsent(ctx context.Context, s *blob.Store, key string) error {
 	_, _, errRead := s.ReadAll(ctx, key, nil)
 	_, _, errGet := read(ctx, s, key, blob.Range{})
@@ -81,7 +80,6 @@ func expectAbsent(ctx context.Context, s *blob.Store, key string) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// read streams a blob or a part of it.
 func read(ctx context.Context, s *blob.Store, key string, part blob.Range) (string, blob.Info, error) {
 	body, info, err := s.Get(ctx, key, part)
 	if err != nil {
@@ -96,7 +94,7 @@ func put(ctx context.Context, s *blob.Store, key, data string, opts blob.PutOpti
 	return s.PutBytes(ctx, key, []byte(data), opts)
 }
 
-// list is the keys in the order in which they are listed.
+// list returns the keys as they are listed.
 func list(ctx context.Context, s *blob.Store, prefix, startAt string) (keys []string, err error) {
 	for info, err := range s.List(ctx, prefix, startAt) {
 		if err != nil {

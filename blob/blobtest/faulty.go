@@ -18,8 +18,8 @@ import (
 // Op is a kind of operation, as [FaultPlan] tells them apart.
 type Op string
 
-// The operations. Get is also the reading of a whole blob, Stat the question for
-// a local path. Any stands for all that a plan does not name.
+// The operations. OpGet includes reading a whole blob at once, OpStat asking
+// for a local path. OpAny stands for all operations that a plan does not name.
 const (
 	OpGet    Op = "get"
 	OpPut    Op = "put"
@@ -30,23 +30,23 @@ const (
 	OpAny    Op = "any"
 )
 
-// FaultPlan says how a store fails. Its zero value never does. What befalls the
-// n-th operation of one kind on one key follows from the seed alone, whatever
-// else goes on at the same time.
+// FaultPlan says how a store fails. Its zero value never does. The seed alone
+// decides about the n-th operation of one kind on one key, whatever else goes
+// on at the same time.
 type FaultPlan struct {
 	Seed uint64
 
-	// The probabilities, from 0 to 1, per operation.
-	Fail    map[Op]float64 // nothing is done, and Unavailable reported
-	LoseAck map[Op]float64 // it is done, and Unavailable reported all the same
-	Stall   map[Op]float64 // nothing is done until the context ends
-	Cut     float64        // the body of a Get ends half way with an error
-	Flip    float64        // one bit of what a Get reads is wrong, and nobody says so
+	// Probabilities from 0 to 1, per operation.
+	Fail    map[Op]float64 // does nothing, and reports Unavailable
+	LoseAck map[Op]float64 // does it, and still reports Unavailable
+	Stall   map[Op]float64 // does nothing until the context ends
+	Cut     float64        // ends the body of a Get half way with an error
+	Flip    float64        // makes one bit of a Get wrong, silently
 
-	// Before and After, if not nil, are called around every operation; an error
-	// of theirs becomes that of the operation. An error of Before keeps it from
-	// being done, so it is where a process may be made to crash. They are called
-	// from the goroutines that use the store.
+	// Before and After, if not nil, are called around every operation; their error
+	// becomes that of the operation. After an error of Before nothing is done, so a
+	// test may let a process crash there. They are called from the goroutines that
+	// use the store.
 	Before, After func(op Op, key string) error
 }
 
@@ -80,13 +80,13 @@ const (
 	byFlipping
 )
 
-// fate is what befalls one operation.
+// fate decides about one operation.
 type fate struct {
 	f  *faulty
 	op Op
 
 	key string
-	n   uint64 // how many came before of this kind, on this key
+	n   uint64 // number of earlier operations of this kind on this key
 }
 
 func (f *faulty) next(op Op, key string) fate {
@@ -116,7 +116,8 @@ func rate(odds map[Op]float64, op Op) float64 {
 	return odds[OpAny]
 }
 
-// before is what happens instead of the operation, if anything.
+// before returns the error that the operation ends with before anything is
+// done, if any.
 func (x fate) before(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -136,7 +137,7 @@ func (x fate) before(ctx context.Context) error {
 	return nil
 }
 
-// after is what is reported of an operation that ended with err.
+// after turns the operation's error into the reported one.
 func (x fate) after(err error) error {
 	if x.f.plan.After != nil {
 		if err := x.f.plan.After(x.op, x.key); err != nil {
@@ -149,7 +150,7 @@ func (x fate) after(err error) error {
 	return err
 }
 
-// do runs an operation that nothing comes between.
+// do runs an operation between before and after.
 func (f *faulty) do(ctx context.Context, op Op, key string, operation func() error) error {
 	x := f.next(op, key)
 	if err := x.before(ctx); err != nil {
@@ -190,7 +191,7 @@ func (f *faulty) Get(ctx context.Context, key string, part driver.Range) (body i
 	return body, info, nil
 }
 
-// flipping inverts one bit of the first bytes that come.
+// flipping inverts one bit in the first bytes that come.
 type flipping struct {
 	io.Reader
 	n uint64 // decides which one
@@ -205,7 +206,7 @@ func (f *flipping) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// flipped is no number of an operation.
+// flipped marks a bit that was inverted; no operation has this number.
 const flipped = 1 << 63
 
 func flip(data []byte, n uint64) {
@@ -233,7 +234,7 @@ func (f *faulty) Stat(ctx context.Context, key string) (info driver.Info, err er
 	return info, err
 }
 
-// List fails at its beginning, or else, where the acknowledgement is lost, at its end.
+// List fails at its beginning or, if the acknowledgement is lost, at its end.
 func (f *faulty) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
 	return func(yield func(driver.Info, error) bool) {
 		left := false

@@ -17,8 +17,8 @@ var listChecks = []Check{
 	{"ListNothing", "Where nothing is, a list is empty and no error.", checkListNothing},
 }
 
-// oddOrder are keys, below a prefix, whose order is not that of walking folders.
-// None lies under another, which is more than a file system can do.
+// oddOrder are keys, below a prefix, whose order is not that of a walk through
+// folders. None lies under another: a file system could not hold both.
 var oddOrder = []string{
 	"a!#", "a!/x", "a-b#", "a-b/c", "a.b", "a/b#", "a/b-c", "a/b.c", "a/b0", "a/z/1", "a/z/2", "a0", "aa#", "aa/b", "b%/c", "b~", "b~0", "ä/ö", "ä0",
 }

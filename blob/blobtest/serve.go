@@ -16,9 +16,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// Serve makes a store reachable for other processes, until the test ends, by the
-// URI that it returns. To them it is a store on another machine. The programs
-// that use it call [RegisterServed].
+// Serve lets other processes reach a store, until the test ends, by the URI
+// that it returns. To them it is a store on another machine. The programs that
+// use it call [RegisterServed].
 func Serve(t testing.TB, s *blob.Store) (uri string) {
 	t.Helper()
 	server := httptest.NewServer(served{s.Driver()})
@@ -32,7 +32,7 @@ func Serve(t testing.TB, s *blob.Store) (uri string) {
 //	GET /?list=<prefix>&start=<key>    a line for each blob
 //	GET /?clock
 //
-// What Info has, and the kind of an error, are in headers of their own.
+// The fields of Info, and the kind of an error, are in headers of their own.
 type served struct{ driver.Store }
 
 const (

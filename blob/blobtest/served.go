@@ -20,8 +20,8 @@ import (
 
 const servedScheme = "served"
 
-// RegisterServed makes the URIs known that [Serve] returns. It may be called
-// more than once.
+// RegisterServed registers the scheme of the URIs that [Serve] returns. It may
+// be called more than once.
 var RegisterServed = sync.OnceFunc(func() {
 	blob.Register(servedScheme, func(_ context.Context, uri string) (driver.Store, error) {
 		transport := &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true}
@@ -29,7 +29,7 @@ var RegisterServed = sync.OnceFunc(func() {
 	})
 })
 
-// client is the store that another process serves.
+// client is a store that another process serves.
 type client struct {
 	base string
 	http *http.Client
@@ -69,7 +69,7 @@ func unreachable(ctx context.Context, err error) error {
 	return &driver.Error{Kind: driver.Unavailable, Err: err}
 }
 
-// ask is do where the answer is in the headers.
+// ask is do for answers that are all in the headers.
 func (c *client) ask(ctx context.Context, method, path, key string, body io.Reader, size int64, header http.Header) (driver.Info, error) {
 	response, err := c.do(ctx, method, path, body, size, header)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *client) Get(ctx context.Context, key string, part driver.Range) (io.Rea
 	return cuttable{ctx, response.Body}, info, err
 }
 
-// cuttable reports a body that is cut as what it is.
+// cuttable reports a body that was cut as Unavailable.
 type cuttable struct {
 	ctx context.Context
 	io.ReadCloser
@@ -124,7 +124,7 @@ func (c *client) Put(ctx context.Context, key string, body io.Reader, size int64
 	}
 	sent := &exactly{body: body, left: size}
 	var wire io.Reader = sent
-	if size == 0 { // to net/http, a reader and no length is one that is not known
+	if size == 0 { // net/http takes a reader with length 0 for one of unknown length
 		if _, err := sent.Read(nil); err != io.EOF {
 			return driver.Info{}, err
 		}
@@ -139,8 +139,8 @@ func (c *client) Put(ctx context.Context, key string, body io.Reader, size int64
 	return info, err
 }
 
-// exactly fails before the last bytes of a body that has more or fewer of them
-// than it should have. A negative number means that it may have any.
+// exactly fails before its last bytes if a body is longer or shorter than left
+// bytes. A negative left allows any length.
 type exactly struct {
 	mu   sync.Mutex
 	body io.Reader

@@ -28,7 +28,7 @@ const scheme = "mem"
 
 func init() { blob.Register(scheme, open) }
 
-// named are the stores of this process, by what follows mem:// in their URI.
+// named are the stores of this process, by the name in their URI.
 var named struct {
 	sync.Mutex
 	stores map[string]*Store
@@ -53,8 +53,8 @@ func open(_ context.Context, uri string) (driver.Store, error) {
 	return s, nil
 }
 
-// Forget frees the store that URIs such as mem://name name. Who has it open
-// keeps it; who opens the name afterwards gets an empty one.
+// Forget frees the store with a name, such as that of mem://name. A program
+// that has it open keeps it; opening the name again makes an empty one.
 func Forget(uri string) {
 	named.Lock()
 	defer named.Unlock()
@@ -67,13 +67,13 @@ func nameOf(uri string) string {
 }
 
 // Store is a store in memory, for use through blob.Store. It is safe for
-// concurrent use.
+// concurrent use. Each write changes a blob's version.
 type Store struct {
 	name string
 
 	mu       sync.RWMutex
 	blobs    map[string]entry
-	versions uint64 // how many were ever given
+	versions uint64 // number of versions so far
 	now      func() time.Time
 }
 
@@ -92,7 +92,8 @@ func New() *Store {
 	return &Store{name: "unnamed", blobs: make(map[string]entry), now: time.Now}
 }
 
-// SetClock makes the store date its blobs, and tell the time, by now.
+// SetClock makes the store date its blobs, and tell the time, by now. Default:
+// time.Now.
 func (s *Store) SetClock(now func() time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +116,7 @@ func (s *Store) find(ctx context.Context, key string) (entry, error) {
 	return e, nil
 }
 
-// Get opens a blob.
+// Get implements driver.Store.
 func (s *Store) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
 	if part.Offset < 0 || part.Length < 0 {
 		return nil, driver.Info{}, &driver.Error{Kind: driver.Invalid,
@@ -132,7 +133,7 @@ func (s *Store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	return io.NopCloser(bytes.NewReader(data)), e.info, nil
 }
 
-// Slurp appends a blob to buf.
+// Slurp implements driver.Slurper.
 func (s *Store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
 	e, err := s.find(ctx, key)
 	if err == nil {
@@ -144,13 +145,13 @@ func (s *Store) Slurp(ctx context.Context, key string, buf []byte, limit int64) 
 	return append(buf, e.data...), e.info, nil
 }
 
-// Stat describes a blob.
+// Stat implements driver.Store.
 func (s *Store) Stat(ctx context.Context, key string) (driver.Info, error) {
 	e, err := s.find(ctx, key)
 	return e.info, err
 }
 
-// Put stores a blob.
+// Put implements driver.Store; Durable has no effect.
 func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
 	if opts.IfAbsent && opts.IfVersion != "" {
 		return driver.Info{}, &driver.Error{Kind: driver.Invalid, Err: errors.New("IfAbsent and IfVersion exclude each other")}
@@ -182,7 +183,8 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64,
 	return info, nil
 }
 
-// List yields blobs in byte order. It sees those that were there when it began.
+// List implements driver.Store. It yields the blobs as they were when the loop
+// began.
 func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
 	return func(yield func(driver.Info, error) bool) {
 		s.mu.RLock()
@@ -209,7 +211,7 @@ func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 	}
 }
 
-// Delete removes a blob.
+// Delete implements driver.Store.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -233,7 +235,6 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 // Close does nothing: the store lives on under its name.
 func (s *Store) Close() error { return nil }
 
-// contextReader stops reading when the context ends.
 type contextReader struct {
 	ctx context.Context
 	io.Reader
