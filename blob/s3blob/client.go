@@ -23,7 +23,7 @@ import (
 
 var validRegion = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 
-// connect makes the client out of the root's parameters, the environment and the
+// connect makes the client from the root's parameters, the environment and the
 // files of the user's profile.
 func (s *store) connect(ctx context.Context) error {
 	given := s.address.Query
@@ -47,13 +47,13 @@ func (s *store) connect(ctx context.Context) error {
 		s.endpoint = strings.TrimSuffix(aws.ToString(o.BaseEndpoint), "/")
 		o.UsePathStyle = pathStyle || given["path_style"] == "" && s.endpoint != ""
 		if o.Region == "" && !s.isAWS() {
-			o.Region = "us-east-1" // what a signature has to name, and most other services do not look at
+			o.Region = "us-east-1" // a signature has to name one, and most other services ignore it
 		}
 		s.region = o.Region
 		o.HTTPClient = roundTripper{&s.transport}
 		o.Retryer = onlyClock{}
-		// We give the checksum ourselves, see put.go. The SDK's way, behind the
-		// body, is refused by other services.
+		// We give the checksum ourselves, see put.go. The SDK puts it behind the body,
+		// which other services refuse.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
@@ -70,9 +70,9 @@ func (s *store) connect(ctx context.Context) error {
 	return nil
 }
 
-// bundle is the authorities in the file that AWS_CA_BUNDLE or the profile names,
-// which the SDK has put into its own client; nil: there is none.
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html
+// bundle is the pool of authorities from the file that AWS_CA_BUNDLE or the
+// profile names, which the SDK has put into its own client; nil if there is
+// none. https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html
 func bundle(client aws.HTTPClient) *x509.CertPool {
 	own, ok := client.(*awshttp.BuildableClient)
 	if !ok || own.GetTransport().TLSClientConfig == nil {
@@ -81,7 +81,7 @@ func bundle(client aws.HTTPClient) *x509.CertPool {
 	return own.GetTransport().TLSClientConfig.RootCAs
 }
 
-// isAWS says that the service is AWS's own, a private endpoint of it included.
+// isAWS reports whether the service is AWS's own, private endpoints included.
 func (s *store) isAWS() bool {
 	if s.endpoint == "" {
 		return true
@@ -98,14 +98,14 @@ func (s *store) isAWS() bool {
 	return false
 }
 
-// roundTripper is the SDK's HTTP client. It follows no redirects: S3's say that
-// the region is wrong, and anybody else's lead away from it.
+// roundTripper is the SDK's HTTP client. It follows no redirects: one from S3
+// means that the region is wrong, and one from anybody else leads away from S3.
 type roundTripper struct{ *cloud.Transport }
 
 func (t roundTripper) Do(r *http.Request) (*http.Response, error) { return t.RoundTrip(r) }
 
-// onlyClock tries again once when the request was dated by a clock that is far
-// off: the SDK has learned the time by then. All else is up to blob.Retry.
+// onlyClock tries again once if the request was dated by a clock that is far
+// off: the SDK has learned the time by then. blob.Retry does all other retries.
 type onlyClock struct{ aws.NopRetryer }
 
 func (onlyClock) MaxAttempts() int                             { return 2 }

@@ -15,8 +15,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// credentials are the user's. What goes wrong in getting them is told in our own
-// words: the SDK's quote what they were made of.
+// credentials are the user's. Errors in getting them are told in our own words:
+// the SDK's quote the secrets.
 type credentials struct{ aws.CredentialsProvider }
 
 func (c credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
@@ -60,8 +60,9 @@ func unusable(err error) error {
 	return &driver.Error{Kind: kind, Err: errors.New(text)}
 }
 
-// innermost is the text of the last error in a chain that says something, in a line.
-// Those around it may quote URLs, files and the output of programs.
+// innermost is the text, on one line, of the innermost error in a chain, or of
+// the file error before it. The outer errors may quote URLs, files and the
+// output of programs.
 func innermost(err error) string {
 	for {
 		inner := errors.Unwrap(err)

@@ -18,7 +18,7 @@ import (
 type answer struct {
 	operation     string // such as GetObject
 	status        int
-	code, message string // empty where the answer had no body
+	code, message string // empty if the answer had no body
 	request       string // id, for the service's own support
 	header        http.Header
 }
@@ -42,8 +42,8 @@ func answerOf(err error) (a answer, ok bool) {
 	return a, true
 }
 
-// mute says that the answer has no reason in it: that to a HEAD has no body, and
-// the SDK makes a code of the status.
+// mute reports whether the answer has no reason in it: the answer to a HEAD has
+// no body, and the SDK makes a code from the status.
 func (a answer) mute() bool { return strings.HasPrefix(a.operation, "Head") }
 
 func (a answer) String() string {
@@ -58,8 +58,9 @@ func (a answer) String() string {
 	return b.String() + ")"
 }
 
-// meaning is what a code of S3's says to us (Amazon S3 API Reference, "Error
-// responses"), and what to do about it. What is missing goes by the status.
+// meaning is the kind of a code of S3's (Amazon S3 API Reference, "Error
+// responses"), and advice about it. For codes without an entry the status
+// decides.
 type meaning struct {
 	kind   driver.Kind
 	advice string
@@ -108,11 +109,11 @@ var meanings = map[string]meaning{
 	codeConflict:                  {driver.Unavailable, ""},
 }
 
-// codeConflict answers a conditional put that others have crossed: "retry the
+// codeConflict answers a conditional put that another write crossed: "retry the
 // upload" (Amazon S3 API Reference, PutObject, If-None-Match).
 const codeConflict = "ConditionalRequestConflict"
 
-// permission is what an operation needs.
+// permission is the one that an operation needs.
 var permission = map[string]string{
 	"GetObject":               "s3:GetObject on the objects",
 	"HeadObject":              "s3:GetObject on the objects",
@@ -125,7 +126,7 @@ var permission = map[string]string{
 	"HeadBucket":              "s3:ListBucket on the bucket",
 }
 
-// failure makes an error of package driver out of one of the SDK.
+// failure turns an error of the SDK into one of package driver.
 func (s *store) failure(err error) error {
 	if err == nil {
 		return nil
@@ -140,7 +141,7 @@ func (s *store) failure(err error) error {
 	m := s.meaning(a)
 	failure := &driver.Error{Kind: m.kind, RetryAfter: cloud.RetryAfter(a.header)}
 	if m.kind == driver.NotFound {
-		return failure // what is to be said of the blob, the kind says
+		return failure // the kind says it all
 	}
 	if m.advice != "" {
 		failure.Err = fmt.Errorf("%v: %s", a, m.advice)
@@ -152,8 +153,8 @@ func (s *store) failure(err error) error {
 
 func (s *store) meaning(a answer) meaning {
 	bucket := s.address.Host
-	// Buckets in other regions: 301, or 400 where the region is in the signature;
-	// the answer to a HEAD has only the header.
+	// Buckets in other regions: 301, or 400 if the region is in the signature; the
+	// answer to a HEAD has only the header.
 	if region := a.header.Get("X-Amz-Bucket-Region"); region != "" && region != s.region && (a.status == 301 || a.status == 400) {
 		return meaning{driver.Invalid, fmt.Sprintf("the bucket %s is in the region %s, and %s was asked: set AWS_REGION=%s, or add ?region=%s to the root",
 			bucket, region, s.region, region, region)}
@@ -175,7 +176,7 @@ func (s *store) meaning(a answer) meaning {
 		return meaning{driver.Invalid, "that is not how S3 answers: check the endpoint"}
 	case a.status == http.StatusMovedPermanently:
 		return meaning{driver.Invalid, fmt.Sprintf("the bucket %s is in another region than %s: %s", bucket, s.region, otherRegion)}
-	case a.status < 400: // some proxy's
+	case a.status < 400: // from some proxy
 		return meaning{driver.Unavailable, "the answer leads elsewhere: a proxy or a login page of the network is in between, or the endpoint is wrong"}
 	case kind == driver.Denied:
 		return meaning{kind, "check the credentials, and the policies of the user and the bucket"}

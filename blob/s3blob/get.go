@@ -16,8 +16,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// Get opens a blob. What is read whole is verified by the checksum that the
-// service has of it.
+// Get opens a blob. It verifies a blob that is read whole by the checksum of
+// the service.
 func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
 	if err := cloud.CheckRange(part); err != nil {
 		return nil, driver.Info{}, err
@@ -51,7 +51,7 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	return body, info, nil
 }
 
-// nothing is the part of a blob behind its end.
+// nothing returns a part behind the blob's end: no bytes.
 func (s *store) nothing(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
 	info, err := s.head(ctx, key)
 	err = s.failure(err)
@@ -74,8 +74,8 @@ func totalSize(contentRange string) (int64, error) {
 	return size, nil
 }
 
-// verified tells a wrong checksum, which the SDK finds at the end of a body, from
-// a connection that broke.
+// verified tells a wrong checksum, which the SDK finds at the end of a body,
+// from a connection that broke.
 type verified struct {
 	io.ReadCloser
 	left int64
@@ -90,7 +90,6 @@ func (v *verified) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Slurp reads a blob whole.
 func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
 	body, info, err := s.Get(ctx, key, driver.Range{})
 	if err != nil {
@@ -101,7 +100,6 @@ func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) 
 	return data, info, err
 }
 
-// Stat describes a blob.
 func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
 	info, err := s.head(ctx, key)
 	if a, ok := answerOf(err); ok && (a.status < 500 || a.status == http.StatusNotImplemented) {
@@ -123,9 +121,8 @@ func (s *store) head(ctx context.Context, key string) (driver.Info, error) {
 	return describe(key, out.ContentLength, out.LastModified, out.ETag)
 }
 
-// reason asks again for a blob that HEAD gave no account of: the answer to GET
-// says whether it is the blob that is not there or the bucket, and what is
-// forbidden or wrong.
+// reason asks again, with GET, after HEAD gave no reason: the answer says
+// whether the blob or the bucket is missing, or what is forbidden or wrong.
 func (s *store) reason(ctx context.Context, key string) (driver.Info, error) {
 	body, info, err := s.Get(ctx, key, driver.Range{Length: 1})
 	if err != nil {

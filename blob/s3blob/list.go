@@ -16,12 +16,12 @@ import (
 )
 
 // List yields blobs in byte order, which is S3's own, in pages of a thousand.
-// Objects whose key is none of a blob, such as the folders that S3's console
-// makes, are left out.
+// It leaves out objects whose key is not valid for a blob, such as the folders
+// that S3's console makes.
 func (s *store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
 	return func(yield func(driver.Info, error) bool) {
 		input := &s3.ListObjectsV2Input{Bucket: &s.address.Host, Prefix: aws.String(s.address.Prefix(prefix)),
-			EncodingType: types.EncodingTypeUrl} // XML cannot hold all keys that others may have
+			EncodingType: types.EncodingTypeUrl} // XML cannot hold all keys of other programs
 		if startAt != "" {
 			input.StartAfter = aws.String(s.address.Prefix(before(startAt)))
 		}
@@ -48,19 +48,19 @@ func (s *store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 func (s *store) listed(object types.Object, encoding types.EncodingType) (driver.Info, bool) {
 	name := aws.ToString(object.Key)
 	if encoding == types.EncodingTypeUrl { // not all services do it
-		var err error
+		var err error // some services do not encode
 		if name, err = url.QueryUnescape(name); err != nil {
 			return driver.Info{}, false
 		}
 	}
 	key := s.address.Relative(name)
 	return driver.Info{Key: key, Size: aws.ToInt64(object.Size), Version: version(object.ETag),
-		ModTime: aws.ToTime(object.LastModified).Truncate(time.Second), // as precise as GET and HEAD are, everywhere
+		ModTime: aws.ToTime(object.LastModified).Truncate(time.Second), // GET and HEAD are never more precise
 	}, blob.ValidKey(key) == nil
 }
 
-// before is a string shortly before s, in byte order: S3 starts behind what it is
-// given, and we want to start at s.
+// before is a string shortly before s, in byte order: S3 starts behind the key
+// that it is given, and List starts at s.
 func before(s string) string {
 	valid := s
 	for !utf8.ValidString(valid) {

@@ -16,29 +16,28 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// upload is an object that is stored in parts. The conditions count when it is
-// completed.
+// upload is an object that is stored in parts. The conditions count when the
+// upload is completed.
 type upload struct {
 	object
 	id    *string
-	begun time.Time // what S3 dates the object by
-	nonce string    // in the object's metadata, to know it again
+	begun time.Time // S3 dates the object by it
+	nonce string    // in the object's metadata, to recognise it
 
 	mu    sync.Mutex
 	parts map[int]types.CompletedPart
 }
 
-// nonceName is the name of the nonce in the metadata.
 const nonceName = "mops-upload"
 
-// abortTime is how long it is tried to forget the parts.
+// abortTime bounds the attempts to drop parts.
 const abortTime = 10 * time.Second
 
 func (o object) begin(ctx context.Context) (*upload, error) {
 	u := &upload{object: o, nonce: rand.Text(), parts: map[int]types.CompletedPart{}}
 	out, err := o.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &o.address.Host, Key: o.name,
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
-		ChecksumType:      types.ChecksumTypeFullObject, // which a reader can verify, unlike one made of those of the parts
+		ChecksumType:      types.ChecksumTypeFullObject, // a reader can verify it, unlike one made from those of the parts
 		Metadata:          map[string]string{nonceName: u.nonce}})
 	if err != nil {
 		return nil, o.failure(err)
@@ -48,7 +47,6 @@ func (o object) begin(ctx context.Context) (*upload, error) {
 	return u, nil
 }
 
-// Put stores a part.
 func (u *upload) Put(ctx context.Context, n int, data []byte) error {
 	number, sum := aws.Int32(int32(n)), checksum(data)
 	out, err := u.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &u.address.Host, Key: u.name, UploadId: u.id,
@@ -62,14 +60,14 @@ func (u *upload) Put(ctx context.Context, n int, data []byte) error {
 	return nil
 }
 
-// withoutAsking saves a round trip for each part: there is no condition that
-// could refuse it before its bytes are sent.
+// withoutAsking saves a round trip for each part: no condition could refuse it
+// before its bytes are sent.
 func withoutAsking(o *s3.Options) { o.ContinueHeaderThresholdBytes = -1 }
 
 // Complete makes an object of the parts. The acknowledgement may be lost, and
-// what S3 says to being asked again is not defined for all cases (200 for some
-// time, NoSuchUpload, or that the condition is broken: by our own object). So in
-// doubt we look whose object is there.
+// S3's answer to a second request is not defined for all cases (200 for some
+// time, NoSuchUpload, or a broken condition: broken by our own object). So in
+// doubt Complete looks whose object is there.
 func (u *upload) Complete(ctx context.Context, n int, size int64) (driver.Info, error) {
 	input := &s3.CompleteMultipartUploadInput{Bucket: &u.address.Host, Key: u.name, UploadId: u.id,
 		ChecksumType: types.ChecksumTypeFullObject, MpuObjectSize: aws.Int64(size), MultipartUpload: &types.CompletedMultipartUpload{}}
@@ -87,7 +85,7 @@ func (u *upload) Complete(ctx context.Context, n int, size int64) (driver.Info, 
 			etag = out.ETag
 			return nil
 		}
-		// Also a conflict ends it: S3 wants the parts again (API Reference,
+		// A conflict is final, too: S3 wants the parts again (API Reference,
 		// CompleteMultipartUpload, If-None-Match).
 		if a, ok := answerOf(err); ok && a.status < 500 {
 			refusal = u.refused(err)
@@ -108,7 +106,8 @@ func (u *upload) Complete(ctx context.Context, n int, size int64) (driver.Info, 
 	return describe(u.key, &size, &u.begun, etag)
 }
 
-// ours is the ETag of the object at the key, if it is made of our parts.
+// ours is the ETag of the object at the key, if it was made of our parts; else
+// nil.
 func (u *upload) ours(ctx context.Context) *string {
 	out, err := u.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.address.Host, Key: u.name})
 	if err != nil || out.Metadata[nonceName] != u.nonce {
@@ -117,14 +116,14 @@ func (u *upload) ours(ctx context.Context) *string {
 	return out.ETag
 }
 
-// Abort forgets the parts.
+// Abort drops the parts.
 func (u *upload) Abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, abortTime)
 	defer cancel()
 	blob.RetryPolicy{}.Do(ctx, func() error {
 		_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.address.Host, Key: u.name, UploadId: u.id})
 		if a, ok := answerOf(err); ok && a.status < 500 {
-			return nil // S3 does not know the parts, or never tells
+			return nil // S3 does not know the parts, or will never tell
 		}
 		return u.failure(err)
 	})

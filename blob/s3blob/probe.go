@@ -13,12 +13,13 @@ import (
 // verdict is whether the service heeds conditions, once that is known.
 type verdict struct {
 	trusted atomic.Bool
-	refusal error         // for ever
-	turn    chan struct{} // of who finds out; it holds one
+	refusal error         // final
+	turn    chan struct{} // holds one: the goroutine that probes
 }
 
-// get returns why the service must not be relied on. Who comes first probes, and
-// the others wait; what failed for another reason is probed again.
+// get returns why the service must not be relied on; nil if it may be. The
+// first caller probes, and the others wait; after a probe that failed for
+// another reason the next caller probes again.
 func (v *verdict) get(ctx context.Context, probe func(context.Context) error) error {
 	if v.trusted.Load() {
 		return nil
@@ -34,7 +35,7 @@ func (v *verdict) get(ctx context.Context, probe func(context.Context) error) er
 	}
 	err := probe(ctx)
 	if _, final := err.(*ignored); final {
-		err = probe(ctx) // what is for ever must not rest on one bit of an answer
+		err = probe(ctx) // one bit of an answer must not decide for good
 	}
 	if _, final := err.(*ignored); final {
 		v.refusal = &driver.Error{Kind: driver.Invalid, Err: err}
@@ -44,7 +45,7 @@ func (v *verdict) get(ctx context.Context, probe func(context.Context) error) er
 	return err
 }
 
-// ignored is the finding that a store is of no use.
+// ignored is the finding that a service does not heed conditions.
 type ignored struct {
 	endpoint, what string
 }
@@ -54,11 +55,12 @@ func (e *ignored) Error() string {
 		"take a service with conditional writes, or a newer release of this one", e.endpoint, e.what)
 }
 
-// attempt is one put of a probe, and what comes of it where conditions are heeded.
+// attempt is one put of a probe, and its result if the service heeds
+// conditions.
 type attempt struct {
 	opts    driver.PutOptions
-	want    driver.Kind // Other: it succeeds
-	finding string      // when something else does
+	want    driver.Kind // Other: success
+	finding string      // for any other result
 }
 
 func (s *store) judge(a attempt, err error) error {
@@ -74,8 +76,8 @@ func (s *store) judge(a attempt, err error) error {
 // noVersion is an ETag that no object of ours has.
 const noVersion = "00000000000000000000000000000000"
 
-// probeWhole puts one small object again and again. The first attempt is for
-// services that take If-Match for met where there is no object, as MinIO did
+// probeWhole puts one small object again and again. The first attempt finds
+// services that take If-Match for met when there is no object, as MinIO did
 // (minio/minio#21526).
 func (s *store) probeWhole(ctx context.Context) error {
 	key := driver.ScratchPrefix + "probe-" + rand.Text()
@@ -112,7 +114,7 @@ func (s *store) probeWhole(ctx context.Context) error {
 	return nil
 }
 
-// probeParts completes two uploads that must be refused.
+// probeParts completes two uploads that the service must refuse.
 func (s *store) probeParts(ctx context.Context) error {
 	key := driver.ScratchPrefix + "probe-" + rand.Text()
 	o, err := s.object(key, driver.PutOptions{})
@@ -149,7 +151,7 @@ func (o object) putInOnePart(ctx context.Context, data []byte) error {
 	return err
 }
 
-// remove leaves nothing of a probe behind, as far as that can be had.
+// remove tries to leave nothing of a probe behind.
 func (s *store) remove(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
 	defer cancel()

@@ -17,8 +17,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// maxParts is how many parts an object may have (Amazon S3 User Guide, "Amazon S3
-// multipart upload limits").
+// maxParts is how many parts an object may have (Amazon S3 User Guide, "Amazon
+// S3 multipart upload limits").
 const maxParts = 10_000
 
 // Put stores a blob: with one request up to 5 MiB, in parts above.
@@ -47,11 +47,11 @@ func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64,
 	}.Put(ctx, body, size)
 }
 
-// object is what is to be stored.
+// object is an object to store.
 type object struct {
 	*store
 	key  string
-	name *string // that S3 has for it
+	name *string // of the object in S3
 	opts driver.PutOptions
 }
 
@@ -70,7 +70,7 @@ func (o object) heeded(ctx context.Context, v *verdict, probe func(context.Conte
 	return v.get(ctx, probe)
 }
 
-// conditions are those of the put as headers; nil is none.
+// conditions are those of the put, as headers; nil for none.
 func (o object) conditions() (ifMatch, ifNoneMatch *string) {
 	if o.opts.IfVersion != "" {
 		ifMatch = aws.String(`"` + string(o.opts.IfVersion) + `"`)
@@ -92,8 +92,8 @@ func (o object) put(ctx context.Context, data []byte) (driver.Info, error) {
 	return describe(o.key, aws.Int64(int64(len(data))), &at, out.ETag)
 }
 
-// refused tells what an error means for the conditions (Amazon S3 User Guide,
-// "How to prevent object overwrites with conditional writes").
+// refused turns an error into the broken condition, if one broke (Amazon S3
+// User Guide, "How to prevent object overwrites with conditional writes").
 func (o object) refused(err error) error {
 	a, ok := answerOf(err)
 	switch {
@@ -106,8 +106,8 @@ func (o object) refused(err error) error {
 	return o.failure(err)
 }
 
-// checksum is what x-amz-checksum-crc32 says of data. Of all that S3 knows it
-// costs the least, and S3 has it for objects in parts as well.
+// checksum is the value of x-amz-checksum-crc32 for data. CRC-32 is the
+// cheapest that S3 has, and S3 has it for objects in parts as well.
 func checksum(data []byte) *string {
 	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(data))
 	return aws.String(base64.StdEncoding.EncodeToString(sum))

@@ -4,48 +4,51 @@
 //
 // # Where
 //
-// The root may have parameters, none of them secret: s3://bucket/folder?region=eu-west-1.
+// The root may have parameters, none of them secret:
+// s3://bucket/folder?region=eu-west-1.
 //
 //   - region: of the bucket; otherwise AWS_REGION, then the profile's
 //   - endpoint: the URL of another service than AWS's, such as
 //     https://minio.example.com:9000; otherwise AWS_ENDPOINT_URL_S3, then
 //     AWS_ENDPOINT_URL, then the profile's endpoint_url
-//   - path_style: whether the bucket stands in the path of a URL (true) rather
-//     than in the host's name (false); with an endpoint it does, unless this says
-//     otherwise
+//   - path_style: true if the bucket stands in the path of a URL, false if in
+//     the host's name; default: true with an endpoint, else false
 //
 // # Who
 //
-// Credentials come from the default chain of the AWS SDK for Go, the first that
-// there is: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN);
-// AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN (EKS); the profile AWS_PROFILE in
-// ~/.aws/credentials and ~/.aws/config (keys, roles, SSO, credential_process);
-// AWS_CONTAINER_CREDENTIALS_* (ECS, EKS Pod Identity); the role of the EC2
-// machine. They are asked for at the first operation, and renewed in time.
+// Credentials come from the default chain of the AWS SDK for Go; the first that
+// exist count: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (and
+// AWS_SESSION_TOKEN); AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN (EKS); the
+// profile AWS_PROFILE in ~/.aws/credentials and ~/.aws/config (keys, roles,
+// SSO, credential_process); AWS_CONTAINER_CREDENTIALS_* (ECS, EKS Pod
+// Identity); the role of the EC2 machine. The driver asks for them at the first
+// operation, and renews them in time.
 //
-// Needed are s3:GetObject, s3:PutObject, s3:DeleteObject and
-// s3:AbortMultipartUpload on the objects, and s3:ListBucket on the bucket: without
-// the last one S3 answers AccessDenied where an object is merely not there, and
-// then every miss looks like a refusal. Signatures do not give the secret key
-// away, so http:// endpoints are allowed; what is stored can be read on the way.
+// They need s3:GetObject, s3:PutObject, s3:DeleteObject and
+// s3:AbortMultipartUpload on the objects, and s3:ListBucket on the bucket:
+// without the last one S3 answers AccessDenied for a missing object, so every
+// miss looks like a refusal. Signatures do not give the secret key away, so
+// http:// endpoints are allowed; others on the way can read the blobs.
 //
 // # What maps to what
 //
-// A blob is an object whose key is the folder of the root and the blob's key. Put
-// is PutObject, or an upload in parts for what is over 5 MiB; Get, GetObject;
+// A blob is an object whose key is the folder of the root and the blob's key.
+// Put is PutObject, or an upload in parts for more than 5 MiB; Get, GetObject;
 // Stat, HeadObject; List, ListObjectsV2; Delete, DeleteObject. IfAbsent is
 // If-None-Match: *, IfVersion is If-Match. Directory buckets (S3 Express) are
 // refused: they list in no order.
 //
-// The version of a blob is its ETag. S3 makes it of the content (of that of the
-// parts, and their number, for uploads in parts), so a write of equal content
-// does not change it, and S3 knows no condition on anything else: neither on the
-// date nor on the id of a version. Whoever swaps has to put a nonce into what it
-// writes, as all records do that mops swaps: without it, who holds a version
-// cannot tell that others have replaced the blob and put the same bytes back.
+// The version of a blob is its ETag. S3 makes it from the content (for uploads
+// in parts, from the content of the parts and their number), so a write of
+// equal content does not change it. S3 has no condition on anything else:
+// neither on the date nor on the id of a version. So a writer that swaps has to
+// put a nonce into the content, as all records do that mops swaps: without it,
+// a writer that holds a version cannot tell that others have replaced the blob
+// and put the same bytes back.
 //
-// Stores that speak S3's language and ignore conditions exist. An endpoint that
-// is not AWS's is therefore tried out before the first conditional put; see probe.
+// Some stores that speak S3's language ignore conditions. So the driver tries
+// out an endpoint that is not AWS's before the first conditional put; see
+// probe.
 package s3blob
 
 import (
@@ -67,13 +70,13 @@ import (
 
 func init() { blob.Register("s3", open) }
 
-// maxKey is the length of the longest key of an object, in bytes (Amazon S3 User
-// Guide, "Naming Amazon S3 objects").
+// maxKey is the length of the longest key of an object, in bytes (Amazon S3
+// User Guide, "Naming Amazon S3 objects").
 const maxKey = 1024
 
 type store struct {
 	address   cloud.Address // its host is the bucket
-	endpoint  string        // "" is AWS's own
+	endpoint  string        // "" for AWS's own
 	region    string
 	transport cloud.Transport
 	client    *s3.Client
@@ -108,10 +111,10 @@ func open(ctx context.Context, uri string) (driver.Store, error) {
 	return s, nil
 }
 
-// S3's own rules are narrower (User Guide, "General purpose bucket naming rules"),
-// those of old buckets and of other stores are not. The length stands beside the
-// expression: in it, it would be spelled out, and cost each start of a program a
-// millisecond.
+// S3's own rules are narrower (User Guide, "General purpose bucket naming
+// rules"); those of old buckets and of other stores are not. The length is
+// checked apart from the expression, which would spell it out and cost each
+// start of a program a millisecond.
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]+$`)
 
 func validBucket(name string) error {
@@ -131,9 +134,8 @@ func invalid(format string, args ...any) error {
 // Root is the URI of the root without parameters.
 func (s *store) Root() string { return s.address.Root() }
 
-// Address is the URI of the root with all that leads to it, so that another
-// process needs neither our environment nor our profile for that. None of it is
-// secret.
+// Address is the URI of the root with all that another process would otherwise
+// take from our environment or profile to reach it. None of it is secret.
 func (s *store) Address() string {
 	full := s.address
 	full.Query = maps.Clone(full.Query)
@@ -173,7 +175,7 @@ func (s *store) Now(ctx context.Context) (time.Time, error) {
 	})
 }
 
-// Delete removes a blob. Where the bucket keeps versions, they stay.
+// Delete removes a blob. If the bucket keeps versions, they stay.
 func (s *store) Delete(ctx context.Context, key string) error {
 	name, err := s.name(key)
 	if err != nil {
@@ -181,12 +183,12 @@ func (s *store) Delete(ctx context.Context, key string) error {
 	}
 	_, err = s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.address.Host, Key: name})
 	if err = s.failure(err); blob.Is(err, driver.NotFound) {
-		return nil // S3 does not say so, others may
+		return nil // S3 never says so, others may
 	}
 	return err
 }
 
-// Close does nothing: connections are shared by all stores of the process.
+// Close does nothing: all stores of the process share connections.
 func (s *store) Close() error { return nil }
 
 func (s *store) name(key string) (*string, error) {
@@ -194,8 +196,8 @@ func (s *store) name(key string) (*string, error) {
 	return &name, err
 }
 
-// describe makes an Info of what an answer says. Without an ETag nothing could
-// be swapped: an empty version is no condition.
+// describe makes an Info from the fields of an answer. Without an ETag nothing
+// could be swapped: an empty version is no condition.
 func describe(key string, size *int64, modified *time.Time, etag *string) (driver.Info, error) {
 	info := driver.Info{Key: key, Size: aws.ToInt64(size), ModTime: aws.ToTime(modified), Version: version(etag)}
 	if size == nil || info.Version == "" {
