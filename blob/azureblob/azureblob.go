@@ -19,8 +19,8 @@ const scheme = "adls"
 
 func init() { blob.Register(scheme, open) }
 
-// maxName is the length of the longest name of a blob: 1,024 characters, which are
-// taken for bytes here
+// maxName is the length of the longest name of a blob: 1,024 characters, taken
+// for bytes here
 // (https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata).
 const maxName = 1024
 
@@ -28,12 +28,12 @@ type store struct {
 	place     place
 	transport *cloud.Transport
 	client    *container.Client
-	token     *sasToken    // nil where another credential is used
+	token     *sasToken    // nil for other credentials
 	namespace atomic.Int32 // flat, hierarchical, or not known yet
-	pageSize  int32        // of lists; 0 is the service's, 5,000
+	pageSize  int32        // of lists; 0 for the service's, 5,000
 }
 
-// open makes a client; nothing is sent before the first operation.
+// open makes a client; it sends nothing before the first operation.
 func open(_ context.Context, uri string) (driver.Store, error) {
 	where, err := parse(uri)
 	if err != nil {
@@ -50,8 +50,8 @@ func open(_ context.Context, uri string) (driver.Store, error) {
 	return s, nil
 }
 
-// isAzure reports whether a response carries the marks of the service, which puts
-// these headers on all of them
+// isAzure reports whether a response carries the marks of the service, which
+// puts these headers on all of them
 // (https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2).
 func isAzure(h http.Header) bool {
 	return h.Get("x-ms-request-id") != "" || h.Get("x-ms-version") != ""
@@ -60,13 +60,12 @@ func isAzure(h http.Header) bool {
 // Root is the root URI in its proper form.
 func (s *store) Root() string { return s.place.root }
 
-// Address is the root URI with its query: none of that is secret.
+// Address is the root URI with its query, which is never secret.
 func (s *store) Address() string { return s.place.uri }
 
 // Identity tells apart stores whose roots are the same.
 func (s *store) Identity() string { return s.place.identity() }
 
-// blob is a client for one blob.
 func (s *store) blob(key string) (*blockblob.Client, error) {
 	name, err := s.place.address.Key(key, maxName)
 	if err != nil {
@@ -75,8 +74,8 @@ func (s *store) blob(key string) (*blockblob.Client, error) {
 	return s.client.NewBlockBlobClient(name), nil
 }
 
-// Delete removes a blob, with its snapshots. One that is not there is no error, nor
-// is a folder of a hierarchical namespace, which is no blob.
+// Delete removes a blob, with its snapshots. A missing blob is no error, nor is
+// a folder of a hierarchical namespace, which is no blob.
 func (s *store) Delete(ctx context.Context, key string) error {
 	client, err := s.blob(key)
 	if err != nil {
@@ -90,10 +89,11 @@ func (s *store) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-// Now is the time by the service's clock, which dates its responses and the blobs.
+// Now is the time by the service's clock, which dates its responses and the
+// blobs.
 func (s *store) Now(ctx context.Context) (time.Time, error) {
 	return s.transport.Clock.Now(ctx, func(ctx context.Context) error {
-		_, err := s.Stat(ctx, "clock") // most likely there is none: that answer has a date, too
+		_, err := s.Stat(ctx, "clock") // there is probably no such blob: that answer has a date, too
 		return err
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// block is the name of a block. All of a blob's have one length
+// block is the name of a block. All names of a blob's blocks have one length
 // (https://learn.microsoft.com/rest/api/storageservices/put-block).
 func (p *put) block(n int) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s-%05d", p.id, n))
@@ -32,8 +32,8 @@ func (p *put) Put(ctx context.Context, n int, data []byte) error {
 	return p.store.failure(err)
 }
 
-// Complete implements cloud.Parts. It tries again where the answer was lost, and
-// tells by the names of the blob's blocks whether an earlier try has made it.
+// Complete implements cloud.Parts. It tries again if the answer was lost, and
+// sees by the names of the blob's blocks whether an earlier try succeeded.
 func (p *put) Complete(ctx context.Context, n int, size int64) (info driver.Info, err error) {
 	perhaps := false
 	err = blob.RetryPolicy{}.Do(ctx, func() error {
@@ -75,7 +75,7 @@ func (p *put) isCommitted(ctx context.Context, n int) bool {
 	return last != nil && *last == p.block(n)
 }
 
-// overtaken is what it means that our blocks are gone: another put to this key was
+// overtaken is the error for blocks that are gone: another put to this key was
 // completed, which drops all blocks but its own
 // (https://learn.microsoft.com/rest/api/storageservices/put-block-list#remarks).
 func (p *put) overtaken(ctx context.Context, err error) error {
@@ -90,6 +90,6 @@ func (p *put) overtaken(ctx context.Context, err error) error {
 	return &driver.Error{Kind: driver.Unavailable, Err: fmt.Errorf("another put to this blob came in between: %w", cause)}
 }
 
-// Abort implements cloud.Parts. There is nothing to do: the service drops blocks
-// when a blob of that name is made, and after a week.
+// Abort implements cloud.Parts. It does nothing: the service drops blocks when
+// a blob of that name is made, and after a week.
 func (p *put) Abort(context.Context) {}

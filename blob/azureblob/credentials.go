@@ -13,17 +13,17 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// credentials are what the environment has: a key, a SAS token, or neither; then
-// Entra is asked.
+// credentials are those of the environment: a key, a SAS token, or neither;
+// then Entra is asked.
 type credentials struct {
 	key *container.SharedKeyCredential
 	sas string // a query, without its question mark
 
-	token *sasToken // what may be told of sas; nil where there is none
+	token *sasToken // the harmless part of sas; nil if there is none
 }
 
-// credentialsOf takes the credentials for a place out of the environment. A
-// connection string tells the endpoint, too, where the root tells none.
+// credentialsOf takes the credentials for a place from the environment. If the
+// root names no endpoint, a connection string's endpoint counts.
 func credentialsOf(p *place) (credentials, error) {
 	var c credentials
 	text, key, sas := os.Getenv("AZURE_STORAGE_CONNECTION_STRING"), os.Getenv("AZURE_STORAGE_KEY"), os.Getenv("AZURE_STORAGE_SAS_TOKEN")
@@ -46,7 +46,7 @@ func credentialsOf(p *place) (credentials, error) {
 	case key != "":
 		sas = ""
 	case sas == "":
-		account = p.account // it belongs to a key or a token
+		account = p.account // without a key or a token it has no meaning
 	}
 	if account != "" && account != p.account {
 		return c, invalid("%s is for the account %q, and the root lies in %q: correct one of them, or unset the variable", variable, account, p.account)
@@ -67,7 +67,7 @@ func credentialsOf(p *place) (credentials, error) {
 	return c, c.mayGoTo(*p)
 }
 
-// mayGoTo refuses to send what others could use to where they may read it.
+// mayGoTo refuses to send credentials where others could read and use them.
 func (c credentials) mayGoTo(p place) error {
 	azures := p.trusted || p.isIn(domains...)
 	switch {
@@ -84,7 +84,8 @@ func (c credentials) mayGoTo(p place) error {
 	return nil
 }
 
-// client makes the SDK's client for a container. Who needs a token asks entra.
+// client makes the SDK's client for a container. Without key and SAS token, it
+// asks entra for tokens.
 func (c credentials) client(p place, transport *cloud.Transport, entra azcore.TokenCredential) (*container.Client, error) {
 	options := &container.ClientOptions{ClientOptions: sdkOptions(plain{transport})}
 	switch {
@@ -96,14 +97,14 @@ func (c credentials) client(p place, transport *cloud.Transport, entra azcore.To
 	return container.NewClient(p.url(), entra, options)
 }
 
-// plain sends requests without an http.Client, whose errors show the URL with the SAS
-// token, and which follows redirects that the service never makes.
+// plain sends requests without an http.Client: the errors of that show the URL
+// with the SAS token, and it follows redirects, which the service never makes.
 type plain struct{ http.RoundTripper }
 
 // Do implements policy.Transporter.
 func (p plain) Do(r *http.Request) (*http.Response, error) { return p.RoundTrip(r) }
 
-// sdkOptions let blob.Retry try again rather than the SDK.
+// sdkOptions turn the SDK's retries off: blob.Retry tries again.
 func sdkOptions(transport policy.Transporter) azcore.ClientOptions {
 	return azcore.ClientOptions{
 		Transport: transport,
@@ -112,7 +113,7 @@ func sdkOptions(transport policy.Transporter) azcore.ClientOptions {
 	}
 }
 
-// connection is what a connection string says.
+// connection holds the parts of a connection string.
 type connection struct{ account, endpoint, key, sas string }
 
 // parseConnectionString reads name=value pairs

@@ -22,14 +22,15 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// denialAge is how long a refusal is remembered, for the many who ask at once: to
-// go through all ways to sign in takes seconds, where most of them lead nowhere.
+// denialAge is how long a refusal is remembered, for callers that ask at the
+// same time: going through all ways to sign in takes seconds if most of them
+// lead nowhere.
 const denialAge = 5 * time.Second
 
-// entra gets tokens by azidentity's DefaultAzureCredential, and says in a few words
-// what to do when it gets none.
+// entra gets tokens by azidentity's DefaultAzureCredential, and says in a few
+// words what to do if it gets none.
 type entra struct {
-	transport *cloud.Transport // whose clock is not the store's
+	transport *cloud.Transport // its clock is not the store's
 	network   *network
 	ask       func() (azcore.TokenCredential, error)
 
@@ -46,7 +47,7 @@ func newEntra(p place) *entra {
 		options.Cloud = authorityOf(p)
 		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
 			ClientOptions: options,
-			// Else the public cloud is asked whether an authority is one of
+			// Without this the SDK asks the public cloud whether an authority is one of
 			// Microsoft's, which a private one is not.
 			DisableInstanceDiscovery: os.Getenv("AZURE_AUTHORITY_HOST") != "",
 		})
@@ -54,8 +55,8 @@ func newEntra(p place) *entra {
 	return e
 }
 
-// authorityOf is where one signs in: in the cloud of the endpoint, unless the
-// environment says otherwise.
+// authorityOf is where to sign in: in the cloud of the endpoint, unless the
+// environment names another.
 func authorityOf(p place) azcloud.Configuration {
 	switch {
 	case os.Getenv("AZURE_AUTHORITY_HOST") != "":
@@ -64,7 +65,7 @@ func authorityOf(p place) azcloud.Configuration {
 	case p.isIn(domainGovernment):
 		return azcloud.AzureGovernment
 	}
-	return azcloud.Configuration{} // what the environment says, or the public cloud
+	return azcloud.Configuration{} // the environment's, or the public cloud
 }
 
 // GetToken implements azcore.TokenCredential.
@@ -75,7 +76,7 @@ func (e *entra) GetToken(ctx context.Context, options policy.TokenRequestOptions
 		return azcore.AccessToken{}, e.denied
 	}
 	credential, err := e.ask()
-	if err != nil { // AZURE_TOKEN_CREDENTIALS names none
+	if err != nil { // AZURE_TOKEN_CREDENTIALS is not valid
 		return azcore.AccessToken{}, &driver.Error{Kind: driver.Invalid, Err: err}
 	}
 	e.network.failure.Store(nil)
@@ -93,8 +94,8 @@ func (e *entra) GetToken(ctx context.Context, options policy.TokenRequestOptions
 	return azcore.AccessToken{}, err
 }
 
-// failure tells apart that Entra says no, that it cannot be asked, and that nobody
-// knows how to ask it.
+// failure tells apart three cases: Entra refuses, Entra cannot be reached, and
+// there are no credentials to sign in with.
 func (e *entra) failure(err error) error {
 	refused, ok := errors.AsType[*azidentity.AuthenticationFailedError](err)
 	if !ok {
@@ -103,7 +104,7 @@ func (e *entra) failure(err error) error {
 	if r := refused.RawResponse; r != nil {
 		kind := cloud.KindOfStatus(r.StatusCode)
 		if r.StatusCode == http.StatusNotFound || r.StatusCode == http.StatusGone {
-			kind = driver.Unavailable // the managed identity of a machine that has just started
+			kind = driver.Unavailable // the machine, and its managed identity, has just started
 		}
 		if kind == driver.Throttled || kind == driver.Unavailable {
 			return &driver.Error{Kind: kind, RetryAfter: cloud.RetryAfter(r.Header),
@@ -117,7 +118,7 @@ func (e *entra) failure(err error) error {
 	return denied(err, "signing in to Azure failed: "+mendSignIn())
 }
 
-// mendSignIn is what to do where signing in is refused: first, what it was tried with.
+// mendSignIn is what to do after a refusal, by the credentials that were tried.
 func mendSignIn() string {
 	if os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "" && os.Getenv("AZURE_CLIENT_SECRET") == "" {
 		return "check the service account of the pod, its annotation azure.workload.identity/client-id, " +
@@ -139,9 +140,9 @@ type shortened struct {
 func (s shortened) Error() string { return s.text }
 func (s shortened) Unwrap() error { return s.err }
 
-// reasonOf is what Entra says
-// (https://learn.microsoft.com/entra/identity-platform/reference-error-codes), up
-// to its identifiers for support.
+// reasonOf is Entra's reason
+// (https://learn.microsoft.com/entra/identity-platform/reference-error-codes),
+// up to its identifiers for support.
 func reasonOf(r *http.Response) string {
 	var said struct {
 		Error       string `json:"error"`
@@ -159,7 +160,7 @@ func reasonOf(r *http.Response) string {
 // network sends requests for tokens.
 type network struct {
 	http.RoundTripper
-	failure atomic.Pointer[error] // the last one, which azidentity keeps no more than the text of
+	failure atomic.Pointer[error] // the last one; azidentity keeps only its text
 }
 
 // RoundTrip implements http.RoundTripper.

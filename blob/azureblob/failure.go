@@ -16,14 +16,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// Codes of hierarchical namespaces, which the SDK does not list: there is a folder in
-// place of a blob, and one with something in it, that is to be deleted.
+// Codes of hierarchical namespaces, which the SDK does not list: a folder has
+// the blob's name, and a folder to be deleted is not empty.
 const (
 	codeFolder     bloberror.Code = "OperationNotSupportedOnDirectory"
 	codeFullFolder bloberror.Code = "DirectoryIsNotEmpty"
 )
 
-// meaning is what a code of the service means, and what to do about it.
+// meaning is the kind of a code of the service, and what to do about it.
 type meaning struct {
 	kind driver.Kind
 	mend string // may name %[1]s, the container, and %[2]s, the account
@@ -39,9 +39,10 @@ const (
 	mendGone = "there is no container %[1]q in the account %[2]q, or it is being deleted: correct the root, or make it with az storage container create"
 )
 
-// meanings are the codes that mean more than their HTTP status. Conditions are
-// putFailure's matter
-// (https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes and
+// meanings are the codes that mean more than their HTTP status; putFailure
+// handles conditions
+// (https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
+// and
 // https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes).
 var meanings = map[bloberror.Code]meaning{
 	bloberror.BlobNotFound:                          {kind: driver.NotFound},
@@ -75,7 +76,7 @@ var meanings = map[bloberror.Code]meaning{
 	bloberror.MD5Mismatch:                           {driver.Unavailable, "what was sent did not arrive as it was"},
 }
 
-// failure makes an error of package driver out of one of the SDK's.
+// failure turns an error of the SDK into one of package driver.
 func (s *store) failure(err error) error {
 	e, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
@@ -89,7 +90,7 @@ func (s *store) failure(err error) error {
 	if !known {
 		m.kind = cloud.KindOfStatus(e.StatusCode)
 	}
-	if m.kind == driver.Other { // no refusal, and not what was asked for
+	if m.kind == driver.Other { // an answer that is neither a refusal nor the expected one
 		m.kind = driver.Unavailable
 	}
 	if s.token != nil && (code == bloberror.AuthenticationFailed || code == bloberror.AuthorizationFailure) {
@@ -106,20 +107,20 @@ func (s *store) failure(err error) error {
 	return &driver.Error{Kind: m.kind, RetryAfter: cloud.RetryAfter(e.RawResponse.Header), Err: shortened{text, e}}
 }
 
-// stranger is an error that does not come from the service: a proxy's on the way
-// there, or that of something else at the endpoint.
+// stranger is an error that does not come from the service: from a proxy on the
+// way, or from something else at the endpoint.
 func (s *store) stranger(e *azcore.ResponseError) error {
 	kind := cloud.KindOfStatus(e.StatusCode)
 	if kind == driver.NotFound || kind == driver.Other {
-		kind = driver.Invalid // that would pass for a blob that is not there
+		kind = driver.Invalid // NotFound would pass for a missing blob
 	}
 	return &driver.Error{Kind: kind, RetryAfter: cloud.RetryAfter(e.RawResponse.Header), Err: shortened{fmt.Sprintf(
 		"HTTP %d from %s, which does not look like Azure Blob Storage: check the endpoint, and the proxy if there is one", e.StatusCode, s.place.endpoint.Host), e}}
 }
 
 // said is the service's own words: the code, the message without the lines that
-// repeat what stands here, and the request's identifier for Microsoft's support. The
-// details are left out: where the signature is wrong they hold it.
+// repeat it, and the request's identifier for Microsoft's support. It leaves
+// out the details: for a wrong signature they hold the signature.
 func said(e *azcore.ResponseError) string {
 	var body struct{ Message string }
 	if payload, err := runtime.Payload(e.RawResponse); err == nil {
@@ -136,7 +137,8 @@ func said(e *azcore.ResponseError) string {
 	return fmt.Sprintf("%s: %s, HTTP %d, request %s", code, strings.TrimRight(message, ".\r "), e.StatusCode, e.RawResponse.Header.Get("x-ms-request-id"))
 }
 
-// codeOf is the service's code for what went wrong.
+// codeOf is the service's code for the failure; "" if the error is not the
+// service's.
 func codeOf(err error) bloberror.Code {
 	if e, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		return bloberror.Code(e.ErrorCode)
@@ -144,10 +146,11 @@ func codeOf(err error) bloberror.Code {
 	return ""
 }
 
-// putFailure is failure for a put, where conditions may have been broken. The
-// service says BlobAlreadyExists or ConditionNotMet when there is a blob that must
-// not be there, and ConditionNotMet when there is another one than there should be,
-// or none (https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations).
+// putFailure is failure for a put, whose conditions may have been broken. The
+// service says BlobAlreadyExists or ConditionNotMet if there is a blob that
+// must not be there, and ConditionNotMet if there is another one than there
+// should be, or none
+// (https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations).
 func (s *store) putFailure(err error, opts driver.PutOptions) error {
 	kind := driver.Other
 	switch code := codeOf(err); {

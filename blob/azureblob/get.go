@@ -17,7 +17,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// Get opens a blob, or a part of it.
 func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
 	if err := cloud.CheckRange(part); err != nil {
 		return nil, driver.Info{}, err
@@ -52,8 +51,8 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	return body, info, nil
 }
 
-// behind reads a part that starts at the end of the blob or behind it, which the
-// service refuses.
+// behind reads a part that starts at the end of the blob or behind it, which
+// the service refuses.
 func (s *store) behind(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
 	info, err := s.Stat(ctx, key)
 	if err == nil && info.Size > part.Offset {
@@ -73,7 +72,6 @@ func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) 
 	return data, info, err
 }
 
-// Stat describes a blob.
 func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
 	client, err := s.blob(key)
 	if err != nil {
@@ -86,7 +84,7 @@ func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
 	return describe(key, r.ContentLength, r.ETag, r.LastModified, r.Metadata)
 }
 
-// describe makes an Info of what the service says of a blob.
+// describe makes an Info from the fields of an answer.
 func describe(key string, size *int64, tag *azcore.ETag, modified *time.Time, metadata map[string]*string) (driver.Info, error) {
 	switch {
 	case isFolder(metadata):
@@ -102,10 +100,10 @@ func versionOf(tag azcore.ETag) driver.Version {
 	return driver.Version(strings.Trim(string(tag), `"`))
 }
 
-// isFolder reports whether what goes by a blob's name is a folder of a hierarchical
-// namespace, which the blob service marks so in its metadata.
+// isFolder reports whether the metadata is that of a folder in a hierarchical
+// namespace: the blob service marks folders so.
 func isFolder(metadata map[string]*string) bool {
-	for name, value := range metadata { // whose case HTTP changes
+	for name, value := range metadata { // HTTP changes the case of names
 		if strings.EqualFold(name, "hdi_isfolder") && value != nil && strings.EqualFold(*value, "true") {
 			return true
 		}

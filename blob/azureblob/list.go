@@ -13,8 +13,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// List yields blobs in byte order, which takes a request for each 5,000, and in
-// hierarchical namespaces some more; see order.go.
+// List yields blobs in byte order, with a request for each 5,000, and some more
+// in hierarchical namespaces; see order.go.
 func (s *store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
 	return func(yield func(driver.Info, error) bool) {
 		l := &listing{store: s, startAt: s.place.address.Prefix(startAt), yield: yield}
@@ -24,10 +24,10 @@ func (s *store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 	}
 }
 
-// errLeft is that the caller wants no more.
+// errLeft means that the caller left the loop.
 var errLeft = errors.New("the loop was left")
 
-// listing is one List under way. It deals in the service's names, which begin with
+// listing is one List under way. It uses the service's names, which begin with
 // the root's path.
 type listing struct {
 	store   *store
@@ -40,7 +40,7 @@ func (l *listing) run(ctx context.Context, prefix string) error {
 		return err
 	}
 	if l.startAt > prefix && !strings.HasPrefix(l.startAt, prefix) {
-		return nil // it is behind all of them
+		return nil // behind all names with the prefix
 	}
 	return l.walk(ctx, l.store.reader(prefix, l.from(prefix), l.store.pageSize), prefix, nil)
 }
@@ -56,21 +56,22 @@ func (l *listing) emit(info driver.Info) error {
 	return nil
 }
 
-// reader reads what the service lists, page by page, without folders.
+// reader reads the service's list, page by page, without folders.
 type reader struct {
 	store  *store
 	prefix string
 	pages  *runtime.Pager[container.ListBlobsFlatResponse]
-	page   []driver.Info // what is left of it
+	page   []driver.Info // the rest of it
 }
 
-// reader begins a list of names with a prefix, at a name that begins with it, or
-// with the first one. Azure knows that since its version 2026-02-06. Most is how many
-// a page holds; 0 is as many as the service likes.
+// reader begins a list of names with a prefix, at the name from, which begins
+// with it, or at the first one. Azure can start a list at a name since its
+// version 2026-02-06. most is the number of names in a page; 0 for the
+// service's own.
 func (s *store) reader(prefix, from string, most int32) *reader {
 	options := &container.ListBlobsFlatOptions{
 		Prefix:  &prefix,
-		Include: container.ListBlobsInclude{Metadata: true}, // which tells folders
+		Include: container.ListBlobsInclude{Metadata: true}, // it marks folders
 	}
 	if from != "" {
 		options.StartFrom = &from
@@ -123,8 +124,9 @@ func (r *reader) take(segment *container.BlobFlatListSegment) error {
 	return nil
 }
 
-// after returns the first name after all with a prefix, which the next one has. It
-// looks no further than this page: ok is false where it does not show there.
+// after returns the first name behind all that begin with prefix, which the
+// next one does. It looks only at this page: ok is false if the page does not
+// show it.
 func (r *reader) after(prefix string) (name string, ok bool) {
 	for _, info := range r.page {
 		if !strings.HasPrefix(info.Key, prefix) {

@@ -8,17 +8,17 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// Azure lists an ordinary account by the names' UTF-16, which is byte order up to
-// U+D7FF; names of mops are ASCII. In a hierarchical namespace it lists what is in a
-// folder right behind the folder, as if the slash came before all other characters
-// (https://github.com/Azure/azure-sdk-for-go/issues/24210):
+// Azure lists an ordinary account by the names' UTF-16, which is byte order up
+// to U+D7FF; names of mops are ASCII. In a hierarchical namespace it lists the
+// content of a folder right behind the folder, as if the slash came before all
+// other characters (https://github.com/Azure/azure-sdk-for-go/issues/24210):
 //
 //	Azure    A  A/x  A-B  A-B/y  A.C  AB
 //	bytes    A  A-B  A-B/y  A.C  A/x  AB
 //
-// So there is byte order again if, before the content of a folder A, there comes
-// what has a name of A and a character below the slash. Let us say, what precedes A.
-// Mostly there is nothing, and mostly that shows in the page at hand. Where the
+// To restore byte order, emit before the content of a folder A all names that
+// begin with A and a character below the slash; we say that these names precede
+// A. Mostly there are none, and mostly the page at hand shows that. If the
 // folder reaches beyond the page, it takes one more request to know.
 
 // precedes reports whether a name precedes a folder.
@@ -27,12 +27,12 @@ func precedes(name, folder string) bool {
 }
 
 const (
-	lowest = " " // of the characters that a name may have
+	lowest = " " // of the characters in names
 	behind = "0" // the character behind the slash
 )
 
-// walk emits, in byte order, the names that begin with within, as far as r has them
-// and until says that it is over.
+// walk emits, in byte order, the names of r that begin with within, until r
+// ends or until returns true.
 func (l *listing) walk(ctx context.Context, r *reader, within string, until func(name string) bool) error {
 	for {
 		info, err := r.peek(ctx)
@@ -51,8 +51,8 @@ func (l *listing) walk(ctx context.Context, r *reader, within string, until func
 	}
 }
 
-// folder emits what is in a folder, where r has just come to it, and first what
-// precedes it and is listed behind it.
+// folder emits a folder, at which r has just arrived: first the names that
+// precede it, which the service lists behind it, then its content.
 func (l *listing) folder(ctx context.Context, r *reader, within, folder string) error {
 	hierarchical, err := l.store.isHierarchical(ctx, folder)
 	if err != nil {
@@ -60,7 +60,7 @@ func (l *listing) folder(ctx context.Context, r *reader, within, folder string) 
 	}
 	after, known := r.after(folder + "/")
 	if hierarchical && !known {
-		if folder+behind <= l.startAt { // so is all in it, and what precedes it
+		if folder+behind <= l.startAt { // so is all in the folder, and all that precedes it
 			*r = *l.store.reader(r.prefix, folder+behind, l.store.pageSize)
 			return nil
 		}
@@ -86,9 +86,10 @@ func (l *listing) folder(ctx context.Context, r *reader, within, folder string) 
 	return nil
 }
 
-// from is where a list has to begin so that nothing from startAt on is left out. In
-// a hierarchical namespace A/x comes before A-B, and may be wanted from there on: so
-// the list begins with A, also as long as the namespace is not known.
+// from is where a list has to begin so that it leaves out nothing from startAt
+// on. In a hierarchical namespace A/x comes before A-B, and a caller that
+// starts at A-B may want it: so the list begins at A, also as long as the kind
+// of namespace is unknown.
 func (l *listing) from(prefix string) string {
 	from := l.startAt
 	for i, c := range from {
@@ -114,8 +115,8 @@ const (
 	hierarchicalNamespace
 )
 
-// isHierarchical reports whether the account has a hierarchical namespace: there, a
-// folder that something is in answers. It takes one request, once.
+// isHierarchical reports whether the account has a hierarchical namespace: only
+// there a folder with content answers. It takes one request, once.
 func (s *store) isHierarchical(ctx context.Context, folder string) (bool, error) {
 	if known := s.namespace.Load(); known != 0 {
 		return known == hierarchicalNamespace, nil

@@ -19,8 +19,8 @@ type place struct {
 	container string
 	address   cloud.Address // its Path is that in the container
 	endpoint  *url.URL      // of the blob service
-	given     bool          // the endpoint is the root's
-	trusted   bool          // its host is the connection string's
+	given     bool          // the root names the endpoint
+	trusted   bool          // the endpoint's host is the connection string's
 }
 
 // Names, by
@@ -85,7 +85,7 @@ func (p place) identity() string {
 
 func (p place) isSecure() bool { return p.endpoint.Scheme == "https" }
 
-// isNumber reports whether the endpoint has no domain, as that of an emulator: then
+// isNumber reports whether the endpoint has no domain, as an emulator's: then
 // the service takes the account from the path.
 func (p place) isNumber() bool {
 	return p.endpoint.Hostname() == "localhost" || net.ParseIP(p.endpoint.Hostname()) != nil
@@ -108,7 +108,6 @@ const (
 
 var domains = []string{domainPublic, domainZones, domainChina, domainGovernment}
 
-// isIn reports whether the endpoint is in one of the domains.
 func (p place) isIn(domains ...string) bool {
 	return slices.ContainsFunc(domains, func(d string) bool { return strings.HasSuffix(p.endpoint.Hostname(), d) })
 }

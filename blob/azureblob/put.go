@@ -18,8 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// Put stores a blob: as one request, or in blocks. The service keeps no puts that
-// are not durable.
+// Put stores a blob: as one request, or in blocks. All puts are durable.
 func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
 	if err := cloud.CheckConditions(opts); err != nil {
 		return driver.Info{}, err
@@ -43,8 +42,8 @@ type put struct {
 	client *blockblob.Client
 	key    string
 	opts   driver.PutOptions
-	sum    hash.Hash // of the body, as far as it was read
-	id     string    // of this put, so that blocks of several to one key do not mix
+	sum    hash.Hash // of the bytes read so far
+	id     string    // of this put, so that blocks of several puts to one key do not mix
 }
 
 func (p *put) conditions() *azblob.AccessConditions {

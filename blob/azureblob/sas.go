@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// sasToken is what may be told of a SAS token.
+// sasToken is the part of a SAS token that messages may show.
 type sasToken struct {
-	expires time.Time // zero where a stored access policy says it
+	expires time.Time // zero if a stored access policy sets it
 }
 
 // sasTimes are the forms of its times
@@ -23,8 +23,8 @@ func newSASToken(query url.Values) *sasToken {
 	return &sasToken{}
 }
 
-// mend is what to do about a token that the service takes for none: its codes do not
-// tell one that has expired from one that is wrong.
+// mend is what to do about a token that the service refuses: its codes do not
+// tell an expired token from a wrong one.
 func (t *sasToken) mend(now time.Time) string {
 	if !t.expires.IsZero() && t.expires.Before(now) {
 		return "the SAS token has expired, at " + t.expires.Format(time.RFC3339) + ": make a new one"

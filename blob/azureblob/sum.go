@@ -10,10 +10,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 )
 
-// sumName is the metadata that holds the CRC-32C of a whole blob, in hexadecimal.
-// The service keeps an MD5 of blobs in one request, and of those in blocks what it is
-// told; but to compute that takes longer than all the rest of reading a large blob
-// from a fast network, while processors have an instruction for CRC-32C.
+// sumName is the metadata that holds the CRC-32C of a whole blob, in
+// hexadecimal. The service keeps an MD5 for blobs in one request, and for blobs
+// in blocks the one that it is given; but computing an MD5 takes longer than
+// all the rest of reading a large blob from a fast network, while processors
+// have an instruction for CRC-32C.
 const sumName = "mops_crc32c"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -24,10 +25,10 @@ func metadataOf(sum hash.Hash) map[string]*string {
 	return map[string]*string{sumName: to.Ptr(hex.EncodeToString(sum.Sum(nil)))}
 }
 
-// wantedSum is how to verify a blob that is read whole, and what has to come out:
-// nil where the service tells neither sum.
+// wantedSum is how to verify a blob that is read whole, and the expected sum:
+// nil if the service has neither.
 func wantedSum(metadata map[string]*string, contentMD5 []byte) (hash.Hash, []byte) {
-	for name, value := range metadata { // whose case HTTP changes
+	for name, value := range metadata { // HTTP changes the case of names
 		if !strings.EqualFold(name, sumName) || value == nil {
 			continue
 		}
