@@ -20,18 +20,18 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// scope is what tokens are asked for: less than the SDK's full control.
+// scope is that of the tokens: less than the SDK's full control.
 const scope = "https://www.googleapis.com/auth/devstorage.read_write"
 
-// tokens are those of the Application Default Credentials, kept as long as they
-// are good, and renewed before they are not.
+// tokens are those of the Application Default Credentials, kept while they are
+// good and renewed before they expire.
 type tokens struct {
 	transport *cloud.Transport
-	url       string // where users' tokens come from, if not from Google
+	url       string // of the server for users' tokens, if not Google's
 
 	mu      sync.Mutex
 	found   *auth.Credentials // nil: not looked for yet, or in vain
-	project string            // that pays, if not the bucket's
+	project string            // pays, if not the bucket's
 }
 
 func newTokens() *tokens {
@@ -55,8 +55,8 @@ func (t *tokens) authorize(r *http.Request) error {
 	return nil
 }
 
-// credentials looks for them, which may ask the metadata server whether it is
-// there: for two seconds at most, or five where the machine looks like Google's.
+// credentials looks for them. It may ask whether there is a metadata server:
+// for two seconds at most, or five if the machine looks like Google's.
 func (t *tokens) credentials() (*auth.Credentials, string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,7 +65,7 @@ func (t *tokens) credentials() (*auth.Credentials, string, error) {
 	}
 	found, err := credentials.DetectDefault(&credentials.DetectOptions{
 		Scopes:           []string{scope},
-		UseSelfSignedJWT: true, // spares holders of a key the way to the token server (https://google.aip.dev/auth/4111)
+		UseSelfSignedJWT: true, // holders of a key need no token server (https://google.aip.dev/auth/4111)
 		TokenURL:         t.url,
 		Client:           t.transport.Client(),
 	})
@@ -75,13 +75,13 @@ func (t *tokens) credentials() (*auth.Credentials, string, error) {
 	var file struct {
 		Project string `json:"quota_project_id"`
 	}
-	json.Unmarshal(found.JSON(), &file) // where it comes from a file
+	json.Unmarshal(found.JSON(), &file) // if they come from a file
 	t.found, t.project = found, cmp.Or(os.Getenv("GOOGLE_CLOUD_QUOTA_PROJECT"), file.Project)
 	return t.found, t.project, nil
 }
 
-// failure tells a token server that cannot be reached for now, as that of a pod
-// of GKE in its first seconds, from one that says no.
+// failure tells a token server that cannot be reached for now, as that of a GKE
+// pod in its first seconds, from one that refuses.
 func (t *tokens) failure(err error) error {
 	status := 0
 	if e, ok := errors.AsType[*auth.Error](err); ok && e.Response != nil {
@@ -104,8 +104,8 @@ func (t *tokens) failure(err error) error {
 	return err
 }
 
-// oauthError is what a token server says (RFC 6749, section 5.2), and nothing
-// else of its answer, which may repeat what it was sent.
+// oauthError is the reason that a token server gives (RFC 6749, section 5.2),
+// and nothing else of its answer, which may repeat secrets from the request.
 func oauthError(status int, body []byte) error {
 	var answer struct {
 		Error       string `json:"error"`

@@ -15,14 +15,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// refusal is what the service says of a request that it does not do.
+// refusal is the service's answer to a request that it refuses.
 type refusal struct {
 	status  int
 	code    string // such as NoSuchKey (XML) or notFound (JSON)
 	message string
-	request string // its id, which Google's support asks for
+	request string // its id, for Google's support
 	mend    string // what to do; may be empty
-	bucket  bool   // what was asked for names no object, only the bucket
+	bucket  bool   // the request named no object, only the bucket
 }
 
 func (r *refusal) Error() string {
@@ -42,7 +42,7 @@ func (r *refusal) Error() string {
 	return text
 }
 
-// refused makes an error of a response that is none of success.
+// refused turns a response without success into an error.
 func (s *store) refused(q request, response *http.Response) error {
 	r := &refusal{status: response.StatusCode, request: response.Header.Get("X-Guploader-Uploadid")}
 	r.bucket = q.path == s.uploadPath() || q.path == s.objectsPath()
@@ -94,10 +94,9 @@ func (r *refusal) read(body []byte) {
 	r.code, r.message = oneLine(r.code), oneLine(r.message)
 }
 
-// kind follows
-// https://cloud.google.com/storage/docs/json_api/v1/status-codes and
-// https://cloud.google.com/storage/docs/xml-api/reference-status. What a broken
-// condition means depends on which it was: see conditional.
+// kind follows https://cloud.google.com/storage/docs/json_api/v1/status-codes
+// and https://cloud.google.com/storage/docs/xml-api/reference-status.
+// conditional tells which condition was broken.
 func (r *refusal) kind() driver.Kind {
 	switch {
 	case r.noBucket():
@@ -114,15 +113,15 @@ func (r *refusal) kind() driver.Kind {
 	return cloud.KindOfStatus(r.status)
 }
 
-// noBucket reports that it is the bucket that is missing, rather than an object.
-// Of the two APIs only XML has a code for it. To an insert and a list nothing else
-// can be missing: a swap of an object that is not there breaks its condition.
+// noBucket reports whether the bucket is missing, rather than an object. Only
+// the XML API has a code for it. For an insert and a list nothing else can be
+// missing: a swap of a missing object breaks its condition.
 func (r *refusal) noBucket() bool {
 	return r.code == "NoSuchBucket" ||
 		r.status == http.StatusNotFound && (r.bucket || strings.Contains(r.message, "specified bucket does not exist"))
 }
 
-// statusOf is the HTTP status that made an error; 0 where none did.
+// statusOf is the HTTP status of an error; 0 if it has none.
 func statusOf(err error) int {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.status
@@ -130,7 +129,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// conditional says what the error of a put with conditions means.
+// conditional turns the error of a put into the broken condition, if one broke.
 func conditional(err error, opts driver.PutOptions) error {
 	broken := statusOf(err) == http.StatusPreconditionFailed
 	switch {
@@ -142,7 +141,7 @@ func conditional(err error, opts driver.PutOptions) error {
 	return err
 }
 
-// oneLine is a text of the service's for use in a message.
+// oneLine is a text of the service's, shortened for a message.
 func oneLine(text string) string {
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
 	if len(text) > 600 {

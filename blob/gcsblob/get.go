@@ -27,7 +27,7 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	if err != nil {
 		return nil, driver.Info{}, err
 	}
-	header := map[string]string{"Accept-Encoding": "gzip"} // as it was stored, that is: never unpacked on the way
+	header := map[string]string{"Accept-Encoding": "gzip"} // as stored: never unpacked on the way
 	whole := part == driver.Range{}
 	if !whole {
 		header["Range"] = cloud.RangeHeader(part)
@@ -65,7 +65,8 @@ func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) 
 	return data, info, err
 }
 
-// behindTheEnd describes a blob of which nothing is left from there on.
+// behindTheEnd returns a part that begins at the blob's end or behind it: no
+// bytes.
 func (s *store) behindTheEnd(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
 	info, err := s.Stat(ctx, key)
 	if err == nil && info.Size > part.Offset {
@@ -74,7 +75,7 @@ func (s *store) behindTheEnd(ctx context.Context, key string, part driver.Range)
 	return http.NoBody, info, err
 }
 
-// lengthOf is how many bytes a part has, of a blob of so many.
+// lengthOf is the number of bytes in a part of a blob of that size.
 func lengthOf(part driver.Range, size int64) int64 {
 	if part.Length == 0 {
 		return size - part.Offset
@@ -82,7 +83,7 @@ func lengthOf(part driver.Range, size int64) int64 {
 	return min(part.Length, size-part.Offset)
 }
 
-// rightPart makes sure that what comes is what was asked for.
+// rightPart fails if the response is not the part that was asked for.
 func rightPart(part driver.Range, response *http.Response, size int64) error {
 	status, length := http.StatusPartialContent, lengthOf(part, size)
 	if part == (driver.Range{}) {
@@ -107,7 +108,8 @@ func described(key string, response *http.Response) (driver.Info, error) {
 	return driver.Info{Key: key, Size: size, ModTime: written.UTC().Truncate(time.Second), Version: driver.Version(version)}, nil
 }
 
-// newCRC32C makes its table when it is needed first, not at the start of the program.
+// newCRC32C makes its table when it is needed first, not at the start of the
+// program.
 func newCRC32C() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
 // checksumOf is the CRC32C of the whole blob

@@ -13,7 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// object is what the JSON API tells of one
+// object is the JSON API's description of an object
 // (https://cloud.google.com/storage/docs/json_api/v1/objects#resource).
 type object struct {
 	Name       string            `json:"name"`
@@ -33,7 +33,6 @@ func (o object) info(key string) driver.Info {
 	return driver.Info{Key: key, Size: size, ModTime: o.Created.UTC().Truncate(time.Second), Version: driver.Version(o.Generation)}
 }
 
-// Stat describes a blob.
 func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
 	name, err := s.name(key)
 	if err != nil {
@@ -47,7 +46,7 @@ func (s *store) object(ctx context.Context, name string) (object, error) {
 	return s.askObject(ctx, request{method: http.MethodGet, path: s.objectPath(name), query: url.Values{}})
 }
 
-// askObject sends a request that is answered with an object.
+// askObject sends a request whose answer is an object.
 func (s *store) askObject(ctx context.Context, q request) (object, error) {
 	var o object
 	q.query.Set("fields", objectFields)
@@ -58,7 +57,6 @@ func (s *store) askObject(ctx context.Context, q request) (object, error) {
 	return o, err
 }
 
-// Delete removes a blob.
 func (s *store) Delete(ctx context.Context, key string) error {
 	name, err := s.name(key)
 	if err != nil {
@@ -104,7 +102,8 @@ func (s *store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 	}
 }
 
-// valid is the beginning of text that is UTF-8, and so not behind it.
+// valid is the beginning of text up to the first invalid UTF-8; it never sorts
+// behind text.
 func valid(text string) string {
 	for i, r := range text {
 		if _, width := utf8.DecodeRuneInString(text[i:]); r == utf8.RuneError && width == 1 {

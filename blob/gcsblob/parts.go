@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	// partsFolder is where the parts of large blobs lie until they are one.
+	// partsFolder holds the parts of large blobs until they are composed.
 	partsFolder = driver.ScratchPrefix
 
 	// mostSources is how many objects one request composes
-	// (https://cloud.google.com/storage/docs/composite-objects). A composite
-	// object may be composed again, without a bound on what it holds in all.
+	// (https://cloud.google.com/storage/docs/composite-objects). A composite object
+	// may be composed again, without a bound on the number in all.
 	mostSources = 32
 
-	// maxParts are those that three rounds compose.
+	// maxParts is how many three rounds compose.
 	maxParts = mostSources * mostSources * mostSources
 )
 
 // parts is an object in parts, each an object of its own.
 type parts struct {
 	store  *store
-	name   string // of the object that is to be
+	name   string // of the object to make
 	opts   driver.PutOptions
 	id     string // of this upload
 	folder string // of this upload, a key
@@ -45,19 +45,19 @@ func (s *store) newParts(name string, opts driver.PutOptions) (*parts, error) {
 	return p, err
 }
 
-// part is the name of part n, counted from 1, or of what is composed of such
-// parts in a round.
+// part is the name of part n, counted from 1; in later rounds, of the n-th
+// object composed of parts.
 func (p *parts) part(round, n int) string {
 	return p.store.address.Prefix(fmt.Sprintf("%s%d-%d", p.folder, round, n))
 }
 
-// Put writes a part. It may be written twice, with the same content.
+// Put writes a part. It may write it twice, with the same content.
 func (p *parts) Put(ctx context.Context, n int, data []byte) error {
 	_, err := p.store.insert(ctx, p.part(0, n), data, driver.PutOptions{})
 	return err
 }
 
-// Complete composes the parts, in rounds where there are more than 32.
+// Complete composes the parts, in rounds if there are more than 32.
 func (p *parts) Complete(ctx context.Context, n int, size int64) (driver.Info, error) {
 	var names []string
 	for i := range n {
@@ -89,7 +89,7 @@ func (p *parts) Complete(ctx context.Context, n int, size int64) (driver.Info, e
 	return info, nil
 }
 
-// uploadKey is the metadata of a composed object that says which upload made it.
+// uploadKey is the metadata of a composed object that names the upload.
 const uploadKey = "mops-upload"
 
 type composition struct {
@@ -107,7 +107,8 @@ type source struct {
 
 // compose makes one object out of several, and deletes those in the same step
 // (https://cloud.google.com/storage/docs/json_api/v1/objects/compose). So it
-// cannot just be done again when its answer was lost: it looks whose the object is.
+// cannot just run again after its answer was lost: it looks whose the object
+// is.
 func (p *parts) compose(ctx context.Context, into string, from []string, opts driver.PutOptions) (object, error) {
 	c := composition{Delete: true}
 	c.Destination.ContentType = contentType
@@ -140,7 +141,7 @@ func (p *parts) compose(ctx context.Context, into string, from []string, opts dr
 	return made, err
 }
 
-// Abort deletes what there is of the parts. That it cannot is no error.
+// Abort deletes the parts as far as it can.
 func (p *parts) Abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -152,5 +153,5 @@ func (p *parts) Abort(ctx context.Context) {
 		}
 		group.Go(func() error { return p.store.Delete(ctx, info.Key) })
 	}
-	group.Wait() // what is left is for mops gc, or the lifecycle rule
+	group.Wait() // mops gc, or the lifecycle rule, removes the rest
 }

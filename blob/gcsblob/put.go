@@ -14,7 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// Put writes a blob: in one request, or in parts where it is large.
+// Put writes a blob: in one request, or in parts if it is large.
 func (s *store) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
 	if err := cloud.CheckConditions(opts); err != nil {
 		return driver.Info{}, err
@@ -51,12 +51,12 @@ func condition(opts driver.PutOptions) url.Values {
 	return url.Values{}
 }
 
-// contentType is that of all blobs.
 const contentType = "application/octet-stream"
 
 // insert writes an object in one request. The service compares the checksum,
 // which stands in front of the content
-// (https://cloud.google.com/storage/docs/json_api/v1/objects/insert, multipart upload).
+// (https://cloud.google.com/storage/docs/json_api/v1/objects/insert, multipart
+// upload).
 func (s *store) insert(ctx context.Context, name string, data []byte, opts driver.PutOptions) (driver.Info, error) {
 	metadata, err := json.Marshal(map[string]string{"name": name, "crc32c": checksum(data)})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
-// request is one to the service, made anew for each try.
+// request is a request to the service, sent anew for each try.
 type request struct {
 	method string
 	path   string // behind the endpoint, escaped
@@ -23,21 +23,21 @@ type request struct {
 }
 
 // Contents are read through the XML API: it alone tells the time of the write
-// along with them, and it has a code for a missing bucket. All else goes through
-// the JSON API (https://cloud.google.com/storage/docs/apis).
+// along with them, and it has a code for a missing bucket. All else goes
+// through the JSON API (https://cloud.google.com/storage/docs/apis).
 
 func (s *store) contentPath(name string) string { return "/" + s.address.Host + "/" + escaped(name) }
 func (s *store) objectsPath() string            { return "/storage/v1/b/" + s.address.Host + "/o" }
 func (s *store) uploadPath() string             { return "/upload" + s.objectsPath() }
 func (s *store) objectPath(name string) string  { return s.objectsPath() + "/" + escaped(name) }
 
-// escaped is a name within a path, slashes and all
+// escaped is a name within a path, slashes escaped, too
 // (https://cloud.google.com/storage/docs/request-endpoints#encoding).
 func escaped(name string) string { return strings.ReplaceAll(url.QueryEscape(name), "+", "%20") }
 
-// send returns the response to a request that was done; the caller closes its
-// body. What the service refuses is an error, of the kind that says most
-// without knowing what was asked for.
+// send returns the response to a successful request; the caller closes its
+// body. A refusal of the service is an error, of the most telling kind that
+// does not depend on the operation.
 func (s *store) send(ctx context.Context, q request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (s *store) send(ctx context.Context, q request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	response, err := s.transport.RoundTrip(r) // not by a client, which would follow redirects
+	response, err := s.transport.RoundTrip(r) // an http.Client would follow redirects
 	if err != nil {
 		return nil, s.transport.Failure(err)
 	}
@@ -95,12 +95,12 @@ func (s *store) ask(ctx context.Context, q request, answer any) error {
 	return nil
 }
 
-// foreign is the error of a response that the service would not give.
+// foreign is the error of a response that cannot be the service's.
 func foreign(status int) error {
 	return &driver.Error{Kind: driver.Unavailable, Err: &cloud.Foreign{Status: status}}
 }
 
-// isOwn knows the service by the id that each of its answers bears
+// isOwn knows the service by the id in each of its answers
 // (https://cloud.google.com/storage/docs/xml-api/reference-headers).
 func isOwn(h http.Header) bool { return h.Get("X-Guploader-Uploadid") != "" }
 
