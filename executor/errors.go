@@ -2,26 +2,25 @@ package executor
 
 import "errors"
 
-// ErrGone says that a handle names no worker that runs.
+// ErrGone says that a handle names no running worker.
 var ErrGone = errors.New("the worker is gone")
 
 // Reason is why a worker could not do its work. The list only grows.
 type Reason string
 
-// The reasons.
 const (
 	LaunchFailed     Reason = "LaunchFailed"     // the worker could not be started
-	Signalled        Reason = "Signalled"        // killed by a signal that was not ours
+	Signalled        Reason = "Signalled"        // killed by a signal that did not come from mops
 	OOMKilled        Reason = "OOMKilled"        // ran out of memory
 	NoResult         Reason = "NoResult"         // ended without a result or an error in the store
 	WorkerFailed     Reason = "WorkerFailed"     // mops failed in the worker; its log says how
-	WorkerLost       Reason = "WorkerLost"       // vanished without a trace of its end
+	WorkerLost       Reason = "WorkerLost"       // vanished; nothing shows how it ended
 	VersionSkew      Reason = "VersionSkew"      // the worker's program is not the caller's
 	DeadlineExceeded Reason = "DeadlineExceeded" // took longer than the timeout
 	LeaseLost        Reason = "LeaseLost"        // somebody else took the call over
 
 	LaunchRejected Reason = "LaunchRejected" // the cluster did not take the job: forbidden, invalid, over its quota
-	Unschedulable  Reason = "Unschedulable"  // no node has what the worker asks for
+	Unschedulable  Reason = "Unschedulable"  // no node has the resources that the worker asks for
 	ImagePull      Reason = "ImagePull"      // the worker's image could not be pulled
 	NotStarted     Reason = "NotStarted"     // the worker's container could not be started: a secret is missing, …
 	Preempted      Reason = "Preempted"      // gave way to something else, too often
@@ -31,7 +30,7 @@ const (
 // Error is a failure of an executor or a worker, not of the user's function.
 type Error struct {
 	Reason  Reason
-	Message string // what happened, to what, what to do
+	Message string // what happened, to whom, what to do
 	Tail    string // the last lines that the worker printed, if any
 	Err     error
 }

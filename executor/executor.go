@@ -1,8 +1,8 @@
-// Package executor is where workers run. An [Executor] starts a worker for an
-// invocation, here or elsewhere, and finds it again after the process that
+// Package executor defines where workers run. An [Executor] starts a worker for
+// an invocation, here or elsewhere, and finds it again after the process that
 // started it died. It is a leaf: the orchestrator and the executors know it, it
-// knows neither of them, and it never looks at what a call computes: that
-// travels through the blob store.
+// knows neither of them. It never looks at a call's values: they travel through
+// the blob store.
 package executor
 
 import (
@@ -28,86 +28,87 @@ type Invocation struct {
 	RunID    string // of this execution
 	Attempt  int    // 1 for the first under this lease
 
-	// Failed is why the attempts before this one under this lease failed, where
-	// it was the executor that failed and not the function, first to last.
+	// Failed holds the reasons of the earlier attempts under this lease that failed
+	// because of the executor and not the function, first to last.
 	Failed []Reason
 
-	// Settings is what the config file says of executors of this name, in the table
-	// that has it: text, or lists of text, by key. nil where it says nothing.
+	// Settings are those of the config file for executors of this name, by key in
+	// their table: text, or lists of text. nil if there are none.
 	Settings map[string]any
 
-	// Env is what the worker's process must find in its environment, beside
-	// what the executor adds. It holds no secrets.
+	// Env are variables, written "KEY=value", that the worker's process must find
+	// in its environment, beside those that the executor adds. They hold no
+	// secrets.
 	Env []string
 
-	// Work runs the invocation in this process and returns one of the exit
-	// codes. Only executors that run in process call it.
+	// Work runs the invocation in this process and returns one of the exit codes.
+	// Only executors that run in process call it.
 	Work func(ctx context.Context) int
 
-	// Log takes what the worker prints, in chunks as it comes, both streams in
-	// the order of writing. It may be nil. An executor calls it from one
-	// goroutine at a time and never after Wait returned. Attach calls it too,
-	// from the beginning, where the executor is a Remote one.
+	// Log takes the worker's output, in chunks as it comes, both streams in the
+	// order of writing. It may be nil. An executor calls it from one goroutine at a
+	// time and never after Wait returned. The chunk is valid during the call only.
+	// After Attach only a Remote executor calls it, from the beginning of the
+	// output on.
 	Log func(chunk []byte)
 
-	// Logger takes what the executor has to say about the worker. It may be nil.
+	// Logger takes the executor's remarks about the worker. It may be nil.
 	Logger *slog.Logger
 }
 
-// Executor starts workers and attaches to those that run already.
-// It is safe for concurrent use.
+// Executor starts workers and attaches to those that run already. It is safe
+// for concurrent use.
 type Executor interface {
-	// Name is the kind of the executor: "inproc", "subprocess", "k8s". A handle
-	// is understood by executors of the same name only.
+	// Name is the kind of the executor: "inproc", "subprocess", "k8s". Only
+	// executors of the same name understand its handles.
 	Name() string
 
-	// Start begins the invocation and returns as soon as it has a handle. The
-	// context bounds the start only, not the worker. A failure is an *Error.
+	// Start begins the invocation and returns as soon as the worker has a handle.
+	// The context bounds the start only, not the worker. A failure is an *Error.
 	Start(ctx context.Context, inv Invocation) (Worker, error)
 
-	// Attach finds the worker that a handle names, though another process may
-	// have started it. It fails with ErrGone when that worker has ended or
-	// never was. The invocation's Work and Env are not used.
+	// Attach finds the worker that a handle names, though another process may have
+	// started it. It fails with ErrGone if that worker has ended or never was. It
+	// does not use the invocation's Work and Env.
 	Attach(ctx context.Context, inv Invocation, handle string) (Worker, error)
 }
 
 // Optional abilities of an executor.
 type (
-	// Namer knows the handle of a worker before it is started, so that the
-	// lease can name it at once and no crash in between strands the worker.
+	// Namer knows the handle of a worker before it starts, so that the lease can
+	// name it at once and no crash in between strands the worker.
 	Namer interface {
 		HandleOf(inv Invocation) string
 	}
 
-	// Limited runs a limited number of functions side by side; 0 means no limit.
-	// The orchestrator holds back what is above it, before taking a lease.
+	// Limited runs at most Limit functions side by side; 0 means no limit. The
+	// orchestrator holds back further calls, before they take a lease.
 	Limited interface {
 		Limit() int
 	}
 
-	// Retrier knows for which reasons another attempt is worth it, whatever
+	// Retrier decides for which reasons another attempt is worth it, whatever
 	// number of retries the caller asked for: each reason has its own budget.
 	Retrier interface {
-		// MayRetry reports whether the call may be tried again after attempts
-		// that failed for these reasons, first to last.
+		// MayRetry reports whether the call may be tried again after attempts that
+		// failed for these reasons, first to last.
 		MayRetry(failed []Reason) bool
 	}
 
-	// Remote has workers on other machines: they see no file, variable or socket
-	// of the caller's, and keep what they print in the store by themselves.
+	// Remote has workers on other machines: they see no file, variable or socket of
+	// the caller's, and keep their output in the store by themselves.
 	// Invocation.Log then gets it for people to see, perhaps not all of it.
 	Remote interface {
 		RunsRemotely() bool
 	}
 
-	// Mounter has workers that find a root at another place than the caller
-	// does: a shared volume, mounted elsewhere. It returns what it does not know
-	// as it is.
+	// Mounter has workers that find a root at another place than the caller does: a
+	// shared volume, mounted elsewhere. It returns an unknown root unchanged.
 	Mounter interface {
 		RootFor(root string) string
 	}
 
-	// Local runs the invocation's Work in this process, where it needs no lease
+	// Local runs the invocation's Work in this process, where Work needs no lease
 	// of its own and leaves its outcome in memory.
 	Local interface {
 		RunsHere() bool
@@ -117,15 +118,15 @@ type (
 // Worker is one worker that runs or ran. Its methods may be called from any
 // number of goroutines.
 type Worker interface {
-	// Handle finds the worker again, from another process too. It is short,
-	// printable and holds no secrets. "" where nothing outlives this process.
+	// Handle finds the worker again, from another process, too. It is short,
+	// printable and holds no secrets. It is "" if nothing outlives this process.
 	Handle() string
 
-	// Wait returns when the worker has ended, or the context has.
+	// Wait returns when the worker has ended, or when ctx has, with ctx's error.
 	Wait(ctx context.Context) (Exit, error)
 
-	// Stop ends the worker with all that it started, and returns once it is
-	// certain that nothing of it runs any more. Stopping one that ended is fine.
+	// Stop ends the worker with all that it started, and returns once it is certain
+	// that nothing of it runs any more. Stopping an ended worker is fine.
 	Stop(ctx context.Context) error
 
 	// Release lets go of the worker without ending it: it runs on, unwatched.
@@ -134,12 +135,12 @@ type Worker interface {
 
 // Exit is how a worker ended, as far as the executor could see.
 type Exit struct {
-	Code int // exit code; -1 where there was none (a signal, a deleted pod, …)
+	Code int // exit code; -1 if there was none (a signal, a deleted pod, …)
 
-	// Err is nil for codes that the worker protocol knows. Otherwise it says
-	// how the worker died.
+	// Err is nil for ExitOK, ExitFunc and ExitLost. Otherwise it says how the
+	// worker died.
 	Err *Error
 
-	CPU        time.Duration // user and system; 0 where unknown
-	PeakMemory int64         // bytes; 0 where unknown
+	CPU        time.Duration // user and system; 0 if unknown
+	PeakMemory int64         // bytes; 0 if unknown
 }

@@ -162,13 +162,13 @@ func name(b *bench) {
 	}
 }
 
-// goroutineCases are for executors whose workers are no processes.
+// goroutineCases are for executors whose workers are not processes.
 var goroutineCases = []testCase{
 	{"StopOfADeafFunction", stopDeaf},
 	{"NoHandle", noHandle},
 }
 
-// stopDeaf: what cannot be stopped is not reported as stopped.
+// stopDeaf: a worker that cannot be stopped is not reported as stopped.
 func stopDeaf(b *bench) {
 	w := b.start(invocation(b.script("deaf", executor.ExitOK)))
 	v := b.visit()

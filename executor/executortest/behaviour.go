@@ -23,12 +23,12 @@ const (
 	callVariable   = "MOPS_EXECUTORTEST_CALL"
 )
 
-// script is what a worker is to do.
+// script tells a worker what to do.
 type script struct {
 	behaviour string
-	gate      string // address where it reports and is held
+	gate      string // the address at which it reports and waits
 	number    int    // exit code, lines, bytes, …
-	call      string // which call it is: no two workers have the same
+	call      string // identifies the call: no two workers have the same
 }
 
 func (s script) env() []string {
@@ -68,8 +68,9 @@ func Main(m *testing.M, maker Maker) {
 	Work()
 }
 
-// Work makes this process a worker of the suite, as its environment says. It is for
-// programs that are workers in place of the test binary, and does not return.
+// Work makes this process a worker of the suite, as its environment says. It is
+// for programs that are workers in place of the test binary. It does not
+// return.
 func Work() {
 	s := scriptOf(os.Getenv)
 	behave, ok := behaviours[s.behaviour]
@@ -88,7 +89,8 @@ func scriptOf(getenv func(string) string) script {
 
 func exit(_ context.Context, s script) int { return s.number }
 
-// hold reports at the gate and returns when the gate, or the context, lets it.
+// hold reports at the gate and returns when the gate closes or the context
+// ends.
 func hold(ctx context.Context, s script) int {
 	conn, err := net.Dial("tcp", s.gate)
 	if err != nil {

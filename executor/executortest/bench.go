@@ -16,7 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// bench is where a case is tried.
+// bench is the place of a test case.
 type bench struct {
 	*testing.T
 	maker    Maker
@@ -43,7 +43,7 @@ func (b *bench) script(behaviour string, number int) script {
 	return script{behaviour, b.gate.Addr().String(), number, fmt.Sprintf("%x-%d", begun, calls.Add(1))}
 }
 
-// Which calls there were: those of this process are told from those of others.
+// These make the calls of this process differ from those of others.
 var (
 	begun = time.Now().UnixNano()
 	calls atomic.Int64
@@ -102,7 +102,8 @@ func (b *bench) attach(handle string) executor.Worker {
 	return w
 }
 
-// invocationOf is what a worker was started for, or another one if nobody was.
+// invocationOf is the invocation that started a worker, or another one if there
+// is none.
 func (b *bench) invocationOf(handle string) executor.Invocation {
 	inv, ok := b.started[handle]
 	if !ok {
@@ -135,14 +136,14 @@ func (b *bench) visit() visitor {
 	}
 }
 
-// gone reports whether the visitor has ended; what was killed is gone at once.
+// gone reports whether the visitor has ended; a killed one is gone at once.
 func (v visitor) gone() bool {
 	v.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	_, err := v.Read(make([]byte, 1))
 	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// goesBy waits until the visitor has ended by itself or by others.
+// goesBy waits until the visitor has ended, by itself or by others.
 func (b *bench) goesBy(v visitor) {
 	b.Helper()
 	deadline, _ := b.ctx.Deadline()
@@ -152,8 +153,8 @@ func (b *bench) goesBy(v visitor) {
 	}
 }
 
-// printed collects a worker's log and fails the test when it comes late or from
-// two goroutines at once.
+// printed collects a worker's log. It fails the test if the log comes late or
+// from two goroutines at once.
 type printed struct {
 	b      *bench
 	busy   sync.Mutex
@@ -173,7 +174,7 @@ func (p *printed) log(chunk []byte) {
 	p.text = append(p.text, chunk...)
 }
 
-// all returns all of it, after Wait.
+// all returns the whole log, after Wait.
 func (p *printed) all() string {
 	p.busy.Lock()
 	defer p.busy.Unlock()

@@ -1,6 +1,6 @@
-// Package executortest is the conformance suite of executors: whoever writes one
-// runs it. Its workers are the test binary itself, which behaves as each case
-// wants:
+// Package executortest is the conformance suite of executors: whoever writes
+// one runs it. Its workers are the test binary itself, which behaves as each
+// case wants:
 //
 //	var maker = executortest.Maker{New: …, Can: …}
 //
@@ -19,8 +19,8 @@ import (
 
 // Maker makes the executors under test and says what to expect of them.
 type Maker struct {
-	// New returns an executor whose workers run the test binary. It is called
-	// in helper processes too.
+	// New returns an executor whose workers run the test binary. Helper processes
+	// call it, too.
 	New func() executor.Executor
 
 	Can Capabilities
@@ -33,14 +33,15 @@ type Maker struct {
 	// 127.0.0.1.
 	Listen func() (net.Listener, error)
 
-	// MostLog is how many bytes a log may have to arrive whole; 0 means any number.
+	// MostLog is the longest log, in bytes, that arrives whole; 0 means any.
 	MostLog int
 
 	// Patience is the longest that a step may take; 0 means 30 s.
 	Patience time.Duration
 }
 
-// Capabilities are what executors may or may not be able to do.
+// Capabilities are optional for an executor; the suite tests those that it
+// claims.
 type Capabilities struct {
 	Outlive bool // workers outlive the process that started them, and can be attached to
 	Logs    bool // Invocation.Log gets what workers print

@@ -45,7 +45,7 @@ func lastWords(b *bench) {
 	}
 }
 
-// stopIsFinal: neither the worker nor what it started outlives Stop, though both
+// stopIsFinal: neither the worker nor its children outlive Stop, though they
 // ignore requests to end.
 func stopIsFinal(b *bench) {
 	w := b.start(invocation(b.script("stubborn", 2)))
@@ -59,7 +59,7 @@ func stopIsFinal(b *bench) {
 	b.wait(w)
 }
 
-// stopTellsSo: a worker that was stopped is not reported as somebody else's victim.
+// stopTellsSo: a stopped worker is not reported as a victim of somebody else.
 func stopTellsSo(b *bench) {
 	w := b.start(invocation(b.script("hold", executor.ExitOK)))
 	b.visit()
@@ -86,7 +86,8 @@ func stopWithoutTime(b *bench) {
 	b.wait(w)
 }
 
-// leftOver: what a worker leaves behind neither holds up Wait nor lives on.
+// leftOver: processes that a worker leaves behind neither hold up Wait nor live
+// on.
 func leftOver(b *bench) {
 	p := &printed{b: b}
 	inv := invocation(b.script("leave", executor.ExitFunc))

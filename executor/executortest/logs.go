@@ -31,7 +31,7 @@ func logsInOrder(b *bench) {
 	}
 }
 
-// logsMuch: more than fits into any buffer between; 1 GiB when MOPS_SOAK is set.
+// logsMuch: more than fits into any buffer between; 1 GiB if MOPS_SOAK is set.
 func logsMuch(b *bench) {
 	size := 16 << 20
 	if os.Getenv("MOPS_SOAK") != "" {

@@ -21,7 +21,7 @@ var outlives = []testCase{
 	{"ReleaseWhileWaiting", releaseWhileWaiting},
 }
 
-// orphan starts a worker by another process, which it then kills.
+// orphan lets another process start a worker, and then kills that process.
 func (b *bench) orphan(behaviour string, number int) (handle string, v visitor) {
 	b.Helper()
 	program, err := os.Executable()
@@ -64,7 +64,7 @@ func attachAfterDeath(b *bench) {
 	}
 	v.Close()
 	exit := b.wait(w)
-	// Where the code cannot be known, the executor says that it lost sight.
+	// If the code cannot be known, the executor says that it lost sight.
 	if known := exit.Code == executor.ExitOK && exit.Err == nil; !known &&
 		(exit.Code != -1 || exit.Err == nil || exit.Err.Reason != executor.WorkerLost) {
 		b.Errorf("exit code %d, %v; want 0, or -1 and WorkerLost", exit.Code, exit.Err)
@@ -129,7 +129,7 @@ func release(b *bench) {
 	v := b.visit()
 	w.Release()
 	w.Release()
-	p.all() // no log any more
+	p.all() // the log has ended
 	if v.gone() {
 		b.Fatal("the worker did not survive its release")
 	}
@@ -148,7 +148,7 @@ func releaseWhileWaiting(b *bench) {
 		waited <- err
 	}()
 	w.Release()
-	// Whoever watches through the store may still see the end; nobody hangs.
+	// A watcher may still see the end through the store; nobody hangs.
 	v.Close()
 	if err := <-waited; errors.Is(err, context.DeadlineExceeded) {
 		b.Errorf("Wait hung after Release: %v", err)

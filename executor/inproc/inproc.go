@@ -23,11 +23,12 @@ var (
 	_ executor.Local    = (*Executor)(nil)
 )
 
-// Option is a setting of New.
+// Option is a setting for [New].
 type Option func(*Executor)
 
 // Limit sets how many functions may run side by side; 0 or less means no limit.
-// The default is runtime.GOMAXPROCS(0). The orchestrator keeps it, not the executor.
+// The default is runtime.GOMAXPROCS(0). The orchestrator keeps the limit, not
+// the executor.
 func Limit(n int) Option {
 	return func(e *Executor) { e.limit = max(n, 0) }
 }
@@ -51,9 +52,9 @@ func (e *Executor) Limit() int { return e.limit }
 func (e *Executor) RunsHere() bool { return true }
 
 // Start calls inv.Work on a goroutine of its own, with a context that has the
-// values of ctx and ends by Stop only. inv.Env and inv.Log are not used: the
-// function has this process's environment, and what it prints goes where this
-// process prints.
+// values of ctx and ends by Stop only. It does not use inv.Env and inv.Log: the
+// function has this process's environment and output. If inv.Work panics or
+// calls runtime.Goexit, the Exit says so.
 func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &executor.Error{
@@ -82,7 +83,7 @@ type worker struct {
 	function string
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when the function has returned
-	exit     executor.Exit // to be read after done
+	exit     executor.Exit // read it only after done is closed
 }
 
 func (w *worker) run(ctx context.Context, work func(context.Context) int) {
@@ -124,7 +125,6 @@ func aborted(function string, panicked any) executor.Exit {
 	}}
 }
 
-// Handle returns "".
 func (w *worker) Handle() string { return "" }
 
 // Wait returns when the function has returned.
@@ -142,9 +142,9 @@ func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 	}
 }
 
-// Stop cancels the function's context and waits until it has returned. A
-// function that does not heed its context cannot be stopped; Stop then fails
-// when its own context ends.
+// Stop cancels the function's context and waits until the function has
+// returned. Nothing can stop a function that does not heed its context; Stop
+// then fails when its own context ends.
 func (w *worker) Stop(ctx context.Context) error {
 	w.cancel()
 	if _, err := w.Wait(ctx); err != nil {

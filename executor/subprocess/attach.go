@@ -12,10 +12,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/process"
 )
 
-// Attach finds a worker on this machine by its handle; it need not be a child of
-// this process. Its output goes to whoever reads it already, not to inv.Log.
-// A worker on another machine or in another container is executor.ErrGone: if
-// it lives, its own lease says so.
+// Attach finds a worker on this machine by its handle; it need not be a child
+// of this process. Its output goes to its present reader, not to inv.Log. For a
+// worker on another machine or in another container Attach fails with
+// executor.ErrGone: if the worker lives, its own lease says so.
 func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle string) (executor.Worker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	}, nil
 }
 
-// attached is a worker that somebody else started.
+// attached is a worker that another process started.
 type attached struct {
 	name  string
 	id    process.Identity
@@ -48,20 +48,20 @@ type attached struct {
 
 func (w *attached) Handle() string { return w.id.String() }
 
-// Wait returns when the process has ended. Only its parent learns its exit code;
-// the store says what came of the call.
+// Wait returns when the process has ended. Only its parent learns its exit
+// code; the store has the call's outcome.
 func (w *attached) Wait(ctx context.Context) (executor.Exit, error) {
 	if err := w.id.Wait(ctx); err != nil {
 		return executor.Exit{}, err
 	}
-	w.id.SignalGroup(syscall.SIGKILL) // what it left behind
+	w.id.SignalGroup(syscall.SIGKILL) // processes that it left behind
 	return executor.Exit{Code: -1, Err: &executor.Error{
 		Reason:  executor.WorkerLost,
 		Message: "the " + w.name + " ended; it was not started by this process, which therefore cannot know its exit code; its result is in the store, if it has one",
 	}}, nil
 }
 
-// Stop is like that of a worker which this process started.
+// Stop is like that of a child.
 func (w *attached) Stop(ctx context.Context) error {
 	if err := w.id.SignalGroup(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop the %s: %w", w.name, err)

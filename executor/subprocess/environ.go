@@ -2,8 +2,8 @@ package subprocess
 
 import "strings"
 
-// environ joins lists of "KEY=value"; what comes later wins. No key is there
-// twice: C programs and Go would take the first, shells the last.
+// environ joins lists of "KEY=value"; later ones win. No key comes twice: C
+// programs and Go would take the first, shells the last.
 func environ(base []string, more ...[]string) []string {
 	size := len(base)
 	for _, list := range more {

@@ -22,7 +22,7 @@ type ending struct {
 	used    syscall.Rusage
 	tail    *tail
 	stopped bool   // by us
-	killer  string // what the kernel says about memory; "" if nothing
+	killer  string // the kernel's word about memory; "" if there is none
 }
 
 func (e *ending) exit() executor.Exit {
@@ -81,10 +81,10 @@ func (e *ending) failure(code int) *executor.Error {
 // code of 128 and the signal's number, as shells report it.
 var requests = []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM}
 
-// crashCode is what the Go runtime exits with after a panic or a fatal error.
+// crashCode is the exit code of the Go runtime after a panic or a fatal error.
 const crashCode = 2
 
-// outOfMemory recognizes Go's own words, of runtime.throw and of ENOMEM.
+// outOfMemory recognises Go's own words, of runtime.throw and of ENOMEM.
 func outOfMemory(t *tail) bool {
 	text := t.String()
 	if t.crashed {

@@ -12,11 +12,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/inherit"
 )
 
-// pipes connect a worker with us. Both are closed on exec, but for the copies
-// that the worker is given under the numbers below.
+// pipes connect a worker with us. They are closed on exec, but for the copies
+// that the worker gets under the numbers below.
 type pipes struct {
 	null              *os.File
-	output, outputEnd *os.File // what the worker prints: our end, its end
+	output, outputEnd *os.File // the worker's output: our end, its end
 	alive, aliveEnd   *os.File // open as long as we watch: the worker's end, our end
 }
 
@@ -42,7 +42,7 @@ func newPipes() (p pipes, err error) {
 	return p, err
 }
 
-// closeTheirs closes what only the worker needs.
+// closeTheirs closes the ends that only the worker needs.
 func (p *pipes) closeTheirs() {
 	for _, file := range []*os.File{p.null, p.outputEnd, p.alive} {
 		file.Close() // closing nil is harmless

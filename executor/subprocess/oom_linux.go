@@ -8,16 +8,17 @@ import (
 	"strings"
 )
 
-// oomKills is the kernel's count of processes that it killed for want of memory,
-// as far up as this process can see: its cgroup's, else the machine's.
+// oomKills is the kernel's count of processes that it killed for want of
+// memory, in the widest scope that this process can see: its cgroup, else the
+// machine.
 type oomKills struct {
 	source string
 	count  uint64
 }
 
 // countOOMKills reads the counter. A worker lives in the cgroup of the process
-// that started it. The files are described in the kernel's cgroup-v2.rst
-// (memory.events), cgroup-v1/memory.rst (memory.oom_control), and proc(5).
+// that started it. The kernel's cgroup-v2.rst (memory.events) and
+// cgroup-v1/memory.rst (memory.oom_control), and proc(5), describe the files.
 func countOOMKills() oomKills {
 	cgroups, _ := os.ReadFile("/proc/self/cgroup")
 	return countOOMKillsIn("/", string(cgroups))
@@ -55,7 +56,6 @@ func oomFiles(cgroups string) []string {
 	return append(append(v1, v2...), "proc/vmstat")
 }
 
-// field returns the number in the line "key number".
 func field(content []byte, key string) (uint64, bool) {
 	for line := range bytes.Lines(content) {
 		if name, number, ok := bytes.Cut(line, []byte(" ")); ok && string(name) == key {

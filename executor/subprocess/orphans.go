@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// orphans are the children that were released. Nobody waits for them, but when
-// they have ended they are zombies until this process takes their exit codes.
+// orphans are the children that were released. Nobody waits for them, but after
+// their end they are zombies until this process takes their exit codes.
 // Children belong to the process, not to an executor: hence one list.
 var orphans children
 

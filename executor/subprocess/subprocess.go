@@ -13,8 +13,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// Executor starts workers as processes on this machine, on Linux and macOS. It is
-// safe for concurrent use.
+// Executor starts workers as processes on this machine, on Linux and macOS;
+// elsewhere Start fails. It is safe for concurrent use.
 type Executor struct {
 	limit   int
 	env     []string
@@ -28,29 +28,31 @@ var (
 	_ executor.Limited  = (*Executor)(nil)
 )
 
-// Option is a setting of New.
+// Option is a setting for [New].
 type Option func(*Executor)
 
 // Limit sets how many functions may run side by side; 0 or less means no limit.
-// The default is runtime.NumCPU(). The orchestrator keeps it, not the executor.
+// The default is runtime.NumCPU(). The orchestrator keeps the limit, not the
+// executor.
 func Limit(n int) Option {
 	return func(e *Executor) { e.limit = max(n, 0) }
 }
 
 // Env adds variables, written "KEY=value", to the environment of every worker.
-// A worker has the environment of this process; these come on top, and those
-// of the invocation on top of these.
+// They replace those of this process, which a worker has, too; the invocation's
+// variables replace both.
 func Env(variables ...string) Option {
 	return func(e *Executor) { e.env = append(e.env, variables...) }
 }
 
-// Dir sets the working directory of workers. The default is that of this process.
+// Dir sets the working directory of workers. The default is that of this
+// process.
 func Dir(path string) Option {
 	return func(e *Executor) { e.dir = path }
 }
 
-// Command sets what to run instead of this very program: another build of it,
-// say. A relative path is relative to the present working directory.
+// Command sets the program to run instead of this one: another build of it,
+// say. The path is made absolute at once; PATH is not searched.
 func Command(path string, arguments ...string) Option {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
@@ -60,8 +62,8 @@ func Command(path string, arguments ...string) Option {
 	}
 }
 
-// Grace sets how long a worker that is being stopped has between SIGTERM and
-// SIGKILL. The default is 5 s.
+// Grace sets the time between SIGTERM and SIGKILL for a worker that is being
+// stopped. The default is 5 s.
 func Grace(d time.Duration) Option {
 	return func(e *Executor) { e.grace = d }
 }
@@ -83,13 +85,12 @@ func New(options ...Option) *Executor {
 	return e
 }
 
-// Name returns "subprocess".
 func (e *Executor) Name() string { return "subprocess" }
 
 // Limit returns how many functions may run side by side; 0 means no limit.
 func (e *Executor) Limit() int { return e.limit }
 
-// samePath returns where the running program is found. Linux still has the file
+// samePath returns a path to the running program. Linux still has the file
 // after it was deleted or built anew; another build would be a version skew.
 func samePath(program string) string {
 	const running = "/proc/self/exe"

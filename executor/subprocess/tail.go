@@ -13,17 +13,17 @@ const (
 	crashLines = 10
 )
 
-// Lines that begin so begin the report of a crash; see runtime.throw and panic.
+// These begin the first line of a crash report; see runtime.throw and panic.
 const (
 	panicked = "panic: "
 	thrown   = "fatal error: "
 )
 
-// tail keeps the end of what a worker printed, and the beginning of its crash:
-// the stacks that Go prints behind the reason push it far up.
+// tail keeps the end of a worker's output, and the beginning of its crash: the
+// stacks that Go prints behind the reason push that far up.
 type tail struct {
 	last    []byte // at most 2*tailBytes
-	begin   []byte // of the unfinished line, as much as tells a crash
+	begin   []byte // of the unfinished line, as much as shows a crash
 	crash   []byte // from the latest crash on, at most crashBytes
 	crashed bool
 }
@@ -53,12 +53,12 @@ func (t *tail) watch(part []byte) {
 	if len(t.begin) == 0 {
 		t.begin, rest = append(t.begin, part[0]), part[1:]
 	}
-	// Most lines are told by their first byte.
+	// The first byte decides for most lines.
 	if first := t.begin[0]; first == panicked[0] || first == thrown[0] {
 		n := min(len(rest), len(thrown)-len(t.begin))
 		t.begin = append(t.begin, rest[:n]...)
 		if begin := string(t.begin); strings.HasPrefix(begin, panicked) || strings.HasPrefix(begin, thrown) {
-			if n > 0 { // else it was known before
+			if n > 0 { // else the crash was found before
 				t.crash, t.crashed = append(t.crash[:0], t.begin...), true
 				part = rest[n:]
 			}
@@ -69,8 +69,8 @@ func (t *tail) watch(part []byte) {
 	}
 }
 
-// String returns the last lines, below the first lines of the crash if those
-// are not among them.
+// String returns the last lines, below the first lines of the crash unless
+// those are among them.
 func (t *tail) String() string {
 	last := string(t.last[max(0, len(t.last)-tailBytes):])
 	if !t.crashed {

@@ -15,8 +15,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/process"
 )
 
-// Start starts a process for the invocation, in a process group of its own, with
-// nothing to read from standard input. The chunks that inv.Log is given are
+// Start starts a process for the invocation, in a process group of its own,
+// with nothing to read from standard input. The chunks that inv.Log gets are
 // valid during the call only.
 func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
 	orphans.reap()
@@ -47,7 +47,7 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 		reaped: make(chan struct{}),
 		done:   make(chan struct{}),
 	}
-	// It is not reaped yet, so that this is it and nobody else.
+	// The process is not reaped yet, so its number is still its own.
 	if w.id, err = process.Of(pid); err == nil {
 		w.handle = w.id.String()
 	}
@@ -56,7 +56,6 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 	return w, nil
 }
 
-// worker is a child of this process.
 type worker struct {
 	name    string
 	id      process.Identity
@@ -69,12 +68,12 @@ type worker struct {
 	alive   *os.File
 	unwatch context.CancelFunc
 	reaped  chan struct{} // closed when the process is gone
-	done    chan struct{} // closed when nobody watches any more; exit is there unless it was released
+	done    chan struct{} // closed when nobody watches any more; then exit is set, unless the worker was released
 	exit    executor.Exit
-	left    bool // it left others in its group; to be read after reaped
+	left    bool // other processes are left in its group; read it only after reaped is closed
 
 	mu       sync.Mutex
-	gone     bool // reaped: its number may be somebody else's
+	gone     bool // reaped: its number may be another process's
 	stopped  bool
 	released bool
 }
@@ -94,8 +93,8 @@ func (w *worker) watch(ctx context.Context) {
 	if err == nil {
 		err = w.reap(&e)
 	}
-	// All that the process printed is in the pipe by now. That others may hold
-	// the pipe open must not keep us.
+	// All output of the process is in the pipe by now. Other processes may hold the
+	// pipe open; do not wait for them.
 	w.output.SetReadDeadline(time.Unix(1, 0))
 	<-reading
 	switch {
@@ -110,7 +109,7 @@ func (w *worker) watch(ctx context.Context) {
 	}
 }
 
-// read hands what the worker prints to its log, until the pipe ends or, past the
+// read hands the worker's output to its log, until the pipe ends or, past the
 // reading deadline, is empty.
 func (w *worker) read() {
 	take := func(chunk []byte) {
@@ -124,8 +123,8 @@ func (w *worker) read() {
 	}
 }
 
-// reap kills what is left of the group, then takes the exit code. In this order,
-// because the number is ours until the process is reaped.
+// reap kills the rest of the group, then takes the exit code: the number is
+// ours only until the process is reaped.
 func (w *worker) reap(e *ending) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -149,8 +148,8 @@ func (w *worker) reap(e *ending) error {
 
 func (w *worker) Handle() string { return w.handle }
 
-// Wait returns when the process has ended and inv.Log has got all that it
-// printed. After Release it fails.
+// Wait returns when the process has ended and inv.Log has got all its output.
+// After Release it fails.
 func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 	select {
 	case <-w.done:
@@ -169,10 +168,10 @@ func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 	return w.exit, nil
 }
 
-// Stop sends SIGTERM to the process group and, when the worker has not ended
-// after the executor's Grace or until the context ends, SIGKILL. It returns
-// when nothing of the group runs any more. What left the group (setsid) is out
-// of its reach.
+// Stop sends SIGTERM to the process group and, if the worker has not ended
+// after the executor's Grace or when the context ends, SIGKILL. It returns when
+// nothing of the group runs any more. It cannot reach a process that left the
+// group (setsid).
 func (w *worker) Stop(ctx context.Context) error {
 	if err := w.signal(syscall.SIGTERM); err != nil {
 		return err
@@ -224,8 +223,8 @@ func (w *worker) errReleased() error {
 	return fmt.Errorf("the %s was released and is not watched any more; attach to it by its handle", w.name)
 }
 
-// Release lets the worker run on as an orphan; see package inherit. It must not be
-// called by inv.Log, which is not called any more when Release has returned.
+// Release lets the worker run on as an orphan; see package inherit. inv.Log
+// must not call it; when Release has returned, nobody calls inv.Log any more.
 func (w *worker) Release() {
 	w.mu.Lock()
 	first := !w.gone && !w.released
