@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// user is "nonroot" of the default base, and of distroless images. It is a number
-// because the kubelet refuses names where runAsNonRoot is set.
+// user is "nonroot" of the default base, and of distroless images. It is a
+// number because the kubelet refuses names with runAsNonRoot.
 const user = "65532:65532"
 
 // assemble puts the program on its base.
@@ -68,15 +68,16 @@ func (s *settings) assemble(ctx context.Context, r *repository, p program) (v1.I
 	return mutate.ConfigFile(image, config)
 }
 
-// isNumberedUser reports whether a user of an image is a number, and not root's.
+// isNumberedUser reports whether a user of an image is a number, and not
+// root's.
 func isNumberedUser(user string) bool {
 	id, _, _ := strings.Cut(user, ":")
 	number, err := strconv.Atoi(id)
 	return err == nil && number > 0
 }
 
-// layerType is what a layer of ours is called in an image: Docker's and OCI's
-// names are not mixed.
+// layerType is the media type for our layers in an image: Docker's and OCI's
+// are not mixed.
 func layerType(image v1.Image) (types.MediaType, error) {
 	mediaType, err := image.MediaType()
 	if mediaType == types.DockerManifestSchema2 {
@@ -85,7 +86,7 @@ func layerType(image v1.Image) (types.MediaType, error) {
 	return types.OCILayer, err
 }
 
-// foundation is the image below the program, and what has to be added to it.
+// foundation is the image below the program, and the entries to add to it.
 func (s *settings) foundation(ctx context.Context, r *repository, p program) (v1.Image, []entry, error) {
 	if s.base != "" {
 		if p.loader != "" {
@@ -118,10 +119,10 @@ func (s *settings) foundation(ctx context.Context, r *repository, p program) (v1
 	return image, append(append(all, authorities...), libraries...), nil
 }
 
-// authorities are the certificate authorities that this machine trusts, where Go
-// looks for them on Linux.
+// authorities are the certificate authorities that this machine trusts, at a
+// place where Go looks for them on Linux.
 func (s *settings) authorities() ([]entry, error) {
-	// The same places as in crypto/x509, root_linux.go; the last is macOS's too.
+	// The same places as in crypto/x509, root_linux.go; the last is macOS's, too.
 	for _, file := range []string{
 		os.Getenv("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
 		"/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem",
@@ -136,7 +137,7 @@ func (s *settings) authorities() ([]entry, error) {
 }
 
 // pull finds the base. Its layers are read when they are pushed, and only those
-// that the repository does not have.
+// that the repository lacks.
 func (s *settings) pull(ctx context.Context, to *repository) (v1.Image, error) {
 	reference, err := name.ParseReference(s.base)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// build builds the program that runs here for the platform.
+// build builds the running program for the platform.
 func (s *settings) build(ctx context.Context) (*os.File, error) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -21,7 +21,7 @@ func (s *settings) build(ctx context.Context) (*os.File, error) {
 	return s.buildFrom(ctx, info)
 }
 
-// instead is what to do where a program cannot be built.
+// instead is the advice for a program that cannot be built.
 func (s *settings) instead() string {
 	return fmt.Sprintf("build it for %s by %s, and pass the file to image.Binary", s.platform, s.howToBuild())
 }
@@ -65,8 +65,8 @@ func setting(info *debug.BuildInfo, key string) string {
 	return ""
 }
 
-// module finds a folder where the package is in the main module: the working
-// directory, or that of the file that called FromSelf.
+// module finds a folder from which the package is in the main module: the
+// folder of the file that called FromSelf, or the working directory.
 func (s *settings) module(ctx context.Context, path string) (string, error) {
 	var failed error
 	for _, folder := range []string{s.source, "."} {
@@ -89,12 +89,11 @@ func (s *settings) module(ctx context.Context, path string) (string, error) {
 		path, s.platform, failed, s.instead())
 }
 
-// goCommand runs the go command for the platform.
 func (s *settings) goCommand(ctx context.Context, folder string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = folder
 	command.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+s.architecture(), "CGO_ENABLED=0")
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // it ends its compilers
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // go then ends its compilers
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// failure is an error with a text of our own: those of the library and of net/http
-// hold URLs, in which registries put tokens.
+// failure is an error with a text of our own: the texts of the library and of
+// net/http hold URLs, in which registries put tokens.
 type failure struct {
 	text  string
 	cause error
@@ -55,7 +55,7 @@ func isA[E error](err error) bool {
 	return ok
 }
 
-// firstLine leaves out what follows, which may be what a server sent.
+// firstLine leaves out the other lines, which a server may have sent.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line

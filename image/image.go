@@ -18,13 +18,14 @@ import (
 )
 
 // FromSelf returns a function that makes sure that the image of this program is
-// in a repository such as "ghcr.io/team/program", without a tag, and returns how
-// it is pulled: "ghcr.io/team/program@sha256:…". The first call that succeeds
-// decides: all later ones return the same. The function may be called from any
-// number of goroutines; one of them works, the others wait.
+// in a repository such as "ghcr.io/team/program", without a tag, and returns
+// its reference: "ghcr.io/team/program@sha256:…". The first call that succeeds
+// decides: all later ones return the same. Any number of goroutines may call
+// the function; one of them works, the others wait. The end of ctx ends the
+// work.
 //
-// An error says what to do about it, and holds no credentials. Behind it is what
-// the registry answered, a *transport.Error of
+// An error says what to do about it, and holds no credentials. It wraps the
+// registry's answer, a *transport.Error of
 // github.com/google/go-containerregistry/pkg/v1/remote/transport, or the error
 // of the network or of the operating system.
 func FromSelf(repository string, options ...Option) func(context.Context) (string, error) {
@@ -62,7 +63,7 @@ func FromSelf(repository string, options ...Option) func(context.Context) (strin
 	}
 }
 
-// publish makes the image, and pushes it where it is not there yet.
+// publish makes the image, and pushes it unless it is there already.
 func (s *settings) publish(ctx context.Context) (v1.Hash, error) {
 	name, err := s.parse()
 	if err != nil {
@@ -86,7 +87,7 @@ func (s *settings) publish(ctx context.Context) (v1.Hash, error) {
 	return s.push(ctx, r, image)
 }
 
-// parse looks at what the user gave, before anything is done.
+// parse checks the user's arguments before anything else is done.
 func (s *settings) parse() (name.Repository, error) {
 	if _, err := s.machine(); err != nil {
 		return name.Repository{}, err

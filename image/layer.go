@@ -27,8 +27,7 @@ type entry struct {
 	open func() (io.ReadCloser, error) // nil for a folder
 }
 
-// epoch is when everything in an image was made, so that equal content has equal
-// digests.
+// epoch dates everything in an image, so that equal content has equal digests.
 var epoch = time.Unix(0, 0).UTC()
 
 func text(path, content string) entry {
@@ -52,7 +51,7 @@ func copied(path, from string) (entry, error) {
 	return entry{path, mode, info.Size(), func() (io.ReadCloser, error) { return openfile.Regular(from) }}, nil
 }
 
-// entries are what Files adds, in lexical order.
+// entries are the files that Files adds, in lexical order.
 func (f files) entries() (all []entry, err error) {
 	if !path.IsAbs(f.at) {
 		return nil, fmt.Errorf("Files(%q, %q): the second is the path in the image, which has to be absolute", f.path, f.at)
@@ -76,8 +75,8 @@ func (f files) entries() (all []entry, err error) {
 	return all, err
 }
 
-// layer makes a layer that is read from its entries each time it is needed, for
-// its digests and to be sent.
+// layer makes a layer that reads its entries each time it is needed, for its
+// digests and to be sent.
 func layer(mediaType types.MediaType, entries []entry) (v1.Layer, error) {
 	open := func() (io.ReadCloser, error) { return newArchive(entries), nil }
 	return tarball.LayerFromOpener(open, tarball.WithMediaType(mediaType), tarball.WithCompressionLevel(gzip.BestSpeed))
@@ -99,7 +98,7 @@ func newArchive(entries []entry) archive {
 	return a
 }
 
-// Close ends the writing, wherever it is.
+// Close ends the writing at any point.
 func (a archive) Close() error {
 	err := a.PipeReader.Close()
 	<-a.written

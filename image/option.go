@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Option is a setting of FromSelf.
+// Option is a setting for [FromSelf].
 type Option func(*settings)
 
 type settings struct {
@@ -22,58 +22,59 @@ type settings struct {
 	logger     *slog.Logger
 
 	source  string         // folder of the file that called FromSelf
-	quiet   time.Duration  // how long a push takes without a word
+	quiet   time.Duration  // the time that a push may take without a log line
 	backoff remote.Backoff // between tries of one request
 }
 
 type files struct{ path, at string }
 
-// Base sets the image that the program is put upon, such as
-// "gcr.io/distroless/static-debian12" or that of a CUDA runtime. A tag is looked
-// up each time. A program that is linked dynamically finds its libraries there,
+// Base sets the image below the program, such as
+// "gcr.io/distroless/static-debian12" or that of a CUDA runtime. A tag is
+// looked up each time. A dynamically linked program finds its libraries there,
 // or not at all. The image keeps the base's user if that is a number other than
 // 0. By default there is no base; see the package's documentation.
 func Base(reference string) Option {
 	return func(s *settings) { s.base = reference }
 }
 
-// Platform sets what the cluster's nodes are: "linux/amd64", which is the
-// default, "linux/arm64", or Linux on another architecture that Go knows.
+// Platform sets the platform of the cluster's nodes: "linux/amd64", which is
+// the default, "linux/arm64", or Linux on loong64, ppc64le, riscv64 or s390x.
+// Another one is an error of [FromSelf]'s function.
 func Platform(platform string) Option {
 	return func(s *settings) { s.platform = platform }
 }
 
-// Binary sets which file to run in place of the running program: it has to be
-// the same program, built for the cluster's platform.
+// Binary sets a file to run in place of the running program: it has to be the
+// same program, built for the cluster's platform.
 func Binary(path string) Option {
 	return func(s *settings) { s.binary = path }
 }
 
 // Files adds a file of this machine, or a folder with all that is in it, at an
 // absolute path of the image. They belong to root and are readable for all.
-// Links are followed to files, not to folders. What a function computes from
-// should come in its input rather than in its image: there, mops sees a change.
+// Links are followed to files, not to folders. The data of a function should
+// come in its input rather than in its image: there, mops sees a change.
 func Files(path, at string) Option {
 	return func(s *settings) { s.files = append(s.files, files{path, at}) }
 }
 
-// Insecure allows plain http to the repository's registry, so credentials and
-// program can be read and changed on the way. A registry on this machine may
-// speak it anyway.
+// Insecure allows plain http to the repository's registry, so others can read
+// and change credentials and program on the way. A registry on this machine may
+// use plain http without it.
 func Insecure() Option {
 	return func(s *settings) { s.insecure = true }
 }
 
-// Keychain sets where credentials come from; see the package's documentation for
-// the default. Those of clouds without Docker's configuration are in packages
-// such as github.com/google/go-containerregistry/pkg/v1/google.
+// Keychain sets where credentials come from; see the package's documentation
+// for the default. Packages such as
+// github.com/google/go-containerregistry/pkg/v1/google have those of clouds,
+// without Docker's configuration.
 func Keychain(keychain authn.Keychain) Option {
 	return func(s *settings) { s.keychain = keychain }
 }
 
-// Logger sets where a line goes about a push that takes longer than a second,
-// about a build, and about what may be wrong with an image. The default is
-// slog.Default().
+// Logger sets the logger for pushes that take longer than a second, for builds,
+// and for warnings about an image. The default is slog.Default().
 func Logger(logger *slog.Logger) Option {
 	return func(s *settings) { s.logger = logger }
 }

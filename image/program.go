@@ -16,16 +16,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// program is the file that the image runs. It stays open, so that it is the same
-// all along.
+// program is the file that the image runs. It stays open, so that it is the
+// same all along.
 type program struct {
 	file   *os.File
 	size   int64
 	name   string
-	loader string // of a program that is linked dynamically, such as /lib64/ld-linux-x86-64.so.2
+	loader string // of a dynamically linked program, such as /lib64/ld-linux-x86-64.so.2
 }
 
-// machines are what programs for an architecture of GOARCH are made for.
+// machines are those of programs, by GOARCH.
 var machines = map[string]elf.Machine{
 	"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "loong64": elf.EM_LOONGARCH,
 	"ppc64le": elf.EM_PPC64, "riscv64": elf.EM_RISCV, "s390x": elf.EM_S390,
@@ -41,10 +41,9 @@ func (s *settings) machine() (elf.Machine, error) {
 
 func (s *settings) architecture() string { return strings.TrimPrefix(s.platform, "linux/") }
 
-// runsHere says that programs of this machine run on the platform.
+// runsHere reports whether programs of this machine run on the platform.
 func (s *settings) runsHere() bool { return runtime.GOOS+"/"+runtime.GOARCH == s.platform }
 
-// program finds or builds the program.
 func (s *settings) program(ctx context.Context) (p program, err error) {
 	switch {
 	case s.binary != "":
@@ -75,7 +74,7 @@ func ownName() (string, error) {
 	return filepath.Base(path), err
 }
 
-// inspect reads what the program is made for.
+// inspect checks the program's platform and reads its loader.
 func (s *settings) inspect(p *program) error {
 	info, err := p.file.Stat()
 	if err != nil {
@@ -107,11 +106,12 @@ func (s *settings) howToBuild() string {
 	return fmt.Sprintf("GOOS=linux GOARCH=%s CGO_ENABLED=0 go build", s.architecture())
 }
 
-// libraryFolder is where the default base has shared libraries, beside the loader.
+// libraryFolder is where the default base has shared libraries, beside the
+// loader.
 const libraryFolder = "/usr/local/lib"
 
-// libraries are what the program needs to be loaded: the loader, where the program
-// says that it is, and the shared libraries that the loader of this machine finds.
+// libraries are the files that load the program: the loader, at the path that
+// the program names, and the shared libraries that this machine's loader finds.
 func (s *settings) libraries(ctx context.Context, p program) ([]entry, error) {
 	if p.loader == "" {
 		return nil, nil
@@ -120,7 +120,7 @@ func (s *settings) libraries(ctx context.Context, p program) ([]entry, error) {
 	if !s.runsHere() {
 		return nil, fmt.Errorf("%s is linked dynamically, and its libraries for %s are not on this machine; %w", p.file.Name(), s.platform, advice)
 	}
-	// What ldd does, but for the very file that is open (ld.so(8), --list).
+	// As ldd does, but for the very file that is open (ld.so(8), --list).
 	list := exec.CommandContext(ctx, p.loader, "--list", "/proc/self/fd/3")
 	list.ExtraFiles = []*os.File{p.file}
 	out, err := list.Output()

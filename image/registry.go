@@ -45,8 +45,8 @@ func newTransport() *http.Transport {
 
 var errPlain = errors.New("plain http is not spoken to other machines")
 
-// private keeps credentials and programs from being read on the way: the library
-// tries plain http with all private addresses.
+// private keeps others from reading credentials and programs on the way: the
+// library tries plain http with all private addresses.
 type private struct {
 	http.RoundTripper
 	insecure bool
@@ -68,7 +68,7 @@ func isThisMachine(host string) bool {
 }
 
 // environment are the credentials in DOCKER_AUTH_CONFIG, which the library sees
-// only where there is a file, too.
+// only if there is a file, too.
 type environment struct{}
 
 func (environment) Resolve(target authn.Resource) (authn.Authenticator, error) {
@@ -109,14 +109,14 @@ func (s *settings) push(ctx context.Context, r *repository, image v1.Image) (v1.
 	if err == nil {
 		return digest, nil
 	}
-	// Where tags are immutable, another process may just have set this one.
+	// If tags are immutable, another process may just have set this one.
 	if _, lost := remote.Head(r.name.Digest(digest.String()), r.options...); lost == nil {
 		return digest, nil
 	}
 	return v1.Hash{}, r.explain(ctx, "pushing to "+s.repository, err)
 }
 
-// tell logs how a push goes on, if it takes long.
+// tell logs the progress of a push, if it takes long.
 func (s *settings) tell(updates <-chan v1.Update) {
 	begin, told, failed := time.Now(), false, false
 	var last v1.Update
