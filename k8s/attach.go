@@ -11,8 +11,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// Attach finds a Job by its handle, "namespace/job". It must be of the same call
-// and lease; else, or when it has ended, it is executor.ErrGone.
+// Attach finds a Job by its handle, "namespace/job". The Job must be of the
+// same call and lease; else, and if it has ended, the error is
+// executor.ErrGone.
 func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle string) (executor.Worker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

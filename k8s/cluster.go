@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// clusters are the connections that executors share, by what names them.
+// clusters are the connections that executors share, by kubeconfig and context.
 type clusters struct {
 	mu  sync.Mutex
 	all map[clusterKey]*cluster
@@ -23,16 +23,16 @@ var ofProcess clusters
 
 type clusterKey struct{ kubeconfig, context string }
 
-// cluster is a connection. Credentials that expire (exec plugins, token files)
-// are renewed by client-go.
+// cluster is a connection. client-go renews credentials that expire (exec
+// plugins, token files).
 type cluster struct {
 	name    string // for people: the context, or "the cluster of this pod"
 	client  kubernetes.Interface
-	idle    func()        // closes connections that nobody uses
+	idle    func()        // closes idle connections
 	writes  chan struct{} // a place for each request that changes something
-	streams atomic.Int64  // logs that are followed
-	unshown atomic.Bool   // somebody was told that there are too many
-	mute    atomic.Bool   // somebody was told that logs may not be read
+	streams atomic.Int64  // logs that are being followed
+	unshown atomic.Bool   // the log said that there are too many
+	mute    atomic.Bool   // the log said that there is no permission to read logs
 	reached atomic.Bool   // it answered once
 
 	mu      sync.Mutex

@@ -9,14 +9,15 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// The size of Error.Tail, and of what is asked for to find it in.
+// The size of Error.Tail, and of the log from which it is cut, in lines.
 const (
 	askedLines = 400
 	tailLines  = 20
 	crashLines = 10
 )
 
-// lastLines are the last lines that a worker printed, or what is known of them.
+// lastLines are the last lines of the worker's output, or known if they cannot
+// be had.
 func (w *worker) lastLines(known string) string {
 	w.mu.Lock()
 	pod := w.pod
@@ -36,8 +37,9 @@ func (w *worker) lastLines(known string) string {
 	return excerpt(string(text))
 }
 
-// excerpt is the end of a text. The report of a crash begins with its reason, and
-// the stacks behind that may be long: then it is the beginning of that, and the end.
+// excerpt is the end of a text. The report of a crash begins with its reason,
+// and the stacks behind that may be long: then it is the beginning of the
+// report and the end.
 func excerpt(text string) string {
 	lines := strings.SplitAfter(strings.TrimRight(text, "\n"), "\n")
 	begin := max(0, len(lines)-tailLines)

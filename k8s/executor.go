@@ -7,9 +7,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// Executor runs workers as Jobs. It is safe for concurrent use. Executors of one
-// process share connections and watches: there are two watches, of Jobs and pods,
-// for each namespace of a cluster, while Jobs run there and for a moment longer.
+// Executor runs workers as Jobs. It is safe for concurrent use. Executors of
+// one process share connections and watches: there are two watches, of Jobs and
+// pods, for each namespace of a cluster, while Jobs run there and for 3 s
+// longer.
 type Executor struct {
 	settings settings
 	clusters *clusters
@@ -25,28 +26,28 @@ var (
 )
 
 // New returns an executor. It neither reads a file nor connects: the first call
-// does.
+// does, and that also reports options that are not valid.
 func New(options ...Option) *Executor {
 	return &Executor{settings: defaults().with(options), clusters: &ofProcess}
 }
 
-// With returns an executor with some options more, for what a function needs
-// beside what the others need.
+// With returns an executor with more options, for a function that needs more
+// than the others; e stays as it is.
 func (e *Executor) With(options ...Option) *Executor {
 	return &Executor{settings: e.settings.with(options), clusters: e.clusters}
 }
 
-// Name returns "k8s".
 func (e *Executor) Name() string { return "k8s" }
 
 // Limit returns how many functions may run side by side; 0 means no limit.
 func (e *Executor) Limit() int { return e.settings.limit }
 
-// RunsRemotely returns true: workers keep what they print in the store by themselves.
+// RunsRemotely returns true: workers keep their output in the store by
+// themselves.
 func (e *Executor) RunsRemotely() bool { return true }
 
-// HandleOf returns "namespace/job", or "" where the settings name no namespace
-// that could be.
+// HandleOf returns "namespace/job", or "" if the settings name no valid
+// namespace.
 func (e *Executor) HandleOf(inv executor.Invocation) string {
 	namespace, err := e.settings.target.JobNamespace()
 	if err != nil {

@@ -15,27 +15,27 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// mayRotate is how much a container prints until its log may have been rotated: a
-// node begins a new file then, and a stream of a container that has ended stops
-// at the end of the old one. Kubelets do so from 10 MiB on (containerLogMaxSize),
-// of which times take more than half where lines are short.
+// mayRotate is the length of a log, in bytes, from which on the node may have
+// rotated it: the node begins a new file then, and the stream of an ended
+// container stops at the end of the old one. Kubelets rotate from 10 MiB on
+// (containerLogMaxSize), more than half of which are times if lines are short.
 const mayRotate = 1 << 20
 
-// toldWithin is how long the news that a container has ended may come after the end
-// of its log: nodes look once in a second, and then tell the API server.
+// toldWithin is how long after the end of its log the news of a container's end
+// may come: nodes look once in a second, and then tell the API server.
 const toldWithin = 3 * time.Second
 
-// follow shows the log of a pod to its end. Where the stream breaks, it goes on
-// behind what was shown.
+// follow shows the log of a pod to its end. If the stream breaks, follow goes
+// on behind the last line that it showed.
 func (o *output) follow(ctx context.Context, pod *shownPod) {
 	const shortest = 200 * time.Millisecond
 	var at place
 	for failures, pause := 0, shortest; failures < 3; pause = min(2*pause, 10*time.Second) {
-		over := isOver(pod) // what the log has then is all of it
+		over := isOver(pod) // then the log is complete
 		before := at.bytes
 		err := o.stream(ctx, pod, &at)
 		came := at.bytes - before
-		complete := err == nil && came < mayRotate // as it is when the container has ended
+		complete := err == nil && came < mayRotate // then the container has ended
 		switch {
 		case ctx.Err() != nil, apierrors.IsNotFound(err):
 			return
@@ -51,7 +51,7 @@ func (o *output) follow(ctx context.Context, pod *shownPod) {
 		}
 		ended := pod.over
 		if over {
-			ended = nil // no news
+			ended = nil // this is no news
 		}
 		wait := pause
 		if complete {
@@ -72,7 +72,7 @@ func (o *output) follow(ctx context.Context, pod *shownPod) {
 	}
 }
 
-// denied tells, once for all, that logs may not be read.
+// denied logs, once for a cluster, that there is no permission to read logs.
 func (o *output) denied(err error) {
 	c := o.worker.watch.cluster
 	if c.mute.CompareAndSwap(false, true) {
@@ -90,13 +90,13 @@ func isOver(pod *shownPod) bool {
 	}
 }
 
-// place is how far a log was read. Times of lines are given to the nanosecond, but
-// a log is asked for from a whole second on. Two streams of a container write
-// into one log, so lines may be a little out of order: from the second before the
-// newest line on, it is their number that says which were read.
+// place is how far a log was read. Lines have times to the nanosecond, but a
+// request for a log begins at a whole second. Two streams of a container write
+// into one log, so lines may be a little out of order: from the second before
+// the newest line on, the number of lines says which were read.
 type place struct {
 	newest      time.Time
-	here, prior int // lines of the newest line's second, and of the one before
+	here, prior int // number of lines in the newest line's second, and in the one before
 	bytes       int // of all lines
 }
 
@@ -108,7 +108,6 @@ func (p *place) since() *metav1.Time {
 	return &metav1.Time{Time: p.newest.Truncate(time.Second).Add(-time.Second)}
 }
 
-// read notes a line.
 func (p *place) read(at time.Time) {
 	switch second := p.newest.Truncate(time.Second); at.Truncate(time.Second).Sub(second) {
 	case 0:
@@ -175,7 +174,8 @@ func (o *output) stream(ctx context.Context, pod *shownPod, at *place) error {
 	}
 }
 
-// cutTime takes the time off a line; a line without one belongs to the one before.
+// cutTime takes the time off a line; a line without one belongs to the one
+// before.
 func cutTime(line []byte) (time.Time, []byte) {
 	stamp, text, ok := bytes.Cut(line, []byte(" "))
 	if !ok {

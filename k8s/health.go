@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// health is whether a watch works, and what is told of it.
+// health is whether a watch works, and what was logged about it.
 type health struct {
 	cluster *cluster
 	log     *slog.Logger
@@ -17,16 +17,16 @@ type health struct {
 	mu         sync.Mutex
 	jobs, pods bool          // they were listed and watched once
 	err        error         // of the latest request; nil if it worked
-	since      time.Time     // since when they fail
-	warned     bool          // and somebody was told
-	news       chan struct{} // closed when any of this changed
+	since      time.Time     // of the first failure; zero while requests work
+	warned     bool          // and a warning was logged
+	news       chan struct{} // closed when any of this has changed
 }
 
-// troubleAfter is how long the watch must fail to be worth a line: an API server
-// that starts again is back by then.
+// troubleAfter is how long the watch must fail to be worth a line: an API
+// server that starts again is back by then.
 const troubleAfter = 20 * time.Second
 
-// watched notes how the beginning of a watch ended, before which there was a list.
+// watched notes how the beginning of a watch ended, which follows a list.
 func (h *health) watched(once *bool, err error) error {
 	if err == nil {
 		h.mu.Lock()
@@ -59,14 +59,15 @@ func (h *health) saw(err error) error {
 	return err
 }
 
-// works reports whether the latest request did.
+// works reports whether the latest request succeeded.
 func (h *health) works() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.jobs && h.pods && h.err == nil
 }
 
-// ready returns when Jobs and pods are watched, or when that will not work.
+// ready returns when Jobs and pods are watched, or with an error if that will
+// not work.
 func (w *watch) ready(ctx context.Context) error {
 	h := &w.health
 	patience := time.NewTimer(w.cluster.patience())

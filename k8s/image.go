@@ -10,14 +10,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ownImage names the image that an orchestrator runs in, for its workers.
+// ownImage names an orchestrator's own image, for its workers.
 const ownImage = "MOPS_K8S_IMAGE"
 
-// imageSource makes the name of an image once, for all who ask at the same time
-// and later. A failure is for those who waited for it: who comes later tries again.
+// imageSource makes the name of an image once, for all callers. A failure goes
+// to the callers that wait for it; a later caller tries again.
 type imageSource struct {
 	make  func(context.Context) (string, error)
-	named bool // by the user, rather than made
+	named bool // the user named it, nothing has to make it
 
 	mu   sync.Mutex
 	once *making
@@ -46,7 +46,7 @@ func (i *imageSource) reference(ctx context.Context) (string, error) {
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
-		// That somebody else was cancelled is no answer to us.
+		// The end of another caller's context is no answer to this one.
 		if !errors.Is(m.err, context.Canceled) && !errors.Is(m.err, context.DeadlineExceeded) || ctx.Err() != nil {
 			return m.reference, m.err
 		}
@@ -72,7 +72,7 @@ func (i *imageSource) run(ctx context.Context, m *making) {
 // imageName is the full name of the image.
 func (s *settings) imageName(ctx context.Context) (string, error) {
 	if s.image == nil || !s.image.named {
-		// In an orchestrator's pod the program is in an image already.
+		// An orchestrator's pod has the program in its image already.
 		if own := os.Getenv(ownImage); own != "" {
 			return own, nil
 		}
@@ -87,7 +87,7 @@ func (s *settings) imageName(ctx context.Context) (string, error) {
 	return withRegistry(s.registry, reference), nil
 }
 
-// withRegistry puts the registry in front of a name that names none. As for
+// withRegistry puts the registry in front of a name that has none. As for
 // docker, a first part with a dot or a colon, and localhost, is a registry.
 func withRegistry(registry, reference string) string {
 	if registry == "" || strings.HasPrefix(reference, registry+"/") {
@@ -113,7 +113,7 @@ func (s *settings) pullPolicyOf(image string) corev1.PullPolicy {
 	case s.pullPolicy != "":
 		return s.pullPolicy
 	case strings.Contains(image, "@"):
-		return corev1.PullIfNotPresent // the digest says what it is
+		return corev1.PullIfNotPresent // the content of a digest never changes
 	}
 	return corev1.PullAlways
 }

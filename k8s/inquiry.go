@@ -14,21 +14,21 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// inquiry is what the watches do not tell about a worker, and has to be asked for:
-// whether a Job that they never saw is there; what events say where a Job gets no
-// pod, or a pod does not get ready.
+// inquiry is a question about a worker that the watches cannot answer: whether
+// a Job exists that they never saw; which events explain why a Job gets no pod,
+// or why a pod does not get ready.
 type inquiry struct {
 	about subject
-	since time.Time // since when there is something to ask
+	since time.Time // of the beginning of the question
 	asked time.Time
-	heard string // events of the subject
+	heard string // the events' answer
 }
 
-// subject is what to ask about; its kind is "" where all is well.
+// subject is what to ask about; its kind is "" if there is nothing to ask.
 type subject struct{ kind, name string }
 
 const (
-	existence = "existence" // of a Job that was not seen
+	existence = "existence" // of a Job that no watch saw
 	jobEvents = "Job"       // the kind, as events name it
 	podEvents = "Pod"       // likewise
 	askEvery  = 10 * time.Second
@@ -37,7 +37,7 @@ const (
 // patient is how long to wait before asking.
 var patient = map[string]time.Duration{existence: 5 * time.Second, jobEvents: 3 * time.Second, podEvents: 10 * time.Second}
 
-// consider notes what there is to ask about a worker that has not ended.
+// consider notes what to ask about a worker that has not ended.
 func (q *inquiry) consider(w *worker, job *batchv1.Job, pods []*corev1.Pod) {
 	about := subject{}
 	switch {
@@ -55,7 +55,8 @@ func (q *inquiry) consider(w *worker, job *batchv1.Job, pods []*corev1.Pod) {
 	}
 }
 
-// isPreparing says that a pod has a node and no word of what it waits for.
+// isPreparing reports whether a pod has a node and does not say what it waits
+// for.
 func isPreparing(pod *corev1.Pod) bool {
 	if pod.Spec.NodeName == "" || pod.Status.Phase != corev1.PodPending || pod.DeletionTimestamp != nil {
 		return false
@@ -64,7 +65,7 @@ func isPreparing(pod *corev1.Pod) bool {
 	return c == nil || c.State.Waiting != nil && c.State.Waiting.Message == ""
 }
 
-// answer is what events said of the subject, as long as it is the subject.
+// answer is what events said, if the subject is still the same.
 func (q *inquiry) answer(job string, pods []*corev1.Pod) string {
 	switch q.about.kind {
 	case jobEvents:
@@ -79,7 +80,7 @@ func (q *inquiry) answer(job string, pods []*corev1.Pod) string {
 	return ""
 }
 
-// due is what to ask about now.
+// due is the question to ask now, if there is one.
 func (w *worker) due(now time.Time) (subject, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,7 +126,8 @@ func (w *worker) ask(ctx context.Context, about subject) error {
 	return nil
 }
 
-// complaint is the latest event, if it is a warning: what came before has passed.
+// complaint is the latest event, if it is a warning: the trouble of earlier
+// ones has passed.
 func complaint(events []corev1.Event) string {
 	var latest *corev1.Event
 	for i := range events {

@@ -12,12 +12,13 @@ import (
 
 // Exit codes that are not mops's own.
 const (
-	exitKilled     = 137 // SIGKILL: out of memory, or by somebody
+	exitKilled     = 137 // SIGKILL: out of memory, or sent by somebody
 	exitNotStarted = 128 // the container runtime could not start the program
 )
 
 // finalCodes are those after which another pod of the same Job is no use: the
-// protocol's own; and of those who died, who needs more memory or another look.
+// protocol's own, and those of a death after which the executor has to look:
+// the next attempt may need more memory.
 var finalCodes = []int32{
 	executor.ExitFunc, executor.ExitLost, executor.ExitUnfit, exitNotStarted, exitKilled,
 }
@@ -64,7 +65,7 @@ func labelValue(function string) string {
 	return strings.Trim(name[max(0, len(name)-kube.MostName):], "-_.")
 }
 
-// isOurs says that a Job runs this very lease's work on the call.
+// isOurs reports whether a Job works on this call under this lease.
 func isOurs(annotations map[string]string, inv executor.Invocation) bool {
 	return annotations[kube.MemoURIAnnotation] == inv.MemoURI && annotations[kube.LeaseAnnotation] == inv.LeaseID
 }

@@ -15,23 +15,24 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// Program is what [Launch] runs: any image, with no mops inside. The image is an
-// option, as everything else is.
+// Program is a program for [Launch]: any image, with no mops inside. The image
+// is an option, as everything else is.
 type Program struct {
-	Name    string    // of the Job; "": one that nobody else has, made of the image's name
+	Name    string    // of the Job; "": a new one, made of the image's name
 	Command []string  // in place of the image's entry point
 	Args    []string  // of the entry point, or the command
-	Output  io.Writer // takes what the program prints, both streams; nil: os.Stdout
+	Output  io.Writer // takes the program's output, both streams; nil: os.Stdout
 
-	// Settings is what a config file says in its table [k8s]; see executor.Invocation.
+	// Settings are those in the table [k8s] of a config file; see
+	// executor.Invocation.
 	Settings map[string]any
 }
 
-// Launch runs a program as a Job, and returns how it ended, with its exit code. An
-// error, an *[executor.Error] where it is the cluster's, says why there is none: it
-// could not be started, was killed, ran too long. The Job is tried once unless
-// [Retries] says otherwise. The end of the context deletes it; else it stays for
-// [TTL].
+// Launch runs a program as a Job, and returns its end with its exit code. An
+// error says why there is no exit code: the program could not be started, was
+// killed, ran too long; it is an *[executor.Error] if the cluster caused it.
+// The Job is tried once unless [Retries] says otherwise. If the context ends,
+// Launch deletes the Job; else the Job stays for [TTL].
 func Launch(ctx context.Context, p Program, options ...Option) (executor.Exit, error) {
 	worker, err := p.Start(ctx, options...)
 	if err != nil {
@@ -40,7 +41,8 @@ func Launch(ctx context.Context, p Program, options ...Option) (executor.Exit, e
 	return kube.Finish(ctx, worker)
 }
 
-// Job is the Job that Start would create. Where no Name is given, each has another.
+// Job is the Job that Start would create. Without a Name, each one has another
+// name.
 func (p Program) Job(ctx context.Context, options ...Option) (*batchv1.Job, error) {
 	_, made, err := p.plan(ctx, options)
 	if err != nil {
@@ -77,7 +79,7 @@ func (p Program) what(image string) string {
 
 // plan makes the executor that runs the program, and the Job.
 func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, error) {
-	// Whether it is worth another try, nobody knows but the user.
+	// Only the user knows whether the program is worth another try.
 	e := New(append([]Option{Retries(0)}, options...)...)
 	e.settings.launched = true
 	e.settings.azure = e.settings.azure.configured(p.Settings)
@@ -112,8 +114,8 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 	return e, &plan{task: t, job: job}, nil
 }
 
-// literal are arguments with these very values: Kubernetes would put variables in
-// where one says $(NAME).
+// literal are arguments with these very values: Kubernetes would replace
+// $(NAME) by a variable.
 func literal(arguments []string) (all []string) {
 	for _, a := range arguments {
 		all = append(all, strings.ReplaceAll(a, "$", "$$"))

@@ -25,10 +25,9 @@ type task struct {
 	labels          map[string]string
 	annotations     map[string]string
 	final           []int32            // exit codes after which trying again is no use
-	memory          *resource.Quantity // in place of that of the settings
+	memory          *resource.Quantity // replaces that of the settings
 }
 
-// plan is a task and its Job.
 type plan struct {
 	task task
 	job  *batchv1.Job
@@ -63,8 +62,9 @@ func (s *settings) job(t task) (*batchv1.Job, error) {
 	return s.transformed(job)
 }
 
-// failurePolicy says which ends of a pod use up a retry. The first rule that
-// matches counts: a pod that was killed because its node was drained ends with 137.
+// failurePolicy says which ends of a pod use up a retry. The first matching
+// rule counts: a pod that was killed because its node was drained ends with
+// 137.
 func failurePolicy(final []int32) *batchv1.PodFailurePolicy {
 	policy := &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{{
 		Action:          batchv1.PodFailurePolicyActionIgnore,
@@ -94,7 +94,8 @@ func apply(change func(*batchv1.Job) error, job *batchv1.Job) (err error) {
 	return nil
 }
 
-// transformed applies the user's changes, and keeps what mops finds a Job by.
+// transformed applies the user's changes, and keeps the names, labels and
+// annotations by which mops finds a Job.
 func (s *settings) transformed(job *batchv1.Job) (*batchv1.Job, error) {
 	if len(s.transforms) == 0 {
 		return job, nil

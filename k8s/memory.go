@@ -9,12 +9,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// usualGrowth is how much more memory a call may get than it was given first.
+// usualGrowth is the most memory for a call, as a multiple of its first limit.
 const usualGrowth = 4
 
-// memoryAfter is the memory limit of an attempt after those that failed for these
-// reasons: twice as much after each that ran out of it, up to the most. It is nil
-// where there is no limit.
+// memoryAfter is the memory limit of the attempt after those that failed for
+// these reasons: twice as much after each that ran out of memory, up to the
+// most. It is nil if there is no limit.
 func (s *settings) memoryAfter(failed []executor.Reason) *resource.Quantity {
 	base, ok := s.limits[corev1.ResourceMemory]
 	if !ok {
@@ -29,12 +29,12 @@ func (s *settings) memoryAfter(failed []executor.Reason) *resource.Quantity {
 		}
 	}
 	if bytes == base.Value() {
-		return &base // as it was written
+		return &base // as the user wrote it
 	}
 	return resource.NewQuantity(bytes, resource.BinarySI)
 }
 
-// mostMemory is the most that a call is tried with.
+// mostMemory is the most memory to try a call with, in bytes.
 func (s *settings) mostMemory() int64 {
 	if !s.memoryMax.IsZero() {
 		return s.memoryMax.Value()
@@ -44,7 +44,7 @@ func (s *settings) mostMemory() int64 {
 }
 
 // resources are the requests and limits of a pod with so much memory. A request
-// that is less than the limit grows as the limit does.
+// below the limit grows as the limit does.
 func (s *settings) resources(memory *resource.Quantity) (requests, limits corev1.ResourceList) {
 	requests, limits = maps.Clone(s.requests), maps.Clone(s.limits)
 	base, ok := limits[corev1.ResourceMemory]
@@ -59,9 +59,9 @@ func (s *settings) resources(memory *resource.Quantity) (requests, limits corev1
 	return requests, limits
 }
 
-// MayRetry says yes after a worker ran out of memory, if it can get more, and, up
-// to Retries times, after one was killed, evicted or preempted. What fails in a
-// pod for other reasons was tried again by its Job already.
+// MayRetry allows another attempt after a worker ran out of memory, if it can
+// get more, and, up to Retries times, after one was killed, evicted or
+// preempted. After other failures in a pod its Job has tried again already.
 func (e *Executor) MayRetry(failed []executor.Reason) bool {
 	if len(failed) == 0 {
 		return false

@@ -11,21 +11,21 @@ func NodeSelector(key, value string) Option {
 	return func(s *settings) { set(&s.nodeSelector, key, value) }
 }
 
-// NodeIn adds a label of which a node must have one of the values: any of several
-// pools, say.
+// NodeIn adds a label for which a node must have one of the values: any of
+// several pools, say.
 func NodeIn(key string, values ...string) Option {
 	return func(s *settings) {
 		s.nodeNeeds = append(s.nodeNeeds, corev1.NodeSelectorRequirement{Key: key, Operator: corev1.NodeSelectorOpIn, Values: values})
 	}
 }
 
-// NodeAffinity adds terms of which a node must fulfil at least one.
+// NodeAffinity adds terms; a node must fulfil at least one of them.
 func NodeAffinity(terms ...corev1.NodeSelectorTerm) Option {
 	return func(s *settings) { s.nodeTerms = append(s.nodeTerms, terms...) }
 }
 
-// Tolerate lets pods run on nodes with a taint, as kubectl writes it: key, value
-// ("" for any) and effect, such as NoSchedule.
+// Tolerate lets pods run on nodes with a taint, as kubectl writes it: key,
+// value ("" for any) and effect, such as NoSchedule.
 func Tolerate(key, value string, effect corev1.TaintEffect) Option {
 	toleration := corev1.Toleration{Key: key, Operator: corev1.TolerationOpEqual, Value: value, Effect: effect}
 	if value == "" {
@@ -34,8 +34,8 @@ func Tolerate(key, value string, effect corev1.TaintEffect) Option {
 	return func(s *settings) { s.tolerations = append(s.tolerations, toleration) }
 }
 
-// spotLabels are what clouds label nodes with that they may take back, and what
-// those nodes are tainted with where they are tainted.
+// spotLabels are the labels of nodes that clouds may take back. If such nodes
+// have a taint, it is the same.
 //
 // https://learn.microsoft.com/azure/aks/spot-node-pool,
 // https://cloud.google.com/kubernetes-engine/docs/concepts/spot-vms,
@@ -48,8 +48,9 @@ var spotLabels = []struct{ key, value string }{
 	{"karpenter.sh/capacity-type", "spot"},
 }
 
-// Spot lets pods run on spot nodes of Azure, Google and AWS, too. A pod whose node
-// is taken away is started again; that does not count as one of its Retries.
+// Spot lets pods run on spot nodes of Azure, Google and AWS, too. If a node is
+// taken away, its pod is started again; that does not count as one of its
+// Retries.
 func Spot() Option {
 	return func(s *settings) {
 		for _, spot := range spotLabels {
@@ -69,23 +70,24 @@ func OnlySpot() Option {
 	return Options(Spot(), NodeAffinity(terms...))
 }
 
-// Dedicated lets pods run on nodes that are kept for a purpose by the taint
-// dedicated=<purpose>:NoSchedule.
+// Dedicated lets pods run on nodes that the taint
+// dedicated=<purpose>:NoSchedule keeps for a purpose.
 func Dedicated(purpose string) Option {
 	return Tolerate("dedicated", purpose, corev1.TaintEffectNoSchedule)
 }
 
-// LargeCPU lets pods run on nodes that are kept for those who need 64 CPUs.
+// LargeCPU lets pods run on nodes that are kept for pods that need 64 CPUs:
+// Dedicated("64cpu").
 func LargeCPU() Option { return Dedicated("64cpu") }
 
-// GPU gives each pod n GPUs of NVIDIA's, and lets it run on nodes that are kept for
-// that by a taint: nvidia.com/gpu, sku=gpu (Azure) or dedicated=gpu.
+// GPU gives each pod n GPUs of NVIDIA's, and lets it run on nodes that a taint
+// keeps for that: nvidia.com/gpu, sku=gpu (Azure) or dedicated=gpu.
 func GPU(n int) Option {
 	return Options(GPUResource("nvidia.com/gpu", n), Tolerate("sku", "gpu", corev1.TaintEffectNoSchedule), Dedicated("gpu"))
 }
 
-// GPUResource is GPU by another name of the resource, such as "amd.com/gpu"; the
-// taint that is tolerated has the same.
+// GPUResource is GPU with another name of the resource, such as "amd.com/gpu";
+// it tolerates the taint of that name.
 func GPUResource(name string, n int) Option {
 	return Options(Resource(name, strconv.Itoa(n)), Tolerate(name, "", corev1.TaintEffectNoSchedule))
 }

@@ -17,17 +17,17 @@ func Image(reference string) Option {
 	return func(s *settings) { s.image = source }
 }
 
-// ImageFrom sets the image by a function, which is called when the first Job needs
-// it, and not again once it succeeded: one that builds the image, say. Where
-// MOPS_K8S_IMAGE names an image, as in the pod of an [Orchestrator], that one is
-// taken, and nothing called; it counts where no image is set, too.
+// ImageFrom sets the image by a function, such as one that builds it. The first
+// Job that needs the image calls make; once it succeeded, it is not called
+// again. If MOPS_K8S_IMAGE names an image, as in the pod of an [Orchestrator],
+// that one is taken, and make is not called; it counts if no image is set, too.
 func ImageFrom(make func(context.Context) (reference string, err error)) Option {
 	source := &imageSource{make: make}
 	return func(s *settings) { s.image = source }
 }
 
-// Registry sets what is put in front of the names of images that name no
-// registry: "registry.example.com" makes "forecast:1.4"
+// Registry sets the registry for images whose names have none:
+// "registry.example.com" makes "forecast:1.4"
 // "registry.example.com/forecast:1.4".
 func Registry(prefix string) Option {
 	return func(s *settings) { s.registry = strings.TrimSuffix(prefix, "/") }
@@ -37,38 +37,39 @@ func Registry(prefix string) Option {
 // image by digest, else Always: tags are reused.
 func PullPolicy(policy corev1.PullPolicy) Option { return func(s *settings) { s.pullPolicy = policy } }
 
-// PullSecret adds a Secret that holds credentials of a registry.
+// PullSecret adds a Secret with credentials for a registry.
 func PullSecret(name string) Option {
 	return func(s *settings) { s.pullSecrets = append(s.pullSecrets, name) }
 }
 
-// CPU sets how many CPUs a pod requests: "4", "500m". There is no limit, so that
-// what the node has left is used; see CPULimit.
+// CPU sets how many CPUs a pod requests: "4", "500m". It sets no limit: a pod
+// may use what the node has left; see CPULimit.
 func CPU(quantity string) Option {
 	return func(s *settings) { s.quantity("CPU", quantity, corev1.ResourceCPU, &s.requests) }
 }
 
-// CPULimit sets how many CPUs a pod may use at the most.
+// CPULimit sets how many CPUs a pod may use at most.
 func CPULimit(quantity string) Option {
 	return func(s *settings) { s.quantity("CPULimit", quantity, corev1.ResourceCPU, &s.limits) }
 }
 
-// Memory sets how much memory a pod requests, and may use at the most: "4Gi". One
-// that runs out of it is tried again with twice as much, up to MemoryMax.
+// Memory sets how much memory a pod requests, and may use at most: "4Gi". A
+// worker that runs out of memory is tried again with twice as much, up to
+// MemoryMax.
 func Memory(quantity string) Option {
 	return func(s *settings) {
 		s.quantity("Memory", quantity, corev1.ResourceMemory, &s.requests, &s.limits)
 	}
 }
 
-// MemoryRequest sets how much memory a pod requests, where that is less than it
-// may use. It comes after Memory.
+// MemoryRequest sets how much memory a pod requests, if that is less than its
+// limit. Give it after Memory.
 func MemoryRequest(quantity string) Option {
 	return func(s *settings) { s.quantity("MemoryRequest", quantity, corev1.ResourceMemory, &s.requests) }
 }
 
-// MemoryMax sets how much memory a call is tried with at the most after it ran out
-// of it. The default is four times that of Memory.
+// MemoryMax sets the most memory for a call that ran out of it. The default is
+// four times that of Memory.
 func MemoryMax(quantity string) Option {
 	return func(s *settings) {
 		q, ok := s.parse("MemoryMax", quantity)
@@ -87,12 +88,12 @@ func Resource(name, quantity string) Option {
 	}
 }
 
-// Orchestrator is what the pod of a program that calls needs, for [Launch]: the
-// service account, with the rights that `mops k8s rbac` prints; the name of its own
-// image, in which its workers run, too; a minute in which it stops them, if it is
-// stopped; and that no autoscaler takes its node away. Options that come later may
-// say otherwise. A node that is lost or drained starts it again: it finds the
-// workers that run already.
+// Orchestrator gives the pod of [Launch] what a program that makes calls needs:
+// the service account, with the rights that `mops k8s rbac` prints; the name of
+// its own image, in which its workers run, too; a minute to stop its workers,
+// if it is stopped; and no autoscaler takes its node away. Later options may
+// say otherwise. After its node is lost or drained, the program starts again:
+// it finds the workers that run already.
 func Orchestrator(serviceAccount string) Option {
 	return Options(
 		ServiceAccount(serviceAccount), StopGrace(time.Minute),
@@ -121,10 +122,11 @@ func (s *settings) parse(option, text string) (resource.Quantity, bool) {
 	return q, true
 }
 
-// RunAs sets the user and the group that pods run as. The default is 65532 for
-// both, who is nobody in particular; negative means the image's own. Clusters
-// that keep the restricted Pod Security Standard refuse 0, root.
+// RunAs sets the user and the group of pods. The default is 65532 for both,
+// "nonroot" of many base images; negative means the image's own. Clusters that
+// enforce the restricted Pod Security Standard refuse 0, root.
 func RunAs(user, group int64) Option { return func(s *settings) { s.user, s.group = user, group } }
 
-// FSGroup sets the group that the volumes of pods belong to, where they can.
+// FSGroup sets the group that owns the volumes of pods, for kinds of volume
+// that support it. Negative, the default, means none.
 func FSGroup(group int64) Option { return func(s *settings) { s.fsGroup = group } }

@@ -21,23 +21,24 @@ func Claim(path, claim string) Option {
 	return Volume(path, corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}})
 }
 
-// HostPath mounts a folder of the node at a path in pods. Clusters that keep the
-// restricted or the baseline Pod Security Standard refuse it.
+// HostPath mounts a folder of the node at a path in pods. Clusters that enforce
+// the restricted or the baseline Pod Security Standard refuse it.
 func HostPath(path, onNode string) Option {
 	return Volume(path, corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: onNode}})
 }
 
-// mountedRoot is where pods find what lies below a root.
+// mountedRoot is the place at which pods find a root.
 type mountedRoot struct{ from, to string }
 
-// Root says that pods find a root, and all below it, at another place: Root("file:///data",
-// "file:///mnt/data") for a shared file system that is mounted elsewhere.
+// Root tells that pods find a root, and all below it, at another place:
+// Root("file:///data", "file:///mnt/data") for a shared file system that is
+// mounted elsewhere.
 func Root(from, to string) Option {
 	from, to = strings.TrimRight(from, "/"), strings.TrimRight(to, "/")
 	return func(s *settings) { s.roots = append(s.roots, mountedRoot{from, to}) }
 }
 
-// RootFor is where workers find a root; see [Root].
+// RootFor is the place at which workers find a root; see [Root].
 func (e *Executor) RootFor(root string) string {
 	for _, r := range e.settings.roots {
 		rest, ok := strings.CutPrefix(root, r.from)

@@ -15,10 +15,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// logsVariable says which share of the workers' output is shown.
+// logsVariable sets the share of workers whose output is shown.
 const logsVariable = "MOPS_K8S_LOGS"
 
-// share is which share of the workers' output is shown.
+// share is the share of workers whose output is shown.
 func (s *settings) share() (float64, error) {
 	if s.launched {
 		return 1, nil
@@ -39,16 +39,17 @@ func (s *settings) share() (float64, error) {
 	}
 }
 
-// isShown says whether a Job is among those whose output is shown. It is the same
-// ones each time.
+// isShown reports whether a Job is among those whose output is shown. The
+// answer for a Job is always the same.
 func isShown(job string, share float64) bool {
 	h := fnv.New32a()
 	h.Write([]byte(job))
 	return float64(h.Sum32()) < share*(1<<32)
 }
 
-// output shows what the pods of a worker print, one pod after the other: a Job has
-// one at a time. There is a goroutine only while there is something to show.
+// output shows the output of a worker's pods, one pod after the other: a Job
+// has one at a time. There is a goroutine only while there is something to
+// show.
 type output struct {
 	worker *worker
 	take   func([]byte) // nil: nobody wants it
@@ -75,7 +76,7 @@ func newOutput(w *worker, take func([]byte)) *output {
 	return &output{worker: w, take: take}
 }
 
-// see notes how the pods are, and begins to show those that have started.
+// see notes the state of the pods, and begins to show those that have started.
 func (o *output) see(pods []*corev1.Pod) {
 	if o.take == nil {
 		return
@@ -114,8 +115,7 @@ func (p *shownPod) end() {
 	}
 }
 
-// begin starts to show what is in the queue, if the cluster's streams are not all
-// taken.
+// begin starts to show the queue, unless all streams of the cluster are taken.
 func (o *output) begin() {
 	c, s := o.worker.watch.cluster, o.worker.settings
 	if c.streams.Add(1) > int64(s.logStreams) {
@@ -140,7 +140,7 @@ func (o *output) begin() {
 	}()
 }
 
-// next is the next pod to show; nil when there is none, which ends the goroutine.
+// next is the next pod to show; nil if there is none, which ends the goroutine.
 func (o *output) next() *shownPod {
 	o.mu.Lock()
 	defer o.mu.Unlock()

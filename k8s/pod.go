@@ -17,8 +17,9 @@ const scratch = "/tmp"
 
 const scratchVolume = "scratch"
 
-// pod is the template of pods for a task. It satisfies the restricted Pod Security
-// Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+// pod is the template of pods for a task. It satisfies the restricted Pod
+// Security Standard:
+// https://kubernetes.io/docs/concepts/security/pod-security-standards/
 func (s *settings) pod(t task) corev1.PodTemplateSpec {
 	requests, limits := s.resources(t.memory)
 	spec := corev1.PodSpec{
@@ -50,8 +51,8 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 				AllowPrivilegeEscalation: new(false),
 				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 			},
-			// Where there is no other word of its end, the last lines stand in the
-			// pod's status.
+			// If a worker leaves no message about its end, the pod's status has its last
+			// lines.
 			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		}},
 	}
@@ -74,8 +75,8 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{Spec: spec}
 }
 
-// environment is what the worker finds. Of two variables of one name Kubernetes
-// takes the later one.
+// environment is the worker's. Of two variables of one name Kubernetes takes
+// the later one.
 func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvVar {
 	env := []corev1.EnvVar{
 		variable("MOPS_K8S_JOB", t.name),
@@ -101,8 +102,8 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 	return slices.Concat(env, s.env, t.env)
 }
 
-// variable is a variable with this very value: Kubernetes would put other variables
-// in where it says $(NAME).
+// variable is a variable with this very value: Kubernetes would replace $(NAME)
+// by another variable.
 func variable(name, value string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, Value: strings.ReplaceAll(value, "$", "$$")}
 }
@@ -142,7 +143,7 @@ func (s *settings) account(namespace string) string {
 	return s.serviceAccount
 }
 
-// identityLabels are what asks for an identity of Azure's in a namespace.
+// identityLabels ask for an identity of Azure's in a namespace.
 func (s *settings) identityLabels(namespace string) map[string]string {
 	switch {
 	case s.azure.covers(namespace):

@@ -17,8 +17,9 @@ const (
 	// requestTimeout bounds a request that neither watches nor follows.
 	requestTimeout = 30 * time.Second
 
-	// How long a cluster may not answer: one that did before is starting again,
-	// or its user's credentials are being renewed; one that never did is not there.
+	// How long a cluster may not answer: a cluster that answered before is starting
+	// again, or its user's credentials are being renewed; one that never did is not
+	// there.
 	patienceKnown   = 5 * time.Minute
 	patienceUnknown = 10 * time.Second
 )
@@ -30,8 +31,8 @@ func (c *cluster) patience() time.Duration {
 	return patienceUnknown
 }
 
-// try makes a request, again and again while its failure may pass and the context
-// lasts.
+// try makes a request, again and again while its failure may pass and the
+// context lasts.
 func (c *cluster) try(ctx context.Context, request func(context.Context) error) error {
 	return c.again(ctx, func() error {
 		bounded, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -40,8 +41,9 @@ func (c *cluster) try(ctx context.Context, request func(context.Context) error) 
 	})
 }
 
-// write is try for what changes something, not too many at once. What is under way
-// when the context ends is seen to its end: else nobody would know what it did.
+// write is try for requests that change something, not too many at once. It
+// waits for the end of a request that is under way when the context ends: else
+// nobody would know what it did.
 func (c *cluster) write(ctx context.Context, request func(context.Context) error) error {
 	select {
 	case c.writes <- struct{}{}:
@@ -70,7 +72,7 @@ func (c *cluster) again(ctx context.Context, request func() error) error {
 			return err
 		}
 		wait := pause/2 + rand.N(pause/2)
-		if seconds, ok := apierrors.SuggestsClientDelay(err); ok { // client-go kept to it ten times
+		if seconds, ok := apierrors.SuggestsClientDelay(err); ok { // client-go heeded it ten times
 			wait = max(wait, time.Duration(seconds)*time.Second)
 		}
 		if err := sleep(ctx, wait); err != nil {
@@ -91,7 +93,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// passes says that a failure may pass by itself.
+// passes reports whether a failure may pass by itself.
 func (c *cluster) passes(err error) bool {
 	switch {
 	case apierrors.IsUnauthorized(err):
@@ -102,14 +104,14 @@ func (c *cluster) passes(err error) bool {
 	case strings.Contains(err.Error(), "getting credentials"), strings.Contains(err.Error(), "x509:"):
 		return false // the user has to do something
 	case isStatus(err):
-		return apierrors.ReasonForError(err) == "" // 502 and the like, of something in between
+		return apierrors.ReasonForError(err) == "" // 502 and the like, from something in between
 	case utilnet.IsConnectionRefused(err), utilnet.IsConnectionReset(err), utilnet.IsProbableEOF(err), utilnet.IsHTTP2ConnectionLost(err):
 		return true
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return c.reached.Load()
 	}
-	return true // the network's
+	return true // an error of the network
 }
 
 func isStatus(err error) bool {
@@ -135,8 +137,8 @@ func (c *cluster) explain(err error, verb, resource, namespace string) error {
 	return fmt.Errorf("%s: %w", at, err)
 }
 
-// isDenied says that a permission is missing: admission forbids things, too, and
-// says why.
+// isDenied reports whether a permission is missing: admission controllers
+// forbid things, too, and say why.
 func isDenied(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ")
 }

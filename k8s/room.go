@@ -12,8 +12,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// createInRoom creates a Job, and waits while the namespace's quota has no room for
-// another one, as a pod of it would.
+// createInRoom creates a Job, and waits while the namespace's quota has no room
+// for another one, as a pod would.
 func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error) {
 	begun := time.Now()
 	for pause := time.Second; ; pause = min(2*pause, 10*time.Second) {
@@ -35,8 +35,8 @@ func isOverQuota(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
 }
 
-// mayTell reports whether it is time again for a line about something, and takes
-// it that it is told.
+// mayTell reports whether it is time for a line about something, and notes that
+// the line is being logged.
 func (w *watch) mayTell(about line) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

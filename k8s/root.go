@@ -9,8 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// unreachable is why pods cannot see a call's records: those of a file:// root are
-// on this machine, unless a volume is mounted there. Pods would find the folder
+// unreachable says why pods cannot see a call's records: a file:// root is on
+// this machine, unless a volume is mounted there. Pods would find the folder
 // empty, and the call would seem to be somebody else's.
 func unreachable(uri string, pod *corev1.PodSpec) error {
 	rest, isFile := strings.CutPrefix(uri, "file://")

@@ -17,7 +17,7 @@ import (
 
 // settings are what options set. Those of an Executor never change.
 type settings struct {
-	err error // of options that make no sense
+	err error // of options that are not valid
 
 	// Where.
 	target          kube.Target
@@ -83,7 +83,7 @@ func defaults() settings {
 	}
 }
 
-// with is a copy with some options more.
+// with is a copy with more options.
 func (s settings) with(options []Option) settings {
 	s.pullSecrets, s.env, s.envFrom = slices.Clone(s.pullSecrets), slices.Clone(s.env), slices.Clone(s.envFrom)
 	s.volumes, s.mounts, s.roots = slices.Clone(s.volumes), slices.Clone(s.mounts), slices.Clone(s.roots)
@@ -99,7 +99,7 @@ func (s settings) with(options []Option) settings {
 	return s
 }
 
-// refuse remembers that an option makes no sense; New has no error to return.
+// refuse remembers that an option is not valid; New has no error to return.
 func (s *settings) refuse(format string, arguments ...any) {
 	s.err = errors.Join(s.err, fmt.Errorf(format, arguments...))
 }
@@ -118,7 +118,8 @@ func (s *settings) log() *slog.Logger {
 	return slog.Default()
 }
 
-// grace is how long a worker may be kept by an obstacle; negative is for ever.
+// grace is how long an obstacle may keep a worker from starting; negative is
+// for ever.
 func (s *settings) grace(kind kube.ObstacleKind) time.Duration {
 	switch kind {
 	case kube.Hopeless:
@@ -129,7 +130,8 @@ func (s *settings) grace(kind kube.ObstacleKind) time.Duration {
 	return s.startGrace
 }
 
-// warnAfter is when an obstacle is worth a line: want of room often passes at once.
+// warnAfter is when an obstacle is worth a line: want of room often passes at
+// once.
 func (s *settings) warnAfter(kind kube.ObstacleKind) time.Duration {
 	if kind == kube.NoRoom {
 		return 15 * time.Second

@@ -8,8 +8,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// slim keeps of a Job or a pod what the executor looks at: ten thousand of each,
-// as they are, would take hundreds of megabytes.
+// slim keeps the fields of a Job or a pod that the executor reads: ten thousand
+// of each in full would take hundreds of megabytes.
 func slim(object any) (any, error) {
 	switch o := object.(type) {
 	case *batchv1.Job:

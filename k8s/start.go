@@ -33,7 +33,7 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 	return w, nil
 }
 
-// rejected is the error of a Job that the cluster did not take.
+// rejected is the error for a Job that the cluster did not accept.
 func rejected(what string, err error) *executor.Error {
 	reason := executor.LaunchFailed
 	if isStatus(err) {
@@ -42,7 +42,6 @@ func rejected(what string, err error) *executor.Error {
 	return &executor.Error{Reason: reason, Message: what + " could not be started", Err: err}
 }
 
-// start creates a Job and watches it.
 func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) (*worker, error) {
 	c, err := e.clusters.of(&e.settings)
 	if err != nil {
@@ -57,7 +56,7 @@ func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) 
 	job, err := w.createInRoom(ctx, p)
 	if err != nil {
 		w.Release()
-		if !isStatus(err) { // it may have come about all the same
+		if !isStatus(err) { // the cluster may have created it all the same
 			w.delete(ctx, "")
 		}
 		return nil, err
@@ -74,8 +73,8 @@ func (w *worker) exists(job *batchv1.Job) {
 	w.look(time.Now())
 }
 
-// create creates a Job. One that is there already under its name, for the same
-// lease, is this one: the answer to an earlier request was lost.
+// create creates a Job. If a Job of its name and lease exists already, it is
+// this one: the answer to an earlier request was lost.
 func (c *cluster) create(ctx context.Context, job *batchv1.Job, mayCreateNamespace bool) (created *batchv1.Job, err error) {
 	jobs := c.client.BatchV1().Jobs(job.Namespace)
 	request := func(ctx context.Context) error {
@@ -107,7 +106,6 @@ func (c *cluster) create(ctx context.Context, job *batchv1.Job, mayCreateNamespa
 	return nil, c.explain(err, "create", "jobs.batch", job.Namespace)
 }
 
-// get reads a Job.
 func (c *cluster) get(ctx context.Context, namespace, name string) (job *batchv1.Job, err error) {
 	err = c.try(ctx, func(ctx context.Context) error {
 		job, err = c.client.BatchV1().Jobs(namespace).Get(ctx, name, metav1.GetOptions{})
@@ -116,7 +114,7 @@ func (c *cluster) get(ctx context.Context, namespace, name string) (job *batchv1
 	return job, err
 }
 
-// sameTask says that two Jobs run the same attempt.
+// sameTask reports whether two Jobs run the same attempt.
 func sameTask(a, b map[string]string) bool {
 	for _, key := range []string{kube.MemoURIAnnotation, kube.LeaseAnnotation, kube.AttemptAnnotation, kube.RunAnnotation} {
 		if a[key] != b[key] {
@@ -132,9 +130,9 @@ func isNamespaceMissing(err error, namespace string) bool {
 		status.ErrStatus.Details.Kind == "namespaces" && status.ErrStatus.Details.Name == namespace
 }
 
-// perhapsAbsent adds to a refusal that its namespace is not there, as far as the
-// user may know: to those who have rights in single namespaces, the cluster says no
-// more than that they have none in this one.
+// perhapsAbsent adds to a refusal that its namespace is absent, as far as the
+// user may know: to a user with rights in single namespaces, the cluster only
+// says: forbidden.
 func (c *cluster) perhapsAbsent(ctx context.Context, err error, namespace string) error {
 	if !isDenied(err) {
 		return err
@@ -152,7 +150,7 @@ func (c *cluster) perhapsAbsent(ctx context.Context, err error, namespace string
 	return err
 }
 
-// createNamespace creates a namespace. That somebody else just did is fine.
+// createNamespace creates a namespace. If somebody else just did, that is fine.
 func (c *cluster) createNamespace(ctx context.Context, name string) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{kube.ManagedByLabel: kube.ManagedBy}}}
 	err := c.write(ctx, func(ctx context.Context) error {

@@ -11,12 +11,12 @@ import (
 
 const (
 	tickEvery   = time.Second
-	asksPerTick = 20               // so that ten thousand workers in trouble do not make trouble
+	asksPerTick = 20               // ten thousand workers in trouble must not cause more
 	standsAfter = 5 * time.Second  // without any move, something is wrong
-	tellAgainIn = 30 * time.Second // of the same want of room
+	tellAgainIn = 30 * time.Second // for the same want of room
 )
 
-// tick does what depends on the time and on no event, for all workers.
+// tick does, for all workers, what depends on the time and on no event.
 func (w *watch) tick(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
@@ -30,8 +30,8 @@ func (w *watch) tick(ctx context.Context) {
 	}
 }
 
-// inspect lets those look that have not started, asks what they want to know, and
-// tells what keeps them.
+// inspect lets workers look that have not started, asks the cluster about them,
+// and logs what keeps them.
 func (w *watch) inspect(ctx context.Context, now time.Time) {
 	workers := w.all()
 	for _, worker := range workers {
@@ -54,7 +54,7 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 		if about, ok := worker.due(now); ok {
 			asked++
 			if err := worker.ask(ctx, about); err != nil {
-				asked = most // not now
+				asked = most // no more for now
 			}
 		}
 	}
@@ -66,9 +66,9 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 	w.tell(now, workers)
 }
 
-// questions is how many the cluster may be asked now. While workers come and go,
-// those that have not started stand in a queue, and events would not say more: to
-// list them costs the server a look at all that there are.
+// questions is how many requests for events may be made now. While workers come
+// and go, those that have not started stand in a queue, and events would not
+// say more: listing them makes the server look at all events that there are.
 func (w *watch) questions(now time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,15 +109,15 @@ func (w *worker) isRunning() bool {
 	return w.running
 }
 
-// line is what one line of a warning is about.
+// line is the subject of a warning.
 type line struct {
 	to     *slog.Logger
 	reason executor.Reason
 	kind   kube.ObstacleKind
 }
 
-// tell warns once of each worker that cannot start: one line for all that are kept
-// by the same.
+// tell warns once about each worker that cannot start: one line for all workers
+// with the same obstacle.
 func (w *watch) tell(now time.Time, workers []*worker) {
 	kept := map[line][]*worker{}
 	for _, worker := range workers {
@@ -129,7 +129,7 @@ func (w *watch) tell(now time.Time, workers []*worker) {
 	}
 	for about, workers := range kept {
 		if about.kind == kube.NoRoom && !w.mayTell(about) {
-			continue // of those it is told later, if they still wait then
+			continue // a later line will tell of them, if they still wait then
 		}
 		for _, worker := range workers[1:] {
 			worker.warned()
@@ -141,7 +141,8 @@ func (w *watch) tell(now time.Time, workers []*worker) {
 	}
 }
 
-// untold is what keeps a worker, if that is worth a line and nobody was told.
+// untold is what keeps a worker, if that is worth a line and was not logged
+// yet.
 func (w *worker) untold(now time.Time) (kube.Obstacle, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

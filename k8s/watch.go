@@ -19,19 +19,19 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/kube"
 )
 
-// jobNameLabel is what the Job controller labels pods with. It has a newer name,
-// too, but this one is set by all versions of Kubernetes.
+// jobNameLabel is the label by which the Job controller marks pods. There is a
+// newer one, too, but all versions of Kubernetes set this.
 const jobNameLabel = "job-name"
 
 // byJob is the index of pods by their Job's name.
 const byJob = "job"
 
-// linger is how long a watch goes on when nobody needs it: to list everything
-// again for each of several calls, one after the other, would cost more.
+// linger is how long an unused watch goes on: listing everything again for each
+// of several calls, one after the other, would cost more.
 const linger = 3 * time.Second
 
-// watch sees the Jobs of mops in a namespace, and their pods, for all workers of
-// this process there. Its goroutines are the same few for any number of Jobs.
+// watch sees the Jobs of mops in a namespace, and their pods, for all workers
+// of this process there. It has the same few goroutines for any number of Jobs.
 type watch struct {
 	cluster   *cluster
 	namespace string
@@ -48,9 +48,9 @@ type watch struct {
 	mu      sync.Mutex
 	workers map[string][]*worker // by Job
 	busy    time.Time            // when a worker ran last
-	moved   time.Time            // when one got a pod, started or ended last
-	asked   time.Time            // when the cluster was asked something last
-	told    map[line]time.Time   // when an obstacle was last told of
+	moved   time.Time            // when a worker got a pod, started or ended last
+	asked   time.Time            // when the last request for events was made
+	told    map[line]time.Time   // when an obstacle was logged last
 }
 
 // watch returns the watch of a namespace, which runs until it is left as often.
@@ -80,7 +80,7 @@ func (w *watch) leave() {
 	}
 }
 
-// endUnused ends the watch, unless somebody has come meanwhile.
+// endUnused ends the watch, unless a new user has come meanwhile.
 func (w *watch) endUnused() {
 	c := w.cluster
 	c.mu.Lock()
@@ -99,7 +99,7 @@ func (w *watch) endUnused() {
 }
 
 func newWatch(c *cluster, namespace string, log *slog.Logger) *watch {
-	// client-go would tell the terminal of each hitch; see health for what is told.
+	// client-go would print each hitch; health decides what to log.
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
 	w := &watch{cluster: c, namespace: namespace, log: log, cancel: cancel, workers: map[string][]*worker{}}
 	w.health = health{cluster: c, log: log, where: namespace, news: make(chan struct{})}
@@ -114,8 +114,9 @@ func newWatch(c *cluster, namespace string, log *slog.Logger) *watch {
 	return w
 }
 
-// listWatch lists and watches one kind of what mops has in a namespace, and tells
-// the health how that goes; once is set when it is watched for the first time.
+// listWatch lists and watches the objects of mops of one kind in a namespace,
+// and tells health how that goes; once is set when it is watched for the first
+// time.
 func listWatch[L runtime.Object](of interface {
 	List(context.Context, metav1.ListOptions) (L, error)
 	Watch(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
@@ -147,7 +148,7 @@ func (w *watch) informer(of runtime.Object, from *cache.ListWatch, indexers cach
 	return informer
 }
 
-// jobOf is the name of the Job that something is, or belongs to.
+// jobOf is the name of a Job, or of the Job that a pod belongs to.
 func jobOf(object any) string {
 	switch o := object.(type) {
 	case *batchv1.Job:
@@ -168,14 +169,14 @@ func (w *watch) deleted(object any) {
 // look lets the workers of a Job look at it.
 func (w *watch) look(job string) {
 	w.mu.Lock()
-	workers := w.workers[job] // is not changed in place
+	workers := w.workers[job] // is never changed in place
 	w.mu.Unlock()
 	for _, worker := range workers {
 		worker.look(time.Now())
 	}
 }
 
-// add lets a worker be told of its Job from now on.
+// add makes the watch tell a worker about its Job from now on.
 func (w *watch) add(of *worker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -191,7 +192,7 @@ func (w *watch) remove(of *worker) {
 	}
 }
 
-// state is what the watch knows of a Job: nil if it knows of none.
+// state is the watch's state of a Job: nil if it knows none.
 func (w *watch) state(name string) (*batchv1.Job, []*corev1.Pod) {
 	var job *batchv1.Job
 	if object, ok, _ := w.jobs.GetIndexer().GetByKey(w.namespace + "/" + name); ok {

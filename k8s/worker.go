@@ -23,38 +23,38 @@ type worker struct {
 	settings *settings
 	job      string
 	name     string // for people
-	protocol bool   // exit codes are those of workers of mops
+	protocol bool   // exit codes are those of mops workers
 	output   *output
 
-	done     chan struct{} // closed when it has ended; exit is there
-	stuck    chan struct{} // closed when it will not start; cause is there
+	done     chan struct{} // closed when it has ended; then exit is set
+	stuck    chan struct{} // closed when it will not start; then cause is set
 	released chan struct{}
-	settle   sync.Once // what is left to do after done
+	settle   sync.Once // guards the work after done
 
 	mu      sync.Mutex
 	uid     types.UID // of the Job; "" until it is known
 	started time.Time // when it was created or attached to; zero before
 	seen    bool      // the watch had it
-	gone    bool      // and it is there no more
-	left    bool      // ended or released: the watch does not know it any more
+	gone    bool      // and has it no more
+	left    bool      // ended or released: the watch has dropped it
 	running bool
-	pods    map[string]*corev1.Pod // as they were last seen
+	pods    map[string]*corev1.Pod // as last seen
 	cause   *executor.Error        // why this process deleted the Job
 	exit    executor.Exit
-	pod     string // whose end it is
+	pod     string // the one whose end it is
 	hazy    time.Time
 	kept    kept
 	inquiry inquiry
 }
 
-// kept is by what a worker is kept from starting, and since when.
+// kept is what keeps a worker from starting, and since when.
 type kept struct {
 	by     *kube.Obstacle
 	since  time.Time
 	warned bool
 }
 
-// newWorker makes the watch tell it of a Job.
+// newWorker makes the watch tell the worker about its Job.
 func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *worker {
 	worker := &worker{
 		watch: w, settings: s, job: job, protocol: inv.MemoURI != "",
@@ -74,7 +74,7 @@ func kindOf(inv executor.Invocation) string {
 	return "worker of " + inv.Function
 }
 
-// look decides anew how the worker is.
+// look decides anew on the worker's state.
 func (w *worker) look(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,8 +111,8 @@ func (w *worker) look(now time.Time) {
 	}
 }
 
-// former are the pods that were there and are not any more, oldest first: what they
-// ended with may be told by nobody else.
+// former are the pods that are gone, oldest first: nothing else records how
+// they ended.
 func (w *worker) former(pods []*corev1.Pod) (gone []*corev1.Pod) {
 	there := map[string]bool{}
 	for _, pod := range pods {
@@ -128,10 +128,10 @@ func (w *worker) former(pods []*corev1.Pod) (gone []*corev1.Pod) {
 	return gone
 }
 
-// hazyFor is how long the news of a pod may come after that of its Job.
+// hazyFor is how long after the news of a Job that of its pod may come.
 const hazyFor = 5 * time.Second
 
-// end notes how the worker ended. Nobody is told of its Job any more.
+// end notes how the worker ended, and takes it off the watch.
 func (w *worker) end(v kube.Verdict) {
 	w.exit, w.pod = v.Exit, v.Pod
 	if w.cause != nil && v.Exit.Code != executor.ExitOK {
@@ -147,8 +147,8 @@ func (w *worker) leave() {
 	w.watch.leave()
 }
 
-// keep notes what keeps the worker from starting, and gives up when that has
-// lasted too long.
+// keep notes what keeps the worker from starting, and gives up if that lasts
+// too long.
 func (w *worker) keep(by *kube.Obstacle, now time.Time) {
 	if by == nil || w.cause != nil {
 		w.kept = kept{}
@@ -179,9 +179,8 @@ func later(a, b time.Time) time.Time {
 
 func (w *worker) Handle() string { return w.watch.namespace + "/" + w.job }
 
-// Wait returns when the worker has ended and inv.Log has got what it printed, as
-// far as that is shown. One that cannot start is deleted first. After Release it
-// fails.
+// Wait returns when the worker has ended and inv.Log has got its output, as far
+// as that is shown. It deletes a Job that cannot start. After Release it fails.
 func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 	select {
 	case <-w.done:
@@ -207,8 +206,8 @@ func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 	return w.exit, nil
 }
 
-// Stop deletes the Job with its pod, and returns when both are gone. The end of
-// the context does not keep the Job from being deleted, if the cluster answers.
+// Stop deletes the Job with its pod, and returns when both are gone. If the
+// context ends, the Job is deleted all the same, if the cluster answers.
 func (w *worker) Stop(ctx context.Context) error {
 	w.mu.Lock()
 	switch {
@@ -268,7 +267,7 @@ func (w *worker) delete(ctx context.Context, uid types.UID) error {
 	switch {
 	case err == nil:
 		return nil
-	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // another of that name is not ours
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // another Job of that name is not ours
 		w.lost()
 		return nil
 	}

@@ -1,5 +1,5 @@
 // Package mopstest makes environments for users' tests: each test has a store
-// of its own in memory, so that nothing is found from before an edit.
+// of its own in memory, so it finds no result from before an edit.
 package mopstest
 
 import (
@@ -15,9 +15,11 @@ import (
 
 // Context returns a context on which calls work until the test ends. Calls run
 // in process and are memoized in memory, for this test only; warnings are part
-// of the test's output. Neither the config file nor MOPS_* variables have a say;
+// of the test's output. Neither the config file nor MOPS_* variables count;
 // options do. For functions in subprocesses give a root of files, such as
-// mops.Root("file://" + t.TempDir()), and call mops.Init in TestMain.
+// mops.Root("file://" + t.TempDir()), and call mops.Init in TestMain. The test
+// fails at once if the environment cannot be made, and at its end if it cannot
+// be closed.
 func Context(t testing.TB, options ...mops.EnvOption) context.Context {
 	t.Helper()
 	root := "mem://mopstest-" + strings.ToLower(rand.Text())
