@@ -18,7 +18,7 @@ var (
 
 func encMode(side Side) cbor.EncMode {
 	opts := cbor.CoreDetEncOptions()
-	opts.Time = cbor.TimeRFC3339NanoUTC // the default drops to whole seconds
+	opts.Time = cbor.TimeRFC3339NanoUTC // the default rounds to whole seconds
 	opts.TimeTag = cbor.EncTagRequired
 	opts.OmitEmpty = cbor.OmitEmptyGoValue // the default may leave out structs
 	opts.TextMarshaler = cbor.TextMarshalerTextString
@@ -52,7 +52,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// argument is v for the library: by address, where it has one, to copy nothing.
+// argument is v for the library: its address, if it has one, to copy nothing.
 func argument(v reflect.Value) any {
 	if v.CanAddr() {
 		return v.Addr().Interface()

@@ -9,12 +9,13 @@ import (
 	"unsafe"
 )
 
-// Clone sets to, which is settable and of the codec's type, to a copy of from
-// that stays as it is whatever the owner of from does to it afterwards. It is
-// faithful: nil stays nil, and pointers to one thing are again pointers to one.
-// Fields tagged mops:"-", what is watched (see [Types.Watch]) and the keys of
+// Clone sets to, which is settable and of the codec's type, to a copy of from;
+// later changes by the owner of from do not reach it. The copy is faithful: nil
+// stays nil. In types that can contain themselves, pointers to one value are
+// again pointers to one value; in others, each points to a copy of its own.
+// Fields tagged mops:"-", watched values (see [Types.Watch]) and the keys of
 // maps are copied as an assignment does it; types that marshal themselves are
-// copied by that. An error is a *[ValueError].
+// copied by their methods. An error is a *[ValueError].
 func (c *Codec) Clone(from, to reflect.Value) (err error) {
 	to.Set(from)
 	if !c.root.refers {
@@ -32,10 +33,11 @@ func (c *Codec) Clone(from, to reflect.Value) (err error) {
 type cloner struct {
 	codec *Codec
 	trail trail
-	made  map[place]reflect.Value // copies, by what they are of
+	made  map[place]reflect.Value // copies, by the originals' places
 }
 
-// detach makes what v refers to its own. V is a copy, by assignment, of the original.
+// detach gives v its own copies of all that it refers to. v is a copy, by
+// assignment, of the original.
 func (w *cloner) detach(p *plan, v reflect.Value) error {
 	if !p.refers || p.watched {
 		return nil
@@ -68,7 +70,7 @@ func (w *cloner) detach(p *plan, v reflect.Value) error {
 	return nil
 }
 
-// opaque copies what only its own methods know how to copy.
+// opaque copies a value that only its own methods know how to copy.
 func (w *cloner) opaque(p *plan, v reflect.Value) error {
 	if v.Kind() == reflect.Slice && isPlain(v.Type().Elem()) {
 		if !v.IsNil() {
@@ -118,12 +120,12 @@ func (w *cloner) structure(p *plan, v reflect.Value) error {
 	return nil
 }
 
-// ownEmbedded are the pointers to embedded structs that were copied already:
-// several fields lie behind one.
+// ownEmbedded are the pointers to embedded structs that have been copied:
+// several fields may lie behind one.
 type ownEmbedded map[unsafe.Pointer]bool
 
-// field finds a field of an embedded struct, and makes own the pointers on the
-// way to it; it is not valid where one of them is nil.
+// field finds a field of an embedded struct, and copies the structs behind the
+// pointers on the way; the result is not valid if one of them is nil.
 func (own *ownEmbedded) field(v reflect.Value, index []int) reflect.Value {
 	for i, n := range index {
 		if i > 0 && v.Kind() == reflect.Pointer {
@@ -144,8 +146,8 @@ func (own *ownEmbedded) field(v reflect.Value, index []int) reflect.Value {
 	return v
 }
 
-// reference copies what a pointer, a slice or a map refers to, once: in a type
-// that contains itself, the same may be met any number of times.
+// reference copies the target of a pointer, a slice or a map, and each only
+// once: a type that contains itself may hold one target any number of times.
 func (w *cloner) reference(p *plan, v reflect.Value) error {
 	if v.IsNil() {
 		return nil
@@ -218,8 +220,8 @@ func (w *cloner) iface(p *plan, v reflect.Value) error {
 	return nil
 }
 
-// refers reports whether a copy by assignment of a value may change with the
-// original, its parts left aside.
+// refers reports whether a copy of a value by assignment may change with the
+// original, apart from its parts.
 func refers(p *plan) bool {
 	switch p.shape {
 	case leaf:
@@ -228,13 +230,14 @@ func refers(p *plan) bool {
 		return !p.watched && !isPlain(p.typ)
 	case pointer, slice, mapping, iface:
 		return true
-	case structure: // embedded pointers are no parts of their own
+	case structure: // embedded pointers are not parts of their own
 		return slices.ContainsFunc(p.fields, func(f field) bool { return throughPointer(p.typ, f.index) })
 	}
 	return false
 }
 
-// isPlain reports whether nothing in a type refers to anything that could change.
+// isPlain reports whether nothing in a type refers to anything that could
+// change.
 func isPlain(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Array:

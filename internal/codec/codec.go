@@ -3,38 +3,40 @@
 // types of a user's function and the records that orchestrator and worker
 // exchange; it knows neither stores nor functions.
 //
-// [For] judges a type once, before any call, and refuses with a path and a mend
-// what could not come back as it was. It makes a plan of the type, and all that is
-// done with values of the type is a walk along the plan: encoding, decoding,
-// measuring, visiting, cloning. The walk writes and reads numbers, strings, maps
-// and lists; times, big numbers and types that marshal themselves are left to
-// github.com/fxamacker/cbor, which also checks that data is well-formed before the
-// walk reads it.
+// [For] judges a type once, before any call. It refuses a type whose values
+// could not come back as they were, and says where in the type and what to do
+// instead. It makes a plan of the type, and everything that the codec does with
+// a value is a walk along the plan: encoding, decoding, measuring, visiting,
+// cloning. The walk writes and reads numbers, strings, maps and lists; it
+// leaves times, big numbers and types that marshal themselves to
+// github.com/fxamacker/cbor, which also checks that data is well-formed before
+// the walk reads it.
 //
-// Could the library encode all by itself? Not
+// The library could not encode all by itself. It does not handle
 //
-//   - interfaces, which carry the registered name of what they hold,
+//   - interfaces, which carry the registered name of the type that they hold,
 //   - types that contain themselves, whose depth must be watched,
 //   - structs with fields that stay in the process (mops:"-"),
 //   - omitzero fields whose zero value has several forms,
-//   - pointers to what CBOR could not tell from a nil pointer,
+//   - pointers to values that CBOR could not tell from a nil pointer,
 //   - -0, which is +0 in an input,
 //   - well-known types whose own methods lose something (see remedies),
-//   - what is so large that the library would not heed a context in time.
+//   - values so large that the library would not heed a context in time.
 //
-// All other types it encodes just like the walk, byte for byte, and the first
-// releases let it: such bytes are in stores and in memo keys. The tests hold the
-// walk to them, with types and values made at random (agrees in library_test.go).
+// All other types the library encodes just like the walk, byte for byte, and in
+// the first releases it did: such bytes are in stores and in memo keys. The
+// tests hold the walk to them, with random types and values (agrees in
+// library_test.go).
 //
 // Inputs are canonical, so that equal inputs have one encoding: -0 is +0, there
 // is one NaN, nil and empty are alike. Outputs are faithful: all of these are
 // kept apart. Times become RFC 3339 with nanoseconds in UTC: the instant is
 // kept, the location and the monotonic clock are not. Pointers that share a
-// value come back as pointers to copies; how much that makes is counted before it
-// is encoded. A panic in a type's own methods is an error of the value.
+// value come back as pointers to copies; before encoding, the codec counts how
+// much that makes. A panic in a type's own methods is an error of the value.
 //
-// A type may stand for a value that is encoded apart ([Types.Share]): that value
-// is planned along with it, and always encoded as inputs are.
+// A type may stand for a value that is encoded apart ([Types.Share]): that
+// value is planned along with it, and always encoded as inputs are.
 package codec
 
 import (
@@ -45,7 +47,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/schema"
 )
 
-// Side says what a type is used for.
+// Side is the use of a type: for inputs or for outputs.
 type Side int
 
 const (
@@ -63,10 +65,10 @@ func (s Side) root() string {
 	return "In"
 }
 
-// Limits, the same when encoding and when decoding. The number of elements is
-// limited only by the size.
+// Limits, the same when encoding and when decoding. Only the size limits the
+// number of elements.
 const (
-	// MaxSize is how long an encoded value may be, in bytes.
+	// MaxSize is the length of the longest encoded value, in bytes.
 	MaxSize = 1 << 30
 	// MaxDepth is how deep arrays and maps may be nested.
 	MaxDepth = 10_000
@@ -80,22 +82,22 @@ type Codec struct {
 	path        string // of the whole value, in errors
 	root        *plan
 	shared      map[reflect.Type]*Codec
-	large       bool // its values are expected to be large
+	large       bool // its values are probably large
 	kept        [][]int
 	fingerprint string
 	schema      schema.Graph
 	maxSize     int
 }
 
-// For makes the codec of a type. Types, which may be nil, is what it knows of
-// interfaces. An error is a *[TypeError].
+// For makes the codec of a type. types, which may be nil, says which types
+// interfaces may hold. An error is a *[TypeError].
 func For(typ reflect.Type, side Side, types *Types) (*Codec, error) {
 	b := &planner{side: side, types: types, plans: map[reflect.Type]*plan{}}
 	return b.codec(typ, side.root(), side.root())
 }
 
-// codec plans a type. At is its place in a larger one, for what is wrong with
-// it, and path what the paths in errors of its values begin with.
+// codec plans a type. at is its place in a larger type, for a TypeError; the
+// paths of its values' errors begin with path.
 func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
 	root, err := b.plan(typ, at)
 	if err != nil {
@@ -122,17 +124,19 @@ func (b *planner) codec(typ reflect.Type, at, path string) (*Codec, error) {
 func (c *Codec) Type() reflect.Type { return c.typ }
 
 // Fingerprint is a SHA-256 in hexadecimal over the structure of the type: names
-// of fields on the wire, kinds, and what they are made of. It does not change
-// with the names and places of types, nor with the order of fields, nor when an
-// omitzero field is added. Types that marshal themselves count by their full
-// name, types in interfaces by their registered name too.
+// of fields on the wire, kinds, and parts. It does not depend on the names and
+// places of types, nor on the order of fields, nor on omitzero fields. Types
+// that marshal themselves count by their full name, types in interfaces by
+// their registered name, too.
 func (c *Codec) Fingerprint() string { return c.fingerprint }
 
-// Schema describes what the fingerprint leaves out. It must not be changed.
+// Schema describes the parts that the fingerprint leaves out. Callers must not
+// change it.
 func (c *Codec) Schema() schema.Graph { return c.schema }
 
 // Encode returns the encoding of v, a value of the codec's type. An error is a
-// *[ValueError] with the path; it wraps that of ctx, which is heeded meanwhile.
+// *[ValueError] with the path. If ctx ends meanwhile, Encode stops, and the
+// error wraps that of ctx.
 func (c *Codec) Encode(ctx context.Context, v reflect.Value) ([]byte, error) {
 	if v.Type() != c.typ {
 		return nil, fmt.Errorf("encode: got a %v where the codec is for %v", v.Type(), c.typ)
@@ -156,8 +160,8 @@ func (c *Codec) tooLarge(size int64) error {
 	return fmt.Errorf("it takes %d bytes or more, and the limit is %d: pass big things as files (mops.File)", size, c.maxSize)
 }
 
-// prove checks what types that marshal themselves may break: that what was
-// written can be read.
+// prove checks that types that marshal themselves wrote something that can be
+// read again.
 func (c *Codec) prove(ctx context.Context, data []byte) error {
 	if err := decMode.Wellformed(data); err != nil {
 		return fmt.Errorf("a type that marshals itself wrote what cannot be read again: %w", err)
@@ -179,15 +183,16 @@ func withReason(err error, reason string) error {
 	return fmt.Errorf("%s: %w", reason, err)
 }
 
-// Decode sets what into points to, a value of the codec's type, to what was
-// encoded. After an error, which is a *[ValueError], that is the zero value; it
-// wraps that of ctx, which is heeded meanwhile.
+// Decode sets the value that into points to, which is of the codec's type, to
+// the decoded one. An error is a *[ValueError]; then the value is zero. If ctx
+// ends meanwhile, Decode stops, and the error wraps that of ctx. A field in
+// data that the type does not have is an error.
 func (c *Codec) Decode(ctx context.Context, data []byte, into reflect.Value) error {
 	return c.decodeInto(ctx, data, into, strict)
 }
 
-// DecodeKnown is Decode for what a program may have encoded whose type has more
-// fields: those are left out.
+// DecodeKnown is Decode for data of a program whose type may have more fields:
+// it leaves those out.
 func (c *Codec) DecodeKnown(ctx context.Context, data []byte, into reflect.Value) error {
 	return c.decodeInto(ctx, data, into, lenient)
 }
@@ -211,7 +216,7 @@ func (c *Codec) decodeInto(ctx context.Context, data []byte, into reflect.Value,
 // Shares reports whether the codec's type holds types that stand for a value.
 func (c *Codec) Shares() bool { return len(c.shared) > 0 }
 
-// Shared is the codec of the value that a type stands for, which may be
-// anywhere in the codec's own type; nil where it stands for none. The paths in
-// its errors begin below that value, so that they go on those of a Visit.
+// Shared is the codec of the value that typ stands for, which may be anywhere
+// in the codec's own type; nil if it stands for none. The paths in its errors
+// begin below that value, so they continue those of a Visit.
 func (c *Codec) Shared(typ reflect.Type) *Codec { return c.shared[typ] }

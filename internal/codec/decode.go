@@ -19,7 +19,7 @@ type decoder struct {
 	pace   pace
 }
 
-// unknown says what becomes of fields that a type does not have.
+// unknown is how to treat fields that a type does not have.
 type unknown int
 
 const (
@@ -31,7 +31,7 @@ func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value, fields
 	if err := decMode.Wellformed(data); err != nil {
 		return err
 	}
-	if c.root.foreign { // its methods may keep what they are given, though they must not
+	if c.root.foreign { // its methods may keep the data, though they must not
 		data = bytes.Clone(data)
 	}
 	d := decoder{fields: fields, pace: pace{ended: ctx.Err}}
@@ -42,7 +42,7 @@ func (c *Codec) decode(ctx context.Context, data []byte, v reflect.Value, fields
 }
 
 // value decodes the first data item into v, which is settable and zero, and
-// returns what comes after it.
+// returns the rest of data.
 func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
 	if err := d.pace.step(); err != nil {
 		return nil, err
@@ -76,8 +76,8 @@ func (d *decoder) value(p *plan, data []byte, v reflect.Value) (rest []byte, err
 	}
 }
 
-// leaf decodes the most frequent leaves in the forms in which they are encoded.
-// The library knows all else, and what is wrong with it.
+// leaf decodes the most frequent leaves in the forms that the encoder writes.
+// The library decodes all others, and reports errors.
 func (d *decoder) leaf(p *plan, data []byte, v reflect.Value) (rest []byte, err error) {
 	major, n, rest, err := readHead(data)
 	if err != nil {
@@ -224,7 +224,6 @@ func (d *decoder) iface(p *plan, data []byte, v reflect.Value) ([]byte, error) {
 	return nil, fmt.Errorf("it holds a %q, which is not registered for %v: register it with mops.RegisterType", name, p.typ)
 }
 
-// readTag reads a tag number.
 func readTag(data []byte) (tag uint64, rest []byte, err error) {
 	major, tag, rest, err := readHead(data)
 	if err == nil && major != majorTag {
@@ -233,7 +232,6 @@ func readTag(data []byte) (tag uint64, rest []byte, err error) {
 	return tag, rest, err
 }
 
-// text reads a text string.
 func text(data []byte) (s, rest []byte, err error) {
 	n, data, err := open(data, majorText, "a name")
 	if err != nil {

@@ -15,14 +15,15 @@ import (
 
 // tagObject is the CBOR tag for "serialised language-independent object with
 // type name and constructor arguments" (IANA registry of CBOR tags): an array
-// of the type's name and, here, its one value. Interfaces are written so.
+// of the type's name and, here, its one value. It marks the value of an
+// interface.
 const tagObject = 27
 
-// zeroTime is the zero time under a pointer. By itself it is encoded as null,
-// which a pointer must keep for nil.
+// zeroTime is the encoding of a zero time under a pointer. A zero time by
+// itself is null, which under a pointer means nil.
 const zeroTime = "\xc0\x740001-01-01T00:00:00Z"
 
-// encoder walks a value and writes down what it meets.
+// encoder walks a value and writes it down.
 type encoder struct {
 	codec *Codec
 	pace  pace
@@ -35,7 +36,7 @@ func (c *Codec) encode(ctx context.Context, v reflect.Value) (data []byte, err e
 	if err != nil {
 		return nil, err
 	}
-	if c.large && !c.root.endless { // where it would grow, a large value would be copied several times over
+	if c.large && !c.root.endless { // a growing buffer would copy a large value several times
 		room = min(int64(size(c.root, v)), int64(c.maxSize))
 	}
 	e := encoder{codec: c, pace: pace{ended: ctx.Err}, buf: make([]byte, 0, room)}
@@ -115,7 +116,7 @@ func (e *encoder) leaf(p *plan, v reflect.Value) error {
 			e.float(f)
 			return nil
 		}
-		return e.library(p, v) // it knows what becomes of the bits of a NaN
+		return e.library(p, v) // it treats the bits of a NaN by its mode
 	case reflect.String:
 		e.head(majorText, v.Len())
 		e.buf = append(e.buf, v.String()...)
@@ -214,7 +215,7 @@ func (e *encoder) mapping(p *plan, v reflect.Value) error {
 }
 
 func (e *encoder) structure(p *plan, v reflect.Value) error {
-	var few [16]reflect.Value // of most structs, so that they take no memory
+	var few [16]reflect.Value // enough for most structs, without allocating
 	present := few[:0]
 	n := 0
 	for i := range p.fields {
@@ -257,7 +258,7 @@ func (e *encoder) iface(p *plan, v reflect.Value) error {
 	return at(e.value(i.plan, held), "("+i.name+")")
 }
 
-// held is what an interface holds, if that is registered.
+// held is the value in an interface, if its type is registered.
 func (p *plan) held(v reflect.Value) (held reflect.Value, of impl, ok bool) {
 	if held = v.Elem(); held.IsValid() {
 		for _, of = range p.impls {
@@ -269,7 +270,7 @@ func (p *plan) held(v reflect.Value) (held reflect.Value, of impl, ok bool) {
 	return held, of, false
 }
 
-// fieldOf finds a field; ok is false where an embedded pointer above it is nil.
+// fieldOf finds a field; ok is false if an embedded pointer above it is nil.
 func fieldOf(v reflect.Value, index []int) (f reflect.Value, ok bool) {
 	for i, n := range index {
 		if i > 0 && v.Kind() == reflect.Pointer {
@@ -293,7 +294,7 @@ func (c *Codec) sortedEntries(p *plan, v reflect.Value) ([]entry, error) {
 	n := v.Len()
 	entries := make([]entry, n)
 	keys, values := reflect.MakeSlice(reflect.SliceOf(p.key.typ), n, n), reflect.MakeSlice(reflect.SliceOf(p.elem.typ), n, n)
-	k := encoder{codec: c, pace: pace{ended: func() error { return nil }}} // they are short
+	k := encoder{codec: c, pace: pace{ended: func() error { return nil }}} // keys are short
 	for i, iter := 0, v.MapRange(); iter.Next(); i++ {
 		key, value, start := keys.Index(i), values.Index(i), len(k.buf)
 		key.SetIterKey(iter)
@@ -319,8 +320,8 @@ func keyStep(key reflect.Value) string {
 // the longest number, in bytes.
 const mostHead = 9
 
-// size is about how many bytes a value takes at most, for types that do not
-// contain themselves. Of what marshals itself nothing is known.
+// size is roughly the most bytes that a value takes, for types that do not
+// contain themselves. It does not count values that marshal themselves.
 func size(p *plan, v reflect.Value) int {
 	n := mostHead
 	switch p.shape {

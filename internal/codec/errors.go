@@ -9,7 +9,7 @@ import (
 
 // TypeError says why a type cannot be encoded faithfully.
 type TypeError struct {
-	Type   reflect.Type // the type that is refused
+	Type   reflect.Type // the refused type
 	Path   string       // where it is, such as In.Model.Layers[].hook
 	Reason string       // why
 	Mend   string       // what to do instead
@@ -21,8 +21,8 @@ func (e *TypeError) Error() string {
 	return fmt.Sprintf("%s (%s): %s; %s", e.Path, e.Type, e.Reason, e.Mend)
 }
 
-// IsUnregistered reports whether a type was refused only because nothing is
-// registered (yet) that may stand in one of its interfaces.
+// IsUnregistered reports whether a type was refused only because no type is
+// registered (yet) for one of its interfaces.
 func IsUnregistered(err error) bool {
 	e, ok := errors.AsType[*TypeError](err)
 	return ok && e.unregistered
@@ -43,7 +43,8 @@ func (e *ValueError) Error() string {
 
 func (e *ValueError) Unwrap() error { return e.Err }
 
-// pathError gathers the steps of a path, innermost first, while the walk unwinds.
+// pathError gathers the steps of a path, innermost first, while the walk
+// unwinds.
 type pathError struct {
 	steps []string
 	err   error
@@ -63,8 +64,8 @@ func at(err error, step string) error {
 	return &pathError{steps: []string{step}, err: err}
 }
 
-// Longer paths are shown with their middle left out: a value that contains
-// itself has a path of thousands of steps.
+// Longer paths lose their middle: a value that contains itself has a path of
+// thousands of steps.
 const (
 	pathHead = 8
 	pathTail = 3

@@ -2,7 +2,7 @@ package codec
 
 import "reflect"
 
-// facts draws the conclusions from the whole graph of plans.
+// facts sets the facts about each plan that follow from the whole graph.
 func (b *planner) facts() {
 	holds := map[*plan]map[*plan]bool{}
 	for _, p := range b.plans {
@@ -28,7 +28,7 @@ func below(p *plan, seen map[*plan]bool) {
 	}
 }
 
-// inherit takes over what is true of whatever holds a q.
+// inherit passes facts about q on to p, which holds a q.
 func (b *planner) inherit(p, q *plan) {
 	p.raw = p.raw || q.form == formCBOR
 	p.visits = p.visits || q.watched
@@ -38,8 +38,8 @@ func (b *planner) inherit(p, q *plan) {
 		q.key != nil && q.key.shape == opaque
 }
 
-// fixed is the least size of the encoding of any value of a type, where that
-// takes no looking at the value; else 0.
+// fixed is the least size of the encoding of any value of a type, if that does
+// not depend on the value; else 0.
 func fixed(p *plan) int {
 	switch p.shape {
 	case leaf:

@@ -9,7 +9,7 @@ import (
 
 // structure fills in the fields of a struct, with those of embedded structs
 // among them, as the library sees them. It refuses every field that the library
-// would leave out without a word.
+// would leave out silently.
 func (b *planner) structure(p *plan, path string) error {
 	if f, ok := p.typ.FieldByName("_"); ok && strings.Contains(f.Tag.Get("cbor"), "array") {
 		return refuse(p.typ, path, "the option "+f.Tag.Get("cbor")+" drops the names of the fields", "remove it: records carry field names")
@@ -33,7 +33,7 @@ func (b *planner) collect(p *plan, t reflect.Type, index []int, path string, abo
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		if sf.Name == "_" {
-			continue // holds nothing that could be read
+			continue // nobody can read it
 		}
 		where := path + "." + sf.Name
 		idx := append(slices.Clone(index), i)
@@ -146,7 +146,8 @@ func structUnder(t reflect.Type) reflect.Type {
 	return t
 }
 
-// checkOmitEmpty refuses omitempty where what is left out would not come back.
+// checkOmitEmpty refuses omitempty if the value that it leaves out would not
+// come back.
 func (b *planner) checkOmitEmpty(f field, path string) error {
 	t := f.plan.typ
 	reason := ""
@@ -171,7 +172,7 @@ type tag struct {
 	omitEmpty, omitZero, keyAsInt bool
 }
 
-// parseTag reads the cbor tag, or the json tag where there is none.
+// parseTag reads the cbor tag, or the json tag if there is none.
 func parseTag(st reflect.StructTag) (t tag) {
 	s := st.Get("cbor")
 	if s == "" {

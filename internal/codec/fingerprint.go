@@ -9,12 +9,12 @@ import (
 )
 
 // fingerprint hashes the structure of a type. Types may contain themselves, and
-// two types that are built alike must count as one, so it refines: each round
-// hashes every type with the hashes of its parts from the round before, until a
-// round tells no more types apart (partition refinement, as for minimal
-// automata). The set of all hashes is a part of the result: it makes types with
-// equal fingerprints alike to any depth. An omitzero field does not count, so that
-// one may be added: what it leaves out, the schema describes.
+// two types that are built alike must get the same fingerprint. So it refines:
+// each round hashes every type with its parts' hashes from the round before,
+// until a round tells no more types apart (partition refinement, as in
+// minimising automata). The set of all hashes is a part of the result: it makes
+// types with equal fingerprints alike to any depth. An omitzero field does not
+// count, so that one may be added; the schema describes such fields.
 func fingerprint(root *plan) string {
 	counted := func(p part) bool { return !p.omits && !p.apart }
 	hashes := refine(reach(root, counted), counted)
@@ -22,7 +22,7 @@ func fingerprint(root *plan) string {
 	return hash(append([]string{hashes[root]}, distinct...)...)
 }
 
-// reach finds a type and all that it is made of, as far as the parts count.
+// reach finds a type and all its parts that count, to any depth.
 func reach(root *plan, counts func(part) bool) map[*plan]bool {
 	reached := map[*plan]bool{root: true}
 	for next := []*plan{root}; len(next) > 0; {
@@ -38,7 +38,7 @@ func reach(root *plan, counts func(part) bool) map[*plan]bool {
 	return reached
 }
 
-// refine gives types one hash that are built alike, as far as the parts count.
+// refine gives types that are built alike one hash, as far as the parts count.
 func refine(reached map[*plan]bool, counts func(part) bool) map[*plan]string {
 	hashes := map[*plan]string{}
 	for p := range reached {

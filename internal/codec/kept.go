@@ -6,17 +6,18 @@ import (
 )
 
 // HandOver copies the fields tagged mops:"-" from the caller's value into the
-// one that was decoded, which must be settable.
+// decoded one, which must be settable.
 func (c *Codec) HandOver(from, to reflect.Value) {
 	for _, index := range c.kept {
 		to.FieldByIndex(index).Set(from.FieldByIndex(index))
 	}
 }
 
-// HandsOver reports whether there is anything for HandOver to do.
+// HandsOver reports whether HandOver has anything to do.
 func (c *Codec) HandsOver() bool { return len(c.kept) > 0 }
 
-// Kept is the path of the first field tagged mops:"-" that is not zero in v, or "".
+// Kept is the path of the first field tagged mops:"-" that is not zero in v, or
+// "".
 func (c *Codec) Kept(v reflect.Value) string {
 	for _, index := range c.kept {
 		if v.FieldByIndex(index).IsZero() {
@@ -31,9 +32,9 @@ func (c *Codec) Kept(v reflect.Value) string {
 	return ""
 }
 
-// checkKept refuses fields that stay in the process where they could not be
-// found again: below slices, maps, pointers and interfaces. It returns the
-// index paths of the others.
+// checkKept refuses fields that stay in the process at places where HandOver
+// could not find them: below slices, maps, pointers and interfaces. It returns
+// the index paths of the others.
 func checkKept(p *plan, path string, index []int, plain bool, seen map[*plan]bool) (all [][]int, err error) {
 	if !plain {
 		if seen[p] {

@@ -7,19 +7,19 @@ import (
 	"strconv"
 )
 
-// meter finds the least size of an encoding before it is made. What pointers,
-// slices and maps share is encoded wherever it stands, but looked at here only
-// once: so a value whose encoding would be exponentially larger than itself is
-// found out soon.
+// meter finds the least size of an encoding before it is made. A value that
+// several pointers, slices or maps share is encoded at each of its places, but
+// measured only once: so measuring soon finds a value whose encoding would be
+// exponentially larger than itself.
 type meter struct {
 	pace   pace
 	codec  *Codec
 	trail  trail
 	known  map[place]int64
-	shared bool // something was met again
+	shared bool // it met something again
 }
 
-// measure is the least size of an encoding, in bytes. It fails where a value is
+// measure is the least size of an encoding, in bytes. It fails if a value is
 // too large to be encoded.
 func (c *Codec) measure(ctx context.Context, v reflect.Value) (int64, error) {
 	m := meter{pace: pace{ended: ctx.Err}, codec: c}
@@ -55,7 +55,7 @@ func (m *meter) size(p *plan, v reflect.Value) (n int64, err error) {
 	}
 	on, err := m.trail.enter(p, v)
 	if err != nil {
-		return 0, nil // too deep, or within itself: the walk will say so
+		return 0, nil // too deep, or within itself: the encoder will say so
 	}
 	begin := m.pace.steps
 	n, err = m.content(p, v)
@@ -69,10 +69,10 @@ func (m *meter) size(p *plan, v reflect.Value) (n int64, err error) {
 	return n, err
 }
 
-// What takes fewer steps is not noted: it is soon walked again.
+// Shorter walks are not remembered: repeating them is cheap.
 const longWalk = 32
 
-// least is the least size of an encoding where that takes no walk; else 0.
+// least is the least size of an encoding, if finding it takes no walk; else 0.
 func least(p *plan, v reflect.Value) int64 {
 	switch {
 	case p.fixed > 0:

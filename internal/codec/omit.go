@@ -14,7 +14,7 @@ func (f field) omitted(side Side, v reflect.Value) bool {
 	return f.omitEmpty && isEmpty(v) || f.omitZero && isZero(side, f.plan, v)
 }
 
-// isEmpty is omitempty as encoding/json has it, and the library.
+// isEmpty is omitempty as in encoding/json and in the library.
 func isEmpty(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
@@ -27,8 +27,9 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// isZero is omitzero: what decodes as the zero value when it is left out. See
-// subtleZero for what is not as it seems.
+// isZero is omitzero: a value that decoding would restore as the zero value if
+// it were left out. subtleZero knows the cases in which reflect does not
+// decide.
 func isZero(side Side, p *plan, v reflect.Value) bool {
 	if p.typ == timeType {
 		return v.Interface().(time.Time).IsZero()
@@ -63,9 +64,10 @@ func isZero(side Side, p *plan, v reflect.Value) bool {
 	return v.Len() == 0
 }
 
-// encodesAsZero reports whether what marshals itself writes the same as its zero
-// value. reflect cannot tell: a value may have several forms, and to reflect the
-// -0 in a struct is zero too. What cannot be written is left to reflect.
+// encodesAsZero reports whether a value that marshals itself writes the same as
+// its zero value. reflect cannot tell: the zero may have several forms, and -0
+// in a struct is zero to reflect. If the value cannot be written, reflect
+// decides.
 func encodesAsZero(side Side, p *plan, v reflect.Value) bool {
 	was, err := p.marshal(side, v)
 	if err != nil {
@@ -75,7 +77,8 @@ func encodesAsZero(side Side, p *plan, v reflect.Value) bool {
 	return err == nil && bytes.Equal(was, zero)
 }
 
-// throughPointer reports whether an embedded pointer lies on the way to a field.
+// throughPointer reports whether an embedded pointer lies on the way to a
+// field.
 func throughPointer(t reflect.Type, index []int) bool {
 	for _, n := range index[:len(index)-1] {
 		if t = t.Field(n).Type; t.Kind() == reflect.Pointer {
@@ -85,10 +88,10 @@ func throughPointer(t reflect.Type, index []int) bool {
 	return false
 }
 
-// subtleZero reports whether reflect's zero is not the zero of the encoding. Zero
-// has several forms in a big.Int, and maybe in what marshals itself. In inputs
-// empty things and zero times are zero too, and fields that stay in the process
-// do not count; in outputs -0 is not zero.
+// subtleZero reports whether reflect's zero is not the zero of the encoding. A
+// big.Int has several forms of zero, and a type that marshals itself may have.
+// In inputs, empty values and zero times are zero, too, and fields that stay in
+// the process do not count; in outputs, -0 is not zero.
 func subtleZero(side Side, p *plan) bool {
 	switch p.shape {
 	case opaque:

@@ -14,16 +14,16 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// remedy mends what the methods of a well-known type lose. What it writes in
-// another way, they can still read.
+// remedy mends a loss in the methods of a well-known type. Those methods can
+// still read all that it writes.
 type remedy struct {
-	// write is what the methods lose; nil for all else, which they write.
+	// write writes a value that the methods would lose; nil if they do not.
 	write func(v reflect.Value, side Side) ([]byte, error)
 	// read corrects v, which the methods have read from data.
 	read func(v reflect.Value, data []byte)
 	// same reports whether a value came back as it was.
 	same func(was, is reflect.Value) bool
-	mend string // where it did not
+	mend string // if it did not
 }
 
 const mappedIPv4 = "::ffff:"
@@ -31,8 +31,8 @@ const mappedIPv4 = "::ffff:"
 var errEmpty = errors.New("it is empty, and would come back as nil: leave it nil")
 
 var remedies = map[reflect.Type]remedy{
-	// An address of 4 bytes and the same in 16 have one text, which reads as 16.
-	// To net.IP all of them are one address, so inputs leave it at that.
+	// An address in 4 bytes and the same in 16 have one text, which reads as 16. To
+	// net.IP they are one address, so inputs do not tell them apart.
 	reflect.TypeFor[net.IP](): {
 		write: func(v reflect.Value, side Side) ([]byte, error) {
 			ip := v.Interface().(net.IP)
@@ -130,8 +130,8 @@ func (p *plan) marshal(side Side, v reflect.Value) (data []byte, err error) {
 	return data, nil
 }
 
-// unmarshal decodes the first data item into v by the library, and returns what
-// comes after it.
+// unmarshal decodes the first data item into v by the library, and returns the
+// rest of data.
 func (p *plan) unmarshal(data []byte, v reflect.Value, fields unknown) (rest []byte, err error) {
 	err = calling(p.typ, func() error {
 		rest, err = decModes[fields].UnmarshalFirst(data, v.Addr().Interface())
@@ -153,13 +153,14 @@ func (p *panicked) Error() string {
 	return fmt.Sprintf("a method by which %v marshals itself, or a part of it, panicked: %v (does it work on a zero value?)", p.typ, p.value)
 }
 
-// ofNil reports whether something was nil that ought not to be.
+// ofNil reports whether the panic was about a nil value.
 func (p *panicked) ofNil() bool {
 	err, ok := p.value.(runtime.Error)
 	return ok && strings.Contains(err.Error(), "nil")
 }
 
-// calling does what may call the user's methods, and makes an error of their panics.
+// calling calls do, which may call the user's methods, and turns their panics
+// into errors.
 func calling(t reflect.Type, do func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -169,10 +170,11 @@ func calling(t reflect.Type, do func() error) (err error) {
 	return do()
 }
 
-// CheckZero refuses types that marshal themselves and can never be decoded: that
-// begins with a zero value, where their methods find something nil. It is apart
-// from [For], since it calls these methods, and they may rely on variables that
-// are not set yet where a program's functions are defined.
+// CheckZero refuses types that marshal themselves and can never be decoded:
+// decoding begins with a zero value, and their methods panic on something nil
+// in it. [For] does not check that, since it means calling the methods, and
+// they may rely on variables that are not set yet when a program defines its
+// functions.
 func (c *Codec) CheckZero() error {
 	return checkZero(c.root, c.side, c.side.root(), map[*plan]bool{})
 }
@@ -207,7 +209,7 @@ func checkZero(p *plan, side Side, path string, seen map[*plan]bool) error {
 	return nil
 }
 
-// empty is what a type of this form may have written of nothing.
+// empty is what a type of this form may write for an empty value.
 func (f form) empty() []byte {
 	switch f {
 	case formText:

@@ -26,8 +26,8 @@ type plan struct {
 	typ    reflect.Type
 	shape  shape
 	form   form   // opaque
-	shared *Codec // opaque: of the value that it stands for; most stand for none
-	label  string // what the fingerprint says of it
+	shared *Codec // opaque: of the value that it stands for; nil if it stands for none
+	label  string // its part in the fingerprint
 	key    *plan
 	elem   *plan
 	fields []field        // structure: in the order of the encoding
@@ -37,14 +37,14 @@ type plan struct {
 
 	watched bool // Visit looks for it
 
-	// What follows from the whole graph, set by facts.
+	// Conclusions from the whole graph, set by facts.
 	endless bool // it contains itself, or something that does
-	raw     bool // it holds CBOR of somebody else's making
+	raw     bool // it holds CBOR that a type's own method writes
 	visits  bool // it holds something watched
-	verify  bool // it must be decoded to know that it can be
+	verify  bool // only decoding proves that it can be decoded
 	refers  bool // a copy by assignment may change with the original
-	foreign bool // it holds a type whose methods are the user's
-	fixed   int  // the least size of its encoding, where no value need be looked at for that
+	foreign bool // it holds a type with methods of the user's
+	fixed   int  // the least size of its encoding, if that does not depend on the value
 }
 
 type field struct {
@@ -62,16 +62,16 @@ type impl struct {
 	plan *plan
 }
 
-// part is a type that another is made of.
+// part is a type that is a part of another.
 type part struct {
 	name  string // among the parts, in a schema
 	step  string // to it, in the path of a type
 	plan  *plan
 	omits bool // an omitzero field
-	apart bool // a shared value, which the label of what stands for it describes
+	apart bool // a shared value: the label of the type that stands for it describes it
 }
 
-// parts yields what a type is made of, in a fixed order.
+// parts yields the parts of a type, in a fixed order.
 func (p *plan) parts(yield func(part) bool) {
 	if p.key != nil && !yield(part{name: schema.Key, step: "[key]", plan: p.key}) {
 		return
@@ -107,7 +107,7 @@ func (p *plan) parts(yield func(part) bool) {
 	}
 }
 
-// children yields the parts that are encoded with what they are parts of.
+// children yields the parts that are encoded along with their holder.
 func (p *plan) children(yield func(step string, child *plan) bool) {
 	for part := range p.parts {
 		if !part.apart && !yield(part.step, part.plan) {
@@ -121,7 +121,7 @@ type planner struct {
 	side  Side
 	types *Types
 	plans map[reflect.Type]*plan
-	apart bool // what is planned is encoded apart from what refers to it
+	apart bool // it plans a value that is encoded apart
 }
 
 func refuse(t reflect.Type, path, reason, mend string) error {
@@ -228,8 +228,8 @@ func (b *planner) fill(p *plan, path string) (err error) {
 	}
 }
 
-// share plans a type that stands for a value of type elem. The value is encoded
-// once, wherever it goes, so it is always encoded as inputs are.
+// share plans a type that stands for a value of type elem. The value has one
+// encoding, wherever it goes, so it is always encoded as inputs are.
 func (b *planner) share(p *plan, elem reflect.Type, path string) (err error) {
 	p.shape, p.form = opaque, formCBOR
 	apart := &planner{side: Input, types: b.types, plans: map[reflect.Type]*plan{}, apart: true}
@@ -283,8 +283,8 @@ func (b *planner) iface(p *plan, path string) error {
 	return nil
 }
 
-// checkKey refuses map keys that are equal in one place and different in
-// another, or that could not be compared at all.
+// checkKey refuses map keys that may be equal in one place and different in
+// another, or that cannot be compared at all.
 func checkKey(p *plan, path string, seen map[*plan]bool) error {
 	if seen[p] {
 		return nil

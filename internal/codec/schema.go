@@ -2,7 +2,7 @@ package codec
 
 import "github.com/TrilliantHealth/mops-go/internal/schema"
 
-// schemaOf is the graph of what the fingerprint of a type leaves out.
+// schemaOf is the graph of the parts that the fingerprint of a type leaves out.
 func schemaOf(root *plan) schema.Graph {
 	all := func(part) bool { return true }
 	reached := reach(root, all)
@@ -15,7 +15,7 @@ func schemaOf(root *plan) schema.Graph {
 	return g.graph
 }
 
-// leading finds the types that have an omitzero field, in them or below.
+// leading finds the types that have an omitzero field, directly or below.
 func leading(reached map[*plan]bool) map[*plan]bool {
 	above := map[*plan]bool{}
 	for grown := true; grown; {
@@ -31,17 +31,17 @@ func leading(reached map[*plan]bool) map[*plan]bool {
 	return above
 }
 
-// grapher makes one node of all types that are built alike, so that such types
+// grapher makes one node for all types that are built alike, so that such types
 // have the same graph.
 type grapher struct {
-	alike   map[*plan]string // a hash of all that a type is made of
+	alike   map[*plan]string // a hash of all parts of a type
 	above   map[*plan]bool
 	numbers map[standing]int
 	graph   schema.Graph
 }
 
-// standing tells a type below an omitzero field, whose parts all count, from one
-// above, of which those count that lead to such a field.
+// standing tells a type below an omitzero field, all of whose parts count, from
+// one above, where only parts count that lead to such a field.
 type standing struct {
 	alike string
 	below bool

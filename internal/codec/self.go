@@ -46,8 +46,8 @@ var marshalings = []marshaling{
 }
 
 // selfForm tells how a type that is no pointer marshals itself. Like the
-// library it counts methods on the pointer, which it can always take. Reason
-// and mend are set where the type marshals itself, but not so that it comes back.
+// library it counts methods on the pointer, since it can always take one.
+// reason and mend are set if the type marshals itself, but would not come back.
 func selfForm(t reflect.Type) (f form, reason, mend string) {
 	if t.Kind() == reflect.Interface {
 		return formNone, "", ""
@@ -74,8 +74,8 @@ func (f form) marshaling() marshaling {
 	return marshalings[slices.IndexFunc(marshalings, func(m marshaling) bool { return m.form == f })]
 }
 
-// catches reports whether a lone Unmarshal method would be called with what the
-// type's kind is encoded as.
+// catches reports whether the library would call a lone Unmarshal method with
+// the encoding of the type's kind.
 func (f form) catches(t reflect.Type) bool {
 	switch f {
 	case formCBOR:
@@ -91,8 +91,8 @@ func isBytes(t reflect.Type) bool {
 	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8
 }
 
-// lent follows the methods that a struct has only because it embeds something
-// down to the type that declares them, and says what would be lost on the way.
+// lent follows methods that a struct has only by embedding down to the type
+// that declares them, and says what would be lost on the way.
 func (m marshaling) lent(t reflect.Type) (reason string) {
 	for {
 		method := m.method
@@ -119,8 +119,8 @@ func (m marshaling) lent(t reflect.Type) (reason string) {
 	}
 }
 
-// lender is the type that declares the marshal method of t: t itself, or what
-// lends it by being embedded.
+// lender is the type that declares the marshal method of t: t itself, or an
+// embedded type.
 func (m marshaling) lender(t reflect.Type) reflect.Type {
 	for promoted(t, m.marshal, m.method) {
 		only, _ := onlyField(t)
@@ -131,7 +131,8 @@ func (m marshaling) lender(t reflect.Type) reflect.Type {
 	return t
 }
 
-// onlyField is the field of a struct that has one, those without a name not counted.
+// onlyField is the field of a struct that has just one, apart from those named
+// _.
 func onlyField(t reflect.Type) (only reflect.StructField, alone bool) {
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Name != "_" {
@@ -144,8 +145,8 @@ func onlyField(t reflect.Type) (only reflect.StructField, alone bool) {
 	return only, alone
 }
 
-// promoted reports whether a struct has a method of an interface only because
-// it embeds something that has it. In doubt it is.
+// promoted reports whether a struct has a method of an interface only by
+// embedding. In doubt it says yes.
 func promoted(t, iface reflect.Type, method string) bool {
 	if t.Kind() != reflect.Struct {
 		return false
@@ -158,9 +159,9 @@ func promoted(t, iface reflect.Type, method string) bool {
 	return embeds && !declares(t, t, method) && !declares(reflect.PointerTo(t), t, method)
 }
 
-// declares reports whether a method of t, or of a pointer to it, was written
-// down for t. For a promoted method the compiler makes a wrapper that lies in
-// no file, or that begins with the inlined method of another type.
+// declares reports whether a method of t, or of a pointer to it, is declared
+// for t. For a promoted method the compiler makes a wrapper that lies in no
+// file, or that begins with the inlined method of another type.
 func declares(receiver, t reflect.Type, method string) bool {
 	m, ok := receiver.MethodByName(method)
 	if !ok {
@@ -180,7 +181,6 @@ func declares(receiver, t reflect.Type, method string) bool {
 	return written == pkg+"."+name+"."+method || written == pkg+".(*"+name+")."+method
 }
 
-// fullName is the name of a type with the path of its package.
 func fullName(t reflect.Type) string {
 	if t.Name() == "" || t.PkgPath() == "" {
 		return t.String()

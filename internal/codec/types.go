@@ -10,8 +10,9 @@ import (
 
 // Types is what a codec must know beyond the type itself: the concrete types
 // that may stand in interface fields, the types that [Codec.Visit] looks for,
-// and those that stand for a value that is encoded apart. The zero value is ready for use; it is safe for concurrent use. A codec
-// knows what was registered before it was made.
+// and those that stand for a value that is encoded apart. The zero value is
+// ready for use; it is safe for concurrent use. A codec knows only the types
+// that were registered before it was made.
 type Types struct {
 	mu     sync.Mutex
 	byName map[string]reflect.Type
@@ -20,9 +21,10 @@ type Types struct {
 	shared func(reflect.Type) reflect.Type
 }
 
-// Register names a concrete type that may stand in interfaces. The name is
-// written into records, so it must stay when the type is moved. A value and a
-// pointer to it are two types.
+// Register names a concrete type that may stand in interfaces. Records hold the
+// name, so keep it when the type moves. A value and a pointer to it are two
+// types. It fails if the name or the type is registered already, or if the type
+// is an interface.
 func (t *Types) Register(name string, typ reflect.Type) error {
 	if name == "" || typ == nil {
 		return fmt.Errorf("register type %v as %q: a name and a type are needed", typ, name)
@@ -46,17 +48,17 @@ func (t *Types) Register(name string, typ reflect.Type) error {
 }
 
 // Watch makes [Codec.Visit] find values of the types for which match is true.
-// They should be types that marshal themselves.
+// These types should marshal themselves.
 func (t *Types) Watch(match func(reflect.Type) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watch = append(t.watch, match)
 }
 
-// Share says which types stand for a value that is encoded apart: elem returns
-// the type of that value, or nil. They must marshal themselves, and Visit finds
-// them too. Their value is judged along with them (see [Codec.Shared]), and in
-// fingerprints its structure stands for their name.
+// Share sets which types stand for a value that is encoded apart: elem returns
+// the type of that value, or nil. Such a type must marshal itself, and Visit
+// finds it, too. Its value is judged along with it (see [Codec.Shared]); in a
+// fingerprint the structure of the value replaces the name of the type.
 func (t *Types) Share(elem func(reflect.Type) reflect.Type) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,10 +7,11 @@ import (
 )
 
 // Visit calls fn for every watched value inside v (see [Types.Watch]), in the
-// order of the encoding, and ends at the first error, which it returns as a
-// *[ValueError] with the path. Types that hold none are not walked. The values
-// are for looking at: some are copies. Values that are too large to be encoded
-// are an error here too, and ctx is heeded.
+// order of the encoding. It ends at the first error, which it returns as a
+// *[ValueError] with the path. It does not walk types that hold no such values.
+// The values are for looking at: some are copies. A value that is too large to
+// be encoded is an error here, too. If ctx ends meanwhile, Visit stops with an
+// error that wraps that of ctx.
 func (c *Codec) Visit(ctx context.Context, v reflect.Value, fn func(reflect.Value) error) error {
 	if !c.root.visits {
 		return nil

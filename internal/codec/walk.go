@@ -10,8 +10,8 @@ import (
 
 var errTooDeep = errors.New("it is nested more than 10,000 deep, or contains itself: flatten it, for example into a slice with indices")
 
-// trail is the way from the top to where a walk is. It ends walks that go too
-// deep, and soon those of values that contain themselves.
+// trail is the way from the top to the present place of a walk. It ends walks
+// that go too deep, and soon ends those of values that contain themselves.
 type trail struct {
 	depth int
 	above map[place]bool
@@ -23,12 +23,12 @@ type place struct {
 	typ reflect.Type
 }
 
-// Values that contain themselves are looked for below this depth only, since
-// that costs, and hardly any value is as deep.
+// Only below this depth a walk looks for values that contain themselves:
+// looking costs, and hardly any value is as deep.
 const watchedDepth = 100
 
-// enter goes into a value, unless that is too deep or contains itself. Leave must
-// follow with the place that it returns.
+// enter goes into a value, unless that is too deep or contains itself. The
+// caller then calls leave, with the returned place.
 func (t *trail) enter(p *plan, v reflect.Value) (where place, err error) {
 	if t.depth+p.nested() > MaxDepth {
 		return place{}, errTooDeep
@@ -65,8 +65,8 @@ func (p *plan) nested() int {
 	return 0
 }
 
-// placeOf is where the contents of a pointer, slice or map are; the zero place
-// for all else, and for nothing.
+// placeOf is the place of a pointer's, slice's or map's contents; the zero
+// place for other values, and for nil ones.
 func placeOf(p *plan, v reflect.Value) place {
 	switch p.shape {
 	case pointer, mapping:
@@ -79,7 +79,7 @@ func placeOf(p *plan, v reflect.Value) place {
 	return place{}
 }
 
-// pace asks now and then whether a walk is to end.
+// pace asks now and then whether to end a walk.
 type pace struct {
 	ended func() error
 	steps int
