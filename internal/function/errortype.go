@@ -19,8 +19,8 @@ type errorType struct {
 	codec *codec.Codec
 }
 
-// AddError registers an error type. It is looked up in an error's chain as
-// errors.As does it.
+// AddError registers an error type. EncodeError looks for it in an error's
+// chain as errors.As does.
 func (r *Registry) AddError(typ reflect.Type) error {
 	name := TypeName(typ)
 	c, err := codec.For(typ, codec.Output, r.Types)
@@ -36,7 +36,7 @@ func (r *Registry) AddError(typ reflect.Type) error {
 	return nil
 }
 
-// TypeName is the full name of a type: what a record knows it by.
+// TypeName is the full name of a type, as records have it.
 func TypeName(typ reflect.Type) string {
 	if typ.Kind() == reflect.Pointer {
 		return "*" + TypeName(typ.Elem())
@@ -55,7 +55,7 @@ func (r *Registry) EncodeError(err error) *record.RegisteredError {
 		if !ok {
 			continue
 		}
-		// An error is kept also where it is that the context has ended.
+		// The error may be the end of a context: encode it all the same.
 		if data, encodeErr := known.codec.Encode(context.Background(), found); encodeErr == nil {
 			return &record.RegisteredError{Name: known.name, Data: data}
 		}
@@ -63,7 +63,7 @@ func (r *Registry) EncodeError(err error) *record.RegisteredError {
 	return nil
 }
 
-// DecodeError makes the error again that EncodeError took; nil where this
+// DecodeError makes the error again that EncodeError encoded; nil if this
 // program does not know its type.
 func (r *Registry) DecodeError(stored *record.RegisteredError) error {
 	if stored == nil {
@@ -90,7 +90,8 @@ func (r *Registry) errorTypes() []*errorType {
 	for _, known := range r.errors {
 		all = append(all, known)
 	}
-	// The same one of several that match, whatever the order of a map.
+	// Of several types that match always take the same one, whatever the order of
+	// the map.
 	slices.SortFunc(all, func(a, b *errorType) int { return strings.Compare(a.name, b.name) })
 	return all
 }

@@ -1,6 +1,7 @@
 // Package function holds the functions of a program with their types erased:
 // name, version, codecs and a closure to run. The root package fills it through
-// Define, the orchestrator makes memo keys of it, the worker runs it.
+// Define, the orchestrator makes memo keys with it, the worker runs the
+// closures.
 package function
 
 import (
@@ -20,10 +21,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/source"
 )
 
-// Runner calls the user's function. In and out are pointers to its very types.
+// Runner calls the user's function. in and out are pointers to its very types.
 type Runner func(ctx context.Context, in any) (out any, err error)
 
-// ErrNotImplemented says that a function was declared and never implemented.
+// ErrNotImplemented says that a function was declared and never implemented in
+// this program.
 var ErrNotImplemented = errtree.Sentinel("not-implemented", errors.New("declared, not implemented in this program: call Implement, or import the package that does"))
 
 // Function is one registered function.
@@ -51,8 +53,8 @@ type Function struct {
 // ID is "name@version".
 func (f *Function) ID() string { return f.Name + "@" + f.Version }
 
-// Call names those whose versions are part of f's memo key. It fails once keys
-// were made without them.
+// Call names functions whose versions are part of f's memo key. It fails once
+// keys were made without them.
 func (f *Function) Call(callees ...*Function) error {
 	if f.prepared.Load() {
 		return fmt.Errorf("it is too late for Calls of %s, keys are made without them already: name them before Main, Init or New", f.Name)
@@ -61,7 +63,7 @@ func (f *Function) Call(callees ...*Function) error {
 	return nil
 }
 
-// Implement sets what runs. It fails where something runs already.
+// Implement sets the function to run. It fails if there is one already.
 func (f *Function) Implement(run Runner) error {
 	if f.runner != nil {
 		return fmt.Errorf("%s is implemented already, at %s", f.Name, f.Place)
@@ -81,8 +83,8 @@ func (f *Function) NewIn() any { return reflect.New(f.in).Interface() }
 
 func (f *Function) newOut() any { return reflect.New(f.out).Interface() }
 
-// Prepare makes codecs and key. It runs once; what it finds wrong with the
-// types is the answer of every later use.
+// Prepare makes codecs and key. It runs once; later calls return the same
+// error.
 func (f *Function) Prepare() error {
 	f.prepare.Do(func() { f.failed = f.doPrepare() })
 	return f.failed
@@ -127,7 +129,8 @@ func (f *Function) newHashers(name, version string) (h hashers) {
 	return h
 }
 
-// transitive is every function that f can reach, itself left out, as sorted IDs.
+// transitive are the sorted IDs of all functions that f can reach, without f
+// itself.
 func (f *Function) transitive() []string {
 	seen := map[*Function]bool{f: true}
 	var ids = map[string]bool{}
@@ -145,18 +148,18 @@ func (f *Function) transitive() []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// In and Out are the codecs of the two types, after Prepare.
+// In is the codec of the input, after Prepare.
 func (f *Function) In() *codec.Codec { return f.inCodec }
 
-// Out is the codec of the output; see In.
+// Out is the codec of the output, after Prepare.
 func (f *Function) Out() *codec.Codec { return f.outCodec }
 
 // Key is the memo key of a call with that canonical input, after Prepare.
 func (f *Function) Key(input []byte) memokey.Key { return f.hashers.usual.Key(input) }
 
 // ExactKey is the memo key of a call whose usual key another program uses, with
-// types that differ in what the fingerprints leave out. Nothing is left out of
-// this one, so it is used by nobody whose types differ.
+// types that differ in parts that the fingerprints leave out. This key leaves
+// nothing out, so only programs with the same types use it.
 func (f *Function) ExactKey(input []byte) memokey.Key { return f.hashers.exact.Key(input) }
 
 // Describe says in a record which function a call is of, after Prepare.
@@ -177,8 +180,8 @@ func (f *Function) EncodeIn(ctx context.Context, in any) ([]byte, error) {
 	return f.inCodec.Encode(ctx, reflect.ValueOf(in).Elem())
 }
 
-// CloneIn sets the In that to points to, to a copy of that which in points to;
-// see [codec.Codec.Clone]. After Prepare.
+// CloneIn sets the In behind to to a copy of the In behind in; see
+// [codec.Codec.Clone]. After Prepare.
 func (f *Function) CloneIn(in, to any) error {
 	return f.inCodec.Clone(reflect.ValueOf(in).Elem(), reflect.ValueOf(to).Elem())
 }
@@ -195,8 +198,8 @@ func (f *Function) DecodeIn(ctx context.Context, data []byte, in, local any) err
 	return nil
 }
 
-// Kept names a field that stays out of the key and is not zero; "" where there
-// is none. In points to the In, or is nil.
+// Kept names a field that stays out of the key and is not zero; "" if there is
+// none. in points to the In, or is nil.
 func (f *Function) Kept(in any) string {
 	if in == nil {
 		return ""
@@ -209,14 +212,14 @@ func (f *Function) EncodeOut(ctx context.Context, out any) ([]byte, error) {
 	return f.outCodec.Encode(ctx, reflect.ValueOf(out).Elem())
 }
 
-// DecodeOut is the inverse of EncodeOut. Omitzero fields that a newer program has
-// written are left out.
+// DecodeOut is the inverse of EncodeOut. It leaves out omitzero fields that
+// only a newer program has.
 func (f *Function) DecodeOut(ctx context.Context, data []byte, out any) error {
 	return f.outCodec.DecodeKnown(ctx, data, reflect.ValueOf(out))
 }
 
-// InRefs are the sources in an input, in a fixed order. It fails where a shared
-// value cannot be encoded, or the input itself.
+// InRefs are the sources in an input, in a fixed order. It fails if a shared
+// value, or the input itself, cannot be encoded.
 func (f *Function) InRefs(ctx context.Context, in any) ([]*source.Ref, error) {
 	return f.refs(ctx, f.inCodec, in)
 }
@@ -244,7 +247,7 @@ func (f *Function) visit(ctx context.Context, c *codec.Codec, v any) (refs []*so
 	return refs, err
 }
 
-// EncodeError is what a record keeps of an error of a registered type; nil for others.
+// EncodeError is the record of an error of a registered type; nil for others.
 func (f *Function) EncodeError(err error) *record.RegisteredError { return f.registry.EncodeError(err) }
 
 // DecodeError makes an error of a registered type again; nil for others.

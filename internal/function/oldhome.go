@@ -2,14 +2,14 @@ package function
 
 import "github.com/TrilliantHealth/mops-go/internal/memokey"
 
-// oldHome is where results of the function were kept before.
+// oldHome is an earlier place of the function's results.
 type oldHome struct {
 	memokey.Home
 	hashers hashers
 }
 
-// OldPlace is where a call's result lies if it was computed before the function
-// moved.
+// OldPlace is the place of a call's result if it was computed before the
+// function moved.
 type OldPlace struct {
 	Root string // URI
 	Path string // memo path
@@ -18,8 +18,8 @@ type OldPlace struct {
 	home oldHome
 }
 
-// ReadFrom says where results of the function were kept before. It must come
-// before Prepare.
+// ReadFrom names earlier places of the function's results. It must come before
+// Prepare.
 func (f *Function) ReadFrom(homes ...memokey.Home) {
 	for _, home := range homes {
 		f.homes = append(f.homes, oldHome{Home: home})

@@ -24,18 +24,18 @@ type Registry struct {
 	errors    map[string]*errorType
 }
 
-// Sources says how the root package's types for sources and shared values are
-// seen from below.
+// Sources describes the root package's types for sources and shared values to
+// the packages below.
 type Sources struct {
 	// Type is that of sources.
 	Type reflect.Type
 
-	// Shared is the type of the value that a type for shared values stands for;
-	// nil for any other type.
+	// Shared is the type of the value that a type for shared values stands for; nil
+	// for any other type.
 	Shared func(reflect.Type) reflect.Type
 
-	// Ref is what a source or a shared value is to package source; nil for the
-	// zero value. Shared is the codec of a shared value; nil with a source.
+	// Ref is the reference of a source or a shared value in package source; nil for
+	// the zero value. shared is the codec of a shared value; nil for a source.
 	Ref func(ctx context.Context, value reflect.Value, shared *Codec) (*source.Ref, error)
 }
 
@@ -50,8 +50,8 @@ func NewRegistry(sources Sources) *Registry {
 	return r
 }
 
-// Add registers a function. It fails on an invalid name or version, on a name
-// that is taken, and on types that can never be encoded.
+// Add registers a function. It fails if the name or the version is not valid,
+// if the name is taken, and if a type can never be encoded.
 func (r *Registry) Add(name, version, place string, in, out reflect.Type) (*Function, error) {
 	if err := memokey.ValidName(name); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (r *Registry) Add(name, version, place string, in, out reflect.Type) (*Func
 		side codec.Side
 		what string
 	}{{in, codec.Input, "input"}, {out, codec.Output, "output"}} {
-		// What is missing may still be registered; Prepare asks again.
+		// A missing type may still be registered; Prepare asks again.
 		if _, err := codec.For(side.of, side.side, r.Types); err != nil && !codec.IsUnregistered(err) {
 			return nil, fmt.Errorf("function %s: its %s: %w", name, side.what, err)
 		}
@@ -79,7 +79,6 @@ func (r *Registry) Add(name, version, place string, in, out reflect.Type) (*Func
 	return f, nil
 }
 
-// Lookup finds a function by name.
 func (r *Registry) Lookup(name string) (*Function, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

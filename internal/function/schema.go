@@ -12,16 +12,17 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/schema"
 )
 
-// writtenSchema is what the fingerprints of a function's types leave out.
+// writtenSchema describes the parts of a function's types that their
+// fingerprints leave out.
 type writtenSchema struct {
 	types  schema.Types
 	text   json.RawMessage // as records have it
-	varies bool            // a record with the same fingerprints may be of other types
+	varies bool            // a record with the same fingerprints may have other types
 	last   atomic.Pointer[otherSchema]
 }
 
-// otherSchema is one that a record was found to have, and what came of comparing:
-// there are few, and many records.
+// otherSchema is the schema of a record, and the outcome of comparing it: there
+// are few schemas, and many records.
 type otherSchema struct {
 	text      json.RawMessage
 	forResult string // see schema.Types.Incompatible
@@ -31,23 +32,24 @@ type otherSchema struct {
 func (s *writtenSchema) set(in, out *codec.Codec) (err error) {
 	s.types = schema.Types{In: in.Schema(), Out: out.Schema()}
 	// A shared value in a result is known by the hash of its encoding, so it must
-	// not have more than this program knows of.
+	// not have parts that this program does not know.
 	s.varies = len(s.types.In) > 0 || len(s.types.Out) > 0 || out.Shares()
 	s.text, err = s.types.Encode()
 	return err
 }
 
-// SchemaHash is a SHA-256 in hexadecimal over what the fingerprints of the types
-// leave out, after Prepare.
+// SchemaHash is a SHA-256 in hexadecimal over the parts of the types that the
+// fingerprints leave out, after Prepare.
 func (f *Function) SchemaHash() string {
 	sum := sha256.Sum256(f.schema.text)
 	return hex.EncodeToString(sum[:])
 }
 
-// Incompatible says why a result with the memo key of a call is of no use to this
-// program, in a sentence's end, or "". It was written by a program whose types
-// differ in what the fingerprints leave out, or it is of the first release, which
-// did not say what that was, and cannot be decoded. Run is the result's run id.
+// Incompatible says, as the end of a sentence, why this program cannot use a
+// result with the memo key of a call; "" if it can. Either the writer's types
+// differ in parts that the fingerprints leave out, or the result is of the
+// first release, which did not describe these parts, and cannot be decoded. run
+// is the result's run id.
 func (f *Function) Incompatible(result record.Record, run string) string {
 	if !f.schema.varies || record.HasSchema(result.Header, run, f.schema.text) {
 		return ""
@@ -59,7 +61,7 @@ func (f *Function) Incompatible(result record.Record, run string) string {
 	case why != "":
 		return why
 	}
-	// Cut short, it would say nothing of the result.
+	// A context that ends would say nothing about the result.
 	if err := f.DecodeOut(context.Background(), result.Body, f.newOut()); err != nil {
 		return "that cannot be decoded: " + err.Error()
 	}
@@ -78,8 +80,8 @@ func (f *Function) IncompatibleError(failed record.Record, run string) string {
 	return why
 }
 
-// of compares with the schema of a header. It is nil where that has none, or one
-// that cannot be read, and then why says so.
+// of compares with the schema of a header. The result is nil if there is none,
+// or if it cannot be read; only then why is set.
 func (s *writtenSchema) of(header []byte, run string) (other *otherSchema, why string) {
 	if other := s.last.Load(); other != nil && record.HasSchema(header, run, other.text) {
 		return other, ""
