@@ -12,10 +12,10 @@ const (
 	headLast  = `","schema":`
 )
 
-// Check returns the run id of a header that names memoKey. Headers as Seal
-// writes them are scanned, which takes a tenth of the time that encoding/json
-// needs; others are decoded. The error is *ForeignError when the header names
-// another memo key, *FormatError when it does not decode.
+// Check returns the run id of a header that names memoKey. It scans headers as
+// Seal writes them, in a tenth of the time that encoding/json needs, and
+// decodes others. The error is a *ForeignError if the header names another memo
+// key, a *FormatError if it does not decode.
 func Check(header []byte, memoKey string) (runID string, err error) {
 	if runID, ok := scan(header, memoKey); ok {
 		return runID, nil
@@ -46,9 +46,9 @@ func scan(header []byte, memoKey string) (runID string, ok bool) {
 	return "", false
 }
 
-// HasSchema reports whether a header that Check has found in order, of that run,
-// has exactly this schema, as Seal writes it. Where it says no, the header may
-// have it written otherwise.
+// HasSchema reports whether a header has exactly this schema, as Seal writes
+// it. Check must have accepted the header, with that run id. If HasSchema says
+// no, the header may still have the schema in another spelling.
 func HasSchema(header []byte, runID string, schema []byte) bool {
 	skip := len(headStart) + hashLen + len(headNext) + len(runID) // a memo key is a hash
 	if len(header) < skip {
@@ -58,7 +58,7 @@ func HasSchema(header []byte, runID string, schema []byte) bool {
 	return ok && bytes.HasPrefix(rest, schema)
 }
 
-// Schema is that of a header; nil where it has none.
+// Schema is that of a header; nil if it has none.
 func Schema(header []byte) (json.RawMessage, error) {
 	var head Head
 	if err := (Record{Header: header}).Into(&head); err != nil {

@@ -6,19 +6,19 @@ import (
 	"math/bits"
 )
 
-// ErrDamaged says that a blob is no whole record: cut off, overwritten, or
+// ErrDamaged says that a blob is not a whole record: cut off, overwritten, or
 // with a bit flipped. A damaged record counts as missing and may be replaced.
 var ErrDamaged = errors.New("the record is damaged")
 
 func damaged(how string) error { return fmt.Errorf("%w: it %s", ErrDamaged, how) }
 
-// FormatError says that an intact record is not one that this program can
-// read. Such a record is never replaced.
+// FormatError says that this program cannot read a record, though it is intact.
+// Nobody may replace such a record.
 type FormatError struct {
-	Want   Kind   // what was expected; may be ""
+	Want   Kind   // the expected kind; may be ""
 	Format string // the first word found
 	Kind   string // the second word found
-	Reason string // more, if there is more to say
+	Reason string // more about it; may be ""
 }
 
 func (e *FormatError) Error() string {
@@ -43,8 +43,8 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("the record belongs to the call with memo key %s, not to %s: it was copied or renamed; move it away", e.Got, e.Want)
 }
 
-// stranger tells a record of another format or kind from one of ours in which
-// a bit of these two words, which the hash does not cover, was flipped.
+// stranger tells a record of another format or kind from one of ours with a
+// flipped bit in these two words, which the hash does not cover.
 func stranger(want Kind, format, kind string) error {
 	if flips(format, Format)+flips(kind, string(want)) <= 1 || !word(format) || !word(kind) {
 		return damaged("has a damaged first line")

@@ -13,38 +13,40 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// Limit is how many bytes a record of this kind may have, line 1 and all. Nothing
-// is written that has more, and of what has more nothing is read: so whatever
-// lies where a record belongs takes no more memory than the largest of its kind.
+// Limit is the size of the largest record of this kind, line 1 included, in
+// bytes. Larger ones are neither written nor read: so a blob in the place of a
+// record never takes more memory than the largest of its kind.
 func (k Kind) Limit() int64 {
 	switch k {
 	case KindLease:
-		return 64 << 20 // mops gc lists in it, for a while, what it removed of the call
+		return 64 << 20 // mops gc lists in it, for a while, the parts of the call that it removed
 	case KindSession:
 		return 1 << 20
 	}
 	return 1<<30 + 256<<20 // the largest value that codecs take (codec.MaxSize), and a header
 }
 
-// RunLimit is how many bytes the record of a run may have.
+// RunLimit is the size of the largest record of a run, in bytes.
 const RunLimit = 64 << 20
 
 // Fetched is a record as it lies in a store.
 type Fetched struct {
 	Record
-	Data []byte    // the blob, as far as it was read
-	Info blob.Info // set with ErrDamaged and *FormatError, too, and with these alone
+	Data []byte    // as much of the blob as was read
+	Info blob.Info // set with ErrDamaged and *FormatError, too, but with no other error
 }
 
-// patience is how often a blob is read that is damaged in a new way each time.
+// patience is how often Fetch reads a blob that looks damaged in a new version
+// each time.
 const patience = 4
 
 // Fetch reads a record from a store, and checks all of it against line 1. The
-// error is the store's, which names the blob, or one that does not: a *FormatError
-// for what is intact and not ours to read, or ErrDamaged. It is ErrDamaged only for a blob that was found so twice under
-// one version, which Info has then: what came wrong once may be right where it
-// lies. What is damaged may be told by line 1, by the store's own checksum, or by
-// a size that no record of this kind has.
+// error is the store's, which names the blob, or one that does not name it: a
+// *FormatError for an intact record that is not ours to read, or ErrDamaged.
+// ErrDamaged means that the blob looked damaged twice under one version, which
+// is then in Info: after one bad transfer the next may be right. Line 1, the
+// store's own checksum, or a size that no record of this kind has shows the
+// damage.
 func Fetch(ctx context.Context, store *blob.Store, key string, kind Kind) (Fetched, error) {
 	var before blob.Version
 	for try := 1; ; try++ {
@@ -73,7 +75,7 @@ func fetchOnce(ctx context.Context, store *blob.Store, key string, kind Kind) (f
 		return f, err
 	case blob.Is(err, blob.Corrupt):
 		noticed := err
-		if f.Info.Version == "" { // without it nobody can replace the blob
+		if f.Info.Version == "" { // nobody can replace the blob without its version
 			if f.Info, err = store.Stat(ctx, key); err != nil {
 				return Fetched{}, err
 			}
@@ -83,8 +85,9 @@ func fetchOnce(ctx context.Context, store *blob.Store, key string, kind Kind) (f
 	return Fetched{}, err
 }
 
-// FetchRun reads the record of a run, which is plain JSON without a line 1. It is
-// ErrDamaged, with Info and Data set, where it came so twice that it is none.
+// FetchRun reads the record of a run, which is plain JSON without a line 1. The
+// error is ErrDamaged, with Info and Data set, if two reads gave no such
+// record.
 func FetchRun(ctx context.Context, store *blob.Store, key string) (header RunHeader, f Fetched, err error) {
 	for range 2 {
 		header = RunHeader{}
@@ -102,9 +105,9 @@ func FetchRun(ctx context.Context, store *blob.Store, key string) (header RunHea
 	return header, f, fmt.Errorf("%w: it is not that of a run: %w", ErrDamaged, err)
 }
 
-// tooLarge tells a record of which all but the first line is left unread, since
-// it is larger than ours are, from something else that lies in its place: line 1
-// says how long the rest is.
+// tooLarge tells a record that is larger than ours are, and of which only the
+// first line is read, from something else in its place: line 1 has the length
+// of the rest.
 func tooLarge(ctx context.Context, store *blob.Store, key string, kind Kind) (blob.Info, error) {
 	body, info, err := store.Get(ctx, key, blob.Range{Length: maxLine})
 	if err != nil {

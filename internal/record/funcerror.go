@@ -9,8 +9,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// FuncError is the body of an error record: what the user's function returned,
-// or how it panicked.
+// FuncError is the body of an error record: the error that the user's function
+// returned, or its panic.
 type FuncError struct {
 	Message    string           `cbor:"message"`
 	Types      []string         `cbor:"types,omitempty"` // of the error and of those it wraps, outermost first
@@ -18,23 +18,23 @@ type FuncError struct {
 	Panic      bool             `cbor:"panic,omitempty"`
 	Registered *RegisteredError `cbor:"registered,omitempty"`
 
-	// Transient says that the store or a worker failed below the function, and
-	// not the function itself: such an error is never used in place of a run.
+	// Transient says that not the function itself failed, but the store or a worker
+	// below it: such an error never replaces a run.
 	Transient bool `cbor:"transient,omitempty"`
 
-	// Sentinels names the errors of mops itself that it is, for errors.Is.
+	// Sentinels names mops's own errors in the chain, for errors.Is.
 	Sentinels []string `cbor:"is,omitempty"`
 }
 
-// RegisteredError is an error value of a type that the program registered, so
-// that it comes back as itself.
+// RegisteredError is an error value of a registered type, so that it comes back
+// as itself.
 type RegisteredError struct {
 	Name string `cbor:"name"` // of the registration
 	Data []byte `cbor:"data"` // the value, as the type's codec wrote it
 }
 
-// Encode writes e as CBOR. Bytes that are not UTF-8, which CBOR text must be,
-// are replaced by U+FFFD.
+// Encode writes e as CBOR. It replaces bytes that are not UTF-8, which CBOR
+// text must be, by U+FFFD.
 func (e FuncError) Encode() ([]byte, error) {
 	e.Message = text(e.Message)
 	e.Stack = text(e.Stack)
@@ -49,8 +49,8 @@ func (e FuncError) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// DecodeFuncError reads what Encode wrote; fields that it does not know are
-// ignored. A failure is a *FormatError: the record around it is intact.
+// DecodeFuncError reads what Encode wrote, and ignores unknown fields. A
+// failure is a *FormatError: the record around it is intact.
 func DecodeFuncError(data []byte) (FuncError, error) {
 	mode, err := decoding()
 	if err != nil {
@@ -64,7 +64,7 @@ func DecodeFuncError(data []byte) (FuncError, error) {
 	return e, nil
 }
 
-// decoding refuses no invalid UTF-8: an error that was stored must be readable.
+// decoding accepts invalid UTF-8: a stored error must be readable.
 var decoding = sync.OnceValues(func() (cbor.DecMode, error) {
 	return cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
 })

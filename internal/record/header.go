@@ -16,8 +16,8 @@ type Head struct {
 	MemoKey string `json:"memo_key"`
 	RunID   string `json:"run_id"`
 
-	// Schema is what the fingerprints of Call leave out; see package schema.
-	// Records of the first release don't have it.
+	// Schema describes the parts of the types that the fingerprints in Call leave
+	// out; see package schema. Records of the first release don't have it.
 	Schema json.RawMessage `json:"schema,omitempty"`
 }
 
@@ -32,7 +32,7 @@ type Call struct {
 	Out      string   `json:"out"`             // type fingerprint
 }
 
-// Run is what is remembered of one execution.
+// Run is the record of one execution.
 type Run struct {
 	LeaseID     string         `json:"lease_id,omitempty"`
 	Attempt     int            `json:"attempt,omitempty"` // 1 for the first under its lease
@@ -42,8 +42,8 @@ type Run struct {
 	Started     time.Time      `json:"started,omitzero"` // RFC 3339, by the clock of Host
 	Ended       time.Time      `json:"ended,omitzero"`
 	WallSeconds float64        `json:"wall_seconds"`
-	CPUSeconds  float64        `json:"cpu_seconds,omitempty"`       // user and system; 0 where unknown
-	PeakMemory  int64          `json:"peak_memory_bytes,omitempty"` // 0 where unknown
+	CPUSeconds  float64        `json:"cpu_seconds,omitempty"`       // user and system; 0 if unknown
+	PeakMemory  int64          `json:"peak_memory_bytes,omitempty"` // 0 if unknown
 	Host        string         `json:"host,omitempty"`
 	User        string         `json:"user,omitempty"`
 	PID         int            `json:"pid,omitempty"`
@@ -55,7 +55,7 @@ type Run struct {
 	Modules     []string       `json:"modules,omitempty"` // path@version; of long runs only
 }
 
-// Of notes which run it is that is remembered.
+// Of adds the identity of the run.
 func (r Run) Of(is runs.ID) Run {
 	r.LeaseID, r.Attempt, r.Executor = is.LeaseID, is.Attempt, is.Executor
 	return r
@@ -76,7 +76,7 @@ type ResultHeader struct {
 	Call
 	Run      Run              `json:"run,omitzero"`
 	Sources  []SourceLocation `json:"sources,omitempty"`
-	Injected bool             `json:"injected,omitempty"` // put there by a person, not computed
+	Injected bool             `json:"injected,omitempty"` // a person put it there; nothing computed it
 }
 
 // InvocationHeader is the header of an invocation; the body is the canonical input.
@@ -84,7 +84,7 @@ type InvocationHeader struct {
 	Head
 	Call
 	LeaseID string           `json:"lease_id,omitempty"`
-	Program Program          `json:"program,omitzero"` // that the caller is
+	Program Program          `json:"program,omitzero"` // the caller's
 	Sources []SourceLocation `json:"sources,omitempty"`
 }
 
@@ -96,8 +96,8 @@ type ErrorHeader struct {
 	Message string `json:"message"`
 }
 
-// RunHeader is what runs/<run id>.json holds, as plain JSON without line 1: a
-// run that left neither result nor error.
+// RunHeader is the content of runs/<run id>.json, as plain JSON without line 1:
+// a run that left neither result nor error.
 type RunHeader struct {
 	Head
 	Call

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Program is which program ran, as the Go toolchain wrote it into the binary.
+// Program identifies a program, as the Go toolchain wrote it into the binary.
 type Program struct {
 	Path     string `json:"path,omitempty"`     // of the main package
 	Version  string `json:"version,omitempty"`  // of the main module; "(devel)" outside of releases
@@ -15,11 +15,11 @@ type Program struct {
 	Go       string `json:"go,omitempty"`       // version of the toolchain
 }
 
-// ThisProgram describes the program that calls it.
+// ThisProgram describes the running program.
 func ThisProgram() Program { return this().program }
 
-// Modules lists what the program was built from, sorted, as path@version. The
-// caller must not change the slice.
+// Modules lists the modules in the program, sorted, as path@version. The caller
+// must not change the slice.
 func Modules() []string { return this().modules }
 
 type build struct {

@@ -1,7 +1,8 @@
-// Package record is the store format mops1: how one blob carries a header that
+// Package record is the store format mops1: one blob carries a header that
 // people can read, a body that any CBOR tool can read, and the proof that
-// neither was damaged. It knows what is written and how it is read back, not when
-// or by whom: lease, orchestrate and worker stand above it, package blob below.
+// neither was damaged. The package knows how records are written and read, not
+// when or by whom: lease, orchestrate and worker stand above it, package blob
+// below.
 package record
 
 import (
@@ -21,10 +22,10 @@ import (
 // So one flipped bit never makes an old record look like a new one.
 const Format = "mops1"
 
-// Kind is the second word of a record: what it is.
+// Kind is the second word of a record.
 type Kind string
 
-// The kinds of record. Any two differ in many bits, like formats do.
+// The kinds of record. Any two differ in many bits, as formats do.
 const (
 	KindResult     Kind = "result"
 	KindInvocation Kind = "invocation"
@@ -34,15 +35,15 @@ const (
 )
 
 // Record is a record that Open found whole. Header and Body lie in the data
-// that Open was given.
+// given to Open.
 type Record struct {
 	Header []byte // one JSON object, without the newline
 	Body   []byte // CBOR, or nothing
 }
 
-// Seal makes a record: line 1, the header as a line of JSON, the body.
-// It fails only if the header cannot be written as JSON, or for what is larger
-// than a record may be; see Kind.Limit.
+// Seal makes a record: line 1, the header as a line of JSON, the body. It fails
+// only if the header cannot be written as JSON, or if the record is larger than
+// Kind.Limit.
 func Seal(kind Kind, header any, body []byte) ([]byte, error) {
 	text := headers.Get().(*bytes.Buffer)
 	defer recycle(text)
@@ -70,8 +71,8 @@ func Seal(kind Kind, header any, body []byte) ([]byte, error) {
 }
 
 // Open takes a record apart after checking all of it against line 1. The error
-// is ErrDamaged, or a *FormatError for what is intact and not ours to read.
-// The header is not parsed yet: see Check and Record.Into.
+// is ErrDamaged, or a *FormatError for an intact record that is not ours to
+// read. It does not parse the header: see Check and Record.Into.
 func Open(kind Kind, data []byte) (Record, error) {
 	line, rest, found := bytes.Cut(data, newline)
 	if !found {
@@ -91,7 +92,7 @@ func Open(kind Kind, data []byte) (Record, error) {
 	return Record{Header: header, Body: body}, nil
 }
 
-// Into decodes the header. Fields that v does not have are ignored. A failure
+// Into decodes the header, and ignores fields that v does not have. A failure
 // is a *FormatError: the record is intact, so nobody may replace it.
 func (r Record) Into(v any) error {
 	if err := json.Unmarshal(r.Header, v); err != nil {
@@ -119,9 +120,9 @@ func recycle(text *bytes.Buffer) {
 	}
 }
 
-// parseLine returns the first two words of a line that matches the rest in
-// hash and length. Whatever Seal would have written otherwise is refused:
-// capital digits of the hash, a length with leading zeros, a second space.
+// parseLine returns the first two words of a line that matches the rest in hash
+// and length. It refuses any spelling that Seal does not write: capital digits
+// of the hash, a length with leading zeros, a second space.
 func parseLine(line, rest []byte) (format, kind []byte, ok bool) {
 	format, kind, hash, length := words(line)
 	if len(format) == 0 || len(kind) == 0 || len(hash) != hashLen {

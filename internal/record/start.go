@@ -2,9 +2,9 @@ package record
 
 import "bytes"
 
-// Start returns the header of a record of which only the beginning was read; ok
-// is false where that is not all there, or not of a record of this kind. Whether
-// the record is sound, only Open can tell.
+// Start returns the header from the beginning of a record; ok is false if the
+// header is not complete, or if the record is not of this kind. Only Open can
+// tell whether the record is sound.
 func Start(kind Kind, beginning []byte) (header []byte, ok bool) {
 	line, rest, _ := bytes.Cut(beginning, newline)
 	if !bytes.HasPrefix(line, []byte(Format+" "+string(kind)+" ")) {
