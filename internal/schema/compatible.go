@@ -2,13 +2,14 @@ package schema
 
 import "fmt"
 
-// Incompatible says why a result is of no use to the reader: in a sentence's end,
-// such as "of a type without Out.Stats.Median", or "" where it is of use. Reader
+// Incompatible says, as the end of a sentence, why the reader cannot use a
+// result, such as "of a type without Out.Stats.Median"; "" if it can. Reader
 // and writer have the same fingerprints and the same bytes of input.
 //
-// Of the output, the writer must have had all that the reader has, or the reader
-// would find zeros that nobody computed; what only the writer had can be left
-// out. Of the input, what only one of them has was zero, or not there at all.
+// In the output, the writer must have had all parts that the reader has, or the
+// reader would find zeros that nobody computed; parts that only the writer had
+// can be left out. In the input, parts that only one of them has were zero, or
+// absent.
 func (reader Types) Incompatible(writer Types) string {
 	for d := range Diff(reader.Out, writer.Out, "Out") {
 		if d.harmsOutput() {
@@ -18,7 +19,8 @@ func (reader Types) Incompatible(writer Types) string {
 	return reader.IncompatibleIn(writer)
 }
 
-// IncompatibleIn is Incompatible where there is no output, as with an error.
+// IncompatibleIn is Incompatible for a record without an output, such as an
+// error.
 func (reader Types) IncompatibleIn(writer Types) string {
 	for d := range Diff(reader.In, writer.In, "In") {
 		if d.harmsInput() {
@@ -35,20 +37,20 @@ func (d Difference) harmsInput() bool {
 func (d Difference) harmsOutput() bool {
 	switch {
 	case d.shared:
-		// Its encoding, whose hash it is known by, is made again from the value
-		// when it goes on as an input, so nothing may get lost.
+		// When a shared value goes on as an input, its encoding is made again, and the
+		// hash of that identifies it: so nothing may get lost.
 		return true
 	case d.marks:
 		return false
 	case d.Here == "":
 		return d.impl // a value of a type that the reader does not know
 	case d.There == "":
-		return !d.impl // one of a type that the writer did not know is not there
+		return !d.impl // the result has no value of a type that the writer did not know
 	}
 	return true
 }
 
-// String says what the type there is, seen from here.
+// String describes the writer's type, as the reader sees it.
 func (d Difference) String() string {
 	switch {
 	case d.There == "":

@@ -10,14 +10,14 @@ import (
 // Difference is one place in which two types of the same fingerprint differ.
 type Difference struct {
 	Path        string // such as Out.Stats.Median
-	Here, There string // what it is; "" where the type has no such part
+	Here, There string // the part's kind; "" if the type has no such part
 
-	impl   bool // it is a type that an interface may hold
-	shared bool // it is in a shared value
+	impl   bool // a type that an interface may hold
+	shared bool // in a shared value
 	marks  bool // only omitempty and omitzero differ
 }
 
-// Diff yields in what two types differ that have the same fingerprint. Root is
+// Diff yields the differences of two types with the same fingerprint. root is
 // the name of the whole in paths.
 func Diff(here, there Graph, root string) iter.Seq[Difference] {
 	return func(yield func(Difference) bool) {
@@ -39,18 +39,18 @@ type comparison struct {
 	seen        map[pair]bool
 }
 
-// pair is two types that stand in the same place.
+// pair is two types in the same place.
 type pair struct {
 	here, there int
-	below       bool // an omitzero field: the fingerprint does not say that they are alike
+	below       bool // an omitzero field: the fingerprint does not prove them alike
 	shared      bool // below a shared value
 }
 
-// none is a type that is not in its graph, since no omitzero field is in it.
+// none is a type that is not in its graph, because it has no omitzero field.
 const none = -1
 
 // walk compares two types and their parts; types that contain themselves are
-// compared once. It returns false where nobody wants to know more.
+// compared once. It returns false if the caller wants no more.
 func (c *comparison) walk(at pair, path string) bool {
 	if c.seen[at] {
 		return true

@@ -1,8 +1,8 @@
-// Package schema describes what the fingerprints of a function's types leave
-// out: omitzero fields, and all that is below them. Two programs may differ
-// there and make the same memo key. Records carry the description, so that a
-// program can tell a result that it may use from one in which it would find
-// zeros that nobody computed.
+// Package schema describes the parts of a function's types that their
+// fingerprints leave out: omitzero fields, and all that is below them. Two
+// programs may differ there and make the same memo key. Records carry the
+// description, so that a program can tell a result that it may use from one in
+// which it would find zeros that nobody computed.
 package schema
 
 import (
@@ -11,36 +11,36 @@ import (
 	"fmt"
 )
 
-// Types is what the fingerprints of a function's types leave out.
+// Types are the parts of a function's types that their fingerprints leave out.
 type Types struct {
 	In  Graph `json:"in,omitempty"`
 	Out Graph `json:"out,omitempty"`
 }
 
 // Graph is a type as a graph of its parts. The type itself comes first, the
-// others in the order in which they are met. A part in which no omitzero field
-// is, and which is in none, is left out: the fingerprint says it. So the graph of
-// most types is empty. Types that are built alike have the same graph.
+// others in the order in which they are met. A part that neither has an
+// omitzero field nor lies in one is left out: the fingerprint covers it. So the
+// graph of most types is empty. Types that are built alike have the same graph.
 type Graph []Node
 
 // Node is one type.
 type Node struct {
 	Kind  string         `json:"kind"`
-	Parts map[string]int `json:"parts,omitempty"` // by name: where in the graph they are
+	Parts map[string]int `json:"parts,omitempty"` // by name: the index in the graph
 }
 
-// The names of parts. Those with a name of their own have it behind the word.
+// The names of parts. A part with a name of its own has it behind the word.
 const (
 	Key       = "key"        // of a map
 	Elem      = "elem"       // of a pointer, slice, array or map
-	Value     = "value"      // that a shared value stands for
+	Value     = "value"      // the value that a shared value stands for
 	Field     = "field "     // of a struct
-	Impl      = "type "      // that an interface may hold
+	Impl      = "type "      // a type that an interface may hold
 	OmitEmpty = "omitempty " // before a field
 	OmitZero  = "omitzero "  // before that
 )
 
-// Encode writes the types as records have them.
+// Encode writes the types as JSON, as records have them.
 func (t Types) Encode() ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -51,7 +51,7 @@ func (t Types) Encode() ([]byte, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
-// Parse is the inverse of [Types.Encode]. Fields that it does not know are ignored.
+// Parse is the inverse of [Types.Encode]. It ignores unknown fields.
 func Parse(text []byte) (t Types, err error) {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return Types{}, err
