@@ -7,16 +7,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// DefaultStorageTTL is how long content that nothing refers to stays in a store,
-// at least, where no other time to live is said: `mops gc` leaves what is
-// younger. It is 60 days.
+// DefaultStorageTTL is the time to live for stores that have none: how long, at
+// least, content stays that nothing refers to. `mops gc` leaves younger content
+// alone. It is 60 days.
 const DefaultStorageTTL = 60 * 24 * time.Hour
 
-// RelyFor is up to which age content in a store with a time to live is relied
-// on: half of it. What is older is written again on a miss, so what a record
-// refers to outlives the record's writing by the other half: the call that reads
-// it may take that long, and so may a sweep that looked at it before. 0 stands for
-// DefaultStorageTTL.
+// RelyFor is the greatest age at which programs rely on content in a store with
+// a time to live: half of it. On a miss they write older content again. So
+// content that a record refers to outlives the writing of the record by the
+// other half: the call that reads it may take that long, and so may a sweep
+// that looked at the content before. 0 stands for DefaultStorageTTL.
 func RelyFor(ttl time.Duration) time.Duration {
 	if ttl == 0 {
 		ttl = DefaultStorageTTL
@@ -24,24 +24,24 @@ func RelyFor(ttl time.Duration) time.Duration {
 	return ttl / 2
 }
 
-// seenFor is how long nobody asks again whether a blob is there that was found
-// whole or was put: a thousand calls with one file would ask a thousand times,
-// and with one folder of a thousand files a million times.
+// seenFor is how long nobody asks again whether a blob is there, after it was
+// found whole or was put: a thousand calls with one file would ask a thousand
+// times, and with one folder of a thousand files a million times.
 const seenFor = 10 * time.Minute
 
 // maxSeen is how many blobs are remembered, in some 10 MB.
 const maxSeen = 50_000
 
-// blobName tells a blob from all others, also where two stores have roots of the
+// blobName tells a blob from all others, also if two stores have roots of the
 // same name.
 func blobName(store *blob.Store, key string) string { return store.Identity() + "/" + key }
 
-// sightings are when blobs were last known to be whole, and which were found
-// damaged, by blobName.
+// sightings remembers, by blobName, when blobs were last known to be whole, and
+// which were found damaged.
 type sightings struct {
 	mu      sync.Mutex
 	at      map[string]time.Time
-	since   time.Time // what was seen before that does not count
+	since   time.Time // earlier sightings do not count
 	damaged map[string]blob.Version
 }
 
@@ -62,8 +62,8 @@ func (s *sightings) isDamaged(name string, v blob.Version) bool {
 	return ok && found == v
 }
 
-// recent reports whether a blob was seen shortly before now, as far as that
-// matters where it is relied on up to an age of most.
+// recent reports whether a blob was seen shortly before now, for a caller that
+// relies on blobs up to an age of most.
 func (s *sightings) recent(name string, now time.Time, most time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,13 +71,13 @@ func (s *sightings) recent(name string, now time.Time, most time.Duration) bool 
 	return ok && elapsed(at, now) < min(seenFor, most/10)
 }
 
-// elapsed is how much time has passed, with that in which this machine slept,
-// which a monotonic clock may leave out.
+// elapsed is how much time has passed, including time in which this machine
+// slept, which a monotonic clock may leave out.
 func elapsed(from, to time.Time) time.Duration {
 	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
-// add notes what was found by a question that was asked at some time.
+// add notes a sighting, by the time when the question was asked.
 func (s *sightings) add(name string, asked time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,8 +103,8 @@ func (s *sightings) forget(before time.Time) {
 	}
 }
 
-// Forget makes Upload and Publish ask again for all that was seen in a store
-// before that time, however shortly before: something turned out to be missing,
-// or somebody wants to be sure. Who finds something missing through f need not
-// call it.
+// Forget makes Upload and Publish ask again for all blobs that were seen before
+// that time, however recently: something turned out to be missing, or a caller
+// wants to be sure. If f itself finds something missing, it needs no call of
+// Forget.
 func (f *Files) Forget(before time.Time) { f.seen.forget(before) }

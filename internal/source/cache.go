@@ -16,7 +16,8 @@ import (
 )
 
 // cached is the copy of an object in the cache, downloaded if need be. It may
-// vanish at any time unless it is held: who opens it tries again then.
+// vanish at any time unless it is held: a caller that fails to open it tries
+// again.
 func (f *fetcher) cached(ctx context.Context, at place, o *object) (string, error) {
 	hash, uri := o.sum.String(), at.store.URI(at.key)
 	if f.cache.Dir == "" {
@@ -40,14 +41,14 @@ func (f *fetcher) cached(ctx context.Context, at place, o *object) (string, erro
 	})
 }
 
-// added counts an entry that was just made.
+// added counts a new entry.
 func (f *fetcher) added(path string, size int64) {
 	f.cache.Touch(path)
 	f.cache.Added(size)
 }
 
-// has reports whether the cache has an object, which counts as a use. What lies
-// there and is no copy of it is removed.
+// has reports whether the cache has an object, which counts as a use. It
+// removes anything else in the object's place.
 func (f *fetcher) has(ctx context.Context, o *object) (bool, error) {
 	path := f.cachePath(o.sum)
 	switch info, err := os.Lstat(path); {
@@ -70,13 +71,12 @@ func (f *fetcher) has(ctx context.Context, o *object) (bool, error) {
 	return false, nil
 }
 
-// finish publishes a file that holds the object under its path. The file is
-// closed then.
+// finish publishes a file that holds the object under its path, and closes it.
 func (f *fetcher) finish(file *os.File, path string, mode fs.FileMode, o *object) error {
 	if err := localcache.Publish(file, path, mode); err != nil {
 		return err
 	}
-	s, statErr := filehash.FileStamp(file) // of what was verified, whatever is at the path by now
+	s, statErr := filehash.FileStamp(file) // of the verified file, whatever is at the path by now
 	if err := file.Close(); err != nil {
 		os.Remove(path)
 		return localcache.Failure(err)
@@ -87,7 +87,7 @@ func (f *fetcher) finish(file *os.File, path string, mode fs.FileMode, o *object
 	return nil
 }
 
-// fetch writes an object, from a file of this machine or from afar.
+// fetch writes an object, from a file of this machine or from another machine.
 func (f *fetcher) fetch(ctx context.Context, at place, o *object, w io.Writer) error {
 	if at.path != "" || at.store != nil && at.store.IsLocal() {
 		file, err := f.openLocal(ctx, o)
@@ -122,25 +122,26 @@ func (f *fetcher) fetch(ctx context.Context, at place, o *object, w io.Writer) e
 
 var buffers = sync.Pool{New: func() any { return new([512 << 10]byte) }}
 
-// copyContent is io.Copy by a large buffer, whatever the two can do themselves.
+// copyContent is io.Copy with a large buffer, without the shortcuts of reader
+// and writer.
 func copyContent(w io.Writer, r io.Reader) (int64, error) {
 	buffer := buffers.Get().(*[512 << 10]byte)
 	defer buffers.Put(buffer)
 	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
 }
 
-// ErrCache says that it is the cache folder of this machine that failed.
+// ErrCache says that the cache folder of this machine failed.
 var ErrCache = localcache.ErrFailed
 
-// The shelves of the cache: files by hash, in folders by its first two digits, and
-// folders of such files by hash of their manifest.
+// The shelves of the cache: files by hash, in folders by its first two digits,
+// and folders of such files by the hash of their manifest.
 const (
 	shelfOfFiles = "sha256"
 	shelfOfTrees = "trees"
 )
 
-// usedFor is how long an entry is taken to be in use after it was used: whoever
-// opens a path that he was told does so within that time.
+// usedFor is how long an entry counts as in use after its last use: a caller
+// opens the path that it got within that time.
 const usedFor = time.Hour
 
 func (f *fetcher) cachePath(sum Hash) string {

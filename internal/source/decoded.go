@@ -5,19 +5,18 @@ import (
 	"sync"
 )
 
-// maxDecoded is how much is kept of what was decoded, in bytes of its encoding:
-// in memory a value takes about one to five times that. What was used last is
-// kept whatever its size.
+// maxDecoded bounds the decoded values that are kept, in bytes of their
+// encodings: in memory a value takes about one to five times that. The last
+// used value is kept whatever its size.
 const maxDecoded = 512 << 20
 
-// decoded keeps what was decoded, and when there is no more room lets go of
-// what was not used for longest. The zero value is empty; it is safe for
-// concurrent use.
+// decoded keeps decoded values; without room, it drops those that were not used
+// for longest. The zero value is empty; it is safe for concurrent use.
 type decoded struct {
 	mu     sync.Mutex
 	known  map[decodedKey]*list.Element
 	byUse  list.List // of decodedValue, the latest first
-	weight int64     // bytes, of all
+	weight int64     // sum of sizes, in bytes
 	most   int64     // 0 stands for maxDecoded
 }
 

@@ -4,16 +4,16 @@
 // and finds its bytes again on the other side. It stands between the root
 // package, which wraps Ref for users, and package blob, which holds the bytes.
 //
-// Around it: package filehash knows the hashes of local files, package localcache
-// keeps copies on this machine, package sweep lets those who remove content and
-// those who rely on it take turns.
+// Its neighbours: package filehash knows the hashes of local files, package
+// localcache keeps copies on this machine, and package sweep lets processes
+// that remove content and processes that rely on it take turns.
 //
-// What lies in a store on another machine is downloaded once, to a cache that all
-// processes of a user share. What has lain in a store for long is written again
-// before it is relied on; see RelyFor.
+// Content in a store on another machine is downloaded once, to a cache that all
+// processes of a user share. Content that has lain in a store for long is
+// written again before a program relies on it; see RelyFor.
 //
 // The life of an argument: [Files.Resolve] hashes it, the memo key is made,
-// [Files.Upload] stores it if the call must be computed, the worker decodes it
+// [Files.Upload] stores it if the call must be computed, the worker decodes it,
 // and [Files.Bind] tells it where its bytes are. The life of a result:
 // [Files.Publish] stores it, the record is written, the caller decodes it and
 // binds it.

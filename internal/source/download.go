@@ -16,17 +16,17 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
-// A service gives one connection some 60 MB/s, so what is large comes in ranges
+// A service gives one connection some 60 MB/s, so large objects come in ranges
 // side by side, of a size that Amazon advises ("Performance Guidelines for
 // Amazon S3", use byte-range fetches: 8 or 16 MB).
 const parallelRanges = 8
 
-var rangeSize int64 = 8 << 20 // in bytes; tests make do with less
+var rangeSize int64 = 8 << 20 // in bytes; smaller in tests
 
 // download brings an object from another machine to a path on the cache's file
-// system, verified. It goes on where an earlier download ended, also one of a
-// process that was killed, and waits for one of another process. It is
-// localcache.ErrOvertaken when that one is done.
+// system, verified. It goes on at the point where an earlier download ended,
+// even in a process that was killed. If another process is downloading the
+// object, it waits for that; the error is then localcache.ErrOvertaken.
 func (f *fetcher) download(ctx context.Context, at place, o *object, path string, mode fs.FileMode) error {
 	started := time.Now()
 	p, err := f.cache.FilePart(ctx, f.cachePath(o.sum))
@@ -46,7 +46,7 @@ func (f *fetcher) download(ctx context.Context, at place, o *object, path string
 	return nil
 }
 
-// download makes a part complete with an object of another machine.
+// download completes a part with an object of another machine.
 type download struct {
 	f  *fetcher
 	at place
@@ -57,22 +57,23 @@ type download struct {
 func (d *download) twice(ctx context.Context) error {
 	again := false
 	return d.f.twice(ctx, d.at, func() error {
-		if again { // which of the ranges is wrong, nobody can tell
+		if again { // nobody can tell which of the ranges is wrong
 			if err := d.p.Truncate(0); err != nil {
 				return localcache.Failure(err)
 			}
 		}
 		again = true
 		err := d.fill(ctx)
-		if blob.Is(err, blob.Mismatch) { // somebody wrote it over, most likely with the same
+		if blob.Is(err, blob.Mismatch) { // somebody wrote over it, most likely the same content
 			err = d.fill(ctx)
 		}
 		return err
 	})
 }
 
-// twice calls read again where what came is not what was stored: it may have gone
-// wrong on the way, or on our disk, so only if it is so twice, the store is to blame.
+// twice calls read again after content that is not what was stored: it may have
+// gone wrong on the way, or on our disk, so only a second failure proves that
+// the store is to blame.
 func (f *fetcher) twice(ctx context.Context, at place, read func() error) error {
 	err := read()
 	if !blob.Is(err, blob.Corrupt) {
@@ -95,8 +96,8 @@ func (d *download) fill(ctx context.Context) error {
 	return d.ranges(ctx)
 }
 
-// ranges fetches what is missing in ranges side by side. They are hashed in
-// order, from the file, as they become complete.
+// ranges fetches the missing ranges side by side. It hashes them in order, from
+// the file, as they become complete.
 func (d *download) ranges(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var fetching sync.WaitGroup
@@ -140,14 +141,14 @@ func (d *download) ranges(ctx context.Context) error {
 	return localcache.Failure(d.p.Truncate(d.o.size))
 }
 
-// fileSum is the hash of a file, as far as it goes.
+// fileSum is the hash of a file so far.
 type fileSum struct {
 	file   *os.File
 	hash   hash.Hash
 	hashed int64
 }
 
-// to hashes up to an offset. What an earlier process left may be much.
+// to hashes up to an offset. An earlier process may have left much to hash.
 func (s *fileSum) to(ctx context.Context, end int64) error {
 	for s.hashed < end {
 		if err := ctx.Err(); err != nil {

@@ -16,21 +16,21 @@ import (
 
 // Options are the settings of a Files.
 type Options struct {
-	// CacheDir holds what was downloaded and folders that were unpacked. It may
-	// be deleted at any time. Without one, nothing that is not on this machine
-	// already can be opened.
+	// CacheDir holds downloaded files and unpacked folders. Anybody may delete it
+	// at any time. Without one, only content that is on this machine already can be
+	// opened.
 	CacheDir string
 
-	// CacheSize bounds what CacheDir holds, in bytes. With 0 it holds only what
-	// is in use, which stays in any case.
+	// CacheSize bounds CacheDir, in bytes. With 0 it holds only what is in use,
+	// which stays in any case.
 	CacheSize int64
 
-	// StateDir holds the hashes of files that were hashed since this machine was
-	// started. It may be deleted at any time. Without one they are known to this
-	// process only.
+	// StateDir holds the hashes of files, as long as this machine has not been
+	// restarted. Anybody may delete it at any time. Without one only this process
+	// knows them.
 	StateDir string
 
-	// Logger gets what is worth knowing; default: nobody.
+	// Logger gets warnings and debug lines; nil for none.
 	Logger *slog.Logger
 
 	// Parallel is how many files are hashed or copied side by side; default: the
@@ -41,8 +41,8 @@ type Options struct {
 	Open func(ctx context.Context, uri string) (*blob.Store, error)
 }
 
-// Files knows the files of one environment: what was hashed before, what was
-// downloaded, how much may go on at once. It is safe for concurrent use.
+// Files knows the files of one environment: their hashes, the downloaded
+// copies, how much may go on at once. It is safe for concurrent use.
 //
 // It is made of types that each use those below:
 //
@@ -117,8 +117,8 @@ func absolute(what, dir string) (string, error) {
 	return path, nil
 }
 
-// Close lets go of files and stores that were opened. Sources that were bound
-// must not be opened afterwards.
+// Close closes hashes, cache and stores. Bound sources must not be opened
+// afterwards.
 func (f *Files) Close() error {
 	f.cache.Close()
 	return errors.Join(f.hashes.Close(), f.places.close())

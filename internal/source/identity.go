@@ -25,7 +25,7 @@ func (h *Hash) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalCBOR insists on the length, which arrays of bytes otherwise do not.
+// UnmarshalCBOR insists on the length; the library's arrays of bytes do not.
 func (h *Hash) UnmarshalCBOR(data []byte) error {
 	var sum []byte
 	if err := decoding.Unmarshal(data, &sum); err != nil {
@@ -41,7 +41,6 @@ func (h *Hash) UnmarshalCBOR(data []byte) error {
 // Kind is what a source is.
 type Kind string
 
-// The kinds.
 const (
 	KindFile Kind = "file"
 	KindDir  Kind = "dir"
@@ -49,8 +48,8 @@ const (
 	KindValue Kind = "value"
 )
 
-// Identity is what a source is known by, wherever it lies and whatever it is
-// called there: it is all that enters a memo key and a record.
+// Identity identifies a source, whatever its place and name: only it enters a
+// memo key and a record.
 type Identity struct {
 	Kind Kind  `cbor:"kind" json:"kind"`
 	Hash Hash  `cbor:"sha256" json:"sha256"` // of a folder: of its manifest
@@ -61,13 +60,13 @@ func (id Identity) String() string {
 	return fmt.Sprintf("%s of %d bytes with SHA-256 %s", id.Kind, id.Size, id.Hash)
 }
 
-// ContentPrefix is where content lies under its hash, below a root.
+// ContentPrefix begins the keys of content, before the hash.
 const ContentPrefix = "mops1-blobs/sha256/"
 
-// BlobKey is where content with this hash lies below a root.
+// BlobKey is the key of content with this hash.
 func BlobKey(h Hash) string { return ContentPrefix + h.String() }
 
-// HashOf is the inverse of BlobKey.
+// HashOf is the inverse of BlobKey; ok is false for other keys.
 func HashOf(key string) (h Hash, ok bool) {
 	text, ok := strings.CutPrefix(key, ContentPrefix)
 	if !ok || h.UnmarshalText([]byte(text)) != nil || h.String() != text {
@@ -76,8 +75,8 @@ func HashOf(key string) (h Hash, ok bool) {
 	return h, true
 }
 
-// ours reports whether mops alone writes what lies under a key of a root. Below
-// one, a user may have files as well, and name their URIs.
+// ours reports whether only mops writes blobs under a key of a root. A user may
+// have files below the same root, and name their URIs.
 func ours(key string) bool {
 	return strings.HasPrefix(key, ContentPrefix) || strings.HasPrefix(key, recordPrefix)
 }
@@ -121,8 +120,8 @@ func (r *Ref) MarshalCBOR() ([]byte, error) {
 	return encoding.Marshal(id)
 }
 
-// Decode reads what MarshalCBOR wrote. The result knows what it is, but until
-// Bind not where its bytes are.
+// Decode reads what MarshalCBOR wrote. The result has its identity, but before
+// Bind not the place of its bytes.
 func Decode(data []byte) (*Ref, error) {
 	var id Identity
 	if err := decoding.Unmarshal(data, &id); err != nil {

@@ -17,15 +17,15 @@ import (
 type keeper struct{ *fetcher }
 
 // keep makes sure that store, with a time to live, holds an object, whole and
-// young enough, and says under which key: where it lies already, or else under
-// its hash.
+// young enough, and returns its key: the one that it has already, or else the
+// one of its hash.
 func (f *keeper) keep(ctx context.Context, store *blob.Store, o *object, ttl time.Duration) (key string, err error) {
 	at, err := f.placeOfObject(ctx, o)
 	if err != nil {
 		return "", err
 	}
 	if at.store != nil && at.store.Identity() == store.Identity() && at.key != BlobKey(o.sum) {
-		// Outside of what is swept: with no time to live said, it stays.
+		// mops does not sweep this key: without a time to live, the object stays.
 		most := forEver
 		if ttl > 0 {
 			most = RelyFor(ttl)
@@ -55,8 +55,8 @@ func (f *keeper) keep(ctx context.Context, store *blob.Store, o *object, ttl tim
 		case err != nil && !conditionFailed(err):
 			return key, err
 		case opts.IfVersion != "":
-			// What was old, a sweep may be removing, whoever has written it over:
-			// only when that is over, a look tells what is there.
+			// A sweep may just be removing the old blob, whoever has written over it: only
+			// after its end, a look tells what is there.
 			if err := sweep.Wait(ctx, store); err != nil {
 				return key, err
 			}
@@ -68,12 +68,12 @@ func (f *keeper) keep(ctx context.Context, store *blob.Store, o *object, ttl tim
 	return "", fmt.Errorf("source %s: others keep replacing it in the store: call again", store.URI(key))
 }
 
-// forEver is the age of what never is too old.
+// forEver is an age that no blob exceeds.
 const forEver = time.Duration(1<<63 - 1)
 
 // look says whether the blob under key holds the object and is not older than
-// most. Version is empty where there is none. What was seen whole a while ago is
-// not asked for again.
+// most. info.Version is empty if there is no blob. It does not ask again about
+// a blob that was seen whole a short while ago.
 func (f *keeper) look(ctx context.Context, store *blob.Store, key string, o *object, most time.Duration) (info blob.Info, sound bool, err error) {
 	name, began := blobName(store, key), f.now()
 	if f.seen.recent(name, began, most) {
@@ -104,8 +104,9 @@ func (f *keeper) ask(ctx context.Context, store *blob.Store, key string, o *obje
 	if err != nil || !ok {
 		return info, !ok, ignoreNotFound(err)
 	}
-	// Here a damaged blob costs no transfer to find. Its hash is known unless
-	// another host stored it, and then its reader here needs it, too.
+	// On this machine, finding a damaged blob costs no transfer. The blob's hash is
+	// known, unless another host stored it; then its reader here needs the hash,
+	// too.
 	found, err := f.hashFile(ctx, path, ours(key))
 	if ctx.Err() != nil {
 		return info, false, ctx.Err()
@@ -120,7 +121,6 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// put copies an object into a store.
 func (f *keeper) put(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
 	data, err := o.inMemory(ctx)
 	switch {
@@ -139,8 +139,8 @@ func (f *keeper) put(ctx context.Context, store *blob.Store, key string, o *obje
 	return f.transfer(ctx, store, key, o, opts)
 }
 
-// putFile copies a file of this machine into a store. Where its hash is not
-// known yet, it is found out on the way.
+// putFile copies a file of this machine into a store. If the file's hash is not
+// known yet, putFile finds it on the way.
 func (f *keeper) putFile(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) (Hash, filehash.Stamp, error) {
 	file, err := filehash.OpenAgain(o.path)
 	if err != nil {
@@ -153,7 +153,7 @@ func (f *keeper) putFile(ctx context.Context, store *blob.Store, key string, o *
 	}
 	known := o.stamp != filehash.Stamp{}
 	if known && now != o.stamp {
-		// Perhaps it was only renamed, or written anew with the same content.
+		// Perhaps the file was only renamed, or written again with the same content.
 		again, err := f.hashFile(ctx, o.path, false)
 		if err != nil {
 			return Hash{}, filehash.Stamp{}, err
@@ -169,7 +169,7 @@ func (f *keeper) putFile(ctx context.Context, store *blob.Store, key string, o *
 	}
 	defer done()
 	sum := o.sum
-	if known && !o.racy && store.IsLocal() && opts.IfVersion == "" { // there is nothing that could be lost
+	if known && !o.racy && store.IsLocal() && opts.IfVersion == "" { // there is nothing to lose
 		err = f.putUnread(ctx, store, key, file, o.path, now, opts)
 	} else {
 		sum, err = f.putHashed(ctx, store, key, file, o, now, opts)
@@ -183,9 +183,9 @@ func (f *keeper) putFile(ctx context.Context, store *blob.Store, key string, o *
 }
 
 // putUnread lets the kernel copy from file to file (copy_file_range(2), which
-// shares blocks where the file system can). The stamp answers for the content,
-// but only after the blob is there: if the file changed, the blob goes again.
-// Who sees it in between verifies it, as every reader does.
+// shares blocks if the file system can). The stamp proves the content, but only
+// after the blob is there: if the file changed, the blob is removed again. A
+// reader that sees it in between verifies it, as every reader does.
 func (f *keeper) putUnread(ctx context.Context, store *blob.Store, key string, file *os.File, path string, s filehash.Stamp, opts blob.PutOptions) error {
 	info, err := store.Put(ctx, key, file, s.Size, opts)
 	if conditionFailed(err) {
@@ -207,7 +207,7 @@ func (f *keeper) putUnread(ctx context.Context, store *blob.Store, key string, f
 	return change
 }
 
-// putHashed reads the file and hashes what it hands to the store.
+// putHashed reads the file and hashes it while the store takes it.
 func (f *keeper) putHashed(ctx context.Context, store *blob.Store, key string, file *os.File, o *object, s filehash.Stamp, opts blob.PutOptions) (Hash, error) {
 	var want *filehash.Sum
 	if o.stamp != (filehash.Stamp{}) {
@@ -225,7 +225,7 @@ func (f *keeper) putHashed(ctx context.Context, store *blob.Store, key string, f
 	return b.Sum, err
 }
 
-// conditionFailed says that somebody else was faster.
+// conditionFailed reports whether somebody else was faster.
 func conditionFailed(err error) bool {
 	return blob.Is(err, blob.Exists) || blob.Is(err, blob.Mismatch)
 }
@@ -234,8 +234,8 @@ func storeError(source string, err error) error {
 	return fmt.Errorf("source %s: it could not be stored: %w", source, err)
 }
 
-// trust remembers the hash of a blob that was just written, so that whoever
-// reads it on this machine need not hash it again.
+// trust remembers the hash of a blob that was just written, so that readers on
+// this machine need not hash it again.
 func (f *keeper) trust(ctx context.Context, store *blob.Store, key string, sum Hash) {
 	if !ours(key) {
 		return
@@ -249,15 +249,15 @@ func (f *keeper) trust(ctx context.Context, store *blob.Store, key string, sum H
 	}
 }
 
-// transfer copies an object from where it is into another store, or to another
-// key, and makes sure of its content on the way.
+// transfer copies an object from its place into another store, or to another
+// key, and verifies its content on the way.
 func (f *keeper) transfer(ctx context.Context, store *blob.Store, key string, o *object, opts blob.PutOptions) error {
 	at, err := f.placeOfObject(ctx, o)
 	if err != nil {
 		return err
 	}
 	if at.path != "" || at.store.IsLocal() || f.cache.Dir != "" {
-		// From a file, it can be sent again when it fails half way.
+		// A file can be sent again after a failure half way.
 		path, err := f.cache.Hold(ctx, func() (string, error) { return f.localFile(ctx, o) })
 		if err != nil {
 			return err

@@ -9,14 +9,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// Location tells whoever reads a record where the bytes of one source are. It
-// stands in the record's header, beside the identity in its body.
+// Location tells a reader of a record where the bytes of one source are. It
+// stands in the record's header; the identity is in its body, too.
 type Location struct {
 	Identity
 
-	// At is one of: "out/<run id>/<name>", below the call's own folder; a key
-	// below the root, such as "mops1-blobs/sha256/<hash>"; an explicit URI. All
-	// but the last hold wherever the root is mounted.
+	// At is one of: "out/<run id>/<name>", below the call's own folder; a key below
+	// the root, such as "mops1-blobs/sha256/<hash>"; an explicit URI. All but the
+	// last hold wherever the root is mounted.
 	At string `json:"at"`
 }
 
@@ -46,9 +46,9 @@ func (l Location) object(store *blob.Store, callPrefix string) (object, error) {
 }
 
 // Bind tells sources that were decoded from a record where their bytes are:
-// locations is what Upload or Publish returned for that record, callPrefix the
-// key of the call's folder in store. Sources that are known already stay as
-// they are. Where all locations are URIs, store may be nil. It does no I/O.
+// locations is the result of Upload or Publish for that record, callPrefix the
+// key of the call's folder in store. Sources with a known place stay as they
+// are. If all locations are URIs, store may be nil. Bind does no I/O.
 func (f *Files) Bind(store *blob.Store, callPrefix string, refs []*Ref, locations []Location) error {
 	if store != nil {
 		f.know(store)

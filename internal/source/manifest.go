@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// manifest is a folder as content: what its files are called and hold. Its
+// manifest is a folder as content: the names and contents of its files. Its
 // canonical bytes are the folder's blob, their hash is the folder's identity.
-// They are CBOR in the core deterministic encoding (RFC 8949, section 4.2.1):
-// a map of "format", "files" (an array of arrays: path, sha256, size,
-// executable) and "folders" (the paths of empty ones), sorted by bytes of path.
-// It says nothing of owners, times and other permissions.
+// They are CBOR in the core deterministic encoding (RFC 8949, section 4.2.1): a
+// map of "format", "files" (an array of arrays: path, sha256, size, executable)
+// and "folders" (the paths of empty ones), sorted by bytes of path. It says
+// nothing of owners, times and other permissions.
 type manifest struct {
 	Format  string   `cbor:"format"`
 	Files   []entry  `cbor:"files"`
@@ -101,7 +101,7 @@ func fileAbove(files map[string]bool, name string) (string, bool) {
 	return "", false
 }
 
-// size is that of all files together.
+// size is the number of bytes in all files together.
 func (m *manifest) size() int64 {
 	var total int64
 	for _, e := range m.Files {
@@ -110,8 +110,8 @@ func (m *manifest) size() int64 {
 	return total
 }
 
-// FilesOf returns what the files of a folder hold, which lies where BlobKey says.
-// Manifest is the content of the folder's own blob.
+// FilesOf returns the hashes of a folder's files; BlobKey has their keys.
+// manifest is the content of the folder's own blob.
 func FilesOf(manifest []byte) ([]Hash, error) {
 	m, err := decodeManifest(manifest)
 	if err != nil {

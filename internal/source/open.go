@@ -12,8 +12,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
 )
 
-// Open opens a file for reading. What is not on this machine is downloaded to
-// the cache first, once, and verified.
+// Open opens a file for reading. It first downloads content from another
+// machine to the cache, once, and verifies it.
 func (r *Ref) Open(ctx context.Context) (io.ReadSeekCloser, error) {
 	file, err := r.openFile(ctx)
 	if err != nil {
@@ -41,8 +41,8 @@ func (r *Ref) openFile(ctx context.Context) (*os.File, error) {
 }
 
 // OpenRange opens a part of a file: n bytes from off, fewer at the end; a
-// negative n means up to the end. Only the part is transferred, so it cannot be
-// verified unless the file is on this machine or in the cache.
+// negative n means up to the end. It transfers only that part, so it cannot
+// verify it unless the file is on this machine or in the cache.
 func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error) {
 	if off < 0 {
 		return nil, fmt.Errorf("source %s: a range cannot start at %d", r, off)
@@ -74,7 +74,7 @@ func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error
 }
 
 func (f *fetcher) openRemoteRange(ctx context.Context, at place, o *object, off, n int64) (io.ReadCloser, error) {
-	if n == 0 || off >= o.size { // nothing to read, but it should be there
+	if n == 0 || off >= o.size { // nothing to read, but the file should be there
 		return io.NopCloser(strings.NewReader("")), f.check(ctx, o)
 	}
 	uri := at.store.URI(at.key)
@@ -99,9 +99,9 @@ func (f *fetcher) openRemoteRange(ctx context.Context, at place, o *object, off,
 }
 
 // Path is a file or folder of this machine with the content. It is for reading
-// only: it may be the store's own. What is not on this machine is downloaded to
-// the cache first, once, and verified; there it stays until ctx ends, and for at
-// least an hour, unless somebody deletes the cache.
+// only: it may be the store's own. Content from another machine is first
+// downloaded to the cache, once, and verified; there it stays until ctx ends,
+// and for at least an hour, unless somebody deletes the cache.
 func (r *Ref) Path(ctx context.Context) (string, error) {
 	f, c, err := r.known(ctx)
 	if err != nil {
@@ -160,7 +160,8 @@ func (f *fetcher) inCache(sum Hash) bool {
 }
 
 // Check asks whether the bytes of each source are still where they were stored,
-// with the right size, without reading them. Of a folder it asks for each file.
+// with the right size, without reading them. For a folder it asks for each
+// file.
 func (f *Files) Check(ctx context.Context, refs []*Ref) error {
 	return f.each(ctx, refs, func(ctx context.Context, _ int, r *Ref) error {
 		files, c, err := r.known(ctx)

@@ -24,11 +24,11 @@ type places struct {
 
 	opening turns
 	mu      sync.Mutex
-	roots   map[string]*blob.Store // that were used, by their root; not ours to close
+	roots   map[string]*blob.Store // by URI, as calls use them; not ours to close
 	stores  map[string]*blob.Store // opened for explicit URIs; ours
 }
 
-// close closes the stores that were opened.
+// close closes the stores that places opened.
 func (p *places) close() (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -39,9 +39,9 @@ func (p *places) close() (err error) {
 	return err
 }
 
-// placeOf resolves an explicit URI: below the root of a store that is known it
-// is a blob of that, file:// is a plain file, anything else a blob in the store
-// that is opened on what is above it.
+// placeOf resolves an explicit URI: below the root of a known store it is a
+// blob of that, file:// is a plain file, anything else a blob in a store opened
+// at the URI's parent.
 func (p *places) placeOf(ctx context.Context, uri string) (place, error) {
 	if at, ok := p.inKnownStore(uri); ok {
 		return at, blob.ValidKey(at.key)
@@ -62,8 +62,8 @@ func (p *places) placeOf(ctx context.Context, uri string) (place, error) {
 	return place{store: store, key: key}, blob.ValidKey(key)
 }
 
-// placeOfObject is where an object's bytes are; nothing is set where they are in
-// memory, or nobody knows.
+// placeOfObject is where an object's bytes are; it is empty if they are in
+// memory, or if nobody knows.
 func (p *places) placeOfObject(ctx context.Context, o *object) (place, error) {
 	switch {
 	case o.path != "":

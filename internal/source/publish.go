@@ -17,15 +17,17 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
-// Publish stores what a function returns, before its result is, and says where,
-// in the order of refs. Files below outDir (may be "": there is none) go below the call's folder, whose key
-// is callPrefix, to out/<runID>/; those of FileAt to their URI; the content of
-// all other files, and of all folders, under its hash. Sources that came in as
-// arguments stay where they are, unless they are too old: see RelyFor. An empty outDir means that there is none. All
-// refs are looked at before anything is stored. Afterwards all can be encoded.
+// Publish stores the sources that a function returns, before the result is
+// stored, and returns their locations, in the order of refs. Files below outDir
+// go below the call's folder, whose key is callPrefix, to out/<runID>/; those
+// of FileAt to their URI; the content of all other files, and of all folders,
+// under its hash. Sources that came in as arguments stay where they are, unless
+// they are too old: see RelyFor. An empty outDir means that there is none.
+// Publish looks at all refs before it stores anything. Afterwards all can be
+// encoded.
 func (f *Files) Publish(ctx context.Context, store *blob.Store, callPrefix, runID, outDir string, refs []*Ref, ttl time.Duration) ([]Location, error) {
 	f.know(store)
-	if outDir != "" { // filepath.Abs makes the current folder of it
+	if outDir != "" { // filepath.Abs would make it the current folder
 		absolute, err := filepath.Abs(outDir)
 		if err != nil {
 			return nil, fmt.Errorf("publish sources: %w", err)
@@ -61,7 +63,7 @@ type publication struct {
 	store      *blob.Store
 	callPrefix string
 	ttl        time.Duration // of the store
-	out        string        // where files below outDir go, relative to the call
+	out        string        // the place of files below outDir, relative to the call
 	outDir     string
 
 	mu   sync.Mutex
@@ -75,7 +77,7 @@ type target struct {
 	place place
 }
 
-// plan says where a source goes, and fails if it cannot go there.
+// plan finds the target of a source, and fails if the source cannot go there.
 func (p *publication) plan(ctx context.Context, r *Ref) (target, error) {
 	if r.path == "" {
 		return target{}, p.f.resolve(ctx, r)
@@ -112,8 +114,8 @@ func (p *publication) plan(ctx context.Context, r *Ref) (target, error) {
 	return target{at, place{store: p.store, key: key}}, nil
 }
 
-// below is the path relative to a folder that it lies in, also where one of the
-// two is reached by symbolic links.
+// below is the path relative to the folder dir, if name lies in it, also if
+// symbolic links lead to one of the two.
 func below(dir, name string) (string, bool) {
 	if dir == "" {
 		return "", false
@@ -174,7 +176,6 @@ func (p *publication) publish(ctx context.Context, r *Ref, t target) (Location, 
 	return Location{c.id, t.at}, nil
 }
 
-// put stores one file under its own name.
 func (p *publication) put(ctx context.Context, from string, t target) (*content, error) {
 	if t.place.path != "" {
 		var c *content
@@ -191,7 +192,8 @@ func (p *publication) put(ctx context.Context, from string, t target) (*content,
 	}, nil
 }
 
-// copyError is storeError for a plain file: what may pass is said as a store says it.
+// copyError is storeError for a plain file: errors that may pass get a store's
+// kind.
 func copyError(from string, t target, err error) error {
 	for _, passing := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT} {
 		if errors.Is(err, passing) {
@@ -206,7 +208,7 @@ func copyError(from string, t target, err error) error {
 func (f *keeper) copyTo(ctx context.Context, from string, t target) (*content, error) {
 	to := t.place.path
 	if a, err := os.Stat(from); err == nil {
-		if b, err := os.Stat(to); err == nil && os.SameFile(a, b) { // it was written there
+		if b, err := os.Stat(to); err == nil && os.SameFile(a, b) { // the function wrote it there
 			c, err := f.findFile(ctx, from)
 			if err != nil {
 				return nil, err

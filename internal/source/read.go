@@ -27,7 +27,7 @@ type fetcher struct {
 	now   func() time.Time
 }
 
-// slotsFor is what bounds transfers from and to a store.
+// slotsFor bounds transfers from and to a store.
 func (f *fetcher) slotsFor(store *blob.Store) slots {
 	if store.IsLocal() {
 		return f.cpu
@@ -35,15 +35,16 @@ func (f *fetcher) slotsFor(store *blob.Store) slots {
 	return f.net
 }
 
-// gone says what to do about bytes that are no longer where they were stored. One
-// that was removed is seldom the only one.
+// gone is the error for bytes that are no longer where they were stored; it
+// says what to do. A removed blob is seldom the only one, so gone forgets all
+// that was seen.
 func (f *fetcher) gone(uri string, err error) error {
 	f.seen.forget(f.now())
 	return fmt.Errorf("source %s: the stored bytes are gone, expired or deleted; call the function that returned them, or that they are an input of, with mops.Refresh: %w", uri, err)
 }
 
-// corrupt says what to do about bytes that are not what they should be. What
-// lies in a store of mops is ours to delete; what lies elsewhere may be the
+// corrupt is the error for bytes that are not what they should be; it says what
+// to do. Content in a store of mops may be deleted; content elsewhere may be the
 // user's newer version.
 func (o *object) corrupt(uri string, got string) error {
 	want, mend := "SHA-256 "+o.sum.String(), "delete it and call again with mops.Refresh, so that it is stored anew"
@@ -89,11 +90,10 @@ func (f *fetcher) localFile(ctx context.Context, o *object) (string, error) {
 	return path, err
 }
 
-// mostOpens is how often it is tried to open a file that others remove: a sweep of a
-// cache that is far too small may be faster many times.
+// mostOpens is how often openLocal tries to open a file that others remove: a
+// sweep of a cache that is far too small may be faster many times.
 const mostOpens = 64
 
-// openLocal opens a file of this machine that holds the object.
 func (f *fetcher) openLocal(ctx context.Context, o *object) (*os.File, error) {
 	for tries := 1; ; tries++ { // it may be removed from the cache, or replaced in the store, in between
 		path, err := f.localFile(ctx, o)
@@ -139,7 +139,8 @@ func (f *fetcher) verified(ctx context.Context, path string, o *object, uri stri
 	return nil
 }
 
-// setDamaged remembers that a blob is damaged, so that the next Upload replaces it.
+// setDamaged remembers that a blob is damaged, so that the next Upload replaces
+// it.
 func (f *fetcher) setDamaged(ctx context.Context, at place) {
 	info, err := at.store.Stat(ctx, at.key)
 	if err != nil {
@@ -149,8 +150,8 @@ func (f *fetcher) setDamaged(ctx context.Context, at place) {
 	f.seen.damage(blobName(at.store, at.key), info.Version)
 }
 
-// stream reads an object from a store and verifies it: the last bytes come only
-// when all of them are right. See twice.
+// stream reads an object from a store and verifies it: it hands out the last
+// bytes only if all are right. See twice.
 func (f *fetcher) stream(ctx context.Context, at place, o *object) (*stream, error) {
 	if at.store == nil {
 		return nil, errors.New("source: nothing says where its bytes are: it was decoded, but not bound to the record that it came from")

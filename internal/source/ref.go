@@ -12,17 +12,17 @@ import (
 
 // Ref is one file, folder or value. It is safe for concurrent use.
 type Ref struct {
-	path string // on this machine, absolute; "" where it is not one of its files
-	uri  string // At: where it is; FileAt: where it is to go
-	want Kind   // "" where either will do
-	bad  error  // what is wrong with the arguments that it was made of
+	path string // on this machine, absolute; "" for other sources
+	uri  string // At: its place; FileAt: its target
+	want Kind   // "" for either
+	bad  error  // the error of its arguments, if they are wrong
 
 	mu      sync.Mutex
 	files   *Files   // of the environment that knows it
 	content *content // nil until hashed or decoded; replaced, never changed
 }
 
-// content is what a Ref was found to be at one moment.
+// content is the content of a Ref at one moment.
 type content struct {
 	id      Identity
 	file    object    // the bytes; of a folder: of its manifest
@@ -30,19 +30,19 @@ type content struct {
 	objects []object  // of the folder's files, in the manifest's order
 }
 
-// object is one file's bytes: what they are, and one place to have them from.
+// object is one file's bytes: their identity, and one place to get them from.
 type object struct {
 	sum  Hash
 	size int64 // or unknownSize
 
 	path  string         // a file on this machine that is not ours
-	stamp filehash.Stamp // of that file when it was hashed; zero where it was not
+	stamp filehash.Stamp // of that file when it was hashed; zero if it was not
 	racy  bool           // see filehash.File
 
 	data  []byte   // in memory
 	value *encoded // in memory, made when it is needed
 
-	store *blob.Store // under key
+	store *blob.Store // with the key below
 	key   string
 
 	uri string // an explicit place, opened when needed
@@ -95,7 +95,7 @@ func local(path string, want Kind) *Ref {
 	return &Ref{path: absolute, want: want}
 }
 
-// Identity is what the content was found to be; ok is false before it was hashed.
+// Identity is that of the content; ok is false before it was hashed.
 func (r *Ref) Identity() (id Identity, ok bool) {
 	if c := r.snapshot(); c != nil {
 		return c.id, true
@@ -103,15 +103,15 @@ func (r *Ref) Identity() (id Identity, ok bool) {
 	return Identity{}, false
 }
 
-// Hash is the SHA-256 of the content, of a folder that of its manifest; zero
-// before it was hashed.
+// Hash is the SHA-256 of the content; for a folder, of its manifest. It is zero
+// before the content was hashed.
 func (r *Ref) Hash() Hash {
 	id, _ := r.Identity()
 	return id.Hash
 }
 
-// Size is the length in bytes, of a folder that of all its files together; -1
-// before it was hashed.
+// Size is the length in bytes; for a folder, of all its files together. It is
+// -1 before the content was hashed.
 func (r *Ref) Size() int64 {
 	if id, ok := r.Identity(); ok {
 		return id.Size
@@ -119,8 +119,8 @@ func (r *Ref) Size() int64 {
 	return unknownSize
 }
 
-// URI is where the bytes are, as far as this process knows, for people and for
-// programs that are no part of mops; "" where it does not know.
+// URI is the place of the bytes, as far as this process knows, for people and
+// for programs that are no part of mops; else "".
 func (r *Ref) URI() string {
 	if r.path != "" {
 		return fileURI(r.path)
@@ -160,8 +160,8 @@ func (o *object) where() string {
 	return ""
 }
 
-// Attach tells a source in which environment it is used, so that it can be
-// opened before it was part of a call. One that is attached stays so.
+// Attach tells a source which environment uses it, so that it can be opened
+// before it was part of a call. The first environment stays.
 func (r *Ref) Attach(f *Files) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

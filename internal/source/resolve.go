@@ -16,19 +16,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrChanged says that a file changed, or went, between the moment when it was
-// hashed and the moment when it was stored.
+// ErrChanged says that a file changed, or was removed, after it was hashed and
+// before it was stored.
 var ErrChanged = filehash.ErrChanged
 
-// Resolve makes the identity of each source known: files and folders of this
-// machine are hashed unless their hash is known from before, files at a URI are
-// read once per version. It must come before encoding. A file that changed
-// since an earlier Resolve gets a new identity. Nothing is stored.
+// Resolve finds the identity of each source: it hashes files and folders of
+// this machine unless it knows their hash, and reads files at a URI once per
+// version. It must come before encoding. A file that changed since an earlier
+// Resolve gets a new identity. Resolve stores nothing.
 func (f *Files) Resolve(ctx context.Context, refs []*Ref) error {
 	return f.each(ctx, refs, func(ctx context.Context, _ int, r *Ref) error { return f.resolve(ctx, r) })
 }
 
-// each does something for all refs, side by side; the first error ends it.
+// each calls do for all refs, side by side; the first error ends it.
 func (f *Files) each(ctx context.Context, refs []*Ref, do func(ctx context.Context, i int, r *Ref) error) error {
 	for i, r := range refs {
 		if r == nil {
@@ -42,7 +42,7 @@ func (f *Files) each(ctx context.Context, refs []*Ref, do func(ctx context.Conte
 		return do(ctx, 0, refs[0])
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(2 * cap(f.net)) // what it bounds is the number of goroutines, not the work
+	group.SetLimit(2 * cap(f.net)) // this bounds the number of goroutines, not the work
 	for i, r := range refs {
 		group.Go(func() error { return do(ctx, i, r) })
 	}
@@ -64,7 +64,7 @@ func (f *Files) find(ctx context.Context, r *Ref) (*content, error) {
 		if r.uri != "" {
 			return f.findRemote(ctx, r.uri)
 		}
-		if c := r.snapshot(); c != nil { // decoded: it is what it is
+		if c := r.snapshot(); c != nil { // decoded: it never changes
 			return c, nil
 		}
 		return nil, errors.New("source: an empty value: make one with File, Dir or At")
@@ -95,8 +95,9 @@ type finder struct {
 	answers map[string]*answer // by path or URI, while somebody wants them
 }
 
-// share finds out what lies at a place now, one call after the other. Calls that
-// come at one moment share an answer, if it was asked for after they came.
+// share finds out what lies at a place now, for one call after the other. Calls
+// that come at the same moment share an answer, if its question was asked after
+// they came.
 func (f *finder) share(ctx context.Context, place string, find func() (*content, error)) (*content, error) {
 	came := time.Now()
 	f.mu.Lock()
@@ -118,7 +119,7 @@ func (f *finder) share(ctx context.Context, place string, find func() (*content,
 	if err != nil {
 		return nil, err
 	}
-	defer done() // the rest of the answer is for who has the turn
+	defer done() // the caller with the turn may use the answer
 	if a.asked.After(came) {
 		return a.content, nil
 	}
@@ -131,9 +132,9 @@ func (f *finder) share(ctx context.Context, place string, find func() (*content,
 	return c, nil
 }
 
-// answer is what lay at a place some time after it was asked for.
+// answer is what lay at a place after a question was asked.
 type answer struct {
-	wanted  int // by how many calls; with none, it is forgotten
+	wanted  int // number of calls; with none, the answer is forgotten
 	asked   time.Time
 	content *content
 }
@@ -194,8 +195,8 @@ func (f *finder) lookAtFolder(ctx context.Context, path string) (*content, error
 	}, nil
 }
 
-// findRemote says what lies at a URI now. Its content is read once per version of
-// it, if the store does not tell the hash.
+// findRemote says what lies at a URI now. It reads the content once per
+// version, if the store does not tell the hash.
 func (f *Files) findRemote(ctx context.Context, uri string) (*content, error) {
 	return f.share(ctx, uri, func() (*content, error) { return f.askRemote(ctx, uri) })
 }
@@ -261,7 +262,7 @@ func remoteError(uri string, err error) error {
 	return fmt.Errorf("source %s: %w", uri, err)
 }
 
-// remoteName tells one version of what is at a URI from all others.
+// remoteName identifies one version of the blob at a URI.
 func remoteName(uri string, info blob.Info) string {
 	return fmt.Sprintf("blob\x00%s\x00%s\x00%d\x00%d", uri, info.Version, info.Size, info.ModTime.UnixNano())
 }

@@ -46,8 +46,8 @@ func (f *fetcher) unfold(ctx context.Context, c *content) (*content, error) {
 	return &full, nil
 }
 
-// sameFolder is the folder of this machine that a source was said to be, which
-// happens where results are not stored.
+// sameFolder is the folder of this machine that the source names, if it is
+// unchanged: a source names one if results are not stored.
 func (f *fetcher) sameFolder(ctx context.Context, c *content, path string) (*content, error) {
 	now, err := f.findDir(ctx, path)
 	if err != nil {
@@ -106,7 +106,8 @@ func (f *trees) tree(ctx context.Context, c *content) (string, error) {
 	})
 }
 
-// treeDiffers says in what a folder in the cache differs from the source.
+// treeDiffers says how a folder in the cache differs from the source; nil if it
+// does not.
 func (f *trees) treeDiffers(ctx context.Context, dir string, c *content) error {
 	files, empty, err := walk(dir)
 	if err != nil {
@@ -131,7 +132,8 @@ func (f *trees) treeDiffers(ctx context.Context, dir string, c *content) error {
 }
 
 // buildTree unpacks the folder under another name, then renames it. It goes on
-// where an earlier one ended, and waits for one of another process.
+// where an earlier attempt ended. If another process is unpacking the folder,
+// it waits for that.
 func (f *trees) buildTree(ctx context.Context, dir string, c *content) error {
 	part, err := f.cache.FolderPart(ctx, dir)
 	if err != nil {
@@ -143,7 +145,7 @@ func (f *trees) buildTree(ctx context.Context, dir string, c *content) error {
 	if err != nil && part.Overtaken() {
 		err = localcache.ErrOvertaken
 	}
-	part.Close(!errors.Is(err, localcache.ErrFailed) && !errors.Is(err, localcache.ErrOvertaken)) // most often the disk is full
+	part.Close(!errors.Is(err, localcache.ErrFailed) && !errors.Is(err, localcache.ErrOvertaken)) // on a failure the disk is most often full
 	return err
 }
 
@@ -170,7 +172,7 @@ func (f *trees) unpack(ctx context.Context, dir string, c *content) error {
 	return group.Wait()
 }
 
-// unpackFile makes one file, unless it is there from an earlier time.
+// unpackFile makes one file, unless it is there from an earlier attempt.
 func (f *trees) unpackFile(ctx context.Context, path string, e entry, o *object) error {
 	mode := fs.FileMode(0o444)
 	if e.Executable {

@@ -42,11 +42,11 @@ func (t *turns) take(ctx context.Context, name string) (done func(), err error) 
 	}
 }
 
-// slots is how many of one kind of work go on side by side.
+// slots bounds how many pieces of one kind of work go on side by side.
 type slots chan struct{}
 
-// take waits for a slot, which done gives back. While an operation of a store under
-// the context that it returns waits to be tried again, the slot is somebody else's.
+// take waits for a slot, which done gives back. While a store's operation under
+// the returned context waits for another try, somebody else may use the slot.
 func (s slots) take(ctx context.Context) (holding context.Context, done func(), err error) {
 	h := &hold{slots: s}
 	if err := h.enter(ctx); err != nil {
@@ -55,13 +55,13 @@ func (s slots) take(ctx context.Context) (holding context.Context, done func(), 
 	return blob.WhileWaiting(ctx, h.leave), h.done, nil
 }
 
-// hold is a slot that somebody has taken.
+// hold is a taken slot.
 type hold struct {
 	slots slots
 
 	mu      sync.Mutex
 	held    bool
-	waiting int // of the operations that go on under it
+	waiting int // number of operations under it that wait
 }
 
 func (h *hold) enter(ctx context.Context) error {

@@ -8,11 +8,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// Upload makes sure that store holds the content of each source, in the state
-// in which Resolve found it, and says where, in the order of refs. What is there
-// already, whole and young enough, is left alone, and files at URIs stay where
-// they are. A file that changed since Resolve is ErrChanged. The store's time to
-// live says what is young enough: see RelyFor.
+// Upload makes sure that store holds the content of each source, as Resolve
+// found it, and returns the locations, in the order of refs. It leaves content
+// alone that is there already, whole and young enough, and files at URIs stay
+// where they are. If a file changed since Resolve, the error is ErrChanged. The
+// store's time to live decides what is young enough: see RelyFor.
 func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref, ttl time.Duration) ([]Location, error) {
 	f.know(store)
 	locations := make([]Location, len(refs))
@@ -30,7 +30,8 @@ func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref, ttl 
 	return locations, nil
 }
 
-// locate makes sure of the content in store, or at its URI, and says where.
+// locate makes sure of the content in store, or at its URI, and returns its
+// location.
 func (f *keeper) locate(ctx context.Context, store *blob.Store, c *content, ttl time.Duration) (Location, error) {
 	l := Location{Identity: c.id}
 	if c.id.Kind == KindDir {
@@ -49,7 +50,7 @@ func (f *keeper) locate(ctx context.Context, store *blob.Store, c *content, ttl 
 		}
 	}
 	o := c.file
-	if o.store == nil && o.uri == "" && o.path == "" && o.value == nil { // known by its hash only
+	if o.store == nil && o.uri == "" && o.path == "" && o.value == nil { // only its hash is known
 		o.store, o.key = store, BlobKey(c.id.Hash)
 	}
 	var err error

@@ -51,7 +51,8 @@ func filePath(uri string) (string, bool) {
 	return filepath.FromSlash(rest), true
 }
 
-// fileURI is the URI of a path. It escapes only what would be misread.
+// fileURI is the URI of a path. It escapes only characters that would be
+// misread.
 func fileURI(path string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {

@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// Value is a value of this process as content: what encode makes of it, which
-// must be the same each time. It is encoded at once, to know what it is.
+// Value is a value of this process as content: the bytes that encode returns,
+// which must be the same each time. Value calls encode at once, to get their
+// hash.
 func Value(ctx context.Context, encode func(context.Context) ([]byte, error)) (*Ref, error) {
 	data, err := encode(ctx)
 	if err != nil {
@@ -21,13 +22,13 @@ func Value(ctx context.Context, encode func(context.Context) ([]byte, error)) (*
 }
 
 // encoded is a value's encoding. It is kept until a store has it, and made
-// again should it be needed after that.
+// again if it is needed after that.
 type encoded struct {
 	encode func(context.Context) ([]byte, error)
 	sum    Hash
 
 	mu   sync.Mutex
-	data []byte // nil where it would have to be made again
+	data []byte // nil if it would have to be made again
 }
 
 func (e *encoded) bytes(ctx context.Context) ([]byte, error) {
@@ -47,14 +48,14 @@ func (e *encoded) bytes(ctx context.Context) ([]byte, error) {
 	return data, nil
 }
 
-// stored lets go of what a store has now.
+// stored drops the encoding, which a store has now.
 func (e *encoded) stored() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.data = nil
 }
 
-// inMemory is the object's content where it lies in the memory of this process;
+// inMemory is the object's content if it lies in the memory of this process;
 // else nil.
 func (o *object) inMemory(ctx context.Context) ([]byte, error) {
 	if o.value != nil {
@@ -63,8 +64,8 @@ func (o *object) inMemory(ctx context.Context) ([]byte, error) {
 	return o.data, nil
 }
 
-// Adopt gives values that were decoded, and that no store has, the content of
-// the sources that they were encoded from. It comes before Bind.
+// Adopt gives decoded values that no store has the content of the sources that
+// they were encoded from. It comes before Bind.
 func (f *Files) Adopt(refs, from []*Ref) {
 	values := map[Identity]*content{}
 	for _, r := range from {
@@ -79,9 +80,9 @@ func (f *Files) Adopt(refs, from []*Ref) {
 	}
 }
 
-// Decoded is what decode makes of the content, once for all sources of the same
-// content and target, which names what decode makes: a value that all who ask
-// share. It is kept as long as there is room; see maxDecoded.
+// Decoded is the result of decode for the content, made once for all sources of
+// the same content and target, which identifies the kind of result: all callers
+// share the value. It is kept as long as there is room; see maxDecoded.
 func (r *Ref) Decoded(ctx context.Context, target any, decode func(data []byte) (any, error)) (any, error) {
 	f, c, err := r.known(ctx)
 	if err != nil {
@@ -111,8 +112,8 @@ func (r *Ref) Decoded(ctx context.Context, target any, decode func(data []byte) 
 	return v, nil
 }
 
-// read is the whole content, verified. Where there is a cache, what comes from
-// another machine comes by way of it, for the sake of other processes.
+// read is the whole content, verified. If there is a cache, content from
+// another machine goes through it, for the sake of other processes.
 func (f *Files) read(ctx context.Context, r *Ref, c *content) ([]byte, error) {
 	if data, err := c.file.inMemory(ctx); err != nil || data != nil {
 		return data, err
@@ -132,7 +133,7 @@ func (f *Files) read(ctx context.Context, r *Ref, c *content) ([]byte, error) {
 	return data, err
 }
 
-// readFrom reads size bytes of what open opens.
+// readFrom reads size bytes of the body that open returns.
 func (r *Ref) readFrom(open func() (io.ReadCloser, error), size int64) ([]byte, error) {
 	body, err := open()
 	if err != nil {

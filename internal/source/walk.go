@@ -19,8 +19,8 @@ type found struct {
 	executable bool
 }
 
-// walk lists the files of a folder, sorted, and its empty folders. Symbolic links are
-// followed.
+// walk lists the files of a folder, sorted, and its empty folders. It follows
+// symbolic links.
 func walk(root string) (files []found, empty []string, err error) {
 	info, err := os.Stat(root)
 	if err != nil {
