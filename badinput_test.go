@@ -125,8 +125,8 @@ func TestAnInputNestedTooDeepIsAnError(t *testing.T) {
 	mentions(t, err, "f: its input", "contains itself")
 }
 
-// What a function returned may be too deep or in a circle, which its type does
-// not tell. It is the function's error, and says so.
+// A result may be nested too deep, or contain itself; its type does not show
+// that. The error is the function's, and says so.
 func TestAResultNestedTooDeepIsTheFunctionsError(t *testing.T) {
 	ctx := mopstest.Context(t)
 	f := mops.Define("f", func(context.Context, int) (*link, error) {
@@ -160,8 +160,8 @@ func TestADeclaredFunctionIsOnlyMissedWhereItMustRun(t *testing.T) {
 	}
 }
 
-// A type that marshals itself and can never be read is found when the program
-// starts. Not sooner: Define would call methods whose variables are not set yet.
+// New finds a type that marshals itself and can never be read. Define does not:
+// it would call methods whose variables are not set yet.
 func TestATypeThatCannotBeReadIsRefusedByNew(t *testing.T) {
 	registry := mops.NewRegistry()
 	mops.Define("f", func(context.Context, map[string]unpriced) (int, error) { return 0, nil }, mops.In(registry))
@@ -171,14 +171,14 @@ func TestATypeThatCannotBeReadIsRefusedByNew(t *testing.T) {
 	}
 }
 
-// unpriced has no number before it is told one.
+// unpriced panics until it gets a number.
 type unpriced struct{ n *big.Int }
 
 func (p unpriced) MarshalText() ([]byte, error)       { return p.n.MarshalText() }
 func (p *unpriced) UnmarshalText(digits []byte) error { return p.n.UnmarshalText(digits) }
 
-// An input whose parts are shared so that its encoding would be exponentially
-// larger is refused at once, with the way out.
+// An input with shared parts, whose encoding would be exponentially larger than
+// itself, is refused at once, with the way out.
 func TestAnInputThatBlowsUpIsRefused(t *testing.T) {
 	type node struct{ L, R *node }
 	f := mops.Define("f", func(context.Context, *node) (int, error) { t.Error("it ran"); return 0, nil }, private())

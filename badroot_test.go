@@ -17,7 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 )
 
-// staged are roots of the scheme "staged" that do what a test wants, by URI.
+// staged are roots of the scheme "staged", by URI; tests script them.
 var staged sync.Map // of driver.Store
 
 func init() {
@@ -29,8 +29,8 @@ func init() {
 	})
 }
 
-// stageRoot makes a root in which before is called ahead of every operation;
-// its error becomes that of the operation.
+// stageRoot makes a root that calls before ahead of every operation; its error
+// becomes that of the operation.
 func stageRoot(t *testing.T, before func(op blobtest.Op, key string) error) mops.Option {
 	t.Helper()
 	uri := "staged://" + t.Name()
@@ -100,8 +100,8 @@ func TestARootThatMayNotBeRead(t *testing.T) {
 	mentions(t, err, "counted", info.URI, "who are you?")
 }
 
-// What was computed is returned though it cannot be kept, and nobody waits for
-// it for ever.
+// A call returns its result though the store cannot keep it, and nobody waits
+// for the result for ever.
 func TestAResultThatCannotBeKeptIsReturned(t *testing.T) {
 	for _, what := range []string{"/result", "/error"} {
 		t.Run(what[1:], func(t *testing.T) {
@@ -141,8 +141,8 @@ func TestAResultThatCannotBeKeptIsReturned(t *testing.T) {
 	}
 }
 
-// The files of a result are part of it: without them there is none, and it is
-// the store that failed and not the function.
+// The files of a result are part of it: without them there is no result, and
+// the error is the store's, not the function's.
 func TestFilesThatCannotBeKeptAreTheStoresError(t *testing.T) {
 	_, ctx := newEnv(t, mops.KeepErrors(), stageRoot(t, func(op blobtest.Op, key string) error {
 		if op == blobtest.OpPut && strings.Contains(key, "/out/") {
@@ -157,8 +157,8 @@ func TestFilesThatCannotBeKeptAreTheStoresError(t *testing.T) {
 	mentions(t, err, "test/scatter", info.URI, "quota exceeded")
 }
 
-// A store that hides from readers what is there to writers, as one does behind a
-// cache of answers, is found out, and not asked for ever.
+// A store that hides from readers what writers can see, as a cache of answers
+// does, is detected, and not asked for ever.
 func TestALeaseThatNobodyCanRead(t *testing.T) {
 	reads := 0
 	_, ctx := newEnv(t, stageRoot(t, func(op blobtest.Op, key string) error {
@@ -182,8 +182,8 @@ func TestALeaseThatNobodyCanRead(t *testing.T) {
 	}
 }
 
-// That there is no room in the cache of this machine is no error of the function,
-// which others would find in place of a result.
+// A full cache on this machine is no error of the function: others would find
+// that error in place of a result.
 func TestAFullCacheIsNotTheFunctionsFailure(t *testing.T) {
 	_, ctx := newEnv(t, mops.Isolated(), mops.Root("mem://full-cache"), mops.KeepErrors(), mops.CacheDir(file(t, "no-folder", "")))
 	runs := 0
@@ -225,7 +225,7 @@ func TestADamagedResultIsComputedAgain(t *testing.T) {
 	}
 }
 
-// An intact result of another program is nobody's to replace.
+// Nobody may replace an intact result of another program.
 func TestAResultThatDoesNotDecodeIsAnErrorAndStays(t *testing.T) {
 	ctx, _ := onDisk(t)
 	type point struct{ X, Y int }

@@ -13,7 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 )
 
-// put writes a blob behind the back of mops.
+// put writes a blob without going through mops.
 func put(t *testing.T, root, key, text string) {
 	t.Helper()
 	store, err := blob.Open(t.Context(), root)

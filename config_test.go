@@ -54,7 +54,7 @@ func TestTheLongestPrefixWins(t *testing.T) {
 	`)
 	for name, want := range map[string]string{
 		"a": "a", "a/x": "a", "a/b": "ab", "a/b/x": "ab", "a/b/c": "abc", "a/b/c/d": "abc",
-		"ab": "all", "a.b": "all", "x/a": "all", // a prefix is of whole segments
+		"ab": "all", "a.b": "all", "x/a": "all", // a prefix consists of whole segments
 	} {
 		if got := pipelineOf(t, ctx, name); got != want {
 			t.Errorf("%s: pipeline %s, want %s", name, got, want)
@@ -207,5 +207,5 @@ func TestACacheSizeThatIsNone(t *testing.T) {
 	t.Setenv("MOPS_CACHE_SIZE", "plenty")
 	_, err := mops.New(t.Context(), mops.Root("mem://x"))
 	mentions(t, err, `MOPS_CACHE_SIZE="plenty"`, "50GiB")
-	newEnv(t, mops.Root("mem://x"), mops.CacheSize(1<<30), mops.CacheDir(t.TempDir())) // nobody asks the variable
+	newEnv(t, mops.Root("mem://x"), mops.CacheSize(1<<30), mops.CacheDir(t.TempDir())) // nobody reads the variable
 }

@@ -44,7 +44,7 @@ var failing = mops.Define("test/failing", func(_ context.Context, how string) (i
 	}
 })
 
-// outer fails since the function that it calls does.
+// outer fails because the function that it calls fails.
 var outer = mops.Define("test/outer", func(ctx context.Context, how string) (int, error) {
 	n, err := failing.Call(ctx, how)
 	if err != nil {
@@ -192,7 +192,7 @@ func TestACycleIsAnError(t *testing.T) {
 }
 
 func TestTwoFunctionsThatWaitForEachOtherAreACycle(t *testing.T) {
-	// Neither is in the chain of the other: each was called from outside.
+	// Neither is in the chain of the other: both were called from outside.
 	ctx := mopstest.Context(t, mops.On(inproc.New(inproc.Limit(0))))
 	in := private()
 	a, b := mops.Declare[int, int]("a", in), mops.Declare[int, int]("b", in)

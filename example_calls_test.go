@@ -7,8 +7,8 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 )
 
-// invoices defines two functions of which one calls the other, as a program
-// does that has this version of Tax.
+// invoices defines two functions, the second of which calls the first, as in a
+// program with this version of Tax.
 func invoices(version string, percent int) *mops.Func[int, int] {
 	registry := mops.NewRegistry()
 	tax := mops.Define("example/tax", func(ctx context.Context, net int) (int, error) {

@@ -12,7 +12,7 @@ var Survey = mops.Define("example/survey", func(ctx context.Context, year int) (
 	return "", errors.New("that takes a year")
 })
 
-// What was computed elsewhere is put where the call finds it.
+// Inject stores a result from elsewhere, where the call finds it.
 func ExampleFunc_Inject() {
 	ctx, end := inMemory()
 	defer end()

@@ -10,7 +10,7 @@ import (
 )
 
 var Elsewhere = mops.Define("example/elsewhere", func(ctx context.Context, caller int) (bool, error) {
-	return os.Getpid() != caller, nil // who runs it is no part of a pure function; here it is the point
+	return os.Getpid() != caller, nil // a pure function does not depend on its process; here that is the point
 })
 
 // On says where calls run: here in processes of their own, two at a time.

@@ -28,7 +28,7 @@ var Areas = mops.Define("example/areas", func(ctx context.Context, shapes []Shap
 	return sum, nil
 })
 
-// What stands in a field of an interface type must be registered.
+// A type must be registered to stand in a field of an interface type.
 func ExampleRegisterType() {
 	ctx, end := inMemory()
 	defer end()

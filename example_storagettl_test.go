@@ -19,8 +19,9 @@ var Report = mops.Define("example/report", func(ctx context.Context, title strin
 	return mops.File(path), os.WriteFile(path, []byte(title), 0o666)
 })
 
-// The store removes what is older than 30 days. So a result that names a file is
-// a hit for 15 days only; after that, the file may be gone before it is read.
+// The store removes blobs that are older than 30 days. So a result that names a
+// file is a hit for 15 days only; after that, the file may be gone before it is
+// read.
 func ExampleStorageTTL() {
 	folder, _ := os.MkdirTemp("", "example")
 	defer os.RemoveAll(folder)

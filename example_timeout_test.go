@@ -14,7 +14,7 @@ var Ponder = mops.Define("example/ponder", func(ctx context.Context, question st
 	return 0, context.Cause(ctx)
 }, mops.Timeout(20*time.Millisecond))
 
-// Timeout bounds each run of a function. What ran out of time failed for a
+// Timeout bounds each run of a function. A run that takes longer fails for a
 // reason that is not the function's: an *ExecError.
 func ExampleTimeout() {
 	ctx, end := inMemory()

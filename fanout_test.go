@@ -265,7 +265,7 @@ func TestThousandsOfHits(t *testing.T) {
 }
 
 func TestAFunctionMayFanOutItself(t *testing.T) {
-	// Deeper than there are slots: whoever waits gives its slot back.
+	// Deeper than there are slots: a call that waits gives its slot back.
 	ctx := mopstest.Context(t, mops.On(inproc.New(inproc.Limit(1))))
 	tree := mops.Declare[int, int]("tree", private())
 	tree.Implement(func(ctx context.Context, depth int) (int, error) {

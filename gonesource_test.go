@@ -61,8 +61,8 @@ func expire(t *testing.T, store *blob.Store) {
 	}
 }
 
-// A hit whose files are gone is a hit. Whatever one does with the files says which
-// and what to do, and that helps.
+// A hit whose files are gone is a hit. Using the files in any way fails with an
+// error that says which are gone and what to do, and that helps.
 func TestReturnedFilesThatAreGone(t *testing.T) {
 	wherever(t, func(t *testing.T, store *blob.Store, env anew) {
 		words := append([]string{t.Name()}, sixWords[1:]...)
@@ -105,8 +105,8 @@ func TestReturnedFilesThatAreGone(t *testing.T) {
 	})
 }
 
-// A refresh, by computing or by injecting, stores anew what is returned, also
-// where this process has stored it a moment ago, and nobody here has missed it.
+// A refresh, by computing or by injecting, stores the returned files again,
+// even if this process stored them a moment ago and has missed nothing.
 func TestReturnedFolderThatIsGone(t *testing.T) {
 	store := blob.New("mem://served", memblob.New())
 	root := blobtest.Serve(t, store)
@@ -129,9 +129,9 @@ func TestReturnedFolderThatIsGone(t *testing.T) {
 	}
 }
 
-// An input that was stored, and then removed, is stored again for whoever misses
-// it, at the next call or with a refresh at the latest, though this process
-// remembers that it stored it a moment ago.
+// An input that was stored, and then removed, is stored again for a caller that
+// misses it, at the next call or with a refresh at the latest, though this
+// process remembers that it stored it a moment ago.
 func TestInputsThatAreGone(t *testing.T) {
 	wherever(t, func(t *testing.T, store *blob.Store, env anew) {
 		ctx, n := env(), 0
@@ -188,7 +188,7 @@ var (
 		}
 		return content(ctx, mops.File(filepath.Join(dir, "x.txt")))
 	})
-	// taciturn does not tell what it met with.
+	// taciturn does not report the error that it met.
 	taciturn = mops.Define("test/taciturn", func(ctx context.Context, s mops.Source) (string, error) {
 		text, err := readPart(ctx, s)
 		if err != nil {

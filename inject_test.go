@@ -58,7 +58,7 @@ func TestAResultIsReplacedOnlyByRefresh(t *testing.T) {
 	if err := fresh.Inject(ctx, 1, 100); err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range []*mops.Func[int, int]{f, fresh} { // it was refreshed by that
+	for _, g := range []*mops.Func[int, int]{f, fresh} { // the refresh replaced it
 		if out, info, err := g.Do(ctx, 1); err != nil || out != 100 || info.Outcome != mops.Hit {
 			t.Errorf("%d, %+v, %v", out, info, err)
 		}

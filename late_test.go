@@ -10,8 +10,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
-// Calls that are named after keys were made without them would be silently left
-// out of all keys: a stale result for a changed version.
+// Calls that are named after keys were made would silently be missing from all
+// keys: a stale result for a changed version.
 func TestCallsThatComeTooLate(t *testing.T) {
 	registry := mops.In(mops.NewRegistry())
 	one := func(context.Context, int) (int, error) { return 1, nil }

@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
-// runTests keeps what surrounds the tests out of them, and them out of it.
+// runTests keeps the machine's settings out of the tests, and the tests' files
+// off the machine.
 func runTests(m *testing.M) int {
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "MOPS_") && name != "MOPS_SOAK" {
@@ -56,10 +57,10 @@ func runTests(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	os.Setenv("TMPDIR", home) // for what functions without a store leave behind
+	os.Setenv("TMPDIR", home) // functions without a store leave files behind
 	os.Setenv("MOPS_CACHE", filepath.Join(home, "cache"))
 	os.Setenv("MOPS_STATE", filepath.Join(home, "state"))
-	os.Setenv("MOPS_READ_CACHE", "off") // stores in memory are new each time that a test is run
+	os.Setenv("MOPS_READ_CACHE", "off") // stores in memory are new each time a test runs
 	return m.Run()
 }
 
@@ -123,7 +124,7 @@ func inSubprocesses(t testing.TB, options ...mops.EnvOption) (ctx context.Contex
 // private is a registry for the functions of one test.
 func private() mops.RegistryOption { return mops.In(mops.NewRegistry()) }
 
-// tally is an executor in this process that counts what it starts.
+// tally is an executor in this process that counts its workers.
 type tally struct {
 	*inproc.Executor
 	started atomic.Int64
@@ -136,7 +137,7 @@ func (e *tally) Start(ctx context.Context, inv executor.Invocation) (executor.Wo
 	return e.Executor.Start(ctx, inv)
 }
 
-// must is for what cannot fail here.
+// must returns v; err cannot happen here.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -162,7 +163,7 @@ func textLogger(to io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// panics returns what do panics with, as text.
+// panics returns the text of do's panic.
 func panics(t *testing.T, do func()) (message string) {
 	t.Helper()
 	defer func() {
@@ -179,7 +180,7 @@ func panics(t *testing.T, do func()) (message string) {
 // first is the first of two results.
 func first[A, B any](a A, _ B) A { return a }
 
-// silence keeps what the environments of this test show off the terminal.
+// silence keeps the output of this test's environments off the terminal.
 func silence(t testing.TB) {
 	t.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)

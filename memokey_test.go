@@ -124,7 +124,7 @@ func TestAnyOtherChangeOfATypeStartsOver(t *testing.T) {
 	}
 }
 
-// database stands for what cannot be encoded: a handle.
+// database stands for a value that cannot be encoded: a handle.
 type database struct{ queries chan string }
 
 type query struct {

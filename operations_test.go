@@ -12,7 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 )
 
-// What a call costs of the store is what it takes on a store that is a service:
+// On a store that is a service, the number of operations is the cost of a call:
 // a hit is one read, and a cold call in process a read and three writes, beside
 // the session's one for the whole process.
 func TestOperationsOfACall(t *testing.T) {

@@ -88,7 +88,8 @@ func TestRefreshReplacesTheResultOnce(t *testing.T) {
 	}
 }
 
-// Who wanted a refresh, too, while somebody made one, gets what came of it.
+// A caller that wants a refresh while another makes one gets the other's
+// result.
 func TestARefreshIsShared(t *testing.T) {
 	lookedAt := make(chan struct{}, 100)
 	root := stageRoot(t, func(op blobtest.Op, key string) error {
@@ -118,7 +119,7 @@ func TestARefreshIsShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-lookedAt // it does not get the lease
-	<-lookedAt // it sees that somebody is about it
+	<-lookedAt // it sees that somebody computes it
 	<-lookedAt // and has done so when it looks again
 	goOn <- struct{}{}
 	must(first.Wait(ctx))

@@ -47,7 +47,7 @@ type setting struct {
 	seen   func(how) string
 }
 
-// stage is where one call is made: with executors named after the levels.
+// stage makes one call, with executors named after the levels.
 type stage struct {
 	executors map[string]*tally
 }

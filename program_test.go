@@ -23,7 +23,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/summary"
 )
 
-// program/double is what the programs under test call.
+// program/double is the function that the programs under test call.
 var programDouble = mops.Define("program/double", func(_ context.Context, n int) (int, error) {
 	if n < 0 {
 		return 0, fmt.Errorf("%d is negative", n)
@@ -303,7 +303,7 @@ func TestAProgramThatForgotInitIsTold(t *testing.T) {
 	}
 }
 
-// unprivileged lets a program run as somebody who may not write to a folder.
+// unprivileged lets a program run as a user who may not write to a folder.
 func unprivileged(t *testing.T, cmd *exec.Cmd, readOnly string) {
 	t.Helper()
 	if err := os.Chmod(readOnly, 0o555); err != nil {
@@ -313,8 +313,8 @@ func unprivileged(t *testing.T, cmd *exec.Cmd, readOnly string) {
 	if os.Getuid() != 0 {
 		return
 	}
-	// Permissions mean nothing to root: somebody else must run it, who can
-	// reach neither this binary nor the test's folders yet.
+	// Permissions mean nothing to root, so another user must run the program, who
+	// cannot reach this binary and the test's folders yet.
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
 		t.Skip("as root this test needs a user nobody: ", err)

@@ -20,11 +20,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
-// afar:///folder is a root in a folder of this machine that does not say so.
-// Operations on it are counted.
+// afar:///folder is a root in a folder of this machine that does not show that
+// it is local. It counts operations.
 var (
 	afarMu sync.Mutex
-	afar   = map[string][]*blobcount.Counter{} // of all who opened it, by URI
+	afar   = map[string][]*blobcount.Counter{} // of all stores that were opened, by URI
 )
 
 func init() {
@@ -56,7 +56,7 @@ func asked(uri string) (sum int) {
 	return sum
 }
 
-// unlike returns something else each time that it runs.
+// unlike returns something else each time it runs.
 var unlike = mops.Define("test/unlike", func(context.Context, int) (string, error) { return rand.Text(), nil })
 
 func init() {
@@ -184,7 +184,7 @@ func TestARefreshIsSeen(t *testing.T) {
 	}
 	second := refresh(here)
 	here.hits(second, 0)
-	elsewhere.hits(first, 0) // as documented: it has its own
+	elsewhere.hits(first, 0) // as documented: this machine has its own cache
 	elsewhere.hits(second, 1, mops.ReadCache(0))
 	third := refresh(elsewhere)
 	elsewhere.hits(third, 0)
@@ -205,8 +205,8 @@ func TestARefreshIsSeen(t *testing.T) {
 	elsewhere.hits(sixth, 0)
 }
 
-// Within an environment, too, the calls after a refresh get what it made, and
-// the cache never answers somebody who waits for a run.
+// Within an environment, too, the calls after a refresh get its result, and the
+// cache never answers a call that waits for a run.
 func TestARefreshIsSeenByTheCallsAfterIt(t *testing.T) {
 	silence(t)
 	for name, on := range map[string]mops.Option{"in process": mops.Join(), "elsewhere": mops.On(subprocess.New(subprocess.Env("MOPS_READ_CACHE=on", "MOPS_CACHE="+t.TempDir())))} {
@@ -238,8 +238,8 @@ func TestARefreshIsSeenByTheCallsAfterIt(t *testing.T) {
 	}
 }
 
-// What was removed from the store is still a hit where it was seen, as
-// documented, and Refresh makes it anew.
+// A result that was removed from the store is still a hit on a machine that has
+// seen it, as documented, and Refresh makes it anew.
 func TestAResultThatWasRemovedFromTheStore(t *testing.T) {
 	m := machine{t, "afar://" + t.TempDir(), t.TempDir()}
 	old, _, _ := m.do()

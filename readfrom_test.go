@@ -187,7 +187,7 @@ func TestOperationsOfAnOldHome(t *testing.T) {
 	old := mops.Define("old", double, private())
 	must(old.Call(ctx, 1))
 	home := "staged://" + t.Name() + "/mops1/default/"
-	f := mops.Define("new", double, private(), mops.ReadFrom(home+"new@0"), mops.ReadFrom(home+"old@0")) // its own is none
+	f := mops.Define("new", double, private(), mops.ReadFrom(home+"new@0"), mops.ReadFrom(home+"old@0")) // without a result at its own place
 	for _, step := range []struct {
 		name  string
 		input int

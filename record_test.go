@@ -69,7 +69,7 @@ func checkRun(t *testing.T, run record.Run, executor string) {
 	if m, ok := run.Fields["map"].(map[string]any); !ok || m["a"] != 1.0 {
 		t.Errorf("map was recorded as %v", run.Fields["map"])
 	}
-	// What JSON does not have is no reason to lose a result.
+	// A value that JSON does not have is no reason to lose a result.
 	for key, says := range map[string]string{"nan": "NaN", "channel": "chan int"} {
 		if text, ok := run.Fields[key].(string); !ok || !strings.Contains(text, "not recorded") || !strings.Contains(text, says) {
 			t.Errorf("%s was recorded as %v", key, run.Fields[key])

@@ -103,7 +103,7 @@ var last = mops.Define("test/last-words", func(ctx context.Context, way string) 
 	return 1, nil
 })
 
-// logs is all that is kept below a memo URI of what workers printed.
+// logs is all that workers printed, as kept below a memo URI.
 func logs(t *testing.T, uri string) (log string) {
 	t.Helper()
 	store, err := blob.Open(t.Context(), uri)

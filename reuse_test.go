@@ -18,11 +18,11 @@ import (
 )
 
 // The kind of these faults: memory of the caller's is used after it has gone
-// back to the caller, or two callers are handed the same memory. Whoever calls
-// overwrites what it passed as soon as that is its own again, and what it got
-// at once. Under -race each such use is seen, too.
+// back to the caller, or two callers get the same memory. Callers here
+// overwrite what they passed as soon as it is their own again, and their
+// results at once. Under -race each such use shows, too.
 
-// parcel is an input that holds in many ways what may be overwritten.
+// parcel is an input that holds, in many ways, memory that may be overwritten.
 type parcel struct {
 	Bytes  []byte
 	Counts map[string][]int
@@ -176,7 +176,7 @@ func TestAnInputIsTheCallersAgainOnceTheCallReturned(t *testing.T) {
 	}
 }
 
-type careless struct{ kept []byte } // it keeps what it is given to decode, as it must not
+type careless struct{ kept []byte } // it keeps the bytes that it decodes, as it must not
 
 func (c careless) MarshalBinary() ([]byte, error)     { return c.kept, nil }
 func (c *careless) UnmarshalBinary(data []byte) error { c.kept = data; return nil }
@@ -219,7 +219,7 @@ func TestTwoWhoWaitForOneCallShareNoMemory(t *testing.T) {
 	close(goOn)
 	for _, call := range calls {
 		waiting.Go(func() {
-			for range 2 { // one who waits twice, too
+			for range 2 { // one caller that waits twice, too
 				out, err := call.Wait(ctx)
 				if err != nil || !out.sound() {
 					t.Errorf("%+v, %v", out, err)

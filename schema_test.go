@@ -17,9 +17,9 @@ import (
 
 // Omitzero fields, and all below them, are not in the memo key, so two programs
 // whose types differ there find each other's results. The kind of fault: a hit
-// that has a zero which nobody computed; a hit that cannot be decoded, for good.
-// Each pair of types is tried in both orders, for the older program may read what
-// the newer has written, too.
+// that has a zero which nobody computed; a hit that can never be decoded. Each
+// pair of types is tried in both orders, for the older program may read results
+// of the newer one, too.
 
 type (
 	mean       struct{ Mean float64 }
@@ -120,7 +120,7 @@ type version struct {
 	out  any
 }
 
-// visitOf is what came of a call.
+// visitOf is the outcome of a call.
 type visitOf struct {
 	out  any
 	info mops.Info
@@ -175,12 +175,13 @@ func out[Out any](of Out, register ...func(mops.RegistryOption)) version {
 
 func in[In any](of In) version { return versionOf(of, "out") }
 
-// pairs of programs, and what each of them finds where the other has been before.
+// pairs of programs, and what each of them finds after the other has been
+// there.
 var schemaPairs = []struct {
 	name          string
 	older, newer  version
-	newerReads    mops.Outcome // what the older has written
-	olderReads    mops.Outcome // what the newer has written
+	newerReads    mops.Outcome // results of the older
+	olderReads    mops.Outcome // results of the newer
 	newerSays     string       // why it is not a hit
 	olderSays     string
 	otherEncoding bool // the input is not the same: two keys
@@ -342,7 +343,8 @@ func files(t *testing.T, uri string) map[string]string {
 	return found
 }
 
-// However a call is made, what another program's types have left is left alone.
+// However a call is made, it leaves the results of another program's types
+// alone.
 func TestSchemasHoweverACallIsMade(t *testing.T) {
 	older, newer := out(outMean{"n", mean{2}}), out(outMedian{"n", meanMedian{2, 1}})
 	for name, do := range map[string]func(t *testing.T, ctx context.Context){
@@ -403,8 +405,8 @@ func TestSchemasHoweverACallIsMade(t *testing.T) {
 
 func rootOf(uri string) string { root, _, _ := strings.Cut(uri, "/mops1/"); return root }
 
-// A kept error counts for those whose input has the same types; what its function
-// would have returned does not matter.
+// A kept error counts for programs whose input has the same types; the types of
+// the output do not matter.
 func TestSchemasOfKeptErrors(t *testing.T) {
 	t.Setenv(failVariable, "1")
 	for name, c := range map[string]struct {
@@ -435,8 +437,8 @@ func TestSchemasOfKeptErrors(t *testing.T) {
 	}
 }
 
-// An old home may have what another program wrote, under the usual key, and what
-// this one's types need, under the exact key.
+// An old home may have results of another program, under the usual key, and of
+// this program's types, under the exact key.
 func TestSchemasAtAnOldHome(t *testing.T) {
 	ctx, root := onDisk(t)
 	old := func(m float64) {
@@ -464,7 +466,8 @@ func TestSchemasAtAnOldHome(t *testing.T) {
 	}
 }
 
-// Exact keys are in memo URIs: another one loses what lies there.
+// Exact keys are in memo URIs: a change of the key would lose the results
+// there.
 func TestExactKeysStay(t *testing.T) {
 	ctx, _ := onDisk(t)
 	out(outPlain{"n"}).call(ctx)
@@ -474,8 +477,8 @@ func TestExactKeysStay(t *testing.T) {
 	}
 }
 
-// In records of the first release nothing is said of what fingerprints leave out.
-// They are found as they were then, but for those that cannot be decoded.
+// Records of the first release do not describe the parts that fingerprints
+// leave out. They are found as they were then, unless they cannot be decoded.
 func TestSchemasAreNotInRecordsOfTheFirstRelease(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second version
@@ -505,7 +508,8 @@ func TestSchemasAreNotInRecordsOfTheFirstRelease(t *testing.T) {
 	}
 }
 
-// asOfTheFirstRelease writes a result as that would have written it.
+// asOfTheFirstRelease writes a result as the first release would have written
+// it.
 func asOfTheFirstRelease(t *testing.T, uri string) {
 	t.Helper()
 	path := filepath.Join(strings.TrimPrefix(uri, "file://"), "result")

@@ -150,11 +150,12 @@ func TestSchemasInWorkers(t *testing.T) {
 	}
 }
 
-// belowOmitzero is what workers know under this name; the caller of the test below
-// is a program with one field more.
+// belowOmitzero is the function that workers know under this name; the caller
+// of the test below is a program with one field more.
 var belowOmitzero = mops.Define("test/below-omitzero", func(context.Context, int) (outMean, error) { return outMean{"n", mean{2}}, nil })
 
-// A worker whose types differ from its caller's would leave what the caller cannot use.
+// A worker whose types differ from its caller's would leave a result that the
+// caller cannot use.
 func TestSchemasOfAWorkerThatIsAnotherBuild(t *testing.T) {
 	ctx, _ := inSubprocesses(t)
 	newer := mops.Define("test/below-omitzero", func(context.Context, int) (outMedian, error) { return outMedian{}, nil }, private())
@@ -168,7 +169,8 @@ func TestSchemasOfAWorkerThatIsAnotherBuild(t *testing.T) {
 	}
 }
 
-// Who waits for a run of the other program computes the call when that has ended.
+// A caller that waits for a run of the other program computes the call when
+// that run has ended.
 func TestSchemasWhenTheOtherProgramComputes(t *testing.T) {
 	ctx, root := onDisk(t)
 	_, elsewhere := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
@@ -199,7 +201,8 @@ func TestSchemasWhenTheOtherProgramComputes(t *testing.T) {
 	}
 }
 
-// Who finds, when it wants to put its own, that the other program was faster.
+// A caller may find, when it wants to put its own result, that the other
+// program was faster.
 func TestSchemasWhenTheOtherProgramIsFaster(t *testing.T) {
 	ctx, _ := onDisk(t)
 	older := mops.Define("test/overtaken", func(context.Context, int) (outMean, error) { return outMean{}, nil }, private())
@@ -267,7 +270,8 @@ func TestSchemasWhenTheOtherProgramIsFasterThanAWorker(t *testing.T) {
 	}
 }
 
-// Who gives a call up does not wait for others who make it under the exact key.
+// A caller that gives a call up does not wait for others that make it under the
+// exact key.
 func TestSchemasAndThoseWhoLeave(t *testing.T) {
 	ctx, _ := onDisk(t)
 	must(mops.Define("test/left", func(context.Context, int) (outMean, error) { return outMean{}, nil }, private()).Call(ctx, 1))
@@ -311,8 +315,8 @@ type gatedStore struct {
 
 type gate struct {
 	mu      sync.Mutex
-	key     string        // what such reads want
-	waiting chan struct{} // closed when one does
+	key     string        // such reads want it
+	waiting chan struct{} // closed when one waits
 	open    chan struct{}
 }
 

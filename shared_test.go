@@ -78,7 +78,7 @@ func TestASharedValueTakesEachWayOnce(t *testing.T) {
 		encoded, put, decoded, fetched int64
 	}{
 		{"cold", false, 1, 1, 1, 1},
-		{"hits", true, 1, 0, 0, 0}, // encoded to know what it is; nothing more
+		{"hits", true, 1, 0, 0, 0}, // encoded to find its hash; nothing more
 	} {
 		_, ctx := newEnv(t, root, mops.CacheDir(t.TempDir()))
 		encoded, decoded := ledgersEncoded.Load(), ledgersDecoded.Load()
@@ -185,7 +185,7 @@ func TestSharedValuesInAndOutWhereverTheyStand(t *testing.T) {
 			if err != nil || info.Outcome != outcome {
 				t.Fatalf("%+v, %v", info, err)
 			}
-			// What a call returned is an argument of the next.
+			// The result of a call is an argument of the next.
 			out, info, err = doubled.Do(ctx, out)
 			if err != nil || info.Outcome != outcome {
 				t.Fatalf("%+v, %v", info, err)
@@ -250,7 +250,7 @@ func TestAZeroSharedHoldsNothing(t *testing.T) {
 	}
 }
 
-// A hash over all that a value is known by, so that it stays the same.
+// A hash over all that identifies a value, so that it stays the same.
 func TestTheKeyOfASharedValue(t *testing.T) {
 	type measure struct{ Value float64 }
 	type renamed struct{ Value float64 }

@@ -9,8 +9,8 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 )
 
-// Identical calls share one flight, but not with calls whose options let less
-// be used or kept.
+// Identical calls share one flight, but not with calls whose options let them
+// use or keep less.
 
 func TestACallThatKeepsItsResultSharesNoneThatDoesNot(t *testing.T) {
 	ctx, _ := onDisk(t)

@@ -127,7 +127,7 @@ func TestSourcesInAndOutWhereverTheyStand(t *testing.T) {
 					t.Errorf("%d: %s, %d bytes, %s", i, s.URI(), s.Size(), s.Hash())
 				}
 			}
-			// What a call returned is an argument of the next.
+			// The result of a call is an argument of the next.
 			text, second, err := concat.Do(ctx, out)
 			if err != nil || text != strings.Join(sixWords, " ") || second.Outcome != outcome {
 				t.Errorf("%q, %+v, %v", text, second, err)
@@ -163,7 +163,7 @@ func TestTheUsersFileStaysHis(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := handle.WriteString("after!"); err != nil { // in place, through what might be a link
+		if _, err := handle.WriteString("after!"); err != nil { // in place, through a file that might be a link
 			t.Fatal(err)
 		}
 		handle.Close()
@@ -248,7 +248,7 @@ func TestAFileIsDeliveredToAnExplicitPlace(t *testing.T) {
 		if text, err := content(ctx, again); err != nil || text != "the report" {
 			t.Errorf("%q, %v", text, err)
 		}
-		// It is the user's file: what he does to it is noticed.
+		// It is the user's file: his changes to it are noticed.
 		if err := os.WriteFile(to, []byte("tampered"), 0o600); err != nil {
 			t.Fatal(err)
 		}

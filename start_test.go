@@ -170,8 +170,8 @@ func TestACallThatNobodyWaitsForIsMade(t *testing.T) {
 	}
 }
 
-// A program may start calls for days on one context: what has ended must not
-// hang on it.
+// A program may start calls for days on one context: ended calls must leave
+// nothing attached to it.
 func TestEndedCallsLeaveNothingOnTheirContext(t *testing.T) {
 	ctx := mopstest.Context(t)
 	big := mops.Define("big", func(_ context.Context, n int) ([]byte, error) { return make([]byte, 1<<20), nil }, private(), mops.Off())

@@ -78,7 +78,7 @@ func TestResultsUnderAStorageTTL(t *testing.T) {
 	})
 }
 
-// Many who find such a result old compute it once.
+// Many calls that find such a result old compute it once.
 func TestAnOldResultIsComputedOnce(t *testing.T) {
 	expiring(t, func(t *testing.T, _ *blob.Store, pass func(time.Duration), env anew) {
 		ttl := mops.StorageTTL(10 * day)
@@ -112,8 +112,8 @@ func TestAnOldResultIsComputedOnce(t *testing.T) {
 	})
 }
 
-// Files that the store will remove soon are stored again on a miss, by whoever
-// needs them: the caller, a worker, a call that a worker makes.
+// Files that the store will remove soon are stored again on a miss, by the one
+// that needs them: the caller, a worker, a call that a worker makes.
 func TestFilesUnderAStorageTTL(t *testing.T) {
 	expiring(t, func(t *testing.T, store *blob.Store, pass func(time.Duration), env anew) {
 		path := file(t, "in.txt", t.Name())
@@ -167,7 +167,7 @@ var (
 	})
 )
 
-// An error that is kept is newer than the old result that it came of.
+// A kept error is newer than the old result that it came from.
 func TestKeptErrorsUnderAStorageTTL(t *testing.T) {
 	expiring(t, func(t *testing.T, _ *blob.Store, pass func(time.Duration), env anew) {
 		dir := t.TempDir()
@@ -212,7 +212,7 @@ func TestOptionsMustNotBeNegative(t *testing.T) {
 	if runs.Load() != 0 {
 		t.Errorf("%d runs", runs.Load())
 	}
-	// Zero takes back what was said further out.
+	// Zero takes back a setting from further out.
 	failing := mops.Define("failing", func(context.Context, int) (int, error) { runs.Add(1); return 0, errors.New("no") },
 		private(), mops.Retries(3), mops.Timeout(time.Nanosecond), mops.StorageTTL(time.Hour))
 	_, err := failing.With(mops.Retries(0), mops.Timeout(0), mops.StorageTTL(0)).Call(ctx, 1)

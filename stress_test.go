@@ -15,7 +15,7 @@ import (
 )
 
 // Callers come and go, start and cancel, in three environments that share a
-// root; whoever stays gets the result, and no call runs twice at once.
+// root; callers that stay get the result, and no call runs twice at once.
 func TestCallersThatComeAndGo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: stress")

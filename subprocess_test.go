@@ -167,7 +167,7 @@ func TestNothingAroundHasASayInAWorkerOfAnIsolatedEnvironment(t *testing.T) {
 	}
 }
 
-// ladder computes n by way of n-1 and n-2, and leaves a mark for each run.
+// ladder computes n from n-1 and n-2, and leaves a mark for each run.
 var ladder = mops.Declare[rung, int]("test/ladder")
 
 type rung struct {
@@ -189,7 +189,7 @@ func init() {
 	})
 }
 
-// mark leaves a file that says that something ran.
+// mark leaves a file that shows that something ran.
 func mark(folder, what string) error {
 	file, err := os.CreateTemp(folder, what+"-*")
 	if err != nil {
@@ -248,7 +248,7 @@ func TestATimeoutEndsTheWorkerWithAllThatItStarted(t *testing.T) {
 	}
 	mentions(t, err, "test/patient", "1s", "option Timeout", "file://")
 	for _, pid := range strings.Fields(string(must(os.ReadFile(pidFile)))) {
-		// A zombie is dead, but for whoever has not asked for it yet.
+		// A zombie is dead, but not yet for a parent that has not asked for it.
 		if err := syscall.Kill(must(strconv.Atoi(pid)), 0); err == nil && !isZombie(pid) {
 			t.Errorf("process %s still runs", pid)
 		}
@@ -296,7 +296,7 @@ func TestAWorkerThatDiesIsStartedAgain(t *testing.T) {
 	}
 }
 
-// relayed returns the error of what it calls.
+// relayed returns the error of the function that it calls.
 var relayed = mops.Define("test/relayed", func(ctx context.Context, marks string) (string, error) {
 	return fatal.Call(mops.WithOptions(ctx, mops.On(subprocess.New())), marks)
 }, mops.Calls(fatal), mops.KeepErrors())
@@ -343,7 +343,7 @@ func TestAFieldOutOfTheKeyDoesNotTravel(t *testing.T) {
 	if zero, err := handles.Call(ctx, keptOut{N: 1}); err != nil || !zero {
 		t.Errorf("%v, %v", zero, err)
 	}
-	// What is there is there, with a handle, too.
+	// A result that is there is a hit, with a handle, too.
 	if _, info, err := handles.Do(ctx, keptOut{1, make(chan int)}); err != nil || info.Outcome != mops.Hit {
 		t.Errorf("%+v, %v", info, err)
 	}
@@ -371,7 +371,8 @@ func TestAChildOfAFunctionIsNoWorker(t *testing.T) {
 	}
 }
 
-// workerEnvironment lists what its process would hand on that is of mops' workers.
+// workerEnvironment lists the variables of mops' workers that its process would
+// hand on.
 var workerEnvironment = mops.Define("test/environment", func(context.Context, string) (string, error) {
 	var found []string
 	for _, entry := range os.Environ() {
@@ -382,8 +383,8 @@ var workerEnvironment = mops.Define("test/environment", func(context.Context, st
 	return strings.Join(found, " "), nil
 })
 
-// skewed is what workers know under this name; the caller of the test below is
-// of another version of the program.
+// skewed is the function that workers know under this name; the caller of the
+// test below is of another version of the program.
 var skewed = mops.Define("test/skewed", double, mops.Version("2"), mops.Calls(inner))
 
 func TestAWorkerOfAnotherVersionIsRefused(t *testing.T) {

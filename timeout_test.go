@@ -12,7 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
-// Time passes quickly in these tests: all that waits is in one bubble.
+// Time passes quickly in these tests: all waits are in one bubble.
 
 func timeoutKinds() map[string]mops.Option {
 	return map[string]mops.Option{"kept": mops.Join(), "off": mops.Off(), "read-only": mops.ReadOnly()}

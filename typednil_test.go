@@ -13,7 +13,7 @@ type badRow struct{ row string }
 func (e *badRow) Error() string { return "bad row " + e.row }
 
 // The common mistake of a nil pointer in an error is the function's failure,
-// told as such, and not one of mops or of the worker.
+// and not one of mops or of the worker.
 func TestANilPointerInAnError(t *testing.T) {
 	everywhere(t, func(t *testing.T, ctx context.Context, _ string) {
 		_, err := typedNil.Call(ctx, 1)

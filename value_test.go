@@ -18,8 +18,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
-// passes calls a function that returns its input, twice, and returns what came
-// back the second time, from the store.
+// passes calls a function that returns its input, twice, and returns the second
+// result, from the store.
 func passes[T any](t *testing.T, ctx context.Context, in T) T {
 	t.Helper()
 	identity := mops.Define("identity", func(_ context.Context, in T) (T, error) { return in, nil }, private())

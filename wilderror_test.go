@@ -14,9 +14,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
 
-// The kind: an error that others made need not be a finite tree, its methods may
-// panic, and its text may be of any length. Wherever such an error comes in, the
-// call ends with it, at once, and whoever gets it may use package errors.
+// The kind: an error of others need not be a finite tree, its methods may
+// panic, and its text may be of any length. Wherever such an error comes in,
+// the call ends with it, at once, and the caller may use package errors on it.
 
 type chained struct {
 	text  string
@@ -50,8 +50,8 @@ func (s selfish) Unwrap() error { return s }
 
 func init() { mops.RegisterError[selfish]() }
 
-// wildErrors are errors by what is wrong with them, all with a *missing in it,
-// and what is to be read of each.
+// wildErrors are errors by their fault, all with a *missing in them, and the
+// text to read of each.
 var wildErrors = map[string]struct {
 	make func() error
 	says string
@@ -132,7 +132,8 @@ func TestTheCauseOfAContextMayBeOfAnyShape(t *testing.T) {
 	}
 }
 
-// The errors of mops itself are found in what a function returned, wherever it ran.
+// A caller finds the errors of mops itself in a function's error, wherever the
+// function ran.
 func TestSentinelsAreFoundInWhatAFunctionReturned(t *testing.T) {
 	everywhere(t, func(t *testing.T, ctx context.Context, _ string) {
 		_, err := onceMore.Call(ctx, 1)

@@ -16,13 +16,13 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 )
 
-// The kind: what others plug in, an executor here, need not keep its contract.
-// Each of these breaks it in one way. The call ends all the same, with an error
-// that names the executor or with the right result, the function runs at most
-// once for it, and whoever calls next, on another executor, gets the result:
-// the lease was let go of.
+// The kind: other people's parts, an executor here, need not keep their
+// contract. Each of these breaks it in one way. The call ends all the same,
+// with an error that names the executor or with the right result; the function
+// runs at most once for it; and the next caller, on another executor, gets the
+// result: the lease was released.
 
-// wildExecutor does what the contract asks, but for what a test has it do.
+// wildExecutor keeps the contract, but for the part that a test scripts.
 type wildExecutor struct {
 	elsewhere bool
 	name      func() string
@@ -74,7 +74,7 @@ func (e *wildExecutor) Attach(context.Context, executor.Invocation, string) (exe
 	return nil, executor.ErrGone
 }
 
-// wildWorker is a worker that ended well, but for what a test has it do.
+// wildWorker is a worker that ended well, but for the part that a test scripts.
 type wildWorker struct {
 	handle  func() string
 	wait    func(ctx context.Context) (executor.Exit, error)
@@ -257,7 +257,7 @@ func (c *markedContext) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// Those that hang go on until the caller has had enough, and not longer.
+// Executors that hang go on until the caller has had enough, and not longer.
 func TestWildExecutorsThatHang(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: waits for executors that hang")
@@ -319,7 +319,7 @@ func TestWildExecutorsThatHang(t *testing.T) {
 	}
 }
 
-// An executor that is no pointer, or a nil one, is refused in words.
+// An executor that is not a pointer, or a nil one, is refused with an error.
 type listExecutor []int
 
 func (listExecutor) Name() string { return "list" }
@@ -344,7 +344,7 @@ func TestExecutorsThatCannotBeUsed(t *testing.T) {
 	mentions(t, err, "nil *inproc.Executor")
 }
 
-// One executor has one limit, whoever names it how often.
+// One executor has one limit, however many names it has.
 func TestAGuardedExecutorKeepsItsLimit(t *testing.T) {
 	ctx, _ := onDisk(t)
 	var now, most atomic.Int64

@@ -25,7 +25,7 @@ import (
 // Functions that run in subprocesses are known by name on both sides, so they
 // stand outside of the tests.
 
-// misbehave is a function that does what a function must not do.
+// misbehave does something that a function must not do.
 var misbehave = mops.Define("test/misbehave", func(ctx context.Context, how string) (string, error) {
 	fmt.Println("about to", how)
 	switch how {
@@ -172,7 +172,7 @@ func TestAFunctionsLoggerIsHeardWhereverItRuns(t *testing.T) {
 	}
 }
 
-// capture keeps what the environments of this test show off the terminal, and
+// capture keeps the output of this test's environments off the terminal, and
 // returns it.
 func capture(t *testing.T) (shown func() string) {
 	t.Helper()
