@@ -10,8 +10,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
-// The age of a blob is told by the clock that dated it, however wrong, and that
-// clock is asked once in a while.
+// The clock that dated a blob tells its age, however wrong it is, and is asked
+// once in a while.
 func TestAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := memblob.New()

@@ -22,7 +22,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/blobcount"
 )
 
-// keepAll is the policy of a cache that keeps whatever there is.
+// keepAll is the policy of a cache that keeps every blob.
 func keepAll(dir string) blob.CachePolicy {
 	return blob.CachePolicy{
 		Dir: dir, Size: 64 << 20,
@@ -65,7 +65,8 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// reads fails the test unless the blob reads as content, at the price of so many operations.
+// reads fails the test unless the blob reads as content, with that many
+// operations.
 func (r *rig) reads(t *testing.T, ctx context.Context, key, content string, operations int) {
 	t.Helper()
 	before := r.counter.Counts().Total()
@@ -159,15 +160,16 @@ func TestCacheKeepsOnlyWhatItMay(t *testing.T) {
 	}
 }
 
-// What is put by way of the cache is what it has, whatever it had before; what
-// others put is seen by those who ask the store, and by all after them.
+// A put through the cache decides what the cache has, whatever it had before;
+// readers that ask the store see the puts of others, and so do all readers
+// after them.
 func TestCacheFollowsWhatIsPut(t *testing.T) {
 	ctx := t.Context()
 	fresh := blob.Fresh(ctx)
 	for name, test := range map[string]struct {
 		do      func(r *rig, v1 blob.Version)
-		content string // that is read then
-		price   int    // of reading it
+		content string // read then
+		price   int    // number of operations to read it
 	}{
 		"nothing happened": {func(*rig, blob.Version) {}, "one", 0},
 		"put":              {func(r *rig, _ blob.Version) { r.store.PutBytes(ctx, "key", []byte("two"), blob.PutOptions{}) }, "two", 0},
@@ -221,7 +223,7 @@ func TestCacheFollowsWhatIsPut(t *testing.T) {
 }
 
 // overtaken runs a function, once: after a Get of the store and before its
-// receiver has the answer, or before a Put or Delete.
+// caller has the answer, or before a Put or Delete.
 type overtaken struct {
 	driver.Store
 	meanwhile func()
@@ -249,8 +251,8 @@ func (o *overtaken) Delete(ctx context.Context, key string) error {
 	return o.Store.Delete(ctx, key)
 }
 
-// A reader that is overtaken by a put does not bring the old content back, nor
-// does a put that is overtaken by another.
+// A reader that a put overtakes does not bring the old content back, nor does a
+// put that another put overtakes.
 func TestCacheIsNotTurnedBackByWhoComesLate(t *testing.T) {
 	for name, ctx := range map[string]context.Context{"reader": t.Context(), "fresh reader": blob.Fresh(t.Context())} {
 		t.Run(name, func(t *testing.T) {
@@ -270,7 +272,7 @@ func TestCacheIsNotTurnedBackByWhoComesLate(t *testing.T) {
 	}
 }
 
-// Nor does a reader who comes in between when a put or a delete has begun.
+// Nor does a reader that comes after a put or a delete has begun.
 func TestCacheIsNotTurnedBackByWhoComesInBetween(t *testing.T) {
 	ctx := t.Context()
 	for name, test := range map[string]struct {
@@ -304,8 +306,8 @@ func TestCacheIsNotTurnedBackByWhoComesInBetween(t *testing.T) {
 	}
 }
 
-// A reader that a put overtakes keeps nothing, also where a second put, which
-// fails, has removed what the first one had kept.
+// A reader that a put overtakes keeps nothing, not even after a second put,
+// which fails, has removed the entry of the first.
 func TestCacheIsNotTurnedBackByAPutThatFails(t *testing.T) {
 	for name, read := range map[string]func(s *blob.Store) error{
 		"slurp": func(s *blob.Store) error { _, _, err := s.ReadAll(t.Context(), "key", nil); return err },
@@ -408,7 +410,7 @@ func TestCacheReadsNothingHuge(t *testing.T) {
 	r.reads(t, ctx, "key", "content", 0)
 }
 
-// named is a store that says what it is.
+// named is a store with an identity of its own.
 type named struct {
 	driver.Store
 	identity string
@@ -463,13 +465,13 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// An entry that cannot be removed must not be believed.
+// Nobody must believe an entry that cannot be removed.
 func TestCacheWhoseEntriesCannotBeRemoved(t *testing.T) {
 	r, ctx := newRig(t), t.Context()
 	r.store.PutBytes(ctx, "key", []byte("one"), blob.PutOptions{})
 	paths, _ := r.entries(t)
 	tmp := filepath.Join(r.policy.Dir, "tmp")
-	err := errors.Join( // a folder that is not empty and can go nowhere, since root may remove all else
+	err := errors.Join( // a folder that is not empty and cannot be moved, since root may remove everything else
 		os.Remove(paths[0]), os.MkdirAll(paths[0]+"/stuck", 0o700),
 		os.Remove(tmp), os.WriteFile(tmp, nil, 0o600))
 	if err != nil {
@@ -483,8 +485,8 @@ func TestCacheWhoseEntriesCannotBeRemoved(t *testing.T) {
 	}
 }
 
-// fill puts so many blobs, of which each takes 4 KiB in the cache, and waits for
-// what that leads to.
+// fill puts n blobs, each of which takes 4 KiB in the cache, and waits for the
+// sweep that follows.
 func (r *rig) fill(t *testing.T, prefix string, n int) {
 	t.Helper()
 	store := blob.Cache(r.below, r.policy)
@@ -554,8 +556,8 @@ func TestCacheRemovesWhatWasNotUsedForLongest(t *testing.T) {
 	}
 }
 
-// Of many programs that write little none writes enough to be due for a look.
-// By chance some look all the same.
+// Of many programs that write little, none writes enough for a look at the
+// folder. By chance some look all the same.
 func TestCacheIsBoundForShortPrograms(t *testing.T) {
 	r := newRig(t)
 	r.policy.Size = 64 * 4096

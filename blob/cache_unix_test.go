@@ -9,7 +9,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile/openfiletest"
 )
 
-// Nothing waits for what is no entry of the cache: it counts as absent, and goes.
+// Nothing waits for a file that is not an entry of the cache: it counts as
+// absent, and is removed.
 func TestCacheWithOddThings(t *testing.T) {
 	for kind := range openfiletest.Odd {
 		r, ctx := newRig(t), t.Context()
@@ -22,7 +23,7 @@ func TestCacheWithOddThings(t *testing.T) {
 			r.reads(t, ctx, "key", "one", 1)
 			return nil, nil
 		})
-		if kind != "dangling link" { // which is not there for who reads, so nobody removes it
+		if kind != "dangling link" { // readers do not see it, so nobody removes it
 			r.reads(t, ctx, "key", "one", 0)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
 )
 
-// The test binary is one of the processes that share a cache, where this says
-// which root and which folder.
+// With these variables the test binary is one of the processes that share a
+// cache: they name the root and the folder.
 const (
 	sharedRoot  = "BLOB_TEST_CACHE_ROOT"
 	sharedCache = "BLOB_TEST_CACHE_DIR"
@@ -47,8 +47,8 @@ func each() int {
 	return 100
 }
 
-// useCache reads and writes a root, which many share, through a cache, which they
-// share too. The error is what was read wrong, or failed.
+// useCache reads and writes a root, which many share, through a cache, which
+// they share, too. The error is a wrong read or a failure.
 func useCache(ctx context.Context, root, dir string) error {
 	files, err := blob.Open(ctx, root)
 	if err != nil {
@@ -72,7 +72,7 @@ func useCache(ctx context.Context, root, dir string) error {
 	return errors.Join(append(errs, store.Close())...)
 }
 
-// useKey does one of what programs do.
+// useKey does, at random, one of the things that programs do.
 func useKey(ctx context.Context, store *blob.Store, key string) error {
 	if rand.N(4) == 0 {
 		ctx = blob.Fresh(ctx)
@@ -93,7 +93,7 @@ func useKey(ctx context.Context, store *blob.Store, key string) error {
 	return err
 }
 
-// sharedContent says of which blob it is, and proves itself.
+// sharedContent names its blob, and proves itself.
 func sharedContent(key string) []byte {
 	body := fmt.Appendf(nil, "%s %d\n%s", key, rand.Uint64(), bytes.Repeat([]byte{byte(rand.N(256))}, rand.N(10_000)))
 	return fmt.Appendf(nil, "%x\n%s", sha256.Sum256(body), body)
@@ -107,7 +107,7 @@ func checkShared(key string, data []byte, info blob.Info) error {
 	return nil
 }
 
-// Goroutines and processes read, write, evict and delete a cache at the same
+// Goroutines and processes read, write, evict and delete in a cache at the same
 // time, and one of them is killed: nobody ever reads a wrong byte.
 func TestCacheIsSharedByProcesses(t *testing.T) {
 	place := t.TempDir()
@@ -148,7 +148,7 @@ func TestCacheIsSharedByProcesses(t *testing.T) {
 		select {
 		case <-ended:
 			going = false
-		default: // all of it, or one part, as somebody who cleans up might
+		default: // all of it, or one part, as a person who cleans up might
 			os.RemoveAll(filepath.Join(dir, []string{"", fmt.Sprintf("%02x", rand.N(256))}[deleted%2]))
 		}
 		if deleted == 2 {

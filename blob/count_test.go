@@ -15,8 +15,8 @@ import (
 
 func newMem() *blob.Store { return blob.New("mem://test", memblob.New()) }
 
-// TestDecoratorsKeepAbilities: a decorator has the abilities of what it
-// decorates, no more and no fewer.
+// TestDecoratorsKeepAbilities: a decorator has the abilities of the store
+// below, no more and no fewer.
 func TestDecoratorsKeepAbilities(t *testing.T) {
 	type (
 		s = driver.Store

@@ -16,7 +16,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 )
 
-// An outage takes away what was dear to make. The patience is as long as that took.
+// An outage may destroy the result of long work. The patience is as long as the
+// work took.
 func TestPatience(t *testing.T) {
 	invalid := &driver.Error{Kind: driver.Invalid}
 	for _, c := range []struct {
@@ -64,7 +65,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// People learn of it at once, now and then, and how to end it; a cancel does.
+// The log tells people at once, now and then, and how to end the waiting; a
+// cancel ends it.
 func TestPatienceIsToldAndEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var said log
@@ -92,8 +94,8 @@ func TestPatienceIsToldAndEnds(t *testing.T) {
 	})
 }
 
-// What a driver tries again within a put, parts of it, does not begin the patience
-// anew for each part and each put, and is told of, too.
+// If a driver tries parts of a put again by itself, each part and each put does
+// not begin the patience anew, and the log tells of them, too.
 func TestPatienceOfParts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var said log
@@ -122,7 +124,7 @@ func (p partly) Put(ctx context.Context, _ string, _ io.Reader, _ int64, _ blob.
 	return blob.Info{}, blob.RetryPolicy{}.Do(ctx, func() error { return unavailable })
 }
 
-// log is what a logger wrote, also while it writes.
+// log collects the output of a logger, also while it writes.
 type log struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -126,7 +126,8 @@ func TestRetryLeavesOtherErrorsAlone(t *testing.T) {
 	}
 }
 
-// A refusal whose words were garbled on the way was no refusal, or another one.
+// A refusal whose words were garbled on the way may have been none, or another
+// one.
 func TestRetryAsksOnceMoreWhatWasRefused(t *testing.T) {
 	for _, kind := range []blob.Kind{blob.Denied, blob.Invalid} {
 		refused := &driver.Error{Kind: kind}
@@ -204,7 +205,7 @@ func TestLostAcknowledgementOfAnother(t *testing.T) {
 	}
 }
 
-// A large blob is not read back to see whose it is.
+// Retry does not read a large blob back to see who wrote it.
 func TestLostAcknowledgementOfALargeBlob(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for _, size := range []int64{16<<20 + 1, -1} {
@@ -220,14 +221,14 @@ func TestLostAcknowledgementOfALargeBlob(t *testing.T) {
 	})
 }
 
-// TestEqualBytesAreNotOurs: without a try that may have been done, a blob of
-// equal bytes is somebody else's.
+// TestEqualBytesAreNotOurs: if no try can have been done, a blob of equal bytes
+// is somebody else's.
 func TestEqualBytesAreNotOurs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		below := newMem()
 		below.PutBytes(t.Context(), "key", []byte("same"), blob.PutOptions{})
 		for n, fault := range []error{unavailable, throttled} {
-			s, _ := retried(below, first(n, blobtest.OpPut, fault), nil) // none, and one that was not done for sure
+			s, _ := retried(below, first(n, blobtest.OpPut, fault), nil) // none, and one that was certainly not done
 			if _, err := s.PutBytes(t.Context(), "key", []byte("same"), blob.PutOptions{IfAbsent: true}); !blob.Is(err, blob.Exists) {
 				t.Errorf("after %d throttled tries: %v", n, err)
 			}
@@ -322,7 +323,7 @@ func (b breakingOff) List(ctx context.Context, prefix, startAt string) iter.Seq2
 	}
 }
 
-// Whoever waits for a store that fails is told, but not by each of a thousand
+// The log tells of a store that fails, but not for each of a thousand
 // operations.
 func TestRetryTells(t *testing.T) {
 	bubble(t, func(t *testing.T) {

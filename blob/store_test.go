@@ -97,8 +97,8 @@ func TestBodyThatBreaks(t *testing.T) {
 	}
 }
 
-// The kind of fault: what came is not what is stored, as the store's own checksum
-// says. It is read once more, by all who read whole blobs.
+// The kind of fault: bytes that came differ from the stored ones, as the
+// store's own checksum shows. All readers of whole blobs read once more.
 func TestReadAgainWhatCameCorrupt(t *testing.T) {
 	corrupt := &driver.Error{Kind: driver.Corrupt}
 	for wrong, reads := range map[int]int{0: 1, 1: 2, 2: 2, 3: 2} {

@@ -12,9 +12,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// The kind: a driver is somebody else's, so it may do what its contract
+// The kind: somebody else wrote the driver, so it may do what its contract
 // forbids. Whatever it does, an operation ends with an error that names the
-// blob, and no panic reaches a goroutine that nobody guards.
+// blob, and no panic reaches a goroutine without a guard.
 
 // wild is a driver that does the same wrong thing in every method.
 type wild struct{ do func() error }

@@ -16,9 +16,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/ratio"
 )
 
-// The benchmarks measure an operation and what the bare SDK takes for the same, in
-// turns, and report the median of their ratios: on a busy machine nothing else can be
-// compared.
+// The benchmarks measure an operation and the bare SDK's time for the same, in
+// turns, and report the median of their ratios: on a busy machine nothing else
+// can be compared.
 
 // openBoth opens a root, and its blobs with the bare SDK.
 func openBoth(b *testing.B) (*blob.Store, func(key string) *blockblob.Client) {

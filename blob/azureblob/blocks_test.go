@@ -223,7 +223,7 @@ func TestBlocksAreSentAgain(t *testing.T) {
 	}
 }
 
-// flipSent inverts a bit of what is sent.
+// flipSent inverts a bit of the request.
 func flipSent(_ http.ResponseWriter, r *http.Request, pass func(http.ResponseWriter)) {
 	data, err := io.ReadAll(r.Body)
 	if err != nil || len(data) == 0 {
@@ -241,7 +241,7 @@ func TestMemory(t *testing.T) {
 	s := openRoot(t, emulator.Azurite(t).Root(t))
 	var peak, before uint64
 	watch := func() {
-		runtime.GC() // only what is in use counts
+		runtime.GC() // only live memory counts
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		peak = max(peak, m.HeapInuse)

@@ -14,9 +14,9 @@ func TestConformance(t *testing.T) {
 	blobtest.Run(t, func(*testing.T) *blob.Store { return store })
 }
 
-// The same in a folder, under what the engine puts on top, on a store whose reads
-// fail at times. (Were it puts, Retry would take equal bytes for its own, and writers
-// of the suite put equal bytes.)
+// The same in a folder, under the engine's decorators, on a store whose reads
+// fail at times. (If puts failed, Retry would take equal bytes for its own, and
+// writers of the suite put equal bytes.)
 func TestConformanceOfRetry(t *testing.T) {
 	server := emulator.Azurite(t)
 	store := openRoot(t, under(server.Root(t), "some/folder"))

@@ -153,8 +153,8 @@ func TestEntraFails(t *testing.T) {
 	}
 }
 
-// Without credentials, the first operation says what to do, at once and not after
-// all tries; whoever else asks at that moment gets the same answer.
+// Without credentials, the first operation says what to do, at once and not
+// after all tries; others that ask at that moment get the same answer.
 func TestNoCredentials(t *testing.T) {
 	environment(t, map[string]string{"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential"})
 	s := openRoot(t, "adls://account/box")

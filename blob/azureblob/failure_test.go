@@ -17,8 +17,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// What the service says, by Microsoft's lists of error codes:
-// https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes and
+// The service's codes, by Microsoft's lists:
+// https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
+// and
 // https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes.
 func TestKinds(t *testing.T) {
 	reading := []operation{opRead, opGet, opStat}
@@ -124,8 +125,8 @@ func TestRefusedSAS(t *testing.T) {
 	}
 }
 
-// Others who answer are not taken for the service: above all, their 404 is not that
-// of a blob that is not there.
+// Answers of strangers do not pass for the service's: above all, their 404 does
+// not mean a missing blob.
 func TestStrangers(t *testing.T) {
 	answer := func(status int, kind, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

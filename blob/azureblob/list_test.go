@@ -33,7 +33,8 @@ func wanted(keys []string, prefix, startAt string) (want []string) {
 	return want
 }
 
-// Lists go over many pages, and begin where they should without those before.
+// Lists go over many pages, and begin at the right name without the pages
+// before it.
 func TestPages(t *testing.T) {
 	uri, proxy := emulator.Azurite(t).Behind(t)
 	s := openRoot(t, under(uri, "a-root/path"))

@@ -13,10 +13,12 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// account is one that holds empty blobs, and answers to lists and to questions for
-// single blobs. Azurite knows no hierarchical namespaces; what they do differently is
-// described at https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues
-// (lists hold folders) and https://github.com/Azure/azure-sdk-for-go/issues/24210 (their order).
+// account holds empty blobs, and answers lists and questions for single blobs.
+// Azurite knows no hierarchical namespaces;
+// https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues
+// (lists hold folders) and
+// https://github.com/Azure/azure-sdk-for-go/issues/24210 (their order) describe
+// what they do differently.
 type account struct {
 	hierarchical bool
 	entries      []string // in its order; folders end with a slash
@@ -148,7 +150,7 @@ func TestByteOrder(t *testing.T) {
 	}
 }
 
-// The order costs little where there is nothing to be put in order.
+// The order costs little if there is nothing to put in order.
 func TestCostOfOrder(t *testing.T) {
 	var names []string
 	for i := range 3000 {

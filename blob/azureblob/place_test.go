@@ -108,7 +108,7 @@ func TestCredentials(t *testing.T) {
 		{uri: public, key: "hush hush", says: "not base64"},
 		{uri: public, sas: "hush", says: "sig=…"},
 
-		// Who may be told what.
+		// Which places may get which credentials.
 		{uri: here, sas: sas},
 		{uri: here, says: "well-known key"},
 		{uri: elsewhere, key: key, signs: true},

@@ -19,7 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
 )
 
-// Whatever goes wrong, and wherever the secret comes from, nothing tells it: no
+// Whatever goes wrong, and wherever the secret comes from, nothing shows it: no
 // error, no name of the store, no line of the SDK's log.
 func TestSecrets(t *testing.T) {
 	const secret = "c2VjcmV0c2VjcmV0" // base64 of "secretsecret"
@@ -92,7 +92,7 @@ func TestSecrets(t *testing.T) {
 			}
 		})
 	}
-	// Where the secret is not what it should be, it is not shown either.
+	// A malformed secret is not shown either.
 	for _, variables := range []map[string]string{
 		{"AZURE_STORAGE_KEY": secret + "!"}, {"AZURE_STORAGE_SAS_TOKEN": secret}, {"AZURE_STORAGE_CONNECTION_STRING": secret},
 		{"AZURE_STORAGE_CONNECTION_STRING": "AccountName=account;AccountKey=" + secret + "!"},

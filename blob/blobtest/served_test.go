@@ -9,7 +9,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 )
 
-// A store that is served keeps the rules that it keeps itself.
+// A served store keeps the rules that the store keeps itself.
 func TestServed(t *testing.T) {
 	blobtest.RegisterServed()
 	for name, inner := range map[string]func(t *testing.T) *blob.Store{

@@ -10,8 +10,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
 )
 
-// Thousands of calls side by side share connections, also where what they look
-// for is not there.
+// Thousands of calls side by side share connections, also if their blobs are
+// missing.
 func TestConnectionsAreReused(t *testing.T) {
 	const goroutines, each = 64, 32
 	s := openStore(t, emulator.GCS(t).Root(t))

@@ -79,7 +79,7 @@ func only(t *testing.T, content, metadata string) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", path)
 }
 
-// withTokens is a store that sends tokens though its endpoint is none that may get them.
+// withTokens is a store that sends tokens though its endpoint may not get any.
 func withTokens(t *testing.T, root string, server *tokenServer) *blob.Store {
 	s := openStore(t, root)
 	tokens := newTokens()
@@ -199,7 +199,7 @@ func TestSilentTokenServer(t *testing.T) {
 	}
 }
 
-// Whatever the service does, what it was sent shows nowhere.
+// Whatever the service does, no secret of a request shows anywhere.
 func TestSecretsAreKept(t *testing.T) {
 	var logged bytes.Buffer
 	before := slog.Default()

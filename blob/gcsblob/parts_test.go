@@ -176,7 +176,7 @@ func TestInPartsFaults(t *testing.T) {
 			if _, err := s.Put(t.Context(), name, io.MultiReader(bytes.NewReader(large)), -1, blob.PutOptions{IfAbsent: true}); err != nil {
 				t.Fatal(err)
 			}
-			if n := proxy.Requests(); n > 7 { // 2 parts, compose, looking what is left, and trying again; not all of it once more
+			if n := proxy.Requests(); n > 7 { // 2 parts, compose, looking for the result, and trying again; not all of it once more
 				t.Errorf("it took %d requests", n)
 			}
 			checkContent(t, s, name, large)
@@ -229,7 +229,7 @@ func TestMemory(t *testing.T) {
 	const size = 256 << 20
 	var most atomic.Uint64
 	heap := func() uint64 {
-		runtime.GC() // what it has left over counts not
+		runtime.GC() // garbage does not count
 		var now runtime.MemStats
 		runtime.ReadMemStats(&now)
 		return now.HeapAlloc

@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// newSink starts a server that has nothing to do but to move bytes: it forgets
-// what it gets, and takes each object for one of size zeroes. It calls after behind
-// each request.
+// newSink starts a server that only moves bytes: it forgets puts, and serves
+// each object as size zeroes. It calls after behind each request.
 func newSink(tb testing.TB, size int64, after func()) *httptest.Server {
 	some := make([]byte, 1<<20)
 	hash := newCRC32C()

@@ -20,10 +20,11 @@ import (
 )
 
 // The benchmarks measure an operation and the SDK used bare, with its defaults,
-// on the same service in turns, and report the median of the ratios. The service
-// runs in the same process, so both pay for it. Records are put into and read
-// from gofakes3; what is big goes to a service that keeps nothing and costs
-// little, so that the clients are seen: gofakes3 takes longer than both.
+// on the same service in turns, and report the median of the ratios. The
+// service runs in the same process, so both pay for it. Records go into and
+// come from gofakes3; large objects go to a service that keeps nothing and
+// costs little, so that the clients' time shows: gofakes3 takes longer than
+// both.
 
 // pair is a root, opened by us and bare.
 type pair struct {

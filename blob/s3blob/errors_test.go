@@ -47,9 +47,9 @@ var operations = map[string]func(ctx context.Context, s *blob.Store) error{
 
 const none blob.Kind = 99 // no error
 
-// What the service answers, as AWS documents it (Amazon S3 API Reference, "Error
+// The service's answers, as AWS documents them (Amazon S3 API Reference, "Error
 // responses"; User Guide, "How to prevent object overwrites with conditional
-// writes"), and what becomes of it.
+// writes"), and the errors made of them.
 func TestKinds(t *testing.T) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	region := http.Header{"Content-Type": {"application/xml"}, "X-Amz-Bucket-Region": {"eu-west-1"}}
@@ -129,8 +129,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// What is denied names what to allow; for reading, it is said that a blob that is
-// not there looks alike.
+// A denied operation names the permission that it needs; for reading, the error
+// says that a missing blob looks alike.
 func TestPermissions(t *testing.T) {
 	s, proxy := behind(t)
 	proxy.Strike(-1, emulator.S3Error(403, "AccessDenied", "Access Denied"), faultproxy.Any)

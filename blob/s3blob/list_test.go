@@ -10,7 +10,7 @@ import (
 )
 
 // page is one of S3's listings (Amazon S3 API Reference, ListObjectsV2). Names
-// are encoded as for a URL where that was asked for.
+// are encoded as for a URL if the request asks for that.
 func page(next string, names ...string) faultproxy.Fault {
 	body := "<ListBucketResult><EncodingType>url</EncodingType>"
 	if next != "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
 )
 
-// flipSent inverts a bit of byte n of what the client sends.
+// flipSent inverts a bit of byte n of the client's request.
 func flipSent(n int) faultproxy.Fault {
 	return func(_ http.ResponseWriter, r *http.Request, pass func(http.ResponseWriter)) {
 		r.Body = &flipped{r.Body, n}
@@ -38,14 +38,14 @@ func (f *flipped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stallUnread stalls without reading what is sent.
+// stallUnread stalls without reading the request.
 func stallUnread(_ http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) {
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// Whatever happens on the way once is tried again, and is an error of that kind
-// where it goes on happening. None of it becomes data.
+// A fault on the way that happens once is tried again; one that goes on
+// happening is an error of that kind. None of it becomes data.
 func TestTrouble(t *testing.T) {
 	content := pattern(4 << 20)
 	read := func(ctx context.Context, s *blob.Store) error {
@@ -75,7 +75,7 @@ func TestTrouble(t *testing.T) {
 		fault faultproxy.Fault
 		do    func(context.Context, *blob.Store) error
 		kind  blob.Kind
-		final bool // also where it happens only once
+		final bool // even if it happens only once
 	}{
 		"StallBeforeAnswer": {faultproxy.Stall(), read, blob.Unavailable, false},
 		"StallInRead":       {faultproxy.StallAfter(1 << 20), read, blob.Unavailable, false},

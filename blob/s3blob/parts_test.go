@@ -172,7 +172,7 @@ func TestLostComplete(t *testing.T) {
 	}
 }
 
-// What others have put meanwhile is not taken for ours.
+// Complete does not take the put of another client for ours.
 func TestLostCompleteOfAnother(t *testing.T) {
 	s, proxy := behind(t)
 	mustPut(t, s, "big", "winner")
@@ -227,7 +227,7 @@ func TestMemory(t *testing.T) {
 	s, _ := newSink(t, size)
 	s.Driver().(*store).heeds.parts.trusted.Store(true)
 	heap := func() uint64 {
-		runtime.GC() // what is garbage does not count
+		runtime.GC() // garbage does not count
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc

@@ -97,14 +97,14 @@ func isAbsent(r *http.Request) bool { return r.Header.Get("If-None-Match") != ""
 
 // ifThere matches a swap of a wrong version once there is an object.
 func ifThere() func(*http.Request) bool {
-	there := map[string]bool{} // by object, of which each probe has its own
+	there := map[string]bool{} // by object; each probe has its own
 	return func(r *http.Request) bool {
 		there[r.URL.Path] = there[r.URL.Path] || isAbsent(r)
 		return there[r.URL.Path] && strings.Contains(r.Header.Get("If-Match"), noVersion)
 	}
 }
 
-// One probe does for all who put at one time, and there is none without need.
+// One probe is enough for all puts at one time, and there is none without need.
 func TestProbeOnce(t *testing.T) {
 	uri, proxy := emulator.S3(t).Behind(t)
 	s := mustOpen(t, uri)
@@ -123,7 +123,8 @@ func TestProbeOnce(t *testing.T) {
 	}
 }
 
-// What hinders a probe is no verdict; and who waits for it may leave.
+// An error that hinders a probe is no verdict; and callers that wait for it may
+// leave.
 func TestProbeIsHindered(t *testing.T) {
 	uri, proxy := emulator.S3(t).Behind(t)
 	s := mustOpen(t, uri)

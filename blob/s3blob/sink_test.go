@@ -15,8 +15,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/emulator"
 )
 
-// sink is a service that keeps nothing: what it is sent it forgets, and what it
-// is asked for is size zeros. So it is the client's speed and memory that is seen.
+// sink is a service that keeps nothing: it forgets puts, and returns size zeros
+// for a get. So only the client's speed and memory show.
 type sink struct {
 	size        int64
 	mu          sync.Mutex

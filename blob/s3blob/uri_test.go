@@ -61,7 +61,7 @@ func TestBadRoots(t *testing.T) {
 	}
 }
 
-// The environment says what the root does not.
+// The environment counts for parameters that the root does not have.
 func TestEnvironment(t *testing.T) {
 	emulator.S3Environment()
 	for _, c := range []struct{ name, value, uri, want string }{
