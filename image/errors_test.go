@@ -128,7 +128,7 @@ func TestCredentialsThatCannotBeRead(t *testing.T) {
 	checkText(t, err, `the credentials for 127.0.0.1:1 could not be read: error getting credentials - err: exec: "docker-credential-of-nobody": executable file not found`)
 }
 
-// What most registries do: credentials are given to a server that gives a token.
+// As most registries do, this one gives a token for credentials.
 func TestToken(t *testing.T) {
 	s := start(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -13,8 +13,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/image"
 )
 
-// A registry in this process stands for the user's. With k8s.ImageFrom(program),
-// workers on a cluster run what it has.
+// A registry in this process stands for the user's. With
+// k8s.ImageFrom(program), workers on a cluster run the image in it.
 func ExampleFromSelf() {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()

@@ -27,7 +27,7 @@ func TestConfig(t *testing.T) {
 		t.Errorf("%q is no image by its digest", reference)
 	}
 	image, config := fetch(t, reference)
-	config.RootFS.DiffIDs = nil // what is in the layers is for other tests
+	config.RootFS.DiffIDs = nil // other tests look at the layers
 	got, err := json.MarshalIndent(config, "", "\t")
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// The digests of what is uncompressed depend on nothing but content: neither on
+// The digests of uncompressed layers depend on nothing but content: neither on
 // times, owners and masks, nor on the version of the compressor.
 func TestLayerIsDeterministic(t *testing.T) {
 	folder := t.TempDir()

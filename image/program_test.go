@@ -41,8 +41,8 @@ func untar(t *testing.T, from io.Reader, each func(name string, mode os.FileMode
 	}
 }
 
-// run runs an image as a container would: its files are all that there is, and
-// its user is who it runs as.
+// run runs an image as a container would: with no files but the image's, and as
+// its user.
 func run(t *testing.T, image v1.Image, arguments ...string) string {
 	t.Helper()
 	if os.Geteuid() != 0 || runtime.GOOS != "linux" {

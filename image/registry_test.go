@@ -23,7 +23,7 @@ import (
 
 var quiet = log.New(io.Discard, "", 0)
 
-// server is a registry in this process that remembers what it was asked.
+// server is a registry in this process that remembers its requests.
 type server struct {
 	*httptest.Server
 	host string
@@ -144,7 +144,7 @@ func TestMain(m *testing.M) {
 	if scratch, err = os.MkdirTemp("", "mops-image-test-"); err != nil {
 		log.Fatal(err)
 	}
-	os.Setenv("DOCKER_CONFIG", scratch) // no credentials of who runs the test
+	os.Setenv("DOCKER_CONFIG", scratch) // no credentials of the user who runs the test
 	os.Unsetenv("DOCKER_AUTH_CONFIG")
 	if err := os.WriteFile(filepath.Join(scratch, "config.json"), []byte("{}"), 0o600); err != nil {
 		log.Fatal(err)

@@ -27,7 +27,7 @@ func TestProgramIsAsItWasWritten(t *testing.T) {
 	}
 }
 
-// What counts for workers of an orchestrator's pod: an image that is named, else
+// Which image the workers of an orchestrator's pod run: one that is named, else
 // the pod's own, else one that is made.
 func TestImageOfAnOrchestrator(t *testing.T) {
 	made := ImageFrom(func(context.Context) (string, error) { return "made:1", nil })

@@ -22,7 +22,7 @@ func reverse(_ context.Context, text string) (string, error) {
 	return string(letters), nil
 }
 
-// What the function does is tested as that of any other, without mops.
+// Test the function itself as any other, without mops.
 func TestReverse(t *testing.T) {
 	if got, err := reverse(t.Context(), "straw"); got != "warts" || err != nil {
 		t.Errorf("got %q, %v", got, err)

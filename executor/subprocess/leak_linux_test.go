@@ -20,7 +20,7 @@ func TestNothingLeaks(t *testing.T) {
 		each = 1000
 	}
 	e := subprocess.New(subprocess.Grace(time.Second))
-	wait(t, start(t, e, invocation("nothing"))) // what is made once, is made now
+	wait(t, start(t, e, invocation("nothing"))) // allocations that happen once happen now
 	before := openFiles(t)
 	var all sync.WaitGroup
 	for range 4 {

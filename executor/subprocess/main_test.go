@@ -26,7 +26,7 @@ import (
 // roles below, which know that they are subprocesses.
 const (
 	roleVariable = "MOPS_TEST_SUBPROCESS"
-	fileVariable = "MOPS_TEST_SUBPROCESS_FILE" // where a role leaves what it found
+	fileVariable = "MOPS_TEST_SUBPROCESS_FILE" // where a role leaves its findings
 	gateVariable = "MOPS_TEST_SUBPROCESS_GATE" // the address of a gate
 )
 
@@ -62,7 +62,7 @@ func invocation(role string, env ...string) executor.Invocation {
 	return executor.Invocation{Function: "test/" + role + "@1", Env: append(env, roleVariable+"="+role)}
 }
 
-// run runs a role to its end and returns what it printed.
+// run runs a role to its end and returns its output.
 func run(t *testing.T, e *subprocess.Executor, inv executor.Invocation) (executor.Exit, string) {
 	t.Helper()
 	var printed bytes.Buffer

@@ -44,7 +44,8 @@ func TestDaemon(t *testing.T) {
 	g.accept(t).Close()
 }
 
-// TestSlowReader: what a worker prints waits in the worker, not in our memory.
+// TestSlowReader: output that nobody reads waits in the worker, not in our
+// memory.
 func TestSlowReader(t *testing.T) {
 	read := make(chan struct{})
 	var most uint64
@@ -95,7 +96,7 @@ func TestStopBlockedLog(t *testing.T) {
 	}
 }
 
-// TestReleased: what was let go is not touched any more, but by its handle.
+// TestReleased: only its handle reaches a released worker.
 func TestReleased(t *testing.T) {
 	g := newGate(t)
 	e := subprocess.New()
