@@ -19,7 +19,7 @@ type smallRecord struct {
 
 var smallValue = smallRecord{"forecast", 42, 0.01, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), []string{"a", "b", "c"}, map[string]int{"x": 1, "y": 2}}
 
-// The library alone, with its own options, is what the codec is measured by.
+// The codec is measured against the library alone, with its own options.
 func BenchmarkEncode(b *testing.B) {
 	b.Run("library", func(b *testing.B) {
 		mode := must(cbor.CoreDetEncOptions().EncMode())

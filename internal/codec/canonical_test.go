@@ -81,8 +81,8 @@ func TestSignsInForeignCBORStay(t *testing.T) {
 	}
 }
 
-// What is zero in several forms, to reflect or to its own methods, is one zero to
-// omitzero in inputs.
+// Values with several forms of zero, to reflect or to their own methods, are
+// one zero to omitzero in inputs.
 func TestOmittedInputsAreAlike(t *testing.T) {
 	type part struct {
 		L []int

@@ -13,8 +13,9 @@ import (
 )
 
 // The kind of these faults: memory of the caller's is used after it has gone
-// back to the caller. So a clone must have none of it: whatever can be reached
-// through the original is overwritten, and the clone must not change.
+// back to the caller. So a clone must share none of it: the test overwrites
+// everything that it can reach through the original, and the clone must not
+// change.
 
 func TestACloneHasNothingOfTheOriginal(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
@@ -158,7 +159,7 @@ func TestACloneKeepsWhatIsSharedWithin(t *testing.T) {
 	}
 }
 
-// A method that keeps what it is given, though it must not, holds bytes that
+// A method that keeps its data, though it must not, would hold bytes that
 // others decode, too.
 func TestDecodingHandsNoMemoryOn(t *testing.T) {
 	c := codecFor(t, reflect.TypeFor[concealed](), Output, nil)

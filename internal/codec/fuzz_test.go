@@ -69,7 +69,7 @@ func FuzzDecode(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	f.Add([]byte{0x9b, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff}) // an array of 2 billion, of which nothing follows
+	f.Add([]byte{0x9b, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff}) // an array of 2 billion elements that never come
 	f.Add([]byte{0xbb, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff})
 	f.Add(bytes.Repeat([]byte{0x81}, 20_000))
 	f.Add([]byte{0x9f, 0xff})

@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // The bytes and fingerprints of these values are in memo keys and records. A
-// difference means that all stored results are lost to those who upgrade.
+// difference means that programs lose all stored results when they upgrade.
 func TestGolden(t *testing.T) {
 	one := 1
 	var lines strings.Builder

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Most of what is in the stores was written by the library alone, in one piece:
-// all types that it treats just as the rules of this package say. The walk must
-// write the same bytes for them, for they are in memo keys, and must read what
-// the library reads.
+// The library alone wrote most of the bytes in stores, in one piece: all types
+// that it treats just as the rules of this package say. The walk must write the
+// same bytes for them, for they are in memo keys, and must read all that the
+// library reads.
 
 // agrees holds the encoding of a value against the library's.
 func agrees(t testing.TB, c *Codec, v reflect.Value, data []byte) {
@@ -59,7 +59,7 @@ func alone(p *plan, side Side, seen map[*plan]bool) bool {
 	case structure:
 		return len(p.kept) == 0 && !slices.ContainsFunc(p.fields, func(f field) bool {
 			t, isZero := f.plan.typ, reflect.TypeFor[interface{ IsZero() bool }]()
-			asks := t != timeType && (t.Implements(isZero) || reflect.PointerTo(t).Implements(isZero)) // which may say what is not so
+			asks := t != timeType && (t.Implements(isZero) || reflect.PointerTo(t).Implements(isZero)) // their answer may be wrong
 			return f.omitZero && (asks || subtleZero(side, f.plan))
 		})
 	}

@@ -142,7 +142,7 @@ func TestSizeIsLimitedOnBothSides(t *testing.T) {
 	}
 }
 
-// What a type writes of itself must be readable again.
+// Bytes that a type writes for itself must be readable again.
 func TestForeignBytesAreProven(t *testing.T) {
 	for _, v := range []any{brokenCBOR("\x81"), brokenCBOR("\x9f\xff"), brokenCBOR(strings.Repeat("\x81", MaxDepth+1) + "\x01"), unreadable{}} {
 		_, err := codecFor(t, reflect.TypeOf(v), Output, nil).Encode(t.Context(), reflect.ValueOf(v))

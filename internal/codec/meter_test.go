@@ -68,8 +68,8 @@ func TestSharedPartsThatBlowUpAreRefused(t *testing.T) {
 	}
 }
 
-// What marshals itself is of unknown size: shared, it is noticed where it passes
-// the limit, and not when all of it is there.
+// A value that marshals itself has an unknown size: if it is shared, the
+// encoder notices when it passes the limit, and not only at the end.
 func TestSharedOpaquePartsAreLimited(t *testing.T) {
 	c := codecFor(t, reflect.TypeFor[[][]*counted](), Output, nil)
 	c.maxSize = 1 << 20

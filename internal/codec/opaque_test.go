@@ -31,14 +31,14 @@ func TestKnownTypesComeBackOrAreRefused(t *testing.T) {
 	longest.Longest()
 	for _, test := range []struct {
 		v       any
-		refused string // "" for what comes back
+		refused string // "" for a value that comes back
 	}{
 		{net.IP(nil), ""},
 		{net.IP{}, "leave it nil"},
 		{net.IP{192, 0, 2, 1}, ""},
 		{net.ParseIP("192.0.2.1"), ""},
 		{net.ParseIP("2001:db8::ffff:1"), ""},
-		{net.ParseIP("::ffff:0:102:304"), ""}, // begins like an IPv4 address in IPv6, and is none
+		{net.ParseIP("::ffff:0:102:304"), ""}, // begins like an IPv4 address in IPv6, and is not one
 		{net.IP{1, 2, 3}, "invalid IP address"},
 		{net.IPMask{255, 0, 0, 0}, ""},
 		{cbor.RawMessage(nil), ""},
@@ -108,7 +108,7 @@ func TestKnownTypesComeBackOrAreRefused(t *testing.T) {
 	}
 }
 
-// What the first release wrote is read as it was then.
+// Texts of the first release are read as they were then.
 func TestTextsOfTheFirstReleaseAreRead(t *testing.T) {
 	var ip net.IP
 	c := codecFor(t, reflect.TypeFor[net.IP](), Output, nil)
@@ -142,9 +142,9 @@ func TestOmitzeroKeepsTheSignOfWhatMarshalsItself(t *testing.T) {
 
 func negativeZero() float64 { zero := 0.0; return -zero }
 
-// Types whose methods work on no zero value can be written and never read, since
-// decoding begins with one. That is found when the program starts. What fails for
-// some values only is an error of those.
+// Types whose methods fail on a zero value can be written and never read, since
+// decoding begins with one. CheckZero finds them when the program starts. If a
+// method fails for some values only, the error is that value's.
 func TestTypesThatPanicOnAZeroValue(t *testing.T) {
 	for _, test := range []struct {
 		typ  reflect.Type

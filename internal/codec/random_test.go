@@ -109,7 +109,7 @@ func comesBack(t *testing.T, c *Codec, v reflect.Value) {
 	}
 }
 
-// flat replaces pointers by what they point to, and shows nil, -0 and NaN.
+// flat replaces pointers by their targets, and shows nil, -0 and NaN.
 func flat(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -171,7 +171,7 @@ var embeddedTypes = []reflect.Type{
 type (
 	Onward struct {
 		*Embedded
-		_ int // reflect.StructOf cannot embed what is one pointer
+		_ int // reflect.StructOf cannot embed a type that is one pointer
 	}
 	Mixed struct {
 		*Embedded
@@ -338,8 +338,8 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 	}
 }
 
-// disguised is a value that is another one to Go, and the same to whoever uses it
-// as an input: with another sign of zero, other zones, nil for empty.
+// disguised is a value that differs to Go, but is the same as an input: with
+// another sign of zero, other zones, nil for empty.
 func disguised(r *rand.Rand, v reflect.Value) reflect.Value {
 	to := reflect.New(v.Type()).Elem()
 	to.Set(v)

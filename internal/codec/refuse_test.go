@@ -180,7 +180,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestRefusedTypesOfInterest(t *testing.T) {
-	// What only reads numbers from text is read as it was written.
+	// A type that only reads numbers from text is read as it was written.
 	everywhere(t, readsNumber(3))
 	// A lone embedded field lends its methods, and nothing is lost.
 	everywhere(t, struct{ binaryValue }{binaryValue{4}})

@@ -213,7 +213,8 @@ func TestOutputsAreFaithful(t *testing.T) {
 	}
 }
 
-// A custom IsZero does not decide what is left out: the zero value does.
+// A custom IsZero does not decide which fields are left out: the zero value
+// does.
 type liar struct{ N int }
 
 func (liar) IsZero() bool { return true }

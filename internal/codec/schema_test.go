@@ -76,7 +76,7 @@ func TestSchemaGolden(t *testing.T) {
 	}
 }
 
-// model is a type of which the tests know themselves what is in it.
+// model is a type whose parts the tests know by themselves.
 type model struct {
 	kind   reflect.Kind // of a leaf, any that leaf knows
 	elem   *model
@@ -136,7 +136,7 @@ func (m *model) typ() reflect.Type {
 	return modelLeaves[m.kind]
 }
 
-// paths are all places in a type, with what is there.
+// paths are all places in a type, with their kinds.
 func (m *model) paths(at string, into map[string]reflect.Kind) map[string]reflect.Kind {
 	into[at] = m.kind
 	if m.elem != nil {
@@ -194,11 +194,11 @@ func (m *model) clone() *model {
 	return &c
 }
 
-// TestRandomChanges changes one thing at or below an omitzero field of a type made
-// at random. The fingerprint does not see it, and who may use whose results, which
-// the schemas say, is found by comparing lists of all places in both types. Where
-// one may, it finds in a random value what the other has put there, and no zero
-// that the other did not.
+// TestRandomChanges changes one thing at or below an omitzero field of a random
+// type. The fingerprint does not see it. The schemas say which program may use
+// whose results; the test finds it by comparing lists of all places in both
+// types. A program that may use a result finds in a random value all that the
+// other has put there, and no zero that the other did not.
 func TestRandomChanges(t *testing.T) {
 	rounds := 500
 	if os.Getenv("MOPS_SOAK") == "1" {
@@ -249,7 +249,7 @@ func TestRandomChanges(t *testing.T) {
 	}
 }
 
-// readsAll proves that what the reader finds is a part of what was written.
+// readsAll proves that the reader finds only parts of the written value.
 func readsAll(t *testing.T, reader, writer *Codec, v reflect.Value) {
 	t.Helper()
 	data, err := writer.Encode(t.Context(), v)

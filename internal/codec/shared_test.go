@@ -92,7 +92,7 @@ func TestASharedValueIsEncodedApart(t *testing.T) {
 	if a, b := inner.mustEncode(t, minus), inner.mustEncode(t, plus); a != b {
 		t.Error("it is not encoded as inputs are")
 	}
-	// What is wrong with it has the whole path.
+	// An error in it has the whole path.
 	inner.maxSize = 3
 	err := c.Visit(t.Context(), reflect.ValueOf(holds{}), func(v reflect.Value) error {
 		if shared := c.Shared(v.Type()); shared == inner {

@@ -70,7 +70,8 @@ func TestVisitFindsAllInTheOrderOfTheEncoding(t *testing.T) {
 
 type lendsText struct{ textValue }
 
-// What Visit looks for would not be found in a struct that marshals itself by it.
+// Visit would not find a watched value in a struct that marshals itself by its
+// methods.
 func TestWatchedTypesThatLendTheirMethodsAreRefused(t *testing.T) {
 	for _, typ := range []reflect.Type{reflect.TypeFor[struct{ textValue }](), reflect.TypeFor[[]struct{ lendsText }]()} {
 		if _, err := For(typ, Input, watching(t)); err == nil || !strings.Contains(err.Error(), "give the embedded field a name") {
