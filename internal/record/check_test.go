@@ -83,7 +83,7 @@ func BenchmarkSeal(b *testing.B) {
 	}
 }
 
-// What HasSchema compares is what Seal writes; it takes no other for it.
+// HasSchema accepts exactly the spelling that Seal writes.
 func TestHasSchema(t *testing.T) {
 	schema := `{"out":[{"kind":"struct","parts":{"omitzero field <A&B>":1}},{"kind":"int"}]}`
 	head := Head{MemoKey: sampleKey, RunID: "run", Schema: []byte(schema)}

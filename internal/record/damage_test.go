@@ -66,8 +66,8 @@ func TestGarbageIsDamaged(t *testing.T) {
 	}
 }
 
-// What is whole and not ours is told apart from damage, or an old program
-// would replace the records of a new one.
+// An intact record that is not ours differs from a damaged one, or an old
+// program would replace the records of a new one.
 func TestIntactButNotOurs(t *testing.T) {
 	result := sealed(t, samples()[0])
 	for name, data := range map[string][]byte{
@@ -133,7 +133,7 @@ func FuzzOpen(f *testing.F) {
 			}
 			return
 		}
-		// Whatever is accepted is what a sealing of the same parts writes.
+		// Open accepts only records that sealing the same parts would write.
 		rest := string(r.Header) + "\n" + string(r.Body)
 		if !bytes.Equal(rawSeal(rest), data) {
 			t.Fatalf("accepted %q", data)

@@ -45,9 +45,9 @@ func bothWrong(data []byte, info *driver.Info) error {
 
 type faults = []func([]byte, *driver.Info) error
 
-// The kind of fault: what came is not what is stored. Whoever notices, line 1 or
-// the store's checksum: it is read again, and damaged only if it is wrong twice
-// under one version.
+// The kind of fault: bytes that came differ from the stored ones. Whether line
+// 1 or the store's checksum notices, Fetch reads again; the record is damaged
+// only if it is wrong twice under one version.
 func TestFetchReadsTwice(t *testing.T) {
 	for name, c := range map[string]struct {
 		faults  faults
@@ -92,7 +92,7 @@ func TestFetchReadsTwice(t *testing.T) {
 }
 
 // huge is a store with one blob that begins with some bytes and has zeros up to
-// its size, and counts what is read of it.
+// its size. It counts the bytes that are read.
 type huge struct {
 	driver.Store
 	begin string
@@ -186,7 +186,7 @@ func TestSealRefusesWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// The record of a run has no line 1. What is no JSON twice is damaged.
+// The record of a run has no line 1. If it is not JSON twice, it is damaged.
 func TestFetchRun(t *testing.T) {
 	const key = "call/runs/run.json"
 	for name, c := range map[string]struct {

@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
 
-// What was written once must be written so for ever, and be read for ever.
+// Bytes that were written once must be written, and read, the same for ever.
 func TestGolden(t *testing.T) {
 	for _, s := range samples() {
 		t.Run(string(s.kind), func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The header is one line, and begins with what Check looks for.
+// The header is one line, and begins as Check expects.
 func TestHeaderLine(t *testing.T) {
 	for _, s := range samples()[:3] {
 		sealed, err := Seal(s.kind, s.header, s.body)
