@@ -38,7 +38,7 @@ func (a *ageing) later(t *testing.T, d time.Duration) (*blob.Store, *Files) {
 
 const day = 24 * time.Hour
 
-// What the store will remove soon, or what a sweep may, is stored again.
+// Content that the store, or a sweep, may remove soon is stored again.
 func TestAgeOfArguments(t *testing.T) {
 	for name, c := range map[string]struct{ ttl, young time.Duration }{
 		"said":   {10 * day, 5 * day},
@@ -67,15 +67,15 @@ func TestAgeOfArguments(t *testing.T) {
 			if n := upload(a.later(t, c.young-time.Hour)); n != 0 {
 				t.Errorf("%d stored again though they were renewed", n)
 			}
-			if n := a.Counts().Clock; n < 1 || n > 7 { // by those who come at one moment
+			if n := a.Counts().Clock; n < 1 || n > 7 { // by calls that come at one moment
 				t.Errorf("the clock was asked %d times", n)
 			}
 		})
 	}
 }
 
-// Results that are passed on are copied when they are old, from where they are;
-// without a time to live they stay as long as their call.
+// Old results that are passed on are copied from their place; without a time to
+// live they stay as long as their call.
 func TestAgeOfResults(t *testing.T) {
 	a := newAgeing()
 	out := t.TempDir()
@@ -150,7 +150,7 @@ func TestQuestions(t *testing.T) {
 			if n := upload(1); n != first {
 				t.Errorf("%d operations, want %d, to store again what somebody deleted", n, first)
 			}
-			// Who finds it missing need not be told.
+			// f forgets by itself when it finds something missing.
 			os.RemoveAll(f.cache.Dir)
 			for _, key := range keys(t, bare) {
 				if err := bare.Delete(t.Context(), key); err != nil {
@@ -202,7 +202,8 @@ func TestStoredDespiteLostAcknowledgements(t *testing.T) {
 	}
 }
 
-// What was asked before something turned out to be missing is no answer after it.
+// An answer from before something turned out to be missing does not count after
+// it.
 func TestSightingsFromBeforeTheyWereForgotten(t *testing.T) {
 	var seen sightings
 	asked := time.Now()
@@ -217,7 +218,7 @@ func TestSightingsFromBeforeTheyWereForgotten(t *testing.T) {
 	}
 }
 
-// A source of which only the hash is known is no exception.
+// A source known only by its hash is no exception.
 func TestAgeOfWhatIsKnownByItsHash(t *testing.T) {
 	a := newAgeing()
 	store, f := a.later(t, 0)

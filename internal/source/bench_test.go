@@ -78,7 +78,7 @@ func BenchmarkInAndOut(b *testing.B) {
 	b.ReportMetric(float64(peakMemory(b))/(1<<20), "MiB-resident")
 }
 
-// readBound opens what was stored, as the other side does: nothing is to be
+// readBound opens stored content, as the other side does: nothing needs to be
 // hashed or copied again.
 func readBound(b *testing.B, f *Files, store *blob.Store, r *Ref, locations []Location) error {
 	file, err := bound(b, f, store, r, locations).Open(b.Context())

@@ -19,7 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/localcache"
 )
 
-// watched is a store that knows what was read of it.
+// watched is a store that counts reads.
 type watched struct {
 	driver.Store
 	before func(part driver.Range) error // may be nil
@@ -41,7 +41,7 @@ func (w *watched) Get(ctx context.Context, key string, part driver.Range) (io.Re
 	return w.Store.Get(ctx, key, part)
 }
 
-// take is what was read since the last time, and the lowest byte of it.
+// take returns the reads since the last time, and the lowest byte read.
 func (w *watched) take() (gets int, lowest int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,7 +59,7 @@ func (w *watched) set(before func(driver.Range) error) {
 	w.before = before
 }
 
-// elsewhere is a store on another machine, as it were, and what is read of it.
+// elsewhere is a store that looks like one on another machine, and its reads.
 func elsewhere(t *testing.T) (*blob.Store, *watched) {
 	bare := remoteStore(t)
 	w := &watched{Store: bare.Driver()}
@@ -105,7 +105,7 @@ func TestDownloadGoesOn(t *testing.T) {
 	}
 }
 
-// What an earlier process left is not believed.
+// Bytes that an earlier process left are verified.
 func TestDamagedPart(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"a byte":    func(path string) error { return writeAt(path, "X", 3) },
@@ -324,7 +324,7 @@ func TestSuspendedProcess(t *testing.T) {
 	}
 }
 
-// Who waits for another process heeds its context.
+// A caller that waits for another process heeds its context.
 func TestWaitingIsCancelled(t *testing.T) {
 	store := remoteStore(t)
 	f := newFiles(t)

@@ -51,7 +51,7 @@ func TestStoreBreaksInTheMiddle(t *testing.T) {
 	}
 }
 
-// A store that does what it is told and then says that it failed.
+// The store does the operation, and then says that it failed.
 func TestLostAcknowledgement(t *testing.T) {
 	bare := remoteStore(t)
 	plan := blobtest.FaultPlan{Seed: 1, LoseAck: map[blobtest.Op]float64{blobtest.OpPut: 1}}
@@ -154,8 +154,8 @@ func TestUnreliableStore(t *testing.T) {
 	}
 }
 
-// The kind of fault: who waits, for hours perhaps, for one store to come back keeps
-// those waiting who have nothing to do with it.
+// The kind of fault: a transfer that waits for one store to come back, for
+// hours perhaps, keeps others waiting that do not use that store.
 func TestWaitingHoldsNoSlot(t *testing.T) {
 	failed := make(chan struct{}, 1)
 	away := blob.Retry(blobtest.Faulty(localStore(t), blobtest.FaultPlan{Before: func(op blobtest.Op, _ string) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// wrongly is a store of which the next so many answers with content are wrong: by
-// one bit in them, which nobody notices, or as the store's own checksum finds out.
+// wrongly is a store whose next answers with content are wrong: by one bit,
+// which nobody notices, or so that the store's own checksum notices.
 type wrongly struct {
 	driver.Store
 	left    atomic.Int32
@@ -48,8 +48,8 @@ func (w *wrong) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// The kind of fault: what was read is not what is stored. Whatever is read of a
-// source's content, it is read again, and only if it is wrong again the store is
+// The kind of fault: bytes that were read differ from the stored ones. Any read
+// of a source's content is repeated, and only if it is wrong again the store is
 // to blame, in an error that names the content and the mend.
 func TestContentThatCameWrong(t *testing.T) {
 	const content = "content of a source"
@@ -147,8 +147,8 @@ func copied(t *testing.T, f *Files, _ *blob.Store, r *Ref) (string, error) {
 	return string(data), err
 }
 
-// A file at a URI gets its identity from what came: it must not be what the
-// store itself says it is not.
+// A file at a URI gets its identity from the bytes that came: these must not be
+// bytes that the store itself calls wrong.
 func TestHashOfWhatCameWrong(t *testing.T) {
 	bare := remoteStore(t)
 	w := &wrongly{Store: bare.Driver(), refuted: true}

@@ -33,7 +33,7 @@ func folder(t testing.TB) string {
 	return dir
 }
 
-// listing describes what is in a folder.
+// listing describes the content of a folder.
 func listing(t testing.TB, dir string) (lines []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -86,7 +86,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// What a function returns may be a folder below its out folder, or an empty one.
+// A function may return a folder below its out folder, or an empty one.
 func TestReturnedFolder(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +176,7 @@ func FuzzDecodeManifest(f *testing.F) {
 	})
 }
 
-// What a folder is known by: names, contents, executable bits, empty folders;
+// The identity of a folder: names, contents, executable bits, empty folders;
 // nothing else.
 func TestFolderIdentity(t *testing.T) {
 	f := newFiles(t)

@@ -84,7 +84,7 @@ func TestFullCache(t *testing.T) {
 	}
 }
 
-// A plain file that a user named goes where there was no room, when there is.
+// A plain file that a user named is written once the full disk has room again.
 func TestFullDiskOfAPlainFile(t *testing.T) {
 	disk, f, store, out := smallDisk(t), newFiles(t), remoteStore(t), t.TempDir()
 	to, fill := filepath.Join(disk, "there"), filepath.Join(disk, "fill")

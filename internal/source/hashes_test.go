@@ -101,7 +101,7 @@ func TestUnusableHashes(t *testing.T) {
 	}
 }
 
-// Whoever hashes a file right after it was written may see a state that the next
+// Hashing a file right after it was written may catch a state that the next
 // write replaces without a trace in the stamp.
 func TestRacyIsNotRemembered(t *testing.T) {
 	f := newFiles(t)
@@ -121,8 +121,8 @@ func TestRacyIsNotRemembered(t *testing.T) {
 	}
 }
 
-// Who may write to a file by its URI below a root is a user, so that it is young
-// counts; what mops alone writes is trusted at once.
+// A user may write to a file by its URI below a root, so its young age matters;
+// blobs that mops alone writes are trusted at once.
 func TestOursIsTrusted(t *testing.T) {
 	f, store, out := newFiles(t), localStore(t), t.TempDir()
 	path := write(t, filepath.Join(out, "file"), "content")

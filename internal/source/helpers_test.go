@@ -131,7 +131,7 @@ func wantError(t testing.TB, err error, words ...string) {
 	}
 }
 
-// keys lists what is in a store.
+// keys lists the blobs in a store.
 func keys(t testing.TB, store *blob.Store) (all []string) {
 	t.Helper()
 	for info, err := range store.List(context.Background(), "", "") {

@@ -12,8 +12,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/openfile/openfiletest"
 )
 
-// The kind of fault is to wait for ever for what is no regular file. What a user
-// names as a source and is none is refused at once, in words.
+// The kind of fault is to wait for ever for something that is not a regular
+// file. If a user names such a thing as a source, it is refused at once, in
+// words.
 func TestOddSources(t *testing.T) {
 	f, store := newFiles(t), localStore(t)
 	for kind := range openfiletest.Odd {
@@ -54,8 +55,8 @@ func TestOddSources(t *testing.T) {
 	}
 }
 
-// What is odd in the cache or among the remembered hashes costs a download or a
-// hash, and goes.
+// An odd thing in the cache or among the remembered hashes costs a download or
+// a hash, and is removed.
 func TestOddThingsInTheCache(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "one"), "content")

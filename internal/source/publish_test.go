@@ -70,7 +70,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with one file, nothing of the others is stored before.
+// If anything is wrong with one file, nothing of the others is stored before.
 func TestPublishRefuses(t *testing.T) {
 	store, f, out := localStore(t), newFiles(t), t.TempDir()
 	good := File(write(t, filepath.Join(out, "good"), "good"))
@@ -157,7 +157,7 @@ func TestFileAtItself(t *testing.T) {
 	}
 }
 
-// Without an out folder, the current one is none.
+// An empty out folder does not mean the current one.
 func TestNoOutDir(t *testing.T) {
 	f, store := newFiles(t), localStore(t)
 	t.Chdir(t.TempDir())

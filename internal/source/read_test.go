@@ -219,7 +219,7 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// What a record says nothing about cannot be bound.
+// A source without a location in the record cannot be bound.
 func TestBindRefuses(t *testing.T) {
 	f, store := newFiles(t), localStore(t)
 	r := File(tempFile(t, "content"))
@@ -238,7 +238,7 @@ func TestBindRefuses(t *testing.T) {
 	wantError(t, err, "environment")
 }
 
-// Where nothing is stored, results are bound to where they are on this machine.
+// If nothing is stored, results are bound to their place on this machine.
 func TestBoundToThisMachine(t *testing.T) {
 	f := newFilesWith(t, Options{})
 	file, dir := File(tempFile(t, "content")), Dir(folder(t))

@@ -125,7 +125,8 @@ func (s telling) Stat(ctx context.Context, key string) (driver.Info, error) {
 	return info, err
 }
 
-// What the hash of a file elsewhere is, is found out once on a machine, or told.
+// The hash of a file elsewhere is found out once on a machine, or the store
+// tells it.
 func TestHashOfRemote(t *testing.T) {
 	local := localStore(t)
 	if _, err := local.PutBytes(t.Context(), "data.csv", []byte(pattern(3<<20)), blob.PutOptions{}); err != nil {
@@ -159,8 +160,8 @@ func TestHashOfRemote(t *testing.T) {
 	}
 }
 
-// Calls that come together ask together, and each hears of what was there when
-// it came.
+// Calls that come together ask together, and each learns what was there when it
+// came.
 func TestManyAskForRemote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := memblob.New()
@@ -223,7 +224,7 @@ func TestRemoteFails(t *testing.T) {
 	}
 }
 
-// Ranges transfer what was asked for, of the file that is known, and nothing else.
+// Ranges transfer only the bytes that were asked for, of the known file.
 func TestRemoteRanges(t *testing.T) {
 	store, gets := elsewhere(t)
 	f := newFilesWith(t, Options{})

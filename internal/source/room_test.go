@@ -34,7 +34,7 @@ func there(f *Files, r *Ref) bool {
 	return err == nil
 }
 
-// What was not used for longest goes first, but nothing that is in use.
+// Entries that were not used for longest go first, but none that is in use.
 func TestRoom(t *testing.T) {
 	store, cache := remoteStore(t), t.TempDir()
 	f, hours := tight(t, cache, 300<<10)
@@ -84,7 +84,7 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// Folders and what was never finished count and go, too.
+// Folders and unfinished downloads count and go, too.
 func TestRoomForFolders(t *testing.T) {
 	store, gets := elsewhere(t)
 	f, hours := tight(t, t.TempDir(), 0)

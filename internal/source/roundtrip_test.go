@@ -50,7 +50,7 @@ func TestResult(t *testing.T) {
 	}
 }
 
-// What a function returns may be an argument of the next, without a copy.
+// The result of one function may be an argument of the next, without a copy.
 func TestResultAsArgument(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestOpenRange(t *testing.T) {
 	}
 }
 
-// The root may be mounted elsewhere by whoever reads the record.
+// The reader of a record may have mounted the root elsewhere.
 func TestMovedRoot(t *testing.T) {
 	f, out := newFiles(t), t.TempDir()
 	old := localStore(t)

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What each file system does, and that a hash is remembered where settle says
-// that the times tell all. Only root can mount them.
+// How each file system behaves, and that a hash is remembered if settle says
+// that the times show every change. Only root can mount file systems.
 func TestFileSystems(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: makes file systems")
@@ -88,8 +88,8 @@ func mounted(t *testing.T, workDir, kind, device, options string) string {
 	return dir
 }
 
-// A write(2) has the time of its beginning, however long it takes. What it
-// writes after the file was hashed is not missed.
+// A write(2) has the time of its beginning, however long it takes. Bytes that
+// it writes after the file was hashed are not missed.
 func TestSlowWrite(t *testing.T) {
 	path, page := tempFile(t, pattern(16<<12)), 1<<12
 	buffer, release := stalling(t, 16*page, 8*page)
@@ -116,7 +116,7 @@ func TestSlowWrite(t *testing.T) {
 	resolved := make(chan error, 1)
 	go func() { resolved <- f.Resolve(t.Context(), []*Ref{File(path)}) }()
 	select {
-	case <-hashed: // half of what is written
+	case <-hashed: // half of it is written
 	case <-time.After(100 * time.Millisecond): // it waits, and nothing says so
 	}
 	release()
@@ -132,7 +132,7 @@ func TestSlowWrite(t *testing.T) {
 	}
 }
 
-// stalling is memory of some size, in whole pages. Whoever reads it stops at an
+// stalling is memory of some size, in whole pages. A reader of it stops at an
 // offset until it is released; see userfaultfd(2).
 func stalling(t *testing.T, size, at int) (memory []byte, release func()) {
 	t.Helper()
@@ -160,9 +160,10 @@ func stalling(t *testing.T, size, at int) (memory []byte, release func()) {
 	return memory, func() { ask(zero, [4]uint64{start, uint64(size - at)}) }
 }
 
-// The kind of fault: a file whose size is not what it holds. What it holds
-// cannot be copied and checked as that of a file, and nobody who writes it will
-// ever be done. Some block their readers for ever, and are not read at all.
+// The kind of fault: a file whose size is not the length of its content. Such
+// content cannot be copied and checked as a file's, and nobody will ever finish
+// writing it. Some of these files block their readers for ever, and are not
+// read at all.
 func TestGeneratedFiles(t *testing.T) {
 	at := func(path string) func(*testing.T) string { return func(*testing.T) string { return path } }
 	for name, file := range map[string]func(*testing.T) string{
@@ -210,8 +211,8 @@ func wantNoSnapshot(t *testing.T, err error) {
 	}
 }
 
-// A file that was touched is hashed again before it is copied. That hash, too,
-// answers only for what its stamp tells.
+// A touched file is hashed again before it is copied. That hash, too, holds
+// only for its stamp.
 func TestTouchedAndChangedBeforeCopy(t *testing.T) {
 	path := write(t, filepath.Join(smallDisk(t), "file"), pattern(8<<10))
 	mapping := mapShared(t, path)

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kind of fault: content that changes while size, inode and times stay. A
-// write through a shared mapping is dated by some kernels and file systems when
-// the page becomes dirty, by others late or never. Whatever they do, the hash is
-// that of what the file holds.
+// The kind of fault: content that changes while size, inode and times stay.
+// Some kernels and file systems date a write through a shared mapping when the
+// page becomes dirty, others late or never. Whatever they do, the hash is that
+// of the file's content.
 func TestMappedWrites(t *testing.T) { mappedWrites(t, t.TempDir()) }
 
 // mappedWrites writes to a file of the folder through a mapping, again and
@@ -50,11 +50,11 @@ func mappedWrites(t *testing.T, dir string) (remembered bool) {
 	return remembered
 }
 
-// tick waits until what is written gets another time than the file has.
+// tick waits until a write gets another time than the file has.
 func tick(t *testing.T, path string) {
 	t.Helper()
 	written := func() time.Time { return must(os.Stat(write(t, path+".tick", "")))(t).ModTime() }
-	for before := written(); !written().After(before); { // which is no sooner than the file's
+	for before := written(); !written().After(before); { // no sooner than the file's
 	}
 }
 

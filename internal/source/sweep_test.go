@@ -73,8 +73,8 @@ func TestUploadBesideASweep(t *testing.T) {
 	}
 }
 
-// A sweep that ends between the writing and the look for its mark is found out,
-// whoever did the writing.
+// A sweep that ends between the writing and the look for its mark is noticed,
+// whoever wrote.
 func TestUploadThatASweepCrosses(t *testing.T) {
 	for _, answer := range []error{nil, &driver.Error{Kind: driver.Mismatch}} {
 		path, cache := tempFile(t, "content"), t.TempDir()

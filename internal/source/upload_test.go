@@ -15,7 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/filehash"
 )
 
-// What is there is not sent again, whatever it is called.
+// Stored content is not sent again, whatever its name.
 func TestUploadedOnce(t *testing.T) {
 	for name, bare := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestUploadConcurrently(t *testing.T) {
 	}
 }
 
-// A file that is no longer what it was is never stored under its old hash.
+// A changed file is never stored under its old hash.
 func TestChangedBeforeUpload(t *testing.T) {
 	for name, change := range map[string]struct {
 		do   func(path string) error
@@ -186,7 +186,7 @@ func TestChangedWhileHashed(t *testing.T) {
 	}
 }
 
-// A new link or a new name for the same content is no change of it.
+// A new link or a new name does not change the content.
 func TestTouchedBeforeUpload(t *testing.T) {
 	store, f := localStore(t), newFiles(t)
 	path := tempFile(t, "content")
@@ -210,8 +210,8 @@ func TestTouchedBeforeUpload(t *testing.T) {
 	}
 }
 
-// What is stored is a copy: neither can the user's later edits reach it, nor can
-// it be edited through Path.
+// The stored bytes are a copy: the user's later edits do not reach them, and
+// nobody can edit them through Path.
 func TestStoredIsACopy(t *testing.T) {
 	for _, age := range []string{"fresh", "settled"} {
 		t.Run(age, func(t *testing.T) {
