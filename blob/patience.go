@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // Patience is how long [Retry] goes on while a store is away, for work that is
@@ -54,23 +55,16 @@ func WhileWaiting(ctx context.Context, leave func() (back func(context.Context) 
 
 type waitingKey struct{}
 
-func wait(ctx context.Context, d time.Duration) error {
+// wait waits to try again.
+func wait(ctx context.Context, d time.Duration) (err error) {
 	if leave, ok := ctx.Value(waitingKey{}).(func() func(context.Context) error); ok {
 		back := leave()
-		return cmp.Or(sleep(ctx, d), back(ctx))
+		defer func() { err = cmp.Or(err, back(ctx)) }()
 	}
-	return sleep(ctx, d)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !sleep.For(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 // exhausted marks an error after which all patience is used up, so that no

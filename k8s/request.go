@@ -11,6 +11,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
+
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 const (
@@ -75,21 +77,9 @@ func (c *cluster) again(ctx context.Context, request func() error) error {
 		if seconds, ok := apierrors.SuggestsClientDelay(err); ok { // client-go heeded it ten times
 			wait = max(wait, time.Duration(seconds)*time.Second)
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return err
+		if !sleep.For(ctx, wait) {
+			return ctx.Err()
 		}
-	}
-}
-
-// sleep waits; the error is the context's, if that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

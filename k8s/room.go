@@ -10,6 +10,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // createInRoom creates a Job, and waits while the namespace's quota has no room
@@ -25,8 +26,8 @@ func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error
 		if about := (line{w.settings.log(), executor.LaunchRejected, kube.NoRoom}); w.watch.mayTell(about) {
 			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "given_up_after", grace)
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return nil, err
+		if !sleep.For(ctx, pause) {
+			return nil, ctx.Err()
 		}
 	}
 }

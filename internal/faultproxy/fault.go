@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // Fault is what befalls a request. Pass lets the server answer, to the client
@@ -60,14 +62,10 @@ func Stall() Fault {
 // Delay lets the request wait, then passes it on.
 func Delay(d time.Duration) Fault {
 	return func(_ http.ResponseWriter, r *http.Request, pass func(http.ResponseWriter)) {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			pass(nil)
-		case <-r.Context().Done():
+		if !sleep.For(r.Context(), d) {
 			panic(http.ErrAbortHandler)
 		}
+		pass(nil)
 	}
 }
 

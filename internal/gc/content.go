@@ -12,6 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/source"
 	"github.com/TrilliantHealth/mops-go/internal/sweep"
 )
@@ -85,7 +86,7 @@ func (r *run) removeOld(turn context.Context, c content) error {
 		if n == tries || !blob.Is(err, blob.Throttled) && !blob.Is(err, blob.Unavailable) {
 			return err
 		}
-		if waitErr := wait(turn, 50*time.Millisecond<<n); waitErr != nil {
+		if !sleep.For(turn, 50*time.Millisecond<<n) {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/lease"
 	"github.com/TrilliantHealth/mops-go/internal/process"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 const (
@@ -139,22 +140,11 @@ func (r *run) alive(ctx context.Context, id string) (bool, error) {
 			return false, err
 		}
 		if alive = !dead; alive {
-			if err := wait(ctx, recheck); err != nil {
-				return false, err
+			if !sleep.For(ctx, recheck) {
+				return false, context.Cause(ctx)
 			}
 		}
 	}
 	r.known.set(id, alive)
 	return alive, nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

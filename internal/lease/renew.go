@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 const (
@@ -130,7 +131,7 @@ func (l *life) end(ctx context.Context) error {
 		if err == nil || errors.Is(err, ErrLost) {
 			return nil // over either way
 		}
-		if !sleep(ctx, firstRetry) {
+		if !sleep.For(ctx, firstRetry) {
 			break
 		}
 	}
@@ -147,18 +148,6 @@ func (l *life) sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-l.waits.news:
-		return sleep(ctx, min(d, announceIn))
-	}
-}
-
-// sleep reports whether the time passed before the context ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
+		return sleep.For(ctx, min(d, announceIn))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // Part is an incomplete entry on which this process works alone.
@@ -153,8 +154,8 @@ func (f *Folder) takePart(ctx context.Context, path string, open func(string) (*
 			f.Log.WarnContext(ctx, "another process has made no progress with this part and still has it locked; not waiting for it any longer", "part", path)
 			return nil, nil
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return nil, err
+		if !sleep.For(ctx, pause) {
+			return nil, ctx.Err()
 		}
 	}
 }
@@ -198,15 +199,4 @@ func openPartFolder(path string) (*os.File, error) {
 func isOdd(err error) bool {
 	_, irregular := errors.AsType[*openfile.IrregularError](err)
 	return irregular || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR)
-}
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

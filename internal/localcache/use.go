@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // Suffixes of the files beside an entry; see the package's comment.
@@ -49,7 +50,7 @@ func (f *Folder) hold(ctx context.Context, path string) (there bool) {
 		if err = tryLock(file, false); !errors.Is(err, errLocked) {
 			break
 		}
-		if sleep(ctx, pause) != nil { // the lock's holder is about to finish, or to remove the entry
+		if !sleep.For(ctx, pause) { // the lock's holder is about to finish, or to remove the entry
 			break
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // Pauses between two looks at a call that another session computes. They start
@@ -46,12 +48,8 @@ func (p *pause) wait(ctx context.Context, recheck time.Duration) error {
 	if recheck > 0 {
 		d = min(d, recheck)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !sleep.For(ctx, d) {
 		return context.Cause(ctx)
 	}
+	return nil
 }

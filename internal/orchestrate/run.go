@@ -13,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/memo"
 	"github.com/TrilliantHealth/mops-go/internal/record"
 	"github.com/TrilliantHealth/mops-go/internal/runs"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // computing is a flight that computes its call, run after run, until one
@@ -201,12 +202,7 @@ func (c *computing) next(failed int) error {
 func (c *computing) pause(failed int) error {
 	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
 	c.f.slot.Pause()
-	timer := time.NewTimer(pause/2 + rand.N(pause/2))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-c.ctx.Done():
-	}
+	sleep.For(c.ctx, pause/2+rand.N(pause/2)) // what follows heeds the end of the context
 	return c.f.slot.Resume(c.ctx)
 }
 

@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 	},
 	"internal/orchestrate": {
 		"blob", "executor", "internal/ability", "internal/config", "internal/errtree", "internal/explain", "internal/function", "internal/lease", "internal/memo",
-		"internal/memokey", "internal/progress", "internal/record", "internal/runlog", "internal/runs", "internal/slots", "internal/source",
+		"internal/memokey", "internal/progress", "internal/record", "internal/runlog", "internal/runs", "internal/sleep", "internal/slots", "internal/source",
 		"internal/worker",
 	},
 	"internal/worker": {
@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"internal/function":  {"internal/codec", "internal/errtree", "internal/memokey", "internal/record", "internal/schema", "internal/source"},
 	"internal/codec":     {"internal/schema"},
 	"internal/memo":      {"blob", "internal/memokey", "internal/record", "internal/source"},
-	"internal/lease":     {"blob", "blob/driver", "internal/process", "internal/record", "internal/runs"},
+	"internal/lease":     {"blob", "blob/driver", "internal/process", "internal/record", "internal/runs", "internal/sleep"},
 	"internal/record":    {"blob", "internal/runs"},
 	"internal/runlog":    {"blob"},
 	"internal/doctor":    {"blob", "blob/blobtest", "blob/driver", "internal/progress", "internal/text"},
@@ -71,12 +71,12 @@ var arrows = map[string][]string{
 	"internal/k8sdoctor": {"executor", "internal/doctor", "internal/kube", "k8s"},
 	"internal/gc": {
 		"blob", "blob/driver", "internal/explain", "internal/lease", "internal/memo", "internal/memokey", "internal/process", "internal/progress",
-		"internal/record", "internal/runs", "internal/source", "internal/sweep",
+		"internal/record", "internal/runs", "internal/sleep", "internal/source", "internal/sweep",
 	},
 	"internal/source":       {"blob", "internal/filehash", "internal/localcache", "internal/openfile", "internal/sweep"},
 	"internal/filehash":     {"internal/openfile"},
-	"internal/localcache":   {"internal/openfile"},
-	"internal/sweep":        {"blob"},
+	"internal/localcache":   {"internal/openfile", "internal/sleep"},
+	"internal/sweep":        {"blob", "internal/sleep"},
 	"internal/summary":      {"internal/openfile", "internal/progress", "internal/record", "internal/text"},
 	"internal/config":       {"internal/memokey", "internal/openfile"},
 	"internal/archive":      {"internal/openfile"},
@@ -85,9 +85,9 @@ var arrows = map[string][]string{
 	"executor/inproc":       {"executor"},
 	"executor/subprocess":   {"executor", "internal/inherit", "internal/process"},
 	"executor/executortest": {"executor"},
-	"k8s":                   {"executor", "internal/kube"},
+	"k8s":                   {"executor", "internal/kube", "internal/sleep"},
 	"internal/kube":         {"executor"},
-	"blob":                  {"blob/driver", "internal/errtree", "internal/localcache"},
+	"blob":                  {"blob/driver", "internal/errtree", "internal/localcache", "internal/sleep"},
 	"blob/fileblob":         {"blob", "blob/driver", "internal/openfile"},
 	"blob/memblob":          {"blob", "blob/driver"},
 	"blob/azureblob":        {"blob", "blob/driver", "blob/internal/cloud"},
@@ -97,6 +97,7 @@ var arrows = map[string][]string{
 	"blob/blobtest":         {"blob", "blob/driver"},
 	"internal/blobcount":    {"blob", "blob/driver"},
 	"internal/emulator":     {"internal/faultproxy"},
+	"internal/faultproxy":   {"internal/sleep"},
 
 	// Module test.
 	"test/benchmark":           {"*"},

@@ -49,6 +49,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/sleep"
 )
 
 // Key is where a sweeper's mark lies.
@@ -84,8 +85,8 @@ func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end fun
 			return nil, nil, err
 		}
 		if over == "" { // now the place is free
-			if err := sleep(ctx, pause/10); err != nil {
-				return nil, nil, err
+			if !sleep.For(ctx, pause/10) {
+				return nil, nil, context.Cause(ctx)
 			}
 		}
 	}
@@ -93,17 +94,6 @@ func Turn(ctx context.Context, store *blob.Store) (turn context.Context, end fun
 
 // mostTries is how often a sweeper tries while others are faster.
 const mostTries = 100
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
 
 // takeAway removes a mark, unless the turn took so long that the mark is
 // another sweeper's.
@@ -150,8 +140,8 @@ func outlast(ctx context.Context, store *blob.Store) (left blob.Version, err err
 		if time.Since(began) > surelyOver {
 			return mark.Version, nil
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return "", err
+		if !sleep.For(ctx, pause) {
+			return "", context.Cause(ctx)
 		}
 	}
 }
