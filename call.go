@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 )
 
 // Outcome is how a call came to its result.

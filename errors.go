@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/function"
-	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
-	"github.com/TrilliantHealth/mops-go/internal/worker"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 )
 
 // Errors of calls, for errors.Is.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/TrilliantHealth/mops-go/internal/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 )
 
 // Result is one call of a fan-out.

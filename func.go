@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
-	"github.com/TrilliantHealth/mops-go/internal/function"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 )
 
 // Func is a function that can be called through mops: its calls are memoized,

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/TrilliantHealth/mops-go/internal/archive"
-	"github.com/TrilliantHealth/mops-go/internal/config"
-	"github.com/TrilliantHealth/mops-go/internal/inherit"
-	"github.com/TrilliantHealth/mops-go/internal/worker"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/archive"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 )
 
 // Init is for programs with a main of their own: call it first in main, before

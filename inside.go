@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/TrilliantHealth/mops-go/internal/worker"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 )
 
 // Run is what a function can know of its run. A pure function uses it in

@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Exit codes of a program that runs under [Main].

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/ability"
-	"github.com/TrilliantHealth/mops-go/internal/config"
-	"github.com/TrilliantHealth/mops-go/internal/function"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
 
 // Options are typed by where they mean something, so that a meaningless one

@@ -20,7 +20,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/summary"
+	"github.com/TrilliantHealth/mops-go/internal/engine/summary"
 )
 
 // program/double is the function that the programs under test call.

@@ -4,7 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 )
 
 // DefaultReadCache is the bound that [ReadCache] changes: 1 GiB.

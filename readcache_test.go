@@ -17,7 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/blobcount"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/blobcount"
 )
 
 // afar:///folder is a root in a folder of this machine that does not show that

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
-	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // header reads the header of a record on disk, as anybody could.

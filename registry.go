@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/TrilliantHealth/mops-go/internal/function"
-	"github.com/TrilliantHealth/mops-go/internal/source"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/sources/source"
 )
 
 // Registry is a set of functions and types. A program has one, unless [In]

@@ -11,9 +11,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/function"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
 
 // WithOptions returns a context with options for all calls made with it, and in

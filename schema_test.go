@@ -12,7 +12,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // Omitzero fields, and all below them, are not in the memo key, so two programs

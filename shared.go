@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/TrilliantHealth/mops-go/internal/function"
-	"github.com/TrilliantHealth/mops-go/internal/source"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/sources/source"
 )
 
 // Shared is a big value that many calls get, such as a table. mops encodes it

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/TrilliantHealth/mops-go/internal/source"
+	"github.com/TrilliantHealth/mops-go/internal/sources/source"
 )
 
 // Source is a file or a folder as an input or an output, known by the hash of

@@ -14,7 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
-	"github.com/TrilliantHealth/mops-go/internal/source"
+	"github.com/TrilliantHealth/mops-go/internal/sources/source"
 )
 
 const day = 24 * time.Hour

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/openfile/openfiletest"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile/openfiletest"
 )
 
 // Nothing waits for a file that is not an entry of the cache: it counts as

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/TrilliantHealth/mops-go/internal/localcache"
+	"github.com/TrilliantHealth/mops-go/internal/base/localcache"
 )
 
 // cacheFolder holds blobs of one store as entries in a folder of this machine,

@@ -10,7 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
-	"github.com/TrilliantHealth/mops-go/internal/blobcount"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/blobcount"
 )
 
 func newMem() *blob.Store { return blob.New("mem://test", memblob.New()) }

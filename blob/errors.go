@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 )
 
 // Kind says what went wrong; see the constants of package driver, repeated here.

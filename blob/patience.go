@@ -5,8 +5,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/sleep"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 )
 
 // Patience is how long [Retry] goes on while a store is away, for work that is

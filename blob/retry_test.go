@@ -18,7 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/blobcount"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/blobcount"
 )
 
 // first fails the first n operations of one kind, as told.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 )
 
 // RetryPolicy says how often and how patiently an operation is tried, by

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 )
 
 // Names of package driver, for callers.

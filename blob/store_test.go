@@ -12,7 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
-	"github.com/TrilliantHealth/mops-go/internal/blobcount"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/blobcount"
 )
 
 // bare has none of the optional abilities.

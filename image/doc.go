@@ -2,7 +2,7 @@
 // the running program, without Docker and without a Dockerfile. [FromSelf] puts
 // the program on a base as one layer, pushes the image to a registry, and
 // returns its reference with a digest, as k8s.ImageFrom wants it. It stands
-// alone: it imports nothing else of mops but internal/openfile.
+// alone: it imports nothing else of mops but internal/base/openfile.
 //
 // # What is in the image
 //

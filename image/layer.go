@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
 // entry is a file or a folder in a layer. All belong to root.

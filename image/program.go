@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
 // program is the file that the image runs. It stays open, so that it is the

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
 func TestJobNames(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
-	"github.com/TrilliantHealth/mops-go/internal/sleep"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 )
 
 const (

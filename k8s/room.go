@@ -9,8 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
-	"github.com/TrilliantHealth/mops-go/internal/sleep"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
 // createInRoom creates a Job, and waits while the namespace's quota has no room

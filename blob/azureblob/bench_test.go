@@ -12,8 +12,8 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/ratio"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/ratio"
 )
 
 // The benchmarks measure an operation and the bare SDK's time for the same, in

@@ -16,7 +16,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 )
 
 // Whatever goes wrong, and wherever the secret comes from, nothing shows it: no

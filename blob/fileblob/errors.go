@@ -12,7 +12,7 @@ import (
 	"syscall"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
 var notFound = &driver.Error{Kind: driver.NotFound}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
 // attributes are what the file system says of an open file.

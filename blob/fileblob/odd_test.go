@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/openfile/openfiletest"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile/openfiletest"
 )
 
 // TestOddThings: the kind of fault is that an operation waits or retries for

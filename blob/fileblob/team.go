@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
 // team is the group that shares a root: the group of the root's folder, if it

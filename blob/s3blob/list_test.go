@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 )
 
 // page is one of S3's listings (Amazon S3 API Reference, ListObjectsV2). Names

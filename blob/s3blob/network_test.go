@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 )
 
 // flipSent inverts a bit of byte n of the client's request.

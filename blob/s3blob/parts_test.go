@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 )
 
 // big is a part and a little.

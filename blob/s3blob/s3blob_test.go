@@ -9,8 +9,8 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 )
 
 var quick = blob.RetryPolicy{First: time.Millisecond, Max: 10 * time.Millisecond}

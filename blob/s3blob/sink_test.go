@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 )
 
 // sink is a service that keeps nothing: it forgets puts, and returns size zeros

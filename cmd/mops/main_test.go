@@ -7,7 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/TrilliantHealth/mops-go/internal/worker"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 )
 
 // The test binary is the tool, the program that scripts run, and its workers.

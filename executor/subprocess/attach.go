@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 )
 
 // Attach finds a worker on this machine by its handle; it need not be a child

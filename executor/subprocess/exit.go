@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 )
 
 // ending is all that tells how a worker ended.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/inherit"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 )
 
 // TestInheritance: a worker inherits once, and its own children nothing.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/inherit"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 )
 
 // pipes connect a worker with us. They are closed on exec, but for the copies

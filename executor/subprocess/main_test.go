@@ -19,7 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/executortest"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/inherit"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 )
 
 // The test binary is a worker in two ways: of the conformance suite, and of the

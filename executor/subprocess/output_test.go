@@ -11,7 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 )
 
 // TestDaemon: a process that left the group and has the output open does not

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/inherit"
-	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 )
 
 // Start starts a process for the invocation, in a process group of its own,

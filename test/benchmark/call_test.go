@@ -13,7 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/blobcount"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/blobcount"
 )
 
 type input struct {

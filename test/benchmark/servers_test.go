@@ -14,7 +14,7 @@ import (
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob"
 	_ "github.com/TrilliantHealth/mops-go/blob/gcsblob"
 	_ "github.com/TrilliantHealth/mops-go/blob/s3blob"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 )
 
 // onServers runs a benchmark over each cloud store, on its emulator, as fast as

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 )
 
 // daemon is a program of a cluster that runs.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 )
 
 // A cluster of its own, beside that of the other tests.

@@ -1,5 +1,5 @@
 // Command emulator runs the servers that stand in for cloud stores in tests: Azurite,
-// gofakes3 and fake-gcs-server. A test starts it by way of internal/emulator and asks
+// gofakes3 and fake-gcs-server. A test starts it by way of internal/testkit/emulator and asks
 // it for servers over HTTP, at the URL that is its first line of output. It ends when
 // its standard input does.
 package main
@@ -17,7 +17,7 @@ import (
 
 // server is a stand-in that runs.
 type server struct {
-	Name, URL, Secret string // as internal/emulator tells tests
+	Name, URL, Secret string // as internal/testkit/emulator tells tests
 
 	newRoot func(endpoint, name string) (uri string, err error)
 	stop    func()

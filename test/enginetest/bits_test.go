@@ -18,8 +18,8 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 )
 
 // The kind of fault: one bit is wrong in one answer of a store, on its way, once:

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
-	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // A damaged result is computed again and replaced; it is never returned.

@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
-	"github.com/TrilliantHealth/mops-go/internal/process"
-	"github.com/TrilliantHealth/mops-go/internal/record"
-	"github.com/TrilliantHealth/mops-go/internal/runs"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

@@ -15,11 +15,11 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/explain"
-	"github.com/TrilliantHealth/mops-go/internal/gc"
-	"github.com/TrilliantHealth/mops-go/internal/memo"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/runlog"
+	"github.com/TrilliantHealth/mops-go/internal/records/explain"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
+	"github.com/TrilliantHealth/mops-go/internal/upkeep/gc"
 )
 
 // The kind of fault: a file of 1.5 GB lies where a record of a few hundred bytes

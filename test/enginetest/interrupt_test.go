@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/lease"
-	"github.com/TrilliantHealth/mops-go/internal/runs"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

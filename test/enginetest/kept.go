@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 )
 
 // Leases returns what all leases of a root say.

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
-	"github.com/TrilliantHealth/mops-go/internal/openfile/openfiletest"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile/openfiletest"
 )
 
 // The kind of fault is that a call waits for ever, deaf to its context, or tries

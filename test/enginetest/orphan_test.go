@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/runlog"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

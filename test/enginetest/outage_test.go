@@ -18,8 +18,8 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

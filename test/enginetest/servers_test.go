@@ -20,8 +20,8 @@ import (
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // for the programs under test, too
 	_ "github.com/TrilliantHealth/mops-go/blob/gcsblob"
 	_ "github.com/TrilliantHealth/mops-go/blob/s3blob"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

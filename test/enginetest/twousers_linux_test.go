@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/doctor"
-	"github.com/TrilliantHealth/mops-go/internal/gc"
+	"github.com/TrilliantHealth/mops-go/internal/upkeep/doctor"
+	"github.com/TrilliantHealth/mops-go/internal/upkeep/gc"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 

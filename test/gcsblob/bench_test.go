@@ -14,8 +14,8 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	_ "github.com/TrilliantHealth/mops-go/blob/gcsblob"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/ratio"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/ratio"
 )
 
 // The benchmarks measure an operation and the SDK used bare, with its defaults,

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
 )

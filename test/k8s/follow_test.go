@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 )
 

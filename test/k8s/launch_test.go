@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 )
 

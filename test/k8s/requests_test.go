@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 )
 

@@ -18,7 +18,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 )
 

@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/TrilliantHealth/mops-go"
-	"github.com/TrilliantHealth/mops-go/internal/ratio"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/ratio"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 )
 

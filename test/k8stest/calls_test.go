@@ -16,7 +16,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )

@@ -14,7 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 )
 

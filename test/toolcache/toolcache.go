@@ -1,5 +1,5 @@
 // Package toolcache keeps the programs that tests run and that are slow to get, in
-// the user's cache folder, for all clones. internal/emulator and internal/cluster
+// the user's cache folder, for all clones. internal/testkit/emulator and internal/cluster
 // have theirs there.
 package toolcache
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/archive"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/archive"
 )
 
 // withTar puts the tar of this machine, and what it needs, into a pod.

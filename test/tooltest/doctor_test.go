@@ -10,8 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/TrilliantHealth/mops-go/internal/doctor"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
+	"github.com/TrilliantHealth/mops-go/internal/upkeep/doctor"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 )
 

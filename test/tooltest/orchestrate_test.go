@@ -13,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/image"
-	"github.com/TrilliantHealth/mops-go/internal/emulator"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 )
 
 // The orchestrator pod of an example runs its calls as Jobs, with exactly the

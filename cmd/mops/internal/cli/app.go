@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // App is the tool's surroundings.

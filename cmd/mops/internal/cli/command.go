@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Command is one thing that the tool does. This file is all that stands between

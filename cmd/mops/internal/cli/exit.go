@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Exit codes, the same for all commands. They are part of the help.

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/progress"
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Group is commands that share a first word, and what is said of them all. The

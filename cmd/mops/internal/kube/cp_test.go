@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	utilexec "k8s.io/client-go/util/exec"
 
-	"github.com/TrilliantHealth/mops-go/internal/archive"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/archive"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 

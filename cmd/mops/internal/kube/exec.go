@@ -22,8 +22,8 @@ import (
 	utilexec "k8s.io/client-go/util/exec"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
 // podShell runs commands in a container.

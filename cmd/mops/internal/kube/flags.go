@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/internal/openfile"
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 

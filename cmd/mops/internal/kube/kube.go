@@ -19,7 +19,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/internal/kube"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 

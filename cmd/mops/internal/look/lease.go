@@ -12,8 +12,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
-	"github.com/TrilliantHealth/mops-go/internal/runs"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
 // Lease is mops lease.

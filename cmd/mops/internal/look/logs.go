@@ -12,8 +12,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/runlog"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
 )
 
 // Logs is mops logs.

@@ -12,11 +12,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
-	"github.com/TrilliantHealth/mops-go/internal/dynamic"
-	"github.com/TrilliantHealth/mops-go/internal/memo"
-	"github.com/TrilliantHealth/mops-go/internal/record"
-	"github.com/TrilliantHealth/mops-go/internal/text"
-	"github.com/TrilliantHealth/mops-go/internal/words"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
 )
 
 // showCall writes a call for people.

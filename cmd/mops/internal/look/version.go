@@ -9,8 +9,8 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // Version is mops version.

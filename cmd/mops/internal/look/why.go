@@ -10,10 +10,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
-	"github.com/TrilliantHealth/mops-go/internal/dynamic"
-	"github.com/TrilliantHealth/mops-go/internal/explain"
-	"github.com/TrilliantHealth/mops-go/internal/text"
-	"github.com/TrilliantHealth/mops-go/internal/words"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/explain"
+	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
 )
 
 // Why is mops why.

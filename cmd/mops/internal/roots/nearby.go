@@ -6,7 +6,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/internal/explain"
+	"github.com/TrilliantHealth/mops-go/internal/records/explain"
 )
 
 // NotFound says how much of a path there is, and what there is beside the first

@@ -11,7 +11,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/internal/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 )
 
 // opener opens roots.

@@ -9,8 +9,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/kube"
 	"github.com/TrilliantHealth/mops-go/image"
-	"github.com/TrilliantHealth/mops-go/internal/doctor"
-	"github.com/TrilliantHealth/mops-go/internal/k8sdoctor"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/k8sdoctor"
+	"github.com/TrilliantHealth/mops-go/internal/upkeep/doctor"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 

@@ -14,9 +14,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/kube"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
-	"github.com/TrilliantHealth/mops-go/internal/doctor"
-	"github.com/TrilliantHealth/mops-go/internal/progress"
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/upkeep/doctor"
 )
 
 // Doctor is mops doctor.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
-	"github.com/TrilliantHealth/mops-go/internal/gc"
-	"github.com/TrilliantHealth/mops-go/internal/memokey"
-	"github.com/TrilliantHealth/mops-go/internal/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/upkeep/gc"
 )
 
 // GC is mops gc.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
-	"github.com/TrilliantHealth/mops-go/internal/lease"
-	"github.com/TrilliantHealth/mops-go/internal/memo"
-	"github.com/TrilliantHealth/mops-go/internal/record"
-	"github.com/TrilliantHealth/mops-go/internal/words"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // State is how far a call is.

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/record"
-	"github.com/TrilliantHealth/mops-go/internal/text"
-	"github.com/TrilliantHealth/mops-go/internal/words"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // Run is one execution of a call.

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/process"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 )
 

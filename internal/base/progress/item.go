@@ -1,0 +1,188 @@
+package progress
+
+import (
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+)
+
+// Outcome is how a call ended.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Hit       Outcome = iota // the result was there after all
+	Computed                 // this process, or a worker of its, made the result
+	Awaited                  // somebody else made it meanwhile
+	Failed                   // with an error
+	Cancelled                // nobody wanted it any more
+)
+
+// String is the word that people read.
+func (o Outcome) String() string {
+	return [...]string{"hit", "computed", "awaited", "failed", "cancelled"}[o]
+}
+
+type state uint8
+
+const (
+	waiting  state = iota // for a slot
+	awaiting              // for somebody else's result
+	running
+	ended
+)
+
+// Item is one call that was no hit. Its fields are guarded by its function's mutex.
+type Item struct {
+	tracker    *Tracker
+	function   *function
+	memoURI    string
+	runID      string
+	where      string
+	state      state
+	start      time.Time // of its run
+	prev, next *Item     // in the list of those that run
+}
+
+// Waiting says that the call waits for a slot, as it does from Begin on.
+func (i *Item) Waiting() { i.change(waiting) }
+
+// Awaiting says that somebody else computes the call.
+func (i *Item) Awaiting() { i.change(awaiting) }
+
+// Running says that a run of the call has begun, and where: "in process",
+// a process id, the name of a pod. The time of the call counts from the first run on.
+func (i *Item) Running(runID, where string) {
+	if i == nil {
+		return
+	}
+	i.function.mu.Lock()
+	i.runID, i.where = runID, where
+	i.function.mu.Unlock()
+	i.change(running)
+}
+
+// End says how the call ended; err is for those that failed. Further ends of an
+// item are ignored.
+func (i *Item) End(outcome Outcome, err error) {
+	if i == nil {
+		return
+	}
+	ending, first := i.end(outcome)
+	if !first {
+		return
+	}
+	if err != nil {
+		ending.Error = text.FirstLine(err.Error())
+	}
+	i.tracker.note(ending)
+	if i.tracker.outstanding.Add(-1) == 0 {
+		if idle := i.tracker.onIdle.Load(); idle != nil {
+			(*idle)()
+		}
+	}
+}
+
+func (i *Item) end(outcome Outcome) (ending Ended, first bool) {
+	f := i.function
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i.state == ended {
+		return Ended{}, false
+	}
+	i.move(ended)
+	now := time.Now()
+	f.lastEnd = now
+	ending = Ended{Function: f.name, MemoURI: i.memoURI, RunID: i.runID, Outcome: outcome}
+	if !i.start.IsZero() {
+		ending.Took = now.Sub(i.start)
+	}
+	switch outcome {
+	case Hit:
+		f.counts.Hits++
+	case Computed:
+		f.counts.Computed++
+		f.computing.add(ending.Took)
+	case Awaited:
+		f.counts.Awaited++
+	case Failed:
+		f.counts.Failed++
+	case Cancelled:
+		f.counts.Cancelled++
+	}
+	return ending, true
+}
+
+func (i *Item) change(to state) {
+	if i == nil {
+		return
+	}
+	i.function.mu.Lock()
+	defer i.function.mu.Unlock()
+	if i.state != ended {
+		i.move(to)
+	}
+}
+
+// move changes the state under the function's mutex.
+func (i *Item) move(to state) {
+	if i.state == to {
+		return
+	}
+	f := i.function
+	count := func(s state, by int64) {
+		switch s {
+		case waiting:
+			f.counts.Waiting += by
+		case awaiting:
+			f.counts.Awaiting += by
+		case running:
+			f.counts.Running += by
+		}
+	}
+	if i.state == running {
+		f.unlink(i)
+	}
+	count(i.state, -1)
+	i.state = to
+	count(to, +1)
+	if to == running {
+		if i.start.IsZero() {
+			i.start = time.Now()
+		}
+		f.link(i)
+	}
+}
+
+// link puts an item into the list by its start: mostly at the end.
+func (f *function) link(i *Item) {
+	before := f.newest
+	for before != nil && before.start.After(i.start) {
+		before = before.prev
+	}
+	i.prev = before
+	if before == nil {
+		i.next, f.oldest = f.oldest, i
+	} else {
+		i.next, before.next = before.next, i
+	}
+	if i.next == nil {
+		f.newest = i
+	} else {
+		i.next.prev = i
+	}
+}
+
+func (f *function) unlink(i *Item) {
+	if i.prev == nil {
+		f.oldest = i.next
+	} else {
+		i.prev.next = i.next
+	}
+	if i.next == nil {
+		f.newest = i.prev
+	} else {
+		i.next.prev = i.prev
+	}
+	i.prev, i.next = nil, nil
+}

@@ -1,0 +1,135 @@
+package progress
+
+import (
+	"bytes"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"regexp"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+)
+
+// maxLine is the longest line in bytes; longer ones come in pieces.
+const maxLine = 64 << 10
+
+// Lines writes what a worker prints, each line with a prefix that says whose it
+// is. Only whole lines are written, so that the lines of several workers do not
+// mix; they are cleaned. It is safe for concurrent use and holds at most one
+// line of 64 KiB.
+type Lines struct {
+	prefix string
+
+	mu      sync.Mutex
+	to      io.Writer
+	partial []byte
+	out     bytes.Buffer
+}
+
+// isLabelled finds the prefix of a call, as Label makes it.
+var isLabelled = regexp.MustCompile(`^\[[a-z0-9._/-]+ [a-z]+-[a-z]+-[a-z]+\]`)
+
+// NewLines prefixes lines with [label], in a colour of its own if color is set.
+func NewLines(to io.Writer, label string, color bool) *Lines {
+	prefix := "[" + text.Clean(label) + "]"
+	if color {
+		prefix = colorOf(label) + prefix + plain
+	}
+	return &Lines{prefix: prefix, to: to}
+}
+
+// colorOf is one of ten colours, by the label. Red is for failures.
+func colorOf(label string) string {
+	hash := fnv.New32a()
+	io.WriteString(hash, label)
+	codes := [...]int{32, 33, 34, 35, 36, 92, 93, 94, 95, 96}
+	return fmt.Sprintf("\x1b[%dm", codes[hash.Sum32()%uint32(len(codes))])
+}
+
+// Write takes a chunk. It keeps the beginning of a line until its end comes.
+func (l *Lines) Write(chunk []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rest := chunk
+	for len(rest) > 0 {
+		end := bytes.IndexByte(rest, '\n')
+		switch room := maxLine - len(l.partial); {
+		case end >= 0 && end <= room:
+			l.partial = append(l.partial, rest[:end]...)
+			rest = rest[end+1:]
+			l.emit(len(l.partial))
+		case len(rest) > room:
+			l.partial = append(l.partial, rest[:room]...)
+			rest = rest[room:]
+			l.emit(pieceOf(l.partial))
+		default:
+			l.partial = append(l.partial, rest...)
+			rest = nil
+		}
+		if l.out.Len() > maxLine {
+			if err := l.flush(); err != nil {
+				return len(chunk) - len(rest), err
+			}
+		}
+	}
+	return len(chunk), l.flush()
+}
+
+// Close writes what is left without an end of line.
+func (l *Lines) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.partial) > 0 {
+		l.emit(len(l.partial))
+	}
+	return l.flush()
+}
+
+// pieceOf is how much of a line that is too long to write: all but a character
+// that is not whole yet.
+func pieceOf(line []byte) int {
+	for n := len(line) - 1; n > len(line)-utf8.UTFMax; n-- {
+		if utf8.RuneStart(line[n]) {
+			if !utf8.FullRune(line[n:]) {
+				return n
+			}
+			break
+		}
+	}
+	return len(line)
+}
+
+// emit makes a line of the first n bytes of partial.
+func (l *Lines) emit(n int) {
+	line := text.LastState(l.partial[:n])
+	// What a worker's own workers print has their labels already.
+	labelled := isLabelled.Match(line)
+	if !labelled {
+		l.out.WriteString(l.prefix)
+	}
+	if len(line) > 0 {
+		if !labelled {
+			l.out.WriteByte(' ')
+		}
+		l.out.WriteString(text.Clean(string(line)))
+	}
+	l.out.WriteByte('\n')
+	l.partial = append(l.partial[:0], l.partial[n:]...)
+	if len(l.partial) == 0 && cap(l.partial) > 4<<10 {
+		l.partial = nil // a long line does not hold its memory for ever
+	}
+}
+
+func (l *Lines) flush() error {
+	if l.out.Len() == 0 {
+		return nil
+	}
+	_, err := l.to.Write(l.out.Bytes())
+	l.out.Reset()
+	if l.out.Cap() > 4<<10 {
+		l.out = bytes.Buffer{}
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
+)
+
+// FileName is the config file that is looked for in the current folder.
+const FileName = "mops.toml"
+
+// maxFile is far above any sensible config file, in bytes.
+const maxFile = 1 << 20
+
+// File is a config file.
+type File struct {
+	Path     string   // as it was given
+	Text     []byte   // what it says, word for word, if it was loaded
+	Defaults Settings // of the top level
+	Entries  []Entry  // sorted by prefix
+
+	// Executors is what it says of executors, by their names and the keys of
+	// their tables; values are string and []string.
+	Executors map[string]map[string]any
+}
+
+// Entry is what a file says for the functions below a name prefix.
+type Entry struct {
+	Prefix string // whole segments of a function's name, without a slash at the end; "" means all
+	Force  bool   // it wins over options in the code
+	Settings
+	Line int // where it begins, from 1
+}
+
+// Find says which config file to use: the one given, else the one that
+// MOPS_CONFIG names, else mops.toml in the current folder if there is one.
+// lookup is [os.LookupEnv] or the like. Whether a file that was asked for is
+// there is for [Load] to find out.
+func Find(explicit string, lookup func(string) (string, bool)) (path string, found bool) {
+	if explicit != "" {
+		return explicit, true
+	}
+	if path, _ := lookup("MOPS_CONFIG"); path != "" {
+		return path, true
+	}
+	if _, err := os.Lstat(FileName); errors.Is(err, fs.ErrNotExist) {
+		return "", false
+	}
+	return FileName, true
+}
+
+// Load reads a config file.
+func Load(path string) (*File, error) {
+	var data []byte
+	if path != os.DevNull { // which is as good as an empty file
+		var err error
+		if data, err = openfile.ReadAll(path, maxFile); err != nil {
+			return nil, unreadable(path, err)
+		}
+	}
+	parsed, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	parsed.Text = data
+	return parsed, nil
+}
+
+func unreadable(path string, err error) error {
+	full := path
+	if absolute, absErr := filepath.Abs(path); absErr == nil {
+		full = absolute
+	}
+	var mend string
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		mend = "correct the path (option Config or MOPS_CONFIG), or leave it out"
+	case errors.Is(err, fs.ErrPermission):
+		mend = "make the file readable for this user"
+	default:
+		mend = "the config file must be a file that can be read, and read again by workers"
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("cannot read the config file %s: %w; %s", full, e.Err, mend)
+	}
+	return fmt.Errorf("cannot read the config file %s: %w; %s", full, err, mend)
+}
+
+// For is what the file says for a function: plain is below options in the code,
+// forced above them. For each setting the entry with the longest prefix wins,
+// and the top level is below all entries.
+func (f *File) For(function string) (plain, forced Settings) {
+	if f == nil {
+		return Settings{}, Settings{}
+	}
+	plain = f.Defaults
+	// A prefix is shorter than all that it is a prefix of, and sorts before
+	// them: later entries that cover the function are longer.
+	for _, entry := range f.Entries {
+		switch {
+		case !covers(entry.Prefix, function):
+		case entry.Force:
+			forced = forced.Overlay(entry.Settings)
+		default:
+			plain = plain.Overlay(entry.Settings)
+		}
+	}
+	return plain, forced
+}
+
+// covers reports whether prefix is function or some of its first segments.
+func covers(prefix, function string) bool {
+	rest, ok := strings.CutPrefix(function, prefix)
+	return ok && (prefix == "" || rest == "" || rest[0] == '/')
+}
+
+func sortEntries(entries []Entry) {
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Prefix, b.Prefix) })
+}

@@ -1,0 +1,113 @@
+package orchestrate
+
+import (
+	"errors"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+)
+
+// Call is one function with one input, and how to make it.
+type Call struct {
+	Function *function.Function
+	Input    []byte        // canonical
+	Sources  []*source.Ref // the files in it, hashed
+	Local    any           // the caller's own In, for fields that stay out of the key
+	*Settings
+
+	incompatible *incompatibleError // why it uses its exact key; nil for the usual one
+}
+
+// Settings are the settings of one call, after all precedence. Many calls share
+// them; nobody changes them.
+type Settings struct {
+	Root           string
+	Pipeline       string
+	Executor       executor.Executor
+	Timeout        time.Duration
+	Retries        int
+	Off            bool
+	Detach         bool
+	Refresh        bool
+	ReadOnly       bool
+	RequireResults bool
+	KeepErrors     bool
+	StorageTTL     time.Duration // of the store; 0 if it removes nothing by itself
+
+	// Context holds the options on the caller's context. They go along to a
+	// worker, for the calls that it makes.
+	Context config.Settings
+}
+
+func (c Call) key() memokey.Key {
+	if c.incompatible != nil {
+		return c.Function.ExactKey(c.Input)
+	}
+	return c.Function.Key(c.Input)
+}
+
+func (c Call) path(key memokey.Key) string {
+	return memokey.Path(c.Pipeline, c.Function.Name, c.Function.Version, key)
+}
+
+// How a call came to its result.
+type How string
+
+// How is one of these.
+const (
+	Hit      How = "hit"      // the result was there
+	Computed How = "computed" // this call computed it
+	Awaited  How = "awaited"  // another call was computing it
+)
+
+// Outcome is the result of a call, still encoded.
+type Outcome struct {
+	Place  memo.Place
+	Result memo.Found
+	How    How
+	Unkept bool // the store does not have it
+}
+
+var (
+	// ErrCycle says that a call would wait for itself.
+	ErrCycle = errtree.Sentinel("cycle", errors.New("the call waits for itself"))
+	// ErrNoResult says that there is no result and that nothing may run.
+	ErrNoResult = errtree.Sentinel("no-result", passing("there is no result, and results are required"))
+)
+
+// passing is an error that is not the fault of the function that returns it.
+type passing string
+
+func (e passing) Error() string        { return string(e) }
+func (e passing) Is(target error) bool { return target == worker.ErrTransient }
+
+// FuncError is what the user's function did: it returned an error or panicked.
+type FuncError struct {
+	Function string
+	URI      string
+	RunID    string
+	Failed   record.FuncError
+
+	function *function.Function
+}
+
+func (e *FuncError) Error() string { return e.Failed.Message }
+
+// Unwrap decodes the error if its type is registered, else it returns nil. It
+// decodes each time, because all waiters of a flight share this error and must
+// not share memory.
+func (e *FuncError) Unwrap() error { return errtree.Tame(e.function.DecodeError(e.Failed.Registered)) }
+
+// unkept is the place of a call that has no store.
+func unkept(c Call) memo.Place {
+	key := c.key()
+	return memo.Place{Key: key, Path: c.path(key)}
+}

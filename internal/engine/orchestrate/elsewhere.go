@@ -1,0 +1,223 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+)
+
+// stopTimeout bounds how long stopping a worker may take. A cluster gives a pod
+// 30 s to end, and takes its time when hundreds end.
+const stopTimeout = 5 * time.Minute
+
+// elsewhere runs the call in a worker process, which takes the lease into its
+// own session and leaves its result or error in the store.
+func (c *computing) elsewhere(ctx context.Context) (Outcome, error) {
+	spec, err := c.spec(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	inv := c.f.invocation(c.ID)
+	inv.Env, inv.Failed = []string{worker.Variable + "=" + spec}, c.failed
+	output := c.f.openOutput(c.RunID)
+	defer output.Close(ctx)
+	inv.Log = output.write
+	w, err := c.f.call.Executor.Start(ctx, inv)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Outcome{}, c.stopped(ctx)
+		}
+		return Outcome{}, err
+	}
+	defer c.f.tellWaits()() // see circleWatch
+	exit, err := w.Wait(ctx)
+	if err != nil {
+		return Outcome{}, c.stop(ctx, w)
+	}
+	return c.outcomeElsewhere(exit)
+}
+
+// stop ends a worker whose run was cancelled or timed out. With Detach, a
+// cancelled run goes on and keeps its lease. If we lost the lease, the worker
+// is not ours to stop: another process adopted it, or it will find out by
+// itself.
+func (c *computing) stop(ctx context.Context, w executor.Worker) error {
+	if errors.Is(context.Cause(ctx), lease.ErrLost) {
+		w.Release()
+		return c.stopped(ctx)
+	}
+	late := errors.Is(context.Cause(ctx), errTimeout)
+	if c.f.call.Detach && !late && w.Handle() != "" {
+		w.Release()
+		c.resign()
+		c.f.engine.Logger.Info("a worker is left running", "call", c.f.place.URI(), "run", c.RunID, "worker", w.Handle())
+		return context.Cause(ctx)
+	}
+	c.f.engine.stopping.Add(1)
+	defer c.f.engine.stopping.Add(-1)
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if err := w.Stop(settle); err != nil {
+		// It may still run, so it keeps its lease, which ends with its session.
+		c.resign()
+		return fmt.Errorf("the worker of run %s could not be stopped: %w", c.RunID, err)
+	}
+	if late {
+		c.leaveRun(settle, c.timedOut())
+	}
+	return c.stopped(ctx)
+}
+
+// outcomeElsewhere reads what an ended worker left in the store.
+func (c *computing) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
+	ctx, cancel := c.afterRun()
+	defer cancel()
+	switch exit.Code {
+	case executor.ExitLost:
+		return Outcome{}, lease.ErrLost
+	case executor.ExitFunc:
+		found, err := c.f.place.Error(ctx)
+		if err == nil && found.RunID == c.RunID {
+			return Outcome{}, c.f.funcError(found)
+		}
+	}
+	found, err := c.f.place.Result(ctx)
+	switch {
+	case err == nil && found.RunID == c.RunID:
+		return Outcome{Place: c.f.place, Result: found, How: Computed}, nil
+	case err == nil && found.Info.Version != c.f.miss.info.Version: // another run was faster
+		return Outcome{Place: c.f.place, Result: found, How: Awaited}, c.f.call.fits(found, c.f.place)
+	case err != nil && exit.Err == nil && !blob.Is(err, blob.NotFound) && !errors.Is(err, record.ErrDamaged):
+		return Outcome{}, err // the store failed, not the worker
+	}
+	failure := c.failureElsewhere(ctx, exit)
+	c.leaveRun(ctx, failure)
+	return Outcome{}, failure
+}
+
+// afterRun is the context for reading what a worker left. It is as patient as
+// the run was long. If the call is cancelled, it gives the store settleTimeout.
+func (c *computing) afterRun() (context.Context, context.CancelFunc) {
+	if c.ctx.Err() != nil {
+		return context.WithTimeout(context.WithoutCancel(c.ctx), settleTimeout)
+	}
+	return context.WithCancel(blob.Patient(c.ctx, blob.Patience{
+		Since: c.started, What: fmt.Sprintf("what run %s of %s left", c.RunID, c.f.place.URI()), Made: true}))
+}
+
+// failureElsewhere says why a worker left no result: in the worker's own words
+// if it could still write them, else as the executor saw it.
+func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *executor.Error {
+	if exit.Err != nil && !ownWordsKnowMore[exit.Err.Reason] {
+		return exit.Err
+	}
+	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason != "" {
+		failure := &executor.Error{Reason: executor.Reason(left.Run.Reason), Message: left.Run.Error}
+		if exit.Err != nil {
+			failure.Tail = exit.Err.Tail
+		}
+		return failure
+	}
+	if exit.Err != nil {
+		return exit.Err
+	}
+	return &executor.Error{Reason: executor.NoResult, Message: fmt.Sprintf(
+		"the worker of run %s, on the executor %s, exited with code %d and left neither a result nor an error: a function must return, not call os.Exit",
+		c.RunID, c.Executor, exit.Code)}
+}
+
+// ownWordsKnowMore lists the failures that the worker may have explained better
+// than its executor, while it still could. A worker cannot know of the other
+// failures.
+var ownWordsKnowMore = map[executor.Reason]bool{
+	executor.WorkerFailed: true, executor.Signalled: true, executor.WorkerLost: true, executor.NoResult: true,
+}
+
+// leaveRun records a run that ended without result or error, for people.
+func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
+	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == string(failure.Reason) {
+		return // the worker recorded it, and knows more
+	}
+	run := record.Run{
+		Outcome: runs.ExecError, Reason: string(failure.Reason), Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
+	}.Of(c.ID)
+	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
+	err := c.f.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{
+		Head: c.f.call.Function.Head(c.f.place.Key, c.RunID),
+		Call: c.f.call.Function.Describe(c.f.call.Pipeline), Run: run,
+	})
+	if err != nil {
+		c.f.engine.Logger.Warn("a failed run left no record", "call", c.f.place.URI(), "run", c.RunID, "error", err)
+	}
+}
+
+// spec encodes what the worker is told.
+func (c *computing) spec(ctx context.Context) (string, error) {
+	e := c.f.engine
+	version, err := c.held.Version(ctx)
+	if err != nil {
+		return "", err
+	}
+	state, err := c.held.State(ctx)
+	if err != nil {
+		return "", err
+	}
+	at := c.f.call.Executor
+	spec := worker.Spec{
+		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Pipeline: c.f.call.Pipeline,
+		Schema: c.f.call.Function.SchemaHash(),
+		ID:     c.ID, LeaseVersion: string(version), Timeout: c.f.call.Timeout, StorageTTL: c.f.call.StorageTTL,
+		AtStake:      max(time.Since(e.began), worker.FromContext(c.ctx).AtStake()),
+		Orchestrator: state.Orchestrator, Handle: c.handle,
+		Replace: string(c.f.miss.info.Version), Chain: c.f.chain.Push(c.f.place.Key).Links(),
+		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(c.f.call.Context, at), Since: e.since(ctx, c.f.root),
+	}
+	remote := ability.RunsRemotely(at)
+	spec.Supervised = remote
+	if remote || e.Elsewhere {
+		spec.ConfigText, spec.Environ = e.ConfigText, e.portable(e.Environ, at)
+		if spec.ConfigText == "" {
+			spec.Config = ""
+		}
+	}
+	if c.f.pool != nil && !remote {
+		if spec.Tree, err = e.tree(c.f.pool, c.f.slot.Holder); err != nil {
+			e.Logger.Warn("the calls that a worker makes have slots of their own", "error", err)
+		}
+	}
+	return spec.Encode()
+}
+
+// portable makes settings fit for a worker, which may have another current
+// folder or run on another machine: a relative root means nothing there.
+func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settings {
+	if s.Root == nil {
+		return s
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r, open := e.roots[*s.Root]; open {
+		absolute := ability.RootFor(at, r.store.Address())
+		s.Root = &absolute
+	}
+	return s
+}
+
+// invocation is the run as executors see it.
+func (f *flight) invocation(id runs.ID) executor.Invocation {
+	return executor.Invocation{
+		Function: f.call.Function.ID(), MemoURI: f.place.URI(),
+		LeaseID: id.LeaseID, RunID: id.RunID, Attempt: id.Attempt,
+		Settings: f.engine.Executors[f.call.Executor.Name()], Logger: f.engine.Logger,
+	}
+}

@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"os"
+	"os/user"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+)
+
+// whereabouts does not change while the process lives.
+var whereabouts = sync.OnceValue(func() record.Run {
+	ran := record.Run{PID: os.Getpid(), OS: runtime.GOOS, Arch: runtime.GOARCH, Program: record.ThisProgram()}
+	ran.Host, _ = os.Hostname()
+	if u, err := user.Current(); err == nil {
+		ran.User = u.Username
+	}
+	return ran
+})
+
+// begin starts the record of a run.
+func begin(id runs.ID) record.Run {
+	ran := whereabouts().Of(id)
+	ran.Started = time.Now()
+	return ran
+}
+
+// end completes the record when the function has returned.
+func (t Task) end(ran *record.Run, running *Running, cpuBefore time.Duration) {
+	ended := time.Now()
+	wall := ended.Sub(ran.Started)
+	cpu, peak := process.Usage()
+	ran.Ended = ended.UTC()
+	ran.Started = ran.Started.UTC()
+	ran.WallSeconds = wall.Seconds()
+	// These are the process's: in process, they include what else the program
+	// did meanwhile.
+	ran.CPUSeconds = (cpu - cpuBefore).Seconds()
+	ran.PeakMemory = peak
+	ran.Fields = running.recorded()
+	if wall >= modulesAfter {
+		ran.Modules = record.Modules()
+	}
+}
+
+// firstLines is enough of a message for a list of runs.
+func firstLines(message string) string {
+	const most = 500
+	line, _, _ := strings.Cut(message, "\n")
+	if len(line) > most {
+		line = line[:most] + "…"
+	}
+	return line
+}

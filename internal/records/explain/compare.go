@@ -1,0 +1,144 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
+	"github.com/TrilliantHealth/mops-go/internal/values/schema"
+)
+
+// Part is a part of what a memo key is made of.
+type Part string
+
+// The parts.
+const (
+	Function   Part = "function"
+	Version    Part = "version"
+	Calls      Part = "calls"       // name@version of the functions that it calls
+	Codec      Part = "codec"       // encoding of the input
+	InputType  Part = "input_type"  // fingerprint
+	OutputType Part = "output_type" // fingerprint
+	Input      Part = "input"
+	Output     Part = "output" // of no memo key: what came of the same call twice
+)
+
+// Difference is one thing in which two calls differ. Of a part that is neither
+// input nor output, Path is empty, but for Calls, where it is the function called, and for
+// what the fingerprints of types leave out, where it is the field.
+type Difference struct {
+	Part Part
+	dynamic.Difference
+}
+
+// mostFields is how many differing fields of two inputs are told apart.
+const mostFields = 1000
+
+// Compare returns in what two calls differ, what weighs most first. Pipelines
+// are no part of a memo key.
+func Compare(here, there Call) []Difference {
+	var found []Difference
+	add := func(part Part, path string, here, there any) {
+		found = append(found, Difference{part, dynamic.Difference{Path: path, Here: here, There: there}})
+	}
+	compare := func(part Part, here, there string) {
+		if here != there {
+			add(part, "", here, there)
+		}
+	}
+	compare(Function, here.Function, there.Function)
+	compare(Version, here.Version, there.Version)
+	compareCallees(here.Calls, there.Calls, func(name string, here, there any) { add(Calls, name, here, there) })
+	compare(Codec, here.Codec, there.Codec)
+	compare(InputType, here.In, there.In)
+	compare(OutputType, here.Out, there.Out)
+	if here.Schema != nil && there.Schema != nil {
+		for d := range schema.Diff(here.Schema.In, there.Schema.In, "In") {
+			add(InputType, d.Path, kind(d.Here), kind(d.There))
+		}
+		for d := range schema.Diff(here.Schema.Out, there.Schema.Out, "Out") {
+			add(OutputType, d.Path, kind(d.Here), kind(d.There))
+		}
+	}
+	if here.HasInput && there.HasInput {
+		for _, d := range dynamic.Diff(here.Input, there.Input, "In", mostFields) {
+			found = append(found, Difference{Input, d})
+		}
+	}
+	return found
+}
+
+// kind is what a type is in a place, or that it has none there.
+func kind(of string) any {
+	if of == "" {
+		return dynamic.Absent{}
+	}
+	return of
+}
+
+// compareCallees compares lists of name@version, of which each name is there once.
+func compareCallees(here, there []string, add func(name string, here, there any)) {
+	versions := map[string]string{}
+	for _, callee := range there {
+		name, version, _ := strings.Cut(callee, "@")
+		versions[name] = version
+	}
+	for _, callee := range here {
+		name, version, _ := strings.Cut(callee, "@")
+		other, ok := versions[name]
+		delete(versions, name)
+		switch {
+		case !ok:
+			add(name, version, dynamic.Absent{})
+		case other != version:
+			add(name, version, other)
+		}
+	}
+	for _, callee := range there {
+		name, version, _ := strings.Cut(callee, "@")
+		if _, left := versions[name]; left {
+			add(name, dynamic.Absent{}, version)
+		}
+	}
+}
+
+// String says the difference in a line: "In.Rate: 0.1 here, 0.2 there".
+func (d Difference) String() string { return d.Between("here", "there") }
+
+// Between is String with other words for the two calls.
+func (d Difference) Between(here, there string) string {
+	text := fmt.Sprintf("%s: %s %s, %s %s", d.Subject(), d.show(d.Here), here, d.show(d.There), there)
+	if d.Note != "" {
+		text += " (" + d.Note + ")"
+	}
+	return text
+}
+
+// Subject names what differs.
+func (d Difference) Subject() string {
+	switch d.Part {
+	case Input, Output:
+		return d.Path
+	case Calls:
+		return "the version of " + d.Path + ", which it calls"
+	case InputType, OutputType:
+		if d.Path != "" {
+			return "the type of " + d.Path
+		}
+		return map[Part]string{InputType: "the type of the input", OutputType: "the type of the output"}[d.Part]
+	}
+	return "the " + string(d.Part)
+}
+
+// show is a value in a few words; of a fingerprint the first digits do.
+func (d Difference) show(value any) string {
+	const few, digits = 60, 12
+	text, isText := value.(string)
+	switch {
+	case d.Part == Input || d.Part == Output || !isText:
+		return dynamic.Short(value, few)
+	case d.Path == "" && (d.Part == InputType || d.Part == OutputType):
+		return text[:min(len(text), digits)]
+	}
+	return text
+}

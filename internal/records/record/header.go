@@ -1,0 +1,105 @@
+package record
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+)
+
+// Codec is the name of the encoding of bodies and inputs.
+const Codec = "cbor1"
+
+// Head opens the header of every record of a call. Its fields come first, in
+// this order: Check and HasSchema rely on it.
+type Head struct {
+	MemoKey string `json:"memo_key"`
+	RunID   string `json:"run_id"`
+
+	// Schema describes the parts of the types that the fingerprints in Call leave
+	// out; see package schema. Records of the first release don't have it.
+	Schema json.RawMessage `json:"schema,omitempty"`
+}
+
+// Call says which call a record belongs to, in words that people understand.
+type Call struct {
+	Function string   `json:"function"` // registered name
+	Version  string   `json:"version"`
+	Pipeline string   `json:"pipeline"`
+	Codec    string   `json:"codec"`           // see the constant Codec
+	Calls    []string `json:"calls,omitempty"` // name@version of every function it calls, sorted
+	In       string   `json:"in"`              // type fingerprint
+	Out      string   `json:"out"`             // type fingerprint
+}
+
+// Run is the record of one execution.
+type Run struct {
+	LeaseID     string         `json:"lease_id,omitempty"`
+	Attempt     int            `json:"attempt,omitempty"` // 1 for the first under its lease
+	Outcome     runs.Ending    `json:"outcome,omitempty"`
+	Reason      string         `json:"reason,omitempty"` // of a failure: an executor.Reason
+	Error       string         `json:"error,omitempty"`  // of a failure: a line or two
+	Started     time.Time      `json:"started,omitzero"` // RFC 3339, by the clock of Host
+	Ended       time.Time      `json:"ended,omitzero"`
+	WallSeconds float64        `json:"wall_seconds"`
+	CPUSeconds  float64        `json:"cpu_seconds,omitempty"`       // user and system; 0 if unknown
+	PeakMemory  int64          `json:"peak_memory_bytes,omitempty"` // 0 if unknown
+	Host        string         `json:"host,omitempty"`
+	User        string         `json:"user,omitempty"`
+	PID         int            `json:"pid,omitempty"`
+	Executor    string         `json:"executor,omitempty"`
+	OS          string         `json:"os,omitempty"`
+	Arch        string         `json:"arch,omitempty"`
+	Program     Program        `json:"program,omitzero"`
+	Fields      map[string]any `json:"fields,omitempty"`  // the user's own
+	Modules     []string       `json:"modules,omitempty"` // path@version; of long runs only
+}
+
+// Of adds the identity of the run.
+func (r Run) Of(is runs.ID) Run {
+	r.LeaseID, r.Attempt, r.Executor = is.LeaseID, is.Attempt, is.Executor
+	return r
+}
+
+// SourceLocation says where the bytes of a source of an input or output lie.
+// Lists of them are in order of appearance.
+type SourceLocation struct {
+	Hash     string `json:"hash"`
+	Kind     string `json:"kind,omitempty"`
+	Size     int64  `json:"size"`               // bytes
+	Location string `json:"location,omitempty"` // relative to the root, or a URI
+}
+
+// ResultHeader is the header of a result; the body is the output.
+type ResultHeader struct {
+	Head
+	Call
+	Run      Run              `json:"run,omitzero"`
+	Sources  []SourceLocation `json:"sources,omitempty"`
+	Injected bool             `json:"injected,omitempty"` // a person put it there; nothing computed it
+}
+
+// InvocationHeader is the header of an invocation; the body is the canonical input.
+type InvocationHeader struct {
+	Head
+	Call
+	LeaseID string           `json:"lease_id,omitempty"`
+	Program Program          `json:"program,omitzero"` // the caller's
+	Sources []SourceLocation `json:"sources,omitempty"`
+}
+
+// ErrorHeader is the header of an error; the body is a FuncError.
+type ErrorHeader struct {
+	Head
+	Call
+	Run     Run    `json:"run,omitzero"`
+	Message string `json:"message"`
+}
+
+// RunHeader is the content of runs/<run id>.json, as plain JSON without line 1:
+// a run that left neither result nor error.
+type RunHeader struct {
+	Head
+	Call
+	Run Run `json:"run"`
+}
