@@ -239,8 +239,9 @@ func (r *rig) want(got ended, out int, how How) {
 	}
 }
 
-// here is an executor in this process.
+// here is an executor in this process, and one is such with one slot.
 func here() executor.Executor { return inproc.New() }
+func one() executor.Executor  { return inproc.New(inproc.Limit(1)) }
 
 // fleet is an executor whose workers are apart from the program that starts
 // them: each has a session of its own and goes on when its caller vanishes.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -146,8 +147,11 @@ func (c *computing) once() (Outcome, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
 		defer cancel()
 	}
-	if ability.InProcess(c.f.call.Executor) {
+	if _, ours := c.f.call.Executor.(*inproc.Executor); ours {
 		return c.here(ctx)
+	}
+	if ability.InProcess(c.f.call.Executor) {
+		return c.through(ctx)
 	}
 	return c.elsewhere(ctx)
 }

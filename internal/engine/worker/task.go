@@ -53,6 +53,7 @@ type Done struct {
 	Run    record.Run        // of this run
 	Err    error             // what mops itself failed at
 	Unkept error             // the result is right, but could not be stored
+	Exits  bool              // the function ends, by runtime.Goexit, the goroutine of RunOn
 }
 
 // durableAfter is how long a run must take for its result to be worth an fsync:
@@ -63,20 +64,21 @@ const durableAfter = time.Second
 // that the program was built from.
 const modulesAfter = time.Minute
 
-// Run runs the task. The context ends when the call is cancelled or the lease
-// is lost; what the function returns after that is ignored.
+// Run is RunOn on a goroutine of its own, which a Goexit of the function ends.
 func (t Task) Run(ctx context.Context) (done Done) {
 	ended := make(chan struct{})
-	go func() { // a Goexit of the function ends only this goroutine
+	go func() {
 		defer close(ended)
 		t.RunOn(ctx, func(d Done) { done = d })
 	}()
 	<-ended
+	done.Exits = false
 	return done
 }
 
-// RunOn is Run on a goroutine that the function may end by runtime.Goexit. It
-// calls done once, before it returns or the goroutine ends.
+// RunOn runs the task. The context ends when the call is cancelled or the lease
+// is lost; what the function returns after that is ignored. RunOn calls done
+// once, before it returns or the function ends the goroutine by runtime.Goexit.
 func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
 		Function: t.Function.ID(), URI: t.Place.URI(), ID: t.ID,
@@ -94,7 +96,9 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	ctx = blob.Patient(ctx, t.patience(running.since))
 	guard(running.in(ctx), t.Function, in, func(out any, err error) {
 		t.end(&ran, running, cpuBefore)
-		done(t.conclude(ctx, running, out, err, ran))
+		end := t.conclude(ctx, running, out, err, ran)
+		end.Exits = isGoexit(err)
+		done(end)
 		if dir := running.madeOutDir(); dir != "" && t.Keep {
 			os.RemoveAll(dir)
 		}
