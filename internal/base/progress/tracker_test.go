@@ -122,35 +122,13 @@ func TestOldestLongestAndTimes(t *testing.T) {
 			}
 		}
 		a := s.Functions[0] // 15, 13, 11, … 1 s
-		if a.Computing != 64*time.Second || a.Shortest != time.Second || a.Longest != 15*time.Second {
+		if a.Computing != 64*time.Second || a.Longest != 15*time.Second {
 			t.Errorf("got %+v", a)
-		}
-		if a.Median < 6*time.Second || a.Median > 8*time.Second {
-			t.Errorf("the median of 1, 3, … 15 s is 7 to 9 s, got %v", a.Median)
 		}
 		if !a.First.Equal(begin) || !a.LastEnd.Equal(begin.Add(15*time.Second)) {
 			t.Errorf("first %v, last end %v", a.First, a.LastEnd)
 		}
 	})
-}
-
-func TestMedian(t *testing.T) {
-	for _, took := range []time.Duration{0, 1, time.Microsecond, 40 * time.Microsecond, time.Millisecond, time.Second, 100 * time.Hour, 1<<63 - 1} {
-		var d durations
-		for range 5 {
-			d.add(took)
-		}
-		if d.median() != took {
-			t.Errorf("five times %v: median %v", took, d.median())
-		}
-	}
-	var d durations
-	for i := range 1000 {
-		d.add(time.Duration(i+1) * time.Millisecond)
-	}
-	if m := d.median(); m < 450*time.Millisecond || m > 550*time.Millisecond {
-		t.Errorf("median of 1 to 1000 ms: %v", m)
-	}
 }
 
 // The numbers add up whoever counts at the same time.
