@@ -50,7 +50,7 @@ func Parse(path string, data []byte) (*File, error) {
 		}
 		return nil, errors.Join(all...)
 	}
-	sortEntries(p.file.Entries)
+	slices.SortFunc(p.file.Entries, func(a, b Entry) int { return strings.Compare(a.Prefix, b.Prefix) })
 	return p.file, nil
 }
 

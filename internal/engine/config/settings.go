@@ -34,8 +34,8 @@ func (s setting) variable() string { return "MOPS_" + strings.ToUpper(s.key) }
 // settings are all of them. Values are string, bool and int64, as TOML has them.
 var settings = []setting{
 	define("root", sameText, readRoot, func(s *Settings) **string { return &s.Root }),
-	define("pipeline", sameText, readPipeline, func(s *Settings) **string { return &s.Pipeline }),
-	define("executor", sameText, readExecutor, func(s *Settings) **string { return &s.Executor }),
+	define("pipeline", sameText, readName("forecast"), func(s *Settings) **string { return &s.Pipeline }),
+	define("executor", sameText, readName("cluster"), func(s *Settings) **string { return &s.Executor }),
 	define("off", textToBool, readBool, func(s *Settings) **bool { return &s.Off }),
 	define("refresh", textToBool, readBool, func(s *Settings) **bool { return &s.Refresh }),
 	define("read_only", textToBool, readBool, func(s *Settings) **bool { return &s.ReadOnly }),
