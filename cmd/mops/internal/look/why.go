@@ -13,7 +13,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
-	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
 )
 
 // Why is mops why.
@@ -47,23 +46,6 @@ mops why --look 5000 --show 20 amber-kite-river`,
 type whyOptions struct {
 	look int
 	show int
-}
-
-// differenceView is one difference, for programs.
-type differenceView struct {
-	Part  explain.Part  `json:"part"`
-	Path  string        `json:"path,omitempty"`
-	Here  *dynamic.JSON `json:"here"`
-	There *dynamic.JSON `json:"there"`
-	Note  string        `json:"note,omitempty"`
-}
-
-func differenceViews(differences []explain.Difference) []differenceView {
-	views := []differenceView{}
-	for _, d := range differences {
-		views = append(views, differenceView{d.Part, d.Path, &dynamic.JSON{Value: d.Here}, &dynamic.JSON{Value: d.There}, d.Note})
-	}
-	return views
 }
 
 func (o *whyOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
@@ -106,11 +88,11 @@ func (o *whyOptions) compare(a *cli.App, here, there explain.Call, hereAt, there
 	differences := explain.Compare(here, there)
 	if a.JSON {
 		return a.PrintJSON(struct {
-			Here        string           `json:"here"`
-			There       string           `json:"there"`
-			Same        bool             `json:"same"` // one memo key
-			Differences []differenceView `json:"differences"`
-		}{hereAt.URI(), thereAt.URI(), hereAt.Call.Key == thereAt.Call.Key, differenceViews(differences)})
+			Here        string               `json:"here"`
+			There       string               `json:"there"`
+			Same        bool                 `json:"same"` // one memo key
+			Differences []explain.Difference `json:"differences"`
+		}{hereAt.URI(), thereAt.URI(), hereAt.Call.Key == thereAt.Call.Key, differences})
 	}
 	var f text.Facts
 	f.Add("here", hereAt.URI())
@@ -141,11 +123,11 @@ func showDifferences(a *cli.App, indent string, differences []explain.Difference
 }
 
 type nearView struct {
-	URI         string           `json:"uri"`
-	Version     string           `json:"version"`
-	HasResult   bool             `json:"has_result"`
-	Modified    time.Time        `json:"modified"`
-	Differences []differenceView `json:"differences"`
+	URI         string               `json:"uri"`
+	Version     string               `json:"version"`
+	HasResult   bool                 `json:"has_result"`
+	Modified    time.Time            `json:"modified"`
+	Differences []explain.Difference `json:"differences"`
 }
 
 type whyView struct {
@@ -216,10 +198,7 @@ func (o *whyOptions) view(x roots.Address, found explain.Search, elsewhere []str
 		Versions: append([]explain.VersionCount{}, found.Versions...), Pipelines: append([]string{}, elsewhere...), Near: []nearView{},
 	}
 	for _, near := range found.Near[:min(len(found.Near), o.show)] {
-		v.Near = append(v.Near, nearView{
-			URI: near.Place.URI(), Version: near.Call.Version, HasResult: near.HasResult, Modified: near.Modified,
-			Differences: differenceViews(near.Differences),
-		})
+		v.Near = append(v.Near, nearView{near.Place.URI(), near.Call.Version, near.HasResult, near.Modified, near.Differences})
 	}
 	return v
 }
