@@ -64,6 +64,8 @@ func (o *leaseOptions) run(ctx context.Context, a *cli.App, line cli.Line) error
 	switch {
 	case err != nil:
 		return err
+	case wrong != nil && v.Version == "": // it is not ours to replace
+		return wrong
 	case v == nil:
 		return cli.NotFoundf("%s has no lease: nobody ever began to compute it, or its result was put there by hand", x.URI())
 	case o.breakIt && noResult == nil && !o.force:

@@ -16,7 +16,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
-	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 )
 
 // callRow is a call in a list.
@@ -141,36 +140,16 @@ type callExaminer struct {
 
 // examine says how far a call is. Only one without a result needs a look at its lease.
 func (l *callExaminer) examine(ctx context.Context, row *callRow) error {
-	switch {
-	case row.result:
-		row.State = view.HasResult
-		return nil
-	case row.failed:
-		row.State = view.HasError
-	default:
-		row.State = view.Unfinished
-	}
-	if !row.lease || l.leases >= mostLeases {
+	row.State = view.StateOf(row.result, row.failed, nil)
+	if row.result || !row.lease || l.leases >= mostLeases {
 		return nil
 	}
 	l.leases++
-	held, version, err := lease.Read(ctx, l.store, row.path+"/lease")
-	if err != nil || version == "" {
+	held, wrong, err := view.ReadLease(ctx, l.store, row.path+"/lease", l.sights, time.Time{})
+	if err != nil || wrong != nil {
 		return ctx.Err() // a lease that cannot be read says nothing
 	}
-	holder, err := l.sights.Of(ctx, l.store, held.Session)
-	if err != nil {
-		return err
-	}
-	switch {
-	case held.Status == lease.StatusHeld && holder != nil && holder.Life != lease.Gone:
-		row.State = view.Running
-	case row.failed:
-	case held.Status == lease.StatusHeld:
-		row.State = view.Abandoned
-	default:
-		row.State = view.Released
-	}
+	row.State = view.StateOf(false, row.failed, held)
 	return nil
 }
 
