@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -73,71 +72,42 @@ func Find(ctx context.Context, place memo.Place, call Call, most int) (Search, e
 	return s, nil
 }
 
-// candidate is an invocation that may be read.
-type candidate struct {
-	path      string // of the call
-	modified  time.Time
-	hasResult bool
-}
-
-// scan lists the calls of the function and picks the newest. It takes half of
-// the time that there is.
-func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int) ([]*candidate, error) {
+// scan lists the calls of the function and picks those with the newest invocations. It
+// takes half of the time that there is.
+func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int) ([]Listed, error) {
 	until := time.Time{}
 	if deadline, ok := ctx.Deadline(); ok {
 		until = time.Now().Add(time.Until(deadline) / 2)
 	}
 	prefix := memokey.Format + "/" + call.Pipeline + "/" + call.Function + "@"
-	versions := map[string]*VersionCount{}
-	defer func() {
-		for _, v := range versions {
-			s.Versions = append(s.Versions, *v)
-		}
-	}()
-	var picked []*candidate
-	var folder string
-	var last *candidate // of the folder
-	for info, err := range place.Store.List(ctx, prefix, "") {
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
+	var picked []Listed
+	for c, err := range List(ctx, place.Store, prefix) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
 			return nil, err
-		}
-		if !until.IsZero() && time.Now().After(until) {
+		case !until.IsZero() && time.Now().After(until):
 			return newest(picked, most), nil
-		}
-		version, rest, _ := strings.Cut(info.Key[len(prefix):], "/")
-		name, record, _ := strings.Cut(rest, "/")
-		path := prefix + version + "/" + name
-		if path == place.Path || record == "" {
+		case c.Path == place.Path || !c.Folder:
 			continue
 		}
-		v := versions[version]
-		if v == nil {
-			v = &VersionCount{Version: version}
-			versions[version] = v
+		version, _, _ := strings.Cut(c.Path[len(prefix):], "/")
+		if n := len(s.Versions); n == 0 || s.Versions[n-1].Version != version {
+			s.Versions = append(s.Versions, VersionCount{Version: version})
 		}
-		if path != folder {
-			folder, last = path, nil
-			s.Calls++
-			v.Calls++
-		}
-		if info.ModTime.After(v.Newest) {
-			v.Newest = info.ModTime
-		}
-		switch record { // in this order
-		case "invocation":
-			if info.Size <= largest {
-				last = &candidate{path: path, modified: info.ModTime}
-				if picked = append(picked, last); len(picked) >= 2*most+100 {
-					picked = newest(picked, most)
-				}
-			}
-		case "result":
+		v := &s.Versions[len(s.Versions)-1]
+		s.Calls++
+		v.Calls++
+		if c.Result {
 			v.Results++
-			if last != nil {
-				last.hasResult = true
+		}
+		if c.Newest.After(v.Newest) {
+			v.Newest = c.Newest
+		}
+		if c.Invocation.Key != "" && c.Invocation.Size <= largest {
+			if picked = append(picked, c); len(picked) >= 2*most+100 {
+				picked = newest(picked, most)
 			}
 		}
 	}
@@ -147,22 +117,22 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int
 
 // compare reads the candidates and compares each with the call. One that cannot
 // be read, or not in time, is left out.
-func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, candidates []*candidate) {
+func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, candidates []Listed) {
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(sideBySide)
 	for _, c := range candidates {
 		group.Go(func() error {
-			other, err := memokey.Parse(c.path)
+			other, err := memokey.Parse(c.Path)
 			if err != nil {
 				return nil
 			}
-			at := memo.Place{Store: store, Path: c.path, Key: other.Key}
+			at := memo.Place{Store: store, Path: c.Path, Key: other.Key}
 			read, err := Read(ctx, at)
 			if err != nil {
 				return nil
 			}
-			near := Near{Place: at, Call: read, HasResult: c.hasResult, Modified: c.modified, Differences: Compare(call, read)}
+			near := Near{Place: at, Call: read, HasResult: c.Result, Modified: c.Invocation.ModTime, Differences: Compare(call, read)}
 			mu.Lock()
 			defer mu.Unlock()
 			s.Looked++
@@ -174,8 +144,8 @@ func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, cand
 }
 
 // newest keeps the n newest.
-func newest(all []*candidate, n int) []*candidate {
-	slices.SortFunc(all, func(a, b *candidate) int { return b.modified.Compare(a.modified) })
+func newest(all []Listed, n int) []Listed {
+	slices.SortFunc(all, func(a, b Listed) int { return b.Invocation.ModTime.Compare(a.Invocation.ModTime) })
 	return all[:min(len(all), n)]
 }
 
@@ -201,30 +171,4 @@ func Elsewhere(ctx context.Context, place memo.Place, call Call) (pipelines []st
 		}
 	}
 	return pipelines
-}
-
-// Folders yields the folders right below a prefix, which ends with a slash, in
-// byte order, without a slash at the end. It costs one listing for each of them,
-// however much they hold.
-func Folders(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for from, more := "", true; more; {
-			more = false
-			for info, err := range store.List(ctx, prefix, from) {
-				if err != nil {
-					yield("", err)
-					return
-				}
-				name, _, folder := strings.Cut(strings.TrimPrefix(info.Key, prefix), "/")
-				if !folder {
-					continue
-				}
-				if !yield(name, nil) {
-					return
-				}
-				from, more = prefix+name+"0", true // '0' is the next after '/'
-				break
-			}
-		}
-	}
 }

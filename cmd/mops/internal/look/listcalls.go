@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -16,20 +15,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/explain"
 )
 
 // callRow is a call in a list.
 type callRow struct {
-	URI    string     `json:"uri"`
-	Words  string     `json:"words"`
-	State  view.State `json:"state"`
-	Bytes  int64      `json:"bytes"`
-	Oldest time.Time  `json:"oldest"`
-	Newest time.Time  `json:"newest"`
-
-	path                  string
-	folder                bool // as every call is
-	result, failed, lease bool
+	URI   string     `json:"uri"`
+	Words string     `json:"words"`
+	State view.State `json:"state"`
+	explain.Listed
 }
 
 // mostLeases is how many leases a list reads to tell running calls from
@@ -43,14 +38,15 @@ func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) 
 	out := o.printer(a, x)
 	n := 0
 	var newest []callRow
-	for row, err := range callsBelow(ctx, x.Store, x.Path+"/") {
+	for call, err := range explain.List(ctx, x.Store, x.Path+"/") {
 		if err != nil {
 			return err
 		}
-		if !row.folder {
+		if !call.Folder {
 			continue
 		}
 		n++
+		row := callRow{URI: x.Store.URI(call.Path), Words: words.Of(call.Path), Listed: call}
 		if o.newest > 0 {
 			newest = append(newest, row)
 			if len(newest) >= 2*o.newest+100 {
@@ -80,55 +76,8 @@ func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) 
 }
 
 func newestOf(rows []callRow, n int) []callRow {
-	slices.SortFunc(rows, func(a, b callRow) int { return cmp.Or(b.Newest.Compare(a.Newest), strings.Compare(a.path, b.path)) })
+	slices.SortFunc(rows, func(a, b callRow) int { return cmp.Or(b.Newest.Compare(a.Newest), strings.Compare(a.Path, b.Path)) })
 	return rows[:min(len(rows), n)]
-}
-
-// callsBelow yields the calls below a prefix, as far as the list of their blobs says
-// how they are: keys come in byte order, so all blobs of a call come one after the
-// other. A blob beside the calls of a function comes in a row of its own.
-func callsBelow(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[callRow, error] {
-	return func(yield func(callRow, error) bool) {
-		var row callRow
-		for info, err := range store.List(ctx, prefix, "") {
-			if err != nil {
-				yield(row, err)
-				return
-			}
-			at := strings.IndexByte(info.Key, '@')
-			function, rest, ok := strings.Cut(info.Key[max(at, 0):], "/")
-			if at < 0 || !ok {
-				continue
-			}
-			name, record, inFolder := strings.Cut(rest, "/")
-			if path := info.Key[:at] + function + "/" + name; path != row.path {
-				if row.path != "" && !yield(row, nil) {
-					return
-				}
-				words, _, _ := strings.Cut(name, ".")
-				row = callRow{URI: store.URI(path), Words: words, Oldest: info.ModTime, Newest: info.ModTime, path: path}
-			}
-			row.folder = row.folder || inFolder
-			switch record {
-			case "result":
-				row.result = true
-			case "error":
-				row.failed = true
-			case "lease":
-				row.lease = true
-			}
-			row.Bytes += info.Size
-			if info.ModTime.After(row.Newest) {
-				row.Newest = info.ModTime
-			}
-			if info.ModTime.Before(row.Oldest) {
-				row.Oldest = info.ModTime
-			}
-		}
-		if row.path != "" {
-			yield(row, nil)
-		}
-	}
 }
 
 // callExaminer finds out how far calls are.
@@ -140,16 +89,16 @@ type callExaminer struct {
 
 // examine says how far a call is. Only one without a result needs a look at its lease.
 func (l *callExaminer) examine(ctx context.Context, row *callRow) error {
-	row.State = view.StateOf(row.result, row.failed, nil)
-	if row.result || !row.lease || l.leases >= mostLeases {
+	row.State = view.StateOf(row.Result, row.Error, nil)
+	if row.Result || !row.Lease || l.leases >= mostLeases {
 		return nil
 	}
 	l.leases++
-	held, wrong, err := view.ReadLease(ctx, l.store, row.path+"/lease", l.sights, time.Time{})
+	held, wrong, err := view.ReadLease(ctx, l.store, row.Path+"/lease", l.sights, time.Time{})
 	if err != nil || wrong != nil {
 		return ctx.Err() // a lease that cannot be read says nothing
 	}
-	row.State = view.StateOf(false, row.failed, held)
+	row.State = view.StateOf(false, row.Error, held)
 	return nil
 }
 
@@ -175,7 +124,7 @@ func (p *callPrinter) call(row callRow) error {
 			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", "state", "size", "newest", "call")
 		}
 		p.printed++
-		_, err := fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", row.State, text.Bytes(row.Bytes), text.Ago(row.Newest, p.a.Now()), path.Base(row.path))
+		_, err := fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", row.State, text.Bytes(row.Bytes), text.Ago(row.Newest, p.a.Now()), path.Base(row.Path))
 		return err
 	}
 	text, err := json.Marshal(row)
