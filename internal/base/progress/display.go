@@ -82,7 +82,7 @@ func (d *Display) run() {
 	for {
 		s := d.tracker.Snapshot()
 		if d.live() {
-			total := s.Total()
+			total := s.Total().Counts
 			d.show(s, total.Outstanding() > 0 || total != last)
 			last = total
 		} else if text := d.plain.next(s, s.Time.Sub(d.begin)); text != "" {

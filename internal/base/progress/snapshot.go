@@ -129,9 +129,11 @@ func (t *Tracker) Snapshot() Snapshot {
 }
 
 // Total is the sum over all functions.
-func (s Snapshot) Total() (total Counts) {
+func (s Snapshot) Total() (total Function) {
 	for _, f := range s.Functions {
-		total = total.Plus(f.Counts)
+		total.Counts = total.Plus(f.Counts)
+		total.Computing += f.Computing
+		total.Longest = max(total.Longest, f.Longest)
 	}
 	return total
 }

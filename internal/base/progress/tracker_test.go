@@ -42,7 +42,7 @@ func TestCounts(t *testing.T) {
 	if a := s.Functions[0]; a.Done() != 8 || a.Outstanding() != 2 || a.Total() != 10 || a.Name != "a" {
 		t.Errorf("done %d, outstanding %d, total %d", a.Done(), a.Outstanding(), a.Total())
 	}
-	if total := s.Total(); total != want[0].Plus(want[1]) || total.Started != 11 {
+	if total := s.Total(); total.Counts != want[0].Plus(want[1]) || total.Started != 11 {
 		t.Errorf("total %+v", total)
 	}
 	if len(s.Oldest) != 1 || s.Oldest[0].RunID != "run2" || s.Oldest[0].Where != "there" {
@@ -65,7 +65,7 @@ func TestEndIsFinal(t *testing.T) {
 	item.Running("late", "")
 	item.Waiting()
 	want := Counts{Started: 1, Computed: 1}
-	if s := tracker.Snapshot(); s.Total() != want || len(s.Failures) != 0 || len(s.Oldest) != 0 {
+	if s := tracker.Snapshot(); s.Total().Counts != want || len(s.Failures) != 0 || len(s.Oldest) != 0 {
 		t.Errorf("got %+v", s)
 	}
 	if n := tracker.outstanding.Load(); n != 0 {
@@ -170,7 +170,7 @@ func TestConcurrentCounting(t *testing.T) {
 	s := tracker.Snapshot()
 	n := int64(workers * each)
 	want := Counts{Started: 2 * n, Hits: n, Computed: n / 4, Failed: n / 4, Cancelled: n / 4, Awaited: n / 4}
-	if got := s.Total(); got != want {
+	if got := s.Total().Counts; got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	if len(s.Functions) != 5 || len(s.Oldest) != 0 || len(s.Failures) != maxFailures {
