@@ -27,20 +27,22 @@ const (
 
 // Search is what a look at the other calls of a function found.
 type Search struct {
-	Near     []Near         // closest first, then newest first
-	Versions []VersionCount // newest first
-	Calls    int            // of all versions, the one in question left out
-	Looked   int            // of them were compared
-	Whole    bool           // false where the time was up before all were listed
+	URI       string         `json:"uri"`       // of the call in question
+	Calls     int            `json:"calls"`     // others of the function in the pipeline, of all versions
+	Looked    int            `json:"looked"`    // of them were compared
+	Versions  []VersionCount `json:"versions"`  // newest first
+	Pipelines []string       `json:"pipelines"` // others that have a result of this very call
+	Near      []Near         `json:"near"`      // closest first, then newest first
+	Whole     bool           `json:"-"`         // false where the time was up before all were listed
 }
 
 // Near is another call of the same function.
 type Near struct {
-	Place       memo.Place
-	Call        Call
-	HasResult   bool
-	Modified    time.Time // of its invocation, by the store's clock
-	Differences []Difference
+	URI         string       `json:"uri"`
+	Version     string       `json:"version"`
+	HasResult   bool         `json:"has_result"`
+	Modified    time.Time    `json:"modified"` // of its invocation, by the store's clock
+	Differences []Difference `json:"differences"`
 }
 
 // VersionCount says what one version of a function has.
@@ -52,24 +54,22 @@ type VersionCount struct {
 }
 
 // Find looks for the calls of a function in a pipeline that come closest to a
-// call, in all versions. It reads the newest invocations, at most that many. If
-// the context has a deadline, what was found until then is the answer; the
-// error is the store's.
+// call, in all versions, and for other pipelines that have its result. It reads the
+// newest invocations, at most that many. If the context has a deadline, what was
+// found until then is the answer; the error is the store's.
 func Find(ctx context.Context, place memo.Place, call Call, most int) (Search, error) {
 	if most <= 0 {
 		most = DefaultNewest
 	}
-	s := Search{}
+	s := Search{URI: place.URI(), Versions: []VersionCount{}, Near: []Near{}}
 	candidates, err := s.scan(ctx, place, call, most)
-	if err != nil {
-		return s, err
-	}
 	s.compare(ctx, place.Store, call, candidates)
+	s.Pipelines = elsewhere(ctx, place, call)
 	slices.SortStableFunc(s.Near, func(a, b Near) int {
 		return cmp.Or(cmp.Compare(len(a.Differences), len(b.Differences)), b.Modified.Compare(a.Modified))
 	})
 	slices.SortFunc(s.Versions, func(a, b VersionCount) int { return b.Newest.Compare(a.Newest) })
-	return s, nil
+	return s, err
 }
 
 // scan lists the calls of the function and picks those with the newest invocations. It
@@ -132,7 +132,7 @@ func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, cand
 			if err != nil {
 				return nil
 			}
-			near := Near{Place: at, Call: read, HasResult: c.Result, Modified: c.Invocation.ModTime, Differences: Compare(call, read)}
+			near := Near{at.URI(), read.Version, c.Result, c.Invocation.ModTime, Compare(call, read)}
 			mu.Lock()
 			defer mu.Unlock()
 			s.Looked++
@@ -149,13 +149,13 @@ func newest(all []Listed, n int) []Listed {
 	return all[:min(len(all), n)]
 }
 
-// mostPipelines is in how many pipelines Elsewhere looks.
+// mostPipelines is in how many pipelines elsewhere looks.
 const mostPipelines = 50
 
-// Elsewhere returns the other pipelines of the root that have a result of the
+// elsewhere returns the other pipelines of the root that have a result of the
 // very same call: the memo key does not depend on the pipeline.
-func Elsewhere(ctx context.Context, place memo.Place, call Call) (pipelines []string) {
-	looked := 0
+func elsewhere(ctx context.Context, place memo.Place, call Call) []string {
+	pipelines, looked := []string{}, 0
 	for pipeline, err := range Folders(ctx, place.Store, memokey.Format+"/") {
 		if looked++; err != nil || looked > mostPipelines {
 			return pipelines

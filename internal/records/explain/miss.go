@@ -31,14 +31,14 @@ func Miss(ctx context.Context, place memo.Place, call Call) string {
 	}
 	if len(found.Near) > 0 {
 		near := found.Near[0]
-		say("the nearest call %s (%s%s) differs in %s", words.Of(near.Place.Path), text.Ago(near.Modified, time.Now()),
+		say("the nearest call %s (%s%s) differs in %s", words.Of(near.URI), text.Ago(near.Modified, time.Now()),
 			map[bool]string{false: ", without a result"}[near.HasResult], list(near.Differences, 3))
 	}
 	if !found.Whole || found.Looked < found.Calls {
 		say("compared with %d other calls, and there are more", found.Looked)
 	}
-	if pipelines := Elsewhere(ctx, place, call); len(pipelines) > 0 {
-		say("this very call has a result in pipeline %s", strings.Join(pipelines, " and in "))
+	if len(found.Pipelines) > 0 {
+		say("this very call has a result in pipeline %s", strings.Join(found.Pipelines, " and in "))
 	}
 	return strings.Join(said, "; ")
 }
