@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
@@ -34,123 +33,103 @@ const mostLeases = 1000
 // listCalls lists the calls of a function as they come: a hundred thousand take
 // no more memory than one, unless they are to be sorted.
 func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) error {
-	calls := callExaminer{store: x.Store, sights: view.Sights{}}
-	out := o.printer(a, x)
+	p := callPrinter{a: a, of: x, sights: view.Sights{}}
 	n := 0
-	var newest []callRow
+	var newest []explain.Listed
 	for call, err := range explain.List(ctx, x.Store, x.Path+"/") {
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !call.Folder {
+		case !call.Folder:
 			continue
 		}
 		n++
-		row := callRow{URI: x.Store.URI(call.Path), Words: words.Of(call.Path), Listed: call}
-		if o.newest > 0 {
-			newest = append(newest, row)
-			if len(newest) >= 2*o.newest+100 {
-				newest = newestOf(newest, o.newest)
-			}
-			continue
+		if o.newest == 0 {
+			err = p.call(ctx, call)
+		} else if newest = append(newest, call); len(newest) >= 2*o.newest+100 {
+			newest = newestOf(newest, o.newest)
 		}
-		if err := calls.examine(ctx, &row); err != nil {
-			return err
-		}
-		if err := out.call(row); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	for _, row := range newestOf(newest, o.newest) {
-		if err := calls.examine(ctx, &row); err != nil {
-			return err
-		}
-		if err := out.call(row); err != nil {
+	for _, call := range newestOf(newest, o.newest) {
+		if err := p.call(ctx, call); err != nil {
 			return err
 		}
 	}
 	if n == 0 {
 		return roots.NotFound(ctx, x.Store, x.Path, nil)
 	}
-	return out.end(n)
-}
-
-func newestOf(rows []callRow, n int) []callRow {
-	slices.SortFunc(rows, func(a, b callRow) int { return cmp.Or(b.Newest.Compare(a.Newest), strings.Compare(a.Path, b.Path)) })
-	return rows[:min(len(rows), n)]
-}
-
-// callExaminer finds out how far calls are.
-type callExaminer struct {
-	store  *blob.Store
-	sights view.Sights
-	leases int // read so far
-}
-
-// examine says how far a call is. Only one without a result needs a look at its lease.
-func (l *callExaminer) examine(ctx context.Context, row *callRow) error {
-	row.State = view.StateOf(row.Result, row.Error, nil)
-	if row.Result || !row.Lease || l.leases >= mostLeases {
-		return nil
-	}
-	l.leases++
-	held, wrong, err := view.ReadLease(ctx, l.store, row.Path+"/lease", l.sights, time.Time{})
-	if err != nil || wrong != nil {
-		return ctx.Err() // a lease that cannot be read says nothing
-	}
-	row.State = view.StateOf(false, row.Error, held)
+	p.end(n)
 	return nil
 }
 
-// callPrinter writes calls one by one, as text or as one JSON object.
+func newestOf(rows []explain.Listed, n int) []explain.Listed {
+	slices.SortFunc(rows, func(a, b explain.Listed) int {
+		return cmp.Or(b.Newest.Compare(a.Newest), strings.Compare(a.Path, b.Path))
+	})
+	return rows[:min(len(rows), n)]
+}
+
+// callPrinter finds out how far calls are and writes them one by one, as text or as one
+// JSON object. What is written to standard output fails when it is flushed, if at all.
 type callPrinter struct {
 	a       *cli.App
-	json    bool
+	of      roots.Address // the function
+	sights  view.Sights
+	leases  int // read so far
 	printed int
 }
 
-func (o *lsOptions) printer(a *cli.App, x roots.Address) *callPrinter {
-	p := &callPrinter{a: a, json: a.JSON}
-	if p.json {
-		uri, _ := json.Marshal(x.URI())
-		fmt.Fprintf(a.Text, "{\n  \"uri\": %s,\n  \"calls\": [", cli.EscapeControls(uri))
-	}
-	return p
-}
-
-func (p *callPrinter) call(row callRow) error {
-	if !p.json {
-		if p.printed == 0 {
-			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", "state", "size", "newest", "call")
-		}
-		p.printed++
-		_, err := fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", row.State, text.Bytes(row.Bytes), text.Ago(row.Newest, p.a.Now()), path.Base(row.Path))
-		return err
-	}
-	text, err := json.Marshal(row)
+func (p *callPrinter) call(ctx context.Context, call explain.Listed) error {
+	state, err := p.state(ctx, call)
 	if err != nil {
 		return err
 	}
-	separator := ","
-	if p.printed == 0 {
-		separator = ""
-	}
 	p.printed++
-	_, err = fmt.Fprintf(p.a.Text, "%s\n    %s", separator, cli.EscapeControls(text))
-	return err
+	if !p.a.JSON {
+		if p.printed == 1 {
+			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", "state", "size", "newest", "call")
+		}
+		fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", state, text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), path.Base(call.Path))
+		return nil
+	}
+	text, err := json.Marshal(callRow{p.of.Store.URI(call.Path), words.Of(call.Path), state, call})
+	if err != nil {
+		return err
+	}
+	before := ","
+	if p.printed == 1 {
+		uri, _ := json.Marshal(p.of.URI())
+		before = fmt.Sprintf("{\n  \"uri\": %s,\n  \"calls\": [", cli.EscapeControls(uri))
+	}
+	fmt.Fprintf(p.a.Text, "%s\n    %s", before, cli.EscapeControls(text))
+	return nil
 }
 
-func (p *callPrinter) end(calls int) error {
-	var err error
-	switch {
-	case p.json:
-		_, err = fmt.Fprint(p.a.Text, "\n  ]\n}\n")
-	case p.printed < calls:
-		_, err = fmt.Fprintf(p.a.Text, "the newest %s of %s\n", text.Number(p.printed), text.Count(calls, "call"))
-	default:
-		_, err = fmt.Fprintf(p.a.Text, "%s\n", text.Count(calls, "call"))
+// state says how far a call is. Only one without a result needs a look at its lease.
+func (p *callPrinter) state(ctx context.Context, call explain.Listed) (view.State, error) {
+	var held *view.Lease
+	if !call.Result && call.Lease && p.leases < mostLeases {
+		p.leases++
+		lease, wrong, err := view.ReadLease(ctx, p.of.Store, call.Path+"/lease", p.sights, time.Time{})
+		if err == nil && wrong == nil { // one that cannot be read says nothing
+			held = lease
+		}
 	}
-	return err
+	return view.StateOf(call.Result, call.Error, held), ctx.Err()
+}
+
+func (p *callPrinter) end(calls int) {
+	switch {
+	case p.a.JSON:
+		fmt.Fprint(p.a.Text, "\n  ]\n}\n")
+	case p.printed < calls:
+		fmt.Fprintf(p.a.Text, "the newest %s of %s\n", text.Number(p.printed), text.Count(calls, "call"))
+	default:
+		fmt.Fprintln(p.a.Text, text.Count(calls, "call"))
+	}
 }
 
 // blobRow is one blob of a call, or of what calls share.
