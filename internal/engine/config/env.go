@@ -28,11 +28,11 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 			problems = append(problems, fmt.Errorf("%s=%q: %w", s.variable(), text, err))
 		}
 	}
-	for _, pair := range found.contradictions() {
-		first, _ := settingOf(pair[0])
-		second, _ := settingOf(pair[1])
-		problems = append(problems, fmt.Errorf("%s and %s contradict each other: %s; unset one of them",
-			first.variable(), second.variable(), whyNot[pair]))
+	for _, c := range contradictions {
+		if c.in(found) {
+			problems = append(problems, fmt.Errorf("%s and %s contradict each other: %s; unset one of them",
+				setting{key: c.first}.variable(), setting{key: c.second}.variable(), c.why))
+		}
 	}
 	if len(problems) > 0 {
 		return Settings{}, errors.Join(problems...)
