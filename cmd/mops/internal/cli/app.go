@@ -85,6 +85,16 @@ func (a *App) PrintJSON(v any) error {
 	return err
 }
 
+// Print writes what programs get, or a few words for people. A write of these that
+// fails comes back when the command ends.
+func (a *App) Print(v any, format string, args ...any) error {
+	if a.JSON {
+		return a.PrintJSON(v)
+	}
+	fmt.Fprintf(a.Text, format, args...)
+	return nil
+}
+
 // EscapeControls writes the control characters that JSON allows in strings, and
 // terminals act upon, as \u escapes.
 func EscapeControls(text []byte) []byte {

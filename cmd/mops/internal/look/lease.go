@@ -117,11 +117,7 @@ func (o *leaseOptions) release(ctx context.Context, a *cli.App, x roots.Address,
 
 // say reports what was done.
 func (o *leaseOptions) say(a *cli.App, v *view.Lease, text string) error {
-	if a.JSON {
-		return a.PrintJSON(v)
-	}
-	_, err := fmt.Fprintf(a.Text, "%s\n  %s\n", v.URI, text)
-	return err
+	return a.Print(v, "%s\n  %s\n", v.URI, text)
 }
 
 // me is who runs the tool.
