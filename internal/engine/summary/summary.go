@@ -87,11 +87,9 @@ func New(start time.Time) Summary {
 
 // Count takes over what was counted.
 func (s *Summary) Count(snapshot progress.Snapshot) {
-	s.Totals, s.Functions = Totals{}, nil
+	s.Totals, s.Functions = totalsOf(snapshot.Total()), nil
 	for _, f := range snapshot.Functions {
-		totals := totalsOf(f)
-		s.Functions = append(s.Functions, Function{f.Name, totals})
-		s.Totals.add(totals)
+		s.Functions = append(s.Functions, Function{f.Name, totalsOf(f)})
 	}
 	s.Longest, s.Failures = callsOf(snapshot.Longest), callsOf(snapshot.Failures)
 }
@@ -102,18 +100,6 @@ func totalsOf(f progress.Function) Totals {
 		Cancelled: f.Cancelled, Open: f.Outstanding(),
 		ComputingSeconds: seconds(f.Computing), LongestSeconds: seconds(f.Longest),
 	}
-}
-
-func (t *Totals) add(more Totals) {
-	t.Calls += more.Calls
-	t.Hits += more.Hits
-	t.Computed += more.Computed
-	t.Awaited += more.Awaited
-	t.Failed += more.Failed
-	t.Cancelled += more.Cancelled
-	t.Open += more.Open
-	t.ComputingSeconds += more.ComputingSeconds
-	t.LongestSeconds = max(t.LongestSeconds, more.LongestSeconds)
 }
 
 func callsOf(ended []progress.Ended) (calls []Call) {

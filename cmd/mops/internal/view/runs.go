@@ -37,8 +37,7 @@ func (r *runList) get(id string) *Run {
 			return run
 		}
 	}
-	run := &Run{ID: id}
-	run.minute, _, _ = words.ParseRunID(id)
+	run := &Run{ID: id, minute: words.Minute(id)}
 	r.list = append(r.list, run)
 	return run
 }
