@@ -218,8 +218,7 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 // invocation is the run as executors see it.
 func (f *flight) invocation(id runs.ID) executor.Invocation {
 	return executor.Invocation{
-		Function: f.call.Function.ID(), MemoURI: f.place.URI(),
-		LeaseID: id.LeaseID, RunID: id.RunID, Attempt: id.Attempt,
+		Function: f.call.Function.ID(), MemoURI: f.place.URI(), ID: id,
 		Settings: f.engine.Executors[f.call.Executor.Name()], Logger: f.engine.Logger,
 	}
 }

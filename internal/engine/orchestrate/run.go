@@ -184,7 +184,7 @@ func (c *computing) retries(err error, failed int) bool {
 func (c *computing) next(failed int) error {
 	err := c.pause(failed)
 	if err == nil {
-		c.ID = c.Next()
+		c.ID = runs.Next(c.ID)
 		if c.held != nil {
 			c.handle = c.f.handle(c.ID)
 			err = c.held.Update(c.ctx, func(s *lease.State) {
