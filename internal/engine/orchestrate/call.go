@@ -2,7 +2,6 @@ package orchestrate
 
 import (
 	"errors"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
@@ -29,10 +28,9 @@ type Call struct {
 // Settings are the settings of one call, after all precedence. Many calls share
 // them; nobody changes them.
 type Settings struct {
+	worker.Terms
 	Root           string
-	Pipeline       string
 	Executor       executor.Executor
-	Timeout        time.Duration
 	Retries        int
 	Off            bool
 	Detach         bool
@@ -40,7 +38,6 @@ type Settings struct {
 	ReadOnly       bool
 	RequireResults bool
 	KeepErrors     bool
-	StorageTTL     time.Duration // of the store; 0 if it removes nothing by itself
 
 	// Context holds the options on the caller's context. They go along to a
 	// worker, for the calls that it makes.

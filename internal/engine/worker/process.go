@@ -156,7 +156,7 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 	if state.Handle == "" {
 		state.Handle = process.Self().String()
 	}
-	for version := blob.Version(p.Spec.LeaseVersion); ; {
+	for version := p.Spec.LeaseVersion; ; {
 		underLease, held, err := session.Take(ctx, place.Lease(), version, state)
 		if err == nil {
 			return underLease, held, nil
@@ -212,9 +212,8 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 			"caller", describe(header.Program), "worker", describe(mine))
 	}
 	return Task{
-		Function: f, Place: place, Pipeline: p.Spec.Pipeline, Input: invocation.Body, Sources: header.Sources,
-		ID: p.Spec.ID, Replace: blob.Version(p.Spec.Replace), Keep: true, StorageTTL: p.Spec.StorageTTL, AtStake: p.Spec.AtStake, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
-		Files: p.Files, Logger: p.Logger,
+		Assignment: p.Spec.Assignment, Function: f, Place: place, Input: invocation.Body, Sources: header.Sources,
+		Keep: true, Slot: p.Slot, Files: p.Files, Logger: p.Logger,
 	}, "", nil
 }
 

@@ -25,23 +25,17 @@ import (
 
 // Task is one run of one call.
 type Task struct {
+	Assignment
 	Function *function.Function
 	Place    memo.Place
-	Pipeline string
 	Input    []byte                  // canonical, as it was hashed
 	Sources  []record.SourceLocation // where the files in it lie
 	Own      []*source.Ref           // the caller's own, if nothing was stored
 	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
-	runs.ID
-	Replace blob.Version // write the result over this version; "" means only if there is none
-	Keep    bool         // false: nothing is written to the store
-	Chain   *Chain
-	Slot    Slot
-	Files   *source.Files
-	Logger  *slog.Logger
-
-	StorageTTL time.Duration // of the store; 0 if it removes nothing by itself
-	AtStake    time.Duration // how long the runs that wait for this run have gone on
+	Keep     bool                    // false: nothing is written to the store
+	Slot     Slot
+	Files    *source.Files
+	Logger   *slog.Logger
 }
 
 // Done is how a task ended.
