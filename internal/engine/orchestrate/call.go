@@ -5,6 +5,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
@@ -55,14 +56,13 @@ func (c Call) path(key memokey.Key) string {
 	return memokey.Path(c.Pipeline, c.Function.Name, c.Function.Version, key)
 }
 
-// How a call came to its result.
-type How string
+// How a call came to its result: in one of these ways.
+type How = progress.Outcome
 
-// How is one of these.
 const (
-	Hit      How = "hit"      // the result was there
-	Computed How = "computed" // this call computed it
-	Awaited  How = "awaited"  // another call was computing it
+	Hit      = progress.Hit
+	Computed = progress.Computed
+	Awaited  = progress.Awaited
 )
 
 // Outcome is the result of a call, still encoded.
