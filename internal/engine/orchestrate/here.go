@@ -115,7 +115,7 @@ func (c *computing) through(ctx context.Context) (Outcome, error) {
 		defer context.AfterFunc(stop, func() { cancel(context.Cause(stop)) })()
 		code := 0
 		task.RunOn(run, func(done worker.Done) {
-			code = done.Code
+			code = done.Code()
 			finished <- done
 		})
 		return code
