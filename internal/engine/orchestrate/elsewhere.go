@@ -124,7 +124,7 @@ func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *e
 		return exit.Err
 	}
 	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason != "" {
-		failure := &executor.Error{Reason: executor.Reason(left.Run.Reason), Message: left.Run.Error}
+		failure := &executor.Error{Reason: left.Run.Reason, Message: left.Run.Error}
 		if exit.Err != nil {
 			failure.Tail = exit.Err.Tail
 		}
@@ -147,11 +147,11 @@ var ownWordsKnowMore = map[executor.Reason]bool{
 
 // leaveRun records a run that ended without result or error, for people.
 func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
-	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == string(failure.Reason) {
+	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == failure.Reason {
 		return // the worker recorded it, and knows more
 	}
 	run := record.Run{
-		Outcome: runs.ExecError, Reason: string(failure.Reason), Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
+		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
 	}.Of(c.ID)
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	err := c.f.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{

@@ -234,7 +234,7 @@ func (c *computing) timedOut() *executor.Error {
 // outcomeOf is what waiters elsewhere learn of a failure.
 func outcomeOf(runID string, err error) lease.Outcome {
 	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Text(), Detail: e.Tail}
+		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: e.Reason, Message: e.Text(), Detail: e.Tail}
 	}
 	if e, ok := errors.AsType[*FuncError](err); ok {
 		return lease.Outcome{Kind: runs.FuncError, RunID: e.RunID, Message: e.Failed.Message}

@@ -257,7 +257,7 @@ func describe(p record.Program) string {
 func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
 	ran := begin(p.Spec.ID)
 	ran.Ended = ran.Started
-	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, string(reason), cause.Error()
+	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, reason, cause.Error()
 	err := place.PutRun(context.Background(), record.RunHeader{
 		Head: record.Head{MemoKey: place.Key.String(), RunID: p.Spec.RunID}, Run: ran,
 	})

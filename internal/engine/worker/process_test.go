@@ -129,7 +129,7 @@ func (b *bench) want(code int, why executor.Reason) {
 	if why == "" && blob.Is(err, blob.NotFound) {
 		return
 	}
-	if err != nil || left.Run.Reason != string(why) {
+	if err != nil || left.Run.Reason != why {
 		b.Errorf("the record of the run has the reason %q, want %q (%v)", left.Run.Reason, why, err)
 	}
 }

@@ -37,7 +37,7 @@ type Run struct {
 	LeaseID     string         `json:"lease_id,omitempty"`
 	Attempt     int            `json:"attempt,omitempty"` // 1 for the first under its lease
 	Outcome     runs.Ending    `json:"outcome,omitempty"`
-	Reason      string         `json:"reason,omitempty"` // of a failure: an executor.Reason
+	Reason      runs.Reason    `json:"reason,omitempty"`
 	Error       string         `json:"error,omitempty"`  // of a failure: a line or two
 	Started     time.Time      `json:"started,omitzero"` // RFC 3339, by the clock of Host
 	Ended       time.Time      `json:"ended,omitzero"`

@@ -29,6 +29,9 @@ func Next(failed ID) ID {
 // NewRunID returns the id of a run that begins now.
 func NewRunID() string { return words.NewRunID(time.Now()) }
 
+// Reason is why a run ended with ExecError.
+type Reason = executor.Reason
+
 // Ending is how a run ended. Records and leases contain these words: the list
 // only grows.
 type Ending string
@@ -38,7 +41,7 @@ const (
 	OK        Ending = "ok"
 	FuncError Ending = "func_error" // the user's function returned an error
 	Panic     Ending = "panic"      // the user's function panicked
-	ExecError Ending = "exec_error" // the executor or the worker failed; a reason says how
+	ExecError Ending = "exec_error" // the executor or the worker failed; a Reason says how
 	LostRace  Ending = "lost_race"  // another run's result was there first
 	Cancelled Ending = "cancelled"  // nobody waited any more
 	Broken    Ending = "broken"     // a person broke the lease
