@@ -30,16 +30,9 @@ var finalCodes = []int32{
 func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	t := task{
 		namespace: namespace, name: s.jobName(inv), image: image,
-		final:  finalCodes,
-		memory: s.memoryAfter(inv.Failed),
-		annotations: map[string]string{
-			kube.FunctionAnnotation: inv.Function,
-			kube.MemoURIAnnotation:  inv.MemoURI,
-			kube.LeaseAnnotation:    inv.LeaseID,
-			kube.RunAnnotation:      inv.RunID,
-			kube.AttemptAnnotation:  strconv.Itoa(inv.Attempt),
-		},
-		labels: map[string]string{},
+		final:       finalCodes,
+		memory:      s.memoryAfter(inv.Failed),
+		annotations: kube.Annotations(inv), labels: map[string]string{},
 	}
 	for _, variableText := range inv.Env {
 		name, value, _ := strings.Cut(variableText, "=")
@@ -70,7 +63,8 @@ func labelValue(function string) string {
 
 // isOurs reports whether a Job works on this call under this lease.
 func isOurs(annotations map[string]string, inv executor.Invocation) bool {
-	return annotations[kube.MemoURIAnnotation] == inv.MemoURI && annotations[kube.LeaseAnnotation] == inv.LeaseID
+	there := kube.Annotated(annotations)
+	return there.MemoURI == inv.MemoURI && there.LeaseID == inv.LeaseID
 }
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

@@ -118,12 +118,8 @@ func (c *cluster) get(ctx context.Context, namespace, name string) (job *batchv1
 
 // sameTask reports whether two Jobs run the same attempt.
 func sameTask(a, b map[string]string) bool {
-	for _, key := range []string{kube.MemoURIAnnotation, kube.LeaseAnnotation, kube.AttemptAnnotation, kube.RunAnnotation} {
-		if a[key] != b[key] {
-			return false
-		}
-	}
-	return true
+	one, other := kube.Annotated(a), kube.Annotated(b)
+	return one.MemoURI == other.MemoURI && one.ID == other.ID
 }
 
 func isNamespaceMissing(err error, namespace string) bool {

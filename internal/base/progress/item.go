@@ -7,22 +7,18 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
-// Outcome is how a call ended.
-type Outcome uint8
+// Outcome is how a call ended. Engine, summaries and the root package use these
+// words.
+type Outcome string
 
 // The outcomes.
 const (
-	Hit       Outcome = iota // the result was there after all
-	Computed                 // this process, or a worker of its, made the result
-	Awaited                  // somebody else made it meanwhile
-	Failed                   // with an error
-	Cancelled                // nobody wanted it any more
+	Hit       Outcome = "hit"       // the result was there
+	Computed  Outcome = "computed"  // this process, or a worker of its, made the result
+	Awaited   Outcome = "awaited"   // somebody else made it meanwhile
+	Failed    Outcome = "failed"    // with an error
+	Cancelled Outcome = "cancelled" // nobody wanted it any more
 )
-
-// String is the word that people read.
-func (o Outcome) String() string {
-	return [...]string{"hit", "computed", "awaited", "failed", "cancelled"}[o]
-}
 
 type state uint8
 

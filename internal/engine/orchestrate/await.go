@@ -243,7 +243,7 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 		// the essence.
 		return f.newFuncError(outcome.RunID, record.FuncError{Message: outcome.Message})
 	case runs.ExecError:
-		return &executor.Error{Reason: executor.Reason(outcome.Reason), Message: outcome.Message, Tail: outcome.Detail}
+		return &executor.Error{Reason: outcome.Reason, Message: outcome.Message, Tail: outcome.Detail}
 	default:
 		return nil
 	}

@@ -202,7 +202,7 @@ func (p *program) call(n int, change ...func(*Settings)) Call {
 	if err != nil {
 		p.rig.Fatal(err)
 	}
-	s := &Settings{Root: p.root, Pipeline: "p", Executor: p.at}
+	s := &Settings{Terms: worker.Terms{Pipeline: "p"}, Root: p.root, Executor: p.at}
 	for _, change := range change {
 		change(s)
 	}

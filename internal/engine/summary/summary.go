@@ -64,12 +64,12 @@ type Function struct {
 
 // Call is one call that stands out.
 type Call struct {
-	Function string  `json:"function"`
-	MemoURI  string  `json:"memo_uri"`
-	Run      string  `json:"run,omitempty"`
-	Seconds  float64 `json:"seconds,omitempty"`
-	Outcome  string  `json:"outcome"`
-	Error    string  `json:"error,omitempty"` // its first line
+	Function string           `json:"function"`
+	MemoURI  string           `json:"memo_uri"`
+	Run      string           `json:"run,omitempty"`
+	Seconds  float64          `json:"seconds,omitempty"`
+	Outcome  progress.Outcome `json:"outcome"`
+	Error    string           `json:"error,omitempty"` // its first line
 }
 
 // New begins the summary of this process.
@@ -106,7 +106,7 @@ func callsOf(ended []progress.Ended) (calls []Call) {
 	for _, e := range ended {
 		calls = append(calls, Call{
 			Function: e.Function, MemoURI: withoutSecrets(e.MemoURI), Run: e.RunID,
-			Seconds: seconds(e.Took), Outcome: e.Outcome.String(), Error: e.Error,
+			Seconds: seconds(e.Took), Outcome: e.Outcome, Error: e.Error,
 		})
 	}
 	return calls

@@ -78,7 +78,7 @@ func (c call) finish(t *testing.T, store *blob.Store) {
 	t.Helper()
 	p := c.place(t, store)
 	head := record.Head{MemoKey: p.Key.String(), RunID: "2611231412-SkirtBus"}
-	sealed, err := record.Seal(record.KindResult, record.ResultHeader{Head: head, Call: c.describe()}, []byte{1})
+	sealed, err := record.Seal(record.KindResult, record.RunHeader{Head: head, Call: c.describe()}, []byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}

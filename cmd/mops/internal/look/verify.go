@@ -276,9 +276,11 @@ func runAgain(ctx context.Context, a *cli.App, x roots.Address, program []string
 	}
 	made := filepath.Join(dir, "made")
 	spec, err := worker.Spec{
-		Root: root, Path: x.Path, Function: x.Call.Name, Pipeline: pipeline, ID: runs.New("", "verify"),
-		Chain:  (*worker.Chain)(nil).Push(x.Call.Key).Links(),
-		Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}, Verify: made,
+		Assignment: worker.Assignment{
+			ID: runs.New("", "verify"), Terms: worker.Terms{Pipeline: pipeline}, Chain: worker.Chain{worker.Link(x.Call.Key)},
+		},
+		Surroundings: worker.Surroundings{Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}},
+		Root:         root, Path: x.Path, Function: x.Call.Name, Verify: made,
 	}.Encode()
 	if err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func (v *Lease) Facts(now time.Time, done bool) text.Facts {
 // OutcomeText is how a run ended, in a line.
 func OutcomeText(o lease.Outcome) string {
 	text := string(o.Kind)
-	for _, more := range []string{o.Reason, o.Message} {
+	for _, more := range []string{string(o.Reason), o.Message} {
 		if more != "" {
 			text += ": " + more
 		}

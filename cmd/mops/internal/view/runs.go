@@ -130,7 +130,7 @@ func (v *Run) row() []string {
 	}
 	row[1] = string(run.Outcome)
 	if run.Reason != "" {
-		row[1] += " " + run.Reason
+		row[1] += " " + string(run.Reason)
 	}
 	row[2] = text.Seconds(run.WallSeconds)
 	if run.CPUSeconds > 0 {
