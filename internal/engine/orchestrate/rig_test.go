@@ -1,7 +1,6 @@
 package orchestrate
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +27,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
 // scheme is that of roots in memory which a program may lose: room:NAME#PROGRAM.
@@ -94,26 +94,8 @@ type rig struct {
 	runs     sync.Map // *atomic.Int32 by input
 	do       func(ctx context.Context, n int) (int, error)
 	fleet    *fleet
-	logged   journal
+	logged   syncbuf.Buffer
 	logger   *slog.Logger
-}
-
-// journal is what was logged; reading it while others log is safe.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 // inRoom runs a test in a bubble, where time is made up.
