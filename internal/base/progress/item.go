@@ -95,10 +95,19 @@ func (i *Item) end(outcome Outcome) (ending Ended, first bool) {
 		ending.Took = now.Sub(i.start)
 	}
 	c := &f.counts
-	*[...]*int64{&c.Hits, &c.Computed, &c.Awaited, &c.Failed, &c.Cancelled}[outcome]++
-	if outcome == Computed {
+	switch outcome {
+	case Hit:
+		c.Hits++
+	case Computed:
+		c.Computed++
 		f.computing += ending.Took
 		f.longest = max(f.longest, ending.Took)
+	case Awaited:
+		c.Awaited++
+	case Failed:
+		c.Failed++
+	case Cancelled:
+		c.Cancelled++
 	}
 	return ending, true
 }
