@@ -46,15 +46,9 @@ func (f *Files) Publish(ctx context.Context, store *blob.Store, callPrefix, runI
 	if err != nil {
 		return nil, err
 	}
-	locations := make([]Location, len(refs))
-	err = f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
-		locations[i], err = p.publish(ctx, r, targets[i])
-		return err
+	return f.located(ctx, refs, func(ctx context.Context, i int, r *Ref) (Location, error) {
+		return p.publish(ctx, r, targets[i])
 	})
-	if err != nil {
-		return nil, err
-	}
-	return locations, nil
 }
 
 // publication is one Publish.
@@ -186,10 +180,7 @@ func (p *publication) put(ctx context.Context, from string, t target) (*content,
 	if err != nil {
 		return nil, err
 	}
-	return &content{
-		id:   Identity{Kind: KindFile, Hash: sum, Size: stamp.Size},
-		file: object{sum: sum, size: stamp.Size, store: t.place.store, key: t.place.key},
-	}, nil
+	return fileContent(object{sum: sum, size: stamp.Size, store: t.place.store, key: t.place.key}), nil
 }
 
 // copyError is storeError for a plain file: errors that may pass get a store's
@@ -213,7 +204,7 @@ func (f *keeper) copyTo(ctx context.Context, from string, t target) (*content, e
 			if err != nil {
 				return nil, err
 			}
-			return &content{id: c.id, file: object{sum: c.file.sum, size: c.file.size, uri: t.at}}, nil
+			return fileContent(object{sum: c.file.sum, size: c.file.size, uri: t.at}), nil
 		}
 	}
 	file, err := filehash.OpenAgain(from)
@@ -253,8 +244,5 @@ func (f *keeper) copyTo(ctx context.Context, from string, t target) (*content, e
 	if err := os.Rename(temp.Name(), to); err != nil {
 		return nil, copyError(from, t, err)
 	}
-	return &content{
-		id:   Identity{Kind: KindFile, Hash: b.Sum, Size: s.Size},
-		file: object{sum: b.Sum, size: s.Size, uri: t.at},
-	}, nil
+	return fileContent(object{sum: b.Sum, size: s.Size, uri: t.at}), nil
 }

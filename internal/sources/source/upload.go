@@ -15,13 +15,20 @@ import (
 // store's time to live decides what is young enough: see RelyFor.
 func (f *Files) Upload(ctx context.Context, store *blob.Store, refs []*Ref, ttl time.Duration) ([]Location, error) {
 	f.know(store)
-	locations := make([]Location, len(refs))
-	err := f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
+	return f.located(ctx, refs, func(ctx context.Context, _ int, r *Ref) (Location, error) {
 		c := r.snapshot()
 		if c == nil {
-			return fmt.Errorf("source %s: it was not resolved before it was uploaded", r)
+			return Location{}, fmt.Errorf("source %s: it was not resolved before it was uploaded", r)
 		}
-		locations[i], err = f.locate(ctx, store, c, ttl)
+		return f.locate(ctx, store, c, ttl)
+	})
+}
+
+// located is each for what finds, or makes, the location of each source.
+func (f *Files) located(ctx context.Context, refs []*Ref, do func(ctx context.Context, i int, r *Ref) (Location, error)) ([]Location, error) {
+	locations := make([]Location, len(refs))
+	err := f.each(ctx, refs, func(ctx context.Context, i int, r *Ref) (err error) {
+		locations[i], err = do(ctx, i, r)
 		return err
 	})
 	if err != nil {
