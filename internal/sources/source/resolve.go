@@ -159,7 +159,7 @@ func (f *finder) findFile(ctx context.Context, path string) (*content, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &content{id: Identity{Kind: KindFile, Hash: file.sum, Size: file.size}, file: file}, nil
+		return fileContent(file), nil
 	})
 }
 
@@ -227,10 +227,7 @@ func (f *Files) askRemote(ctx context.Context, uri string) (*content, error) {
 		// The versions of a store in memory mean nothing to the next process.
 		f.hashes.Learn(remoteName(uri, info), sum, !strings.HasPrefix(uri, "mem:"))
 	}
-	return &content{
-		id:   Identity{Kind: KindFile, Hash: sum, Size: info.Size},
-		file: object{sum: sum, size: info.Size, uri: uri},
-	}, nil
+	return fileContent(object{sum: sum, size: info.Size, uri: uri}), nil
 }
 
 func (f *Files) hashRemote(ctx context.Context, at place) (Hash, blob.Info, error) {
