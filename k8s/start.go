@@ -45,7 +45,7 @@ func rejected(what string, err error) *executor.Error {
 }
 
 func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) (*worker, error) {
-	c, err := e.clusters.of(&e.settings)
+	c, err := e.settings.connect()
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +31,8 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	}
 	r, err := client.DownloadStream(ctx, &azblob.DownloadStreamOptions{Range: azblob.HTTPRange{Offset: part.Offset, Count: part.Length}})
 	if codeOf(err) == bloberror.InvalidRange {
-		return s.behind(ctx, key, part)
+		info, err := s.Stat(ctx, key)
+		return cloud.BehindEnd(part, info, err)
 	}
 	if err != nil {
 		return nil, driver.Info{}, s.failure(err)
@@ -56,25 +56,9 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	return body, info, nil
 }
 
-// behind reads a part that starts at the end of the blob or behind it, which
-// the service refuses.
-func (s *store) behind(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
-	info, err := s.Stat(ctx, key)
-	if err == nil && info.Size > part.Offset {
-		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the blob was replaced at this moment")}
-	}
-	return http.NoBody, info, err
-}
-
 // Slurp reads a blob whole, with one request.
 func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
-	body, info, err := s.Get(ctx, key, driver.Range{})
-	if err != nil {
-		return buf, info, err
-	}
-	defer body.Close()
-	data, err := cloud.Slurp(buf, body, info.Size, limit)
-	return data, info, err
+	return cloud.Slurp(ctx, s, key, buf, limit)
 }
 
 func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -52,11 +51,6 @@ func RetryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// reached remembers that the service was ever heard.
-type reached struct{ ever atomic.Bool }
-
-func (r *reached) set() { r.ever.Store(true) }
-
 // Failure makes an error of package driver out of one that came before any
 // answer of the service, or in the middle of one. Errors of the caller's
 // context stay as they are.
@@ -76,7 +70,7 @@ func (t *Transport) Failure(err error) error {
 	if e, ok := errors.AsType[*Foreign](err); ok {
 		return &driver.Error{Kind: driver.Unavailable, Err: e}
 	}
-	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound && !t.reached.ever.Load() {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound && !t.reached.Load() {
 		return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
 			"there is no host %s: check the name in the root, the region and the endpoint, and that this machine has a network", e.Name)}
 	}
@@ -85,7 +79,7 @@ func (t *Transport) Failure(err error) error {
 	}
 	if isCertificateError(err) {
 		kind := driver.Invalid
-		if t.reached.ever.Load() { // it was trusted before: the login page of a network, say, is in between for now
+		if t.reached.Load() { // it was trusted before: the login page of a network, say, is in between for now
 			kind = driver.Unavailable
 		}
 		return &driver.Error{Kind: kind, Err: fmt.Errorf(

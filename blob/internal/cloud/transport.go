@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -34,7 +35,7 @@ type Transport struct {
 	// Clock learns the time from every response.
 	Clock Clock
 
-	reached reached
+	reached atomic.Bool // the service was ever heard
 	via     *http.Transport
 	once    sync.Once // sets via
 }
@@ -107,7 +108,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Body.Close()
 		return nil, err
 	}
-	t.reached.set()
+	t.reached.Store(true)
 	t.Clock.learn(response.Header)
 	return response, nil
 }
