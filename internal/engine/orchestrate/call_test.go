@@ -318,11 +318,11 @@ func TestWorkerLeavesNothing(t *testing.T) {
 			r.Fatalf("it ended with %d, %v", got.out, got.err)
 		}
 		state := r.lease(a, 1)
-		if state.Status != lease.StatusReleased || state.Outcome.Kind != runs.ExecError || state.Outcome.Reason != string(executor.NoResult) {
+		if state.Status != lease.StatusReleased || state.Outcome.Kind != runs.ExecError || state.Outcome.Reason != executor.NoResult {
 			r.Errorf("the lease is left as %+v", state)
 		}
 		left, err := a.Place(a.call(1)).ReadRun(r.Context(), state.RunID)
-		if err != nil || left.Run.Reason != string(executor.NoResult) {
+		if err != nil || left.Run.Reason != executor.NoResult {
 			r.Errorf("the record of the run is %+v, %v", left.Run, err)
 		}
 		r.fleet.dies = false

@@ -54,12 +54,15 @@ func (f *flight) enqueue(queue slots.Queue) (got, dying bool) {
 // inSlot computes the call in its slot, unless err says that waiting for one
 // failed.
 func (f *flight) inSlot(err error) {
-	var outcome Outcome
 	if err != nil {
-		err = f.cancelled(err)
-	} else {
-		outcome, err = f.computed()
+		f.land(Outcome{}, f.cancelled(err))
+		return
 	}
+	f.land(f.computed())
+}
+
+// land ends the flight with what its computing came to.
+func (f *flight) land(outcome Outcome, err error) {
 	f.slot.Release()
 	if other, found := isIncompatible(err); found { // another program put it while this flight waited
 		f.item.End(progress.Awaited, nil)
@@ -100,10 +103,8 @@ func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 		return progress.Cancelled
 	case err != nil:
 		return progress.Failed
-	case outcome.How == Awaited:
-		return progress.Awaited
 	}
-	return progress.Computed
+	return outcome.How
 }
 
 const (

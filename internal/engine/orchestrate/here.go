@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -15,8 +17,96 @@ import (
 // stopGrace is how long a run in this process may take to heed its context.
 const stopGrace = 5 * time.Second
 
-// here runs the call in this process, under our own session.
+// Runs in this process, under our own session.
+//
+// The function runs on the flight's own goroutine: for a short call, another
+// one and the way back would cost more than all of our own work. But a function
+// may do two things to the goroutine that it runs on. It may end it, by
+// runtime.Goexit: then the flight ends first. And it may keep it, because it
+// does not heed its context: then the flight moves on to another goroutine, and
+// when the function returns at last, its own goroutine has nothing to do but to
+// release the lease.
+
+// here runs the call on this goroutine.
 func (c *computing) here(ctx context.Context) (Outcome, error) {
+	if ctx.Err() != nil {
+		return Outcome{}, c.stopped(ctx)
+	}
+	task := c.task()
+	run := task.RunOn
+	if c.f.call.Retries > 0 { // a Goexit must leave a goroutine for the next try
+		run = func(ctx context.Context, done func(worker.Done)) { done(task.Run(ctx)) }
+	}
+	moved := c.watch(ctx)
+	defer func() {
+		if moved() { // whatever happens here, another goroutine ends the flight
+			runtime.Goexit()
+		}
+	}()
+	var done worker.Done
+	ended := func() (Outcome, error) {
+		if moved() {
+			c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
+			runtime.Goexit()
+		}
+		return c.outcomeHere(ctx, done)
+	}
+	defer func() {
+		if done.Exits {
+			outcome, err := ended()
+			c.release(outcomeOf(c.RunID, err))
+			c.f.land(outcome, err)
+		}
+	}()
+	run(inFlight(ctx, c.f), func(d worker.Done) { done = d })
+	return ended()
+}
+
+// watch moves the flight on if the function does not return after ctx has
+// ended. Moved says that the function has returned, or will not, and reports
+// whether the flight has moved on.
+func (c *computing) watch(ctx context.Context) (moved func() bool) {
+	returned, watched := make(chan struct{}), make(chan bool, 1)
+	unwatch := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(stopGrace)
+		defer timer.Stop()
+		select {
+		case <-returned:
+			watched <- false
+		case <-timer.C:
+			c.moveOn(ctx)
+			watched <- true
+		}
+	})
+	return sync.OnceValue(func() bool {
+		close(returned)
+		return !unwatch() && <-watched
+	})
+}
+
+// moveOn goes on with the flight without its function.
+func (c *computing) moveOn(ctx context.Context) {
+	f, err := c.f, c.heedless(ctx)
+	if errors.Is(err, lease.ErrLost) { // somebody else has the call now
+		f.engine.owned.Go(func() { f.land(f.computed()) })
+		return
+	}
+	f.land(Outcome{}, err)
+}
+
+// heedless is why a call ends whose function does not return.
+func (c *computing) heedless(ctx context.Context) error {
+	c.f.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", c.f.place.URI(), "run", c.RunID)
+	if errors.Is(context.Cause(ctx), errTimeout) {
+		err := c.timedOut()
+		err.Message += "; the function does not heed its context and still runs in this process"
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// through runs the call in this process on an executor that others made.
+func (c *computing) through(ctx context.Context) (Outcome, error) {
 	finished := make(chan worker.Done, 1)
 	inv, task := c.f.invocation(c.ID), c.task()
 	inv.Work = func(stop context.Context) int {
@@ -25,7 +115,7 @@ func (c *computing) here(ctx context.Context) (Outcome, error) {
 		defer context.AfterFunc(stop, func() { cancel(context.Cause(stop)) })()
 		code := 0
 		task.RunOn(run, func(done worker.Done) {
-			code = done.Code
+			code = done.Code()
 			finished <- done
 		})
 		return code
@@ -86,33 +176,24 @@ func (c *computing) abandon(ctx context.Context, w executor.Worker) error {
 	if w.Stop(stop) == nil {
 		return c.stopped(ctx)
 	}
-	f := c.f
-	f.engine.Logger.Warn("a function does not heed its context and runs on in this process", "call", f.place.URI(), "run", c.RunID)
 	c.left = true
-	f.engine.owned.Go(func() {
+	c.f.engine.owned.Go(func() {
 		w.Wait(context.WithoutCancel(ctx))
-		f.letGo(c.held, lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
+		c.f.letGo(c.held, lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID})
 	})
-	if errors.Is(context.Cause(ctx), errTimeout) {
-		err := c.timedOut()
-		err.Message += "; the function does not heed its context and still runs in this process"
-		return err
-	}
-	return context.Cause(ctx)
+	return c.heedless(ctx)
 }
 
 // task is the run as package worker sees it.
 func (c *computing) task() worker.Task {
 	f := c.f
 	task := worker.Task{
-		Function: f.call.Function, Place: f.place, Pipeline: f.call.Pipeline,
+		Assignment: c.assignment(), Function: f.call.Function, Place: f.place,
 		Input: f.call.Input, Sources: c.sources, Local: f.call.Local,
-		ID: c.ID, Chain: f.chain.Push(f.place.Key), Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
+		Keep: c.held != nil, Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
 	}
-	if c.held == nil {
+	if !task.Keep {
 		task.Own = f.call.Sources
-		return task
 	}
-	task.Keep, task.Replace, task.StorageTTL = true, f.miss.info.Version, f.call.StorageTTL
 	return task
 }

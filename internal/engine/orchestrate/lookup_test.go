@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
@@ -172,6 +173,7 @@ func TestOldHomes(t *testing.T) {
 			inRoom(t, func(r *rig) {
 				old := r.program("old", here())
 				old.root = strings.Replace(old.root, "#", elsewhere+"#", 1)
+				defer memblob.Forget("mem://" + r.name + elsewhere)
 				home := memokey.Home{Root: old.root, Pipeline: "p", Name: "room/f", Version: "0"}
 				a := r.program("a", here())
 				a.f = define(r, function.NewRegistry(function.Sources{}), "1", func(_ context.Context, n int) (int, error) { return 3 * n, nil }, home)

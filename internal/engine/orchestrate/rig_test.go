@@ -205,7 +205,7 @@ func (p *program) call(n int, change ...func(*Settings)) Call {
 	if err != nil {
 		p.rig.Fatal(err)
 	}
-	s := &Settings{Root: p.root, Pipeline: "p", Executor: p.at}
+	s := &Settings{Terms: worker.Terms{Pipeline: "p"}, Root: p.root, Executor: p.at}
 	for _, change := range change {
 		change(s)
 	}
@@ -267,8 +267,9 @@ func (r *rig) lease(p *program, n int) lease.State {
 	return state
 }
 
-// here is an executor in this process.
+// here is an executor in this process, and one is such with one slot.
 func here() executor.Executor { return inproc.New() }
+func one() executor.Executor  { return inproc.New(inproc.Limit(1)) }
 
 // fleet is an executor whose workers are apart from the program that starts
 // them: each has a session of its own and goes on when its caller vanishes.

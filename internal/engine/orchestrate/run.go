@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -146,8 +147,11 @@ func (c *computing) once() (Outcome, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
 		defer cancel()
 	}
-	if ability.InProcess(c.f.call.Executor) {
+	if _, ours := c.f.call.Executor.(*inproc.Executor); ours {
 		return c.here(ctx)
+	}
+	if ability.InProcess(c.f.call.Executor) {
+		return c.through(ctx)
 	}
 	return c.elsewhere(ctx)
 }
@@ -180,7 +184,7 @@ func (c *computing) retries(err error, failed int) bool {
 func (c *computing) next(failed int) error {
 	err := c.pause(failed)
 	if err == nil {
-		c.ID = c.Next()
+		c.ID = runs.Next(c.ID)
 		if c.held != nil {
 			c.handle = c.f.handle(c.ID)
 			err = c.held.Update(c.ctx, func(s *lease.State) {
@@ -230,7 +234,7 @@ func (c *computing) timedOut() *executor.Error {
 // outcomeOf is what waiters elsewhere learn of a failure.
 func outcomeOf(runID string, err error) lease.Outcome {
 	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Text(), Detail: e.Tail}
+		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: e.Reason, Message: e.Text(), Detail: e.Tail}
 	}
 	if e, ok := errors.AsType[*FuncError](err); ok {
 		return lease.Outcome{Kind: runs.FuncError, RunID: e.RunID, Message: e.Failed.Message}

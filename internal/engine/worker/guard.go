@@ -28,6 +28,12 @@ func (p *panicked) Unwrap() error {
 	return err
 }
 
+// isGoexit reports whether err says that the function called runtime.Goexit.
+func isGoexit(err error) bool {
+	p, ok := err.(*panicked)
+	return ok && p.value == nil
+}
+
 // guard calls the user's function and then, however the function ended, calls
 // then with its output. A panic and a runtime.Goexit become errors. After a
 // Goexit, guard does not return.

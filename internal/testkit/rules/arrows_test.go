@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 		"internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
 	},
 	"internal/engine/orchestrate": {
-		"blob", "executor", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",
+		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/worker",
 	},
@@ -59,7 +59,7 @@ var arrows = map[string][]string{
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
 	"internal/values/dynamic":    {"internal/base/text"},
 	"internal/base/progress":     {"internal/base/text", "internal/base/words"},
-	"internal/records/runs":      {"internal/base/words"},
+	"internal/records/runs":      {"executor", "internal/base/words"},
 	"internal/engine/function":   {"internal/values/codec", "internal/base/errtree", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/sources/source"},
 	"internal/values/codec":      {"internal/values/schema"},
 	"internal/records/memo":      {"blob", "internal/records/memokey", "internal/records/record", "internal/sources/source"},
