@@ -186,7 +186,7 @@ func noStatus(response *http.Response) error {
 	return nil
 }
 
-// readRefusal reads what is said with a refusal. One that is cut short has lost
+// readRefusal reads the text of a refusal. One that is cut short has lost
 // its reason: that is a broken connection, and not a refusal for no reason.
 func readRefusal(response *http.Response) error {
 	if response.StatusCode < 400 {

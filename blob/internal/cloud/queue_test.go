@@ -15,7 +15,7 @@ import (
 )
 
 // However many requests are made side by side, the host sees a bounded number of
-// them at once. Who is in a hurry is not held up, nor who reads an answer.
+// them at once. A request in a hurry does not wait, nor does the reading of an answer.
 func TestQueue(t *testing.T) {
 	var now, most atomic.Int32
 	full, gate := make(chan struct{}), make(chan struct{})
