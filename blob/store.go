@@ -112,10 +112,7 @@ func (s *Store) slurp(ctx context.Context, key string, buf []byte, limit int64) 
 	if slurper, ok := s.driver.(driver.Slurper); ok {
 		return slurper.Slurp(ctx, key, buf, limit)
 	}
-	body, info, err := s.driver.Get(ctx, key, Range{})
-	if err == nil && body == nil {
-		err = errNoBody
-	}
+	body, info, err := s.get(ctx, key, Range{})
 	if err != nil {
 		return buf, info, err
 	}
@@ -137,18 +134,19 @@ func (s *Store) slurp(ctx context.Context, key string, buf []byte, limit int64) 
 // Get opens a blob, or a part of it, for streaming; the caller closes the body.
 // If there is no blob, the error's kind is NotFound.
 func (s *Store) Get(ctx context.Context, key string, part Range) (body io.ReadCloser, info Info, err error) {
-	defer s.caught("get", key, &err)
-	if err := ValidKey(key); err != nil {
-		return nil, Info{}, s.fail("get", key, err)
-	}
-	body, info, err = s.driver.Get(ctx, key, part)
-	if err == nil && body == nil {
-		err = errNoBody
-	}
+	err = s.do("get", key, func() (err error) { body, info, err = s.get(ctx, key, part); return err })
 	if err != nil {
-		return nil, info, s.fail("get", key, err)
+		return nil, info, err
 	}
 	return &namedBody{body, s, key}, info, nil
+}
+
+func (s *Store) get(ctx context.Context, key string, part Range) (io.ReadCloser, Info, error) {
+	body, info, err := s.driver.Get(ctx, key, part)
+	if err == nil && body == nil {
+		err = errors.New("the driver returned neither a body nor an error")
+	}
+	return body, info, err
 }
 
 // namedBody is a body whose errors name the blob.
@@ -171,12 +169,8 @@ func (b *namedBody) Read(p []byte) (n int, err error) {
 // or -1 if it is not known. If a condition of opts does not hold, the error's
 // kind is Exists or Mismatch.
 func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64, opts PutOptions) (info Info, err error) {
-	defer s.caught("put", key, &err)
-	if err := ValidKey(key); err != nil {
-		return Info{}, s.fail("put", key, err)
-	}
-	info, err = s.driver.Put(ctx, key, body, size, opts)
-	return info, s.fail("put", key, err)
+	err = s.do("put", key, func() (err error) { info, err = s.driver.Put(ctx, key, body, size, opts); return err })
+	return info, err
 }
 
 // PutBytes is Put of data.
@@ -187,12 +181,8 @@ func (s *Store) PutBytes(ctx context.Context, key string, data []byte, opts PutO
 // Stat describes a blob without reading it. If there is no blob, the error's
 // kind is NotFound.
 func (s *Store) Stat(ctx context.Context, key string) (info Info, err error) {
-	defer s.caught("stat", key, &err)
-	if err := ValidKey(key); err != nil {
-		return Info{}, s.fail("stat", key, err)
-	}
-	info, err = s.driver.Stat(ctx, key)
-	return info, s.fail("stat", key, err)
+	err = s.do("stat", key, func() (err error) { info, err = s.driver.Stat(ctx, key); return err })
+	return info, err
 }
 
 // List yields the blobs whose key starts with prefix, in byte order, from
@@ -231,11 +221,7 @@ func (s *Store) list(ctx context.Context, prefix, startAt string, yield func(Inf
 
 // Delete removes a blob; if there is none, that is no error.
 func (s *Store) Delete(ctx context.Context, key string) (err error) {
-	defer s.caught("delete", key, &err)
-	if err := ValidKey(key); err != nil {
-		return s.fail("delete", key, err)
-	}
-	return s.fail("delete", key, s.driver.Delete(ctx, key))
+	return s.do("delete", key, func() error { return s.driver.Delete(ctx, key) })
 }
 
 // Now is the time by the store's own clock; ok is false if it has none.
@@ -274,8 +260,15 @@ func (s *Store) Close() (err error) {
 	return s.fail("close", "", s.driver.Close())
 }
 
-// errNoBody is for a driver that returned neither a body nor an error.
-var errNoBody = errors.New("the driver returned neither a body nor an error")
+// do is an operation of the driver on one blob. ReadUpTo, on the path of every
+// call, does without it.
+func (s *Store) do(op, key string, operation func() error) (err error) {
+	defer s.caught(op, key, &err)
+	if err = ValidKey(key); err == nil {
+		err = operation()
+	}
+	return s.fail(op, key, err)
+}
 
 // caught turns a panic of the driver, which anybody may have written, into an
 // error.

@@ -59,8 +59,12 @@ func (s served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case r.Method == http.MethodPut:
 		var info driver.Info
+		var size int64
+		if size, err = strconv.ParseInt(r.Header.Get(headerSize), 10, 64); err != nil {
+			break
+		}
 		opts := driver.PutOptions{IfAbsent: r.Header.Get("If-None-Match") != "", IfVersion: driver.Version(r.Header.Get("If-Match"))}
-		if info, err = s.Put(r.Context(), key, r.Body, r.ContentLength, opts); err == nil {
+		if info, err = s.Put(r.Context(), key, r.Body, size, opts); err == nil {
 			describe(w, info)
 		}
 	case r.Method == http.MethodDelete:

@@ -37,12 +37,11 @@ type client struct {
 
 var _ driver.Clock = (*client)(nil)
 
-func (c *client) do(ctx context.Context, method, path string, body io.Reader, size int64, header http.Header) (*http.Response, error) {
+func (c *client) do(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, &driver.Error{Kind: driver.Invalid, Err: err}
 	}
-	request.ContentLength = size
 	for name, values := range header {
 		request.Header[name] = values
 	}
@@ -66,12 +65,15 @@ func unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if e, ok := errors.AsType[bodyError](err); ok {
+		return e.error
+	}
 	return &driver.Error{Kind: driver.Unavailable, Err: err}
 }
 
 // ask is do for answers that are all in the headers.
-func (c *client) ask(ctx context.Context, method, path, key string, body io.Reader, size int64, header http.Header) (driver.Info, error) {
-	response, err := c.do(ctx, method, path, body, size, header)
+func (c *client) ask(ctx context.Context, method, path, key string, body io.Reader, header http.Header) (driver.Info, error) {
+	response, err := c.do(ctx, method, path, body, header)
 	if err != nil {
 		return driver.Info{}, err
 	}
@@ -92,7 +94,7 @@ func (c *client) Get(ctx context.Context, key string, part driver.Range) (io.Rea
 	case part.Offset > 0:
 		header.Set("Range", fmt.Sprintf("bytes=%d-", part.Offset))
 	}
-	response, err := c.do(ctx, http.MethodGet, pathOf(key), nil, 0, header)
+	response, err := c.do(ctx, http.MethodGet, pathOf(key), nil, header)
 	if err != nil {
 		return nil, driver.Info{}, err
 	}
@@ -115,76 +117,42 @@ func (c cuttable) Read(p []byte) (int, error) {
 }
 
 func (c *client) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
-	header := http.Header{}
+	header := http.Header{headerSize: {strconv.FormatInt(size, 10)}}
 	if opts.IfAbsent {
 		header.Set("If-None-Match", "*")
 	}
 	if opts.IfVersion != "" {
 		header.Set("If-Match", string(opts.IfVersion))
 	}
-	sent := &exactly{body: body, left: size}
-	var wire io.Reader = sent
-	if size == 0 { // net/http takes a reader with length 0 for one of unknown length
-		if _, err := sent.Read(nil); err != io.EOF {
-			return driver.Info{}, err
-		}
-		wire = http.NoBody
-	}
-	info, err := c.ask(ctx, http.MethodPut, pathOf(key), key, wire, size, header)
-	sent.mu.Lock() // net/http may still read
-	defer sent.mu.Unlock()
-	if sent.err != nil && sent.err != io.EOF {
-		err = sent.err
-	}
-	return info, err
+	return c.ask(ctx, http.MethodPut, pathOf(key), key, sent{body}, header)
 }
 
-// exactly fails before its last bytes if a body is longer or shorter than left
-// bytes. A negative left allows any length.
-type exactly struct {
-	mu   sync.Mutex
-	body io.Reader
-	left int64
-	err  error
+// sent is a body on its way to the server, which compares its length. The wire
+// does not know the length: net/http's own comparison would hide the server's.
+type sent struct{ body io.Reader }
+
+func (s sent) Read(p []byte) (int, error) {
+	n, err := s.body.Read(p)
+	if err != nil && err != io.EOF {
+		err = bodyError{err}
+	}
+	return n, err
 }
 
-func (e *exactly) Read(p []byte) (n int, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.err != nil {
-		return 0, e.err
-	}
-	if e.left < 0 {
-		n, e.err = e.body.Read(p)
-		return n, e.err
-	}
-	n, e.err = e.body.Read(p[:min(int64(len(p)), e.left)])
-	e.left -= int64(n)
-	if e.left == 0 && (e.err == nil || e.err == io.EOF) {
-		var more int
-		if more, e.err = io.ReadFull(e.body, make([]byte, 1)); more > 0 {
-			e.err = &driver.Error{Kind: driver.Invalid, Err: errors.New("the body is longer than was said")}
-		}
-	} else if e.err == io.EOF {
-		e.err = &driver.Error{Kind: driver.Invalid, Err: errors.New("the body is shorter than was said")}
-	}
-	if e.err != nil && e.err != io.EOF {
-		n = 0
-	}
-	return n, e.err
-}
+// bodyError tells a body's own error from those of the connection.
+type bodyError struct{ error }
 
 func (c *client) Stat(ctx context.Context, key string) (driver.Info, error) {
-	return c.ask(ctx, http.MethodHead, pathOf(key), key, nil, 0, nil)
+	return c.ask(ctx, http.MethodHead, pathOf(key), key, nil, nil)
 }
 
 func (c *client) Now(ctx context.Context) (time.Time, error) {
-	info, err := c.ask(ctx, http.MethodGet, "/?clock", "", nil, 0, nil)
+	info, err := c.ask(ctx, http.MethodGet, "/?clock", "", nil, nil)
 	return info.ModTime, err
 }
 
 func (c *client) Delete(ctx context.Context, key string) error {
-	response, err := c.do(ctx, http.MethodDelete, pathOf(key), nil, 0, nil)
+	response, err := c.do(ctx, http.MethodDelete, pathOf(key), nil, nil)
 	if err == nil {
 		response.Body.Close()
 	}
@@ -194,7 +162,7 @@ func (c *client) Delete(ctx context.Context, key string) error {
 func (c *client) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
 	return func(yield func(driver.Info, error) bool) {
 		query := url.Values{"list": {prefix}, "start": {startAt}}
-		response, err := c.do(ctx, http.MethodGet, "/?"+query.Encode(), nil, 0, nil)
+		response, err := c.do(ctx, http.MethodGet, "/?"+query.Encode(), nil, nil)
 		if err != nil {
 			yield(driver.Info{}, err)
 			return

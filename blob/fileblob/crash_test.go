@@ -47,7 +47,7 @@ func (sc *scene) newest() version {
 	if err != nil {
 		sc.Fatal(err)
 	}
-	f.Close()
+	f.file.Close()
 	return f.version
 }
 
@@ -228,7 +228,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 func TestDeletedWhileReading(t *testing.T) {
 	for _, versions := range []int{1, 3} {
 		sc := newScene(t, versions)
-		base, err := openHandle(sc.path)
+		base, err := openBlob(sc.path)
 		sc.must(err)
 		sc.must(sc.Delete(t.Context(), "folder/key"))
 		if _, _, err := latest(sc.path, base); err != notFound {
@@ -236,14 +236,14 @@ func TestDeletedWhileReading(t *testing.T) {
 		}
 	}
 	sc := newScene(t, 3)
-	base, err := openHandle(sc.path)
+	base, err := openBlob(sc.path)
 	sc.must(err)
-	a, err := base.stat()
+	a, err := statOf(base)
 	sc.must(err)
 	sc.must(sc.Delete(t.Context(), "folder/key"))
 	sc.put("new") // and there are versions of another life
 	sc.put("newer")
-	if _, again, err := later(sc.path, found{handle: base, version: version{life: a.identity}}); !again || err != nil {
+	if _, again, err := later(sc.path, found{file: base, version: version{life: a.identity}}); !again || err != nil {
 		t.Errorf("the versions of an ended life gave %v", err)
 	}
 }

@@ -3,30 +3,16 @@ package fileblob
 import (
 	"context"
 	"fmt"
-	"io/fs"
+	"os"
 	"strings"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
-// attributes are what the file system says of an open file.
-type attributes struct {
-	identity
-	size  int64
-	links uint64 // names of the file; 0 after the last was removed
-	mode  fs.FileMode
-	group int
-}
-
-func (a attributes) info(key string, v version) driver.Info {
-	return driver.Info{Key: key, Size: a.size, ModTime: time.Unix(0, a.mtime), Version: v.token()}
-}
-
 // found is the newest version of a blob, open for reading.
 type found struct {
-	handle
+	file *os.File
 	attributes
 	version version
 	earlier []version // older files of this life
@@ -58,7 +44,7 @@ func startOver(path string) string {
 
 // findOnce asks to be called again if another process was faster.
 func findOnce(path string) (f found, again bool, err error) {
-	base, err := openHandle(path)
+	base, err := openBlob(path)
 	if err != nil {
 		return found{}, false, missing(path, err)
 	}
@@ -67,9 +53,9 @@ func findOnce(path string) (f found, again bool, err error) {
 
 // latest opens the newest version of a blob, given its open version 0, which it
 // closes or returns.
-func latest(path string, base handle) (f found, again bool, err error) {
+func latest(path string, base *os.File) (f found, again bool, err error) {
 	written := exists(versionsOf(path))
-	a, err := base.stat() // after exists, so that links shows a Delete in between
+	a, err := statOf(base) // after exists, so that links shows a Delete in between
 	if err != nil {
 		base.Close()
 		return found{}, false, classify(err)
@@ -82,7 +68,7 @@ func latest(path string, base handle) (f found, again bool, err error) {
 		base.Close()
 		return found{}, false, irregular(path, a.mode)
 	}
-	first := found{handle: base, attributes: a, version: version{life: a.identity}}
+	first := found{file: base, attributes: a, version: version{life: a.identity}}
 	if !written {
 		return first, false, nil
 	}
@@ -93,13 +79,13 @@ func latest(path string, base handle) (f found, again bool, err error) {
 func later(path string, first found) (f found, again bool, err error) {
 	names, err := readNames(lifeOf(path, first.version.life))
 	if isNotExist(err) || err == nil && len(names) == 0 { // the folder K~ is from other lives
-		if first.attributes, err = first.stat(); err == nil && first.links > 0 {
+		if first.attributes, err = statOf(first.file); err == nil && first.links > 0 {
 			return first, false, nil
 		}
-		first.Close()
+		first.file.Close()
 		return found{}, true, nil
 	}
-	first.Close()
+	first.file.Close()
 	if err != nil {
 		return found{}, false, classify(err)
 	}
@@ -108,14 +94,14 @@ func later(path string, first found) (f found, again bool, err error) {
 		return found{}, true, nil // deleted, or just renamed
 	}
 	f = found{version: v, earlier: earlier}
-	if f.handle, err = openHandle(v.at(path)); err != nil {
+	if f.file, err = openBlob(v.at(path)); err != nil {
 		return found{}, isNotExist(err), classify(err) // removed as too old
 	}
-	if f.attributes, err = f.stat(); err == nil && !f.mode.IsRegular() {
+	if f.attributes, err = statOf(f.file); err == nil && !f.mode.IsRegular() {
 		err = invalid("%w; %s", &openfile.IrregularError{Path: v.at(path), Mode: f.mode}, startOver(path))
 	}
 	if err != nil {
-		f.Close()
+		f.file.Close()
 		return found{}, false, classify(err)
 	}
 	return f, false, nil
@@ -149,15 +135,15 @@ func sift(names []string, life identity) (now version, earlier []version) {
 // the file, because an NFS client asks the server at every open, but answers
 // stat from its cache (nfs(5), close-to-open consistency).
 func lifeAt(path string) (identity, error) {
-	h, err := openHandle(path)
+	file, err := openBlob(path)
 	if isNotExist(err) {
 		return identity{}, nil
 	}
 	if err != nil {
 		return identity{}, err
 	}
-	defer h.Close()
-	a, err := h.stat()
+	defer file.Close()
+	a, err := statOf(file)
 	if a.links == 0 {
 		return identity{}, err
 	}

@@ -26,18 +26,19 @@ func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) 
 	if err != nil {
 		return buf, driver.Info{}, err
 	}
-	defer f.Close()
+	defer f.file.Close()
 	if err := driver.CheckSize(f.size, limit); err != nil {
 		return buf, f.info(key, f.version), err
 	}
-	data, err := f.appendTo(buf, f.size)
-	if err != nil {
+	end := len(buf) + int(f.size)
+	data := slices.Grow(buf, int(f.size))[:end]
+	if _, err := io.ReadFull(f.file, data[len(buf):]); err == io.EOF {
+		return buf, driver.Info{}, classify(io.ErrUnexpectedEOF)
+	} else if err != nil {
 		return buf, driver.Info{}, classify(err)
 	}
 	return data, f.info(key, f.version), nil
 }
-
-func grow(buf []byte, size int64) []byte { return slices.Grow(buf, int(size)) }
 
 // Get opens a blob.
 func (s *store) Get(ctx context.Context, key string, part driver.Range) (_ io.ReadCloser, _ driver.Info, err error) {
@@ -58,14 +59,13 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (_ io.Re
 	if part.Length > 0 {
 		length = min(length, part.Length)
 	}
-	file := f.handle.file(f.version.at(path))
 	if part.Offset > 0 && length > 0 {
-		if _, err := file.Seek(part.Offset, io.SeekStart); err != nil {
-			file.Close()
+		if _, err := f.file.Seek(part.Offset, io.SeekStart); err != nil {
+			f.file.Close()
 			return nil, driver.Info{}, classify(err)
 		}
 	}
-	return &body{file: file, rest: io.LimitedReader{R: file, N: length}}, info, nil
+	return &body{file: f.file, rest: io.LimitedReader{R: f.file, N: length}}, info, nil
 }
 
 // body reads so many bytes of a file, and fails if there are fewer.
@@ -104,7 +104,7 @@ func (s *store) Stat(ctx context.Context, key string) (_ driver.Info, err error)
 	if err != nil {
 		return driver.Info{}, err
 	}
-	defer f.Close()
+	defer f.file.Close()
 	return f.info(key, f.version), nil
 }
 
@@ -119,6 +119,6 @@ func (s *store) LocalPath(ctx context.Context, key string) (_ string, err error)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer f.file.Close()
 	return f.version.at(path), nil
 }

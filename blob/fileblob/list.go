@@ -137,7 +137,7 @@ func infoOf(ctx context.Context, path string, n node) (driver.Info, error) {
 		if err != nil {
 			return driver.Info{}, err
 		}
-		defer f.Close()
+		defer f.file.Close()
 		return f.info(n.key, f.version), nil
 	}
 	a, err := attributesAt(path)

@@ -94,7 +94,7 @@ func look(ctx context.Context, path string, opts driver.PutOptions) (state, erro
 	f, err := find(ctx, path)
 	switch kind := kindOf(err); {
 	case err == nil:
-		f.Close()
+		f.file.Close()
 	case kind == driver.NotFound && opts.IfVersion != "":
 		return state{}, mismatch
 	case kind == driver.NotFound:
