@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -73,12 +74,7 @@ func describe(answer *transport.Error) string {
 func (r *repository) advice(answer *transport.Error) string {
 	registry := r.name.RegistryStr()
 	says := func(code transport.ErrorCode) bool {
-		for _, e := range answer.Errors {
-			if e.Code == code {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(answer.Errors, func(e transport.Diagnostic) bool { return e.Code == code })
 	}
 	switch status := answer.StatusCode; {
 	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && !r.known:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -87,8 +88,8 @@ func (c *Cluster) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var failed error
-	for i := len(c.background) - 1; i >= 0; i-- {
-		failed = errors.Join(failed, c.background[i]())
+	for _, stop := range slices.Backward(c.background) {
+		failed = errors.Join(failed, stop())
 	}
 	if c.namespace != nil {
 		failed = errors.Join(failed, c.namespace.end(ctx)) // and all in it

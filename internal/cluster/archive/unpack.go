@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -102,10 +103,8 @@ func (u *unpacking) entry(h *tar.Header, content io.Reader) error {
 // below is a name in a stream, seen from the one that was asked for.
 func (u *unpacking) below(name string) (string, error) {
 	clean := path.Clean(name)
-	for part := range strings.SplitSeq(name, "/") {
-		if part == ".." {
-			clean = ""
-		}
+	if slices.Contains(strings.Split(name, "/"), "..") {
+		clean = ""
 	}
 	if clean == u.name {
 		return ".", nil
@@ -263,8 +262,7 @@ func (u *unpacking) file(name string, h *tar.Header, content io.Reader) (err err
 
 // finish gives folders their permissions, innermost first.
 func (u *unpacking) finish() error {
-	for i := len(u.folders) - 1; i >= 0; i-- {
-		f := u.folders[i]
+	for _, f := range slices.Backward(u.folders) {
 		if err := u.root.Chtimes(f.name, f.time, f.time); err != nil {
 			return err
 		}
