@@ -19,8 +19,8 @@ type Address struct {
 	Query  map[string]string // what is not the default
 }
 
-// Parse takes a root URI apart. The query may hold the parameters that are
-// named, none of them secret: roots are shown, logged, and handed to workers.
+// Parse takes a root URI apart. The query may hold only the given parameters,
+// none of them secret: roots are shown, logged, and handed to workers.
 func Parse(uri string, parameters ...string) (Address, error) {
 	bare, query, _ := strings.Cut(uri, "?")
 	scheme, rest, ok := strings.Cut(bare, "://")
@@ -87,8 +87,8 @@ func (a Address) URI() string {
 	return a.Root() + "?" + query.Encode()
 }
 
-// Key is the store's name of a blob. Max is the length of the longest that the
-// service allows, in bytes.
+// Key is the store's name of a blob. Max is the length in bytes of the longest name
+// that the service allows.
 func (a Address) Key(key string, max int) (string, error) {
 	if a.Path != "" {
 		key = a.Path + "/" + key
@@ -107,7 +107,7 @@ func (a Address) Prefix(prefix string) string {
 	return prefix
 }
 
-// Relative is the key of a blob that the store names so.
+// Relative is the key of the blob that the store calls name.
 func (a Address) Relative(name string) string {
 	if a.Path != "" {
 		return strings.TrimPrefix(name, a.Path+"/")
@@ -120,7 +120,7 @@ func Invalid(format string, args ...any) error {
 	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(format, args...)}
 }
 
-// CheckRange refuses what no range can be.
+// CheckRange refuses a range that cannot exist.
 func CheckRange(part driver.Range) error {
 	if part.Offset < 0 || part.Length < 0 {
 		return Invalid("a range cannot start at %d with %d bytes", part.Offset, part.Length)

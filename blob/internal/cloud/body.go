@@ -11,16 +11,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// Body is a blob, or a part of one, on its way in. It ends with an error of kind
-// Unavailable where the connection breaks, also when the SDK takes that for the
-// end, and of kind Corrupt where the checksum is wrong.
+// Body is a blob, or a part of one, on its way in. If the connection breaks, it ends
+// with an error of kind Unavailable, even if the SDK takes that for the end. If
+// the checksum is wrong, it ends with an error of kind Corrupt.
 type Body struct {
 	io.ReadCloser
 	Transport *Transport
 	Length    int64 // bytes that are to come
 
-	// Sum, Want: the checksum that the service told of the bytes; nil where it
-	// told none, or of the whole blob when only a part is read.
+	// Sum computes the checksum of the bytes, and Want is what the service told. Both
+	// are nil if it told none, or only that of the whole blob for a part.
 	Sum  hash.Hash
 	Want []byte
 
@@ -82,8 +82,8 @@ func slurp(buf []byte, body io.Reader, size, limit int64) ([]byte, error) {
 	}
 }
 
-// BehindEnd is the answer to a Get whose part the service refused to read, since
-// it begins at the blob's end or behind it: no bytes. Info and err are what a
+// BehindEnd answers a Get with no bytes if the service refused to read the part,
+// since the part begins at the blob's end or behind it. Info and err are what a
 // Stat said of the blob after that.
 func BehindEnd(part driver.Range, info driver.Info, err error) (io.ReadCloser, driver.Info, error) {
 	if err == nil && info.Size > part.Offset {

@@ -23,13 +23,13 @@ type Clock struct {
 	doubted time.Time // when it was told; zero where nothing is in doubt
 }
 
-// clockAge is how long a time that was told is relied on: our monotonic clock
-// runs at the store's pace, to far less than a second in this time.
+// clockAge is how long we rely on a time that the store told: meanwhile our
+// monotonic clock differs from the store's by far less than a second.
 const clockAge = time.Minute
 
-// A date is in doubt until the next answer agrees with it, if it is off
-// by more than this: by firstDoubt from our own clock, which may be wrong, too,
-// and by laterDoubt from what the store told before.
+// A date that is off by more than this is in doubt until the next answer agrees
+// with it. The first date is compared with our own clock, which may be wrong, too;
+// later ones with what the store told before.
 const (
 	firstDoubt = time.Hour
 	laterDoubt = 2 * time.Second // whole seconds, and the way here
@@ -56,15 +56,16 @@ func (c *Clock) learn(h http.Header) {
 		}
 	}
 	c.learned, c.doubted = now, time.Time{}
-	// A date is too early by up to a second, and by the way here, never
-	// too late: of what was told lately the latest is the best.
+	// A date is too early by up to a second and by the time of its way here, and
+	// never too late. So the latest of recent dates is the best.
 	if agreed || c.at.IsZero() || now.Sub(c.at) > clockAge || told.After(expected) {
 		c.told, c.at = told, now
 	}
 }
 
 // Now is the store's time, or somewhat earlier, up to a second and the time that
-// a response takes. Ask sends any request, where the store was not heard for a minute.
+// a response takes. It calls ask, which sends any request, if the store was not heard
+// for a minute.
 func (c *Clock) Now(ctx context.Context, ask func(context.Context) error) (time.Time, error) {
 	if err := ctx.Err(); err != nil {
 		return time.Time{}, err

@@ -19,9 +19,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
 
-// KindOfStatus is what an HTTP status means where the service's own code says no
-// more (RFC 9110, section 15). Conditions are up to the driver: what 404, 409
-// and 412 mean depends on the request.
+// KindOfStatus is what an HTTP status means if the service's own code says no
+// more (RFC 9110, section 15). The driver decides about conditions: the meaning
+// of 404, 409 and 412 depends on the request.
 func KindOfStatus(status int) driver.Kind {
 	switch {
 	case status == http.StatusNotFound:
@@ -38,8 +38,8 @@ func KindOfStatus(status int) driver.Kind {
 	return driver.Other
 }
 
-// RetryAfter is how long a response asks to wait (RFC 9110, section 10.2.3); 0
-// where it does not.
+// RetryAfter is how long a response asks to wait (RFC 9110, section 10.2.3), 0 if
+// it does not ask.
 func RetryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
@@ -51,8 +51,8 @@ func RetryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// Failure makes an error of package driver out of one that came before any
-// answer of the service, or in the middle of one. Errors of the caller's
+// Failure makes an error of package driver out of an error that came before the
+// service answered, or in the middle of its answer. Errors of the caller's
 // context stay as they are.
 func (t *Transport) Failure(err error) error {
 	if err == nil {
@@ -107,7 +107,7 @@ func isCertificateError(err error) bool {
 	return ok
 }
 
-// shorter leaves what is below the SDK's layers, which repeat the URL and say
+// shorter takes the SDK's layers off an error: they repeat the URL and say
 // nothing more. The URL may carry a signature, so it must not be shown at all.
 func shorter(err error) error {
 	for _, known := range []error{io.ErrUnexpectedEOF, io.EOF} {
@@ -151,7 +151,8 @@ func (e *Foreign) Error() string {
 	return message + ") and not the store: a proxy or a login page of the network is in between, or the endpoint is another service's"
 }
 
-// foreign finds out whether a page of HTML came from somebody else.
+// foreign returns a Foreign error if the answer is a page of HTML that did not come
+// from the service.
 func (t *Transport) foreign(response *http.Response) error {
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") || t.Own == nil || t.Own(response.Header) {
 		return nil
@@ -174,7 +175,7 @@ func titleOf(page string) string {
 	return title[:min(len(title), 80)]
 }
 
-// maxRefusal is how much a service says at the most when it refuses a request.
+// maxRefusal is how much we read ahead of the text with which a service refuses a request.
 const maxRefusal = 64 << 10
 
 // noStatus refuses an answer whose status HTTP does not have: it was spoilt on
@@ -186,8 +187,8 @@ func noStatus(response *http.Response) error {
 	return nil
 }
 
-// readRefusal reads the text of a refusal. One that is cut short has lost
-// its reason: that is a broken connection, and not a refusal for no reason.
+// readRefusal reads the text of a refusal. If the text is cut short, readRefusal
+// fails as for a broken connection: a refusal that lost its reason is none.
 func readRefusal(response *http.Response) error {
 	if response.StatusCode < 400 {
 		return nil

@@ -20,16 +20,16 @@ func (e *Stalled) Error() string {
 func (e *Stalled) Timeout() bool   { return true }
 func (e *Stalled) Temporary() bool { return true }
 
-// watch ends a request that makes no progress. Its timer runs while the network
-// is waited for: not while we produce what is to be sent, nor while the caller
-// is busy with what came.
+// watch ends a request that makes no progress. Its timer runs only while we wait
+// for the network: not while we produce the body to send, nor while the caller is
+// busy with bytes that came.
 type watch struct {
 	after  time.Duration
 	cancel context.CancelCauseFunc
 
 	mu      sync.Mutex
 	timer   *time.Timer
-	replied bool // what is still being sent counts no more
+	replied bool // the answer is here: bytes that are still sent count no more
 
 	body sync.Mutex // held while the body that is sent is read
 	over bool       // it belongs to its owner again
@@ -80,9 +80,9 @@ func (w *watch) answered() {
 	w.timer.Stop()
 }
 
-// end ends the request. The body is not read any more afterwards, also where the
-// answer came before all of it was sent, so that its buffer can be used again
-// (net/http may go on in another goroutine; see http.RoundTripper).
+// end ends the request. Nothing reads the body that is sent afterwards, even if
+// the answer came before all of it was sent, so its buffer can be used again.
+// (net/http may go on reading in another goroutine; see http.RoundTripper.)
 func (w *watch) end() {
 	w.cancel(nil)
 	w.body.Lock()
@@ -131,7 +131,8 @@ func (b *watchedBody) Close() error {
 	return err
 }
 
-// whyEnded prefers the reason that we ended a request for to what that led to.
+// whyEnded returns the reason for which we ended a request, if we did, rather than
+// the error that followed from that.
 func whyEnded(ctx context.Context, err error) error {
 	if stalled, ok := context.Cause(ctx).(*Stalled); ok {
 		return stalled

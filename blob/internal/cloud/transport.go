@@ -23,13 +23,12 @@ type Transport struct {
 	// of HTML without them comes from a proxy or a captive portal.
 	Own func(http.Header) bool
 
-	// Stall ends a request when no byte has moved for so long, while it is the
-	// network that is waited for; default: DefaultStall. It bounds progress, not
-	// size: an upload of a day is fine.
+	// Stall ends a request if no byte has moved for so long while we wait for the
+	// network; default: DefaultStall. It bounds progress, not size: an upload of a
+	// day is fine.
 	Stall time.Duration
 
-	// Roots are the authorities that certificates are checked against; nil: the
-	// machine's.
+	// Roots are the authorities to check certificates against; nil: the machine's.
 	Roots *x509.CertPool
 
 	// Clock learns the time from every response.
@@ -41,7 +40,7 @@ type Transport struct {
 }
 
 // connections are shared by all stores of the process that trust the same
-// authorities, so that thousands of calls side by side use each others'.
+// authorities, so that thousands of calls side by side use each other's.
 var connections struct {
 	sync.Mutex
 	all []*http.Transport
@@ -122,16 +121,16 @@ func (t *Transport) stall() time.Duration {
 
 // mostAtOnce is how many requests to one host wait for its answer at one moment.
 // It keeps ten thousand calls side by side from opening as many connections: a
-// process has some thousand file descriptors, and a service slows down who comes
-// with more. At 20 ms it makes 12,800 requests a second.
+// process has some thousand file descriptors, and a service slows down a client
+// that comes with more. At 20 ms it makes 12,800 requests a second.
 const mostAtOnce = 256
 
 // queues are where requests wait for their turn, by host, for the whole process.
 var queues sync.Map
 
-// enter waits for the turn of a request, which ends with its answer: what is read
-// after that keeps nobody waiting, so it may take as long as it likes. Who is in
-// a hurry need not wait, such as a session that has to be renewed in time.
+// enter waits for the turn of a request. The turn ends with the answer: reading
+// its body keeps nobody waiting, so it may take as long as it likes. An urgent
+// request does not wait, such as one that renews a session in time.
 func enter(r *http.Request) (leave func(), err error) {
 	ctx := r.Context()
 	if driver.IsUrgent(ctx) {

@@ -15,10 +15,10 @@ import (
 
 // Sizes of uploads, in bytes.
 const (
-	// PartSize is the length of a part, unless a blob would have too many: the
-	// least that S3 takes, and a multiple of GCS's 256 KiB. The garbage collector
-	// lets the heap grow to twice what is in use, so each byte of it costs two
-	// for each part under way.
+	// PartSize is the length of a part, unless a blob would have too many parts:
+	// the least that S3 takes, and a multiple of GCS's 256 KiB. The garbage
+	// collector lets the heap grow to twice what is in use, so each byte of a part
+	// under way costs two.
 	PartSize = 5 << 20
 
 	// sideBySide is how many parts of one blob are under way, the one that is
@@ -28,7 +28,8 @@ const (
 	// memory bounds the buffers of all uploads of the process.
 	memory = 16 * PartSize
 
-	// small blobs do not count there: a lease must not wait for large files.
+	// small is up to which size blobs do not count in memory: a lease must not wait
+	// for large files.
 	small = 256 << 10
 )
 
@@ -36,7 +37,7 @@ const (
 type Upload struct {
 	MaxParts int // that one blob may have
 
-	// Whole stores a blob of up to PartSize bytes. Data is not to be kept.
+	// Whole stores a blob of up to PartSize bytes. It must not keep data.
 	Whole func(ctx context.Context, data []byte) (driver.Info, error)
 
 	// Begin starts a blob in parts.
@@ -46,7 +47,7 @@ type Upload struct {
 // Parts is a blob that is stored in parts: it is there, whole, after Complete.
 type Parts interface {
 	// Put stores part n, counted from 1. It is called for several parts at once,
-	// and again for a part that failed. Data is not to be kept.
+	// and again for a part that failed. It must not keep data.
 	Put(ctx context.Context, n int, data []byte) error
 
 	// Complete makes the blob out of parts 1 to n, of size bytes in all.
@@ -56,7 +57,7 @@ type Parts interface {
 	Abort(ctx context.Context)
 }
 
-// Put stores body, which has size bytes, or -1 where that is not known.
+// Put stores body, which has size bytes; -1: the size is not known.
 func (u Upload) Put(ctx context.Context, body io.Reader, size int64) (driver.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return driver.Info{}, err
@@ -100,8 +101,8 @@ func (u Upload) Put(ctx context.Context, body io.Reader, size int64) (driver.Inf
 	return info, err
 }
 
-// partSize is the length of the parts, such that there are not too many. Where
-// the size is not known, 5 MiB have to do: 48 GiB on S3.
+// partSize is the length of the parts, such that there are not too many. If the
+// size is not known, it is 5 MiB, so that a blob on S3 may have 48 GiB.
 func (u Upload) partSize(size int64) (int64, error) {
 	length := int64(PartSize)
 	for size > length*int64(u.MaxParts) {
@@ -165,7 +166,7 @@ type splitter struct {
 	turns  *semaphore.Weighted // of parts side by side
 }
 
-// next reads the next part, empty where the body ended exactly before it.
+// next reads the next part, which is empty if the body ended exactly before it.
 func (s *splitter) next(ctx context.Context) ([]byte, error) {
 	buffer, err := s.buffer(ctx)
 	if err != nil {
@@ -192,7 +193,7 @@ func (s *splitter) next(ctx context.Context) ([]byte, error) {
 	return buffer[:n], nil
 }
 
-// buffer waits until fewer parts than may be are under way.
+// buffer waits until one more part may be under way.
 func (s *splitter) buffer(ctx context.Context) ([]byte, error) {
 	if err := s.turns.Acquire(ctx, 1); err != nil {
 		return nil, err
@@ -242,9 +243,9 @@ func wrongLength(is, should int64) error {
 		"the body has %d bytes (or more) rather than %d; nothing was written", is, should)}
 }
 
-// buffers are those of all uploads of the process. At most memory bytes are in
-// use; idle are no more than were in use at once, and none when the last upload
-// has ended. A sync.Pool would have one more idle for each processor.
+// buffers holds the buffers of all uploads of the process. At most memory bytes
+// are in use. No more are idle than were in use at once, and none when the last
+// upload has ended. A sync.Pool would have one more idle for each processor.
 type buffers struct {
 	budget *semaphore.Weighted
 
