@@ -1,0 +1,82 @@
+package fingerprint
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// dependency is what counts of a module with a version.
+type dependency struct {
+	module *module
+	sum    hashed
+}
+
+// dependencies are the modules of all packages that what counts uses and that
+// are not followed, with the packages that those import. A module counts by the
+// content of these packages: a version that changes none of them changes
+// nothing, and neither does it matter whether they lie in a folder vendor, where
+// somebody may have changed them.
+//
+// To follow them by declaration, too, replace content by what of it is reached.
+func (r *reach) dependencies() (all []dependency, err error) {
+	packages := map[*pkg]bool{}
+	for p := range r.opaque {
+		for _, each := range p.closure() {
+			packages[each] = !each.Standard && each.Module != nil && !each.follow
+		}
+	}
+	byModule := map[string][]*pkg{}
+	for p, counts := range packages {
+		if counts {
+			byModule[p.Module.Path] = append(byModule[p.Module.Path], p)
+		}
+	}
+	for _, list := range byModule {
+		slices.SortFunc(list, func(a, b *pkg) int { return strings.Compare(a.ImportPath, b.ImportPath) })
+		h := sha256.New()
+		for _, p := range list {
+			sum, err := p.content()
+			if err != nil {
+				return nil, err
+			}
+			write(h, p.ImportPath)
+			h.Write(sum[:])
+		}
+		all = append(all, dependency{list[0].Module, hashed(h.Sum(nil))})
+	}
+	slices.SortFunc(all, func(a, b dependency) int { return strings.Compare(a.module.Path, b.module.Path) })
+	return all, nil
+}
+
+// content is the hash over all files of a package that are built.
+func (p *pkg) content() (hashed, error) {
+	if p.contents != nil {
+		return *p.contents, nil
+	}
+	names := slices.Concat(p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.FFiles, p.HFiles,
+		p.SwigFiles, p.SwigCXXFiles, p.SFiles, p.SysoFiles, p.EmbedFiles)
+	slices.Sort(names)
+	h := sha256.New()
+	for _, name := range slices.Compact(names) {
+		file, err := os.Open(filepath.Join(p.Dir, name))
+		if err != nil {
+			return hashed{}, err
+		}
+		info, err := file.Stat()
+		if err == nil {
+			write(h, filepath.ToSlash(name), fmt.Sprint(info.Size()))
+			_, err = io.Copy(h, file)
+		}
+		file.Close()
+		if err != nil {
+			return hashed{}, err
+		}
+	}
+	p.contents = (*hashed)(h.Sum(nil))
+	return *p.contents, nil
+}
