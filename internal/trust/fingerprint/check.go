@@ -69,32 +69,33 @@ func (c *checker) need(ctx context.Context, packages ...*pkg) error {
 	if err := c.compile(ctx, sources); err != nil {
 		return err
 	}
-	if err := c.parse(ctx, sources); err != nil {
-		return err
-	}
+	err := c.parse(ctx, sources)
 	for _, p := range sources {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err = errors.Join(err, context.Cause(ctx)); err != nil {
+			p.checked = nil // another time
+			continue
 		}
 		c.check(p)
 	}
-	return nil
+	return err
 }
 
 // measure holds memory down: there is no other way to bound it than not to begin.
 func (c *checker) measure(sources []*pkg) error {
+	sum := c.bytes
 	for _, p := range sources {
 		for _, name := range p.parsed() {
 			info, err := os.Stat(filepath.Join(p.Dir, name))
 			if err != nil {
 				return err
 			}
-			c.bytes += info.Size()
+			sum += info.Size()
 		}
 	}
-	if c.bytes > c.program.config.MaxSource {
-		return fmt.Errorf("%d bytes of source are more than %d: name fewer packages, or allow more", c.bytes, c.program.config.MaxSource)
+	if sum > c.program.config.MaxSource {
+		return fmt.Errorf("%d bytes of source are more than %d: name fewer packages, or allow more", sum, c.program.config.MaxSource)
 	}
+	c.bytes = sum
 	return nil
 }
 
@@ -106,7 +107,6 @@ func (c *checker) compile(ctx context.Context, sources []*pkg) error {
 	for _, p := range sources {
 		for _, to := range p.imports {
 			if _, known := c.exports[to.ImportPath]; !known && !to.source && to.ImportPath != "unsafe" {
-				c.exports[to.ImportPath] = ""
 				missing = append(missing, to.ImportPath)
 			}
 		}
@@ -115,6 +115,7 @@ func (c *checker) compile(ctx context.Context, sources []*pkg) error {
 		return nil
 	}
 	slices.Sort(missing)
+	missing = slices.Compact(missing)
 	out, err := c.program.command(ctx, "0", append([]string{"list", "-e", "-export", "-f={{.ImportPath}}\t{{.Export}}", "--"}, missing...)...)
 	if err != nil {
 		return err

@@ -132,15 +132,6 @@ func (d *decl) base() string {
 	return strings.TrimPrefix(strings.TrimPrefix(d.name, d.pkg.ImportPath), ".")
 }
 
-// short is a declaration's name, with the last element of its package's path if
-// that is not the package seen from.
-func (d *decl) short(from *pkg) string {
-	if d.pkg == from {
-		return d.base()
-	}
-	return path.Base(d.pkg.ImportPath) + "." + d.base()
-}
-
 // position is where a declaration stands: a file, as the module with the path
 // home has it, and a line.
 func (p *Program) position(d *decl, home *pkg) (file string, line int) {

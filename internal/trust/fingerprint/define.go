@@ -141,7 +141,10 @@ func (s *search) define(call *ast.CallExpr, stack []ast.Node) {
 		d.Err = errors.New("the call that defines the function has no arguments of its own")
 		return
 	}
-	if d.Name = constantString(s.in.info, call.Args[0]); d.Name == "" {
+	d.Name = constantString(s.in.info, call.Args[0])
+	if slices.ContainsFunc(stack, isLoop) {
+		d.Err = errors.New("the function is defined in a loop")
+	} else if d.Name == "" {
 		d.Err = errors.New("the name of the function is no constant")
 	}
 	variable := variableOf(s.in.info, call, stack)
@@ -158,6 +161,14 @@ func (s *search) define(call *ast.CallExpr, stack []ast.Node) {
 		s.body(d, call.Args[1], stack)
 	}
 	d.options(s, call, options)
+}
+
+func isLoop(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.ForStmt, *ast.RangeStmt:
+		return true
+	}
+	return false
 }
 
 // implement gives a function that was declared its body.
@@ -214,13 +225,6 @@ func (s *search) body(d *Definition, fn ast.Expr, stack []ast.Node) {
 	if !ok || hasTypeParam(signature) {
 		fail("the function is defined in generic code: its types are known to callers only")
 		return
-	}
-	for _, n := range stack {
-		switch n.(type) {
-		case *ast.ForStmt, *ast.RangeStmt:
-			fail("the function is defined in a loop")
-			return
-		}
 	}
 	synthetic := &decl{pkg: s.in, file: s.file, kind: kindFunc, name: s.in.ImportPath + "." + d.Var + ".func", node: fn}
 	switch o := objectOf(info, fn).(type) {

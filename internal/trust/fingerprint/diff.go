@@ -2,6 +2,7 @@ package fingerprint
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -85,13 +86,24 @@ func Diff(before, after *Fingerprint) []Change {
 		if d == nil {
 			d = c.Before
 		}
-		changes[i].short = strings.TrimPrefix(d.Name, after.Package+".")
+		changes[i].short = d.short(after.Package)
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.String(), b.String()) })
 	if len(changes) == 0 {
 		changes = append(changes, Change{What: "changed", short: "which declaration uses which changed"})
 	}
 	return changes
+}
+
+// short is a name as a person who works on a package has it.
+func (d Decl) short(seenFrom string) string {
+	if rest, ok := strings.CutPrefix(d.Name, seenFrom); ok && strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/") && d.Kind == kindFile {
+		return rest[1:]
+	}
+	if d.Kind == kindFile || d.Kind == kindModule || d.Kind == kindImport {
+		return d.Name
+	}
+	return path.Base(d.Name)
 }
 
 func (d Decl) key() string { return d.Kind + " " + d.Name }

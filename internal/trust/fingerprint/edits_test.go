@@ -51,6 +51,59 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+// Each archive of testdata/rules is a module with many functions; its first lines
+// say what is replaced by what, and which of the functions have changed then.
+func TestRules(t *testing.T) {
+	archives, err := filepath.Glob("testdata/rules/*.txtar")
+	if err != nil || len(archives) < 10 {
+		t.Fatalf("%d archives: %v", len(archives), err)
+	}
+	for _, path := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			e := readEdit(t, path)
+			before, after := loaded(t, e.before), loaded(t, e.after)
+			for name, changed := range e.functions {
+				f, g := function(t, before, name), function(t, after, name)
+				changes := Diff(f, g)
+				if (f.Hash != g.Hash) != changed {
+					t.Errorf("%s: changed: %v; the answer is %v: %v", name, !changed, changed, changes)
+				}
+				if len(changes) > 0 && (changes[0].Before == nil && changes[0].After == nil) {
+					t.Errorf("%s: nothing is named", name)
+				}
+				for _, named := range e.names {
+					if changed && !strings.Contains(lines(changes), named) {
+						t.Errorf("%s: %q is not named:\n%s", name, named, lines(changes))
+					}
+				}
+			}
+		})
+	}
+}
+
+func loaded(t *testing.T, folder string) *Program {
+	t.Helper()
+	p, err := Load(t.Context(), Config{Dir: folder}, "./...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func function(t *testing.T, p *Program, name string) *Fingerprint {
+	t.Helper()
+	d, err := p.Function(t.Context(), home, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := p.Fingerprint(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 func lines(changes []Change) (text string) {
 	for _, c := range changes {
 		text += c.String() + "\n"
@@ -61,7 +114,8 @@ func lines(changes []Change) (text string) {
 type edit struct {
 	changed       bool
 	names, notes  []string
-	before, after string // folders
+	functions     map[string]bool // which have changed
+	before, after string          // folders
 }
 
 func readEdit(t *testing.T, path string) edit {
@@ -70,17 +124,27 @@ func readEdit(t *testing.T, path string) edit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := edit{before: t.TempDir(), after: t.TempDir()}
+	e := edit{before: t.TempDir(), after: t.TempDir(), functions: map[string]bool{}}
+	var replace [][2]string
 	for i, line := range strings.Split(string(archive.Comment), "\n") {
+		word, rest, _ := strings.Cut(line, ": ")
 		switch {
-		case i == 0 && strings.HasPrefix(line, "changed, "):
+		case i == 0 && strings.HasPrefix(word, "changed, "):
 			e.changed = true
-		case i == 0 && !strings.HasPrefix(line, "same, "):
-			t.Fatalf("%q begins with no answer", line)
-		case strings.HasPrefix(line, "names: "):
-			e.names = append(e.names, line[len("names: "):])
-		case strings.HasPrefix(line, "note: "):
-			e.notes = append(e.notes, line[len("note: "):])
+		case word == "names":
+			e.names = append(e.names, rest)
+		case word == "note":
+			e.notes = append(e.notes, rest)
+		case word == "changed" || word == "same":
+			for _, name := range strings.Fields(rest) {
+				e.functions[name] = word == "changed"
+			}
+		case word == "replace":
+			old, now, ok := strings.Cut(rest, " => ")
+			if !ok {
+				t.Fatalf("%q replaces by nothing", line)
+			}
+			replace = append(replace, [2]string{old, now})
 		}
 	}
 	before, after := map[string][]byte{}, map[string][]byte{}
@@ -93,6 +157,16 @@ func readEdit(t *testing.T, path string) edit {
 			delete(after, name)
 		} else {
 			before[f.Name], after[f.Name] = f.Data, f.Data
+		}
+	}
+	for _, r := range replace {
+		n := 0
+		for name, text := range after {
+			n += strings.Count(string(text), r[0])
+			after[name] = []byte(strings.ReplaceAll(string(text), r[0], r[1]))
+		}
+		if n != 1 {
+			t.Fatalf("%q is there %d times", r[0], n)
 		}
 	}
 	writeFiles(t, e.before, before)
@@ -125,13 +199,5 @@ func fingerprintWith(t *testing.T, config Config, patterns ...string) *Fingerpri
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := p.Function(t.Context(), home, "root")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := p.Fingerprint(t.Context(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return function(t, p, "root")
 }

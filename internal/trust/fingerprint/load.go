@@ -107,20 +107,32 @@ func Load(ctx context.Context, config Config, patterns ...string) (*Program, err
 	if config.Env == nil {
 		config.Env = os.Environ()
 	}
-	if _, _, ok := strings.Cut(config.Platform, "/"); !ok {
-		return nil, fmt.Errorf("platform %q is not of the form linux/amd64", config.Platform)
-	}
 	p := &Program{config: config, files: token.NewFileSet(), packages: map[string]*pkg{}, decls: map[types.Object]*decl{}}
 
+	if err := p.surroundings(ctx); err != nil {
+		return nil, err
+	}
 	// With cgo, whatever the machine: a C compiler is not needed for a list.
-	err := p.list(ctx, "1", append([]string{"-e", "-deps", "-json=" + fields}, patterns...), func(listed *pkg) {
-		p.packages[listed.ImportPath] = listed
-		if !listed.DepOnly {
-			p.matched = append(p.matched, listed)
-		}
-	})
+	arguments := append([]string{"list", "-e", "-deps", "-json=" + fields, "--"}, patterns...)
+	out, err := p.command(ctx, "1", arguments...)
 	if err != nil {
 		return nil, err
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		listed := &pkg{}
+		if err := decoder.Decode(listed); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		p.packages[listed.ImportPath] = listed
+		if listed.DepOnly {
+			continue
+		}
+		if listed.Dir == "" && listed.Error != nil { // a pattern that is no package
+			return nil, fmt.Errorf("no Go package matches %s: %s", listed.ImportPath, listed.Error.Err)
+		}
+		p.matched = append(p.matched, listed)
 	}
 	if len(p.matched) == 0 {
 		return nil, fmt.Errorf("no Go package matches %s", strings.Join(patterns, " "))
@@ -128,13 +140,28 @@ func Load(ctx context.Context, config Config, patterns ...string) (*Program, err
 	for _, each := range p.packages {
 		p.link(each)
 	}
-	version, err := p.command(ctx, "1", "env", "GOVERSION")
-	if err != nil {
-		return nil, err
-	}
-	p.goMinor = minor(strings.TrimSpace(string(version)))
-	p.checker = newChecker(p)
 	return p, nil
+}
+
+// surroundings asks for the version of Go, and whether there is a module.
+func (p *Program) surroundings(ctx context.Context) error {
+	if system, architecture, _ := strings.Cut(p.config.Platform, "/"); system == "" || types.SizesFor("gc", architecture) == nil {
+		return fmt.Errorf("platform %q is none of Go's, such as linux/amd64", p.config.Platform)
+	}
+	out, err := p.command(ctx, "1", "env", "-json", "GOVERSION", "GOMOD", "GOWORK")
+	if err != nil {
+		return err
+	}
+	var env struct{ GOVERSION, GOMOD, GOWORK string }
+	if err := json.Unmarshal(out, &env); err != nil {
+		return fmt.Errorf("go env: %w", err)
+	}
+	if (env.GOMOD == "" || env.GOMOD == os.DevNull) && env.GOWORK == "" {
+		return errors.New("code of functions can be read only in a module: there is no go.mod here or above")
+	}
+	p.goMinor = minor(env.GOVERSION)
+	p.checker = newChecker(p)
+	return nil
 }
 
 // link finds the packages that from imports, and decides how it is looked at.
@@ -186,23 +213,6 @@ func (p *pkg) closure() []*pkg {
 	}
 	add(p)
 	return all
-}
-
-// list runs go list and hands over each package that it writes.
-func (p *Program) list(ctx context.Context, cgo string, arguments []string, each func(*pkg)) error {
-	out, err := p.command(ctx, cgo, append([]string{"list"}, arguments...)...)
-	if err != nil {
-		return err
-	}
-	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		listed := &pkg{}
-		if err := decoder.Decode(listed); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("go list: %w", err)
-		}
-		each(listed)
-	}
 }
 
 // command runs the go command for the platform. Settings of the machine that

@@ -70,8 +70,8 @@ func (w *writer) statement(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.Comment, *ast.CommentGroup, *ast.EmptyStmt:
 		return true
-	case *ast.GenDecl:
-		if n.Tok == token.CONST { // its users have the values
+	case *ast.DeclStmt:
+		if n.Decl.(*ast.GenDecl).Tok == token.CONST { // its users have the values
 			return true
 		}
 	case *ast.TypeSpec:
