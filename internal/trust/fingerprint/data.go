@@ -161,11 +161,6 @@ func findLinknames(in *pkg) linknames {
 func (w *writer) symbol(symbol string) {
 	w.facts.symbol = symbol
 	w.both("linkname", symbol)
-	path := symbol[:max(strings.LastIndex(symbol, "/"), 0)]
-	rest, _, _ := strings.Cut(strings.TrimPrefix(symbol[len(path):], "/"), ".")
-	if to := w.program.packages[strings.TrimPrefix(path+"/"+rest, "/")]; to != nil && !to.follow {
-		w.facts.opaque[to] = true
-	}
 }
 
 func (w *writer) linknamedVariable() {

@@ -1,6 +1,7 @@
 package fingerprint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,8 +43,7 @@ func (p *Program) Definitions(ctx context.Context) ([]*Definition, error) {
 	for _, each := range p.matched {
 		if each.ImportPath != mopsPath && slices.Contains(each.Imports, mopsPath) {
 			users = append(users, each)
-		}
-		if each.Error != nil {
+		} else if each.Error != nil {
 			wrong = append(wrong, fmt.Errorf("package %s: %s", each.ImportPath, strings.TrimSpace(each.Error.Pos+" "+each.Error.Err)))
 		}
 	}
@@ -52,11 +52,9 @@ func (p *Program) Definitions(ctx context.Context) ([]*Definition, error) {
 	}
 	s := &search{program: p, declared: map[types.Object]*Definition{}}
 	for _, each := range users {
-		if each.Error == nil {
-			if err := each.compiles(); err != nil {
-				wrong = append(wrong, err)
-				continue
-			}
+		if err := each.compiles(); err != nil {
+			wrong = append(wrong, err)
+			continue
 		}
 		s.definitions(each)
 	}
@@ -226,7 +224,7 @@ func (s *search) body(d *Definition, fn ast.Expr, stack []ast.Node) {
 		fail("the function is defined in generic code: its types are known to callers only")
 		return
 	}
-	synthetic := &decl{pkg: s.in, file: s.file, kind: kindFunc, name: s.in.ImportPath + "." + d.Var + ".func", node: fn}
+	synthetic := &decl{pkg: s.in, file: s.file, kind: kindFunc, name: s.in.ImportPath + "." + cmp.Or(d.Var, d.Name) + ".func", node: fn}
 	switch o := objectOf(info, fn).(type) {
 	case *types.Func:
 		switch {

@@ -39,6 +39,9 @@ func (r *reach) dependencies() (all []dependency, err error) {
 	for _, list := range byModule {
 		slices.SortFunc(list, func(a, b *pkg) int { return strings.Compare(a.ImportPath, b.ImportPath) })
 		h := sha256.New()
+		if before122("go" + list[0].Module.GoVersion) {
+			write(h, "before go1.22")
+		}
 		for _, p := range list {
 			sum, err := p.content()
 			if err != nil {

@@ -30,16 +30,18 @@
 // # What does not
 //
 // Values that main or another goroutine sets, the environment, files and
-// networks, plugins, C libraries, and what the compiler changes within a minor
-// version. Where the package can see that it cannot follow, the result has a
-// [Note].
+// networks, plugins, C libraries, GODEBUG settings, and what the compiler changes
+// within a minor version. Where the package can see that it cannot follow, the
+// result has a [Note].
 //
 // # In which order to read
 //
 // load.go asks the go command which packages there are, check.go parses them
 // and finds their types, define.go finds the functions. A declaration is a decl
-// (decl.go); facts.go says what is known of it alone, by its syntax (syntax.go),
-// its types (types.go), its conversions (convert.go) and its writes (writes.go).
-// reach.go decides what counts for a function, with startup.go for what runs
-// before main; graph.go makes one hash of it, and diff.go compares two.
+// (decl.go), and so is a file behind one (data.go). facts.go says what is known
+// of it alone: its syntax (syntax.go), its types (types.go), what it converts to
+// interfaces (convert.go), and what it writes (writes.go). reach.go decides what
+// counts for a function, with startup.go for what runs before main. graph.go
+// makes one hash of that and of the dependencies (deps.go), and diff.go compares
+// two states.
 package fingerprint

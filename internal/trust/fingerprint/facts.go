@@ -122,13 +122,16 @@ func (w *writer) declaration() error {
 	return nil
 }
 
-// language writes which language it is: a loop has had a variable for each turn
-// since Go 1.22. The release of Go itself counts elsewhere.
+// language writes which language it is. The release of Go itself counts elsewhere.
 func (w *writer) language() {
-	if version.Compare(w.info.FileVersions[w.decl.file], "go1.22") < 0 {
+	if before122(w.info.FileVersions[w.decl.file]) {
 		w.both("before go1.22")
 	}
 }
+
+// before122 says that a language has one variable for all turns of a loop. That
+// is all that tells languages apart in code which compiles in both.
+func before122(language string) bool { return version.Compare(language, "go1.22") < 0 }
 
 func (w *writer) function(f *ast.FuncDecl) {
 	w.signature(w.decl.object.Type().(*types.Signature))

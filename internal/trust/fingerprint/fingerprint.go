@@ -64,6 +64,10 @@ func (r *reach) describe(f *Fingerprint, home *pkg) error {
 			f.Notes = append(f.Notes, Note{File: file, Line: line, Text: n.text})
 		}
 	}
+	for d, text := range r.notes {
+		file, line := p.position(d, home)
+		f.Notes = append(f.Notes, Note{File: file, Line: line, Text: text})
+	}
 	for d := range r.listed {
 		f.Decls = append(f.Decls, p.describe(d, home))
 	}

@@ -19,6 +19,7 @@ type reach struct {
 	opaque  map[*pkg]bool
 	becomes map[types.Object]bool // types that become interfaces
 	targets map[*decl]*decl       // where the body is, if that is elsewhere
+	notes   map[*decl]string      // what cannot be known of variables
 	pushed  map[string]*decl      // functions by the name that a linkname directive gives them
 }
 
@@ -26,7 +27,7 @@ func newReach(p *Program, home *pkg) *reach {
 	r := &reach{
 		program: p, closure: home.closure(),
 		counted: map[*decl]bool{}, listed: map[*decl]bool{}, opaque: map[*pkg]bool{},
-		becomes: map[types.Object]bool{}, targets: map[*decl]*decl{}, pushed: map[string]*decl{},
+		becomes: map[types.Object]bool{}, targets: map[*decl]*decl{}, notes: map[*decl]string{}, pushed: map[string]*decl{},
 	}
 	for _, in := range r.closure {
 		if in.checked != nil {
@@ -194,7 +195,8 @@ func isMarshaler(name string) bool {
 	return name == "IsZero"
 }
 
-// link finds the body of a function without one, if Go has it.
+// link finds the body of a function without one, or the variable behind one: in
+// a package that is followed, or as a part of one that is not.
 func (r *reach) link(d *decl, symbol string) {
 	if symbol == "" {
 		return
@@ -206,6 +208,12 @@ func (r *reach) link(d *decl, symbol string) {
 	if to != nil && to != d {
 		r.targets[d] = to
 		r.visit(to)
+		return
+	}
+	for _, in := range r.closure {
+		if !in.follow && strings.HasPrefix(symbol, in.ImportPath+".") {
+			r.opaque[in] = true
+		}
 	}
 }
 
@@ -220,9 +228,15 @@ func (r *reach) setters() (more bool) {
 	}
 	for in := range packages {
 		for _, d := range in.decls {
-			if !r.counted[d] && slices.ContainsFunc(r.program.writes(d).assigns, func(v *decl) bool { return r.counted[v] }) {
-				r.visit(d)
-				more = true
+			if r.counted[d] {
+				continue
+			}
+			for _, v := range r.program.writes(d).assigns {
+				if r.counted[v] && !r.counted[d] {
+					r.visit(d)
+					r.notes[v] = v.base() + " is set by " + d.base() + ", too: what it holds at run time does not count"
+					more = true
+				}
 			}
 		}
 	}

@@ -90,7 +90,7 @@ func (r *reach) startup() (more bool, err error) {
 		}
 	}
 	for _, in := range r.closure {
-		if in.checked == nil {
+		if in.checked == nil || in.ImportPath == mopsPath {
 			continue
 		}
 		for _, d := range in.decls {

@@ -36,6 +36,8 @@ func details(n ast.Node) []string {
 		return []string{n.Op.String()}
 	case *ast.BinaryExpr:
 		return []string{n.Op.String()}
+	case *ast.ValueSpec:
+		return append(has(n.Type != nil), strconv.Itoa(len(n.Names)))
 	case *ast.AssignStmt:
 		return []string{n.Tok.String(), strconv.Itoa(len(n.Lhs))}
 	case *ast.IncDecStmt:
@@ -285,6 +287,9 @@ func (w *writer) object(o types.Object) {
 		w.both("unknown", o.Pkg().Path(), o.Name())
 	case !in.follow:
 		w.facts.opaque[in] = true
+		if in.ImportPath == "plugin" {
+			w.note(w.decl.node.Pos(), w.decl.base()+" opens plugins: their code does not count")
+		}
 		w.both("opaque", o.Pkg().Path(), opaqueName(o))
 	case w.program.decls[o] != nil:
 		w.ref(w.program.decls[o])
