@@ -24,6 +24,7 @@ type checked struct {
 	info     *types.Info
 	err      error // why it does not compile
 	decls    []*decl
+	startup  []*decl // see actions
 	linkname linknames
 }
 
@@ -100,29 +101,33 @@ func (c *checker) measure(sources []*pkg) error {
 }
 
 // compile has the go command compile what sources import of packages whose
-// source does not matter. It compiles without cgo, which needs nothing of the
-// machine; who sees a difference is checked from source.
+// source does not matter. It does so as the machine builds programs, so that most
+// is compiled already; what that cannot compile, for it has no C compiler, needs
+// none. The types are the same: a package with C is checked from source, unless
+// it is of the standard library, which shows no difference.
 func (c *checker) compile(ctx context.Context, sources []*pkg) error {
-	var missing []string
-	for _, p := range sources {
-		for _, to := range p.imports {
-			if _, known := c.exports[to.ImportPath]; !known && !to.source && to.ImportPath != "unsafe" {
-				missing = append(missing, to.ImportPath)
+	for _, cgo := range []string{asBefore, "0"} {
+		var missing []string
+		for _, p := range sources {
+			for _, to := range p.imports {
+				if c.exports[to.ImportPath] == "" && !to.source && to.ImportPath != "unsafe" {
+					missing = append(missing, to.ImportPath)
+				}
 			}
 		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	slices.Sort(missing)
-	missing = slices.Compact(missing)
-	out, err := c.program.command(ctx, "0", append([]string{"list", "-e", "-export", "-f={{.ImportPath}}\t{{.Export}}", "--"}, missing...)...)
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(out)) {
-		path, file, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		c.exports[path] = file
+		if len(missing) == 0 {
+			return nil
+		}
+		slices.Sort(missing)
+		arguments := append([]string{"list", "-e", "-export", "-f={{.ImportPath}}\t{{.Export}}", "--"}, slices.Compact(missing)...)
+		out, err := c.program.command(ctx, cgo, arguments...)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(out)) {
+			path, file, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			c.exports[path] = file
+		}
 	}
 	return nil
 }

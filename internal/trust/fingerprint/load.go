@@ -11,8 +11,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // DefaultPlatform is the one that functions are looked at for, if [Config] names
@@ -27,13 +29,13 @@ const DefaultMaxSource = 64 << 20
 type Config struct {
 	Dir       string   // where the go command runs; default: the current folder
 	Platform  string   // such as linux/amd64; default: DefaultPlatform
-	Tags      []string // build tags, beside those of GOFLAGS
+	Tags      []string // build tags; default: those of GOFLAGS
 	Env       []string // the environment of the go command; default: os.Environ()
 	MaxSource int64    // how many bytes of source are checked at most; default: DefaultMaxSource
 }
 
 // Program is the code that patterns name, with all that it imports. It is safe
-// for concurrent use, one call after the other.
+// for concurrent use: calls wait for each other.
 type Program struct {
 	mutex    sync.Mutex
 	config   Config
@@ -215,6 +217,9 @@ func (p *pkg) closure() []*pkg {
 	return all
 }
 
+// asBefore leaves it to the machine whether C is compiled.
+const asBefore = ""
+
 // command runs the go command for the platform. Settings of the machine that
 // choose files are pinned, or two machines would see two programs.
 func (p *Program) command(ctx context.Context, cgo string, arguments ...string) ([]byte, error) {
@@ -224,10 +229,10 @@ func (p *Program) command(ctx context.Context, cgo string, arguments ...string) 
 	}
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = p.config.Dir
-	command.Env = append(p.config.Env, "GOOS="+system, "GOARCH="+architecture, "CGO_ENABLED="+cgo,
-		"GOAMD64=", "GOARM64=", "GOARM=", "GO386=")
-	if p.config.Dir != "" {
-		command.Env = append(command.Env, "PWD="+p.config.Dir)
+	command.WaitDelay = time.Second // for what it started, once it was killed
+	command.Env = append(slices.Clone(p.config.Env), "GOOS="+system, "GOARCH="+architecture, "GOAMD64=", "GOARM64=", "GOARM=", "GO386=")
+	if cgo != asBefore {
+		command.Env = append(command.Env, "CGO_ENABLED="+cgo)
 	}
 	out, err := command.Output()
 	var failed *exec.ExitError

@@ -21,6 +21,19 @@ var registries = []string{
 	"hash", "image", "math/rand", "mime", "net/http", "net/rpc",
 }
 
+// actions are the declarations of a package that do something before main.
+func (p *pkg) actions() []*decl {
+	if p.startup == nil {
+		p.startup = []*decl{}
+		for _, d := range p.decls {
+			if runsBefore(d) {
+				p.startup = append(p.startup, d)
+			}
+		}
+	}
+	return p.startup
+}
+
 // runsBefore says that a declaration does something before main.
 func runsBefore(d *decl) bool {
 	switch d.kind {
@@ -93,8 +106,8 @@ func (r *reach) startup() (more bool, err error) {
 		if in.checked == nil || in.ImportPath == mopsPath {
 			continue
 		}
-		for _, d := range in.decls {
-			if r.counted[d] || !runsBefore(d) {
+		for _, d := range in.actions() {
+			if r.counted[d] {
 				continue
 			}
 			b, err := r.program.beforeMain(d)
