@@ -16,25 +16,29 @@ type dependency struct {
 	sum    hashed
 }
 
-// dependencies are the modules of all packages that what counts uses and that
+// dependencies finds the modules of all packages that what counts uses and that
 // are not followed, with the packages that those import. A module counts by the
 // content of these packages: a version that changes none of them changes
 // nothing, and neither does it matter whether they lie in a folder vendor, where
-// somebody may have changed them.
+// somebody may have changed them. The module of mops does not count.
 //
 // To follow them by declaration, too, replace content by what of it is reached.
-func (r *reach) dependencies() (all []dependency, err error) {
-	packages := map[*pkg]bool{}
-	for p := range r.opaque {
-		for _, each := range p.closure() {
-			packages[each] = !each.Standard && each.Module != nil && !each.follow
+func (r *reach) dependencies() error {
+	byModule := map[string][]*pkg{}
+	seen := map[*pkg]bool{}
+	var add func(*pkg)
+	add = func(p *pkg) {
+		if seen[p] || p.Standard || p.follow || p.Module == nil || p.Module.Path == mopsPath {
+			return
+		}
+		seen[p] = true
+		byModule[p.Module.Path] = append(byModule[p.Module.Path], p)
+		for _, to := range p.imports {
+			add(to)
 		}
 	}
-	byModule := map[string][]*pkg{}
-	for p, counts := range packages {
-		if counts {
-			byModule[p.Module.Path] = append(byModule[p.Module.Path], p)
-		}
+	for p := range r.opaque {
+		add(p)
 	}
 	for _, list := range byModule {
 		slices.SortFunc(list, func(a, b *pkg) int { return strings.Compare(a.ImportPath, b.ImportPath) })
@@ -45,15 +49,15 @@ func (r *reach) dependencies() (all []dependency, err error) {
 		for _, p := range list {
 			sum, err := p.content()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			write(h, p.ImportPath)
 			h.Write(sum[:])
 		}
-		all = append(all, dependency{list[0].Module, hashed(h.Sum(nil))})
+		r.modules = append(r.modules, dependency{list[0].Module, hashed(h.Sum(nil))})
 	}
-	slices.SortFunc(all, func(a, b dependency) int { return strings.Compare(a.module.Path, b.module.Path) })
-	return all, nil
+	slices.SortFunc(r.modules, func(a, b dependency) int { return strings.Compare(a.module.Path, b.module.Path) })
+	return nil
 }
 
 // content is the hash over all files of a package that are built.

@@ -20,8 +20,8 @@
 //
 // Other modules count by the content of the packages that the function can
 // reach, whatever their version; the standard library and the compiler count by
-// the minor version of Go. The package mops itself does not count: functions
-// defined by it are cut off and named as callees.
+// the minor version of Go. mops itself does not count: functions that it defines
+// are cut off and named as callees.
 //
 // What a function can reach depends on the function's package and what that
 // imports, never on what else was loaded. Nor does it depend on the machine: the

@@ -45,16 +45,16 @@ func (p *Program) Fingerprint(ctx context.Context, d *Definition) (*Fingerprint,
 	if err := r.all(ctx, d.root); err != nil {
 		return nil, err
 	}
-	sum, err := r.sum(d.root)
-	if err != nil {
+	if err := r.dependencies(); err != nil {
 		return nil, err
 	}
-	f := &Fingerprint{Hash: sum.String(), Go: p.goMinor, Package: d.home.ImportPath}
-	return f, r.describe(f, d.home)
+	f := &Fingerprint{Hash: r.sum(d.root).String(), Go: p.goMinor, Package: d.home.ImportPath}
+	r.describe(f, d.home)
+	return f, nil
 }
 
 // describe lists what counts.
-func (r *reach) describe(f *Fingerprint, home *pkg) error {
+func (r *reach) describe(f *Fingerprint, home *pkg) {
 	p := r.program
 	for d := range r.counted {
 		f.Decls = append(f.Decls, p.describe(d, home))
@@ -63,19 +63,15 @@ func (r *reach) describe(f *Fingerprint, home *pkg) error {
 			file, line := p.place(d.pkg, n.pos, home)
 			f.Notes = append(f.Notes, Note{File: file, Line: line, Text: n.text})
 		}
-	}
-	for d, text := range r.notes {
-		file, line := p.position(d, home)
-		f.Notes = append(f.Notes, Note{File: file, Line: line, Text: text})
+		if text := r.setAtRunTime(d); text != "" {
+			file, line := p.position(d, home)
+			f.Notes = append(f.Notes, Note{File: file, Line: line, Text: text})
+		}
 	}
 	for d := range r.listed {
 		f.Decls = append(f.Decls, p.describe(d, home))
 	}
-	dependencies, err := r.dependencies()
-	if err != nil {
-		return err
-	}
-	for _, m := range dependencies {
+	for _, m := range r.modules {
 		f.Decls = append(f.Decls, Decl{Kind: kindModule, Name: m.module.Path, Version: m.module.String(), Hash: m.sum.brief()})
 	}
 	f.Decls = append(f.Decls, Decl{Kind: kindGo, Name: "go", Version: p.goMinor, Hash: p.goMinor})
@@ -90,11 +86,28 @@ func (r *reach) describe(f *Fingerprint, home *pkg) error {
 	f.Callees = slices.Compact(f.Callees)
 	slices.SortFunc(f.Notes, func(a, b Note) int { return strings.Compare(a.String(), b.String()) })
 	f.Notes = slices.Compact(f.Notes)
-	return nil
 }
 
 func (p *Program) describe(d *decl, home *pkg) Decl {
 	described := Decl{Kind: d.kind, Name: d.name, Hash: d.known.shape.brief()}
 	described.File, described.Line = p.position(d, home)
 	return described
+}
+
+// setAtRunTime says of a variable which functions set it, if any does.
+func (r *reach) setAtRunTime(v *decl) string {
+	if v.kind != kindVar {
+		return ""
+	}
+	var names []string
+	for _, d := range r.settersOf(v) {
+		if d.kind == kindFunc || d.kind == kindMethod {
+			names = append(names, d.base())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	return v.base() + " is set by " + strings.Join(names, ", ") + ": what it holds at run time does not count"
 }

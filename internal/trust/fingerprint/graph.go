@@ -29,7 +29,7 @@ type edge struct {
 }
 
 // sum is the hash over all that counts.
-func (r *reach) sum(root *decl) (hashed, error) {
+func (r *reach) sum(root *decl) hashed {
 	g := &graph{reach: r, numbers: map[*decl]int{}, edges: map[*decl][]edge{}}
 	g.walk(root)
 	var rest []*decl // what nothing refers to: it runs before main
@@ -50,14 +50,10 @@ func (r *reach) sum(root *decl) (hashed, error) {
 			number(h, g.numbers[e.to])
 		}
 	}
-	dependencies, err := r.dependencies()
-	if err != nil {
-		return hashed{}, err
-	}
-	for _, m := range dependencies {
+	for _, m := range r.modules {
 		h.Write(m.sum[:])
 	}
-	return hashed(h.Sum(nil)), nil
+	return hashed(h.Sum(nil))
 }
 
 func (g *graph) walk(d *decl) {
@@ -88,13 +84,7 @@ func (g *graph) from(d *decl) (all []edge) {
 			}
 		}
 	case kindVar:
-		var setters []*decl
-		for _, s := range d.pkg.decls {
-			if g.reach.counted[s] && slices.Contains(g.reach.program.writes(s).assigns, d) {
-				setters = append(setters, s)
-			}
-		}
-		for _, s := range sorted(setters) {
+		for _, s := range sorted(g.reach.settersOf(d)) {
 			all = append(all, edge{"set", s})
 		}
 	}

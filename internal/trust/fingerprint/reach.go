@@ -17,9 +17,9 @@ type reach struct {
 	todo    []*decl
 	listed  map[*decl]bool // named, though they count by value
 	opaque  map[*pkg]bool
+	modules []dependency          // behind opaque
 	becomes map[types.Object]bool // types that become interfaces
 	targets map[*decl]*decl       // where the body is, if that is elsewhere
-	notes   map[*decl]string      // what cannot be known of variables
 	pushed  map[string]*decl      // functions by the name that a linkname directive gives them
 }
 
@@ -27,7 +27,7 @@ func newReach(p *Program, home *pkg) *reach {
 	r := &reach{
 		program: p, closure: home.closure(),
 		counted: map[*decl]bool{}, listed: map[*decl]bool{}, opaque: map[*pkg]bool{},
-		becomes: map[types.Object]bool{}, targets: map[*decl]*decl{}, notes: map[*decl]string{}, pushed: map[string]*decl{},
+		becomes: map[types.Object]bool{}, targets: map[*decl]*decl{}, pushed: map[string]*decl{},
 	}
 	for _, in := range r.closure {
 		if in.checked != nil {
@@ -228,17 +228,21 @@ func (r *reach) setters() (more bool) {
 	}
 	for in := range packages {
 		for _, d := range in.decls {
-			if r.counted[d] {
-				continue
-			}
-			for _, v := range r.program.writes(d).assigns {
-				if r.counted[v] && !r.counted[d] {
-					r.visit(d)
-					r.notes[v] = v.base() + " is set by " + d.base() + ", too: what it holds at run time does not count"
-					more = true
-				}
+			if !r.counted[d] && slices.ContainsFunc(r.program.writes(d).assigns, func(v *decl) bool { return r.counted[v] }) {
+				r.visit(d)
+				more = true
 			}
 		}
 	}
 	return more
+}
+
+// settersOf are the declarations that count and assign to a variable.
+func (r *reach) settersOf(v *decl) (all []*decl) {
+	for _, d := range v.pkg.decls {
+		if r.counted[d] && slices.Contains(r.program.writes(d).assigns, v) {
+			all = append(all, d)
+		}
+	}
+	return all
 }
