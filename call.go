@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 )
 
@@ -11,9 +12,9 @@ import (
 type Outcome string
 
 const (
-	Hit      Outcome = "hit"      // the result was there
-	Computed Outcome = "computed" // this call computed it
-	Awaited  Outcome = "awaited"  // somebody else computed it, and this call waited
+	Hit      = Outcome(progress.Hit)      // the result was there
+	Computed = Outcome(progress.Computed) // this call computed it
+	Awaited  = Outcome(progress.Awaited)  // somebody else computed it, and this call waited
 )
 
 // Info is what is known of a call apart from its result.

@@ -123,12 +123,14 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
-	defaults := env.code.Settings
-	defaults.Executor = nil
+	around := in.spec.Surroundings
+	around.Config, around.ConfigText = configPath, string(env.file.Text)
+	around.Isolated = around.Isolated || o.isolated
+	around.Defaults, around.Environ = env.code.Settings, env.environ.Settings
+	around.Defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger,
-		ConfigPath: configPath, ConfigText: string(env.file.Text), Executors: env.file.Executors, Environ: env.environ.Settings, Elsewhere: in.elsewhere(),
-		Isolated: o.isolated || in.spec.Isolated, Defaults: defaults, Tree: in.spec.Tree, Since: in.spec.Since,
+		Surroundings: around, Elsewhere: in.elsewhere(), Executors: env.file.Executors,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},

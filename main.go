@@ -107,7 +107,7 @@ func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
 		return nil, nil, fmt.Errorf("mops: %w", err)
 	}
 	tracker := progress.NewTracker()
-	return progress.Start(tracker, progress.Options{Mode: mode}), tracker, nil
+	return progress.Start(tracker, mode), tracker, nil
 }
 
 // oneSignal is the time within which a second signal counts as the first:

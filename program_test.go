@@ -168,7 +168,7 @@ func TestAProgramUnderMain(t *testing.T) {
 		t.Errorf("the current folder has %v", entries)
 	}
 	// Each run left a summary, for mops summary.
-	summaries, err := summary.List(lookupIn(cmd.Env, "MOPS_STATE"))
+	summaries, err := summary.List(lookupIn(cmd.Env, "MOPS_STATE"), "")
 	if err != nil || len(summaries) != 2 {
 		t.Fatalf("%v, %v", summaries, err)
 	}

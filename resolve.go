@@ -13,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
 
@@ -91,8 +92,8 @@ func (env *Env) base() (*orchestrate.Settings, error) {
 
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	settled := &orchestrate.Settings{
-		Root: valueOr(s.Root, DefaultRoot), Pipeline: valueOr(s.Pipeline, DefaultPipeline),
-		Timeout: valueOr(s.Timeout, 0), Retries: valueOr(s.Retries, 0), StorageTTL: valueOr(s.StorageTTL, 0),
+		Terms: worker.Terms{Pipeline: valueOr(s.Pipeline, DefaultPipeline), Timeout: valueOr(s.Timeout, 0), StorageTTL: valueOr(s.StorageTTL, 0)},
+		Root:  valueOr(s.Root, DefaultRoot), Retries: valueOr(s.Retries, 0),
 		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
 		RequireResults: valueOr(s.RequireResults, false), KeepErrors: valueOr(s.KeepErrors, false),
 		Detach: valueOr(s.detach, false),

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
 // An outage may destroy the result of long work. The patience is as long as the
@@ -69,7 +69,7 @@ func TestPatience(t *testing.T) {
 // cancel ends it.
 func TestPatienceIsToldAndEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var said log
+		var said syncbuf.Buffer
 		plan := blobtest.FaultPlan{Before: func(blobtest.Op, string) error { return unavailable }}
 		s := blob.Retry(blobtest.Faulty(newMem(), plan), blob.RetryPolicy{Log: slog.New(slog.NewTextHandler(&said, nil))})
 		since := time.Now()
@@ -98,7 +98,7 @@ func TestPatienceIsToldAndEnds(t *testing.T) {
 // not begin the patience anew, and the log tells of them, too.
 func TestPatienceOfParts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var said log
+		var said syncbuf.Buffer
 		s := blob.New("mem://parts", partly{memblob.New()})
 		s = blob.Retry(s, blob.RetryPolicy{Log: slog.New(slog.NewTextHandler(&said, nil))})
 		began := time.Now()
@@ -122,22 +122,4 @@ type partly struct{ driver.Store }
 
 func (p partly) Put(ctx context.Context, _ string, _ io.Reader, _ int64, _ blob.PutOptions) (blob.Info, error) {
 	return blob.Info{}, blob.RetryPolicy{}.Do(ctx, func() error { return unavailable })
-}
-
-// log collects the output of a logger, also while it writes.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -20,13 +20,20 @@ const (
 	ExitUnfit  = 48 // the worker cannot do this (another version of the program, no access to the store), and would fail again
 )
 
+// ID names one execution of a call. Leases and the specs of workers contain it,
+// under these names.
+type ID struct {
+	LeaseID  string `json:"lease_id,omitempty"` // the lease under which it computes; "" if nothing is kept
+	RunID    string `json:"run_id,omitempty"`   // its own, such as 2611231412-SkirtBus
+	Attempt  int    `json:"attempt,omitempty"`  // 1 for the first under its lease
+	Executor string `json:"executor,omitempty"` // Name of the executor that has its worker
+}
+
 // Invocation is one execution of one call by one worker, as executors see it.
 type Invocation struct {
 	Function string // "name@version", for people
 	MemoURI  string // of the call, for people and for names derived from it
-	LeaseID  string // the lease under which the worker runs
-	RunID    string // of this execution
-	Attempt  int    // 1 for the first under this lease
+	ID
 
 	// Failed holds the reasons of the earlier attempts under this lease that failed
 	// because of the executor and not the function, first to last.

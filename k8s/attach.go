@@ -26,7 +26,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	if !ok {
 		return nil, gone("that is no handle of a Job")
 	}
-	c, err := e.clusters.of(&e.settings)
+	c, err := e.settings.connect()
 	if err != nil {
 		return nil, fmt.Errorf("attach to the worker of %s, Job %s: %w", inv.Function, handle, err)
 	}

@@ -2,7 +2,6 @@ package k8s
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -12,14 +11,12 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// clusters are the connections that executors share, by kubeconfig and context.
-type clusters struct {
-	mu  sync.Mutex
+// clusters are the connections that all executors of this process share, by
+// kubeconfig and context.
+var clusters struct {
+	sync.Mutex
 	all map[clusterKey]*cluster
 }
-
-// ofProcess are those of all executors in this process.
-var ofProcess clusters
 
 type clusterKey struct{ kubeconfig, context string }
 
@@ -43,12 +40,12 @@ type cluster struct {
 // at once do not make an API server faster.
 const writesAtOnce = 32
 
-// of returns the connection that an executor's settings name.
-func (c *clusters) of(s *settings) (*cluster, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// connect returns the connection that the settings name.
+func (s *settings) connect() (*cluster, error) {
+	clusters.Lock()
+	defer clusters.Unlock()
 	key := clusterKey{s.target.Kubeconfig + "\x00" + os.Getenv(clientcmd.RecommendedConfigPathEnvVar), s.target.Context}
-	if found, ok := c.all[key]; ok {
+	if found, ok := clusters.all[key]; ok {
 		return found, nil
 	}
 	config, name, err := s.target.RESTConfig(s.log())
@@ -63,15 +60,7 @@ func (c *clusters) of(s *settings) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the connection of %s makes no sense: %w", name, err)
 	}
-	found := newCluster(name, client, transport)
-	set(&c.all, key, found)
+	found := &cluster{name: name, client: client, idle: transport.CloseIdleConnections, writes: make(chan struct{}, writesAtOnce)}
+	set(&clusters.all, key, found)
 	return found, nil
-}
-
-func newCluster(name string, client kubernetes.Interface, transport *http.Client) *cluster {
-	idle := func() {}
-	if transport != nil {
-		idle = transport.CloseIdleConnections
-	}
-	return &cluster{name: name, client: client, idle: idle, writes: make(chan struct{}, writesAtOnce)}
 }

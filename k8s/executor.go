@@ -13,7 +13,6 @@ import (
 // longer.
 type Executor struct {
 	settings settings
-	clusters *clusters
 }
 
 var (
@@ -28,13 +27,13 @@ var (
 // New returns an executor. It neither reads a file nor connects: the first call
 // does, and that also reports options that are not valid.
 func New(options ...Option) *Executor {
-	return &Executor{settings: defaults().with(options), clusters: &ofProcess}
+	return &Executor{settings: defaults().with(options)}
 }
 
 // With returns an executor with more options, for a function that needs more
 // than the others; e stays as it is.
 func (e *Executor) With(options ...Option) *Executor {
-	return &Executor{settings: e.settings.with(options), clusters: e.clusters}
+	return &Executor{settings: e.settings.with(options)}
 }
 
 func (e *Executor) Name() string { return "k8s" }

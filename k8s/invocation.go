@@ -1,6 +1,9 @@
 package k8s
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -27,16 +30,9 @@ var finalCodes = []int32{
 func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	t := task{
 		namespace: namespace, name: s.jobName(inv), image: image,
-		final:  finalCodes,
-		memory: s.memoryAfter(inv.Failed),
-		annotations: map[string]string{
-			kube.FunctionAnnotation: inv.Function,
-			kube.MemoURIAnnotation:  inv.MemoURI,
-			kube.LeaseAnnotation:    inv.LeaseID,
-			kube.RunAnnotation:      inv.RunID,
-			kube.AttemptAnnotation:  strconv.Itoa(inv.Attempt),
-		},
-		labels: map[string]string{},
+		final:       finalCodes,
+		memory:      s.memoryAfter(inv.Failed),
+		annotations: kube.Annotations(inv), labels: map[string]string{},
 	}
 	for _, variableText := range inv.Env {
 		name, value, _ := strings.Cut(variableText, "=")
@@ -67,5 +63,33 @@ func labelValue(function string) string {
 
 // isOurs reports whether a Job works on this call under this lease.
 func isOurs(annotations map[string]string, inv executor.Invocation) bool {
-	return annotations[kube.MemoURIAnnotation] == inv.MemoURI && annotations[kube.LeaseAnnotation] == inv.LeaseID
+	there := kube.Annotated(annotations)
+	return there.MemoURI == inv.MemoURI && there.LeaseID == inv.LeaseID
+}
+
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// jobName is "<prefix>-<function>-<hash>": the function for people; the hash,
+// of 80 bits, over all that makes this run different from others.
+func (s *settings) jobName(inv executor.Invocation) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", inv.MemoURI, inv.LeaseID, inv.Attempt))
+	return nameWith(s.namePrefix, inv.Function, lowerBase32.EncodeToString(sum[:10]))
+}
+
+// nameWith puts a name together; a middle that is too long loses its beginning.
+func nameWith(prefix, middle, suffix string) string {
+	middle = kube.Slug(middle)
+	if most := kube.MostName - len(prefix) - len(suffix) - 2; len(middle) > most {
+		middle = strings.TrimLeft(middle[len(middle)-most:], "-")
+	}
+	if middle == "" {
+		return prefix + "-" + suffix
+	}
+	return prefix + "-" + middle + "-" + suffix
+}
+
+func splitHandle(handle string) (namespace, job string, ok bool) {
+	namespace, job, ok = strings.Cut(handle, "/")
+	ok = ok && len(validation.IsDNS1123Label(namespace)) == 0 && len(validation.IsDNS1123Label(job)) == 0
+	return namespace, job, ok
 }

@@ -23,8 +23,8 @@ func call() executor.Invocation {
 	return executor.Invocation{
 		Function: "weather/Forecast@3",
 		MemoURI:  "s3://results/mops1/nightly/weather/Forecast@3/CatDogSun.abc",
-		LeaseID:  "lease-1", RunID: "2611231412-SkirtBus", Attempt: 1,
-		Env: []string{"MOPS_WORKER={$(HOME)}"},
+		ID:       executor.ID{LeaseID: "lease-1", RunID: "2611231412-SkirtBus", Attempt: 1},
+		Env:      []string{"MOPS_WORKER={$(HOME)}"},
 	}
 }
 

@@ -16,7 +16,7 @@ func TestJobNames(t *testing.T) {
 	seen := map[string]string{}
 	for _, function := range []string{"f@1", "weather/Forecast@3", strings.Repeat("very/long.", 20) + "Name@12", "Größe@1", "", "---", "日本@2"} {
 		for attempt := range 3 {
-			inv := executor.Invocation{Function: function, MemoURI: "mem://" + function, LeaseID: "l", Attempt: attempt}
+			inv := executor.Invocation{Function: function, MemoURI: "mem://" + function, ID: executor.ID{LeaseID: "l", Attempt: attempt}}
 			name := s.jobName(inv)
 			if why := validation.IsDNS1123Label(name); len(why) > 0 || !strings.HasPrefix(name, "mops-") {
 				t.Errorf("%q: %v", name, why)

@@ -1,7 +1,10 @@
 package k8s
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,3 +133,125 @@ func RunAs(user, group int64) Option { return func(s *settings) { s.user, s.grou
 // FSGroup sets the group that owns the volumes of pods, for kinds of volume
 // that support it. Negative, the default, means none.
 func FSGroup(group int64) Option { return func(s *settings) { s.fsGroup = group } }
+
+// Env adds a variable to the environment of workers. Everybody who may read
+// Jobs may read its value; for secrets see SecretEnv.
+func Env(name, value string) Option {
+	return func(s *settings) { s.env = append(s.env, variable(name, value)) }
+}
+
+// SecretEnv adds a variable with the value of a key of a Secret.
+func SecretEnv(name, secret, key string) Option {
+	return envFrom(name, &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: named(secret), Key: key}})
+}
+
+// ConfigMapEnv adds a variable with the value of a key of a ConfigMap.
+func ConfigMapEnv(name, configMap, key string) Option {
+	return envFrom(name, &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: named(configMap), Key: key}})
+}
+
+// EnvFromSecret adds all keys of a Secret to the environment of workers.
+func EnvFromSecret(name string) Option {
+	return func(s *settings) {
+		s.envFrom = append(s.envFrom, corev1.EnvFromSource{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: named(name)}})
+	}
+}
+
+// EnvFromConfigMap adds all keys of a ConfigMap to the environment of workers.
+func EnvFromConfigMap(name string) Option {
+	return func(s *settings) {
+		s.envFrom = append(s.envFrom, corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: named(name)}})
+	}
+}
+
+func envFrom(name string, source *corev1.EnvVarSource) Option {
+	return func(s *settings) { s.env = append(s.env, corev1.EnvVar{Name: name, ValueFrom: source}) }
+}
+
+func named(name string) corev1.LocalObjectReference { return corev1.LocalObjectReference{Name: name} }
+
+// azureIdentity is how pods get an identity of Azure's.
+type azureIdentity struct {
+	account    string   // of Workload Identity
+	namespaces []string // that have it; none: all, if there is an account
+	binding    string   // of the older pod identity, elsewhere
+}
+
+// covers reports whether a namespace has Workload Identity.
+func (a azureIdentity) covers(namespace string) bool {
+	return slices.Contains(a.namespaces, namespace) || a.account != "" && len(a.namespaces) == 0
+}
+
+// configured completes the identity by that of the config file.
+func (a azureIdentity) configured(file map[string]any) azureIdentity {
+	account, _ := file["workload_identity_account"].(string)
+	namespaces, _ := file["workload_identity_namespaces"].([]string)
+	binding, _ := file["aad_pod_identity"].(string)
+	if len(a.namespaces) == 0 {
+		a.namespaces = namespaces
+	}
+	a.account, a.binding = cmp.Or(a.account, account), cmp.Or(a.binding, binding)
+	return a
+}
+
+// ServiceAccount sets the service account of pods, and gives them its token of
+// the cluster's API. If the cloud ties identities to service accounts (AWS:
+// IRSA and Pod Identity, Google: Workload Identity), nothing else is needed.
+func ServiceAccount(name string) Option { return func(s *settings) { s.serviceAccount = name } }
+
+// WorkloadIdentity gives pods an identity of Azure's by Workload Identity: the
+// service account that is tied to it and the label that asks for its token. If
+// namespaces are named, only in these; see PodIdentity for the others. The
+// config file may set the rest: workload_identity_account and
+// workload_identity_namespaces in its table [k8s].
+// https://azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html
+func WorkloadIdentity(serviceAccount string, namespaces ...string) Option {
+	return func(s *settings) { s.azure.account, s.azure.namespaces = serviceAccount, namespaces }
+}
+
+// PodIdentity gives pods an identity of Azure's by the older AAD Pod Identity,
+// the label aadpodidbinding, in namespaces without WorkloadIdentity. In the
+// config file it is aad_pod_identity, in the table [k8s].
+func PodIdentity(binding string) Option { return func(s *settings) { s.azure.binding = binding } }
+
+// Volume mounts a volume at a path in pods.
+func Volume(path string, source corev1.VolumeSource) Option {
+	return func(s *settings) {
+		name := fmt.Sprintf("volume-%d", len(s.volumes))
+		s.volumes = append(s.volumes, corev1.Volume{Name: name, VolumeSource: source})
+		s.mounts = append(s.mounts, corev1.VolumeMount{Name: name, MountPath: path})
+	}
+}
+
+// Claim mounts the volume of a PersistentVolumeClaim at a path in pods.
+func Claim(path, claim string) Option {
+	return Volume(path, corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}})
+}
+
+// HostPath mounts a folder of the node at a path in pods. Clusters that enforce
+// the restricted or the baseline Pod Security Standard refuse it.
+func HostPath(path, onNode string) Option {
+	return Volume(path, corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: onNode}})
+}
+
+// mountedRoot is the place at which pods find a root.
+type mountedRoot struct{ from, to string }
+
+// Root tells that pods find a root, and all below it, at another place:
+// Root("file:///data", "file:///mnt/data") for a shared file system that is
+// mounted elsewhere.
+func Root(from, to string) Option {
+	from, to = strings.TrimRight(from, "/"), strings.TrimRight(to, "/")
+	return func(s *settings) { s.roots = append(s.roots, mountedRoot{from, to}) }
+}
+
+// RootFor is the place at which workers find a root; see [Root].
+func (e *Executor) RootFor(root string) string {
+	for _, r := range e.settings.roots {
+		rest, ok := strings.CutPrefix(root, r.from)
+		if ok && (rest == "" || rest[0] == '/') {
+			return r.to + rest
+		}
+	}
+	return root
+}

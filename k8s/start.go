@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
@@ -43,7 +45,7 @@ func rejected(what string, err error) *executor.Error {
 }
 
 func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) (*worker, error) {
-	c, err := e.clusters.of(&e.settings)
+	c, err := e.settings.connect()
 	if err != nil {
 		return nil, err
 	}
@@ -116,12 +118,8 @@ func (c *cluster) get(ctx context.Context, namespace, name string) (job *batchv1
 
 // sameTask reports whether two Jobs run the same attempt.
 func sameTask(a, b map[string]string) bool {
-	for _, key := range []string{kube.MemoURIAnnotation, kube.LeaseAnnotation, kube.AttemptAnnotation, kube.RunAnnotation} {
-		if a[key] != b[key] {
-			return false
-		}
-	}
-	return true
+	one, other := kube.Annotated(a), kube.Annotated(b)
+	return one.MemoURI == other.MemoURI && one.ID == other.ID
 }
 
 func isNamespaceMissing(err error, namespace string) bool {
@@ -165,4 +163,39 @@ func (c *cluster) createNamespace(ctx context.Context, name string) error {
 			"have somebody run `kubectl create namespace %s`, or name one that is there with k8s.Namespace: %w", name, name, err)
 	}
 	return c.explain(err, "create", "namespaces", name)
+}
+
+// createInRoom creates a Job, and waits while the namespace's quota has no room
+// for another one, as a pod would.
+func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error) {
+	begun := time.Now()
+	for pause := time.Second; ; pause = min(2*pause, 10*time.Second) {
+		job, err := w.watch.cluster.create(ctx, p.job, w.settings.createNamespace)
+		grace := w.settings.roomGrace
+		if !isOverQuota(err) || grace >= 0 && time.Since(later(begun, w.watch.busySince())) > grace {
+			return job, err
+		}
+		if about := (line{w.settings.log(), executor.LaunchRejected, kube.NoRoom}); w.watch.mayTell(about) {
+			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "given_up_after", grace)
+		}
+		if !sleep.For(ctx, pause) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func isOverQuota(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+}
+
+// mayTell reports whether it is time for a line about something, and notes that
+// the line is being logged.
+func (w *watch) mayTell(about line) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.told[about]) < tellAgainIn {
+		return false
+	}
+	set(&w.told, about, time.Now())
+	return true
 }

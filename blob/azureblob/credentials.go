@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -49,18 +50,18 @@ func credentialsOf(p *place) (credentials, error) {
 		account = p.account // without a key or a token it has no meaning
 	}
 	if account != "" && account != p.account {
-		return c, invalid("%s is for the account %q, and the root lies in %q: correct one of them, or unset the variable", variable, account, p.account)
+		return c, cloud.Invalid("%s is for the account %q, and the root lies in %q: correct one of them, or unset the variable", variable, account, p.account)
 	}
 	if key != "" {
 		var err error
 		if c.key, err = container.NewSharedKeyCredential(p.account, key); err != nil {
-			return c, invalid("the account key in the environment is none: it is not base64; copy it again from the account's access keys")
+			return c, cloud.Invalid("the account key in the environment is none: it is not base64; copy it again from the account's access keys")
 		}
 	} else if sas != "" {
 		c.sas = strings.TrimPrefix(sas, "?")
 		values, err := url.ParseQuery(c.sas)
 		if err != nil || !values.Has("sig") {
-			return c, invalid("the SAS token in the environment is none: it is a query like sv=…&sig=…")
+			return c, cloud.Invalid("the SAS token in the environment is none: it is a query like sv=…&sig=…")
 		}
 		c.token = newSASToken(values)
 	}
@@ -73,13 +74,13 @@ func (c credentials) mayGoTo(p place) error {
 	switch {
 	case c.key != nil: // it only signs
 	case c.sas != "" && !p.isHere() && !p.isSecure():
-		return invalid("a SAS token is not sent over http://: take an endpoint with https://")
+		return cloud.Invalid("a SAS token is not sent over http://: take an endpoint with https://")
 	case c.sas != "" && !p.isHere() && !azures:
-		return invalid("a SAS token is sent to hosts of Azure's only, and %s is none: use an account key, or a connection string with this BlobEndpoint", p.endpoint.Host)
+		return cloud.Invalid("a SAS token is sent to hosts of Azure's only, and %s is none: use an account key, or a connection string with this BlobEndpoint", p.endpoint.Host)
 	case c.sas == "" && !p.isSecure():
-		return invalid("without an account key, Entra is asked for a token, and that is not sent over http://: set AZURE_STORAGE_KEY (for an emulator: its well-known key), or take an endpoint with https://")
+		return cloud.Invalid("without an account key, Entra is asked for a token, and that is not sent over http://: set AZURE_STORAGE_KEY (for an emulator: its well-known key), or take an endpoint with https://")
 	case c.sas == "" && !azures:
-		return invalid("a token of Entra's is sent to hosts of Azure's only, and %s is none: set AZURE_STORAGE_KEY", p.endpoint.Host)
+		return cloud.Invalid("a token of Entra's is sent to hosts of Azure's only, and %s is none: set AZURE_STORAGE_KEY", p.endpoint.Host)
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func parseConnectionString(text string) (c connection, err error) {
 	for pair := range strings.SplitSeq(strings.Trim(text, "; \n"), ";") {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return c, invalid("AZURE_STORAGE_CONNECTION_STRING is none: it is like AccountName=…;AccountKey=…")
+			return c, cloud.Invalid("AZURE_STORAGE_CONNECTION_STRING is none: it is like AccountName=…;AccountKey=…")
 		}
 		values[strings.ToLower(strings.TrimSpace(name))] = value
 	}
@@ -137,12 +138,12 @@ func parseConnectionString(text string) (c connection, err error) {
 	}
 	switch {
 	case strings.EqualFold(values["usedevelopmentstorage"], "true"):
-		return c, invalid("UseDevelopmentStorage=true means the emulator Azurite, and mops wants it named: unset AZURE_STORAGE_CONNECTION_STRING, " +
+		return c, cloud.Invalid("UseDevelopmentStorage=true means the emulator Azurite, and mops wants it named: unset AZURE_STORAGE_CONNECTION_STRING, " +
 			"set AZURE_STORAGE_KEY to Azurite's well-known account key, and take the root adls://devstoreaccount1/container/path?endpoint=http://127.0.0.1:10000/devstoreaccount1")
 	case c.account == "" && c.endpoint == "":
-		return c, invalid("AZURE_STORAGE_CONNECTION_STRING has neither AccountName nor BlobEndpoint")
+		return c, cloud.Invalid("AZURE_STORAGE_CONNECTION_STRING has neither AccountName nor BlobEndpoint")
 	case c.key == "" && c.sas == "":
-		return c, invalid("AZURE_STORAGE_CONNECTION_STRING has neither AccountKey nor SharedAccessSignature")
+		return c, cloud.Invalid("AZURE_STORAGE_CONNECTION_STRING has neither AccountKey nor SharedAccessSignature")
 	case c.endpoint == "":
 		c.endpoint = protocol + "://" + c.account + ".blob." + suffix
 	case c.account == "":
@@ -154,4 +155,32 @@ func parseConnectionString(text string) (c connection, err error) {
 		}
 	}
 	return c, nil
+}
+
+// sasToken is the part of a SAS token that messages may show.
+type sasToken struct {
+	expires time.Time // zero if a stored access policy sets it
+}
+
+// sasTimes are the forms of its times
+// (https://learn.microsoft.com/rest/api/storageservices/formatting-datetime-values).
+var sasTimes = []string{time.RFC3339, "2006-01-02T15:04Z07:00", time.DateOnly}
+
+func newSASToken(query url.Values) *sasToken {
+	for _, form := range sasTimes {
+		if at, err := time.Parse(form, query.Get("se")); err == nil {
+			return &sasToken{at.UTC()}
+		}
+	}
+	return &sasToken{}
+}
+
+// mend is what to do about a token that the service refuses: its codes do not
+// tell an expired token from a wrong one.
+func (t *sasToken) mend(now time.Time) string {
+	if !t.expires.IsZero() && t.expires.Before(now) {
+		return "the SAS token has expired, at " + t.expires.Format(time.RFC3339) + ": make a new one"
+	}
+	return "the SAS token may have expired, be wrong or for another account or container, or lack a permission: it needs r, a, c, w, d and l (sp=racwdl); " +
+		"or the account's network rules keep this machine out"
 }

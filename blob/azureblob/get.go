@@ -2,14 +2,18 @@ package azureblob
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
+	"hash"
+	"hash/crc32"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
@@ -27,7 +31,8 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	}
 	r, err := client.DownloadStream(ctx, &azblob.DownloadStreamOptions{Range: azblob.HTTPRange{Offset: part.Offset, Count: part.Length}})
 	if codeOf(err) == bloberror.InvalidRange {
-		return s.behind(ctx, key, part)
+		info, err := s.Stat(ctx, key)
+		return cloud.BehindEnd(part, info, err)
 	}
 	if err != nil {
 		return nil, driver.Info{}, s.failure(err)
@@ -51,25 +56,9 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	return body, info, nil
 }
 
-// behind reads a part that starts at the end of the blob or behind it, which
-// the service refuses.
-func (s *store) behind(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
-	info, err := s.Stat(ctx, key)
-	if err == nil && info.Size > part.Offset {
-		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the blob was replaced at this moment")}
-	}
-	return http.NoBody, info, err
-}
-
 // Slurp reads a blob whole, with one request.
 func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
-	body, info, err := s.Get(ctx, key, driver.Range{})
-	if err != nil {
-		return buf, info, err
-	}
-	defer body.Close()
-	data, err := cloud.Slurp(buf, body, info.Size, limit)
-	return data, info, err
+	return cloud.Slurp(ctx, s, key, buf, limit)
 }
 
 func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {
@@ -109,4 +98,36 @@ func isFolder(metadata map[string]*string) bool {
 		}
 	}
 	return false
+}
+
+// sumName is the metadata that holds the CRC-32C of a whole blob, in
+// hexadecimal. The service keeps an MD5 for blobs in one request, and for blobs
+// in blocks the one that it is given; but computing an MD5 takes longer than
+// all the rest of reading a large blob from a fast network, while processors
+// have an instruction for CRC-32C.
+const sumName = "mops_crc32c"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func newSum() hash.Hash { return crc32.New(castagnoli) }
+
+func metadataOf(sum hash.Hash) map[string]*string {
+	return map[string]*string{sumName: to.Ptr(hex.EncodeToString(sum.Sum(nil)))}
+}
+
+// wantedSum is how to verify a blob that is read whole, and the expected sum:
+// nil if the service has neither.
+func wantedSum(metadata map[string]*string, contentMD5 []byte) (hash.Hash, []byte) {
+	for name, value := range metadata { // HTTP changes the case of names
+		if !strings.EqualFold(name, sumName) || value == nil {
+			continue
+		}
+		if want, err := hex.DecodeString(*value); err == nil && len(want) == crc32.Size {
+			return newSum(), want
+		}
+	}
+	if len(contentMD5) == md5.Size {
+		return md5.New(), contentMD5
+	}
+	return nil, nil
 }

@@ -1,14 +1,12 @@
 package azureblob
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/internal/cloud"
 )
 
@@ -40,12 +38,12 @@ func parse(uri string) (place, error) {
 	p.container, p.address.Path, _ = strings.Cut(a.Path, "/")
 	switch {
 	case !validAccount.MatchString(p.account):
-		return place{}, invalid("%q cannot be the name of an account, which has 3 to 24 small letters and digits: a root is adls://account/container/path; "+
+		return place{}, cloud.Invalid("%q cannot be the name of an account, which has 3 to 24 small letters and digits: a root is adls://account/container/path; "+
 			"for a service that is not at https://account.blob.core.windows.net write ?endpoint=https://host behind it", p.account)
 	case p.container == "":
-		return place{}, invalid("the container is missing: a root is adls://account/container/path")
+		return place{}, cloud.Invalid("the container is missing: a root is adls://account/container/path")
 	case len(p.container) < 3 || len(p.container) > 63 || !validContainer.MatchString(p.container):
-		return place{}, invalid("%q cannot be the name of a container, which has 3 to 63 small letters, digits and single hyphens", p.container)
+		return place{}, cloud.Invalid("%q cannot be the name of a container, which has 3 to 63 small letters, digits and single hyphens", p.container)
 	}
 	endpoint := a.Query["endpoint"]
 	p.given = endpoint != ""
@@ -61,17 +59,17 @@ func (p *place) setEndpoint(endpoint string) error {
 	}
 	var err error
 	if p.endpoint, err = url.Parse(strings.TrimRight(endpoint, "/")); err != nil {
-		return invalid("the endpoint is no URL")
+		return cloud.Invalid("the endpoint is no URL")
 	}
 	p.endpoint.Scheme, p.endpoint.Host = strings.ToLower(p.endpoint.Scheme), strings.ToLower(p.endpoint.Host)
 	owner, _, _ := strings.Cut(p.endpoint.Host, ".")
 	switch {
 	case strings.Contains(p.endpoint.Host, ".dfs."):
-		return invalid("the endpoint is that of the Data Lake service; the blob service has the same blobs: write .blob. in place of .dfs.")
+		return cloud.Invalid("the endpoint is that of the Data Lake service; the blob service has the same blobs: write .blob. in place of .dfs.")
 	case p.isIn(domains...) && owner != p.account:
-		return invalid("the endpoint is that of the account %q, and the root lies in %q", owner, p.account)
+		return cloud.Invalid("the endpoint is that of the account %q, and the root lies in %q", owner, p.account)
 	case p.isNumber() && strings.Trim(p.endpoint.Path, "/") != p.account:
-		return invalid("an endpoint without a domain ends with the account: write %s://%s/%s", p.endpoint.Scheme, p.endpoint.Host, p.account)
+		return cloud.Invalid("an endpoint without a domain ends with the account: write %s://%s/%s", p.endpoint.Scheme, p.endpoint.Host, p.account)
 	}
 	return nil
 }
@@ -110,8 +108,4 @@ var domains = []string{domainPublic, domainZones, domainChina, domainGovernment}
 
 func (p place) isIn(domains ...string) bool {
 	return slices.ContainsFunc(domains, func(d string) bool { return strings.HasSuffix(p.endpoint.Hostname(), d) })
-}
-
-func invalid(format string, args ...any) error {
-	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(format, args...)}
 }

@@ -1,129 +1,83 @@
 package blobtest
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
 var conditionChecks = []Check{
-	{"PutIfAbsent", "A put with IfAbsent writes only where there is no blob.", checkPutIfAbsent},
-	{"Swap", "A put with IfVersion writes only over that version.", checkSwap},
-	{"SwapOften", "A version that is long out of date stays so.", checkSwapOften},
-	{"Reborn", "A version of a deleted blob is none of the blob that took its place.", checkReborn},
-	{"BothConditions", "IfAbsent together with IfVersion makes no sense.", checkBothConditions},
+	{"PutIfAbsent", "A put with IfAbsent writes only where there is no blob.", running(checkPutIfAbsent)},
+	{"Swap", "A put with IfVersion writes only over that version.", running(checkSwap)},
+	{"SwapOften", "A version that is long out of date stays so.", running(checkSwapOften)},
+	{"Reborn", "A version of a deleted blob is none of the blob that took its place.", running(checkReborn)},
+	{"BothConditions", "IfAbsent together with IfVersion makes no sense.", running(checkBothConditions)},
 }
 
-func checkPutIfAbsent(ctx context.Context, s *blob.Store, prefix string) error {
-	key := prefix + "/folder/blob"
-	if _, err := put(ctx, s, key, "first", blob.PutOptions{IfAbsent: true}); err != nil {
-		return err
-	}
+func checkPutIfAbsent(p *probe) {
+	key := p.prefix + "/folder/blob"
+	p.put(key, "first", blob.PutOptions{IfAbsent: true})
 	for _, data := range []string{"second", "first", ""} {
-		_, err := put(ctx, s, key, data, blob.PutOptions{IfAbsent: true})
-		if err := expectKind("a put over a blob", err, blob.Exists); err != nil {
-			return err
-		}
+		_, err := put(p.ctx, p.store, key, data, blob.PutOptions{IfAbsent: true})
+		p.fails("a put over a blob", err, blob.Exists)
 	}
-	if err := expectContent(ctx, s, key, "first"); err != nil {
-		return err
-	}
-	if err := s.Delete(ctx, key); err != nil {
-		return err
-	}
-	if _, err := put(ctx, s, key, "again", blob.PutOptions{IfAbsent: true}); err != nil {
-		return err
-	}
-	return expectContent(ctx, s, key, "again")
+	p.content(key, "first")
+	p.delete(key)
+	p.put(key, "again", blob.PutOptions{IfAbsent: true})
+	p.content(key, "again")
 }
 
-func checkSwap(ctx context.Context, s *blob.Store, prefix string) error {
-	key := prefix + "/folder/blob"
-	v1, err := put(ctx, s, key, "one", blob.PutOptions{IfAbsent: true})
-	if err != nil {
-		return err
-	}
-	v2, err := put(ctx, s, key, "two", blob.PutOptions{IfVersion: v1.Version})
-	if err != nil {
-		return err
-	}
-	_, err = put(ctx, s, key, "wrong", blob.PutOptions{IfVersion: v1.Version})
-	if err := expectKind("a put over an old version", err, blob.Mismatch); err != nil {
-		return err
-	}
-	if err := expectContent(ctx, s, key, "two"); err != nil {
-		return err
-	}
-	if _, err := put(ctx, s, key, "three", blob.PutOptions{}); err != nil {
-		return err
-	}
-	_, err = put(ctx, s, key, "wrong", blob.PutOptions{IfVersion: v2.Version})
-	if err := expectKind("a put over a version that was overwritten", err, blob.Mismatch); err != nil {
-		return err
-	}
-	_, err = put(ctx, s, prefix+"/absent", "wrong", blob.PutOptions{IfVersion: v2.Version})
-	if err := expectKind("a put over a version of a blob that is not there", err, blob.Mismatch); err != nil {
-		return err
-	}
-	return errors.Join(expectContent(ctx, s, key, "three"), expectAbsent(ctx, s, prefix+"/absent"))
+func checkSwap(p *probe) {
+	key := p.prefix + "/folder/blob"
+	v1 := p.put(key, "one", blob.PutOptions{IfAbsent: true})
+	v2 := p.put(key, "two", blob.PutOptions{IfVersion: v1.Version})
+	_, err := put(p.ctx, p.store, key, "wrong", blob.PutOptions{IfVersion: v1.Version})
+	p.fails("a put over an old version", err, blob.Mismatch)
+	p.content(key, "two")
+	p.put(key, "three", blob.PutOptions{})
+	_, err = put(p.ctx, p.store, key, "wrong", blob.PutOptions{IfVersion: v2.Version})
+	p.fails("a put over a version that was overwritten", err, blob.Mismatch)
+	_, err = put(p.ctx, p.store, p.prefix+"/absent", "wrong", blob.PutOptions{IfVersion: v2.Version})
+	p.fails("a put over a version of a blob that is not there", err, blob.Mismatch)
+	p.content(key, "three")
+	p.absent(p.prefix + "/absent")
 }
 
-func checkSwapOften(ctx context.Context, s *blob.Store, prefix string) error {
-	key := prefix + "/blob"
-	info, err := put(ctx, s, key, "0", blob.PutOptions{IfAbsent: true})
-	if err != nil {
-		return err
-	}
+func checkSwapOften(p *probe) {
+	key := p.prefix + "/blob"
+	info := p.put(key, "0", blob.PutOptions{IfAbsent: true})
 	var old []blob.Version
 	for i := range 40 {
 		old = append(old, info.Version)
-		if info, err = put(ctx, s, key, fmt.Sprint(i+1), blob.PutOptions{IfVersion: info.Version}); err != nil {
-			return err
-		}
+		info = p.put(key, fmt.Sprint(i+1), blob.PutOptions{IfVersion: info.Version})
 	}
 	for i, version := range old {
-		_, err := put(ctx, s, key, "wrong", blob.PutOptions{IfVersion: version})
-		if err := expectKind(fmt.Sprintf("a put over version %d of 40", i), err, blob.Mismatch); err != nil {
-			return err
-		}
+		_, err := put(p.ctx, p.store, key, "wrong", blob.PutOptions{IfVersion: version})
+		p.fails(fmt.Sprintf("a put over version %d of 40", i), err, blob.Mismatch)
 	}
-	return expectContent(ctx, s, key, "40")
+	p.content(key, "40")
 }
 
-func checkReborn(ctx context.Context, s *blob.Store, prefix string) error {
-	key := prefix + "/blob"
+func checkReborn(p *probe) {
+	key := p.prefix + "/blob"
 	var old []blob.Version
 	for life := range 10 {
-		info, err := put(ctx, s, key, fmt.Sprint("life ", life), blob.PutOptions{IfAbsent: true})
-		if err != nil {
-			return err
-		}
+		info := p.put(key, fmt.Sprint("life ", life), blob.PutOptions{IfAbsent: true})
 		for _, version := range old {
-			_, err := put(ctx, s, key, "wrong", blob.PutOptions{IfVersion: version})
-			if err := expectKind("a put over a version from before the blob was deleted", err, blob.Mismatch); err != nil {
-				return err
-			}
+			_, err := put(p.ctx, p.store, key, "wrong", blob.PutOptions{IfVersion: version})
+			p.fails("a put over a version from before the blob was deleted", err, blob.Mismatch)
 		}
 		old = append(old, info.Version)
-		if info, err = put(ctx, s, key, "swapped", blob.PutOptions{IfVersion: info.Version}); err != nil {
-			return err
-		}
+		info = p.put(key, "swapped", blob.PutOptions{IfVersion: info.Version})
 		old = append(old, info.Version)
-		if err := s.Delete(ctx, key); err != nil {
-			return err
-		}
+		p.delete(key)
 	}
-	return nil
 }
 
-func checkBothConditions(ctx context.Context, s *blob.Store, prefix string) error {
-	key := prefix + "/blob"
-	info, err := put(ctx, s, key, "x", blob.PutOptions{})
-	if err != nil {
-		return err
-	}
-	_, err = put(ctx, s, key, "y", blob.PutOptions{IfAbsent: true, IfVersion: info.Version})
-	return errors.Join(expectKind("a put with both conditions", err, blob.Invalid), expectContent(ctx, s, key, "x"))
+func checkBothConditions(p *probe) {
+	key := p.prefix + "/blob"
+	info := p.put(key, "x", blob.PutOptions{})
+	_, err := put(p.ctx, p.store, key, "y", blob.PutOptions{IfAbsent: true, IfVersion: info.Version})
+	p.fails("a put with both conditions", err, blob.Invalid)
+	p.content(key, "x")
 }

@@ -10,6 +10,50 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
+// probe is one run of a check. Most of its methods end the check at the first
+// thing that is wrong, as the Fatal of a test does.
+type probe struct {
+	ctx    context.Context // of the run
+	store  *blob.Store
+	prefix string
+}
+
+// running makes a check's Run of a function that uses a probe.
+func running(check func(p *probe)) func(ctx context.Context, s *blob.Store, prefix string) error {
+	return func(ctx context.Context, s *blob.Store, prefix string) error {
+		p := &probe{ctx, s, prefix}
+		return p.try(func() { check(p) })
+	}
+}
+
+// ended is the panic that ends a check; try recovers it.
+type ended struct{ err error }
+
+// try returns the error with which do ended the check.
+func (p *probe) try(do func()) (err error) {
+	defer func() {
+		switch end := recover().(type) {
+		case nil:
+		case ended:
+			err = end.err
+		default:
+			panic(end)
+		}
+	}()
+	do()
+	return nil
+}
+
+func (p *probe) must(err error) {
+	if err != nil {
+		panic(ended{err})
+	}
+}
+
+func (p *probe) failf(format string, args ...any) { p.must(fmt.Errorf(format, args...)) }
+
+func (p *probe) fails(what string, err error, kind blob.Kind) { p.must(expectKind(what, err, kind)) }
+
 func expectKind(what string, err error, kind blob.Kind) error {
 	if err == nil {
 		return fmt.Errorf("%s succeeded, and should fail as %q", what, kind)
@@ -20,65 +64,69 @@ func expectKind(what string, err error, kind blob.Kind) error {
 	return nil
 }
 
-// expectContent fails unless the blob holds data, whichever way it is read.
-func expectContent(ctx context.Context, s *blob.Store, key, data string) error {
-	got, info, err := s.ReadAll(ctx, key, nil)
-	if err != nil {
-		return err
-	}
-	stat, err := s.Stat(ctx, key)
-	if err != nil {
-		return err
-	}
-	streamed, fromGet, err := read(ctx, s, key, blob.Range{})
-	if err != nil {
-		return err
-	}
+// content fails unless the blob holds data, whichever way it is read.
+func (p *probe) content(key, data string) {
+	got, info, err := p.store.ReadAll(p.ctx, key, nil)
+	p.must(err)
+	stat := p.stat(key)
+	streamed, fromGet, err := read(p.ctx, p.store, key, blob.Range{})
+	p.must(err)
 	switch {
 	case string(got) != data:
-		return fmt.Errorf("%s holds %s by ReadAll, and should hold %s", key, short(string(got)), short(data))
+		p.failf("%s holds %s by ReadAll, and should hold %s", key, short(string(got)), short(data))
 	case streamed != data:
-		return fmt.Errorf("%s holds %s by Get, and should hold %s", key, short(streamed), short(data))
+		p.failf("%s holds %s by Get, and should hold %s", key, short(streamed), short(data))
 	}
-	if err := sameInfo("ReadAll", info, "Stat", stat); err != nil {
-		return err
-	}
-	return sameInfo("Get", fromGet, "Stat", stat)
+	p.same("ReadAll", info, "Stat", stat)
+	p.same("Get", fromGet, "Stat", stat)
 }
 
-// sameInfo fails if two descriptions of one state of a blob differ.
-func sameInfo(how1 string, a blob.Info, how2 string, b blob.Info) error {
+// same fails if two descriptions of one state of a blob differ.
+func (p *probe) same(how1 string, a blob.Info, how2 string, b blob.Info) {
 	switch {
 	case a.Key != b.Key, a.Size != b.Size, a.Version != b.Version, !a.ModTime.Equal(b.ModTime):
-		return fmt.Errorf("%s and %s describe one blob differently: %+v and %+v", how1, how2, a, b)
+		p.failf("%s and %s describe one blob differently: %+v and %+v", how1, how2, a, b)
 	case a.Version == "":
-		return fmt.Errorf("%s gives %s no version", how1, a.Key)
+		p.failf("%s gives %s no version", how1, a.Key)
 	case a.ModTime.IsZero():
-		return fmt.Errorf("%s gives %s no time", how1, a.Key)
+		p.failf("%s gives %s no time", how1, a.Key)
 	}
-	return nil
 }
 
-// expectAbsent fails unless the blob is absent for every way to ask.
-func expectAbsent(ctx context.Context, s *blob.Store, key string) error {
-	_, _, errRead := s.ReadAll(ctx, key, nil)
-	_, _, errGet := read(ctx, s, key, blob.Range{})
-	_, errStat := s.Stat(ctx, key)
+// absent fails unless the blob is absent for every way to ask.
+func (p *probe) absent(key string) {
+	_, _, errRead := p.store.ReadAll(p.ctx, key, nil)
+	_, _, errGet := read(p.ctx, p.store, key, blob.Range{})
+	_, errStat := p.store.Stat(p.ctx, key)
 	errs := []error{
 		expectKind("reading "+key, errRead, blob.NotFound),
 		expectKind("getting "+key, errGet, blob.NotFound),
 		expectKind("asking for "+key, errStat, blob.NotFound),
 	}
-	if s.IsLocal() {
-		_, _, err := s.LocalPath(ctx, key)
+	if p.store.IsLocal() {
+		_, _, err := p.store.LocalPath(p.ctx, key)
 		errs = append(errs, expectKind("the path of "+key, err, blob.NotFound))
 	}
-	listed, err := list(ctx, s, key, "")
+	listed, err := list(p.ctx, p.store, key, "")
 	if err == nil && len(listed) > 0 && listed[0] == key {
 		err = fmt.Errorf("%s is listed, and is not there", key)
 	}
-	return errors.Join(append(errs, err)...)
+	p.must(errors.Join(append(errs, err)...))
 }
+
+func (p *probe) put(key, data string, opts blob.PutOptions) blob.Info {
+	info, err := put(p.ctx, p.store, key, data, opts)
+	p.must(err)
+	return info
+}
+
+func (p *probe) stat(key string) blob.Info {
+	info, err := p.store.Stat(p.ctx, key)
+	p.must(err)
+	return info
+}
+
+func (p *probe) delete(key string) { p.must(p.store.Delete(p.ctx, key)) }
 
 func read(ctx context.Context, s *blob.Store, key string, part blob.Range) (string, blob.Info, error) {
 	body, info, err := s.Get(ctx, key, part)

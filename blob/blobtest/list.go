@@ -1,7 +1,6 @@
 package blobtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,10 +10,10 @@ import (
 )
 
 var listChecks = []Check{
-	{"List", "Blobs are listed in byte order of their keys, by prefix and from startAt on.", checkList},
-	{"ListInfo", "A list describes the newest content of each blob.", checkListInfo},
-	{"ListBreak", "A list may be left early, and taken again.", checkListBreak},
-	{"ListNothing", "Where nothing is, a list is empty and no error.", checkListNothing},
+	{"List", "Blobs are listed in byte order of their keys, by p.prefix and from startAt on.", running(checkList)},
+	{"ListInfo", "A list describes the newest content of each blob.", running(checkListInfo)},
+	{"ListBreak", "A list may be left early, and taken again.", running(checkListBreak)},
+	{"ListNothing", "Where nothing is, a list is empty and no error.", running(checkListNothing)},
 }
 
 // oddOrder are keys, below a prefix, whose order is not that of a walk through
@@ -23,23 +22,19 @@ var oddOrder = []string{
 	"a!#", "a!/x", "a-b#", "a-b/c", "a.b", "a/b#", "a/b-c", "a/b.c", "a/b0", "a/z/1", "a/z/2", "a0", "aa#", "aa/b", "b%/c", "b~", "b~0", "ä/ö", "ä0",
 }
 
-func checkList(ctx context.Context, s *blob.Store, prefix string) error {
+func checkList(p *probe) {
 	var all []string
 	for _, key := range oddOrder {
-		all = append(all, prefix+"/"+key)
+		all = append(all, p.prefix+"/"+key)
 	}
 	for _, key := range slices.Backward(all) {
-		if _, err := put(ctx, s, key, "old", blob.PutOptions{}); err != nil {
-			return err
-		}
-		if _, err := put(ctx, s, key, key, blob.PutOptions{}); err != nil {
-			return err
-		}
+		p.put(key, "old", blob.PutOptions{})
+		p.put(key, key, blob.PutOptions{})
 	}
 	slices.Sort(all)
-	prefixes := []string{prefix + "/", prefix, prefix[:len(prefix)-1], prefix + "/a", prefix + "/a/", prefix + "/a/b", prefix + "/a/b-", prefix + "/a/z/", prefix + "/b~",
-		prefix + "/b%", prefix + "/ä", prefix + "/x", prefix + "/a/b#/", prefix + "/a!#/x"}
-	starts := []string{"", prefix + "/a", prefix + "/a-", prefix + "/a/", prefix + "/a/b", prefix + "/a/b0", prefix + "/a/z", prefix + "/a/z/1", prefix + "/a/z/1x", prefix + "/b", prefix + "/zzz", "\xff"}
+	prefixes := []string{p.prefix + "/", p.prefix, p.prefix[:len(p.prefix)-1], p.prefix + "/a", p.prefix + "/a/", p.prefix + "/a/b", p.prefix + "/a/b-", p.prefix + "/a/z/", p.prefix + "/b~",
+		p.prefix + "/b%", p.prefix + "/ä", p.prefix + "/x", p.prefix + "/a/b#/", p.prefix + "/a!#/x"}
+	starts := []string{"", p.prefix + "/a", p.prefix + "/a-", p.prefix + "/a/", p.prefix + "/a/b", p.prefix + "/a/b0", p.prefix + "/a/z", p.prefix + "/a/z/1", p.prefix + "/a/z/1x", p.prefix + "/b", p.prefix + "/zzz", "\xff"}
 	starts = append(starts, all...)
 	for _, prefix := range prefixes {
 		for _, start := range starts {
@@ -49,78 +44,60 @@ func checkList(ctx context.Context, s *blob.Store, prefix string) error {
 					want = append(want, key)
 				}
 			}
-			got, err := list(ctx, s, prefix, start)
-			if err != nil {
-				return err
-			}
+			got, err := list(p.ctx, p.store, prefix, start)
+			p.must(err)
 			if !slices.Equal(got, want) {
-				return fmt.Errorf("with prefix %q from %q on there are listed %q\nand should be %q", prefix, start, got, want)
+				p.failf("with prefix %q from %q on there are listed %q\nand should be %q", prefix, start, got, want)
 			}
 		}
 	}
-	return nil
 }
 
-func checkListInfo(ctx context.Context, s *blob.Store, prefix string) error {
+func checkListInfo(p *probe) {
 	for i := range 5 {
 		for n := range i + 1 {
-			if _, err := put(ctx, s, fmt.Sprint(prefix, "/", i), strings.Repeat("x", n), blob.PutOptions{}); err != nil {
-				return err
-			}
+			p.put(fmt.Sprint(p.prefix, "/", i), strings.Repeat("x", n), blob.PutOptions{})
 		}
 	}
 	listed := 0
-	for info, err := range s.List(ctx, prefix+"/", "") {
-		if err != nil {
-			return err
-		}
+	for info, err := range p.store.List(p.ctx, p.prefix+"/", "") {
+		p.must(err)
 		listed++
-		stat, err := s.Stat(ctx, info.Key)
-		if err != nil {
-			return err
-		}
-		if err := sameInfo("List", info, "Stat", stat); err != nil {
-			return err
-		}
+		stat := p.stat(info.Key)
+		p.same("List", info, "Stat", stat)
 	}
 	if listed != 5 {
-		return fmt.Errorf("%d blobs are listed, and there are 5", listed)
+		p.failf("%d blobs are listed, and there are 5", listed)
 	}
-	return nil
 }
 
-func checkListBreak(ctx context.Context, s *blob.Store, prefix string) error {
+func checkListBreak(p *probe) {
 	for i := range 5 {
-		if _, err := put(ctx, s, fmt.Sprint(prefix, "/", i), "x", blob.PutOptions{}); err != nil {
-			return err
-		}
+		p.put(fmt.Sprint(p.prefix, "/", i), "x", blob.PutOptions{})
 	}
-	seq := s.List(ctx, prefix+"/", "")
+	seq := p.store.List(p.ctx, p.prefix+"/", "")
 	for range 2 {
 		n := 0
 		for _, err := range seq {
-			if err != nil {
-				return err
-			}
+			p.must(err)
 			if n++; n == 3 {
 				break
 			}
 		}
 		if n != 3 {
-			return fmt.Errorf("only %d of 5 blobs are listed", n)
+			p.failf("only %d of 5 blobs are listed", n)
 		}
 	}
-	return nil
 }
 
-func checkListNothing(ctx context.Context, s *blob.Store, prefix string) error {
+func checkListNothing(p *probe) {
 	var errs []error
-	for _, p := range []string{prefix + "/", prefix + "/a/b", "../", "/", prefix + "//", prefix + "/../"} {
-		keys, err := list(ctx, s, p, "")
+	for _, prefix := range []string{p.prefix + "/", p.prefix + "/a/b", "../", "/", p.prefix + "//", p.prefix + "/../"} {
+		keys, err := list(p.ctx, p.store, prefix, "")
 		if err == nil && len(keys) > 0 {
-			err = fmt.Errorf("under %q, where nothing is, there is listed %q", p, keys)
+			err = fmt.Errorf("under %q, where nothing is, there is listed %q", prefix, keys)
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	p.must(errors.Join(errs...))
 }

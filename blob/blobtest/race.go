@@ -1,7 +1,6 @@
 package blobtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -13,155 +12,117 @@ import (
 )
 
 var raceChecks = []Check{
-	{"OneWinner", "Of many puts with IfAbsent at one moment exactly one writes.", checkOneWinner},
-	{"NoLostSwap", "Of many swaps at one moment none is lost, and none counts twice.", checkNoLostSwap},
-	{"WholeWhileOverwritten", "A reader sees a whole blob, also while it is written over.", checkWholeWhileOverwritten},
-	{"Neighbours", "Puts and deletes of neighbours do not disturb each other.", checkNeighbours},
+	{"OneWinner", "Of many puts with IfAbsent at one moment exactly one writes.", running(checkOneWinner)},
+	{"NoLostSwap", "Of many swaps at one moment none is lost, and none counts twice.", running(checkNoLostSwap)},
+	{"WholeWhileOverwritten", "A reader sees a whole blob, also while it is written over.", running(checkWholeWhileOverwritten)},
+	{"Neighbours", "Puts and deletes of neighbours do not disturb each other.", running(checkNeighbours)},
 }
 
-// together runs n functions at once, and joins their errors.
-func together(n int, do func(i int) error) error {
+// together runs n functions at once, and fails as those do that fail.
+func (p *probe) together(n int, do func(i int)) {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	start := make(chan struct{})
 	for i := range n {
 		wg.Go(func() {
 			<-start
-			errs[i] = do(i)
+			errs[i] = p.try(func() { do(i) })
 		})
 	}
 	close(start)
 	wg.Wait()
-	return errors.Join(errs...)
+	p.must(errors.Join(errs...))
 }
 
-func checkOneWinner(ctx context.Context, s *blob.Store, prefix string) error {
+func checkOneWinner(p *probe) {
 	for round := range 5 {
-		key := fmt.Sprintf("%s/%d/blob", prefix, round)
+		key := fmt.Sprintf("%s/%d/blob", p.prefix, round)
 		var winners atomic.Int32
 		var winner atomic.Value
-		err := together(8, func(i int) error {
+		p.together(8, func(i int) {
 			data := strings.Repeat(fmt.Sprintf("writer %d;", i), 1+i*1000)
-			_, err := put(ctx, s, key, data, blob.PutOptions{IfAbsent: true})
+			_, err := put(p.ctx, p.store, key, data, blob.PutOptions{IfAbsent: true})
 			if err == nil {
 				winners.Add(1)
 				winner.Store(data)
-				return nil
+				return
 			}
-			return expectKind("losing", err, blob.Exists)
+			p.fails("losing", err, blob.Exists)
 		})
-		if err != nil {
-			return err
-		}
 		if winners.Load() != 1 {
-			return fmt.Errorf("%d of 8 puts have written", winners.Load())
+			p.failf("%d of 8 puts have written", winners.Load())
 		}
-		if err := expectContent(ctx, s, key, winner.Load().(string)); err != nil {
-			return err
-		}
+		p.content(key, winner.Load().(string))
 	}
-	return nil
 }
 
-func checkNoLostSwap(ctx context.Context, s *blob.Store, prefix string) error {
+func checkNoLostSwap(p *probe) {
 	const writers, each = 4, 10
-	key := prefix + "/counter"
-	if _, err := put(ctx, s, key, "0", blob.PutOptions{IfAbsent: true}); err != nil {
-		return err
-	}
-	err := together(writers, func(int) error {
+	key := p.prefix + "/counter"
+	p.put(key, "0", blob.PutOptions{IfAbsent: true})
+	p.together(writers, func(int) {
 		for done := 0; done < each; {
-			data, info, err := s.ReadAll(ctx, key, nil)
-			if err != nil {
-				return err
-			}
+			data, info, err := p.store.ReadAll(p.ctx, key, nil)
+			p.must(err)
 			n, err := strconv.Atoi(string(data))
-			if err != nil {
-				return err
-			}
-			_, err = put(ctx, s, key, strconv.Itoa(n+1), blob.PutOptions{IfVersion: info.Version})
-			switch {
-			case err == nil:
+			p.must(err)
+			_, err = put(p.ctx, p.store, key, strconv.Itoa(n+1), blob.PutOptions{IfVersion: info.Version})
+			if !blob.Is(err, blob.Mismatch) {
+				p.must(err)
 				done++
-			case !blob.Is(err, blob.Mismatch):
-				return err
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return expectContent(ctx, s, key, strconv.Itoa(writers*each))
+	p.content(key, strconv.Itoa(writers*each))
 }
 
-func checkWholeWhileOverwritten(ctx context.Context, s *blob.Store, prefix string) error {
-	key := prefix + "/blob"
-	if _, err := put(ctx, s, key, "a", blob.PutOptions{}); err != nil {
-		return err
-	}
-	whole := func(data string, info blob.Info, err error) error {
-		if err != nil {
-			return err
-		}
+func checkWholeWhileOverwritten(p *probe) {
+	key := p.prefix + "/blob"
+	p.put(key, "a", blob.PutOptions{})
+	whole := func(data string, info blob.Info, err error) {
+		p.must(err)
 		if int64(len(data)) != info.Size || strings.Trim(data, data[:1]) != "" {
-			return fmt.Errorf("a reader saw a mixture: %s, described as %+v", short(data), info)
+			p.failf("a reader saw a mixture: %s, described as %+v", short(data), info)
 		}
-		return nil
 	}
 	var writing sync.WaitGroup
 	ended := make(chan struct{})
 	writing.Add(1)
 	go func() { writing.Wait(); close(ended) }()
-	return together(3, func(i int) error {
+	p.together(3, func(i int) {
 		if i == 0 {
 			defer writing.Done()
 			for n := range 40 {
 				data := strings.Repeat(string(rune('a'+n%26)), 1+n*4000)
-				if _, err := put(ctx, s, key, data, blob.PutOptions{}); err != nil {
-					return err
-				}
+				p.put(key, data, blob.PutOptions{})
 			}
-			return nil
+			return
 		}
 		for {
 			select {
 			case <-ended:
-				return nil
+				return
 			default:
 			}
-			data, info, err := s.ReadAll(ctx, key, nil)
-			if err := whole(string(data), info, err); err != nil {
-				return err
-			}
-			if err := whole(read(ctx, s, key, blob.Range{})); err != nil {
-				return err
-			}
+			data, info, err := p.store.ReadAll(p.ctx, key, nil)
+			whole(string(data), info, err)
+			whole(read(p.ctx, p.store, key, blob.Range{}))
 		}
 	})
 }
 
-func checkNeighbours(ctx context.Context, s *blob.Store, prefix string) error {
-	return together(4, func(i int) error {
+func checkNeighbours(p *probe) {
+	p.together(4, func(i int) {
 		for n := range 20 {
-			key := fmt.Sprintf("%s/folder/%d/blob%d", prefix, n%2, i)
+			key := fmt.Sprintf("%s/folder/%d/blob%d", p.prefix, n%2, i)
 			data := fmt.Sprint("content ", i, n)
-			if _, err := put(ctx, s, key, data, blob.PutOptions{IfAbsent: true}); err != nil {
-				return err
-			}
+			p.put(key, data, blob.PutOptions{IfAbsent: true})
 			if n%3 == 0 {
 				data += " swapped"
-				if _, err := put(ctx, s, key, data, blob.PutOptions{}); err != nil {
-					return err
-				}
+				p.put(key, data, blob.PutOptions{})
 			}
-			if err := expectContent(ctx, s, key, data); err != nil {
-				return err
-			}
-			if err := s.Delete(ctx, key); err != nil {
-				return err
-			}
+			p.content(key, data)
+			p.delete(key)
 		}
-		return nil
 	})
 }

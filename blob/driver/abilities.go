@@ -1,5 +1,9 @@
 package driver
 
+import (
+	"context"
+)
+
 // Decorator is a store that can pass on every optional ability.
 type Decorator interface {
 	Store
@@ -54,3 +58,12 @@ func Like(inner Store, d Decorator) Store {
 	}
 	return struct{ Store }{d}
 }
+
+type urgentKey struct{}
+
+// Urgent returns a context for an operation that must not wait behind others of
+// this process: a store that queues its requests lets it pass.
+func Urgent(ctx context.Context) context.Context { return context.WithValue(ctx, urgentKey{}, true) }
+
+// IsUrgent reports whether a context is one of [Urgent].
+func IsUrgent(ctx context.Context) bool { return ctx.Value(urgentKey{}) != nil }

@@ -2,8 +2,8 @@ package fileblob
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
@@ -78,24 +78,8 @@ func unescape(name string) (segment string, ok bool) {
 	if !strings.Contains(name, "%") {
 		return name, !reserved(name)
 	}
-	var b strings.Builder
-	for i := 0; i < len(name); i++ {
-		if name[i] != '%' {
-			b.WriteByte(name[i])
-			continue
-		}
-		if i+2 >= len(name) {
-			return "", false
-		}
-		c, err := strconv.ParseUint(name[i+1:i+3], 16, 8)
-		if err != nil {
-			return "", false
-		}
-		b.WriteByte(byte(c))
-		i += 2
-	}
-	segment = b.String()
-	return segment, escape(segment) == name
+	segment, err := url.PathUnescape(name)
+	return segment, err == nil && escape(segment) == name
 }
 
 func (s *store) tempDir() string { return filepath.Join(s.dir, tempDir) }

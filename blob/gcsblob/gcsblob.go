@@ -74,7 +74,6 @@ package gcsblob
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -114,7 +113,7 @@ func open(_ context.Context, uri string) (driver.Store, error) {
 		return nil, err
 	}
 	if !isBucket(address.Host) {
-		return nil, invalid("%q is no name of a bucket: a root is like gs://bucket/folder", address.Host)
+		return nil, cloud.Invalid("%q is no name of a bucket: a root is like gs://bucket/folder", address.Host)
 	}
 	endpoint, trusted, err := endpoint(address.Query["endpoint"], os.Getenv("STORAGE_EMULATOR_HOST"))
 	if err != nil {
@@ -138,7 +137,7 @@ func endpoint(chosen, emulator string) (url string, trusted bool, err error) {
 		emulator = "http://" + emulator
 	}
 	if err := cloud.ValidEndpoint(emulator); err != nil {
-		return "", false, invalid("STORAGE_EMULATOR_HOST is not like localhost:4443")
+		return "", false, cloud.Invalid("STORAGE_EMULATOR_HOST is not like localhost:4443")
 	}
 	return strings.TrimRight(emulator, "/"), false, nil
 }
@@ -168,11 +167,7 @@ func (s *store) Close() error { return nil }
 func (s *store) name(key string) (string, error) {
 	name, err := s.address.Key(key, longestName)
 	if err == nil && strings.HasPrefix(name, ".well-known/acme-challenge/") {
-		err = invalid("the service allows no names that begin with .well-known/acme-challenge/")
+		err = cloud.Invalid("the service allows no names that begin with .well-known/acme-challenge/")
 	}
 	return name, err
-}
-
-func invalid(format string, args ...any) error {
-	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(format, args...)}
 }

@@ -3,7 +3,6 @@ package gcsblob
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -34,7 +33,8 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	}
 	response, err := s.send(ctx, request{method: http.MethodGet, path: s.contentPath(name), header: header})
 	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
-		return s.behindTheEnd(ctx, key, part)
+		info, err := s.Stat(ctx, key)
+		return cloud.BehindEnd(part, info, err)
 	}
 	if err != nil {
 		return nil, driver.Info{}, err
@@ -56,23 +56,7 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 
 // Slurp reads a small blob whole, by one request.
 func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
-	body, info, err := s.Get(ctx, key, driver.Range{})
-	if err != nil {
-		return buf, driver.Info{}, err
-	}
-	defer body.Close()
-	data, err := cloud.Slurp(buf, body, info.Size, limit)
-	return data, info, err
-}
-
-// behindTheEnd returns a part that begins at the blob's end or behind it: no
-// bytes.
-func (s *store) behindTheEnd(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
-	info, err := s.Stat(ctx, key)
-	if err == nil && info.Size > part.Offset {
-		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the blob was replaced at this moment")}
-	}
-	return http.NoBody, info, err
+	return cloud.Slurp(ctx, s, key, buf, limit)
 }
 
 // lengthOf is the number of bytes in a part of a blob of that size.

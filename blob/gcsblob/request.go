@@ -48,7 +48,7 @@ func (s *store) send(ctx context.Context, q request) (*http.Response, error) {
 	}
 	r, err := http.NewRequestWithContext(ctx, q.method, target, nil)
 	if err != nil {
-		return nil, invalid("the endpoint makes no URL")
+		return nil, cloud.Invalid("the endpoint makes no URL")
 	}
 	r.Header.Set("User-Agent", "mops-go")
 	for name, value := range q.header {

@@ -29,14 +29,14 @@ func (s *store) connect(ctx context.Context) error {
 	given := s.address.Query
 	pathStyle, err := strconv.ParseBool(cmp.Or(given["path_style"], "false"))
 	if err != nil {
-		return invalid("path_style is true or false")
+		return cloud.Invalid("path_style is true or false")
 	}
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(given["region"]),
 		config.WithDefaultsMode(aws.DefaultsModeStandard), // "auto" would ask the machine where it is, over the network
 		config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return invalid("the configuration of AWS, in the environment or in ~/.aws, is of no use: %s", innermost(err))
+		return cloud.Invalid("the configuration of AWS, in the environment or in ~/.aws, is of no use: %s", innermost(err))
 	}
 	cfg.Credentials = credentials{cfg.Credentials}
 	s.transport.Roots = bundle(cfg.HTTPClient)
@@ -61,9 +61,9 @@ func (s *store) connect(ctx context.Context) error {
 	case s.endpoint != "" && cloud.ValidEndpoint(s.endpoint) != nil:
 		return cloud.ValidEndpoint(s.endpoint)
 	case s.region == "":
-		return invalid("no region is given: set AWS_REGION to that of the bucket, or add ?region= to the root")
+		return cloud.Invalid("no region is given: set AWS_REGION to that of the bucket, or add ?region= to the root")
 	case len(s.region) > 63 || !validRegion.MatchString(s.region):
-		return invalid("%q is no region", s.region)
+		return cloud.Invalid("%q is no region", s.region)
 	}
 	s.heeds.whole.trusted.Store(s.isAWS() || given["conditions"] == "heeded")
 	s.heeds.parts.trusted.Store(s.isAWS())

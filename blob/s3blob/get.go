@@ -34,7 +34,8 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 	}
 	out, err := s.client.GetObject(ctx, input)
 	if a, ok := answerOf(err); ok && a.status == http.StatusRequestedRangeNotSatisfiable {
-		return s.nothing(ctx, key, part)
+		info, err := s.head(ctx, key)
+		return cloud.BehindEnd(part, info, s.failure(err))
 	}
 	if err != nil {
 		return nil, driver.Info{}, s.failure(err)
@@ -49,19 +50,6 @@ func (s *store) Get(ctx context.Context, key string, part driver.Range) (io.Read
 		return nil, driver.Info{}, err
 	}
 	return body, info, nil
-}
-
-// nothing returns a part behind the blob's end: no bytes.
-func (s *store) nothing(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
-	info, err := s.head(ctx, key)
-	err = s.failure(err)
-	if err == nil && info.Size > part.Offset {
-		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the blob was replaced at this moment")}
-	}
-	if err != nil {
-		return nil, driver.Info{}, err
-	}
-	return http.NoBody, info, nil
 }
 
 // totalSize is the last number of "bytes 0-9/100".
@@ -91,13 +79,7 @@ func (v *verified) Read(p []byte) (int, error) {
 }
 
 func (s *store) Slurp(ctx context.Context, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
-	body, info, err := s.Get(ctx, key, driver.Range{})
-	if err != nil {
-		return buf, driver.Info{}, err
-	}
-	defer body.Close()
-	data, err := cloud.Slurp(buf, body, info.Size, limit)
-	return data, info, err
+	return cloud.Slurp(ctx, s, key, buf, limit)
 }
 
 func (s *store) Stat(ctx context.Context, key string) (driver.Info, error) {

@@ -53,7 +53,6 @@ package s3blob
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -102,7 +101,7 @@ func open(ctx context.Context, uri string) (driver.Store, error) {
 	s := &store{address: address}
 	s.heeds.whole.turn, s.heeds.parts.turn = make(chan struct{}, 1), make(chan struct{}, 1)
 	if c, given := address.Query["conditions"]; given && c != "heeded" {
-		return nil, invalid("the parameter conditions is heeded, where the endpoint was tried out before, or left out")
+		return nil, cloud.Invalid("the parameter conditions is heeded, where the endpoint was tried out before, or left out")
 	}
 	s.transport.Own = func(h http.Header) bool { return h.Get("X-Amz-Request-Id") != "" }
 	if err := s.connect(ctx); err != nil {
@@ -120,15 +119,11 @@ var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]+$`)
 func validBucket(name string) error {
 	switch {
 	case strings.HasSuffix(name, "--x-s3"):
-		return invalid("%s is a directory bucket (S3 Express One Zone), which lists in no order: take a general purpose bucket", name)
+		return cloud.Invalid("%s is a directory bucket (S3 Express One Zone), which lists in no order: take a general purpose bucket", name)
 	case len(name) > 255 || !bucketName.MatchString(name):
-		return invalid("%q is no name of a bucket: a root is like s3://bucket/folder; for an access point take its alias", name)
+		return cloud.Invalid("%q is no name of a bucket: a root is like s3://bucket/folder; for an access point take its alias", name)
 	}
 	return nil
-}
-
-func invalid(format string, args ...any) error {
-	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(format, args...)}
 }
 
 // Root is the URI of the root without parameters.
@@ -201,7 +196,7 @@ func (s *store) name(key string) (*string, error) {
 func describe(key string, size *int64, modified *time.Time, etag *string) (driver.Info, error) {
 	info := driver.Info{Key: key, Size: aws.ToInt64(size), ModTime: aws.ToTime(modified), Version: version(etag)}
 	if size == nil || info.Version == "" {
-		return info, invalid("an answer has no Content-Length or no ETag: a proxy is in between, or the endpoint is no S3 service")
+		return info, cloud.Invalid("an answer has no Content-Length or no ETag: a proxy is in between, or the endpoint is no S3 service")
 	}
 	return info, nil
 }

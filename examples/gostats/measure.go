@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io"
 	"maps"
 	"slices"
@@ -198,19 +199,8 @@ func (m *measuring) function(f *ast.FuncDecl, generated bool) {
 
 // receiver is the name of a method's type, without its star and parameters.
 func receiver(typ ast.Expr) string {
-	switch t := typ.(type) {
-	case *ast.StarExpr:
-		return receiver(t.X)
-	case *ast.ParenExpr:
-		return receiver(t.X)
-	case *ast.IndexExpr:
-		return receiver(t.X)
-	case *ast.IndexListExpr:
-		return receiver(t.X)
-	case *ast.Ident:
-		return t.Name
-	}
-	return "?"
+	name, _, _ := strings.Cut(strings.Trim(types.ExprString(typ), "*()"), "[")
+	return name
 }
 
 func (m *measuring) result() Package {

@@ -192,9 +192,7 @@ func invocation(s script) executor.Invocation {
 	return executor.Invocation{
 		Function: "executortest/" + s.behaviour + "@1",
 		MemoURI:  "mem://executortest/mops1/test/" + s.behaviour,
-		LeaseID:  "lease-" + s.call,
-		RunID:    "2611231412-SkirtBus",
-		Attempt:  1,
+		ID:       executor.ID{LeaseID: "lease-" + s.call, RunID: "2611231412-SkirtBus", Attempt: 1},
 		Env:      s.env(),
 		Work:     func(ctx context.Context) int { return behaviours[s.behaviour](ctx, s) },
 	}

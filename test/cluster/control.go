@@ -90,7 +90,7 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 		"--kubelet-client-certificate="+c.pki.crt("kube-apiserver-client"), "--kubelet-client-key="+c.pki.pem("kube-apiserver-client"),
 		"--kubelet-certificate-authority="+c.pki.crt("ca"), "--kubelet-preferred-address-types=InternalIP,Hostname",
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file="+c.pki.dir+"/service-accounts.pub", "--service-account-signing-key-file="+c.pki.pem("service-accounts"),
+		"--service-account-key-file="+c.pki.pem("service-accounts"), "--service-account-signing-key-file="+c.pki.pem("service-accounts"),
 		"--max-requests-inflight=1000", "--max-mutating-requests-inflight=500")
 	if err != nil {
 		return err

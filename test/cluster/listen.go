@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"fmt"
-	"io"
 	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -26,85 +28,28 @@ func (c *Cluster) Listen(tb testing.TB) net.Listener {
 	return listener
 }
 
-// Forward lets pods reach a server of this machine that listens on the loopback
+// Forward lets pods reach an HTTP server of this machine that listens on the loopback
 // address only, such as an emulator, until the test has ended. It returns host and
 // port that pods and all processes of this machine have to use for it.
 func (c *Cluster) Forward(tb testing.TB, server string) string {
 	tb.Helper()
 	listener := c.Listen(tb)
-	f := &forwarder{server: server, open: map[net.Conn]bool{}}
-	var accepting sync.WaitGroup
-	accepting.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			accepting.Go(func() { f.forward(client) })
-		}
-	})
+	transport := &http.Transport{DisableCompression: true} // all passes as it is
+	proxy := &http.Server{Handler: &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: server})
+			r.Out.Host = r.In.Host
+		},
+	}}
+	var serving sync.WaitGroup
+	serving.Go(func() { proxy.Serve(listener) })
 	tb.Cleanup(func() {
-		listener.Close()
-		f.close()
-		accepting.Wait()
+		proxy.Close()
+		serving.Wait()
+		transport.CloseIdleConnections()
 	})
 	return listener.Addr().String()
-}
-
-// forwarder holds the connections that are open, to close them.
-type forwarder struct {
-	server string
-
-	mu     sync.Mutex
-	closed bool
-	open   map[net.Conn]bool
-}
-
-// forward copies both directions until both have ended.
-func (f *forwarder) forward(client net.Conn) {
-	defer f.drop(client)
-	if !f.keep(client) {
-		return
-	}
-	server, err := net.Dial("tcp", f.server)
-	if err != nil {
-		return
-	}
-	defer f.drop(server)
-	if !f.keep(server) {
-		return
-	}
-	var copying sync.WaitGroup
-	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
-		copying.Go(func() {
-			io.Copy(way[0], way[1])
-			way[0].(*net.TCPConn).CloseWrite()
-		})
-	}
-	copying.Wait()
-}
-
-func (f *forwarder) keep(conn net.Conn) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.open[conn] = true
-	return !f.closed
-}
-
-func (f *forwarder) drop(conn net.Conn) {
-	conn.Close()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.open, conn)
-}
-
-func (f *forwarder) close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.closed = true
-	for conn := range f.open {
-		conn.Close()
-	}
 }
 
 // allowRegistry tells containerd that the registry has no TLS; it looks at every

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -88,7 +87,7 @@ func (a *authority) sign(name string, c *x509.Certificate, key crypto.Signer) er
 	return writePEM(a.crt(name), "CERTIFICATE", der)
 }
 
-// newKey makes NAME.key, and NAME.pub with its public half.
+// newKey makes NAME.key.
 func (a *authority) newKey(name string) (crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -98,13 +97,7 @@ func (a *authority) newKey(name string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return nil, err
-	}
-	return key, errors.Join(
-		writePEM(a.pem(name), "EC PRIVATE KEY", private),
-		writePEM(filepath.Join(a.dir, name+".pub"), "PUBLIC KEY", public))
+	return key, writePEM(a.pem(name), "EC PRIVATE KEY", private)
 }
 
 func writePEM(path, kind string, der []byte) error {

@@ -81,6 +81,8 @@ process.argv.splice(1, 0, "azurite-blob");
 require(process.env.AZURITE_PROGRAM);`
 
 // lifeline is that standard input, kept from the garbage collector.
+//
+//lint:ignore U1000 a reference is all that it is for
 var lifeline io.Closer
 
 // startAzurite starts the program on a free port, and returns its URL.

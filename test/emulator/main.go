@@ -24,7 +24,7 @@ type server struct {
 }
 
 // errMissing is that this machine lacks what a server needs.
-var errMissing = errors.New("Azurite is not there")
+var errMissing = errors.New("no Azurite")
 
 func main() {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,17 +1,17 @@
 package enginetest
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
 // The variables by which the test binary learns that it is a program under test.
@@ -21,9 +21,12 @@ const (
 	PlaceVariable     = "ENGINETEST_PLACE"     // marks all processes of one test
 )
 
+// mostOutput is how much is kept of what a program prints, in bytes: the end of it.
+const mostOutput = 16 << 20
+
 // Program is the test binary, started again as a program under test.
 type Program struct {
-	Stdout, Stderr *Output
+	Stdout, Stderr *syncbuf.Buffer
 
 	t       testing.TB
 	command *exec.Cmd
@@ -62,7 +65,10 @@ func start(t testing.TB, binary, folder string, attributes *syscall.SysProcAttr,
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := &Program{Stdout: &Output{}, Stderr: &Output{}, t: t, command: exec.Command(binary), done: make(chan struct{})}
+	p := &Program{
+		Stdout: &syncbuf.Buffer{Most: mostOutput}, Stderr: &syncbuf.Buffer{Most: mostOutput},
+		t: t, command: exec.Command(binary), done: make(chan struct{}),
+	}
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "MOPS_") {
 			p.command.Env = append(p.command.Env, variable)
@@ -134,41 +140,6 @@ func (p *Program) Wait(longest time.Duration) int {
 		p.t.Fatalf("the program still ran after %v; its standard error:\n%s", longest, p.Stderr)
 		return 0
 	}
-}
-
-// Output is what a program prints, or the end of it where that is much. It is
-// safe for concurrent use.
-type Output struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-	size   int64
-}
-
-const mostOutput = 16 << 20
-
-// Write appends.
-func (o *Output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.size += int64(len(p))
-	if o.buffer.Len() > mostOutput {
-		o.buffer.Next(o.buffer.Len() - mostOutput/2)
-	}
-	return o.buffer.Write(p)
-}
-
-// Size is how much was printed so far, in bytes.
-func (o *Output) Size() int64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.size
-}
-
-// String is all that was printed so far.
-func (o *Output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.String()
 }
 
 // Eventually waits until a condition holds. It is for what other processes do;

@@ -42,8 +42,8 @@ func newCall() executor.Invocation {
 	return executor.Invocation{
 		Function: "weather/Forecast@3",
 		MemoURI:  "s3://results/mops1/nightly/weather/Forecast@3/CatDogSun.abc",
-		LeaseID:  fmt.Sprintf("lease-%d-%d", time.Now().UnixNano(), calls.Add(1)), RunID: "2611231412-SkirtBus", Attempt: 1,
-		Env: []string{"MOPS_WORKER={$(HOME)}"},
+		ID:       executor.ID{LeaseID: fmt.Sprintf("lease-%d-%d", time.Now().UnixNano(), calls.Add(1)), RunID: "2611231412-SkirtBus", Attempt: 1},
+		Env:      []string{"MOPS_WORKER={$(HOME)}"},
 	}
 }
 

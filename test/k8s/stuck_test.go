@@ -1,11 +1,9 @@
 package k8s_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,29 +12,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
 )
 
-// journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (j *journal) option() Option { return Logger(slog.New(slog.NewTextHandler(j, nil))) }
+func logTo(b *syncbuf.Buffer) Option { return Logger(slog.New(slog.NewTextHandler(b, nil))) }
 
 // limit makes a quota, and returns when it is kept to.
 func limit(t *testing.T, c *testcluster.Cluster, namespace, name string, what corev1.ResourceName, quantity string) {
@@ -89,8 +70,8 @@ func TestNeverStarts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			said := &journal{}
-			w := start(t, e.With(append(test.options, StartGrace(2*time.Second), RoomGrace(2*time.Second), said.option())...), newCall())
+			said := &syncbuf.Buffer{}
+			w := start(t, e.With(append(test.options, StartGrace(2*time.Second), RoomGrace(2*time.Second), logTo(said))...), newCall())
 			exit := await(t, w)
 			failsWith(t, exit.Err, test.reason, test.says)
 			if _, ok := jobIn(t, c, w.Handle()); ok {
@@ -118,8 +99,8 @@ func TestRoomGraceCountsFromTheLastThatRan(t *testing.T) {
 
 // A quota of Jobs lets them wait for each other, too.
 func TestQuotaOfJobs(t *testing.T) {
-	said := &journal{}
-	e, c, namespace := simulated(t, ends(0, 2*time.Second), RoomGrace(30*time.Second), TTL(0), said.option())
+	said := &syncbuf.Buffer{}
+	e, c, namespace := simulated(t, ends(0, 2*time.Second), RoomGrace(30*time.Second), TTL(0), logTo(said))
 	limit(t, c, namespace, "few", "count/jobs.batch", "2")
 	for _, w := range startMany(t, e, 3) {
 		if exit := await(t, w); exit.Code != 0 || exit.Err != nil {

@@ -72,7 +72,7 @@ func runMany(ctx context.Context) error {
 }
 
 func runJob(ctx context.Context, e *k8s.Executor, i int) error {
-	w, err := e.Start(ctx, executor.Invocation{Function: "many@1", MemoURI: fmt.Sprint("memory://many/", i), LeaseID: fmt.Sprint(i), RunID: fmt.Sprint("run-", i), Attempt: 1})
+	w, err := e.Start(ctx, executor.Invocation{Function: "many@1", MemoURI: fmt.Sprint("memory://many/", i), ID: executor.ID{LeaseID: fmt.Sprint(i), RunID: fmt.Sprint("run-", i), Attempt: 1}})
 	if err != nil {
 		return err
 	}

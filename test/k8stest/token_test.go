@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"os"
 	"testing"
 	"time"
@@ -58,19 +57,27 @@ func newFederation(t *testing.T, c *cluster.Cluster, audience string) *federatio
 	fetch("/openid/v1/jwks", &set)
 	f := &federation{issuer: document.Issuer, audience: audience, keys: map[string]*ecdsa.PublicKey{}}
 	for _, key := range set.Keys {
-		f.keys[key.Kid] = &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(t, key.X), Y: number(t, key.Y)}
+		f.keys[key.Kid] = publicKey(t, key.X, key.Y)
 	}
 	return f
 }
 
-// number is one of a key (RFC 7518, section 6.2).
-func number(t *testing.T, text string) *big.Int {
+// publicKey is the key with these coordinates (RFC 7518, section 6.2).
+func publicKey(t *testing.T, x, y string) *ecdsa.PublicKey {
 	t.Helper()
-	bytes, err := base64.RawURLEncoding.DecodeString(text)
+	point := []byte{4} // both follow, uncompressed (SEC 1, section 2.3.3)
+	for _, text := range []string{x, y} {
+		coordinate, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		point = append(point, coordinate...)
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return new(big.Int).SetBytes(bytes)
+	return key
 }
 
 // subject is whose token it is: system:serviceaccount:<namespace>:<name>.

@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -29,11 +28,11 @@ func Parse(uri string, parameters ...string) (Address, error) {
 	a := Address{Scheme: strings.ToLower(scheme), Host: host, Path: strings.Trim(path, "/"), Query: map[string]string{}}
 	switch {
 	case !ok:
-		return a, invalid("a root of a cloud store is like s3://bucket/folder")
+		return a, Invalid("a root of a cloud store is like s3://bucket/folder")
 	case strings.ContainsAny(host, "@:"): // a password may hold a slash, so that the rest of it looks like a path
-		return a, invalid("a root holds no user, password or port: credentials come from the environment, and for another service there is ?endpoint=; see docs/stores.md")
+		return a, Invalid("a root holds no user, password or port: credentials come from the environment, and for another service there is ?endpoint=; see docs/stores.md")
 	case strings.Contains(bare, "#"):
-		return a, invalid("a root holds no '#'")
+		return a, Invalid("a root holds no '#'")
 	}
 	if a.Path != "" {
 		if err := blob.ValidKey(a.Path); err != nil {
@@ -42,15 +41,15 @@ func Parse(uri string, parameters ...string) (Address, error) {
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return a, invalid("the query of the root, behind '?', is none that a URL can have")
+		return a, Invalid("the query of the root, behind '?', is none that a URL can have")
 	}
 	for name, value := range values {
 		if !slices.Contains(parameters, name) {
-			return a, invalid("the root knows no parameter %q: it may have %s; secrets do not belong there: credentials come from the environment, see docs/stores.md",
+			return a, Invalid("the root knows no parameter %q: it may have %s; secrets do not belong there: credentials come from the environment, see docs/stores.md",
 				name, strings.Join(parameters, ", "))
 		}
 		if len(value) > 1 {
-			return a, invalid("the root has the parameter %q twice", name)
+			return a, Invalid("the root has the parameter %q twice", name)
 		}
 		a.Query[name] = value[0]
 	}
@@ -66,7 +65,7 @@ func Parse(uri string, parameters ...string) (Address, error) {
 func ValidEndpoint(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return invalid("an endpoint is like https://host:port, without user and query")
+		return Invalid("an endpoint is like https://host:port, without user and query")
 	}
 	return nil
 }
@@ -95,7 +94,7 @@ func (a Address) Key(key string, max int) (string, error) {
 		key = a.Path + "/" + key
 	}
 	if len(key) > max {
-		return "", invalid("the name of the blob has %d bytes with the root's path, and the store allows %d: take a shorter path in the root", len(key), max)
+		return "", Invalid("the name of the blob has %d bytes with the root's path, and the store allows %d: take a shorter path in the root", len(key), max)
 	}
 	return key, nil
 }
@@ -116,14 +115,15 @@ func (a Address) Relative(name string) string {
 	return name
 }
 
-func invalid(format string, args ...any) error {
+// Invalid is an error of kind driver.Invalid: the user has to change something.
+func Invalid(format string, args ...any) error {
 	return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(format, args...)}
 }
 
 // CheckRange refuses what no range can be.
 func CheckRange(part driver.Range) error {
 	if part.Offset < 0 || part.Length < 0 {
-		return invalid("a range cannot start at %d with %d bytes", part.Offset, part.Length)
+		return Invalid("a range cannot start at %d with %d bytes", part.Offset, part.Length)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func RangeHeader(part driver.Range) string {
 // CheckConditions refuses conditions that exclude each other.
 func CheckConditions(opts driver.PutOptions) error {
 	if opts.IfAbsent && opts.IfVersion != "" {
-		return &driver.Error{Kind: driver.Invalid, Err: errors.New("IfAbsent and IfVersion exclude each other")}
+		return Invalid("IfAbsent and IfVersion exclude each other")
 	}
 	return nil
 }

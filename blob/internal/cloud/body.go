@@ -1,9 +1,12 @@
 package cloud
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 )
@@ -41,8 +44,19 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, b.Transport.Failure(err)
 }
 
-// Slurp appends all of a body of size bytes, which are limit at the most, to buf.
-func Slurp(buf []byte, body io.Reader, size, limit int64) ([]byte, error) {
+// Slurp implements driver.Slurper by one Get.
+func Slurp(ctx context.Context, from driver.Store, key string, buf []byte, limit int64) ([]byte, driver.Info, error) {
+	body, info, err := from.Get(ctx, key, driver.Range{})
+	if err != nil {
+		return buf, driver.Info{}, err
+	}
+	defer body.Close()
+	data, err := slurp(buf, body, info.Size, limit)
+	return data, info, err
+}
+
+// slurp appends all of a body of size bytes, which are limit at the most, to buf.
+func slurp(buf []byte, body io.Reader, size, limit int64) ([]byte, error) {
 	if err := driver.CheckSize(size, limit); err != nil {
 		return buf, err
 	}
@@ -66,4 +80,14 @@ func Slurp(buf []byte, body io.Reader, size, limit int64) ([]byte, error) {
 			return buf[:begin], err
 		}
 	}
+}
+
+// BehindEnd is the answer to a Get whose part the service refused to read, since
+// it begins at the blob's end or behind it: no bytes. Info and err are what a
+// Stat said of the blob after that.
+func BehindEnd(part driver.Range, info driver.Info, err error) (io.ReadCloser, driver.Info, error) {
+	if err == nil && info.Size > part.Offset {
+		err = &driver.Error{Kind: driver.Unavailable, Err: errors.New("the blob was replaced at this moment")}
+	}
+	return http.NoBody, info, err
 }

@@ -46,7 +46,7 @@ func TestSlurp(t *testing.T) {
 	for _, content := range []string{"", "x", strings.Repeat("content ", 1000)} {
 		for _, buf := range [][]byte{nil, []byte("before"), make([]byte, 3, 10000)} {
 			for _, size := range []int{len(content), 0, len(content) + 10} { // it is a hint
-				got, err := Slurp(buf, iotest.HalfReader(strings.NewReader(content)), int64(size), 1<<20)
+				got, err := slurp(buf, iotest.HalfReader(strings.NewReader(content)), int64(size), 1<<20)
 				if want := string(buf) + content; string(got) != want || err != nil {
 					t.Errorf("%d bytes behind %d: %d, %v", len(content), len(buf), len(got), err)
 				}
@@ -54,16 +54,16 @@ func TestSlurp(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	if got, err := Slurp([]byte("before"), io.MultiReader(bytes.NewReader(make([]byte, 100)), iotest.ErrReader(broken)), 200, 1<<20); err != broken || string(got) != "before" {
+	if got, err := slurp([]byte("before"), io.MultiReader(bytes.NewReader(make([]byte, 100)), iotest.ErrReader(broken)), 200, 1<<20); err != broken || string(got) != "before" {
 		t.Errorf("a broken body left %q, %v", got, err)
 	}
 	for told, size := range map[int64]int{1001: 1001, 10: 1001} { // also where the service told another size
 		body := strings.NewReader(strings.Repeat("x", size))
-		if got, err := Slurp([]byte("before"), body, told, 1000); !blob.Is(err, blob.TooLarge) || string(got) != "before" {
+		if got, err := slurp([]byte("before"), body, told, 1000); !blob.Is(err, blob.TooLarge) || string(got) != "before" {
 			t.Errorf("%d bytes, told to be %d, gave %d bytes and %v", size, told, len(got), err)
 		}
 	}
-	if got, err := Slurp(nil, strings.NewReader(strings.Repeat("x", 1000)), 1000, 1000); len(got) != 1000 || err != nil {
+	if got, err := slurp(nil, strings.NewReader(strings.Repeat("x", 1000)), 1000, 1000); len(got) != 1000 || err != nil {
 		t.Errorf("a blob at the limit gave %d bytes and %v", len(got), err)
 	}
 }

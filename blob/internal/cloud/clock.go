@@ -27,7 +27,7 @@ type Clock struct {
 // runs at the store's pace, to far less than a second in this time.
 const clockAge = time.Minute
 
-// What is told is in doubt until the next answer agrees with it, where it is off
+// A date is in doubt until the next answer agrees with it, if it is off
 // by more than this: by firstDoubt from our own clock, which may be wrong, too,
 // and by laterDoubt from what the store told before.
 const (
@@ -56,7 +56,7 @@ func (c *Clock) learn(h http.Header) {
 		}
 	}
 	c.learned, c.doubted = now, time.Time{}
-	// What was told is too early by up to a second, and by the way here, never
+	// A date is too early by up to a second, and by the way here, never
 	// too late: of what was told lately the latest is the best.
 	if agreed || c.at.IsZero() || now.Sub(c.at) > clockAge || told.After(expected) {
 		c.told, c.at = told, now

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,7 +13,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,11 +51,6 @@ func RetryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// reached remembers that the service was ever heard.
-type reached struct{ ever atomic.Bool }
-
-func (r *reached) set() { r.ever.Store(true) }
-
 // Failure makes an error of package driver out of one that came before any
 // answer of the service, or in the middle of one. Errors of the caller's
 // context stay as they are.
@@ -75,7 +70,7 @@ func (t *Transport) Failure(err error) error {
 	if e, ok := errors.AsType[*Foreign](err); ok {
 		return &driver.Error{Kind: driver.Unavailable, Err: e}
 	}
-	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound && !t.reached.ever.Load() {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound && !t.reached.Load() {
 		return &driver.Error{Kind: driver.Invalid, Err: fmt.Errorf(
 			"there is no host %s: check the name in the root, the region and the endpoint, and that this machine has a network", e.Name)}
 	}
@@ -84,7 +79,7 @@ func (t *Transport) Failure(err error) error {
 	}
 	if isCertificateError(err) {
 		kind := driver.Invalid
-		if t.reached.ever.Load() { // it was trusted before: the login page of a network, say, is in between for now
+		if t.reached.Load() { // it was trusted before: the login page of a network, say, is in between for now
 			kind = driver.Unavailable
 		}
 		return &driver.Error{Kind: kind, Err: fmt.Errorf(
@@ -177,4 +172,34 @@ func titleOf(page string) string {
 	}
 	title := strings.Join(strings.Fields(page[from+len("<title>"):to]), " ")
 	return title[:min(len(title), 80)]
+}
+
+// maxRefusal is how much a service says at the most when it refuses a request.
+const maxRefusal = 64 << 10
+
+// noStatus refuses an answer whose status HTTP does not have: it was spoilt on
+// its way, and means neither that the request was refused nor that it was done.
+func noStatus(response *http.Response) error {
+	if status := response.StatusCode; status < 200 || status > 599 {
+		return fmt.Errorf("the answer has the status %d, which HTTP does not have: it was spoilt on its way", status)
+	}
+	return nil
+}
+
+// readRefusal reads the text of a refusal. One that is cut short has lost
+// its reason: that is a broken connection, and not a refusal for no reason.
+func readRefusal(response *http.Response) error {
+	if response.StatusCode < 400 {
+		return nil
+	}
+	said, err := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
+	if err != nil {
+		return err
+	}
+	rest := response.Body
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(said), rest), rest}
+	return nil
 }

@@ -162,7 +162,7 @@ func TestStrangerInBetween(t *testing.T) {
 	own.StartTLS()
 	defer own.Close()
 	transport := &Transport{}
-	transport.reached.set()
+	transport.reached.Store(true)
 	_, err := http.Get(own.URL)
 	if err = transport.Failure(err); !blob.Is(err, blob.Unavailable) || !strings.Contains(err.Error(), "cannot be trusted") {
 		t.Errorf("%v", err)

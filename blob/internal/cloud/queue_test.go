@@ -15,10 +15,11 @@ import (
 )
 
 // However many requests are made side by side, the host sees a bounded number of
-// them at once. Who is in a hurry is not held up, nor who reads an answer.
+// them at once. A request in a hurry does not wait, nor does the reading of an answer.
 func TestQueue(t *testing.T) {
 	var now, most atomic.Int32
 	full, gate := make(chan struct{}), make(chan struct{})
+	isFull := sync.OnceFunc(func() { close(full) }) // when the gate is open, it may be full again
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/urgent" {
 			return
@@ -28,7 +29,7 @@ func TestQueue(t *testing.T) {
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
 		if n == mostAtOnce {
-			close(full)
+			isFull()
 		}
 		<-gate
 		io.WriteString(w, "answer")

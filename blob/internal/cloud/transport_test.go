@@ -62,7 +62,7 @@ func TestStall(t *testing.T) {
 	}
 }
 
-// What takes long on our side is not the network's fault, nor is a trickle.
+// Time that our side takes is not the network's fault, nor is a trickle.
 func TestSlowIsNotStalled(t *testing.T) {
 	const content = "some content"
 	echo := func(w http.ResponseWriter, r *http.Request) {

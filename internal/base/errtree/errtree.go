@@ -44,15 +44,15 @@ func Is(err, target error) bool {
 
 // AsType is errors.AsType. It finds no pointer that is nil: nothing can be done with it.
 func AsType[T error](err error) (found T, ok bool) {
-	for e := range All(err) {
-		if found, ok = as[T](e); ok {
-			return found, true
-		}
+	value, ok := As(err, reflect.TypeFor[T]())
+	if ok {
+		found = value.Interface().(T)
 	}
-	return found, false
+	return found, ok
 }
 
-// As is errors.As, and returns what it found; ok is false where that is nothing.
+// As is errors.As, and returns what it found; ok is false if that is nothing, or
+// a nil pointer.
 func As(err error, typ reflect.Type) (found reflect.Value, ok bool) {
 	for e := range All(err) {
 		if found, ok = asValue(e, typ); ok {
@@ -157,29 +157,9 @@ func same(err, target error) (is bool) {
 	return ok && e.Is(target)
 }
 
-func as[T error](err error) (found T, ok bool) {
-	if found, ok = err.(T); ok && !isNil(found) {
-		return found, true
-	}
-	return asked[T](err)
-}
-
-func asked[T error](err error) (found T, ok bool) {
-	defer func() {
-		if recover() != nil || !ok || isNil(found) {
-			found, ok = *new(T), false
-		}
-	}()
-	if e, can := err.(interface{ As(any) bool }); can {
-		ok = e.As(&found)
-	}
-	return found, ok
-}
-
 func asValue(err error, typ reflect.Type) (found reflect.Value, ok bool) {
-	if reflect.TypeOf(err).AssignableTo(typ) {
-		found = reflect.ValueOf(err)
-		return found, !isNil(err)
+	if reflect.TypeOf(err).AssignableTo(typ) && !isNil(err) {
+		return reflect.ValueOf(err), true
 	}
 	defer func() {
 		if recover() != nil {
@@ -188,7 +168,8 @@ func asValue(err error, typ reflect.Type) (found reflect.Value, ok bool) {
 	}()
 	if e, can := err.(interface{ As(any) bool }); can {
 		target := reflect.New(typ)
-		return target.Elem(), e.As(target.Interface())
+		ok = e.As(target.Interface()) && !isNil(target.Elem().Interface())
+		return target.Elem(), ok
 	}
 	return reflect.Value{}, false
 }

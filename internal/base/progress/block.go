@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,14 +72,8 @@ func shownFunctions(all []Function, n int) (shown []Function, more int) {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		busyA, busyB := all[a].Outstanding() > 0, all[b].Outstanding() > 0
-		if busyA != busyB {
-			if busyA {
-				return -1
-			}
-			return 1
-		}
-		return all[b].LastEnd.Compare(all[a].LastEnd)
+		busyA, busyB := min(all[a].Outstanding(), 1), min(all[b].Outstanding(), 1)
+		return cmp.Or(cmp.Compare(busyB, busyA), all[b].LastEnd.Compare(all[a].LastEnd))
 	})
 	chosen := slices.Sorted(slices.Values(order[:n]))
 	for _, i := range chosen {

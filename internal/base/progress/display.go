@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -37,8 +38,10 @@ type Display struct {
 	closed  bool
 }
 
-// Start shows what tracker counts. Close must be called.
-func Start(tracker *Tracker, opts Options) *Display { return start(tracker, screenOf(opts)) }
+// Start shows on standard error what tracker counts. Close must be called.
+func Start(tracker *Tracker, mode Mode) *Display {
+	return start(tracker, screenOf(os.Stderr, mode, os.LookupEnv))
+}
 
 func start(tracker *Tracker, s screen) *Display {
 	d := &Display{
@@ -79,11 +82,13 @@ func (d *Display) run() {
 	for {
 		s := d.tracker.Snapshot()
 		if d.live() {
-			total := s.Total()
+			total := s.Total().Counts
 			d.show(s, total.Outstanding() > 0 || total != last)
 			last = total
 		} else if text := d.plain.next(s, s.Time.Sub(d.begin)); text != "" {
-			d.print(text)
+			d.mu.Lock()
+			d.write([]byte(text))
+			d.mu.Unlock()
 		}
 		select {
 		case <-d.stop:
@@ -136,23 +141,17 @@ func (w writer) Write(p []byte) (int, error) {
 	if !d.live() || d.closed {
 		return d.screen.out.Write(p)
 	}
-	end := bytes.LastIndexByte(p, '\n') + 1
-	whole := append(d.partial, p[:end]...)
-	d.partial = nil
-	if rest := p[end:]; end == 0 {
-		d.partial = append(whole, rest...)
-		whole = nil
-	} else if len(rest) > 0 {
-		d.partial = bytes.Clone(rest)
+	d.partial = append(d.partial, p...)
+	end := bytes.LastIndexByte(d.partial, '\n') + 1
+	if len(d.partial)-end > maxLine { // the rest as a line of its own: memory is bounded
+		d.partial = append(d.partial, '\n')
+		end = len(d.partial)
 	}
-	if len(d.partial) > maxLine { // as a line of its own: memory is bounded
-		whole = append(append(whole, d.partial...), '\n')
-		d.partial = nil
-	}
-	if len(whole) == 0 {
+	if end == 0 {
 		return len(p), nil
 	}
-	_, err := d.screen.out.Write(d.above(whole))
+	_, err := d.screen.out.Write(d.above(d.partial[:end]))
+	d.partial = bytes.Clone(d.partial[end:])
 	return len(p), err
 }
 
@@ -162,12 +161,6 @@ func (d *Display) above(text []byte) []byte {
 		return text
 	}
 	return append(append([]byte(clearBelow), text...), d.shown...)
-}
-
-func (d *Display) print(text string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.write([]byte(text))
 }
 
 func (d *Display) show(s Snapshot, busy bool) {
@@ -217,18 +210,15 @@ const (
 	clearBelow = "\r\x1b[J"
 )
 
-func up(lines int) string {
-	if lines == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\x1b[%dA", lines)
-}
-
 // painted is what draws lines over those before and brings the cursor back to
 // the beginning of the first one.
 func painted(lines []string) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	return "\r" + strings.Join(lines, clearLine+"\n") + "\x1b[J\r" + up(len(lines)-1)
+	text := "\r" + strings.Join(lines, clearLine+"\n") + "\x1b[J\r"
+	if up := len(lines) - 1; up > 0 {
+		text += fmt.Sprintf("\x1b[%dA", up)
+	}
+	return text
 }

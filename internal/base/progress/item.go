@@ -1,27 +1,24 @@
 package progress
 
 import (
+	"container/list"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
-// Outcome is how a call ended.
-type Outcome uint8
+// Outcome is how a call ended. Engine, summaries and the root package use these
+// words.
+type Outcome string
 
 // The outcomes.
 const (
-	Hit       Outcome = iota // the result was there after all
-	Computed                 // this process, or a worker of its, made the result
-	Awaited                  // somebody else made it meanwhile
-	Failed                   // with an error
-	Cancelled                // nobody wanted it any more
+	Hit       Outcome = "hit"       // the result was there
+	Computed  Outcome = "computed"  // this process, or a worker of its, made the result
+	Awaited   Outcome = "awaited"   // somebody else made it meanwhile
+	Failed    Outcome = "failed"    // with an error
+	Cancelled Outcome = "cancelled" // nobody wanted it any more
 )
-
-// String is the word that people read.
-func (o Outcome) String() string {
-	return [...]string{"hit", "computed", "awaited", "failed", "cancelled"}[o]
-}
 
 type state uint8
 
@@ -34,14 +31,14 @@ const (
 
 // Item is one call that was no hit. Its fields are guarded by its function's mutex.
 type Item struct {
-	tracker    *Tracker
-	function   *function
-	memoURI    string
-	runID      string
-	where      string
-	state      state
-	start      time.Time // of its run
-	prev, next *Item     // in the list of those that run
+	tracker  *Tracker
+	function *function
+	memoURI  string
+	runID    string
+	where    string
+	state    state
+	start    time.Time     // of its run
+	at       *list.Element // of those that run, while it does
 }
 
 // Waiting says that the call waits for a slot, as it does from Begin on.
@@ -97,18 +94,20 @@ func (i *Item) end(outcome Outcome) (ending Ended, first bool) {
 	if !i.start.IsZero() {
 		ending.Took = now.Sub(i.start)
 	}
+	c := &f.counts
 	switch outcome {
 	case Hit:
-		f.counts.Hits++
+		c.Hits++
 	case Computed:
-		f.counts.Computed++
-		f.computing.add(ending.Took)
+		c.Computed++
+		f.computing += ending.Took
+		f.longest = max(f.longest, ending.Took)
 	case Awaited:
-		f.counts.Awaited++
+		c.Awaited++
 	case Failed:
-		f.counts.Failed++
+		c.Failed++
 	case Cancelled:
-		f.counts.Cancelled++
+		c.Cancelled++
 	}
 	return ending, true
 }
@@ -131,17 +130,12 @@ func (i *Item) move(to state) {
 	}
 	f := i.function
 	count := func(s state, by int64) {
-		switch s {
-		case waiting:
-			f.counts.Waiting += by
-		case awaiting:
-			f.counts.Awaiting += by
-		case running:
-			f.counts.Running += by
+		if s != ended {
+			*[...]*int64{&f.counts.Waiting, &f.counts.Awaiting, &f.counts.Running}[s] += by
 		}
 	}
 	if i.state == running {
-		f.unlink(i)
+		f.running.Remove(i.at)
 	}
 	count(i.state, -1)
 	i.state = to
@@ -150,39 +144,16 @@ func (i *Item) move(to state) {
 		if i.start.IsZero() {
 			i.start = time.Now()
 		}
-		f.link(i)
+		i.at = f.enlist(i)
 	}
 }
 
-// link puts an item into the list by its start: mostly at the end.
-func (f *function) link(i *Item) {
-	before := f.newest
-	for before != nil && before.start.After(i.start) {
-		before = before.prev
+// enlist puts an item into the list of those that run, by its start: mostly at the end.
+func (f *function) enlist(i *Item) *list.Element {
+	for before := f.running.Back(); before != nil; before = before.Prev() {
+		if !before.Value.(*Item).start.After(i.start) {
+			return f.running.InsertAfter(i, before)
+		}
 	}
-	i.prev = before
-	if before == nil {
-		i.next, f.oldest = f.oldest, i
-	} else {
-		i.next, before.next = before.next, i
-	}
-	if i.next == nil {
-		f.newest = i
-	} else {
-		i.next.prev = i
-	}
-}
-
-func (f *function) unlink(i *Item) {
-	if i.prev == nil {
-		f.oldest = i.next
-	} else {
-		i.prev.next = i.next
-	}
-	if i.next == nil {
-		f.newest = i.prev
-	} else {
-		i.next.prev = i.prev
-	}
-	i.prev, i.next = nil, nil
+	return f.running.PushFront(i)
 }

@@ -17,7 +17,7 @@ const maxLine = 64 << 10
 
 // Lines writes what a worker prints, each line with a prefix that says whose it
 // is. Only whole lines are written, so that the lines of several workers do not
-// mix; they are cleaned. It is safe for concurrent use and holds at most one
+// mix; they are cleaned. It is safe for concurrent use and keeps at most one
 // line of 64 KiB.
 type Lines struct {
 	prefix string
@@ -25,7 +25,6 @@ type Lines struct {
 	mu      sync.Mutex
 	to      io.Writer
 	partial []byte
-	out     bytes.Buffer
 }
 
 // isLabelled finds the prefix of a call, as Label makes it.
@@ -52,39 +51,34 @@ func colorOf(label string) string {
 func (l *Lines) Write(chunk []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rest := chunk
-	for len(rest) > 0 {
-		end := bytes.IndexByte(rest, '\n')
-		switch room := maxLine - len(l.partial); {
-		case end >= 0 && end <= room:
-			l.partial = append(l.partial, rest[:end]...)
-			rest = rest[end+1:]
-			l.emit(len(l.partial))
-		case len(rest) > room:
-			l.partial = append(l.partial, rest[:room]...)
-			rest = rest[room:]
-			l.emit(pieceOf(l.partial))
-		default:
-			l.partial = append(l.partial, rest...)
-			rest = nil
+	left := append(l.partial, chunk...)
+	var out bytes.Buffer
+	for {
+		line, rest, whole := bytes.Cut(left, []byte("\n"))
+		if len(line) > maxLine {
+			piece := pieceOf(line[:maxLine])
+			line, rest, whole = line[:piece], left[piece:], true
 		}
-		if l.out.Len() > maxLine {
-			if err := l.flush(); err != nil {
-				return len(chunk) - len(rest), err
-			}
+		if !whole {
+			break
 		}
+		l.format(&out, line)
+		left = rest
 	}
-	return len(chunk), l.flush()
+	l.partial = bytes.Clone(left) // a long line does not hold its memory for ever
+	return len(chunk), l.flush(&out)
 }
 
 // Close writes what is left without an end of line.
 func (l *Lines) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var out bytes.Buffer
 	if len(l.partial) > 0 {
-		l.emit(len(l.partial))
+		l.format(&out, l.partial)
+		l.partial = nil
 	}
-	return l.flush()
+	return l.flush(&out)
 }
 
 // pieceOf is how much of a line that is too long to write: all but a character
@@ -101,35 +95,27 @@ func pieceOf(line []byte) int {
 	return len(line)
 }
 
-// emit makes a line of the first n bytes of partial.
-func (l *Lines) emit(n int) {
-	line := text.LastState(l.partial[:n])
+// format adds one line.
+func (l *Lines) format(out *bytes.Buffer, line []byte) {
+	line = text.LastState(line)
 	// What a worker's own workers print has their labels already.
 	labelled := isLabelled.Match(line)
 	if !labelled {
-		l.out.WriteString(l.prefix)
+		out.WriteString(l.prefix)
 	}
 	if len(line) > 0 {
 		if !labelled {
-			l.out.WriteByte(' ')
+			out.WriteByte(' ')
 		}
-		l.out.WriteString(text.Clean(string(line)))
+		out.WriteString(text.Clean(string(line)))
 	}
-	l.out.WriteByte('\n')
-	l.partial = append(l.partial[:0], l.partial[n:]...)
-	if len(l.partial) == 0 && cap(l.partial) > 4<<10 {
-		l.partial = nil // a long line does not hold its memory for ever
-	}
+	out.WriteByte('\n')
 }
 
-func (l *Lines) flush() error {
-	if l.out.Len() == 0 {
+func (l *Lines) flush(out *bytes.Buffer) error {
+	if out.Len() == 0 {
 		return nil
 	}
-	_, err := l.to.Write(l.out.Bytes())
-	l.out.Reset()
-	if l.out.Cap() > 4<<10 {
-		l.out = bytes.Buffer{}
-	}
+	_, err := l.to.Write(out.Bytes())
 	return err
 }

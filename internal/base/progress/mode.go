@@ -31,13 +31,6 @@ func ParseMode(text string) (Mode, error) {
 	return Auto, fmt.Errorf("progress %q: there is no such mode; use auto, plain or off", text)
 }
 
-// Options of a display.
-type Options struct {
-	Out    *os.File                    // default: standard error
-	Mode   Mode                        // default: Auto
-	Lookup func(string) (string, bool) // of the environment; default: os.LookupEnv
-}
-
 // screen is what a display writes to.
 type screen struct {
 	out   interface{ Write([]byte) (int, error) }
@@ -53,17 +46,10 @@ func IsTerminal(out *os.File, lookup func(string) (string, bool)) bool {
 	return kind != "" && kind != "dumb" && term.IsTerminal(int(out.Fd())) && runtime.GOOS != "windows"
 }
 
-func screenOf(opts Options) screen {
-	out, lookup := opts.Out, opts.Lookup
-	if out == nil {
-		out = os.Stderr
-	}
-	if lookup == nil {
-		lookup = os.LookupEnv
-	}
+func screenOf(out *os.File, mode Mode, lookup func(string) (string, bool)) screen {
 	noColor, _ := lookup("NO_COLOR")
 	terminal := IsTerminal(out, lookup)
-	s := screen{out: out, mode: opts.Mode, color: terminal && noColor == "", size: func() (int, int) {
+	s := screen{out: out, mode: mode, color: terminal && noColor == "", size: func() (int, int) {
 		width, height, err := term.GetSize(int(out.Fd()))
 		if err != nil || width <= 0 || height <= 0 {
 			return 80, 24

@@ -31,10 +31,10 @@ func TestAFileGetsPlainLines(t *testing.T) {
 		}
 		return "", false
 	}
-	if s := screenOf(Options{Out: file, Lookup: lookup}); s.mode != Plain || s.color {
+	if s := screenOf(file, Auto, lookup); s.mode != Plain || s.color {
 		t.Errorf("got %+v", s)
 	}
-	if s := screenOf(Options{Out: file, Mode: Off, Lookup: lookup}); s.mode != Off {
+	if s := screenOf(file, Off, lookup); s.mode != Off {
 		t.Errorf("got %+v", s)
 	}
 }

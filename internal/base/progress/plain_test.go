@@ -1,46 +1,26 @@
 package progress
 
 import (
-	"bytes"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 	"unicode"
+
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
-
-// logFile is a buffer for two goroutines.
-type logFile struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (f *logFile) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.text.Write(p)
-}
-
-// take is what was written since it was last taken.
-func (f *logFile) take() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	defer f.text.Reset()
-	return f.text.String()
-}
 
 func TestPlainLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out logFile
+		var out syncbuf.Buffer
 		tracker := NewTracker()
 		display := start(tracker, screen{out: &out, mode: Plain})
 		begin := time.Now()
 		at := func(d time.Duration) { pass(time.Until(begin.Add(d))) }
 		expect := func(want string) {
 			t.Helper()
-			if got := out.take(); got != strings.TrimLeft(want, "\n") {
+			if got := out.Take(); got != strings.TrimLeft(want, "\n") {
 				t.Errorf("after %v got\n%swant%s", time.Since(begin), got, want)
 			}
 		}
@@ -73,14 +53,14 @@ mops: forecast/train 902/1000: 2 failed, 98 running, 900 hits; 10 s
 mops: oldest running: forecast/train amber-kite-river (10 s, pod-7), forecast/train amber-kite-river (10 s, pod-7), forecast/train amber-kite-river (10 s, pod-7)
 `)
 		at(29 * time.Second)
-		out.take()
+		out.Take()
 		at(10 * time.Minute)
-		said := out.take()
+		said := out.Take()
 		if times := strings.Count(said, "mops: forecast/train"); times < 10 || times > 12 {
 			t.Errorf("%d lines in ten minutes, want one each 30 s to 5 min, then one each 5 min:\n%s", times, said)
 		}
 		at(70 * time.Minute)
-		if times := strings.Count(out.take(), "mops: forecast/train"); times != 12 {
+		if times := strings.Count(out.Take(), "mops: forecast/train"); times != 12 {
 			t.Errorf("%d lines in the next hour", times)
 		}
 		for _, item := range items[3:] {
@@ -101,14 +81,14 @@ mops: 1000 calls: 900 hits, 98 computed, 2 failed in 2h00m
 
 func TestPlainHasNoControlCharacters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out logFile
+		var out syncbuf.Buffer
 		tracker := NewTracker()
 		display := start(tracker, screen{out: &out, mode: Plain})
 		tracker.Begin("f\x1b[2J", "m\x07.x").End(Failed, errors.New("\x1b]0;x\x07"+strings.Repeat("boom\x00", 1000)))
 		tracker.Begin("f\x1b[2J", "m\x07.x").Running("\r", "\x1b[1m\n")
 		pass(time.Hour)
 		display.Close()
-		text := out.take()
+		text := out.Take()
 		if text == "" || len(text) > 10_000 {
 			t.Errorf("%d bytes", len(text))
 		}

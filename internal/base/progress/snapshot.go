@@ -65,9 +65,8 @@ type Function struct {
 	First   time.Time // when its first call was made
 	LastEnd time.Time // when a call that was no hit last ended; zero for none
 
-	// How long the computed calls ran, in total and each; the median is right
-	// to about a tenth.
-	Computing, Shortest, Median, Longest time.Duration
+	Computing time.Duration // how long the computed calls ran, in total
+	Longest   time.Duration // and the longest of them
 
 	firstMiss time.Time
 }
@@ -130,9 +129,11 @@ func (t *Tracker) Snapshot() Snapshot {
 }
 
 // Total is the sum over all functions.
-func (s Snapshot) Total() (total Counts) {
+func (s Snapshot) Total() (total Function) {
 	for _, f := range s.Functions {
-		total = total.Plus(f.Counts)
+		total.Counts = total.Plus(f.Counts)
+		total.Computing += f.Computing
+		total.Longest = max(total.Longest, f.Longest)
 	}
 	return total
 }
@@ -146,15 +147,15 @@ func (f *function) snapshot() Function {
 	counts.Started += hits
 	return Function{
 		Name: f.name, Counts: counts, First: f.first, LastEnd: f.lastEnd, firstMiss: f.firstMiss,
-		Computing: f.computing.total, Shortest: f.computing.min, Median: f.computing.median(), Longest: f.computing.max,
+		Computing: f.computing, Longest: f.longest,
 	}
 }
 
 func (f *function) appendOldest(to []Running) []Running {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := 0
-	for i := f.oldest; i != nil && n < maxOldest; i, n = i.next, n+1 {
+	for n, at := 0, f.running.Front(); at != nil && n < maxOldest; n, at = n+1, at.Next() {
+		i := at.Value.(*Item)
 		to = append(to, Running{Function: f.name, MemoURI: i.memoURI, RunID: i.runID, Where: i.where, Since: i.start})
 	}
 	return to

@@ -6,6 +6,7 @@
 package progress
 
 import (
+	"container/list"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -37,12 +38,11 @@ type function struct {
 	first time.Time
 	hits  counter
 
-	mu             sync.Mutex
-	counts         Counts // without the hits above
-	firstMiss      time.Time
-	lastEnd        time.Time
-	computing      durations
-	oldest, newest *Item // a list of those that run, by the start of the run
+	mu                 sync.Mutex
+	counts             Counts // without the hits above
+	firstMiss, lastEnd time.Time
+	computing, longest time.Duration // of the computed calls
+	running            list.List     // of *Item, by the start of the run
 }
 
 func (t *Tracker) function(name string) *function {

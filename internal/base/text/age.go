@@ -46,25 +46,27 @@ func (a *Age) Set(text string) error {
 	return nil
 }
 
-// String is the age in its biggest unit that leaves no rest: "90d", "36h".
+// whole is the age in its biggest unit that leaves no rest.
+func (a Age) whole() (n int64, unit string) {
+	for _, unit := range []string{"d", "h", "m"} {
+		if size := Age(ageUnits[unit]); a >= size && a%size == 0 {
+			return int64(a / size), unit
+		}
+	}
+	return int64(a / Age(time.Second)), "s"
+}
+
+// String is the age as Set reads it: "90d", "36h".
 func (a *Age) String() string {
 	if a == nil || *a == 0 {
 		return ""
 	}
-	for _, unit := range []string{"d", "h", "m"} {
-		if time.Duration(*a)%ageUnits[unit] == 0 {
-			return fmt.Sprint(int64(time.Duration(*a)/ageUnits[unit])) + unit
-		}
-	}
-	return time.Duration(*a).String()
+	n, unit := a.whole()
+	return fmt.Sprint(n) + unit
 }
 
 // Words are the age for a sentence: "90 days".
 func (a Age) Words() string {
-	for _, unit := range []struct{ short, long string }{{"d", "day"}, {"h", "hour"}, {"m", "minute"}, {"s", "second"}} {
-		if size := ageUnits[unit.short]; time.Duration(a)%size == 0 && (time.Duration(a) >= size || unit.short == "s") {
-			return Count(int64(time.Duration(a)/size), unit.long)
-		}
-	}
-	return time.Duration(a).String()
+	n, unit := a.whole()
+	return Count(n, map[string]string{"d": "day", "h": "hour", "m": "minute", "s": "second"}[unit])
 }

@@ -5,9 +5,7 @@ package words
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 )
@@ -34,11 +32,6 @@ func word(bits uint32) string { return list[bits%Count] }
 // capitalised is a word as it stands in a run id.
 func capitalised(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
-func known(word string) bool {
-	_, ok := slices.BinarySearch(list[:], word)
-	return ok
-}
-
 // minuteLayout is the time in a run id: two digits of the year, month, day,
 // hour and minute, in UTC.
 const minuteLayout = "0601021504"
@@ -55,30 +48,9 @@ func RunID(now time.Time, random uint32) string {
 	return now.UTC().Format(minuteLayout) + "-" + capitalised(word(random>>wordBits)) + capitalised(word(random))
 }
 
-// ParseRunID is the inverse of [RunID]: the minute, in UTC, and the two words
-// in lower case. Years are those of the 21st century.
-func ParseRunID(id string) (minute time.Time, words [2]string, err error) {
-	wrong := func(why string) (time.Time, [2]string, error) {
-		return time.Time{}, [2]string{}, fmt.Errorf("%q is not a run id: %s; a run id looks like 2611231412-SkirtBus", id, why)
-	}
-	stamp, names, ok := strings.Cut(id, "-")
-	if !ok {
-		return wrong("it has no '-'")
-	}
-	// time.Parse would take 69 to 99 for the 20th century.
-	minute, err = time.Parse("20"+minuteLayout, "20"+stamp)
-	if err != nil || len(stamp) != len(minuteLayout) {
-		return wrong("what stands before the '-' is not a minute (yyMMddHHmm)")
-	}
-	second := 1 + strings.IndexFunc(names[min(1, len(names)):], func(r rune) bool { return 'A' <= r && r <= 'Z' })
-	if second == 0 {
-		return wrong("two words must follow the '-'")
-	}
-	words = [2]string{strings.ToLower(names[:second]), strings.ToLower(names[second:])}
-	for i, name := range []string{names[:second], names[second:]} {
-		if !known(words[i]) || name != capitalised(words[i]) {
-			return wrong(fmt.Sprintf("%q is not a word that run ids are made of", name))
-		}
-	}
-	return minute, words, nil
+// Minute is the minute in which a run began, by its id; zero where that is none.
+func Minute(runID string) time.Time {
+	stamp, _, _ := strings.Cut(runID, "-")
+	minute, _ := time.Parse(minuteLayout, stamp)
+	return minute
 }

@@ -4,7 +4,11 @@
 package kube
 
 import (
+	"strconv"
+
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
 )
 
 // What mops labels its Jobs with, and their pods.
@@ -29,6 +33,26 @@ const (
 	// OrchestratorAnnotation marks pods of programs that call, rather than work.
 	OrchestratorAnnotation = domain + "orchestrator"
 )
+
+// Annotations name the run that a Job works on.
+func Annotations(inv executor.Invocation) map[string]string {
+	return map[string]string{
+		FunctionAnnotation: inv.Function,
+		MemoURIAnnotation:  inv.MemoURI,
+		LeaseAnnotation:    inv.LeaseID,
+		RunAnnotation:      inv.RunID,
+		AttemptAnnotation:  strconv.Itoa(inv.Attempt),
+	}
+}
+
+// Annotated is the run that annotations name; of a Job that was launched, not
+// called, it has the run id alone.
+func Annotated(annotations map[string]string) (inv executor.Invocation) {
+	inv.Function, inv.MemoURI = annotations[FunctionAnnotation], annotations[MemoURIAnnotation]
+	inv.LeaseID, inv.RunID = annotations[LeaseAnnotation], annotations[RunAnnotation]
+	inv.Attempt, _ = strconv.Atoi(annotations[AttemptAnnotation])
+	return inv
+}
 
 // UsesMops says that a pod's program is one that uses mops: a worker, or an
 // orchestrator.

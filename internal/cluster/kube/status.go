@@ -2,7 +2,6 @@ package kube
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -36,8 +35,7 @@ type JobStatus struct {
 	// Of what was called; all empty in Jobs that were launched, not called.
 	Function string `json:"function,omitempty"`
 	MemoURI  string `json:"memo_uri,omitempty"`
-	RunID    string `json:"run_id,omitempty"`
-	Attempt  int    `json:"attempt,omitempty"`
+	executor.ID
 
 	Image string `json:"image"`
 	Pod   string `json:"pod,omitempty"` // the newest
@@ -52,12 +50,12 @@ type JobStatus struct {
 // StatusOf says how a Job is, by itself and by its pods.
 func StatusOf(job *batchv1.Job, pods []*corev1.Pod) JobStatus {
 	pods = slices.SortedFunc(slices.Values(pods), ByAge)
+	inv := Annotated(job.Annotations)
 	s := JobStatus{
-		Namespace: job.Namespace, Job: job.Name, Function: job.Annotations[FunctionAnnotation],
-		MemoURI: job.Annotations[MemoURIAnnotation], RunID: job.Annotations[RunAnnotation],
+		Namespace: job.Namespace, Job: job.Name, Function: inv.Function, MemoURI: inv.MemoURI, ID: inv.ID,
 		Pods: len(pods), Created: job.CreationTimestamp.Time,
 	}
-	s.Attempt, _ = strconv.Atoi(job.Annotations[AttemptAnnotation])
+	s.LeaseID = "" // says nothing to people
 	for _, c := range job.Spec.Template.Spec.Containers {
 		if c.Name == ContainerName {
 			s.Image = c.Image

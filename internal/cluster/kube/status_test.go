@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -73,5 +74,26 @@ func TestStatusOf(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 		})
+	}
+}
+
+// Programs read these names, in the output of mops k8s jobs --json.
+func TestStatusAsJSON(t *testing.T) {
+	inv := executor.Invocation{
+		Function: "f@1", MemoURI: "mem://r/mops1/p/f@1/c",
+		ID: executor.ID{LeaseID: "lease", RunID: "2611231412-SkirtBus", Attempt: 2, Executor: "k8s"},
+	}
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ns", Name: "job", Annotations: Annotations(inv), CreationTimestamp: metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
+	}}
+	text, err := json.Marshal(StatusOf(job, nil))
+	const want = `{"namespace":"ns","job":"job","state":"waiting","exit_code":null,"function":"f@1","memo_uri":"mem://r/mops1/p/f@1/c",` +
+		`"run_id":"2611231412-SkirtBus","attempt":2,"image":"","pods":0,"created":"2026-01-02T03:04:05Z"}`
+	if err != nil || string(text) != want {
+		t.Errorf("%s, %v\nwant %s", text, err, want)
+	}
+	inv.Executor = "" // whoever reads it knows its own name
+	if got := Annotated(job.Annotations); got.ID != inv.ID || got.Function != inv.Function || got.MemoURI != inv.MemoURI {
+		t.Errorf("%+v", got)
 	}
 }

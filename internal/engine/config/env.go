@@ -28,11 +28,11 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 			problems = append(problems, fmt.Errorf("%s=%q: %w", s.variable(), text, err))
 		}
 	}
-	for _, pair := range found.contradictions() {
-		first, _ := settingOf(pair[0])
-		second, _ := settingOf(pair[1])
-		problems = append(problems, fmt.Errorf("%s and %s contradict each other: %s; unset one of them",
-			first.variable(), second.variable(), whyNot[pair]))
+	for _, c := range contradictions {
+		if c.in(found) {
+			problems = append(problems, fmt.Errorf("%s and %s contradict each other: %s; unset one of them",
+				setting{key: c.first}.variable(), setting{key: c.second}.variable(), c.why))
+		}
 	}
 	if len(problems) > 0 {
 		return Settings{}, errors.Join(problems...)
@@ -49,31 +49,25 @@ var otherVariables = []string{
 // that look like settings of mops and are none. Each comes as a sentence to warn
 // with, which never shows the value.
 func Unknown(environ []string) (warnings []string) {
-	known := slices.Clone(otherVariables)
+	var known []string // without MOPS_, which would make them all look alike
 	for _, s := range settings {
-		known = append(known, s.variable())
+		known = append(known, strings.ToUpper(s.key))
+	}
+	for _, variable := range otherVariables {
+		known = append(known, strings.TrimPrefix(variable, "MOPS_"))
 	}
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, "MOPS_") || strings.HasPrefix(name, "MOPS_WORKER") || strings.HasPrefix(name, "MOPS_K8S_") || slices.Contains(known, name) {
+		short, ours := strings.CutPrefix(name, "MOPS_")
+		if !ours || strings.HasPrefix(short, "WORKER") || strings.HasPrefix(short, "K8S_") || slices.Contains(known, short) {
 			continue
 		}
 		warning := fmt.Sprintf("the environment variable %q is no setting of mops and has no effect", name)
-		if meant := nearest(strings.TrimPrefix(name, "MOPS_"), withoutMops(known)); meant != "" {
+		if meant := nearest(short, known); meant != "" {
 			warning += fmt.Sprintf("; did you mean MOPS_%s?", meant)
 		}
 		warnings = append(warnings, warning)
 	}
 	slices.Sort(warnings)
 	return warnings
-}
-
-// withoutMops are the variables without what is common to all, which would make
-// them all look alike.
-func withoutMops(variables []string) []string {
-	short := make([]string, len(variables))
-	for i, v := range variables {
-		short[i] = strings.TrimPrefix(v, "MOPS_")
-	}
-	return short
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
@@ -73,9 +72,8 @@ func Load(path string) (*File, error) {
 }
 
 func unreadable(path string, err error) error {
-	full := path
-	if absolute, absErr := filepath.Abs(path); absErr == nil {
-		full = absolute
+	if full, err := filepath.Abs(path); err == nil {
+		path = full
 	}
 	var mend string
 	switch {
@@ -87,9 +85,9 @@ func unreadable(path string, err error) error {
 		mend = "the config file must be a file that can be read, and read again by workers"
 	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("cannot read the config file %s: %w; %s", full, e.Err, mend)
+		err = e.Err // whose path is said already
 	}
-	return fmt.Errorf("cannot read the config file %s: %w; %s", full, err, mend)
+	return fmt.Errorf("cannot read the config file %s: %w; %s", path, err, mend)
 }
 
 // For is what the file says for a function: plain is below options in the code,
@@ -118,8 +116,4 @@ func (f *File) For(function string) (plain, forced Settings) {
 func covers(prefix, function string) bool {
 	rest, ok := strings.CutPrefix(function, prefix)
 	return ok && (prefix == "" || rest == "" || rest[0] == '/')
-}
-
-func sortEntries(entries []Entry) {
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Prefix, b.Prefix) })
 }

@@ -50,7 +50,7 @@ func Parse(path string, data []byte) (*File, error) {
 		}
 		return nil, errors.Join(all...)
 	}
-	sortEntries(p.file.Entries)
+	slices.SortFunc(p.file.Entries, func(a, b Entry) int { return strings.Compare(a.Prefix, b.Prefix) })
 	return p.file, nil
 }
 
@@ -227,9 +227,11 @@ func (p *parser) setting(into *Settings, value any, path ...string) {
 
 func (p *parser) contradictions(s Settings, table ...string) {
 	at := func(key string) int { return p.lines.at(append(slices.Clone(table), key)...) }
-	for _, pair := range s.contradictions() {
-		p.fail(max(at(pair[0]), at(pair[1])), "%s (line %d) and %s (line %d) contradict each other: %s; remove one of them",
-			pair[0], at(pair[0]), pair[1], at(pair[1]), whyNot[pair])
+	for _, c := range contradictions {
+		if c.in(s) {
+			p.fail(max(at(c.first), at(c.second)), "%s (line %d) and %s (line %d) contradict each other: %s; remove one of them",
+				c.first, at(c.first), c.second, at(c.second), c.why)
+		}
 	}
 }
 

@@ -34,8 +34,8 @@ func (s setting) variable() string { return "MOPS_" + strings.ToUpper(s.key) }
 // settings are all of them. Values are string, bool and int64, as TOML has them.
 var settings = []setting{
 	define("root", sameText, readRoot, func(s *Settings) **string { return &s.Root }),
-	define("pipeline", sameText, readPipeline, func(s *Settings) **string { return &s.Pipeline }),
-	define("executor", sameText, readExecutor, func(s *Settings) **string { return &s.Executor }),
+	define("pipeline", sameText, readName("forecast"), func(s *Settings) **string { return &s.Pipeline }),
+	define("executor", sameText, readName("cluster"), func(s *Settings) **string { return &s.Executor }),
 	define("off", textToBool, readBool, func(s *Settings) **bool { return &s.Off }),
 	define("refresh", textToBool, readBool, func(s *Settings) **bool { return &s.Refresh }),
 	define("read_only", textToBool, readBool, func(s *Settings) **bool { return &s.ReadOnly }),
@@ -88,23 +88,14 @@ func (s Settings) Overlay(over Settings) Settings {
 
 // contradictions are the pairs of keys that cannot both be said in one place.
 // The second key is the one to blame.
-func (s Settings) contradictions() (pairs [][2]string) {
-	on := func(b *bool) bool { return b != nil && *b }
-	if on(s.Off) && s.Executor != nil {
-		pairs = append(pairs, [2]string{"off", "executor"})
-	}
-	if on(s.Off) && on(s.RequireResults) {
-		pairs = append(pairs, [2]string{"off", "require_results"})
-	}
-	if on(s.Refresh) && on(s.RequireResults) {
-		pairs = append(pairs, [2]string{"refresh", "require_results"})
-	}
-	return pairs
+var contradictions = []struct {
+	first, second string
+	in            func(Settings) bool
+	why           string
+}{
+	{"off", "executor", func(s Settings) bool { return on(s.Off) && s.Executor != nil }, "a function that is off runs in the calling process, on no executor"},
+	{"off", "require_results", func(s Settings) bool { return on(s.Off) && on(s.RequireResults) }, "a function that is off always runs, and with require_results nothing may"},
+	{"refresh", "require_results", func(s Settings) bool { return on(s.Refresh) && on(s.RequireResults) }, "refresh computes everything again, and with require_results nothing may run"},
 }
 
-// whyNot says what is wrong with a pair of contradictions.
-var whyNot = map[[2]string]string{
-	{"off", "executor"}:            "a function that is off runs in the calling process, on no executor",
-	{"off", "require_results"}:     "a function that is off always runs, and with require_results nothing may",
-	{"refresh", "require_results"}: "refresh computes everything again, and with require_results nothing may run",
-}
+func on(setting *bool) bool { return setting != nil && *setting }

@@ -7,24 +7,39 @@ import (
 	"strings"
 )
 
-// ReadCacheVariable says how much this machine keeps of what it read from stores
-// elsewhere.
-const ReadCacheVariable = "MOPS_READ_CACHE"
+// These variables say how much this machine keeps: of files from stores elsewhere, and
+// of what it read there.
+const (
+	CacheSizeVariable = "MOPS_CACHE_SIZE"
+	ReadCacheVariable = "MOPS_READ_CACHE"
+)
+
+// CacheSize reads [CacheSizeVariable], in bytes: a size such as 50GiB or 500MB. An
+// empty variable is as good as none: then found is false. lookup is [os.LookupEnv]
+// or the like.
+func CacheSize(lookup func(string) (string, bool)) (size int64, found bool, err error) {
+	return sizeIn(lookup, CacheSizeVariable, `"50GiB" or "500MB"`)
+}
 
 // ReadCache reads [ReadCacheVariable], in bytes: a size such as 512MiB or 4GB, or
 // off, which is 0. An empty variable is as good as none, and so is on: then found
 // is false. lookup is [os.LookupEnv] or the like.
 func ReadCache(lookup func(string) (string, bool)) (size int64, found bool, err error) {
 	text, _ := lookup(ReadCacheVariable)
-	if text == "" {
-		return 0, false, nil
-	}
 	if on, err := textToBool(text); err == nil {
 		return 0, on == false, nil
 	}
+	return sizeIn(lookup, ReadCacheVariable, `"512MiB" or "4GB", or "off" for no cache`)
+}
+
+func sizeIn(lookup func(string) (string, bool), variable, examples string) (size int64, found bool, err error) {
+	text, _ := lookup(variable)
+	if text == "" {
+		return 0, false, nil
+	}
 	size, ok := textToSize(text)
 	if !ok {
-		return 0, false, fmt.Errorf("%s=%q: not a size; write one with its unit, such as %q or %q, or %q for no cache", ReadCacheVariable, text, "512MiB", "4GB", "off")
+		return 0, false, fmt.Errorf("%s=%q: not a size; write one with its unit, such as %s", variable, text, examples)
 	}
 	return size, true, nil
 }

@@ -81,21 +81,15 @@ func readRoot(value any) (string, error) {
 	return s, nil
 }
 
-func readPipeline(value any) (string, error) {
-	s, err := text(value, "forecast")
-	if err != nil {
-		return "", err
+// readName reads the name of a pipeline, or of an executor, which follows the same rules.
+func readName(example string) func(any) (string, error) {
+	return func(value any) (string, error) {
+		s, err := text(value, example)
+		if err != nil {
+			return "", err
+		}
+		return s, nameFault(memokey.ValidPipeline(s))
 	}
-	return s, nameFault(memokey.ValidPipeline(s))
-}
-
-// The names of executors follow the rules for pipelines.
-func readExecutor(value any) (string, error) {
-	s, err := text(value, "cluster")
-	if err != nil {
-		return "", err
-	}
-	return s, nameFault(memokey.ValidPipeline(s))
 }
 
 // nameFault is what is wrong with a name that the message has already.

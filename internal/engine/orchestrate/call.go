@@ -2,10 +2,10 @@ package orchestrate
 
 import (
 	"errors"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
@@ -29,10 +29,9 @@ type Call struct {
 // Settings are the settings of one call, after all precedence. Many calls share
 // them; nobody changes them.
 type Settings struct {
+	worker.Terms
 	Root           string
-	Pipeline       string
 	Executor       executor.Executor
-	Timeout        time.Duration
 	Retries        int
 	Off            bool
 	Detach         bool
@@ -40,7 +39,6 @@ type Settings struct {
 	ReadOnly       bool
 	RequireResults bool
 	KeepErrors     bool
-	StorageTTL     time.Duration // of the store; 0 if it removes nothing by itself
 
 	// Context holds the options on the caller's context. They go along to a
 	// worker, for the calls that it makes.
@@ -58,14 +56,13 @@ func (c Call) path(key memokey.Key) string {
 	return memokey.Path(c.Pipeline, c.Function.Name, c.Function.Version, key)
 }
 
-// How a call came to its result.
-type How string
+// How a call came to its result: in one of these ways.
+type How = progress.Outcome
 
-// How is one of these.
 const (
-	Hit      How = "hit"      // the result was there
-	Computed How = "computed" // this call computed it
-	Awaited  How = "awaited"  // another call was computing it
+	Hit      = progress.Hit
+	Computed = progress.Computed
+	Awaited  = progress.Awaited
 )
 
 // Outcome is the result of a call, still encoded.

@@ -15,27 +15,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
-// gate lets a function wait until it is opened, or its context ends.
-func (r *rig) waitsFor(open <-chan struct{}) {
-	r.do = func(ctx context.Context, n int) (int, error) {
-		select {
-		case <-open:
-			return 2 * n, nil
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		}
-	}
-}
-
-func (r *rig) lease(p *program, n int) lease.State {
-	r.Helper()
-	state, _, err := lease.Read(r.Context(), p.Place(p.call(n)).Store, p.Place(p.call(n)).Lease())
-	if err != nil {
-		r.Fatal(err)
-	}
-	return state
-}
-
 func TestMissAndHit(t *testing.T) {
 	for name, executor := range map[string]func(*rig) executor.Executor{
 		"here":      func(*rig) executor.Executor { return here() },
@@ -88,118 +67,6 @@ func TestTheOutcomeIsShared(t *testing.T) {
 			})
 		}
 	}
-}
-
-// A program vanishes while its worker computes: another one adopts the worker,
-// follows it to its end, and gets its outcome.
-func TestAWorkerIsAdopted(t *testing.T) {
-	for _, fails := range []bool{false, true} {
-		t.Run(map[bool]string{false: "succeeds", true: "fails"}[fails], func(t *testing.T) {
-			inRoom(t, func(r *rig) {
-				r.do = func(_ context.Context, n int) (int, error) {
-					time.Sleep(10 * time.Minute)
-					if fails {
-						return 0, errors.New("no such number")
-					}
-					return 2 * n, nil
-				}
-				a, b := r.program("a", r.fleet), r.program("b", r.fleet)
-				ctx, leaves := context.WithCancel(r.Context())
-				first := a.begin(ctx, 1)
-				time.Sleep(time.Second)
-				run := r.lease(a, 1).RunID
-				a.vanishes()
-				got := <-b.begin(r.Context(), 1)
-				if fails {
-					if failed, ok := errors.AsType[*FuncError](got.err); !ok || failed.RunID != run {
-						r.Errorf("the second ended with %v", got.err)
-					}
-					if state := r.lease(b, 1); state.Status != lease.StatusReleased || state.Outcome.Kind != runs.FuncError {
-						r.Errorf("the lease is left as %+v", state)
-					}
-				} else {
-					r.want(got, 2, Awaited)
-				}
-				if !strings.Contains(r.logged.String(), "is adopted") {
-					r.Error("nothing is said of the adoption")
-				}
-				r.wantRuns(1, 1)
-				a.returns()
-				leaves()
-				<-first
-			})
-		})
-	}
-}
-
-// With Detach, a caller that cancels leaves its worker running, under a lease
-// that names only the worker. The next caller finds it by its handle.
-func TestDetachedWorkerIsFound(t *testing.T) {
-	inRoom(t, func(r *rig) {
-		open := make(chan struct{})
-		r.waitsFor(open)
-		a, b := r.program("a", r.fleet), r.program("b", r.fleet)
-		ctx, cancel := context.WithCancel(r.Context())
-		first := a.begin(ctx, 1, func(s *Settings) { s.Detach = true })
-		time.Sleep(time.Second)
-		cancel()
-		if got := <-first; !errors.Is(got.err, context.Canceled) {
-			r.Errorf("the first ended with %v", got.err)
-		}
-		if state := r.lease(a, 1); state.Status != lease.StatusHeld || state.Orchestrator != "" {
-			r.Errorf("the lease is left as %+v", state)
-		}
-		second := b.begin(r.Context(), 1)
-		time.Sleep(time.Minute)
-		close(open)
-		r.want(<-second, 2, Awaited)
-		r.wantRuns(1, 1)
-	})
-}
-
-// A worker that cannot be stopped keeps its lease: no other worker computes
-// beside it, and its result counts.
-func TestUnstoppableWorkerKeepsItsLease(t *testing.T) {
-	inRoom(t, func(r *rig) {
-		open := make(chan struct{})
-		r.waitsFor(open)
-		r.fleet.stop = errors.New("the machine does not answer")
-		a, b := r.program("a", r.fleet), r.program("b", r.fleet)
-		ctx, cancel := context.WithCancel(r.Context())
-		first := a.begin(ctx, 1)
-		time.Sleep(time.Second)
-		cancel()
-		if got := <-first; got.err == nil {
-			r.Errorf("the first ended with %d", got.out)
-		}
-		second := b.begin(r.Context(), 1)
-		time.Sleep(time.Minute)
-		close(open)
-		r.want(<-second, 2, Awaited)
-		r.wantRuns(1, 1)
-	})
-}
-
-// A program vanishes while it computes itself: nothing can be adopted, and the
-// call is computed again when its session is dead.
-func TestTheCallOfADeadProgramIsTakenOver(t *testing.T) {
-	inRoom(t, func(r *rig) {
-		open := make(chan struct{})
-		r.waitsFor(open)
-		a, b := r.program("a", here()), r.program("b", here())
-		ctx, leaves := context.WithCancel(r.Context())
-		first := a.begin(ctx, 1)
-		time.Sleep(time.Second)
-		a.vanishes()
-		second := b.begin(r.Context(), 1)
-		time.Sleep(2 * time.Minute)
-		r.wantRuns(1, 2)
-		close(open)
-		r.want(<-second, 2, Computed)
-		a.returns()
-		leaves()
-		<-first
-	})
 }
 
 // If a lease is lost while its call is computed, the call waits for the new
@@ -451,11 +318,11 @@ func TestWorkerLeavesNothing(t *testing.T) {
 			r.Fatalf("it ended with %d, %v", got.out, got.err)
 		}
 		state := r.lease(a, 1)
-		if state.Status != lease.StatusReleased || state.Outcome.Kind != runs.ExecError || state.Outcome.Reason != string(executor.NoResult) {
+		if state.Status != lease.StatusReleased || state.Outcome.Kind != runs.ExecError || state.Outcome.Reason != executor.NoResult {
 			r.Errorf("the lease is left as %+v", state)
 		}
 		left, err := a.Place(a.call(1)).ReadRun(r.Context(), state.RunID)
-		if err != nil || left.Run.Reason != string(executor.NoResult) {
+		if err != nil || left.Run.Reason != executor.NoResult {
 			r.Errorf("the record of the run is %+v, %v", left.Run, err)
 		}
 		r.fleet.dies = false

@@ -70,7 +70,7 @@ func (w *circleWatch) end() {
 // tellWaits notes in the session that the callers of the flight wait for it.
 func (f *flight) tellWaits() (done func()) {
 	var all []func()
-	for link := range f.chain.Innermost(circleChain) {
+	for _, link := range f.chain.Innermost(circleChain) {
 		all = append(all, f.root.session.Waits(link, f.place.Path))
 	}
 	return func() {

@@ -103,10 +103,8 @@ func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
 		return progress.Cancelled
 	case err != nil:
 		return progress.Failed
-	case outcome.How == Awaited:
-		return progress.Awaited
 	}
-	return progress.Computed
+	return outcome.How
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -13,6 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
@@ -122,7 +124,7 @@ func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *e
 		return exit.Err
 	}
 	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason != "" {
-		failure := &executor.Error{Reason: executor.Reason(left.Run.Reason), Message: left.Run.Error}
+		failure := &executor.Error{Reason: left.Run.Reason, Message: left.Run.Error}
 		if exit.Err != nil {
 			failure.Tail = exit.Err.Tail
 		}
@@ -145,11 +147,11 @@ var ownWordsKnowMore = map[executor.Reason]bool{
 
 // leaveRun records a run that ended without result or error, for people.
 func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
-	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == string(failure.Reason) {
+	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == failure.Reason {
 		return // the worker recorded it, and knows more
 	}
 	run := record.Run{
-		Outcome: runs.ExecError, Reason: string(failure.Reason), Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
+		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
 	}.Of(c.ID)
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	err := c.f.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{
@@ -173,22 +175,21 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		return "", err
 	}
 	at := c.f.call.Executor
-	spec := worker.Spec{
-		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Pipeline: c.f.call.Pipeline,
-		Schema: c.f.call.Function.SchemaHash(),
-		ID:     c.ID, LeaseVersion: string(version), Timeout: c.f.call.Timeout, StorageTTL: c.f.call.StorageTTL,
-		AtStake:      max(time.Since(e.began), worker.FromContext(c.ctx).AtStake()),
-		Orchestrator: state.Orchestrator, Handle: c.handle,
-		Replace: string(c.f.miss.info.Version), Chain: c.f.chain.Push(c.f.place.Key).Links(),
-		Config: e.ConfigPath, Isolated: e.Isolated, Defaults: e.portable(e.Defaults, at), Context: e.portable(c.f.call.Context, at), Since: e.since(ctx, c.f.root),
-	}
 	remote := ability.RunsRemotely(at)
-	spec.Supervised = remote
-	if remote || e.Elsewhere {
-		spec.ConfigText, spec.Environ = e.ConfigText, e.portable(e.Environ, at)
-		if spec.ConfigText == "" {
-			spec.Config = ""
-		}
+	spec := worker.Spec{
+		Assignment: c.assignment(), Surroundings: e.Surroundings,
+		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Schema: c.f.call.Function.SchemaHash(),
+		LeaseVersion: version, Orchestrator: state.Orchestrator, Handle: c.handle,
+		Context: e.portable(c.f.call.Context, at), Supervised: remote,
+	}
+	spec.AtStake = max(time.Since(e.began), worker.FromContext(c.ctx).AtStake())
+	spec.Defaults, spec.Environ = e.portable(e.Defaults, at), e.portable(e.Environ, at)
+	spec.Since, spec.Tree = e.since(ctx, c.f.root), nil
+	switch {
+	case !remote && !e.Elsewhere:
+		spec.ConfigText, spec.Environ = "", config.Settings{} // it sees ours
+	case spec.ConfigText == "":
+		spec.Config = ""
 	}
 	if c.f.pool != nil && !remote {
 		if spec.Tree, err = e.tree(c.f.pool, c.f.slot.Holder); err != nil {
@@ -196,6 +197,12 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		}
 	}
 	return spec.Encode()
+}
+
+// assignment is what the run is told of itself, wherever it runs.
+func (c *computing) assignment() worker.Assignment {
+	f := c.f
+	return worker.Assignment{ID: c.ID, Terms: f.call.Terms, Chain: f.chain.Push(f.place.Key), Replace: f.miss.info.Version}
 }
 
 // portable makes settings fit for a worker, which may have another current
@@ -216,8 +223,75 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 // invocation is the run as executors see it.
 func (f *flight) invocation(id runs.ID) executor.Invocation {
 	return executor.Invocation{
-		Function: f.call.Function.ID(), MemoURI: f.place.URI(),
-		LeaseID: id.LeaseID, RunID: id.RunID, Attempt: id.Attempt,
+		Function: f.call.Function.ID(), MemoURI: f.place.URI(), ID: id,
 		Settings: f.engine.Executors[f.call.Executor.Name()], Logger: f.engine.Logger,
 	}
+}
+
+// output is where a worker's lines go: to the person at the terminal, and into
+// the log of its run.
+type output struct {
+	kept  *runlog.Writer // nil if the worker keeps its own log
+	shown io.WriteCloser // may be nil
+}
+
+func (f *flight) openOutput(runID string) *output {
+	out := &output{}
+	if !ability.RunsRemotely(f.call.Executor) {
+		out.kept = runlog.NewWriter(f.root.store, f.place.Log(runID), 1, f.engine.Logger)
+	}
+	if f.engine.Output != nil {
+		out.shown = f.engine.Output(f.call.Function.Name, f.place.URI())
+	}
+	return out
+}
+
+func (o *output) write(chunk []byte) {
+	if o.kept != nil {
+		o.kept.Write(chunk)
+	}
+	if o.shown != nil {
+		o.shown.Write(chunk)
+	}
+}
+
+// Close keeps and shows the rest. The context is the run's.
+func (o *output) Close(ctx context.Context) {
+	if o.kept != nil {
+		o.kept.Close(ctx)
+	}
+	if o.shown != nil {
+		o.shown.Close()
+	}
+}
+
+// followInterval is how often we look at the log of a worker that is not our
+// child: its chunks come about as often.
+const followInterval = 2 * time.Second
+
+// followLog shows the log that a worker keeps by itself, until stop is called,
+// which shows the rest.
+func (f *flight) followLog(runID string) (stop func()) {
+	if f.engine.Output == nil {
+		return func() {}
+	}
+	to := f.engine.Output(f.call.Function.Name, f.place.URI())
+	ended, done := make(chan struct{}), make(chan struct{})
+	ctx := context.WithoutCancel(f.ctx)
+	go func() {
+		defer close(done)
+		defer to.Close()
+		ticker := time.NewTicker(followInterval)
+		defer ticker.Stop()
+		for next := 1; ; {
+			select {
+			case <-ticker.C:
+				next, _ = runlog.Copy(ctx, to, f.root.store, f.place.Log(runID), next)
+			case <-ended:
+				runlog.Copy(ctx, to, f.root.store, f.place.Log(runID), next)
+				return
+			}
+		}
+	}()
+	return func() { close(ended); <-done }
 }

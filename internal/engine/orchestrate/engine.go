@@ -19,7 +19,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
-	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -41,27 +40,11 @@ type Options struct {
 	// Output returns where to show the lines of a worker. May be nil.
 	Output func(function, memoURI string) io.WriteCloser
 
-	// ConfigPath, Isolated and Defaults go to all workers, so that their nested
-	// calls are made under the same settings. The other three go to workers
-	// that see neither our files nor our variables.
-	ConfigPath string
-	Isolated   bool // ignore config file and variables
-	Defaults   config.Settings
-	ConfigText string
-	Environ    config.Settings
-	Elsewhere  bool // config file and variables come from another machine
+	worker.Surroundings
+	Elsewhere bool // config file and variables come from another machine
 
 	// Executors holds each executor's part of the config file, by name.
 	Executors map[string]map[string]any
-
-	// Tree has a worker's slots; nil in a process that is no worker.
-	Tree *worker.Tree
-
-	// Since is when the environment at the top of a tree of workers began, by
-	// the store's clock. For its workers, a younger result counts as refreshed;
-	// otherwise each worker would refresh anew what all of them call. Zero at
-	// the top.
-	Since time.Time
 }
 
 // Engine makes the calls of one environment. It is safe for concurrent use.
@@ -142,7 +125,7 @@ func (r *root) close(logger *slog.Logger) error {
 	return r.store.Close()
 }
 
-// since is the time that workers at this root are told; see Options.Since.
+// since is the time that workers at this root are told; see worker.Surroundings.
 func (e *Engine) since(ctx context.Context, r *root) time.Time {
 	if !e.Since.IsZero() {
 		return e.Since

@@ -41,8 +41,8 @@ type flight struct {
 	call   Call
 	root   *root // nil with Off
 	place  memo.Place
-	chain  *worker.Chain // of the call that started it
-	asked  time.Time     // when that call was made
+	chain  worker.Chain // of the call that started it
+	asked  time.Time    // when that call was made
 
 	values context.Context // of the first caller, until the flight has its own
 	ctx    context.Context
@@ -117,7 +117,7 @@ func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err e
 		}
 		place.Store = r.store
 	}
-	var chain *worker.Chain
+	var chain worker.Chain
 	if running := worker.FromContext(ctx); running != nil {
 		chain = running.Chain
 	}

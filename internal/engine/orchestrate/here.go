@@ -115,7 +115,7 @@ func (c *computing) through(ctx context.Context) (Outcome, error) {
 		defer context.AfterFunc(stop, func() { cancel(context.Cause(stop)) })()
 		code := 0
 		task.RunOn(run, func(done worker.Done) {
-			code = done.Code
+			code = done.Code()
 			finished <- done
 		})
 		return code
@@ -188,14 +188,12 @@ func (c *computing) abandon(ctx context.Context, w executor.Worker) error {
 func (c *computing) task() worker.Task {
 	f := c.f
 	task := worker.Task{
-		Function: f.call.Function, Place: f.place, Pipeline: f.call.Pipeline,
+		Assignment: c.assignment(), Function: f.call.Function, Place: f.place,
 		Input: f.call.Input, Sources: c.sources, Local: f.call.Local,
-		ID: c.ID, Chain: f.chain.Push(f.place.Key), Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
+		Keep: c.held != nil, Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
 	}
-	if c.held == nil {
+	if !task.Keep {
 		task.Own = f.call.Sources
-		return task
 	}
-	task.Keep, task.Replace, task.StorageTTL = true, f.miss.info.Version, f.call.StorageTTL
 	return task
 }

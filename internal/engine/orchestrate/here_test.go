@@ -62,6 +62,7 @@ func TestHeedless(t *testing.T) {
 				}
 				p := r.program("p", one())
 				ctx, cancel := context.WithCancelCause(r.Context())
+				defer cancel(nil)
 				call := p.begin(ctx, 1, func(s *Settings) { s.Timeout, s.Retries = c.timeout, c.retries })
 				synctest.Wait()
 				if c.cancel {

@@ -1,7 +1,6 @@
 package orchestrate
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +26,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
 // scheme is that of roots in memory which a program may lose: room:NAME#PROGRAM.
@@ -94,26 +95,8 @@ type rig struct {
 	runs     sync.Map // *atomic.Int32 by input
 	do       func(ctx context.Context, n int) (int, error)
 	fleet    *fleet
-	logged   journal
+	logged   syncbuf.Buffer
 	logger   *slog.Logger
-}
-
-// journal is what was logged; reading it while others log is safe.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 // inRoom runs a test in a bubble, where time is made up.
@@ -124,26 +107,35 @@ func inRoom(t *testing.T, test func(r *rig)) {
 		r.logger = slog.New(slog.NewTextHandler(&r.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		r.do = func(_ context.Context, n int) (int, error) { return 2 * n, nil }
 		r.fleet = &fleet{rig: r, workers: map[string]*fleetWorker{}}
-		var err error
-		r.f, err = r.registry.Add("room/f", "0", "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
-		if err == nil {
-			err = r.f.Implement(func(ctx context.Context, in any) (any, error) {
-				n := *in.(*int)
-				ran, _ := r.runs.LoadOrStore(n, new(atomic.Int32))
-				ran.(*atomic.Int32).Add(1)
-				out, err := r.do(ctx, n)
-				return &out, err
-			})
-		}
-		if err := errors.Join(err, r.f.Prepare()); err != nil {
-			t.Fatal(err)
-		}
+		r.f = define(r, r.registry, "0", func(ctx context.Context, n int) (int, error) { return r.do(ctx, n) })
 		defer memblob.Forget("mem://" + r.name)
 		test(r)
 		if t.Failed() {
 			t.Logf("the log:\n%s", &r.logged)
 		}
 	})
+}
+
+// define makes a version of the function, with an output of any type; what it
+// makes is what programs with one registry have. homes are its old ones.
+func define[Out any](r *rig, registry *function.Registry, version string, do func(context.Context, int) (Out, error), homes ...memokey.Home) *function.Function {
+	r.Helper()
+	f, err := registry.Add("room/f", version, "here", reflect.TypeFor[int](), reflect.TypeFor[Out]())
+	if err != nil {
+		r.Fatal(err)
+	}
+	f.ReadFrom(homes...)
+	err = f.Implement(func(ctx context.Context, in any) (any, error) {
+		n := *in.(*int)
+		ran, _ := r.runs.LoadOrStore(n, new(atomic.Int32))
+		ran.(*atomic.Int32).Add(1)
+		out, err := do(ctx, n)
+		return &out, err
+	})
+	if err := errors.Join(err, f.Prepare()); err != nil {
+		r.Fatal(err)
+	}
+	return f
 }
 
 // ran is how often the function was called with n.
@@ -168,12 +160,23 @@ type program struct {
 	rig  *rig
 	root string
 	at   executor.Executor
+
+	f      *function.Function // its version of it
+	decode func(ctx context.Context, body []byte) (int, error)
 }
 
-func (r *rig) program(name string, at executor.Executor) *program {
+func (r *rig) program(name string, at executor.Executor, change ...func(*Options)) *program {
 	r.Helper()
-	p := &program{rig: r, root: fmt.Sprintf("%s:%s#%s", scheme, r.name, name), at: at}
-	p.Engine = New(Options{Files: r.files(), Tracker: progress.NewTracker(), Logger: r.logger.With("program", name)})
+	p := &program{rig: r, root: fmt.Sprintf("%s:%s#%s", scheme, r.name, name), at: at, f: r.f}
+	p.decode = func(ctx context.Context, body []byte) (out int, err error) {
+		err = p.f.DecodeOut(ctx, body, &out)
+		return out, err
+	}
+	options := Options{Files: r.files(), Tracker: progress.NewTracker(), Logger: r.logger.With("program", name)}
+	for _, change := range change {
+		change(&options)
+	}
+	p.Engine = New(options)
 	r.Cleanup(func() {
 		p.returns()
 		if err := p.Close(); err != nil {
@@ -198,15 +201,15 @@ func (p *program) returns()  { lost.Delete(p.root) }
 
 func (p *program) call(n int, change ...func(*Settings)) Call {
 	p.rig.Helper()
-	input, err := p.rig.f.EncodeIn(p.rig.Context(), &n)
+	input, err := p.f.EncodeIn(p.rig.Context(), &n)
 	if err != nil {
 		p.rig.Fatal(err)
 	}
-	s := &Settings{Root: p.root, Pipeline: "p", Executor: p.at}
+	s := &Settings{Terms: worker.Terms{Pipeline: "p"}, Root: p.root, Executor: p.at}
 	for _, change := range change {
 		change(s)
 	}
-	return Call{Function: p.rig.f, Input: input, Settings: s}
+	return Call{Function: p.f, Input: input, Settings: s}
 }
 
 // ended is how a call ended.
@@ -218,9 +221,13 @@ type ended struct {
 
 func (p *program) do(ctx context.Context, n int, change ...func(*Settings)) ended {
 	outcome, err := p.Do(ctx, p.call(n, change...), LeaveSettled)
+	return p.ended(ctx, outcome, err)
+}
+
+func (p *program) ended(ctx context.Context, outcome Outcome, err error) ended {
 	e := ended{how: outcome.How, err: err}
 	if err == nil {
-		e.err = p.rig.f.DecodeOut(ctx, outcome.Result.Body, &e.out)
+		e.out, e.err = p.decode(ctx, outcome.Result.Body)
 	}
 	return e
 }
@@ -237,6 +244,27 @@ func (r *rig) want(got ended, out int, how How) {
 	if got.err != nil || got.out != out || got.how != how {
 		r.Errorf("the call ended with %d, %q, %v; want %d, %q", got.out, got.how, got.err, out, how)
 	}
+}
+
+// waitsFor lets the function wait until open is closed, or its context ends.
+func (r *rig) waitsFor(open <-chan struct{}) {
+	r.do = func(ctx context.Context, n int) (int, error) {
+		select {
+		case <-open:
+			return 2 * n, nil
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+func (r *rig) lease(p *program, n int) lease.State {
+	r.Helper()
+	state, _, err := lease.Read(r.Context(), p.Place(p.call(n)).Store, p.Place(p.call(n)).Lease())
+	if err != nil {
+		r.Fatal(err)
+	}
+	return state
 }
 
 // here is an executor in this process, and one is such with one slot.
@@ -277,6 +305,7 @@ func (f *fleet) Start(ctx context.Context, inv executor.Invocation) (executor.Wo
 	f.mu.Unlock()
 	go func() {
 		defer close(w.ended)
+		inv.Log([]byte("the worker begins\n"))
 		if !f.dies {
 			w.code = f.run(ctx, spec)
 		}

@@ -184,7 +184,7 @@ func (c *computing) retries(err error, failed int) bool {
 func (c *computing) next(failed int) error {
 	err := c.pause(failed)
 	if err == nil {
-		c.ID = c.Next()
+		c.ID = runs.Next(c.ID)
 		if c.held != nil {
 			c.handle = c.f.handle(c.ID)
 			err = c.held.Update(c.ctx, func(s *lease.State) {
@@ -234,7 +234,7 @@ func (c *computing) timedOut() *executor.Error {
 // outcomeOf is what waiters elsewhere learn of a failure.
 func outcomeOf(runID string, err error) lease.Outcome {
 	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: string(e.Reason), Message: e.Text(), Detail: e.Tail}
+		return lease.Outcome{Kind: runs.ExecError, RunID: runID, Reason: e.Reason, Message: e.Text(), Detail: e.Tail}
 	}
 	if e, ok := errors.AsType[*FuncError](err); ok {
 		return lease.Outcome{Kind: runs.FuncError, RunID: e.RunID, Message: e.Failed.Message}

@@ -37,10 +37,6 @@ type Entry struct {
 	Start   time.Time
 }
 
-// Of reports whether the entry may be of a program, which is named by its path
-// or its base name.
-func (e Entry) Of(program string) bool { return e.Program == fileName(filepath.Base(program)) }
-
 // Dir is the user's state folder for mops: MOPS_STATE, else mops in
 // XDG_STATE_HOME, else ~/.local/state/mops (XDG Base Directory Specification
 // 0.8), ~/Library/Application Support/mops on macOS, mops in LocalAppData on
@@ -136,9 +132,10 @@ func prune(dir string) error {
 	return nil
 }
 
-// List finds the summaries in a state folder, newest first. A folder that is
-// not there has none.
-func List(dir string) ([]Entry, error) {
+// List finds the summaries in a state folder that may be of a program, newest first. A
+// program is named by its path or its base name; "" is any. A folder that is not there
+// has none.
+func List(dir, program string) ([]Entry, error) {
 	dir = filepath.Join(dir, "runs")
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +143,8 @@ func List(dir string) ([]Entry, error) {
 	}
 	var entries []Entry
 	for _, file := range files {
-		if entry, ok := entryOf(dir, file.Name()); ok {
+		entry, ok := entryOf(dir, file.Name())
+		if ok && (program == "" || entry.Program == fileName(filepath.Base(program))) {
 			entries = append(entries, entry)
 		}
 	}
@@ -156,17 +154,14 @@ func List(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-// Latest is the summary of the newest run of a program, which is named by its
-// path or its base name; "" is any. Where there is none, the error is [ErrNone].
+// Latest is the summary of the newest run of a program, named as for List. Where
+// there is none, the error is [ErrNone].
 func Latest(dir, program string) (s Summary, path string, err error) {
-	entries, err := List(dir)
+	entries, err := List(dir, program)
 	if err != nil {
 		return Summary{}, "", err
 	}
 	for _, entry := range entries {
-		if program != "" && !entry.Of(program) {
-			continue
-		}
 		s, err := Read(entry.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // removed meanwhile, as too old

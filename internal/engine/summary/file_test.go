@@ -43,7 +43,7 @@ func TestWriteAndFindAgain(t *testing.T) {
 	if _, _, err := Latest(dir, "four"); !errors.Is(err, ErrNone) || !strings.Contains(err.Error(), "four") {
 		t.Errorf("got %v", err)
 	}
-	entries, err := List(dir)
+	entries, err := List(dir, "")
 	var pids []int
 	for _, e := range entries {
 		pids = append(pids, e.PID)
@@ -62,7 +62,7 @@ func TestOnlyTheUserMayRead(t *testing.T) {
 	if err := Write(dir, run("/bin/x", 1, noon)); err != nil {
 		t.Fatal(err)
 	}
-	entries, _ := List(dir)
+	entries, _ := List(dir, "")
 	for path, want := range map[string]os.FileMode{entries[0].Path: 0o600, filepath.Dir(entries[0].Path): 0o700} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
@@ -95,7 +95,7 @@ func TestOnlyTheNewestAreKept(t *testing.T) {
 	if err := Write(dir, run("/bin/x", 2, noon.Add(24*time.Hour))); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := List(dir)
+	entries, err := List(dir, "")
 	if err != nil || len(entries) != keep || entries[0].PID != 2 || !entries[keep-1].Start.Equal(noon.Add(6*time.Minute)) {
 		t.Errorf("%d are left, the oldest %v, %v", len(entries), entries[len(entries)-1], err)
 	}
@@ -154,7 +154,7 @@ func TestWhatIsNoSummary(t *testing.T) {
 	if err := Write(dir, run("/bin/x", 1, noon)); err != nil {
 		t.Fatal(err)
 	}
-	entries, _ := List(dir)
+	entries, _ := List(dir, "")
 	if err := os.WriteFile(entries[0].Path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
@@ -72,24 +73,16 @@ func renderFunctions(out *strings.Builder, s Summary) {
 	if len(s.Functions) > 1 {
 		add("all", s.Totals)
 	}
-	out.WriteString("\n")
-	text.Table(out, "  ", withoutIdle(rows, s.Totals), " >>>>>>>>>")
-}
-
-// withoutIdle leaves out the columns that say nothing in any row.
-func withoutIdle(rows [][]string, t Totals) [][]string {
-	idle := map[int]bool{4: t.Awaited == 0, 5: t.Failed == 0, 6: t.Cancelled == 0, 7: t.Open == 0}
-	var kept [][]string
-	for _, row := range rows {
-		var cells []string
-		for i, cell := range row {
-			if !idle[i] {
-				cells = append(cells, cell)
-			}
+	for last, n := range []int64{s.Totals.Open, s.Totals.Cancelled, s.Totals.Failed, s.Totals.Awaited} {
+		if n > 0 {
+			continue
 		}
-		kept = append(kept, cells)
+		for i, row := range rows { // a column that says nothing is left out
+			rows[i] = slices.Delete(row, 7-last, 8-last)
+		}
 	}
-	return kept
+	out.WriteString("\n")
+	text.Table(out, "  ", rows, " >>>>>>>>>")
 }
 
 func renderLongest(out *strings.Builder, calls []Call) {

@@ -64,12 +64,12 @@ type Function struct {
 
 // Call is one call that stands out.
 type Call struct {
-	Function string  `json:"function"`
-	MemoURI  string  `json:"memo_uri"`
-	Run      string  `json:"run,omitempty"`
-	Seconds  float64 `json:"seconds,omitempty"`
-	Outcome  string  `json:"outcome"`
-	Error    string  `json:"error,omitempty"` // its first line
+	Function string           `json:"function"`
+	MemoURI  string           `json:"memo_uri"`
+	Run      string           `json:"run,omitempty"`
+	Seconds  float64          `json:"seconds,omitempty"`
+	Outcome  progress.Outcome `json:"outcome"`
+	Error    string           `json:"error,omitempty"` // its first line
 }
 
 // New begins the summary of this process.
@@ -87,11 +87,9 @@ func New(start time.Time) Summary {
 
 // Count takes over what was counted.
 func (s *Summary) Count(snapshot progress.Snapshot) {
-	s.Totals, s.Functions = Totals{}, nil
+	s.Totals, s.Functions = totalsOf(snapshot.Total()), nil
 	for _, f := range snapshot.Functions {
-		totals := totalsOf(f)
-		s.Functions = append(s.Functions, Function{f.Name, totals})
-		s.Totals.add(totals)
+		s.Functions = append(s.Functions, Function{f.Name, totalsOf(f)})
 	}
 	s.Longest, s.Failures = callsOf(snapshot.Longest), callsOf(snapshot.Failures)
 }
@@ -104,23 +102,11 @@ func totalsOf(f progress.Function) Totals {
 	}
 }
 
-func (t *Totals) add(more Totals) {
-	t.Calls += more.Calls
-	t.Hits += more.Hits
-	t.Computed += more.Computed
-	t.Awaited += more.Awaited
-	t.Failed += more.Failed
-	t.Cancelled += more.Cancelled
-	t.Open += more.Open
-	t.ComputingSeconds += more.ComputingSeconds
-	t.LongestSeconds = max(t.LongestSeconds, more.LongestSeconds)
-}
-
 func callsOf(ended []progress.Ended) (calls []Call) {
 	for _, e := range ended {
 		calls = append(calls, Call{
 			Function: e.Function, MemoURI: withoutSecrets(e.MemoURI), Run: e.RunID,
-			Seconds: seconds(e.Took), Outcome: e.Outcome.String(), Error: e.Error,
+			Seconds: seconds(e.Took), Outcome: e.Outcome, Error: e.Error,
 		})
 	}
 	return calls

@@ -13,7 +13,11 @@ import (
 // its files first. Nothing runs. If there is already a sound result, other than
 // the one to replace, Inject leaves it and returns it.
 func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, err error) {
-	header := t.resultHeader()
+	ran := begin(t.ID)
+	ran.Outcome = runs.Injected
+	ran.Started = ran.Started.UTC()
+	ran.Ended = ran.Started
+	header := record.ResultHeader{RunHeader: t.header(ran), Injected: true}
 	refs, err := t.Function.OutRefs(ctx, out)
 	if err != nil {
 		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)
@@ -27,10 +31,6 @@ func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, 
 	if err != nil {
 		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)
 	}
-	header.Injected, header.Run = true, begin(t.ID)
-	header.Run.Outcome = runs.Injected
-	header.Run.Started = header.Run.Started.UTC()
-	header.Run.Ended = header.Run.Started
 	sealed, err := record.Seal(record.KindResult, header, body)
 	if err != nil {
 		return memo.Found{}, false, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -92,8 +93,8 @@ func (p Process) Main(ctx context.Context) int {
 }
 
 func (p Process) run(ctx context.Context, place memo.Place, session *lease.Session) (code int, reason executor.Reason, err error) {
-	invocation := readInvocation(ctx, place)
-	defer invocation.end()
+	invocation, end := readInvocation(ctx, place)
+	defer end()
 	ctx, held, err := p.takeLease(ctx, place, session)
 	if err != nil {
 		if errors.Is(err, lease.ErrLost) {
@@ -117,11 +118,11 @@ func (p Process) run(ctx context.Context, place memo.Place, session *lease.Sessi
 	case done.Err != nil && errors.Is(done.Err, errTimeout):
 		return executor.ExitFailed, executor.DeadlineExceeded, done.Err
 	case done.Err != nil && errors.Is(done.Err, context.Canceled):
-		return done.Code, "", fmt.Errorf("run %s was stopped: %w", p.Spec.RunID, done.Err) // whatever stopped it knows why
+		return done.Code(), "", fmt.Errorf("run %s was stopped: %w", p.Spec.RunID, done.Err) // whatever stopped it knows why
 	case done.Err != nil:
-		return done.Code, executor.WorkerFailed, done.Err
+		return done.Code(), executor.WorkerFailed, done.Err
 	}
-	return done.Code, "", nil
+	return done.Code(), "", nil
 }
 
 var errTimeout = errors.New("give it longer with the option Timeout")
@@ -147,6 +148,16 @@ func (p Process) bounded(ctx context.Context, place memo.Place) (context.Context
 	return ctx, func() { last.Stop(); cancel() }
 }
 
+// readInvocation reads the invocation while the lease is taken: neither needs
+// the other, and on a service each is a round trip. End gives up a reading that
+// nobody needs, and waits until it has ended.
+func readInvocation(ctx context.Context, place memo.Place) (wait func() (memo.Found, error), end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	wait = sync.OnceValues(func() (memo.Found, error) { return place.Invocation(ctx) })
+	go wait()
+	return wait, func() { cancel(); wait() }
+}
+
 // takeLease swaps the lease into this process's session, from the version that
 // the orchestrator passed along. If the version has changed but the lease is
 // still ours (another orchestrator adopted us before we began), it swaps from
@@ -156,7 +167,7 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 	if state.Handle == "" {
 		state.Handle = process.Self().String()
 	}
-	for version := blob.Version(p.Spec.LeaseVersion); ; {
+	for version := p.Spec.LeaseVersion; ; {
 		underLease, held, err := session.Take(ctx, place.Lease(), version, state)
 		if err == nil {
 			return underLease, held, nil
@@ -177,7 +188,7 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 
 // task makes the task, and checks that this program is one that may run the
 // invocation.
-func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason, error) {
+func (p Process) task(place memo.Place, read func() (memo.Found, error)) (Task, executor.Reason, error) {
 	f, found := p.Registry.Lookup(p.Spec.Function)
 	if !found {
 		return Task{}, executor.VersionSkew, fmt.Errorf("the worker's program (%s) has no function %s: it is another program or another version than the caller's", describe(record.ThisProgram()), p.Spec.Function)
@@ -188,7 +199,7 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 	if err := f.Prepare(); err != nil {
 		return Task{}, executor.WorkerFailed, err
 	}
-	invocation, err := reading.wait()
+	invocation, err := read()
 	if err != nil {
 		return Task{}, executor.WorkerFailed, fmt.Errorf("the invocation: %w", err)
 	}
@@ -212,9 +223,8 @@ func (p Process) task(place memo.Place, reading *reading) (Task, executor.Reason
 			"caller", describe(header.Program), "worker", describe(mine))
 	}
 	return Task{
-		Function: f, Place: place, Pipeline: p.Spec.Pipeline, Input: invocation.Body, Sources: header.Sources,
-		ID: p.Spec.ID, Replace: blob.Version(p.Spec.Replace), Keep: true, StorageTTL: p.Spec.StorageTTL, AtStake: p.Spec.AtStake, Chain: ChainOf(p.Spec.Chain), Slot: p.Slot,
-		Files: p.Files, Logger: p.Logger,
+		Assignment: p.Spec.Assignment, Function: f, Place: place, Input: invocation.Body, Sources: header.Sources,
+		Keep: true, Slot: p.Slot, Files: p.Files, Logger: p.Logger,
 	}, "", nil
 }
 
@@ -247,7 +257,7 @@ func describe(p record.Program) string {
 func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
 	ran := begin(p.Spec.ID)
 	ran.Ended = ran.Started
-	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, string(reason), cause.Error()
+	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, reason, cause.Error()
 	err := place.PutRun(context.Background(), record.RunHeader{
 		Head: record.Head{MemoKey: place.Key.String(), RunID: p.Spec.RunID}, Run: ran,
 	})

@@ -20,7 +20,7 @@ type Running struct {
 	Function string // name@version
 	URI      string // memo URI of the call
 	runs.ID
-	Chain  *Chain // this call and those that wait for it
+	Chain  Chain // this call and those that wait for it
 	logger *slog.Logger
 	since  time.Time // when this run began, or the first of those that wait for it
 

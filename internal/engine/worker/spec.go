@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
@@ -14,31 +15,56 @@ import (
 // worker, and of which run.
 const Variable = "MOPS_WORKER"
 
+// Terms are the settings of a call that its run heeds, wherever it runs.
+type Terms struct {
+	Pipeline   string        `json:"pipeline"`
+	Timeout    time.Duration `json:"timeout,omitzero"`     // of one run, in nanoseconds; 0 means none
+	StorageTTL time.Duration `json:"storage_ttl,omitzero"` // of the store; 0 if it removes nothing by itself
+}
+
+// Assignment is what an orchestrator says of a run, wherever it runs: a field
+// that is added here reaches the task by the spec as well as in process.
+type Assignment struct {
+	runs.ID
+	Terms
+	Chain   Chain         `json:"chain,omitempty"`   // the call and those that wait for it
+	Replace blob.Version  `json:"replace,omitempty"` // write the result over this version; "" means only if there is none
+	AtStake time.Duration `json:"at_stake,omitzero"` // how long the runs that wait for this run have gone on, in nanoseconds
+}
+
+// Surroundings are what an environment hands on to those of its workers, and
+// they to theirs, so that nested calls are made under the same settings.
+type Surroundings struct {
+	Config   string          `json:"config,omitempty"`   // path of the config file
+	Isolated bool            `json:"isolated,omitempty"` // no config file, no variables
+	Defaults config.Settings `json:"defaults,omitzero"`  // of the environment
+
+	// These two are for workers that see neither our files nor our variables.
+	ConfigText string          `json:"config_text,omitempty"`
+	Environ    config.Settings `json:"environ,omitzero"`
+
+	// Since is when the environment at the top of a tree of workers began, by the
+	// store's clock. For its workers, a younger result counts as refreshed;
+	// otherwise each worker would refresh anew what all of them call. Zero at the
+	// top.
+	Since time.Time `json:"since,omitzero"`
+
+	Tree *Tree `json:"tree,omitempty"` // a worker's slots; nil at the top
+}
+
 // Spec is what a worker process is told, beyond what lies in the store. It
 // holds no secrets: a worker has credentials of its own.
 type Spec struct {
-	runs.ID
+	Assignment
+	Surroundings
 	Root         string          `json:"root"`
 	Path         string          `json:"path"` // of the call, below the root
 	Function     string          `json:"function"`
-	Pipeline     string          `json:"pipeline"`
-	Schema       string          `json:"schema,omitempty"` // Function.SchemaHash of the caller's; "" from older callers
-	LeaseVersion string          `json:"lease_version"`    // which the worker swaps into its session
-	Orchestrator string          `json:"orchestrator"`     // the session that waits for the worker
-	Handle       string          `json:"handle,omitempty"` // of this worker; "" means its process identity
-	Timeout      time.Duration   `json:"timeout,omitzero"` // of the run, in nanoseconds
-	StorageTTL   time.Duration   `json:"storage_ttl,omitzero"`
-	AtStake      time.Duration   `json:"at_stake,omitzero"` // how long the runs that wait for this run have gone on, in nanoseconds
-	Replace      string          `json:"replace,omitempty"` // version of the result to replace
-	Chain        []string        `json:"chain,omitempty"`
-	Config       string          `json:"config,omitempty"`      // path of the caller's config file
-	ConfigText   string          `json:"config_text,omitempty"` // its text, for a worker elsewhere
-	Isolated     bool            `json:"isolated,omitempty"`    // no config file, no variables
-	Defaults     config.Settings `json:"defaults,omitzero"`     // of the caller's environment
-	Context      config.Settings `json:"context,omitzero"`      // of the caller's context
-	Environ      config.Settings `json:"environ,omitzero"`      // of the caller's variables, for a worker elsewhere
-	Since        time.Time       `json:"since,omitzero"`        // when that environment began, by the store's clock
-	Tree         *Tree           `json:"tree,omitempty"`
+	Schema       string          `json:"schema,omitempty"`     // Function.SchemaHash of the caller's; "" from older callers
+	LeaseVersion blob.Version    `json:"lease_version"`        // which the worker swaps into its session
+	Orchestrator string          `json:"orchestrator"`         // the session that waits for the worker
+	Handle       string          `json:"handle,omitempty"`     // of this worker; "" means its process identity
+	Context      config.Settings `json:"context,omitzero"`     // of the caller's context
 	Supervised   bool            `json:"supervised,omitempty"` // the worker keeps its own log; see Supervise
 
 	// Verify is the path of a file for the record of what the function returns

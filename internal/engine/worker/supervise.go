@@ -60,8 +60,7 @@ func Supervise(spec Spec) int {
 	defer log.close(ctx)
 	grace := workerGrace()
 	w, err := subprocess.New(subprocess.Grace(grace)).Start(ctx, executor.Invocation{
-		Function: spec.Function, MemoURI: spec.Path, LeaseID: spec.LeaseID, RunID: spec.RunID, Attempt: spec.Attempt,
-		Env: []string{Variable + "=" + text}, Log: log.write,
+		Function: spec.Function, MemoURI: spec.Path, ID: spec.ID, Env: []string{Variable + "=" + text}, Log: log.write,
 	})
 	if err != nil {
 		log.say(err)

@@ -25,35 +25,40 @@ import (
 
 // Task is one run of one call.
 type Task struct {
+	Assignment
 	Function *function.Function
 	Place    memo.Place
-	Pipeline string
 	Input    []byte                  // canonical, as it was hashed
 	Sources  []record.SourceLocation // where the files in it lie
 	Own      []*source.Ref           // the caller's own, if nothing was stored
 	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
-	runs.ID
-	Replace blob.Version // write the result over this version; "" means only if there is none
-	Keep    bool         // false: nothing is written to the store
-	Chain   *Chain
-	Slot    Slot
-	Files   *source.Files
-	Logger  *slog.Logger
-
-	StorageTTL time.Duration // of the store; 0 if it removes nothing by itself
-	AtStake    time.Duration // how long the runs that wait for this run have gone on
+	Keep     bool                    // false: nothing is written to the store
+	Slot     Slot
+	Files    *source.Files
+	Logger   *slog.Logger
 }
 
 // Done is how a task ended.
 type Done struct {
-	Code   int               // for the worker protocol
 	Result memo.Found        // of this run, or of another that was faster
 	Lost   bool              // another run's result was there first, and is in Result
 	Failed *record.FuncError // what the user's function did
+	Sealed []byte            // the record of this run's result, or of its failure
 	Run    record.Run        // of this run
 	Err    error             // what mops itself failed at
 	Unkept error             // the result is right, but could not be stored
 	Exits  bool              // the function ends, by runtime.Goexit, the goroutine of RunOn
+}
+
+// Code is the exit code that says so.
+func (d Done) Code() int {
+	switch {
+	case d.Err != nil:
+		return executor.ExitFailed
+	case d.Failed != nil:
+		return executor.ExitFunc
+	}
+	return executor.ExitOK
 }
 
 // durableAfter is how long a run must take for its result to be worth an fsync:
@@ -89,7 +94,7 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running.since = ran.Started.Add(-max(t.AtStake, FromContext(ctx).AtStake()))
 	in, err := t.decode(ctx)
 	if err != nil {
-		done(Done{Code: 1, Err: err, Run: ran})
+		done(Done{Err: err, Run: ran})
 		return
 	}
 	cpuBefore, _ := process.Usage()
@@ -133,7 +138,7 @@ func (t Task) conclude(ctx context.Context, running *Running, out any, err error
 			return done
 		}
 	}
-	return Done{Code: 1, Err: context.Cause(ctx), Run: ran}
+	return Done{Err: context.Cause(ctx), Run: ran}
 }
 
 func (t Task) decode(ctx context.Context) (any, error) {
@@ -172,23 +177,21 @@ func (t Task) fail(ctx context.Context, err error, ran record.Run) Done {
 		ran.Outcome = runs.Panic
 	}
 	ran.Error = firstLines(failed.Message)
-	done := Done{Code: executor.ExitFunc, Failed: failed, Run: ran}
+	done := Done{Failed: failed, Run: ran}
+	header := t.header(ran)
+	body, err := failed.Encode()
+	if err == nil {
+		done.Sealed, err = record.Seal(record.KindError, record.ErrorHeader{RunHeader: header, Message: ran.Error}, body)
+	}
+	if err != nil {
+		return Done{Err: err, Run: ran}
+	}
 	if !t.Keep {
 		return done
 	}
 	ctx = t.keeping(ctx, ran)
-	body, err := failed.Encode()
-	if err != nil {
-		return Done{Code: 1, Err: err, Run: ran}
-	}
-	head := t.Function.Head(t.Place.Key, t.RunID)
-	call := t.Function.Describe(t.Pipeline)
-	sealed, err := record.Seal(record.KindError, record.ErrorHeader{Head: head, Call: call, Run: ran, Message: ran.Error}, body)
-	if err == nil {
-		err = t.Place.PutError(ctx, sealed)
-	}
-	if err == nil {
-		err = t.Place.PutRun(ctx, record.RunHeader{Head: head, Call: call, Run: ran})
+	if err = t.Place.PutError(ctx, done.Sealed); err == nil {
+		err = t.Place.PutRun(ctx, header)
 	}
 	if err != nil {
 		done.Unkept = fmt.Errorf("the error of run %s (%s) could not be stored: %w", t.RunID, ran.Error, err)
@@ -200,7 +203,7 @@ func (t Task) fail(ctx context.Context, err error, ran record.Run) Done {
 // be encoded, unless its context ended meanwhile.
 func (t Task) unencodable(ctx context.Context, err error, ran record.Run) Done {
 	if ctx.Err() != nil {
-		return Done{Code: 1, Err: context.Cause(ctx), Run: ran}
+		return Done{Err: context.Cause(ctx), Run: ran}
 	}
 	return t.fail(ctx, fmt.Errorf("the result cannot be encoded: %w", err), ran)
 }
@@ -208,7 +211,7 @@ func (t Task) unencodable(ctx context.Context, err error, ran record.Run) Done {
 // succeed publishes the files of the output, then the output.
 func (t Task) succeed(ctx context.Context, running *Running, out any, ran record.Run) Done {
 	ran.Outcome = runs.OK
-	header := t.resultHeader()
+	header := record.ResultHeader{RunHeader: t.header(ran)}
 	refs, err := t.Function.OutRefs(ctx, out)
 	if err != nil {
 		return t.unencodable(ctx, err, ran)
@@ -216,7 +219,7 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, ran record
 	if len(refs) > 0 {
 		locations, err := t.publish(ctx, running, refs)
 		if _, ours := errors.AsType[*blob.Error](err); ours {
-			return Done{Code: 1, Err: fmt.Errorf("the files that %s returned could not be stored: %w", t.Place.URI(), err), Run: ran}
+			return Done{Err: fmt.Errorf("the files that %s returned could not be stored: %w", t.Place.URI(), err), Run: ran}
 		}
 		if err != nil {
 			return t.fail(ctx, fmt.Errorf("the files that it returned: %w", err), ran)
@@ -227,16 +230,15 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, ran record
 	if err != nil {
 		return t.unencodable(ctx, err, ran)
 	}
-	header.Run = ran
 	sealed, err := record.Seal(record.KindResult, header, body)
 	if err != nil {
 		return t.fail(ctx, fmt.Errorf("the fields recorded by the function: %w", err), ran)
 	}
 	opened, err := record.Open(record.KindResult, sealed)
 	if err != nil {
-		return Done{Code: 1, Err: err, Run: ran}
+		return Done{Err: err, Run: ran}
 	}
-	done := Done{Result: memo.Found{Record: opened, RunID: t.RunID}, Run: ran}
+	done := Done{Result: memo.Found{Record: opened, RunID: t.RunID}, Sealed: sealed, Run: ran}
 	if !t.Keep {
 		done.Result.Own = refs
 		return done
@@ -251,20 +253,17 @@ func (t Task) succeed(ctx context.Context, running *Running, out any, ran record
 		done.Result = other
 	case !won:
 		done.Result, done.Lost = other, true
-		ran.Outcome = runs.LostRace
-		err = t.Place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{Head: header.Head, Call: header.Call, Run: ran})
-		if err != nil {
+		header.Run.Outcome = runs.LostRace
+		if err = t.Place.PutRun(blob.Patient(ctx, blob.Patience{}), header.RunHeader); err != nil {
 			t.Logger.Warn("a run that came second left no record", "run", t.RunID, "error", err)
 		}
 	}
 	return done
 }
 
-func (t Task) resultHeader() record.ResultHeader {
-	return record.ResultHeader{
-		Head: t.Function.Head(t.Place.Key, t.RunID),
-		Call: t.Function.Describe(t.Pipeline),
-	}
+// header is what the records of the run say of it.
+func (t Task) header(ran record.Run) record.RunHeader {
+	return record.RunHeader{Head: t.Function.Head(t.Place.Key, t.RunID), Call: t.Function.Describe(t.Pipeline), Run: ran}
 }
 
 func (t Task) publish(ctx context.Context, running *Running, refs []*source.Ref) ([]record.SourceLocation, error) {

@@ -44,7 +44,7 @@ func TestNothingIsKeptAfterTheEndOfTheContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
-			done := Task{Function: f, Place: place, Pipeline: "p", Input: input, ID: runs.ID{RunID: "run"}, Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(ctx)
+			done := Task{Assignment: Assignment{ID: runs.ID{RunID: "run"}}, Function: f, Place: place, Input: input, Keep: true, Logger: slog.New(slog.DiscardHandler)}.Run(ctx)
 			if !errors.Is(done.Err, lost) || done.Unkept != nil || done.Failed != nil {
 				t.Errorf("%+v", done)
 			}
@@ -109,5 +109,5 @@ func task(t *testing.T, store *blob.Store) Task {
 		t.Fatal(err)
 	}
 	place := memo.Place{Store: store, Path: memokey.Path("p", "f", "0", f.Key(input)), Key: f.Key(input)}
-	return Task{Function: f, Place: place, Pipeline: "p", Input: input, ID: runs.ID{RunID: "run"}, Keep: true, Logger: slog.New(slog.DiscardHandler)}
+	return Task{Assignment: Assignment{ID: runs.ID{RunID: "run"}}, Function: f, Place: place, Input: input, Keep: true, Logger: slog.New(slog.DiscardHandler)}
 }

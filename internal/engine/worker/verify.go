@@ -2,12 +2,11 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
-	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // verify runs an invocation again beside the records of the call: it takes no
@@ -15,45 +14,19 @@ import (
 // the function returns, result or error, goes as a record into the file that
 // the spec names.
 func (p Process) verify(ctx context.Context, place memo.Place) (code int) {
-	invocation := readInvocation(ctx, place)
-	defer invocation.end()
+	invocation, end := readInvocation(ctx, place)
+	defer end()
 	task, _, err := p.task(place, invocation)
 	if err == nil {
 		task.Keep = false
-		err = p.writeVerified(task, task.Run(p.Context(ctx)))
+		done := task.Run(p.Context(ctx))
+		if err = done.Err; err == nil {
+			err = os.WriteFile(p.Spec.Verify, done.Sealed, 0o600)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
-		return 1
+		return executor.ExitFailed
 	}
-	return 0
-}
-
-func (p Process) writeVerified(task Task, done Done) error {
-	if done.Err != nil {
-		return done.Err
-	}
-	var sealed []byte
-	var err error
-	switch {
-	case done.Failed != nil:
-		var body []byte
-		if body, err = done.Failed.Encode(); err == nil {
-			sealed, err = record.Seal(record.KindError, record.ErrorHeader{
-				Head: task.Function.Head(task.Place.Key, task.RunID),
-				Call: task.Function.Describe(task.Pipeline), Run: done.Run, Message: done.Run.Error,
-			}, body)
-		}
-	case done.Result.Record.Header != nil:
-		var header record.ResultHeader
-		if err = done.Result.Into(&header); err == nil {
-			sealed, err = record.Seal(record.KindResult, header, done.Result.Body)
-		}
-	default:
-		err = errors.New("the run left neither a result nor an error")
-	}
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(p.Spec.Verify, sealed, 0o600)
+	return executor.ExitOK
 }

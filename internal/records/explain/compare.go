@@ -27,7 +27,7 @@ const (
 // input nor output, Path is empty, but for Calls, where it is the function called, and for
 // what the fingerprints of types leave out, where it is the field.
 type Difference struct {
-	Part Part
+	Part Part `json:"part"`
 	dynamic.Difference
 }
 
@@ -37,9 +37,9 @@ const mostFields = 1000
 // Compare returns in what two calls differ, what weighs most first. Pipelines
 // are no part of a memo key.
 func Compare(here, there Call) []Difference {
-	var found []Difference
+	found := []Difference{}
 	add := func(part Part, path string, here, there any) {
-		found = append(found, Difference{part, dynamic.Difference{Path: path, Here: here, There: there}})
+		found = append(found, Difference{part, dynamic.Difference{Path: path, Here: dynamic.JSON{Value: here}, There: dynamic.JSON{Value: there}}})
 	}
 	compare := func(part Part, here, there string) {
 		if here != there {
@@ -107,7 +107,7 @@ func (d Difference) String() string { return d.Between("here", "there") }
 
 // Between is String with other words for the two calls.
 func (d Difference) Between(here, there string) string {
-	text := fmt.Sprintf("%s: %s %s, %s %s", d.Subject(), d.show(d.Here), here, d.show(d.There), there)
+	text := fmt.Sprintf("%s: %s %s, %s %s", d.Subject(), d.show(d.Here.Value), here, d.show(d.There.Value), there)
 	if d.Note != "" {
 		text += " (" + d.Note + ")"
 	}

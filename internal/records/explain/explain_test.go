@@ -78,7 +78,7 @@ func (c call) finish(t *testing.T, store *blob.Store) {
 	t.Helper()
 	p := c.place(t, store)
 	head := record.Head{MemoKey: p.Key.String(), RunID: "2611231412-SkirtBus"}
-	sealed, err := record.Seal(record.KindResult, record.ResultHeader{Head: head, Call: c.describe()}, []byte{1})
+	sealed, err := record.Seal(record.KindResult, record.RunHeader{Head: head, Call: c.describe()}, []byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,9 +165,9 @@ func TestFindOrdersByDifferencesThenAge(t *testing.T) {
 	}
 	var got []string
 	for _, near := range found.Near {
-		got = append(got, near.Place.Path)
+		got = append(got, near.URI)
 	}
-	if want := []string{second.Path, recent.Path, old.Path, far.Path}; !slices.Equal(got, want) {
+	if want := []string{second.URI(), recent.URI(), old.URI(), far.URI()}; !slices.Equal(got, want) {
 		t.Errorf("found\n%q, want\n%q", got, want)
 	}
 	if found.Calls != 4 || found.Looked != 4 || !found.Whole {
@@ -186,7 +186,7 @@ func TestFindReadsTheNewestOnly(t *testing.T) {
 	var newest []string
 	for i := range 30 {
 		p := train(input{Rate: float64(i + 1)}).store(t, store, i%2 == 0)
-		newest = append(newest, p.Path)
+		newest = append(newest, p.URI())
 	}
 	c := train(input{})
 	found, err := Find(t.Context(), c.place(t, store), c.call(t), 5)
@@ -197,8 +197,8 @@ func TestFindReadsTheNewestOnly(t *testing.T) {
 		t.Errorf("calls %d, looked %d, near %d", found.Calls, found.Looked, len(found.Near))
 	}
 	for _, near := range found.Near {
-		if !slices.Contains(newest[25:], near.Place.Path) {
-			t.Errorf("%s is not among the newest", near.Place.Path)
+		if !slices.Contains(newest[25:], near.URI) {
+			t.Errorf("%s is not among the newest", near.URI)
 		}
 	}
 }

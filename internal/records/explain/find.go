@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -28,20 +27,22 @@ const (
 
 // Search is what a look at the other calls of a function found.
 type Search struct {
-	Near     []Near         // closest first, then newest first
-	Versions []VersionCount // newest first
-	Calls    int            // of all versions, the one in question left out
-	Looked   int            // of them were compared
-	Whole    bool           // false where the time was up before all were listed
+	URI       string         `json:"uri"`       // of the call in question
+	Calls     int            `json:"calls"`     // others of the function in the pipeline, of all versions
+	Looked    int            `json:"looked"`    // of them were compared
+	Versions  []VersionCount `json:"versions"`  // newest first
+	Pipelines []string       `json:"pipelines"` // others that have a result of this very call
+	Near      []Near         `json:"near"`      // closest first, then newest first
+	Whole     bool           `json:"-"`         // false where the time was up before all were listed
 }
 
 // Near is another call of the same function.
 type Near struct {
-	Place       memo.Place
-	Call        Call
-	HasResult   bool
-	Modified    time.Time // of its invocation, by the store's clock
-	Differences []Difference
+	URI         string       `json:"uri"`
+	Version     string       `json:"version"`
+	HasResult   bool         `json:"has_result"`
+	Modified    time.Time    `json:"modified"` // of its invocation, by the store's clock
+	Differences []Difference `json:"differences"`
 }
 
 // VersionCount says what one version of a function has.
@@ -53,91 +54,60 @@ type VersionCount struct {
 }
 
 // Find looks for the calls of a function in a pipeline that come closest to a
-// call, in all versions. It reads the newest invocations, at most that many. If
-// the context has a deadline, what was found until then is the answer; the
-// error is the store's.
+// call, in all versions, and for other pipelines that have its result. It reads the
+// newest invocations, at most that many. If the context has a deadline, what was
+// found until then is the answer; the error is the store's.
 func Find(ctx context.Context, place memo.Place, call Call, most int) (Search, error) {
 	if most <= 0 {
 		most = DefaultNewest
 	}
-	s := Search{}
+	s := Search{URI: place.URI(), Versions: []VersionCount{}, Near: []Near{}}
 	candidates, err := s.scan(ctx, place, call, most)
-	if err != nil {
-		return s, err
-	}
 	s.compare(ctx, place.Store, call, candidates)
+	s.Pipelines = elsewhere(ctx, place, call)
 	slices.SortStableFunc(s.Near, func(a, b Near) int {
 		return cmp.Or(cmp.Compare(len(a.Differences), len(b.Differences)), b.Modified.Compare(a.Modified))
 	})
 	slices.SortFunc(s.Versions, func(a, b VersionCount) int { return b.Newest.Compare(a.Newest) })
-	return s, nil
+	return s, err
 }
 
-// candidate is an invocation that may be read.
-type candidate struct {
-	path      string // of the call
-	modified  time.Time
-	hasResult bool
-}
-
-// scan lists the calls of the function and picks the newest. It takes half of
-// the time that there is.
-func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int) ([]*candidate, error) {
+// scan lists the calls of the function and picks those with the newest invocations. It
+// takes half of the time that there is.
+func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int) ([]Listed, error) {
 	until := time.Time{}
 	if deadline, ok := ctx.Deadline(); ok {
 		until = time.Now().Add(time.Until(deadline) / 2)
 	}
 	prefix := memokey.Format + "/" + call.Pipeline + "/" + call.Function + "@"
-	versions := map[string]*VersionCount{}
-	defer func() {
-		for _, v := range versions {
-			s.Versions = append(s.Versions, *v)
-		}
-	}()
-	var picked []*candidate
-	var folder string
-	var last *candidate // of the folder
-	for info, err := range place.Store.List(ctx, prefix, "") {
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
+	var picked []Listed
+	for c, err := range List(ctx, place.Store, prefix) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
 			return nil, err
-		}
-		if !until.IsZero() && time.Now().After(until) {
+		case !until.IsZero() && time.Now().After(until):
 			return newest(picked, most), nil
-		}
-		version, rest, _ := strings.Cut(info.Key[len(prefix):], "/")
-		name, record, _ := strings.Cut(rest, "/")
-		path := prefix + version + "/" + name
-		if path == place.Path || record == "" {
+		case c.Path == place.Path || !c.Folder:
 			continue
 		}
-		v := versions[version]
-		if v == nil {
-			v = &VersionCount{Version: version}
-			versions[version] = v
+		version, _, _ := strings.Cut(c.Path[len(prefix):], "/")
+		if n := len(s.Versions); n == 0 || s.Versions[n-1].Version != version {
+			s.Versions = append(s.Versions, VersionCount{Version: version})
 		}
-		if path != folder {
-			folder, last = path, nil
-			s.Calls++
-			v.Calls++
-		}
-		if info.ModTime.After(v.Newest) {
-			v.Newest = info.ModTime
-		}
-		switch record { // in this order
-		case "invocation":
-			if info.Size <= largest {
-				last = &candidate{path: path, modified: info.ModTime}
-				if picked = append(picked, last); len(picked) >= 2*most+100 {
-					picked = newest(picked, most)
-				}
-			}
-		case "result":
+		v := &s.Versions[len(s.Versions)-1]
+		s.Calls++
+		v.Calls++
+		if c.Result {
 			v.Results++
-			if last != nil {
-				last.hasResult = true
+		}
+		if c.Newest.After(v.Newest) {
+			v.Newest = c.Newest
+		}
+		if c.Invocation.Key != "" && c.Invocation.Size <= largest {
+			if picked = append(picked, c); len(picked) >= 2*most+100 {
+				picked = newest(picked, most)
 			}
 		}
 	}
@@ -147,22 +117,22 @@ func (s *Search) scan(ctx context.Context, place memo.Place, call Call, most int
 
 // compare reads the candidates and compares each with the call. One that cannot
 // be read, or not in time, is left out.
-func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, candidates []*candidate) {
+func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, candidates []Listed) {
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(sideBySide)
 	for _, c := range candidates {
 		group.Go(func() error {
-			other, err := memokey.Parse(c.path)
+			other, err := memokey.Parse(c.Path)
 			if err != nil {
 				return nil
 			}
-			at := memo.Place{Store: store, Path: c.path, Key: other.Key}
+			at := memo.Place{Store: store, Path: c.Path, Key: other.Key}
 			read, err := Read(ctx, at)
 			if err != nil {
 				return nil
 			}
-			near := Near{Place: at, Call: read, HasResult: c.hasResult, Modified: c.modified, Differences: Compare(call, read)}
+			near := Near{at.URI(), read.Version, c.Result, c.Invocation.ModTime, Compare(call, read)}
 			mu.Lock()
 			defer mu.Unlock()
 			s.Looked++
@@ -174,18 +144,18 @@ func (s *Search) compare(ctx context.Context, store *blob.Store, call Call, cand
 }
 
 // newest keeps the n newest.
-func newest(all []*candidate, n int) []*candidate {
-	slices.SortFunc(all, func(a, b *candidate) int { return b.modified.Compare(a.modified) })
+func newest(all []Listed, n int) []Listed {
+	slices.SortFunc(all, func(a, b Listed) int { return b.Invocation.ModTime.Compare(a.Invocation.ModTime) })
 	return all[:min(len(all), n)]
 }
 
-// mostPipelines is in how many pipelines Elsewhere looks.
+// mostPipelines is in how many pipelines elsewhere looks.
 const mostPipelines = 50
 
-// Elsewhere returns the other pipelines of the root that have a result of the
+// elsewhere returns the other pipelines of the root that have a result of the
 // very same call: the memo key does not depend on the pipeline.
-func Elsewhere(ctx context.Context, place memo.Place, call Call) (pipelines []string) {
-	looked := 0
+func elsewhere(ctx context.Context, place memo.Place, call Call) []string {
+	pipelines, looked := []string{}, 0
 	for pipeline, err := range Folders(ctx, place.Store, memokey.Format+"/") {
 		if looked++; err != nil || looked > mostPipelines {
 			return pipelines
@@ -201,30 +171,4 @@ func Elsewhere(ctx context.Context, place memo.Place, call Call) (pipelines []st
 		}
 	}
 	return pipelines
-}
-
-// Folders yields the folders right below a prefix, which ends with a slash, in
-// byte order, without a slash at the end. It costs one listing for each of them,
-// however much they hold.
-func Folders(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for from, more := "", true; more; {
-			more = false
-			for info, err := range store.List(ctx, prefix, from) {
-				if err != nil {
-					yield("", err)
-					return
-				}
-				name, _, folder := strings.Cut(strings.TrimPrefix(info.Key, prefix), "/")
-				if !folder {
-					continue
-				}
-				if !yield(name, nil) {
-					return
-				}
-				from, more = prefix+name+"0", true // '0' is the next after '/'
-				break
-			}
-		}
-	}
 }

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,36 +22,25 @@ func Miss(ctx context.Context, place memo.Place, call Call) string {
 	if err != nil && found.Calls == 0 {
 		return ""
 	}
-	switch here, others := split(found.Versions, call.Version); {
+	same := func(v VersionCount) bool { return v.Version == call.Version }
+	switch {
 	case found.Calls == 0 && found.Whole:
 		say("no other call of %s was ever made in pipeline %q", call.Function, call.Pipeline)
-	case here.Calls == 0 && found.Whole:
-		say("no other call of version %s was ever made in pipeline %q; %s", call.Version, call.Pipeline, counts(others))
+	case found.Whole && !slices.ContainsFunc(found.Versions, same):
+		say("no other call of version %s was ever made in pipeline %q; %s", call.Version, call.Pipeline, counts(found.Versions))
 	}
 	if len(found.Near) > 0 {
 		near := found.Near[0]
-		say("the nearest call %s (%s%s) differs in %s", words.Of(near.Place.Path), text.Ago(near.Modified, time.Now()),
+		say("the nearest call %s (%s%s) differs in %s", words.Of(near.URI), text.Ago(near.Modified, time.Now()),
 			map[bool]string{false: ", without a result"}[near.HasResult], list(near.Differences, 3))
 	}
 	if !found.Whole || found.Looked < found.Calls {
 		say("compared with %d other calls, and there are more", found.Looked)
 	}
-	if pipelines := Elsewhere(ctx, place, call); len(pipelines) > 0 {
-		say("this very call has a result in pipeline %s", strings.Join(pipelines, " and in "))
+	if len(found.Pipelines) > 0 {
+		say("this very call has a result in pipeline %s", strings.Join(found.Pipelines, " and in "))
 	}
 	return strings.Join(said, "; ")
-}
-
-// split takes the version of the call out of those that were found.
-func split(versions []VersionCount, version string) (here VersionCount, others []VersionCount) {
-	for _, v := range versions {
-		if v.Version == version {
-			here = v
-		} else {
-			others = append(others, v)
-		}
-	}
-	return here, others
 }
 
 // counts is "version 1 has 12 results, version 0 has none".
@@ -62,12 +52,9 @@ func counts(versions []VersionCount) string {
 			parts = append(parts, fmt.Sprintf("and there are %d older ones", len(versions)-most))
 			break
 		}
-		results := fmt.Sprintf("%d results", v.Results)
-		switch v.Results {
-		case 0:
-			results = "none"
-		case 1:
-			results = "1 result"
+		results := "none"
+		if v.Results > 0 {
+			results = text.Count(v.Results, "result")
 		}
 		parts = append(parts, fmt.Sprintf("version %s has %s", text.Clean(v.Version), results))
 	}

@@ -43,7 +43,7 @@ type State struct {
 type Outcome struct {
 	Kind    runs.Ending `json:"kind"`
 	RunID   string      `json:"run_id,omitempty"`
-	Reason  string      `json:"reason,omitempty"` // an executor.Reason
+	Reason  runs.Reason `json:"reason,omitempty"`
 	Message string      `json:"message,omitempty"`
 	Detail  string      `json:"detail,omitempty"` // longer than a message, such as the tail of a log
 }

@@ -16,7 +16,7 @@ func TestCacheKeepsSoundResults(t *testing.T) {
 	key := memokey.Parts{Name: "f", Version: "0", In: "in", Out: "out", Input: []byte{0}}.Key()
 	path := memokey.Path("p", "f", "0", key)
 	seal := func(kind record.Kind, key string) []byte {
-		sealed, err := record.Seal(kind, record.ResultHeader{Head: record.Head{MemoKey: key, RunID: "run"}}, []byte{0})
+		sealed, err := record.Seal(kind, record.RunHeader{Head: record.Head{MemoKey: key, RunID: "run"}}, []byte{0})
 		if err != nil {
 			t.Fatal(err)
 		}

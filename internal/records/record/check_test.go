@@ -87,7 +87,7 @@ func BenchmarkSeal(b *testing.B) {
 func TestHasSchema(t *testing.T) {
 	schema := `{"out":[{"kind":"struct","parts":{"omitzero field <A&B>":1}},{"kind":"int"}]}`
 	head := Head{MemoKey: sampleKey, RunID: "run", Schema: []byte(schema)}
-	data, err := Seal(KindResult, ResultHeader{Head: head}, nil)
+	data, err := Seal(KindResult, ResultHeader{RunHeader: RunHeader{Head: head}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

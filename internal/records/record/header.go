@@ -37,7 +37,7 @@ type Run struct {
 	LeaseID     string         `json:"lease_id,omitempty"`
 	Attempt     int            `json:"attempt,omitempty"` // 1 for the first under its lease
 	Outcome     runs.Ending    `json:"outcome,omitempty"`
-	Reason      string         `json:"reason,omitempty"` // of a failure: an executor.Reason
+	Reason      runs.Reason    `json:"reason,omitempty"`
 	Error       string         `json:"error,omitempty"`  // of a failure: a line or two
 	Started     time.Time      `json:"started,omitzero"` // RFC 3339, by the clock of Host
 	Ended       time.Time      `json:"ended,omitzero"`
@@ -70,11 +70,18 @@ type SourceLocation struct {
 	Location string `json:"location,omitempty"` // relative to the root, or a URI
 }
 
-// ResultHeader is the header of a result; the body is the output.
-type ResultHeader struct {
+// RunHeader says what a record tells of a run. By itself it is the content of
+// runs/<run id>.json, as plain JSON without line 1: of a run that left neither
+// result nor error.
+type RunHeader struct {
 	Head
 	Call
-	Run      Run              `json:"run,omitzero"`
+	Run Run `json:"run,omitzero"`
+}
+
+// ResultHeader is the header of a result; the body is the output.
+type ResultHeader struct {
+	RunHeader
 	Sources  []SourceLocation `json:"sources,omitempty"`
 	Injected bool             `json:"injected,omitempty"` // a person put it there; nothing computed it
 }
@@ -90,16 +97,6 @@ type InvocationHeader struct {
 
 // ErrorHeader is the header of an error; the body is a FuncError.
 type ErrorHeader struct {
-	Head
-	Call
-	Run     Run    `json:"run,omitzero"`
+	RunHeader
 	Message string `json:"message"`
-}
-
-// RunHeader is the content of runs/<run id>.json, as plain JSON without line 1:
-// a run that left neither result nor error.
-type RunHeader struct {
-	Head
-	Call
-	Run Run `json:"run"`
 }

@@ -34,9 +34,9 @@ func samples() []sample {
 		panic(err)
 	}
 	return []sample{
-		{KindResult, ResultHeader{Head: head, Call: call, Run: run, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
+		{KindResult, ResultHeader{RunHeader: RunHeader{head, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
 		{KindInvocation, InvocationHeader{Head: head, Call: call, LeaseID: "lease-1", Program: program, Sources: sources}, []byte("\xa1dCity\x62\x0a\x0a")},
-		{KindError, ErrorHeader{Head: head, Call: call, Run: failed, Message: "no such city"}, body},
+		{KindError, ErrorHeader{RunHeader: RunHeader{head, call, failed}, Message: "no such city"}, body},
 		{KindLease, map[string]any{"lease_id": "lease-1", "status": "held"}, nil},
 		{KindSession, map[string]any{"session_id": "session-1", "state": "live"}, nil},
 	}

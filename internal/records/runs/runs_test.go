@@ -7,7 +7,7 @@ import (
 
 func TestNext(t *testing.T) {
 	first := New("lease", "k8s")
-	next := first.Next()
+	next := Next(first)
 	if first.Attempt != 1 || next.Attempt != 2 || next.RunID == first.RunID || next.LeaseID != "lease" || next.Executor != "k8s" {
 		t.Errorf("%+v is followed by %+v", first, next)
 	}

@@ -170,18 +170,11 @@ func (d *download) part(ctx context.Context, start, end int64) error {
 		return err
 	}
 	defer done()
-	uri := d.at.store.URI(d.at.key)
-	body, info, err := d.at.store.Get(ctx, d.at.key, blob.Range{Offset: start, Length: end - start})
-	if blob.Is(err, blob.NotFound) {
-		return d.f.gone(uri, err)
-	}
+	body, _, err := d.f.get(ctx, d.at, d.o, blob.Range{Offset: start, Length: end - start})
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	if info.Size != d.o.size {
-		return d.o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
-	}
 	n, err := copyContent(io.NewOffsetWriter(d.p, start), io.LimitReader(body, end-start))
 	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == d.p.Name() {
 		return localcache.Failure(err)
@@ -190,7 +183,7 @@ func (d *download) part(ctx context.Context, start, end int64) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return fmt.Errorf("source %s: bytes %d to %d: %w", uri, start, end, err)
+		return fmt.Errorf("source %s: bytes %d to %d: %w", d.at.store.URI(d.at.key), start, end, err)
 	}
 	return nil
 }

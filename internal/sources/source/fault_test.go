@@ -168,7 +168,8 @@ func TestWaitingHoldsNoSlot(t *testing.T) {
 		}
 		return &driver.Error{Kind: driver.Unavailable, Err: errBroken}
 	}}), blob.RetryPolicy{First: time.Hour, Max: time.Hour})
-	f := newFilesWith(t, Options{CacheDir: filepath.Join(t.TempDir(), "cache"), CacheSize: 1 << 30, Parallel: 1})
+	f := newFilesWith(t, Options{CacheDir: filepath.Join(t.TempDir(), "cache"), CacheSize: 1 << 30})
+	f.cpu = make(slots, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	patient := blob.Patient(ctx, blob.Patience{Since: time.Now().Add(-12 * time.Hour), Made: true})
 	ended := make(chan error)

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,13 +31,6 @@ type Options struct {
 
 	// Logger gets warnings and debug lines; nil for none.
 	Logger *slog.Logger
-
-	// Parallel is how many files are hashed or copied side by side; default: the
-	// number of processors, at most 16.
-	Parallel int
-
-	// Open opens the store of an explicit URI; default: blob.Open.
-	Open func(ctx context.Context, uri string) (*blob.Store, error)
 }
 
 // Files knows the files of one environment: their hashes, the downloaded
@@ -62,18 +54,11 @@ const parallelTransfers = 16
 
 // New makes the Files of an environment. It does no I/O yet.
 func New(opts Options) (*Files, error) {
-	if opts.Parallel < 0 || opts.CacheSize < 0 {
-		return nil, fmt.Errorf("sources: Parallel %d and CacheSize %d must not be negative", opts.Parallel, opts.CacheSize)
+	if opts.CacheSize < 0 {
+		return nil, fmt.Errorf("sources: CacheSize %d must not be negative", opts.CacheSize)
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opts.Open == nil {
-		opts.Open = blob.Open
-	}
-	parallel := opts.Parallel
-	if parallel == 0 {
-		parallel = min(runtime.GOMAXPROCS(0), 16)
 	}
 	cacheDir, err := absolute("cache", opts.CacheDir)
 	if err != nil {
@@ -86,7 +71,7 @@ func New(opts Options) (*Files, error) {
 	if known != "" {
 		known = filepath.Join(known, "source-hashes")
 	}
-	cpu := make(slots, parallel)
+	cpu := make(slots, min(runtime.GOMAXPROCS(0), 16)) // files hashed or copied side by side
 	fetch := &fetcher{
 		finder: &finder{
 			cpu: cpu, answers: map[string]*answer{},
@@ -94,8 +79,8 @@ func New(opts Options) (*Files, error) {
 				Memory: known, Warn: func(err error) { opts.Logger.Warn("cache of hashes", "file", known, "err", err) }, Slot: cpu.take,
 			}),
 		},
-		places: &places{log: opts.Logger, open: opts.Open, roots: map[string]*blob.Store{}, stores: map[string]*blob.Store{}},
-		net:    make(slots, max(parallel, parallelTransfers)),
+		places: &places{log: opts.Logger, open: blob.Open, roots: map[string]*blob.Store{}, stores: map[string]*blob.Store{}},
+		net:    make(slots, parallelTransfers),
 		now:    time.Now,
 	}
 	clock := func() time.Time { return fetch.now() }

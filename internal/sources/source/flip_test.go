@@ -153,7 +153,8 @@ func TestHashOfWhatCameWrong(t *testing.T) {
 	bare := remoteStore(t)
 	w := &wrongly{Store: bare.Driver(), refuted: true}
 	other := blob.New(bare.Root(), w)
-	f := newFilesWith(t, Options{CacheDir: t.TempDir(), Open: func(context.Context, string) (*blob.Store, error) { return other, nil }})
+	f := newFilesWith(t, Options{CacheDir: t.TempDir()})
+	f.open = func(context.Context, string) (*blob.Store, error) { return other, nil }
 	if _, err := bare.PutBytes(t.Context(), "data.csv", []byte("data"), blob.PutOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -77,19 +77,9 @@ func (f *fetcher) openRemoteRange(ctx context.Context, at place, o *object, off,
 	if n == 0 || off >= o.size { // nothing to read, but the file should be there
 		return io.NopCloser(strings.NewReader("")), f.check(ctx, o)
 	}
-	uri := at.store.URI(at.key)
 	var body io.ReadCloser
-	err := f.twice(ctx, at, func() error {
-		var info blob.Info
-		var err error
-		body, info, err = at.store.Get(ctx, at.key, blob.Range{Offset: off, Length: max(n, 0)})
-		switch {
-		case blob.Is(err, blob.NotFound):
-			return f.gone(uri, err)
-		case err == nil && info.Size != o.size:
-			body.Close()
-			return o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
-		}
+	err := f.twice(ctx, at, func() (err error) {
+		body, _, err = f.get(ctx, at, o, blob.Range{Offset: off, Length: max(n, 0)})
 		return err
 	})
 	if err != nil {

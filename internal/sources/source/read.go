@@ -156,20 +156,27 @@ func (f *fetcher) stream(ctx context.Context, at place, o *object) (*stream, err
 	if at.store == nil {
 		return nil, errors.New("source: nothing says where its bytes are: it was decoded, but not bound to the record that it came from")
 	}
-	uri := at.store.URI(at.key)
-	body, info, err := at.store.Get(ctx, at.key, blob.Range{})
-	if blob.Is(err, blob.NotFound) {
-		return nil, f.gone(uri, err)
-	}
+	body, info, err := f.get(ctx, at, o, blob.Range{})
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{body: body, uri: uri, object: o, size: info.Size, left: info.Size, hash: sha256.New()}
-	if o.size != unknownSize && info.Size != o.size {
+	return &stream{body: body, uri: at.store.URI(at.key), object: o, size: info.Size, left: info.Size, hash: sha256.New()}, nil
+}
+
+// get opens the blob of an object, or a part of it. It fails if the blob is
+// gone, or has another size.
+func (f *fetcher) get(ctx context.Context, at place, o *object, part blob.Range) (io.ReadCloser, blob.Info, error) {
+	body, info, err := at.store.Get(ctx, at.key, part)
+	switch {
+	case blob.Is(err, blob.NotFound):
+		return nil, info, f.gone(at.store.URI(at.key), err)
+	case err != nil:
+		return nil, info, err
+	case o.size != unknownSize && info.Size != o.size:
 		body.Close()
-		return nil, o.corrupt(uri, fmt.Sprintf("%d bytes", info.Size))
+		return nil, info, o.corrupt(at.store.URI(at.key), fmt.Sprintf("%d bytes", info.Size))
 	}
-	return s, nil
+	return body, info, nil
 }
 
 type stream struct {

@@ -50,6 +50,11 @@ type object struct {
 
 const unknownSize = -1
 
+// fileContent is a file whose bytes are o.
+func fileContent(o object) *content {
+	return &content{id: Identity{Kind: KindFile, Hash: o.sum, Size: o.size}, file: o}
+}
+
 // File is a file on this machine. The path is made absolute at once.
 func File(path string) *Ref { return local(path, KindFile) }
 

@@ -56,7 +56,8 @@ func TestAt(t *testing.T) {
 	put("version 3")
 	old := must(Decode(must(r.MarshalCBOR())(t)))(t)
 	id, _ := old.Identity()
-	fresh := newFilesWith(t, Options{CacheDir: t.TempDir(), Open: f.open})
+	fresh := newFilesWith(t, Options{CacheDir: t.TempDir()})
+	fresh.open = f.open
 	if err := fresh.Bind(home, callPrefix, []*Ref{old}, []Location{{id, uri}}); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,8 @@ func TestHashOfRemote(t *testing.T) {
 	}
 
 	told, count := blobcount.New(blob.New("told://here", telling{local.Driver()}))
-	f := newFilesWith(t, Options{Open: func(context.Context, string) (*blob.Store, error) { return told, nil }})
+	f := newFilesWith(t, Options{})
+	f.open = func(context.Context, string) (*blob.Store, error) { return told, nil }
 	r := At("told://here/data.csv")
 	if err := f.Resolve(t.Context(), []*Ref{r}); err != nil {
 		t.Fatal(err)
@@ -170,7 +172,8 @@ func TestManyAskForRemote(t *testing.T) {
 			return nil
 		}})
 		store, count := blobcount.New(slow)
-		f := newFilesWith(t, Options{Open: func(context.Context, string) (*blob.Store, error) { return store, nil }})
+		f := newFilesWith(t, Options{})
+		f.open = func(context.Context, string) (*blob.Store, error) { return store, nil }
 		put := func(content string) {
 			if _, err := blob.New("slow://here", mem).PutBytes(t.Context(), "x", []byte(content), blob.PutOptions{}); err != nil {
 				t.Fatal(err)

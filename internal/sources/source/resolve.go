@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/sources/filehash"
-	"golang.org/x/sync/errgroup"
 )
 
 // ErrChanged says that a file changed, or was removed, after it was hashed and
@@ -154,7 +159,7 @@ func (f *finder) findFile(ctx context.Context, path string) (*content, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &content{id: Identity{Kind: KindFile, Hash: file.sum, Size: file.size}, file: file}, nil
+		return fileContent(file), nil
 	})
 }
 
@@ -222,10 +227,7 @@ func (f *Files) askRemote(ctx context.Context, uri string) (*content, error) {
 		// The versions of a store in memory mean nothing to the next process.
 		f.hashes.Learn(remoteName(uri, info), sum, !strings.HasPrefix(uri, "mem:"))
 	}
-	return &content{
-		id:   Identity{Kind: KindFile, Hash: sum, Size: info.Size},
-		file: object{sum: sum, size: info.Size, uri: uri},
-	}, nil
+	return fileContent(object{sum: sum, size: info.Size, uri: uri}), nil
 }
 
 func (f *Files) hashRemote(ctx context.Context, at place) (Hash, blob.Info, error) {
@@ -265,4 +267,80 @@ func remoteError(uri string, err error) error {
 // remoteName identifies one version of the blob at a URI.
 func remoteName(uri string, info blob.Info) string {
 	return fmt.Sprintf("blob\x00%s\x00%s\x00%d\x00%d", uri, info.Version, info.Size, info.ModTime.UnixNano())
+}
+
+// found is one file of a folder.
+type found struct {
+	name       string // with slashes, relative to the folder
+	path       string
+	executable bool
+}
+
+// walk lists the files of a folder, sorted, and its empty folders. It follows
+// symbolic links.
+func walk(root string) (files []found, empty []string, err error) {
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, nil, filehash.Readable(root, err)
+	}
+	w := walker{above: []fs.FileInfo{info}}
+	if err := w.folder(root, ""); err != nil {
+		return nil, nil, err
+	}
+	slices.SortFunc(w.files, func(a, b found) int { return strings.Compare(a.name, b.name) })
+	return w.files, w.empty, nil
+}
+
+type walker struct {
+	files []found
+	empty []string
+	above []fs.FileInfo // the folders on the way down to here
+}
+
+func (w *walker) folder(dir, name string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return filehash.Readable(dir, err)
+	}
+	if len(entries) == 0 && name != "" {
+		w.empty = append(w.empty, name)
+	}
+	for _, e := range entries {
+		path, below := filepath.Join(dir, e.Name()), e.Name()
+		if name != "" {
+			below = name + "/" + below
+		}
+		if !utf8.ValidString(e.Name()) {
+			return fmt.Errorf("source %q: the name is not valid UTF-8, so it means nothing on other machines: rename it", path)
+		}
+		if err := w.entry(e, path, below); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) entry(e fs.DirEntry, path, name string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return filehash.Readable(path, err)
+	}
+	if !info.IsDir() {
+		if err := filehash.Regular(path, info); err != nil {
+			return err
+		}
+		w.files = append(w.files, found{name, path, info.Mode()&0o100 != 0})
+		return nil
+	}
+	if e.Type()&fs.ModeSymlink != 0 {
+		for _, above := range w.above {
+			if os.SameFile(above, info) {
+				return fmt.Errorf("source %s: a symbolic link to a folder that it lies in, so the folder has no end: remove it", path)
+			}
+		}
+	}
+	w.above = append(w.above, info)
+	err = w.folder(path, name)
+	w.above = w.above[:len(w.above)-1]
+	return err
 }

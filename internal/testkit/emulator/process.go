@@ -62,6 +62,8 @@ var environment = os.Environ()
 
 // lifeline is the standard input of the emulators, kept from the garbage collector.
 // They end when it does, which it does when this process does, in whatever way.
+//
+//lint:ignore U1000 a reference is all that it is for
 var lifeline io.Closer
 
 // process starts the emulators, and returns the URL where they are asked. There is

@@ -59,7 +59,7 @@ var arrows = map[string][]string{
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
 	"internal/values/dynamic":    {"internal/base/text"},
 	"internal/base/progress":     {"internal/base/text", "internal/base/words"},
-	"internal/records/runs":      {"internal/base/words"},
+	"internal/records/runs":      {"executor", "internal/base/words"},
 	"internal/engine/function":   {"internal/values/codec", "internal/base/errtree", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/sources/source"},
 	"internal/values/codec":      {"internal/values/schema"},
 	"internal/records/memo":      {"blob", "internal/records/memokey", "internal/records/record", "internal/sources/source"},

@@ -26,16 +26,17 @@ func (e *exam) clock(ctx context.Context) {
 		return
 	case err != nil:
 		line.Verdict, line.Found, line.ToDo = Fail, err.Error(), e.toDo("clock", err)
-		e.say(line)
-		return
 	case !ok:
 		line.Found = "the store tells no time; whether a program is dead is then seen by watching it"
-		e.say(line)
-		return
+	default:
+		e.skew(&line, told.Sub(before.Add(after.Sub(before)/2)))
 	}
-	skew := told.Sub(before.Add(after.Sub(before) / 2))
-	seconds := skew.Seconds()
-	e.report.SkewSeconds = &seconds
+	e.say(line)
+}
+
+// skew says by how much the store's clock is ahead of this machine's.
+func (e *exam) skew(line *Line, skew time.Duration) {
+	e.report.SkewSeconds = new(skew.Seconds())
 	direction := "ahead of"
 	if skew < 0 {
 		direction = "behind"
@@ -48,7 +49,6 @@ func (e *exam) clock(ctx context.Context) {
 		line.Verdict = Warn
 		line.ToDo = "results and leases are right all the same, since mops never compares the clocks of two machines; but ages that are shown are wrong, and S3 refuses requests that are dated 15 minutes off. Set the clock that is wrong (NTP)"
 	}
-	e.say(line)
 }
 
 // Latency is how long an operation took, in seconds.

@@ -97,27 +97,29 @@ func (r *run) anyAlive(ctx context.Context, ids ...string) (bool, error) {
 
 // sessions are the sessions looked at: dead for good, or alive at a time.
 type sessions struct {
-	mu    sync.Mutex
-	dead  map[string]bool
-	alive map[string]time.Time
+	mu   sync.Mutex
+	seen map[string]sighting
+}
+
+type sighting struct {
+	alive bool
+	at    time.Time
 }
 
 func (s *sessions) get(id string) (alive, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seen, lived := s.alive[id]
-	return !s.dead[id], s.dead[id] || lived && time.Since(seen) < believed
+	seen, known := s.seen[id]
+	return seen.alive, known && (!seen.alive || time.Since(seen.at) < believed)
 }
 
 func (s *sessions) set(id string, alive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dead == nil {
-		s.dead, s.alive = map[string]bool{}, map[string]time.Time{}
+	if s.seen == nil {
+		s.seen = map[string]sighting{}
 	}
-	if s.dead[id] = !alive; alive {
-		s.alive[id] = time.Now()
-	}
+	s.seen[id] = sighting{alive, time.Now()}
 }
 
 // alive reports whether a session may live. One look can show that it does;

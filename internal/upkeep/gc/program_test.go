@@ -143,7 +143,7 @@ func (p *program) close() error { return errors.Join(p.engine.Close(), p.files.C
 // do makes a call.
 func do[Out any](ctx context.Context, p *program, name string, v in, refresh bool) (out Out, outcome orchestrate.Outcome, err error) {
 	f, _ := p.all.Lookup(name)
-	c := orchestrate.Call{Function: f, Settings: &orchestrate.Settings{Root: p.root, Pipeline: "p", Executor: inproc.New(), Refresh: refresh, StorageTTL: p.ttl}}
+	c := orchestrate.Call{Function: f, Settings: &orchestrate.Settings{Terms: worker.Terms{Pipeline: "p", StorageTTL: p.ttl}, Root: p.root, Executor: inproc.New(), Refresh: refresh}}
 	if v.File.ref != nil {
 		c.Sources = []*source.Ref{v.File.ref}
 	}

@@ -29,6 +29,7 @@ type (
 	}
 	cancelOut struct { // neither lends its methods
 		time.Time
+		//lint:ignore U1000 Define looks at fields, whoever uses them
 		uuid
 	}
 	Shadowed  struct{ A int }
@@ -60,7 +61,8 @@ type (
 		}
 	}
 	withLock struct {
-		N  int
+		N int
+		//lint:ignore U1000 Define looks at fields, whoever uses them
 		mu sync.Mutex
 	}
 	arrayStruct struct {

@@ -45,6 +45,7 @@ type (
 		B string `cbor:"b" json:"ignored"`
 		C int    `json:",omitempty"`
 		D []int  `cbor:"d,omitzero"`
+		//lint:ignore SA5008 "-," is how encoding/json spells the name "-"
 		E string `json:"-,"`
 		_ int
 	}

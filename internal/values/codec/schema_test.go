@@ -282,7 +282,11 @@ func within(part, whole any) bool {
 		whole, ok := whole.(map[any]any)
 		for key, elem := range part {
 			there, found := whole[key]
-			ok = ok && found && within(elem, there)
+			if !found { // a field that only the writer's type leaves out when it is zero
+				ok = ok && holdsZero(elem)
+				continue
+			}
+			ok = ok && within(elem, there)
 		}
 		return ok
 	case []any:
@@ -294,6 +298,22 @@ func within(part, whole any) bool {
 		return ok
 	}
 	return fmt.Sprint(part) == fmt.Sprint(whole)
+}
+
+// holdsZero reports whether a decoded value is the zero value of its type.
+func holdsZero(v any) bool {
+	switch v := v.(type) {
+	case map[any]any:
+		for _, elem := range v {
+			if !holdsZero(elem) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		return !slices.ContainsFunc(v, func(elem any) bool { return !holdsZero(elem) })
+	}
+	return v == nil || reflect.ValueOf(v).IsZero()
 }
 
 // Decode takes no field that the type does not have, DecodeKnown leaves it out,

@@ -15,10 +15,10 @@ import (
 
 // Difference is one place in which two values differ.
 type Difference struct {
-	Path string // such as In.Cities[3].Name
-	// Here and There are the values; Absent where there is none.
-	Here, There any
-	Note        string // more about values that are too long to be compared by eye
+	Path  string `json:"path,omitempty"` // such as In.Cities[3].Name
+	Here  JSON   `json:"here"`           // Absent where there is no value
+	There JSON   `json:"there"`
+	Note  string `json:"note,omitempty"` // more about values that are too long to be compared by eye
 }
 
 // Absent stands for a field that one of two values does not have.
@@ -39,7 +39,7 @@ type differ struct {
 
 func (d *differ) add(path string, here, there any, note string) {
 	if len(d.found) < d.limit {
-		d.found = append(d.found, Difference{Path: path, Here: here, There: there, Note: note})
+		d.found = append(d.found, Difference{path, JSON{here}, JSON{there}, note})
 	}
 }
 
@@ -103,11 +103,7 @@ func same(here, there any) bool {
 	case Map, []any, []byte, Object, Tagged:
 		return false // of another kind, or values would have compared them
 	}
-	switch there.(type) {
-	case Map, []any, []byte, Object, Tagged:
-		return false
-	}
-	return here == there
+	return here == there // also false where there is a container: its type is another
 }
 
 func (d *differ) maps(path string, here, there Map) {

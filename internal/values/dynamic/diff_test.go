@@ -39,7 +39,7 @@ func TestDiff(t *testing.T) {
 	} {
 		var got []string
 		for _, d := range Diff(c.here, c.there, "In", 100) {
-			got = append(got, d.Path+": "+Short(d.Here, 100)+" / "+Short(d.There, 100))
+			got = append(got, d.Path+": "+Short(d.Here.Value, 100)+" / "+Short(d.There.Value, 100))
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,40 +47,38 @@ func appendJSON(to []byte, value any) ([]byte, error) {
 		return v.Append(to, 10), nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Appendf(to, `{"$float":"%s"}`, strconv.FormatFloat(v, 'g', -1, 64)), nil
+			return appendObject(to, Map{{"$float", strconv.FormatFloat(v, 'g', -1, 64)}})
 		}
 		return appendMarshal(to, v)
 	case string:
 		return appendMarshal(to, v)
 	case []byte:
-		to = append(to, `{"$bytes":"`...)
-		to = base64.StdEncoding.AppendEncode(to, v)
-		return append(to, `"}`...), nil
+		return appendObject(to, Map{{"$bytes", base64.StdEncoding.EncodeToString(v)}})
 	case time.Time:
-		return fmt.Appendf(to, `{"$time":"%s"}`, v.UTC().Format(time.RFC3339Nano)), nil
+		return appendObject(to, Map{{"$time", v.UTC().Format(time.RFC3339Nano)}})
 	case Source:
-		return fmt.Appendf(to, `{"$source":{"kind":"%s","sha256":"%s","size":%d}}`, v.Kind, v.Hash, v.Size), nil
+		return appendObject(to, Map{{"$source", Map{{"kind", v.Kind}, {"sha256", v.Hash}, {"size", v.Size}}}})
 	case Simple:
-		return fmt.Appendf(to, `{"$simple":%d}`, v), nil
+		return appendObject(to, Map{{"$simple", int64(v)}})
 	case Absent:
-		return append(to, `{"$absent":true}`...), nil
+		return appendObject(to, Map{{"$absent", true}})
 	case Missing:
-		to, err := appendMarshal(append(to, `{"$unreadable":`...), v.Why)
-		return append(to, '}'), err
+		return appendObject(to, Map{{"$unreadable", v.Why}})
 	case Object:
-		to, err := appendMarshal(append(to, `{"$type":`...), v.Type)
-		if err != nil {
-			return to, err
-		}
-		to, err = appendJSON(append(to, `,"$value":`...), v.Value)
-		return append(to, '}'), err
+		return appendObject(to, Map{{"$type", v.Type}, {"$value", v.Value}})
 	case Tagged:
-		to, err := appendJSON(fmt.Appendf(to, `{"$tag":%d,"$value":`, v.Number), v.Value)
-		return append(to, '}'), err
+		return appendObject(to, Map{{"$tag", v.Number}, {"$value", v.Value}})
 	case []any:
 		return appendList(to, v)
 	case Map:
-		return appendMap(to, v)
+		if v.plain() {
+			return appendObject(to, v)
+		}
+		pairs := make([]any, len(v))
+		for i, e := range v {
+			pairs[i] = []any{e.Key, e.Value}
+		}
+		return appendObject(to, Map{{"$map", pairs}})
 	}
 	return to, fmt.Errorf("a %T is no value of this package", value)
 }
@@ -101,15 +101,7 @@ func appendList(to []byte, list []any) (_ []byte, err error) {
 	return append(to, ']'), nil
 }
 
-func appendMap(to []byte, m Map) (_ []byte, err error) {
-	if !m.plain() {
-		pairs := make([]any, len(m))
-		for i, e := range m {
-			pairs[i] = []any{e.Key, e.Value}
-		}
-		to, err = appendList(append(to, `{"$map":`...), pairs)
-		return append(to, '}'), err
-	}
+func appendObject(to []byte, m Map) (_ []byte, err error) {
 	to = append(to, '{')
 	for i, e := range m {
 		if i > 0 {
@@ -127,11 +119,8 @@ func appendMap(to []byte, m Map) (_ []byte, err error) {
 
 // plain reports whether a map can be an object of JSON without being mistaken.
 func (m Map) plain() bool {
-	for _, e := range m {
-		key, ok := e.Key.(string)
-		if !ok || len(key) > 0 && key[0] == '$' {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(m, func(e Entry) bool {
+		key, isText := e.Key.(string)
+		return !isText || strings.HasPrefix(key, "$")
+	})
 }

@@ -38,32 +38,12 @@ func (s *shortener) value(value any, depth int) {
 	}
 	switch v := value.(type) {
 	case Map:
-		s.write("{")
-		for i, e := range v {
-			if i > 0 {
-				s.write(", ")
-			}
-			if s.left <= 0 {
-				s.write(fmt.Sprintf("… %d more", len(v)-i))
-				break
-			}
-			s.write(Key(e.Key) + ": ")
-			s.value(e.Value, depth+1)
-		}
-		s.write("}")
+		s.several("{}", len(v), func(i int) {
+			s.write(Key(v[i].Key) + ": ")
+			s.value(v[i].Value, depth+1)
+		})
 	case []any:
-		s.write("[")
-		for i, element := range v {
-			if i > 0 {
-				s.write(", ")
-			}
-			if s.left <= 0 {
-				s.write(fmt.Sprintf("… %d more", len(v)-i))
-				break
-			}
-			s.value(element, depth+1)
-		}
-		s.write("]")
+		s.several("[]", len(v), func(i int) { s.value(v[i], depth+1) })
 	case Object:
 		s.write("<" + text.Clean(v.Type) + "> ")
 		s.value(v.Value, depth+1)
@@ -73,6 +53,22 @@ func (s *shortener) value(value any, depth int) {
 	default:
 		s.write(scalar(value, max(s.left, 20)))
 	}
+}
+
+// several writes n values between brackets, or as many as there is room for.
+func (s *shortener) several(brackets string, n int, one func(i int)) {
+	s.write(brackets[:1])
+	for i := range n {
+		if i > 0 {
+			s.write(", ")
+		}
+		if s.left <= 0 {
+			s.write(fmt.Sprintf("… %d more", n-i))
+			break
+		}
+		one(i)
+	}
+	s.write(brackets[1:])
 }
 
 // Key is the key of a map as it stands before a colon.

@@ -63,10 +63,9 @@ func (w *writer) line(indent, text string) {
 }
 
 func (w *writer) top(value any) {
-	switch v := value.(type) {
-	case Map:
-		w.entries(w.Indent, v)
-	default:
+	if m, ok := value.(Map); ok {
+		w.entries(w.Indent, m)
+	} else {
 		w.labelled(w.Indent, "", value)
 	}
 }
@@ -119,28 +118,24 @@ func (w *writer) wrapped(indent, label string, value any) {
 }
 
 func (w *writer) entries(indent string, m Map) {
-	for i, e := range m {
-		if w.stopped() {
-			return
-		}
-		if i == fewEntries && !w.Full {
-			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", text.Number(len(m)-i), text.Count(len(m), "entry")))
-			return
-		}
-		w.labelled(indent, Key(e.Key)+": ", e.Value)
-	}
+	w.several(indent, len(m), fewEntries, "entry", func(i int) { w.labelled(indent, Key(m[i].Key)+": ", m[i].Value) })
 }
 
 func (w *writer) elements(indent string, list []any) {
-	for i, element := range list {
-		if w.stopped() {
+	w.several(indent, len(list), fewComposites, "element", func(i int) { w.labelled(indent, "- ", list[i]) })
+}
+
+// several writes n values, or the first few.
+func (w *writer) several(indent string, n, few int, what string, one func(i int)) {
+	for i := range n {
+		switch {
+		case w.stopped():
+			return
+		case i == few && !w.Full:
+			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", text.Number(n-i), text.Count(n, what)))
 			return
 		}
-		if i == fewComposites && !w.Full {
-			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", text.Number(len(list)-i), text.Count(len(list), "element")))
-			return
-		}
-		w.labelled(indent, "- ", element)
+		one(i)
 	}
 }
 
@@ -185,11 +180,8 @@ func (w *writer) scalar(value any) string {
 		most = math.MaxInt / 4 // it is reckoned with
 	}
 	shown := scalar(value, most)
-	switch v := value.(type) {
-	case []byte:
-		if len(v) > 0 && (w.Full || len(v) <= most/2) {
-			shown += " (" + text.Count(len(v), "byte") + ")"
-		}
+	if v, ok := value.([]byte); ok && len(v) > 0 && (w.Full || len(v) <= most/2) {
+		shown += " (" + text.Count(len(v), "byte") + ")"
 	}
 	return shown
 }

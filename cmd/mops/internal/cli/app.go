@@ -44,34 +44,31 @@ func NewTextWriter(to io.Writer) *TextWriter {
 }
 
 func (w *TextWriter) Write(p []byte) (int, error) {
-	for rest := p; len(rest) > 0; {
-		end := bytes.IndexByte(rest, '\n')
-		if end < 0 {
-			w.partial = append(w.partial, rest...)
-			if len(w.partial) > longestLine {
-				w.emit("")
-			}
+	w.partial = append(w.partial, p...)
+	for {
+		line, rest, whole := bytes.Cut(w.partial, []byte("\n"))
+		if !whole {
 			break
 		}
-		w.partial = append(w.partial, rest[:end]...)
-		w.emit("\n")
-		rest = rest[end+1:]
+		w.emit(line, "\n")
+		w.partial = rest
+	}
+	if len(w.partial) > longestLine {
+		w.emit(w.partial, "")
+		w.partial = nil
 	}
 	return len(p), nil // a failed write comes back from Flush
 }
 
-// emit writes what is held back.
-func (w *TextWriter) emit(end string) {
-	w.to.WriteString(text.Clean(string(text.LastState(w.partial))))
+func (w *TextWriter) emit(line []byte, end string) {
+	w.to.WriteString(text.Clean(string(text.LastState(line))))
 	w.to.WriteString(end)
-	w.partial = w.partial[:0]
 }
 
 // Flush writes all that was written so far.
 func (w *TextWriter) Flush() error {
-	if len(w.partial) > 0 {
-		w.emit("")
-	}
+	w.emit(w.partial, "")
+	w.partial = nil
 	return w.to.Flush()
 }
 
@@ -86,6 +83,16 @@ func (a *App) PrintJSON(v any) error {
 	}
 	_, err := a.Stdout.Write(EscapeControls(text.Bytes()))
 	return err
+}
+
+// Print writes what programs get, or a few words for people. A write of these that
+// fails comes back when the command ends.
+func (a *App) Print(v any, format string, args ...any) error {
+	if a.JSON {
+		return a.PrintJSON(v)
+	}
+	fmt.Fprintf(a.Text, format, args...)
+	return nil
 }
 
 // EscapeControls writes the control characters that JSON allows in strings, and

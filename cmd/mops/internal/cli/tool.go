@@ -33,24 +33,19 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 		g.overview(a.Stderr)
 		return ExitUsage
 	}
-	name, args := g.word(args)
-	group, below, _ := strings.Cut(name, " ")
-	switch sub, isGroup := g.sub(group); {
-	case isHelp(name):
+	word, args := args[0], args[1:]
+	if sub, isGroup := g.sub(word); isGroup {
+		return sub.Main(ctx, a, args)
+	}
+	switch word {
+	case "help", "-h", "-help", "--help":
 		err := g.help(a, args)
 		a.Text.Flush()
 		return a.exit("help", err)
-	case isGroup && below == "":
-		sub.overview(a.Stderr)
-		return ExitUsage
-	case isGroup && isHelp(below):
-		sub.overview(a.Text)
-		a.Text.Flush()
-		return ExitOK
-	case name == "-version", name == "--version":
-		name = "version"
+	case "-version", "--version":
+		word = "version"
 	}
-	c, err := g.find(name)
+	c, err := g.find(word)
 	if err != nil {
 		return a.exit("", err)
 	}
@@ -59,23 +54,10 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 		err = flushErr // who reads only the first lines is no failure
 	}
 	if err != nil && ctx.Err() != nil {
-		fmt.Fprintf(a.Stderr, "mops %s: interrupted\n", name)
+		fmt.Fprintf(a.Stderr, "mops %s: interrupted\n", c.Name)
 		return ExitInterrupted
 	}
-	return a.exit(name, err)
-}
-
-func isHelp(word string) bool {
-	return slices.Contains([]string{"help", "-h", "-help", "--help"}, word)
-}
-
-// word takes the name of a command off a command line.
-func (g Group) word(args []string) (name string, rest []string) {
-	n := 1
-	if _, isGroup := g.sub(args[0]); isGroup && len(args) > 1 {
-		n = 2
-	}
-	return strings.Join(args[:n], " "), args[n:]
+	return a.exit(c.Name, err)
 }
 
 func (g Group) sub(name string) (Group, bool) {
@@ -96,7 +78,9 @@ func (g Group) All() []Command {
 	return all
 }
 
-func (g Group) find(name string) (Command, error) {
+// find finds the command that is called so within the group.
+func (g Group) find(word string) (Command, error) {
+	name := strings.TrimSpace(g.Name + " " + word)
 	var names []string
 	for _, c := range g.All() {
 		if c.Name == name {
@@ -112,15 +96,13 @@ func (g Group) help(a *App, args []string) error {
 		g.overview(a.Text)
 		return nil
 	}
-	name, rest := g.word(args)
-	if len(rest) > 0 {
+	if sub, isGroup := g.sub(args[0]); isGroup {
+		return sub.help(a, args[1:])
+	}
+	if len(args) > 1 {
 		return Usagef("help takes the name of one command")
 	}
-	if sub, isGroup := g.sub(name); isGroup {
-		sub.overview(a.Text)
-		return nil
-	}
-	c, err := g.find(name)
+	c, err := g.find(args[0])
 	if err == nil {
 		c.explain(a.Text)
 	}

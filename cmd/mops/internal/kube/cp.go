@@ -161,22 +161,17 @@ func (p *podShell) get(ctx context.Context, from, to string, count *moved) (c ar
 	err = p.tar(ctx, []string{"-cf", "-", "-C", path.Dir(from), "./" + name}, archive.PackCommand(from), count, func(ctx context.Context, command []string, errs io.Writer) error {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		reader, writer := io.Pipe()
-		ended := make(chan error, 1)
-		go func() {
-			err := p.run(ctx, command, nil, writer, errs)
-			writer.CloseWithError(err) // the end of the stream, if it is nil
-			ended <- err
-		}()
-		var unpacked error
-		c, unpacked = archive.Unpack(io.TeeReader(reader, count), name, to)
-		reader.CloseWithError(errStopped)
-		if errors.Is(unpacked, archive.ErrRefused) {
-			stop()
-		}
+		ran, unpacked := piped(
+			func(stream io.Writer) error { return p.run(ctx, command, nil, stream, errs) },
+			func(stream io.Reader) (err error) {
+				if c, err = archive.Unpack(io.TeeReader(stream, count), name, to); errors.Is(err, archive.ErrRefused) {
+					stop()
+				}
+				return err
+			})
 		// Where tar fails in the pod, the stream makes no sense here.
-		if err := <-ended; err != nil && !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
-			return err
+		if ran != nil && !errors.Is(ran, errStopped) && !errors.Is(ran, context.Canceled) {
+			return ran
 		}
 		return unpacked
 	})
@@ -188,27 +183,37 @@ func (p *podShell) put(ctx context.Context, from, to string, count *moved) (c ar
 	to = path.Clean(to)
 	name := path.Base(to)
 	err = p.tar(ctx, []string{"-xpvf", "-", "-C", path.Dir(to)}, archive.UnpackCommand(name, to), count, func(ctx context.Context, command []string, errs io.Writer) error {
-		reader, writer := io.Pipe()
-		ended := make(chan error, 1)
-		go func() {
-			var err error
-			c, err = archive.Pack(io.MultiWriter(writer, count), from, name)
-			writer.CloseWithError(err)
-			ended <- err
-		}()
 		var said lines
-		err := p.run(ctx, command, reader, &said, errs)
-		reader.CloseWithError(errStopped)
+		packed, ran := piped(
+			func(stream io.Writer) (err error) {
+				c, err = archive.Pack(io.MultiWriter(stream, count), from, name)
+				return err
+			},
+			func(stream io.Reader) error { return p.run(ctx, command, stream, &said, errs) })
 		// What cannot be read here is why nothing was to be unpacked there.
-		if packed := <-ended; packed != nil && !errors.Is(packed, errStopped) {
+		if packed != nil && !errors.Is(packed, errStopped) {
 			return packed
 		}
 		// A connection that is closed early can look like success. Tar says a line for
 		// each entry, its stand-in one at the end.
-		if err == nil && (said == 0 || command[0] == "tar" && int64(said) < c.Entries) {
+		if ran == nil && (said == 0 || command[0] == "tar" && int64(said) < c.Entries) {
 			return errLost
 		}
-		return err
+		return ran
 	})
 	return c, err
+}
+
+// piped runs both ends of a stream. When nobody reads any more, writing fails.
+func piped(write func(io.Writer) error, read func(io.Reader) error) (wrote, hasRead error) {
+	reader, writer := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := write(writer)
+		writer.CloseWithError(err) // the end of the stream, if it is nil
+		ended <- err
+	}()
+	hasRead = read(reader)
+	reader.CloseWithError(errStopped)
+	return <-ended, hasRead
 }

@@ -145,11 +145,10 @@ type complaint struct {
 	count *moved
 	stop  context.CancelCauseFunc
 
-	mu     sync.Mutex
-	text   bytes.Buffer
-	closed chan struct{} // nil while nothing was said
-	over   bool          // whoever still writes is not heard
-	watch  sync.WaitGroup
+	mu    sync.Mutex
+	text  bytes.Buffer
+	timer *time.Timer // of the next look at the count; nil while nothing was said
+	over  bool        // whoever still writes is not heard
 }
 
 func (c *complaint) Write(p []byte) (int, error) {
@@ -157,42 +156,36 @@ func (c *complaint) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.text.Write(p[:min(len(p), max(most-c.text.Len(), 0))])
-	if c.closed == nil && !c.over {
-		c.closed = make(chan struct{})
-		c.watch.Go(c.watchdog)
+	if c.timer == nil && !c.over {
+		c.watch(-1)
 	}
 	return len(p), nil
 }
 
-func (c *complaint) watchdog() {
-	ticker := time.NewTicker(3 * time.Second)
-	defer ticker.Stop()
-	for before := int64(-1); ; {
-		select {
-		case <-c.closed:
-			return
-		case <-ticker.C:
-		}
-		now := c.count.bytes.Load()
-		if now == before {
+// watch looks in a while whether anything was moved since; the caller holds mu.
+func (c *complaint) watch(before int64) {
+	c.timer = time.AfterFunc(3*time.Second, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch now := c.count.bytes.Load(); {
+		case c.over:
+		case now == before:
 			c.stop(errStuck)
-			return
+		default:
+			c.watch(now)
 		}
-		before = now
-	}
+	})
 }
 
 // close returns what was said.
 func (c *complaint) close() string {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.over = true
-	if c.closed != nil {
-		close(c.closed)
+	if c.timer != nil {
+		c.timer.Stop()
 	}
-	said := text.CleanLines(strings.TrimSpace(c.text.String()))
-	c.mu.Unlock()
-	c.watch.Wait()
-	return said
+	return text.CleanLines(strings.TrimSpace(c.text.String()))
 }
 
 // isMissing says that a command could not be run since there is no such program.

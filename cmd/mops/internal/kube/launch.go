@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -114,7 +113,7 @@ func (o *launchOptions) launch(ctx context.Context, a *cli.App, p k8s.Program, o
 	}
 	if o.detach {
 		worker.Release()
-		return o.say(a, launchView{Job: worker.Handle()})
+		return a.Print(launchView{Job: worker.Handle()}, "%s\n", worker.Handle())
 	}
 	fmt.Fprintf(a.Stderr, "mops: Job %s; Ctrl-C deletes it\n", worker.Handle())
 	exit, err := kube.Finish(ctx, worker)
@@ -154,13 +153,4 @@ type launchView struct {
 	ExitCode *int            `json:"exit_code,omitempty"` // -1 where the program had none
 	Reason   executor.Reason `json:"reason,omitempty"`
 	Message  string          `json:"message,omitempty"`
-}
-
-// say says what was launched.
-func (o *launchOptions) say(a *cli.App, v launchView) error {
-	if a.JSON {
-		return a.PrintJSON(v)
-	}
-	_, err := io.WriteString(a.Text, v.Job+"\n")
-	return err
 }

@@ -1,17 +1,17 @@
 package kube
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log/slog"
 	"slices"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
@@ -144,17 +144,11 @@ func (o *rbacOptions) objects(namespace string) (objects []any) {
 	return objects
 }
 
-// manifest is an object as YAML that kubectl takes, without what only the cluster
+// manifest is a Job as YAML that kubectl takes, without what only the cluster
 // says.
-func manifest(object any) ([]byte, error) {
-	text, err := json.Marshal(object)
+func manifest(job *batchv1.Job) ([]byte, error) {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(job)
 	if err != nil {
-		return nil, err
-	}
-	var fields map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&fields); err != nil {
 		return nil, err
 	}
 	delete(fields, "status")

@@ -64,6 +64,8 @@ func (o *leaseOptions) run(ctx context.Context, a *cli.App, line cli.Line) error
 	switch {
 	case err != nil:
 		return err
+	case wrong != nil && v.Version == "": // it is not ours to replace
+		return wrong
 	case v == nil:
 		return cli.NotFoundf("%s has no lease: nobody ever began to compute it, or its result was put there by hand", x.URI())
 	case o.breakIt && noResult == nil && !o.force:
@@ -115,11 +117,7 @@ func (o *leaseOptions) release(ctx context.Context, a *cli.App, x roots.Address,
 
 // say reports what was done.
 func (o *leaseOptions) say(a *cli.App, v *view.Lease, text string) error {
-	if a.JSON {
-		return a.PrintJSON(v)
-	}
-	_, err := fmt.Fprintf(a.Text, "%s\n  %s\n", v.URI, text)
-	return err
+	return a.Print(v, "%s\n  %s\n", v.URI, text)
 }
 
 // me is who runs the tool.

@@ -14,6 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/records/explain"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
@@ -148,20 +149,20 @@ func (o *lsOptions) listFunctions(ctx context.Context, a *cli.App, x roots.Addre
 // come one after the other.
 func functionsBelow(ctx context.Context, store *blob.Store, prefix string) (rows []functionRow, err error) {
 	function := "" // the path of the latest
-	for call, err := range callsBelow(ctx, store, prefix) {
+	for call, err := range explain.List(ctx, store, prefix) {
 		if err != nil {
 			return nil, err
 		}
-		if at := path.Dir(call.path); at != function {
+		if at := path.Dir(call.Path); at != function {
 			function = at
 			rows = append(rows, newFunctionRow(store, at, call.Oldest))
 		}
 		row := &rows[len(rows)-1]
 		row.Calls++
-		if call.result {
+		if call.Result {
 			row.Results++
 		}
-		if call.failed {
+		if call.Error {
 			row.Errors++
 		}
 		row.Bytes += call.Bytes

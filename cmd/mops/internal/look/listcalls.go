@@ -5,32 +5,25 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
-	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/explain"
 )
 
 // callRow is a call in a list.
 type callRow struct {
-	URI    string     `json:"uri"`
-	Words  string     `json:"words"`
-	State  view.State `json:"state"`
-	Bytes  int64      `json:"bytes"`
-	Oldest time.Time  `json:"oldest"`
-	Newest time.Time  `json:"newest"`
-
-	path                  string
-	folder                bool // as every call is
-	result, failed, lease bool
+	URI   string     `json:"uri"`
+	Words string     `json:"words"`
+	State view.State `json:"state"`
+	explain.Listed
 }
 
 // mostLeases is how many leases a list reads to tell running calls from
@@ -40,189 +33,103 @@ const mostLeases = 1000
 // listCalls lists the calls of a function as they come: a hundred thousand take
 // no more memory than one, unless they are to be sorted.
 func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) error {
-	calls := callExaminer{store: x.Store, sights: view.Sights{}}
-	out := o.printer(a, x)
+	p := callPrinter{a: a, of: x, sights: view.Sights{}}
 	n := 0
-	var newest []callRow
-	for row, err := range callsBelow(ctx, x.Store, x.Path+"/") {
-		if err != nil {
+	var newest []explain.Listed
+	for call, err := range explain.List(ctx, x.Store, x.Path+"/") {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !row.folder {
+		case !call.Folder:
 			continue
 		}
 		n++
-		if o.newest > 0 {
-			newest = append(newest, row)
-			if len(newest) >= 2*o.newest+100 {
-				newest = newestOf(newest, o.newest)
-			}
-			continue
+		if o.newest == 0 {
+			err = p.call(ctx, call)
+		} else if newest = append(newest, call); len(newest) >= 2*o.newest+100 {
+			newest = newestOf(newest, o.newest)
 		}
-		if err := calls.examine(ctx, &row); err != nil {
-			return err
-		}
-		if err := out.call(row); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	for _, row := range newestOf(newest, o.newest) {
-		if err := calls.examine(ctx, &row); err != nil {
-			return err
-		}
-		if err := out.call(row); err != nil {
+	for _, call := range newestOf(newest, o.newest) {
+		if err := p.call(ctx, call); err != nil {
 			return err
 		}
 	}
 	if n == 0 {
 		return roots.NotFound(ctx, x.Store, x.Path, nil)
 	}
-	return out.end(n)
-}
-
-func newestOf(rows []callRow, n int) []callRow {
-	slices.SortFunc(rows, func(a, b callRow) int { return cmp.Or(b.Newest.Compare(a.Newest), strings.Compare(a.path, b.path)) })
-	return rows[:min(len(rows), n)]
-}
-
-// callsBelow yields the calls below a prefix, as far as the list of their blobs says
-// how they are: keys come in byte order, so all blobs of a call come one after the
-// other. A blob beside the calls of a function comes in a row of its own.
-func callsBelow(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[callRow, error] {
-	return func(yield func(callRow, error) bool) {
-		var row callRow
-		for info, err := range store.List(ctx, prefix, "") {
-			if err != nil {
-				yield(row, err)
-				return
-			}
-			at := strings.IndexByte(info.Key, '@')
-			function, rest, ok := strings.Cut(info.Key[max(at, 0):], "/")
-			if at < 0 || !ok {
-				continue
-			}
-			name, record, inFolder := strings.Cut(rest, "/")
-			if path := info.Key[:at] + function + "/" + name; path != row.path {
-				if row.path != "" && !yield(row, nil) {
-					return
-				}
-				words, _, _ := strings.Cut(name, ".")
-				row = callRow{URI: store.URI(path), Words: words, Oldest: info.ModTime, Newest: info.ModTime, path: path}
-			}
-			row.folder = row.folder || inFolder
-			switch record {
-			case "result":
-				row.result = true
-			case "error":
-				row.failed = true
-			case "lease":
-				row.lease = true
-			}
-			row.Bytes += info.Size
-			if info.ModTime.After(row.Newest) {
-				row.Newest = info.ModTime
-			}
-			if info.ModTime.Before(row.Oldest) {
-				row.Oldest = info.ModTime
-			}
-		}
-		if row.path != "" {
-			yield(row, nil)
-		}
-	}
-}
-
-// callExaminer finds out how far calls are.
-type callExaminer struct {
-	store  *blob.Store
-	sights view.Sights
-	leases int // read so far
-}
-
-// examine says how far a call is. Only one without a result needs a look at its lease.
-func (l *callExaminer) examine(ctx context.Context, row *callRow) error {
-	switch {
-	case row.result:
-		row.State = view.HasResult
-		return nil
-	case row.failed:
-		row.State = view.HasError
-	default:
-		row.State = view.Unfinished
-	}
-	if !row.lease || l.leases >= mostLeases {
-		return nil
-	}
-	l.leases++
-	held, version, err := lease.Read(ctx, l.store, row.path+"/lease")
-	if err != nil || version == "" {
-		return ctx.Err() // a lease that cannot be read says nothing
-	}
-	holder, err := l.sights.Of(ctx, l.store, held.Session)
-	if err != nil {
-		return err
-	}
-	switch {
-	case held.Status == lease.StatusHeld && holder != nil && holder.Life != lease.Gone:
-		row.State = view.Running
-	case row.failed:
-	case held.Status == lease.StatusHeld:
-		row.State = view.Abandoned
-	default:
-		row.State = view.Released
-	}
+	p.end(n)
 	return nil
 }
 
-// callPrinter writes calls one by one, as text or as one JSON object.
+func newestOf(rows []explain.Listed, n int) []explain.Listed {
+	slices.SortFunc(rows, func(a, b explain.Listed) int {
+		return cmp.Or(b.Newest.Compare(a.Newest), strings.Compare(a.Path, b.Path))
+	})
+	return rows[:min(len(rows), n)]
+}
+
+// callPrinter finds out how far calls are and writes them one by one, as text or as one
+// JSON object. What is written to standard output fails when it is flushed, if at all.
 type callPrinter struct {
 	a       *cli.App
-	json    bool
+	of      roots.Address // the function
+	sights  view.Sights
+	leases  int // read so far
 	printed int
 }
 
-func (o *lsOptions) printer(a *cli.App, x roots.Address) *callPrinter {
-	p := &callPrinter{a: a, json: a.JSON}
-	if p.json {
-		uri, _ := json.Marshal(x.URI())
-		fmt.Fprintf(a.Text, "{\n  \"uri\": %s,\n  \"calls\": [", cli.EscapeControls(uri))
-	}
-	return p
-}
-
-func (p *callPrinter) call(row callRow) error {
-	if !p.json {
-		if p.printed == 0 {
-			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", "state", "size", "newest", "call")
-		}
-		p.printed++
-		_, err := fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", row.State, text.Bytes(row.Bytes), text.Ago(row.Newest, p.a.Now()), path.Base(row.path))
-		return err
-	}
-	text, err := json.Marshal(row)
+func (p *callPrinter) call(ctx context.Context, call explain.Listed) error {
+	state, err := p.state(ctx, call)
 	if err != nil {
 		return err
 	}
-	separator := ","
-	if p.printed == 0 {
-		separator = ""
-	}
 	p.printed++
-	_, err = fmt.Fprintf(p.a.Text, "%s\n    %s", separator, cli.EscapeControls(text))
-	return err
+	if !p.a.JSON {
+		if p.printed == 1 {
+			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", "state", "size", "newest", "call")
+		}
+		fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", state, text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), path.Base(call.Path))
+		return nil
+	}
+	text, err := json.Marshal(callRow{p.of.Store.URI(call.Path), words.Of(call.Path), state, call})
+	if err != nil {
+		return err
+	}
+	before := ","
+	if p.printed == 1 {
+		uri, _ := json.Marshal(p.of.URI())
+		before = fmt.Sprintf("{\n  \"uri\": %s,\n  \"calls\": [", cli.EscapeControls(uri))
+	}
+	fmt.Fprintf(p.a.Text, "%s\n    %s", before, cli.EscapeControls(text))
+	return nil
 }
 
-func (p *callPrinter) end(calls int) error {
-	var err error
-	switch {
-	case p.json:
-		_, err = fmt.Fprint(p.a.Text, "\n  ]\n}\n")
-	case p.printed < calls:
-		_, err = fmt.Fprintf(p.a.Text, "the newest %s of %s\n", text.Number(p.printed), text.Count(calls, "call"))
-	default:
-		_, err = fmt.Fprintf(p.a.Text, "%s\n", text.Count(calls, "call"))
+// state says how far a call is. Only one without a result needs a look at its lease.
+func (p *callPrinter) state(ctx context.Context, call explain.Listed) (view.State, error) {
+	var held *view.Lease
+	if !call.Result && call.Lease && p.leases < mostLeases {
+		p.leases++
+		lease, wrong, err := view.ReadLease(ctx, p.of.Store, call.Path+"/lease", p.sights, time.Time{})
+		if err == nil && wrong == nil { // one that cannot be read says nothing
+			held = lease
+		}
 	}
-	return err
+	return view.StateOf(call.Result, call.Error, held), ctx.Err()
+}
+
+func (p *callPrinter) end(calls int) {
+	switch {
+	case p.a.JSON:
+		fmt.Fprint(p.a.Text, "\n  ]\n}\n")
+	case p.printed < calls:
+		fmt.Fprintf(p.a.Text, "the newest %s of %s\n", text.Number(p.printed), text.Count(calls, "call"))
+	default:
+		fmt.Fprintln(p.a.Text, text.Count(calls, "call"))
+	}
 }
 
 // blobRow is one blob of a call, or of what calls share.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,16 +119,11 @@ func (o *logsOptions) choose(v *view.Call) (*view.Run, error) {
 		return nil, cli.NotFoundf("no run of %s is known: it was put there by hand, or its records were deleted", v.URI)
 	}
 	if o.run == "" {
-		newest := v.Runs[0]
-		if newest.LogBytes > 0 || v.State == view.Running {
-			return newest, nil
+		printed := slices.IndexFunc(v.Runs, func(run *view.Run) bool { return run.LogBytes > 0 })
+		if printed < 0 || v.State == view.Running {
+			printed = 0
 		}
-		for _, run := range v.Runs {
-			if run.LogBytes > 0 {
-				return run, nil
-			}
-		}
-		return newest, nil
+		return v.Runs[printed], nil
 	}
 	var found []*view.Run
 	var ids []string

@@ -159,34 +159,24 @@ func (o *inspectOptions) showError(ctx context.Context, a *cli.App, v *view.Call
 
 // failure writes what a function did wrong.
 func (o *inspectOptions) failure(ctx context.Context, a *cli.App, r *view.Record) {
-	if r.Value == nil {
-		return
-	}
-	m, ok := r.Value.Value.(dynamic.Map)
-	if !ok {
+	if r.Failure == nil {
 		o.value(ctx, a, r, memo.Place{})
 		return
 	}
 	var f text.Facts
-	message, _ := m.Lookup("message")
-	said, _ := message.(string)
-	f.Add("message", said)
-	if listed, ok := m.Lookup("types"); ok {
-		var names []string
-		types, _ := listed.([]any)
-		for _, t := range types {
-			names = append(names, fmt.Sprint(t))
+	f.Add("message", r.Failure.Message)
+	f.Add("types", strings.Join(r.Failure.Types, "\n"))
+	if known := r.Failure.Registered; known != nil { // the program knows to make it again
+		shown := known.Name
+		if value, err := dynamic.Decode(ctx, known.Data); err == nil {
+			shown += " " + dynamic.Short(value, 500)
 		}
-		f.Add("types", strings.Join(names, "\n"))
-	}
-	if registered, ok := m.Lookup("registered"); ok {
-		f.Add("registered", registeredError(ctx, registered))
+		f.Add("registered", shown)
 	}
 	f.Write(a.Text, "  ")
-	stack, _ := m.Lookup("stack")
-	if text, ok := stack.(string); ok && text != "" {
+	if r.Failure.Stack != "" {
 		fmt.Fprintln(a.Text, "  stack of the panic")
-		lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+		lines := strings.Split(strings.TrimRight(r.Failure.Stack, "\n"), "\n")
 		const most = 24
 		for i, line := range lines {
 			if i == most && !o.full {
@@ -196,19 +186,6 @@ func (o *inspectOptions) failure(ctx context.Context, a *cli.App, r *view.Record
 			fmt.Fprintf(a.Text, "    %s\n", line)
 		}
 	}
-}
-
-// registeredError is an error value that the program knows to make again.
-func registeredError(ctx context.Context, value any) string {
-	m, _ := value.(dynamic.Map)
-	name, _ := m.Lookup("name")
-	data, _ := m.Lookup("data")
-	bytes, _ := data.([]byte)
-	shown := fmt.Sprint(name)
-	if decoded, err := dynamic.Decode(ctx, bytes); err == nil {
-		shown += " " + dynamic.Short(decoded, 500)
-	}
-	return shown
 }
 
 func showLease(a *cli.App, v *view.Call) {

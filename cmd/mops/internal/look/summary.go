@@ -77,15 +77,12 @@ func (o *summaryOptions) run(_ context.Context, a *cli.App, line cli.Line) error
 }
 
 func (o *summaryOptions) printList(a *cli.App, dir, program string) error {
-	entries, err := summary.List(dir)
+	entries, err := summary.List(dir, program)
 	if err != nil {
 		return err
 	}
 	views := []summaryEntry{}
 	for _, entry := range entries {
-		if program != "" && !entry.Of(program) {
-			continue
-		}
 		view := summaryEntry{Program: entry.Program, PID: entry.PID, Start: entry.Start, Path: entry.Path}
 		if s, err := summary.Read(entry.Path); err != nil {
 			view.Problem = err.Error()

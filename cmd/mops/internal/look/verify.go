@@ -74,15 +74,14 @@ const (
 )
 
 type verifyView struct {
-	URI         string           `json:"uri"`
-	Verdict     verdict          `json:"verdict"`
-	Differences []differenceView `json:"differences"` // here: stored; there: now
-	Problem     string           `json:"problem,omitempty"`
-	Seconds     float64          `json:"seconds"`
-	Stored      float64          `json:"stored_seconds"`
+	URI         string               `json:"uri"`
+	Verdict     verdict              `json:"verdict"`
+	Differences []explain.Difference `json:"differences"` // here: stored; there: now
+	Problem     string               `json:"problem,omitempty"`
+	Seconds     float64              `json:"seconds"`
+	Stored      float64              `json:"stored_seconds"`
 
 	words, function string
-	differences     []explain.Difference
 }
 
 func (o *verifyOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
@@ -178,7 +177,7 @@ func showVerdict(a *cli.App, v verifyView) {
 	if v.Problem != "" {
 		fmt.Fprintf(a.Text, "        %s\n", v.Problem)
 	}
-	showDifferences(a, "        ", v.differences, 20, "stored", "now")
+	showDifferences(a, "        ", v.Differences, 20, "stored", "now")
 }
 
 // compareBodies says in what two results differ.
@@ -188,11 +187,10 @@ func (v *verifyView) compareBodies(ctx context.Context, stored, now []byte) {
 	nowValue, nowErr := dynamic.Decode(ctx, now)
 	v.Verdict = differs
 	for _, d := range dynamic.Diff(storedValue, nowValue, "Out", most) {
-		v.differences = append(v.differences, explain.Difference{Part: explain.Output, Difference: d})
+		v.Differences = append(v.Differences, explain.Difference{Part: explain.Output, Difference: d})
 	}
-	v.Differences = differenceViews(v.differences)
 	switch {
-	case len(v.differences) > 0:
+	case len(v.Differences) > 0:
 	case storedErr != nil || nowErr != nil:
 		v.Problem = fmt.Sprintf("the bytes differ in what could not be compared: %v", cmp.Or(storedErr, nowErr))
 	default:
@@ -203,7 +201,7 @@ func (v *verifyView) compareBodies(ctx context.Context, stored, now []byte) {
 // verify runs one call again. The error is for what stops the whole command.
 func verify(ctx context.Context, a *cli.App, x roots.Address, program []string) (verifyView, error) {
 	v := verifyView{
-		URI: x.URI(), Differences: []differenceView{},
+		URI: x.URI(), Differences: []explain.Difference{},
 		words: words.Of(x.Path), function: x.Call.Name + "@" + x.Call.Version,
 	}
 	stored, err := x.Place().Result(ctx)
@@ -278,9 +276,11 @@ func runAgain(ctx context.Context, a *cli.App, x roots.Address, program []string
 	}
 	made := filepath.Join(dir, "made")
 	spec, err := worker.Spec{
-		Root: root, Path: x.Path, Function: x.Call.Name, Pipeline: pipeline, ID: runs.New("", "verify"),
-		Chain:  (*worker.Chain)(nil).Push(x.Call.Key).Links(),
-		Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}, Verify: made,
+		Assignment: worker.Assignment{
+			ID: runs.New("", "verify"), Terms: worker.Terms{Pipeline: pipeline}, Chain: worker.Chain{worker.Link(x.Call.Key)},
+		},
+		Surroundings: worker.Surroundings{Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}},
+		Root:         root, Path: x.Path, Function: x.Call.Name, Verify: made,
 	}.Encode()
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package look
 import (
 	"context"
 	"flag"
-	"fmt"
 	"runtime"
 	"strings"
 
@@ -49,10 +48,6 @@ func version(_ context.Context, a *cli.App, line cli.Line) error {
 	if v.Version == "" {
 		v.Version = "(devel)"
 	}
-	if a.JSON {
-		return a.PrintJSON(v)
-	}
 	program := strings.TrimSpace("mops " + v.Version + " " + view.Revision(p))
-	_, err := fmt.Fprintf(a.Text, "%s, %s, %s\nstore format %s, codec %s\n", program, v.Go, v.Platform, v.Format, v.Codec)
-	return err
+	return a.Print(v, "%s, %s, %s\nstore format %s, codec %s\n", program, v.Go, v.Platform, v.Format, v.Codec)
 }

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
@@ -13,7 +12,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
-	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
 )
 
 // Why is mops why.
@@ -47,23 +45,6 @@ mops why --look 5000 --show 20 amber-kite-river`,
 type whyOptions struct {
 	look int
 	show int
-}
-
-// differenceView is one difference, for programs.
-type differenceView struct {
-	Part  explain.Part  `json:"part"`
-	Path  string        `json:"path,omitempty"`
-	Here  *dynamic.JSON `json:"here"`
-	There *dynamic.JSON `json:"there"`
-	Note  string        `json:"note,omitempty"`
-}
-
-func differenceViews(differences []explain.Difference) []differenceView {
-	views := []differenceView{}
-	for _, d := range differences {
-		views = append(views, differenceView{d.Part, d.Path, &dynamic.JSON{Value: d.Here}, &dynamic.JSON{Value: d.There}, d.Note})
-	}
-	return views
 }
 
 func (o *whyOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
@@ -106,11 +87,11 @@ func (o *whyOptions) compare(a *cli.App, here, there explain.Call, hereAt, there
 	differences := explain.Compare(here, there)
 	if a.JSON {
 		return a.PrintJSON(struct {
-			Here        string           `json:"here"`
-			There       string           `json:"there"`
-			Same        bool             `json:"same"` // one memo key
-			Differences []differenceView `json:"differences"`
-		}{hereAt.URI(), thereAt.URI(), hereAt.Call.Key == thereAt.Call.Key, differenceViews(differences)})
+			Here        string               `json:"here"`
+			There       string               `json:"there"`
+			Same        bool                 `json:"same"` // one memo key
+			Differences []explain.Difference `json:"differences"`
+		}{hereAt.URI(), thereAt.URI(), hereAt.Call.Key == thereAt.Call.Key, differences})
 	}
 	var f text.Facts
 	f.Add("here", hereAt.URI())
@@ -140,36 +121,19 @@ func showDifferences(a *cli.App, indent string, differences []explain.Difference
 	}
 }
 
-type nearView struct {
-	URI         string           `json:"uri"`
-	Version     string           `json:"version"`
-	HasResult   bool             `json:"has_result"`
-	Modified    time.Time        `json:"modified"`
-	Differences []differenceView `json:"differences"`
-}
-
-type whyView struct {
-	URI       string                 `json:"uri"`
-	Calls     int                    `json:"calls"`  // others of the function in the pipeline
-	Looked    int                    `json:"looked"` // of them were compared
-	Versions  []explain.VersionCount `json:"versions"`
-	Pipelines []string               `json:"pipelines"` // others that have a result of this very call
-	Near      []nearView             `json:"near"`
-}
-
 func (o *whyOptions) nearest(ctx context.Context, a *cli.App, call explain.Call, x roots.Address) error {
 	found, err := explain.Find(ctx, x.Place(), call, o.look)
 	if err != nil {
 		return err
 	}
-	elsewhere := explain.Elsewhere(ctx, x.Place(), call)
+	found.Near = found.Near[:min(len(found.Near), o.show)]
 	if a.JSON {
-		return a.PrintJSON(o.view(x, found, elsewhere))
+		return a.PrintJSON(found)
 	}
 	fmt.Fprintf(a.Text, "%s@%s  %s\n  %s\n", call.Function, call.Version, words.Of(x.Path), x.URI())
-	o.showNear(a, found)
-	if len(elsewhere) > 0 {
-		fmt.Fprintf(a.Text, "\nThis very call has a result in pipeline %s.\n", strings.Join(elsewhere, " and in "))
+	showNear(a, found)
+	if len(found.Pipelines) > 0 {
+		fmt.Fprintf(a.Text, "\nThis very call has a result in pipeline %s.\n", strings.Join(found.Pipelines, " and in "))
 	}
 	if !call.HasInput {
 		fmt.Fprintln(a.Text, "\nIts input is not known: it was put there by hand.")
@@ -177,18 +141,18 @@ func (o *whyOptions) nearest(ctx context.Context, a *cli.App, call explain.Call,
 	return nil
 }
 
-func (o *whyOptions) showNear(a *cli.App, found explain.Search) {
+func showNear(a *cli.App, found explain.Search) {
 	if found.Calls == 0 {
 		fmt.Fprintln(a.Text, "\nIt is the only call of its function in this pipeline.")
 		return
 	}
 	fmt.Fprintf(a.Text, "\nNearest of %s%s\n", text.Count(found.Calls, "other call"), looked(found))
-	for _, near := range found.Near[:min(len(found.Near), o.show)] {
+	for _, near := range found.Near {
 		result := "has a result"
 		if !near.HasResult {
 			result = "has no result"
 		}
-		fmt.Fprintf(a.Text, "\n  %s  %s, %s\n", words.Of(near.Place.Path), text.Ago(near.Modified, a.Now()), result)
+		fmt.Fprintf(a.Text, "\n  %s  %s, %s\n", words.Of(near.URI), text.Ago(near.Modified, a.Now()), result)
 		showDifferences(a, "    ", near.Differences, 10, "here", "there")
 	}
 	if len(found.Versions) < 2 {
@@ -208,18 +172,4 @@ func looked(found explain.Search) string {
 		return ""
 	}
 	return fmt.Sprintf(" (compared with %s; --look N reads more)", text.Number(found.Looked))
-}
-
-func (o *whyOptions) view(x roots.Address, found explain.Search, elsewhere []string) whyView {
-	v := whyView{
-		URI: x.URI(), Calls: found.Calls, Looked: found.Looked,
-		Versions: append([]explain.VersionCount{}, found.Versions...), Pipelines: append([]string{}, elsewhere...), Near: []nearView{},
-	}
-	for _, near := range found.Near[:min(len(found.Near), o.show)] {
-		v.Near = append(v.Near, nearView{
-			URI: near.Place.URI(), Version: near.Call.Version, HasResult: near.HasResult, Modified: near.Modified,
-			Differences: differenceViews(near.Differences),
-		})
-	}
-	return v
 }

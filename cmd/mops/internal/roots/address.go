@@ -3,6 +3,7 @@ package roots
 import (
 	"context"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -77,16 +78,13 @@ func (o opener) resolve(ctx context.Context, text string) (Address, error) {
 		return Address{}, cli.Usagef("the address is empty")
 	case strings.Contains(text, "://"), strings.HasPrefix(text, "file:"), strings.HasPrefix(text, "mem:"):
 		return o.resolveURI(ctx, text)
-	case isFolder(segments[0]):
+	case isFolder(segments[0]), threeWords.MatchString(text):
 		store, err := o.openDefault(ctx)
-		if err != nil {
+		switch {
+		case err != nil:
 			return Address{}, err
-		}
-		return below(ctx, store, text)
-	case threeWords.MatchString(text):
-		store, err := o.openDefault(ctx)
-		if err != nil {
-			return Address{}, err
+		case isFolder(segments[0]):
+			return below(ctx, store, text)
 		}
 		return byWords(ctx, store, text)
 	case strings.HasPrefix(text, "~/"), filepath.IsAbs(text), strings.HasPrefix(text, "."), exists(text):
@@ -121,14 +119,14 @@ func isFolder(segment string) bool {
 func (o opener) resolveURI(ctx context.Context, uri string) (Address, error) {
 	uri, query := withoutQuery(uri)
 	uri = strings.TrimRight(uri, "/")
-	root, path := uri, ""
+	root, at := uri, ""
 	if call, err := memokey.Parse(uri); err == nil {
-		root, path = call.Root, strings.TrimPrefix(uri[len(call.Root):], "/")
+		root, at = call.Root, strings.TrimPrefix(uri[len(call.Root):], "/")
 	} else {
 		segments := strings.Split(uri, "/")
 		for i := len(segments) - 1; i > 0; i-- {
 			if isFolder(segments[i]) {
-				root, path = strings.Join(segments[:i], "/"), strings.Join(segments[i:], "/")
+				root, at = strings.Join(segments[:i], "/"), strings.Join(segments[i:], "/")
 				break
 			}
 		}
@@ -137,7 +135,7 @@ func (o opener) resolveURI(ctx context.Context, uri string) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	return below(ctx, store, path)
+	return below(ctx, store, at)
 }
 
 // withoutQuery cuts off the parameters of the root, which may stand at the end of
@@ -200,54 +198,54 @@ func below(ctx context.Context, store *blob.Store, path string) (Address, error)
 // completed finds the one call whose path begins with what was given, such as
 // function and words without the hash.
 func completed(ctx context.Context, store *blob.Store, start string, rest []string, why error) (Address, error) {
-	found := ""
-	for info, err := range store.List(ctx, start, "") {
-		if err != nil {
-			return Address{}, err
-		}
-		call, err := memokey.Parse(info.Key)
-		switch {
-		case err != nil:
-			continue
-		case found != "" && call.Path() != found:
-			return Address{}, cli.Usagef("several calls begin with %s, among them %s and %s: write more of the address",
-				store.URI(start), words.Of(found), words.Of(call.Path()))
-		}
-		found = call.Path()
-	}
-	if found == "" {
+	found, err := named(ctx, store, start, path.Base(start))
+	switch {
+	case err != nil:
+		return Address{}, err
+	case len(found) == 0:
 		return Address{}, NotFound(ctx, store, start, why)
+	case len(found) > 1:
+		return Address{}, cli.Usagef("several calls begin with %s, among them %s and %s: write more of the address",
+			store.URI(start), words.Of(found[0].Path()), words.Of(found[1].Path()))
 	}
-	return below(ctx, store, strings.Join(append([]string{found}, rest...), "/"))
+	return below(ctx, store, strings.Join(append([]string{found[0].Path()}, rest...), "/"))
 }
 
 // byWords finds the call that people call by its words.
 func byWords(ctx context.Context, store *blob.Store, called string) (Address, error) {
-	var found []memokey.Call
-	for info, err := range store.List(ctx, memokey.Format+"/", "") {
+	found, err := named(ctx, store, memokey.Format+"/", called)
+	switch {
+	case err != nil:
+		return Address{}, err
+	case len(found) == 0:
+		return Address{}, cli.NotFoundf("no call below %s is called %s; mops ls shows what is there, and MOPS_ROOT says which root is meant", store.Root(), called)
+	case len(found) == 1:
+		return Of(store, found[0]), nil
+	}
+	message := "several calls are called " + called + ": write the address of one"
+	for _, call := range found {
+		message += "\n" + store.URI(call.Path())
+	}
+	return Address{}, cli.Usagef("%s", message)
+}
+
+// named finds the calls below a prefix whose own part of the path begins with called;
+// five are enough.
+func named(ctx context.Context, store *blob.Store, prefix, called string) (found []memokey.Call, err error) {
+	for info, err := range store.List(ctx, prefix, "") {
 		if err != nil {
-			return Address{}, err
+			return nil, err
 		}
 		if !strings.Contains(info.Key, "/"+called) {
 			continue
 		}
 		call, err := memokey.Parse(info.Key)
-		if err != nil || !strings.HasPrefix(filepath.Base(call.Path()), called) {
+		if err != nil || !strings.HasPrefix(path.Base(call.Path()), called) || len(found) > 0 && found[len(found)-1].Path() == call.Path() {
 			continue
 		}
-		if len(found) == 0 || found[len(found)-1].Path() != call.Path() {
-			found = append(found, call)
+		if found = append(found, call); len(found) == 5 {
+			break
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Address{}, cli.NotFoundf("no call below %s is called %s; mops ls shows what is there, and MOPS_ROOT says which root is meant", store.Root(), called)
-	case 1:
-		return Of(store, found[0]), nil
-	}
-	message := "several calls are called " + called + ": write the address of one"
-	for _, call := range found[:min(len(found), 5)] {
-		message += "\n" + store.URI(call.Path())
-	}
-	return Address{}, cli.Usagef("%s", message)
+	return found, nil
 }

@@ -4,28 +4,26 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/kube"
 	"github.com/TrilliantHealth/mops-go/image"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/k8sdoctor"
-	"github.com/TrilliantHealth/mops-go/internal/upkeep/doctor"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
 // examineCluster is doctor --k8s.
-func (o *doctorOptions) examineCluster(ctx context.Context, a *cli.App, line cli.Line) error {
+func (o *doctorOptions) examineCluster(ctx context.Context, a *cli.App, on cli.Line) error {
 	root := ""
 	switch {
-	case len(line.Args) > 1 || len(line.Program) > 0:
+	case len(on.Args) > 1 || len(on.Program) > 0:
 		return cli.Usagef("one root at the most can be examined in a pod")
-	case len(line.Args) == 1 && o.repository == "":
-		return cli.Usagef("to examine %s in a pod, say with --repository where this tool may be pushed as an image; without --k8s it is examined from here", line.Args[0])
-	case len(line.Args) == 0 && o.repository != "":
+	case len(on.Args) == 1 && o.repository == "":
+		return cli.Usagef("to examine %s in a pod, say with --repository where this tool may be pushed as an image; without --k8s it is examined from here", on.Args[0])
+	case len(on.Args) == 0 && o.repository != "":
 		return cli.Usagef("--repository goes with the root that is to be examined in a pod")
-	case len(line.Args) == 1:
-		if root = line.Args[0]; !strings.Contains(root, "://") {
+	case len(on.Args) == 1:
+		if root = on.Args[0]; !strings.Contains(root, "://") {
 			return cli.Usagef("%q is no root that a pod could find: write a URI, such as s3://bucket/mops", root)
 		}
 	}
@@ -39,17 +37,10 @@ func (o *doctorOptions) examineCluster(ctx context.Context, a *cli.App, line cli
 	}
 	logger := slog.New(slog.NewTextHandler(a.Stderr, nil))
 	jobs = append(jobs, k8s.Logger(logger))
-	var doing atomic.Pointer[string]
-	doing.Store(new(""))
-	status := a.Status(func() string { return *doing.Load() })
+	far, status, line := begin(a)
 	options := k8sdoctor.Options{
 		Connection: c.Connection, Client: c.Client, Jobs: jobs, Image: o.image, Root: root,
-		Doing: func(what string) { doing.Store(&what) },
-		Line: func(line doctor.Line) {
-			if !a.JSON {
-				status.Aside(func() { showLine(a, line); a.Text.Flush() })
-			}
-		},
+		Doing: func(what string) { far.Begin(what, 0) }, Line: line,
 	}
 	if o.repository != "" {
 		how := []image.Option{image.Logger(logger)}

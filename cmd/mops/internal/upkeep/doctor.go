@@ -84,13 +84,8 @@ func (o *doctorOptions) run(ctx context.Context, a *cli.App, line cli.Line) erro
 	if err != nil && !unopened {
 		return err
 	}
-	far := new(progress.Phases)
-	status := a.Status(func() string { return doctorLine(far.Now()) })
-	options := doctor.Options{Quick: o.quick, Now: a.Now, Progress: far, Line: func(line doctor.Line) {
-		if !a.JSON {
-			status.Aside(func() { showLine(a, line); a.Text.Flush() })
-		}
-	}}
+	far, status, show := begin(a)
+	options := doctor.Options{Quick: o.quick, Now: a.Now, Progress: far, Line: show}
 	var v doctorView
 	if unopened {
 		v.URI = failed.URI
@@ -105,6 +100,17 @@ func (o *doctorOptions) run(ctx context.Context, a *cli.App, line cli.Line) erro
 	}
 	status.Stop()
 	return o.end(ctx, a, v)
+}
+
+// begin shows how far an examination is, and for people each line when it is known.
+func begin(a *cli.App) (far *progress.Phases, status *cli.Status, line func(doctor.Line)) {
+	far = new(progress.Phases)
+	status = a.Status(func() string { return doctorLine(far.Now()) })
+	return far, status, func(line doctor.Line) {
+		if !a.JSON {
+			status.Aside(func() { showLine(a, line); a.Text.Flush() })
+		}
+	}
 }
 
 func (o *doctorOptions) showBegin(a *cli.App, uri string) {

@@ -84,7 +84,7 @@ func ReadCall(ctx context.Context, x roots.Address, now time.Time) (*Call, error
 	}
 	found.sort()
 	v.Runs = append(v.Runs, found.list...)
-	v.State = v.state()
+	v.State = StateOf(v.Result.sound(), v.Error.sound(), v.Lease)
 	return v, nil
 }
 
@@ -128,15 +128,12 @@ func (v *Call) take(found *runList, name string, read *Record) {
 }
 
 func (v *Call) addLease(ctx context.Context, found *runList, now time.Time) error {
-	read, damaged, err := ReadLease(ctx, v.Place.Store, v.Place.Lease(), Sights{}, now)
+	read, wrong, err := ReadLease(ctx, v.Place.Store, v.Place.Lease(), Sights{}, now)
 	switch {
 	case err != nil:
-		if !isFormat(err) {
-			return err
-		}
-		v.LeaseProblem = err.Error()
-	case damaged != nil:
-		v.LeaseProblem = damaged.Error()
+		return err
+	case wrong != nil:
+		v.LeaseProblem = wrong.Error()
 	case read != nil:
 		v.Lease = read
 		found.known(read.RunID, "lease", nil, time.Time{})
@@ -144,17 +141,19 @@ func (v *Call) addLease(ctx context.Context, found *runList, now time.Time) erro
 	return nil
 }
 
-func (v *Call) state() State {
+// StateOf says how far a call is that has a sound result or error, or has not, and
+// this lease, which may be nil.
+func StateOf(result, failed bool, l *Lease) State {
 	switch {
-	case v.Result != nil && v.Result.Condition == Sound:
+	case result:
 		return HasResult
-	case v.Lease.Held():
+	case l.Held():
 		return Running
-	case v.Error != nil && v.Error.Condition == Sound:
+	case failed:
 		return HasError
-	case v.Lease != nil && v.Lease.Status == lease.StatusHeld:
+	case l != nil && l.Status == lease.StatusHeld:
 		return Abandoned
-	case v.Lease != nil:
+	case l != nil:
 		return Released
 	}
 	return Unfinished

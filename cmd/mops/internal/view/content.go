@@ -163,17 +163,12 @@ func Read(ctx context.Context, x roots.Address, now time.Time) (Record, error) {
 
 func (v *Record) fillLease(ctx context.Context, x roots.Address, now time.Time) error {
 	lease, wrong, err := ReadLease(ctx, x.Store, x.Path, Sights{}, now)
-	switch {
-	case isFormat(err):
-		v.judge(err)
-	case err != nil:
-		return err
-	case wrong != nil:
+	if wrong != nil {
 		v.judge(wrong)
-	default:
+	} else {
 		v.Lease = lease
 	}
-	return nil
+	return err
 }
 
 func isFormat(err error) bool {

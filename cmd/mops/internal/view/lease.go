@@ -33,11 +33,11 @@ type Lease struct {
 }
 
 // ReadLease reads a lease and looks at its sessions. It is nil where there is
-// none; damaged is why it cannot be read, and then only the version is known.
-func ReadLease(ctx context.Context, store *blob.Store, key string, seen Sights, now time.Time) (v *Lease, damaged, err error) {
+// none; wrong is why it cannot be read, and then only the version is known.
+func ReadLease(ctx context.Context, store *blob.Store, key string, seen Sights, now time.Time) (v *Lease, wrong, err error) {
 	state, version, err := lease.Read(ctx, store, key)
 	switch {
-	case errors.Is(err, lease.ErrDamaged):
+	case errors.Is(err, lease.ErrDamaged), isFormat(err):
 		return &Lease{URI: store.URI(key), Version: version}, err, nil
 	case err != nil:
 		return nil, nil, err
@@ -97,7 +97,7 @@ func (v *Lease) Facts(now time.Time, done bool) text.Facts {
 // OutcomeText is how a run ended, in a line.
 func OutcomeText(o lease.Outcome) string {
 	text := string(o.Kind)
-	for _, more := range []string{o.Reason, o.Message} {
+	for _, more := range []string{string(o.Reason), o.Message} {
 		if more != "" {
 			text += ": " + more
 		}

@@ -40,7 +40,8 @@ type Record struct {
 	Session   *Session        `json:"session,omitempty"`
 	Lease     *Lease          `json:"lease,omitempty"`
 
-	bodyProblem error // in decoding it
+	Failure     *record.FuncError `json:"-"` // what the body of an error says
+	bodyProblem error             // in decoding it
 }
 
 // recordKinds are the records of a call that have a first line with a hash.
@@ -68,6 +69,8 @@ func readRecord(ctx context.Context, store *blob.Store, key string, kind record.
 	view.judge(err)
 	return view, nil
 }
+
+func (v *Record) sound() bool { return v != nil && v.Condition == Sound }
 
 // judge turns what is wrong into a condition.
 func (v *Record) judge(err error) {
@@ -101,6 +104,9 @@ func (v *Record) judge(err error) {
 func (v *Record) fill(ctx context.Context, header, body []byte) {
 	if json.Valid(header) {
 		v.Header = bytes.Clone(header)
+	}
+	if failure, err := record.DecodeFuncError(body); err == nil && v.Kind == string(record.KindError) {
+		v.Failure = &failure
 	}
 	if len(body) > 0 {
 		value, err := dynamic.Decode(ctx, body)

@@ -37,8 +37,7 @@ func (r *runList) get(id string) *Run {
 			return run
 		}
 	}
-	run := &Run{ID: id}
-	run.minute, _, _ = words.ParseRunID(id)
+	run := &Run{ID: id, minute: words.Minute(id)}
 	r.list = append(r.list, run)
 	return run
 }
@@ -131,7 +130,7 @@ func (v *Run) row() []string {
 	}
 	row[1] = string(run.Outcome)
 	if run.Reason != "" {
-		row[1] += " " + run.Reason
+		row[1] += " " + string(run.Reason)
 	}
 	row[2] = text.Seconds(run.WallSeconds)
 	if run.CPUSeconds > 0 {
