@@ -111,6 +111,7 @@ var arrows = map[string][]string{
 // floors are the folders of internal, and what the rooms of each may import of
 // the others. What lies deeper knows nothing of what lies above it.
 var floors = map[string][]string{
+	"trust":   {"base"},
 	"engine":  {"records", "sources", "values", "base"},
 	"upkeep":  {"records", "sources", "base"},
 	"cluster": {"upkeep", "base"},

@@ -1,0 +1,259 @@
+package fingerprint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultPlatform is the one that functions are looked at for, if [Config] names
+// no other.
+const DefaultPlatform = "linux/amd64"
+
+// DefaultMaxSource bounds the source that is checked, if [Config] sets no other
+// bound. Checking takes about 25 times as much memory.
+const DefaultMaxSource = 64 << 20
+
+// Config says what [Load] loads, and how.
+type Config struct {
+	Dir       string   // where the go command runs; default: the current folder
+	Platform  string   // such as linux/amd64; default: DefaultPlatform
+	Tags      []string // build tags; default: those of GOFLAGS
+	Env       []string // the environment of the go command; default: os.Environ()
+	MaxSource int64    // how many bytes of source are checked at most; default: DefaultMaxSource
+}
+
+// Program is the code that patterns name, with all that it imports. It is safe
+// for concurrent use: calls wait for each other.
+type Program struct {
+	mutex    sync.Mutex
+	config   Config
+	goMinor  string // such as go1.26
+	files    *token.FileSet
+	packages map[string]*pkg
+	matched  []*pkg // in the order of their paths
+	checker  *checker
+	decls    map[types.Object]*decl
+}
+
+// pkg is a package, as the go command lists it.
+type pkg struct {
+	ImportPath, Name, Dir string
+	Standard, DepOnly     bool
+	Module                *module
+	Imports               []string
+	ImportMap             map[string]string
+	Error                 *struct{ Pos, Err string }
+
+	GoFiles, CgoFiles                                                 []string
+	CFiles, CXXFiles, MFiles, FFiles, HFiles, SwigFiles, SwigCXXFiles []string
+	SFiles, SysoFiles, EmbedFiles                                     []string
+
+	linked   bool
+	imports  []*pkg
+	follow   bool    // its declarations count one by one
+	source   bool    // its types come from its source, not from what the compiler exports
+	contents *hashed // see content
+
+	*checked // once it was needed
+}
+
+type module struct {
+	Path, Version, Dir, GoVersion string
+	Main                          bool
+	Replace                       *module
+}
+
+// local says that a module has no version: what lies in its folder counts.
+func (m *module) local() bool {
+	return m == nil || m.Main || m.Replace != nil && m.Replace.Version == ""
+}
+
+// String is what a module is, with the one that replaces it in its place.
+func (m *module) String() string {
+	switch {
+	case m.Replace != nil && m.Replace.Version != "":
+		return m.Replace.Path + "@" + m.Replace.Version
+	case m.Version != "":
+		return m.Path + "@" + m.Version
+	}
+	return m.Path
+}
+
+// fields are what the go command is asked for: it takes longer to find and to
+// write them all.
+const fields = "ImportPath,Name,Dir,Standard,DepOnly,Module,Imports,ImportMap,Error," +
+	"GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,HFiles,SwigFiles,SwigCXXFiles,SFiles,SysoFiles,EmbedFiles"
+
+// Load asks the go command for the packages that patterns name, such as ./...,
+// and for what they import. It reads no source yet, so a package that does not
+// compile is an error only of the functions that need it.
+func Load(ctx context.Context, config Config, patterns ...string) (*Program, error) {
+	if config.Platform == "" {
+		config.Platform = DefaultPlatform
+	}
+	if config.MaxSource == 0 {
+		config.MaxSource = DefaultMaxSource
+	}
+	if config.Env == nil {
+		config.Env = os.Environ()
+	}
+	p := &Program{config: config, files: token.NewFileSet(), packages: map[string]*pkg{}, decls: map[types.Object]*decl{}}
+
+	if err := p.surroundings(ctx); err != nil {
+		return nil, err
+	}
+	// With cgo, whatever the machine: a C compiler is not needed for a list.
+	arguments := append([]string{"list", "-e", "-deps", "-json=" + fields, "--"}, patterns...)
+	out, err := p.command(ctx, "1", arguments...)
+	if err != nil {
+		return nil, err
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		listed := &pkg{}
+		if err := decoder.Decode(listed); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		p.packages[listed.ImportPath] = listed
+		if listed.DepOnly {
+			continue
+		}
+		if listed.Dir == "" && listed.Error != nil { // a pattern that is no package
+			return nil, fmt.Errorf("no Go package matches %s: %s", listed.ImportPath, listed.Error.Err)
+		}
+		p.matched = append(p.matched, listed)
+	}
+	if len(p.matched) == 0 {
+		return nil, fmt.Errorf("no Go package matches %s", strings.Join(patterns, " "))
+	}
+	for _, each := range p.packages {
+		p.link(each)
+	}
+	return p, nil
+}
+
+// surroundings asks for the version of Go, and whether there is a module.
+func (p *Program) surroundings(ctx context.Context) error {
+	if system, architecture, _ := strings.Cut(p.config.Platform, "/"); system == "" || types.SizesFor("gc", architecture) == nil {
+		return fmt.Errorf("platform %q is none of Go's, such as linux/amd64", p.config.Platform)
+	}
+	out, err := p.command(ctx, "1", "env", "-json", "GOVERSION", "GOMOD", "GOWORK")
+	if err != nil {
+		return err
+	}
+	var env struct{ GOVERSION, GOMOD, GOWORK string }
+	if err := json.Unmarshal(out, &env); err != nil {
+		return fmt.Errorf("go env: %w", err)
+	}
+	if (env.GOMOD == "" || env.GOMOD == os.DevNull) && env.GOWORK == "" {
+		return errors.New("code of functions can be read only in a module: there is no go.mod here or above")
+	}
+	p.goMinor = minor(env.GOVERSION)
+	p.checker = newChecker(p)
+	return nil
+}
+
+// link finds the packages that from imports, and decides how it is looked at.
+func (p *Program) link(from *pkg) {
+	if from.linked {
+		return
+	}
+	from.linked = true
+	from.follow = !from.Standard && from.Module.local()
+	from.source = from.follow || !from.Standard && len(from.CgoFiles) > 0
+	for _, path := range from.Imports {
+		to := p.packages[from.resolve(path)]
+		if to == nil {
+			continue // "C", or missing, which checking reports
+		}
+		p.link(to)
+		from.imports = append(from.imports, to)
+		// What lies above a package without a version has no version of its own.
+		from.follow = from.follow || to.follow
+		// What the compiler exports names types of other packages; they are the
+		// same types only if those come from there, too.
+		from.source = from.source || to.source
+	}
+}
+
+// resolve is the package that an import path means in p: another one where a
+// folder vendor comes in between.
+func (p *pkg) resolve(path string) string {
+	if mapped, ok := p.ImportMap[path]; ok {
+		return mapped
+	}
+	return path
+}
+
+// closure is p and what it imports, directly or not, those that p imports first.
+func (p *pkg) closure() []*pkg {
+	var all []*pkg
+	seen := map[*pkg]bool{}
+	var add func(*pkg)
+	add = func(each *pkg) {
+		if seen[each] {
+			return
+		}
+		seen[each] = true
+		for _, to := range each.imports {
+			add(to)
+		}
+		all = append(all, each)
+	}
+	add(p)
+	return all
+}
+
+// asBefore leaves it to the machine whether C is compiled.
+const asBefore = ""
+
+// command runs the go command for the platform. Settings of the machine that
+// choose files are pinned, or two machines would see two programs.
+func (p *Program) command(ctx context.Context, cgo string, arguments ...string) ([]byte, error) {
+	system, architecture, _ := strings.Cut(p.config.Platform, "/")
+	if len(p.config.Tags) > 0 && arguments[0] == "list" {
+		arguments = append([]string{"list", "-tags=" + strings.Join(p.config.Tags, ",")}, arguments[1:]...)
+	}
+	command := exec.CommandContext(ctx, "go", arguments...)
+	command.Dir = p.config.Dir
+	command.WaitDelay = time.Second // for what it started, once it was killed
+	command.Env = append(slices.Clone(p.config.Env), "GOOS="+system, "GOARCH="+architecture, "GOAMD64=", "GOARM64=", "GOARM=", "GO386=")
+	if cgo != asBefore {
+		command.Env = append(command.Env, "CGO_ENABLED="+cgo)
+	}
+	out, err := command.Output()
+	var failed *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("go %s: %w", arguments[0], context.Cause(ctx))
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, fmt.Errorf("the code of functions can be read only where the go command is: %w", err)
+	case errors.As(err, &failed):
+		return nil, fmt.Errorf("go %s: %s", arguments[0], strings.TrimSpace(string(failed.Stderr)))
+	}
+	return out, err
+}
+
+// minor is a version of Go without its last number: go1.26 for go1.26.8. A
+// version that is no release counts as a whole.
+func minor(version string) string {
+	version, _, _ = strings.Cut(version, " ")
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 3 || strings.HasPrefix(version, "devel") {
+		return version
+	}
+	return parts[0] + "." + parts[1]
+}

@@ -1,0 +1,111 @@
+package fingerprint
+
+import (
+	"go/ast"
+	"go/types"
+	"strings"
+)
+
+// mopsFunc is the name of the function or method of package mops that is called,
+// or "".
+func mopsFunc(info *types.Info, call *ast.CallExpr) string {
+	if f, ok := objectOf(info, call.Fun).(*types.Func); ok && f.Pkg() != nil && f.Pkg().Path() == mopsPath {
+		return f.Name()
+	}
+	return ""
+}
+
+// mopsType is the name of a type of package mops, or of what it points to.
+func mopsType(t types.Type) string {
+	if t == nil {
+		return ""
+	}
+	t = types.Unalias(t)
+	if pointer, ok := t.(*types.Pointer); ok {
+		t = types.Unalias(pointer.Elem())
+	}
+	if named, ok := t.(*types.Named); ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == mopsPath {
+		return named.Obj().Name()
+	}
+	return ""
+}
+
+// isOption says that a value decides where and how functions of mops run, and so
+// nothing of what they compute.
+func isOption(t types.Type) bool { return strings.HasSuffix(mopsType(t), "Option") }
+
+// isFuncVar says that a package variable has a function of mops.
+func isFuncVar(o types.Object) bool {
+	v, ok := o.(*types.Var)
+	return ok && !v.IsField() && mopsType(v.Type()) == "Func"
+}
+
+// callee writes that a function of mops is meant: by its name, for it may get
+// another variable.
+func (w *writer) callee(variable types.Object) {
+	c := Callee{Var: variable.Pkg().Path() + "." + variable.Name()}
+	if d := w.program.decls[variable]; d != nil && d.kind == kindVar {
+		if value, _ := initialiser(d.node.(*ast.ValueSpec), variable, d.pkg.info); value != nil {
+			c.Name = w.program.memoName(d.pkg, value)
+		}
+	}
+	w.calls(c)
+}
+
+func (w *writer) calls(c Callee) {
+	w.facts.callees = append(w.facts.callees, c)
+	if c.Name != "" {
+		w.both("callee", c.Name)
+	} else {
+		w.both("callee in", c.Var)
+	}
+}
+
+// mopsCall writes a call by which a function of mops is defined: it is a callee,
+// whose code is its own. It says whether call is one.
+func (w *writer) mopsCall(call *ast.CallExpr) bool {
+	switch mopsFunc(w.info, call) {
+	case "Define", "Declare":
+		if len(call.Args) == 0 {
+			return false
+		}
+		w.calls(Callee{Name: constantString(w.info, call.Args[0])})
+	case "Implement":
+		w.both("implement")
+		w.node(call.Fun)
+	default:
+		return false
+	}
+	return true
+}
+
+// memoName is the name in mops of the function that an expression is, or "".
+func (p *Program) memoName(in *pkg, e ast.Expr) string {
+	for range 20 { // a variable may have its value from another
+		e = ast.Unparen(e)
+		if call, ok := e.(*ast.CallExpr); ok {
+			switch mopsFunc(in.info, call) {
+			case "Define", "Declare":
+				if len(call.Args) > 0 {
+					return constantString(in.info, call.Args[0])
+				}
+			case "With":
+				if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+					e = selector.X
+					continue
+				}
+			}
+			return ""
+		}
+		d := p.decls[objectOf(in.info, e)]
+		if d == nil || d.kind != kindVar {
+			return ""
+		}
+		value, _ := initialiser(d.node.(*ast.ValueSpec), d.object, d.pkg.info)
+		if value == nil {
+			return ""
+		}
+		in, e = d.pkg, value
+	}
+	return ""
+}
