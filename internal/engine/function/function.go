@@ -18,6 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/values/codec"
 )
 
@@ -48,6 +49,7 @@ type Function struct {
 	hashers  hashers
 	homes    []oldHome
 	schema   writtenSchema
+	lock     *code.Own // nil if nothing is known of its code
 }
 
 // ID is "name@version".
@@ -103,6 +105,9 @@ func (f *Function) doPrepare() (err error) {
 	}
 	if err = f.outCodec.CheckZero(); err != nil {
 		return fmt.Errorf("function %s (%s): its output: %w", f.Name, f.Place, err)
+	}
+	if f.lock, err = f.registry.Locks.Of(f.Name, f.Version); err != nil {
+		return err
 	}
 	f.calls = f.transitive()
 	if err := f.schema.set(f.inCodec, f.outCodec); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/values/codec"
 )
 
@@ -17,6 +18,7 @@ import (
 // fields and in errors. It is safe for concurrent use.
 type Registry struct {
 	Types *codec.Types
+	Locks code.Locks // by which code the functions compute
 
 	sources   Sources
 	mu        sync.Mutex

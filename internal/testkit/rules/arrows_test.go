@@ -47,6 +47,7 @@ var arrows = map[string][]string{
 		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
 		"internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
 	},
+	"internal/trust/fingerprint": {"internal/trust/code"},
 	"internal/engine/orchestrate": {
 		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
@@ -60,7 +61,7 @@ var arrows = map[string][]string{
 	"internal/values/dynamic":    {"internal/base/text"},
 	"internal/base/progress":     {"internal/base/text", "internal/base/words"},
 	"internal/records/runs":      {"executor", "internal/base/words"},
-	"internal/engine/function":   {"internal/values/codec", "internal/base/errtree", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/sources/source"},
+	"internal/engine/function":   {"internal/values/codec", "internal/base/errtree", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/sources/source", "internal/trust/code"},
 	"internal/values/codec":      {"internal/values/schema"},
 	"internal/records/memo":      {"blob", "internal/records/memokey", "internal/records/record", "internal/sources/source"},
 	"internal/records/lease":     {"blob", "blob/driver", "internal/base/process", "internal/records/record", "internal/records/runs", "internal/base/sleep"},
@@ -111,13 +112,13 @@ var arrows = map[string][]string{
 // floors are the folders of internal, and what the rooms of each may import of
 // the others. What lies deeper knows nothing of what lies above it.
 var floors = map[string][]string{
-	"trust":   {"base"},
-	"engine":  {"records", "sources", "values", "base"},
+	"engine":  {"records", "sources", "values", "trust", "base"},
 	"upkeep":  {"records", "sources", "base"},
 	"cluster": {"upkeep", "base"},
 	"records": {"sources", "values", "base"},
 	"sources": {"base"},
 	"values":  {"base"},
+	"trust":   {"base"},
 	"base":    {},
 	"testkit": {"base"},
 	"frozen":  {}, // a room alone: its path is a part of the keys that it holds us to

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // files are the declarations that stand for files of a package, in the order of
@@ -25,11 +27,11 @@ func (w *writer) files(names ...string) {
 func (p *Program) fileDecl(in *pkg, name string) *decl {
 	full := in.ImportPath + "/" + filepath.ToSlash(name)
 	for _, d := range in.decls {
-		if d.kind == kindFile && d.name == full {
+		if d.kind == code.File && d.name == full {
 			return d
 		}
 	}
-	d := &decl{pkg: in, kind: kindFile, name: full, path: filepath.ToSlash(name)}
+	d := &decl{pkg: in, kind: code.File, name: full, path: filepath.ToSlash(name)}
 	in.decls = append(in.decls, d)
 	return d
 }
@@ -180,7 +182,7 @@ func (w *writer) cgo() {
 	names := slices.Clone(in.decls)
 	slices.SortStableFunc(names, func(a, b *decl) int { return strings.Compare(a.name, b.name) })
 	for _, d := range names {
-		if d.kind != kindFile && d.kind != kindConst && d.kind != kindAlias {
+		if d.kind != code.File && d.kind != code.Const && d.kind != code.Alias {
 			w.ref(d)
 		}
 	}

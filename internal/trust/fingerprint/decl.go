@@ -1,27 +1,13 @@
 package fingerprint
 
 import (
-	"fmt"
 	"go/ast"
 	"go/token"
 	"go/types"
 	"path"
 	"strings"
-)
 
-// Kinds of declarations, as they stand in a [Decl].
-const (
-	kindFunc   = "func"
-	kindMethod = "method"
-	kindVar    = "var"
-	kindConst  = "const"
-	kindType   = "type"
-	kindAlias  = "alias"
-	kindInit   = "init"
-	kindImport = "import" // for what it does, not for a name
-	kindFile   = "file"   // embedded, assembly, C
-	kindModule = "module" // with a version
-	kindGo     = "go"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // decl is a declaration of a package that is followed, or something that counts
@@ -29,7 +15,7 @@ const (
 type decl struct {
 	pkg    *pkg
 	file   *ast.File
-	kind   string
+	kind   code.Kind
 	name   string       // with the path of its package: the same until it moves
 	object types.Object // nil for a file or an import
 	node   ast.Node     // *ast.FuncDecl, *ast.ValueSpec, *ast.TypeSpec, *ast.ImportSpec, or an expression
@@ -69,21 +55,21 @@ func (p *Program) declare(in *pkg) {
 }
 
 func (p *pkg) declareSpec(file *ast.File, group *ast.GenDecl, spec ast.Spec, add func(*decl)) {
-	names, kind := []*ast.Ident{}, kindVar
+	names, kind := []*ast.Ident{}, code.Var
 	switch spec := spec.(type) {
 	case *ast.ImportSpec:
 		if spec.Name != nil && spec.Name.Name == "_" {
-			add(&decl{file: file, kind: kindImport, name: p.ImportPath + ".import " + spec.Path.Value, node: spec})
+			add(&decl{file: file, kind: code.Import, name: p.ImportPath + ".import " + spec.Path.Value, node: spec})
 		}
 	case *ast.TypeSpec:
-		names, kind = append(names, spec.Name), kindType
+		names, kind = append(names, spec.Name), code.Type
 		if spec.Assign.IsValid() {
-			kind = kindAlias
+			kind = code.Alias
 		}
 	case *ast.ValueSpec:
 		names = spec.Names
 		if group.Tok == token.CONST {
-			kind = kindConst
+			kind = code.Const
 		}
 	}
 	for _, name := range names {
@@ -93,14 +79,14 @@ func (p *pkg) declareSpec(file *ast.File, group *ast.GenDecl, spec ast.Spec, add
 	}
 }
 
-func kindOf(f *ast.FuncDecl) string {
+func kindOf(f *ast.FuncDecl) code.Kind {
 	switch {
 	case f.Recv != nil:
-		return kindMethod
+		return code.Method
 	case f.Name.Name == "init":
-		return kindInit
+		return code.Init
 	}
-	return kindFunc
+	return code.Func
 }
 
 // funcName is the name of a function, or Type.Method.
@@ -186,21 +172,4 @@ func (p *Program) lookup(symbol string, within []*pkg) *decl {
 // isPackageLevel says that an object is declared by a package, not in a function.
 func isPackageLevel(o types.Object) bool {
 	return o.Pkg() != nil && o.Parent() == o.Pkg().Scope()
-}
-
-// Note says where the package cannot follow, and what it does instead.
-type Note struct {
-	File string `json:"file,omitempty"`
-	Line int    `json:"line,omitempty"`
-	Text string `json:"text"`
-}
-
-func (n Note) String() string {
-	switch {
-	case n.File == "":
-		return n.Text
-	case n.Line == 0:
-		return n.File + ": " + n.Text
-	}
-	return fmt.Sprintf("%s:%d: %s", n.File, n.Line, n.Text)
 }

@@ -10,6 +10,8 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // mopsPath is the package whose calls define functions.
@@ -18,15 +20,15 @@ const mopsPath = "github.com/TrilliantHealth/mops-go"
 // Definition is a call that defines a function of mops, or a function that was
 // asked for by its name.
 type Definition struct {
-	Name    string   // in mops; "" if it is no constant
-	Version string   // "" if it is no constant
-	Package string   // that defines it
-	Var     string   // the variable that has it, if there is one
-	Func    string   // what it calls, with the path of its package
-	File    string   // where it is defined: a path in its module
-	Line    int      //
-	Calls   []Callee // what the definition names in Calls
-	Err     error    // why its code cannot be followed
+	Name    string        // in mops; "" if it is no constant
+	Version string        // "" if it is no constant
+	Package string        // that defines it
+	Var     string        // the variable that has it, if there is one
+	Func    string        // what it calls, with the path of its package
+	File    string        // where it is defined: a path in its module
+	Line    int           //
+	Calls   []code.Callee // what the definition names in Calls
+	Err     error         // why its code cannot be followed
 
 	root *decl
 	home *pkg
@@ -201,7 +203,7 @@ func (d *Definition) options(s *search, call *ast.CallExpr, options []ast.Expr) 
 		case name == "Calls":
 			for _, argument := range inner.Args {
 				if o := objectOf(s.in.info, argument); o != nil && o.Pkg() != nil {
-					d.Calls = append(d.Calls, Callee{Name: s.program.memoName(s.in, argument), Var: o.Pkg().Path() + "." + o.Name()})
+					d.Calls = append(d.Calls, code.Callee{Name: s.program.memoName(s.in, argument), Var: o.Pkg().Path() + "." + o.Name()})
 				}
 			}
 		case name != "":
@@ -224,7 +226,7 @@ func (s *search) body(d *Definition, fn ast.Expr, stack []ast.Node) {
 		fail("the function is defined in generic code: its types are known to callers only")
 		return
 	}
-	synthetic := &decl{pkg: s.in, file: s.file, kind: kindFunc, name: s.in.ImportPath + "." + cmp.Or(d.Var, d.Name) + ".func", node: fn}
+	synthetic := &decl{pkg: s.in, file: s.file, kind: code.Func, name: s.in.ImportPath + "." + cmp.Or(d.Var, d.Name) + ".func", node: fn}
 	switch o := objectOf(info, fn).(type) {
 	case *types.Func:
 		switch {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 func definitions(t *testing.T, w *world, patterns ...string) (*Program, map[string]*Definition) {
@@ -70,7 +72,7 @@ func TestDefinitions(t *testing.T) {
 // Functions of mops are cut off: a caller names them, and does not change with them.
 func TestCallees(t *testing.T) {
 	w := newWorld(t, "define")
-	get := func(name string) *Fingerprint {
+	get := func(name string) *code.Fingerprint {
 		p, found := definitions(t, w, "./...")
 		f, err := p.Fingerprint(t.Context(), found[name])
 		if err != nil {
@@ -79,17 +81,17 @@ func TestCallees(t *testing.T) {
 		return f
 	}
 	calling, declared, measure := get("good/calling"), get("good/declared"), get("steps/measure")
-	want := []Callee{{"good/plain", "example.org/edits/good.Near"}, {"steps/clean", "example.org/edits/steps.Clean"}}
+	want := []code.Callee{{Name: "good/plain", Var: "example.org/edits/good.Near"}, {Name: "steps/clean", Var: "example.org/edits/steps.Clean"}}
 	if !slices.Equal(calling.Callees, want) {
 		t.Errorf("%v, not %v", calling.Callees, want)
 	}
-	if want := []Callee{{"good/declared", "example.org/edits/good.Declared"}}; !slices.Equal(declared.Callees, want) {
+	if want := []code.Callee{{Name: "good/declared", Var: "example.org/edits/good.Declared"}}; !slices.Equal(declared.Callees, want) {
 		t.Errorf("%v, not %v", declared.Callees, want)
 	}
 	w.replace(t, "good/good.go", "return n + 1", "return n + 2")
 	w.replace(t, "lib/lib.go", "any                                          { return nil }", "any { return 1 }")
 	w.replace(t, "mops/mops.go", "return f.f(ctx, in) }", "return f.f(ctx, in) // mops }\n}")
-	if changes := Diff(calling, get("good/calling")); changes != nil {
+	if changes := code.Diff(calling, get("good/calling")); changes != nil {
 		t.Errorf("a function that is called, where it runs, and mops: %v", changes)
 	}
 	w.replace(t, "steps/steps.go", `mops.Define("steps/clean"`, `mops.Define("steps/cleaner"`)
@@ -97,7 +99,7 @@ func TestCallees(t *testing.T) {
 		t.Error("another function is called, and nothing has changed")
 	}
 	w.replace(t, "steps/steps.go", "Area() int { return 1 }", "Area() int { return 2 }")
-	if got := lines(Diff(measure, get("steps/measure"))); got != "Square.Area changed (steps/steps.go:12)\n" {
+	if got := lines(code.Diff(measure, get("steps/measure"))); got != "Square.Area changed (steps/steps.go:12)\n" {
 		t.Errorf("the method of a registered type: %q", got)
 	}
 }

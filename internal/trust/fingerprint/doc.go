@@ -32,7 +32,7 @@
 // Values that main or another goroutine sets, the environment, files and
 // networks, plugins, C libraries, GODEBUG settings, and what the compiler changes
 // within a minor version. Where the package can see that it cannot follow, the
-// result has a [Note].
+// result has a [code.Note].
 //
 // # In which order to read
 //

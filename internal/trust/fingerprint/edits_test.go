@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 const home = "example.org/edits"
@@ -27,7 +29,7 @@ func TestEdits(t *testing.T) {
 			e := readEdit(t, path)
 			before := fingerprintOf(t, e.before, "./...")
 			after := fingerprintOf(t, e.after, "./...")
-			changes := Diff(before, after)
+			changes := code.Diff(before, after)
 			if changed := before.Hash != after.Hash; changed != e.changed {
 				t.Fatalf("changed: %v; the answer is %v\n%v", changed, e.changed, changes)
 			}
@@ -40,9 +42,9 @@ func TestEdits(t *testing.T) {
 			if len(e.names) > 0 && len(changes) > len(e.names)+2 {
 				t.Errorf("more is named than has changed:\n%s", text)
 			}
-			for _, f := range []*Fingerprint{before, after} {
+			for _, f := range []*code.Fingerprint{before, after} {
 				for _, noted := range e.notes {
-					if !slices.ContainsFunc(f.Notes, func(n Note) bool { return strings.Contains(n.String(), noted) }) {
+					if !slices.ContainsFunc(f.Notes, func(n code.Note) bool { return strings.Contains(n.String(), noted) }) {
 						t.Errorf("no note says %q: %v", noted, f.Notes)
 					}
 				}
@@ -65,7 +67,7 @@ func TestRules(t *testing.T) {
 			before, after := loaded(t, e.before), loaded(t, e.after)
 			for name, changed := range e.functions {
 				f, g := function(t, before, name), function(t, after, name)
-				changes := Diff(f, g)
+				changes := code.Diff(f, g)
 				if (f.Hash != g.Hash) != changed {
 					t.Errorf("%s: changed: %v; the answer is %v: %v", name, !changed, changed, changes)
 				}
@@ -91,7 +93,7 @@ func loaded(t *testing.T, folder string) *Program {
 	return p
 }
 
-func function(t *testing.T, p *Program, name string) *Fingerprint {
+func function(t *testing.T, p *Program, name string) *code.Fingerprint {
 	t.Helper()
 	d, err := p.Function(t.Context(), home, name)
 	if err != nil {
@@ -104,7 +106,7 @@ func function(t *testing.T, p *Program, name string) *Fingerprint {
 	return f
 }
 
-func lines(changes []Change) (text string) {
+func lines(changes []code.Change) (text string) {
 	for _, c := range changes {
 		text += c.String() + "\n"
 	}
@@ -188,12 +190,12 @@ func writeFiles(t *testing.T, folder string, files map[string][]byte) {
 }
 
 // fingerprintOf is that of the function root of the module in a folder.
-func fingerprintOf(t *testing.T, folder string, patterns ...string) *Fingerprint {
+func fingerprintOf(t *testing.T, folder string, patterns ...string) *code.Fingerprint {
 	t.Helper()
 	return fingerprintWith(t, Config{Dir: folder}, patterns...)
 }
 
-func fingerprintWith(t *testing.T, config Config, patterns ...string) *Fingerprint {
+func fingerprintWith(t *testing.T, config Config, patterns ...string) *code.Fingerprint {
 	t.Helper()
 	p, err := Load(t.Context(), config, patterns...)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"hash"
 	"io"
 	"strconv"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // facts are what is known of a declaration by itself, whoever reaches it.
@@ -20,7 +22,7 @@ type facts struct {
 	listed  []*decl         // constants and aliases: they count by value, and are named if they change
 	opaque  map[*pkg]bool   // packages that it uses and that are not followed
 	becomes []types.Type    // types of which a value becomes an interface
-	callees []Callee        // functions of mops that it refers to
+	callees []code.Callee   // functions of mops that it refers to
 	symbol  string          // what the linker finds its body by, if that is elsewhere
 	mops    map[string]bool // names that it uses of package mops
 	notes   []note          // where it cannot be followed
@@ -32,13 +34,6 @@ type note struct {
 }
 
 type hashed [sha256.Size]byte
-
-// Callee is a function of mops that code refers to. It is named, not followed:
-// its own fingerprint says by which code it computes.
-type Callee struct {
-	Name string `json:"name,omitempty"` // in mops, if that is a constant
-	Var  string `json:"var,omitempty"`  // the variable, with the path of its package
-}
 
 // facts finds out about a declaration, once.
 func (p *Program) facts(d *decl) (*facts, error) {
@@ -92,7 +87,7 @@ func write(to hash.Hash, words ...string) {
 // declaration writes what w is about.
 func (w *writer) declaration() error {
 	d := w.decl
-	w.both(d.kind)
+	w.both(string(d.kind))
 	switch node := d.node.(type) {
 	case nil:
 		return w.file()
@@ -104,7 +99,7 @@ func (w *writer) declaration() error {
 	case *ast.TypeSpec:
 		w.typeSpec(node)
 	case *ast.ValueSpec:
-		if d.kind == kindConst {
+		if d.kind == code.Const {
 			w.constDecl(node)
 			return nil
 		}

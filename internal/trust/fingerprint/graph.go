@@ -8,6 +8,8 @@ import (
 	"hash"
 	"slices"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // format is what the hash begins with: another one makes all fingerprints differ.
@@ -77,13 +79,13 @@ func (g *graph) from(d *decl) (all []edge) {
 		all = append(all, edge{"body", to})
 	}
 	switch d.kind {
-	case kindType:
+	case code.Type:
 		for _, m := range g.reach.program.methods(d) {
 			if g.reach.counted[m] {
 				all = append(all, edge{m.object.Name(), m})
 			}
 		}
-	case kindVar:
+	case code.Var:
 		for _, s := range sorted(g.reach.settersOf(d)) {
 			all = append(all, edge{"set", s})
 		}

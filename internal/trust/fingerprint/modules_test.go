@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // world is a module with mains, and modules with versions that it can get.
@@ -80,7 +82,7 @@ func offer(t *testing.T, proxy, module string, files map[string][]byte) {
 	}
 }
 
-func (w *world) fingerprint(t *testing.T, patterns ...string) *Fingerprint {
+func (w *world) fingerprint(t *testing.T, patterns ...string) *code.Fingerprint {
 	t.Helper()
 	return fingerprintWith(t, Config{Dir: w.folder, Env: w.env}, patterns...)
 }
@@ -122,13 +124,13 @@ func TestSameFromEverywhere(t *testing.T) {
 	}
 	for range times {
 		if got := w.fingerprint(t, "./..."); got.Hash != want.Hash {
-			t.Fatalf("another time: %v", Diff(want, got))
+			t.Fatalf("another time: %v", code.Diff(want, got))
 		}
 	}
 	for _, patterns := range [][]string{{"."}, {"./cmd/a"}, {"./cmd/b"}, {"./cmd/a", "./cmd/b"}, {home}, {"all"}} {
 		got := w.fingerprint(t, patterns...)
 		if got.Hash != want.Hash {
-			t.Errorf("%v: %v", patterns, Diff(want, got))
+			t.Errorf("%v: %v", patterns, code.Diff(want, got))
 		}
 		if len(got.Decls) != len(want.Decls) {
 			t.Errorf("%v: %d declarations, not %d", patterns, len(got.Decls), len(want.Decls))
@@ -165,12 +167,12 @@ func TestVersions(t *testing.T) {
 	before := w.fingerprint(t, ".")
 	w.replace(t, "go.mod", "dep v1.0.0", "dep v1.1.0")
 	if after := w.fingerprint(t, "."); after.Hash != before.Hash {
-		t.Errorf("a version that changes nothing that is used: %v", Diff(before, after))
+		t.Errorf("a version that changes nothing that is used: %v", code.Diff(before, after))
 	}
 	w.replace(t, "go.mod", "dep v1.1.0", "dep v1.2.0")
 	after := w.fingerprint(t, ".")
 	want := "example.org/dep changed (example.org/dep@v1.2.0, before example.org/dep@v1.0.0)\n"
-	if got := lines(Diff(before, after)); got != want {
+	if got := lines(code.Diff(before, after)); got != want {
 		t.Errorf("%s, not %s", got, want)
 	}
 }
@@ -182,7 +184,7 @@ func TestVendor(t *testing.T) {
 	w.env = append(w.env, "GOFLAGS=")
 	after := w.fingerprint(t, "./...")
 	if after.Hash != before.Hash {
-		t.Errorf("vendored: %v", Diff(before, after))
+		t.Errorf("vendored: %v", code.Diff(before, after))
 	}
 	w.replace(t, "vendor/example.org/dep/dep.go", "n + 1", "n + 2")
 	if edited := w.fingerprint(t, "./..."); edited.Hash == before.Hash {
@@ -199,16 +201,16 @@ func TestReplaced(t *testing.T) {
 	before := w.fingerprint(t, "./...")
 	w.replace(t, "dep/dep.go", "return 1 }", "return 2 }")
 	if after := w.fingerprint(t, "./..."); after.Hash != before.Hash {
-		t.Errorf("another function: %v", Diff(before, after))
+		t.Errorf("another function: %v", code.Diff(before, after))
 	}
 	w.goCommand(t, "mod", "vendor")
 	w.env = append(w.env, "GOFLAGS=")
 	if after := w.fingerprint(t, "./..."); after.Hash != before.Hash {
-		t.Errorf("vendored: %v", Diff(before, after))
+		t.Errorf("vendored: %v", code.Diff(before, after))
 	}
 	w.replace(t, "vendor/example.org/dep/dep.go", "n + 1", "n + 2")
 	want := "dep.F changed (example.org/dep/dep.go:3)\n"
-	if got := lines(Diff(before, w.fingerprint(t, "./..."))); got != want {
+	if got := lines(code.Diff(before, w.fingerprint(t, "./..."))); got != want {
 		t.Errorf("%s, not %s", got, want)
 	}
 }
@@ -223,11 +225,11 @@ func TestWorkspace(t *testing.T) {
 	before := w.fingerprint(t, "./...")
 	w.replace(t, "dep/dep.go", "return 1 }", "return 2 }")
 	if after := w.fingerprint(t, "./..."); after.Hash != before.Hash {
-		t.Errorf("another function: %v", Diff(before, after))
+		t.Errorf("another function: %v", code.Diff(before, after))
 	}
 	w.replace(t, "dep/dep.go", "n + 1", "n + 2")
 	want := "dep.F changed (example.org/dep/dep.go:3)\n"
-	if got := lines(Diff(before, w.fingerprint(t, "./..."))); got != want {
+	if got := lines(code.Diff(before, w.fingerprint(t, "./..."))); got != want {
 		t.Errorf("%s, not %s", got, want)
 	}
 }
@@ -235,7 +237,7 @@ func TestWorkspace(t *testing.T) {
 // A module with a version may use one without: that counts in between, too.
 func TestDependencyThatComesBack(t *testing.T) {
 	w := newWorld(t, "modules")
-	get := func() *Fingerprint {
+	get := func() *code.Fingerprint {
 		p, err := Load(t.Context(), Config{Dir: w.folder, Env: w.env}, ".")
 		if err != nil {
 			t.Fatal(err)
@@ -244,7 +246,7 @@ func TestDependencyThatComesBack(t *testing.T) {
 	}
 	before := get()
 	w.replace(t, "lib/lib.go", "return 1 ", "return 2 ")
-	if got, want := lines(Diff(before, get())), "lib.Get changed (lib/lib.go:5)\n"; got != want {
+	if got, want := lines(code.Diff(before, get())), "lib.Get changed (lib/lib.go:5)\n"; got != want {
 		t.Errorf("%s, not %s", got, want)
 	}
 }
@@ -259,7 +261,7 @@ func TestPlatforms(t *testing.T) {
 	for _, platform := range []string{"linux/amd64", "darwin/arm64", "windows/amd64"} {
 		got := fingerprintWith(t, Config{Dir: w.folder, Env: w.env, Platform: platform}, ".")
 		if got.Hash != want.Hash {
-			t.Errorf("%s: %v", platform, Diff(want, got))
+			t.Errorf("%s: %v", platform, code.Diff(want, got))
 		}
 	}
 }
@@ -272,7 +274,7 @@ func TestSameInEveryEnvironment(t *testing.T) {
 	for _, setting := range []string{"GOOS=plan9", "GOARCH=arm", "CGO_ENABLED=0", "CGO_ENABLED=1", "GOAMD64=v3", "CC=/nowhere"} {
 		w.env = append(env[:len(env):len(env)], setting)
 		if got := w.fingerprint(t, "."); got.Hash != want.Hash {
-			t.Errorf("%s: %v", setting, Diff(want, got))
+			t.Errorf("%s: %v", setting, code.Diff(want, got))
 		}
 	}
 }

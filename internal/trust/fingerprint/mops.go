@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/types"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // mopsFunc is the name of the function or method of package mops that is called,
@@ -43,8 +45,8 @@ func isFuncVar(o types.Object) bool {
 // callee writes that a function of mops is meant: by its name, for it may get
 // another variable.
 func (w *writer) callee(variable types.Object) {
-	c := Callee{Var: variable.Pkg().Path() + "." + variable.Name()}
-	if d := w.program.decls[variable]; d != nil && d.kind == kindVar {
+	c := code.Callee{Var: variable.Pkg().Path() + "." + variable.Name()}
+	if d := w.program.decls[variable]; d != nil && d.kind == code.Var {
 		if value, _ := initialiser(d.node.(*ast.ValueSpec), variable, d.pkg.info); value != nil {
 			c.Name = w.program.memoName(d.pkg, value)
 		}
@@ -52,7 +54,7 @@ func (w *writer) callee(variable types.Object) {
 	w.calls(c)
 }
 
-func (w *writer) calls(c Callee) {
+func (w *writer) calls(c code.Callee) {
 	w.facts.callees = append(w.facts.callees, c)
 	if c.Name != "" {
 		w.both("callee", c.Name)
@@ -69,7 +71,7 @@ func (w *writer) mopsCall(call *ast.CallExpr) bool {
 		if len(call.Args) == 0 {
 			return false
 		}
-		w.calls(Callee{Name: constantString(w.info, call.Args[0])})
+		w.calls(code.Callee{Name: constantString(w.info, call.Args[0])})
 	case "Implement":
 		w.both("implement")
 		w.node(call.Fun)
@@ -98,7 +100,7 @@ func (p *Program) memoName(in *pkg, e ast.Expr) string {
 			return ""
 		}
 		d := p.decls[objectOf(in.info, e)]
-		if d == nil || d.kind != kindVar {
+		if d == nil || d.kind != code.Var {
 			return ""
 		}
 		value, _ := initialiser(d.node.(*ast.ValueSpec), d.object, d.pkg.info)

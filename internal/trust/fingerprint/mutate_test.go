@@ -6,6 +6,8 @@ import (
 	"go/types"
 	"strconv"
 	"testing"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // This package, as a specimen of Go, is edited at each place where one small edit
@@ -28,7 +30,7 @@ func TestEveryEditIsSeen(t *testing.T) {
 		}
 		found := map[string]hashed{}
 		for _, d := range edited.decls {
-			if d.kind != kindImport {
+			if d.kind != code.Import {
 				f, err := p.facts(d)
 				if err != nil {
 					t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // reach is what counts for one function. All of it depends on what the home of
@@ -90,7 +92,7 @@ func (r *reach) follow() error {
 		for _, t := range f.becomes {
 			r.become(t)
 		}
-		if d.kind == kindType {
+		if d.kind == code.Type {
 			for _, m := range r.program.methods(d) {
 				if isMarshaler(m.object.Name()) {
 					r.visit(m)
@@ -222,7 +224,7 @@ func (r *reach) link(d *decl, symbol string) {
 func (r *reach) setters() (more bool) {
 	packages := map[*pkg]bool{}
 	for d := range r.counted {
-		if d.kind == kindVar {
+		if d.kind == code.Var {
 			packages[d.pkg] = true
 		}
 	}

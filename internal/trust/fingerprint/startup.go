@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"maps"
 	"slices"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // before is what a declaration does before main: what it may change for others.
@@ -37,9 +39,9 @@ func (p *pkg) actions() []*decl {
 // runsBefore says that a declaration does something before main.
 func runsBefore(d *decl) bool {
 	switch d.kind {
-	case kindInit, kindImport:
+	case code.Init, code.Import:
 		return true
-	case kindVar:
+	case code.Var:
 		value, _ := initialiser(d.node.(*ast.ValueSpec), d.object, d.pkg.info)
 		calls := false
 		if value != nil {
@@ -72,13 +74,13 @@ func (p *Program) beforeMain(d *decl) (*before, error) {
 		b.mops = b.mops || each.known.mops["RegisterType"] || each.known.mops["RegisterError"]
 	}
 	switch {
-	case d.kind == kindImport:
+	case d.kind == code.Import:
 		for to := range d.known.opaque {
 			for _, each := range append(to.imports, to) {
 				b.fill(each)
 			}
 		}
-	case d.kind == kindInit || d.object.Name() == "_":
+	case d.kind == code.Init || d.object.Name() == "_":
 		for to := range r.opaque {
 			b.fill(to)
 		}

@@ -7,6 +7,8 @@ import (
 	"go/types"
 	"strconv"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // node writes a statement or an expression, with all that is in it: what kind it
@@ -174,7 +176,7 @@ func (w *writer) mentions(e ast.Expr) (any bool) {
 		if !ok {
 			return true
 		}
-		if d := w.program.decls[w.info.Uses[id]]; d != nil && (d.kind == kindConst || d.kind == kindAlias) {
+		if d := w.program.decls[w.info.Uses[id]]; d != nil && (d.kind == code.Const || d.kind == code.Alias) {
 			any = true
 			w.list(d)
 		}

@@ -5,6 +5,8 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // writes are the package variables that a declaration may change by itself.
@@ -18,13 +20,13 @@ func (p *Program) writes(d *decl) *writes {
 		return d.writing
 	}
 	d.writing = &writes{}
-	if d.node == nil || d.kind == kindImport {
+	if d.node == nil || d.kind == code.Import {
 		return d.writing
 	}
 	info := d.pkg.info
 	ast.PreorderStack(d.node, nil, func(n ast.Node, stack []ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {
-			if v := p.decls[info.Uses[id]]; v != nil && v.kind == kindVar {
+			if v := p.decls[info.Uses[id]]; v != nil && v.kind == code.Var {
 				switch use(info, id, stack) {
 				case assigned:
 					d.writing.assigns = append(d.writing.assigns, v)

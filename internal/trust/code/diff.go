@@ -1,4 +1,4 @@
-package fingerprint
+package code
 
 import (
 	"fmt"
@@ -97,16 +97,19 @@ func Diff(before, after *Fingerprint) []Change {
 
 // short is a name as a person who works on a package has it.
 func (d Decl) short(seenFrom string) string {
-	if rest, ok := strings.CutPrefix(d.Name, seenFrom); ok && strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/") && d.Kind == kindFile {
+	if rest, ok := strings.CutPrefix(d.Name, seenFrom); ok && strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/") && d.Kind == File {
 		return rest[1:]
 	}
-	if d.Kind == kindFile || d.Kind == kindModule || d.Kind == kindImport {
+	if d.Kind == File || d.Kind == Module || d.Kind == Import {
 		return d.Name
 	}
 	return path.Base(d.Name)
 }
 
-func (d Decl) key() string { return d.Kind + " " + d.Name }
+// what is a declaration wherever it stands, under whatever name.
+func (d *Decl) what() string { return string(d.Kind) + d.Hash }
+
+func (d Decl) key() string { return string(d.Kind) + " " + d.Name }
 
 // without are the declarations of a list that another has not.
 func without(list, other []Decl) (rest []Decl) {
@@ -126,7 +129,7 @@ func unmoved(changes []Change) []Change {
 	gone := map[string][]int{}
 	for i, c := range changes {
 		if c.What == "gone" {
-			gone[c.Before.Kind+c.Before.Hash] = append(gone[c.Before.Kind+c.Before.Hash], i)
+			gone[c.Before.what()] = append(gone[c.Before.what()], i)
 		}
 	}
 	moved := map[int]bool{}
@@ -134,7 +137,7 @@ func unmoved(changes []Change) []Change {
 		if c.What != "new" {
 			continue
 		}
-		key := c.After.Kind + c.After.Hash
+		key := c.After.what()
 		if from := gone[key]; len(from) > 0 {
 			moved[i], moved[from[0]] = true, true
 			gone[key] = from[1:]
