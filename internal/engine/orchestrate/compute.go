@@ -171,6 +171,7 @@ func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 	case err != nil:
 		return Outcome{}, err
 	}
+	f.engine.keepCode(f)
 	outcome, err := (&computing{f: f, ctx: ctx, held: held, ID: id, handle: handle}).compute(from != "")
 	if lost := context.Cause(ctx); err != nil && errors.Is(lost, lease.ErrLost) {
 		err = lost // prefer the cause to what it led to
