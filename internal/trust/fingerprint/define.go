@@ -9,7 +9,6 @@ import (
 	"go/constant"
 	"go/types"
 	"slices"
-	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
@@ -36,7 +35,8 @@ type Definition struct {
 
 // Definitions are the functions of mops that the packages define which the
 // patterns of [Load] name, without those in tests. What cannot be followed has
-// an Err; the error is for packages that could not be looked at.
+// an Err; the error is for packages that could not be looked at. If none could,
+// there is no list at all.
 func (p *Program) Definitions(ctx context.Context) ([]*Definition, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -46,7 +46,7 @@ func (p *Program) Definitions(ctx context.Context) ([]*Definition, error) {
 		if each.importsPackage(mopsPath) {
 			users = append(users, each)
 		} else if each.Error != nil {
-			wrong = append(wrong, fmt.Errorf("package %s: %s", each.ImportPath, strings.TrimSpace(each.Error.Pos+" "+each.Error.Err)))
+			wrong = append(wrong, each.listError())
 		}
 	}
 	if err := p.checker.need(ctx, users...); err != nil {
@@ -113,7 +113,7 @@ func (p *Program) search(packages []*pkg) []*Definition {
 		stack []ast.Node
 	}
 	var later []implement // a function may be declared in another file
-	s := &search{program: p, declared: map[types.Object]*Definition{}, elsewhere: map[*Definition]bool{}}
+	s := &search{program: p, found: []*Definition{}, declared: map[types.Object]*Definition{}, elsewhere: map[*Definition]bool{}}
 	for _, s.in = range packages {
 		for _, s.file = range s.in.syntax {
 			ast.PreorderStack(s.file, nil, func(n ast.Node, stack []ast.Node) bool {

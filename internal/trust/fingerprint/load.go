@@ -181,7 +181,7 @@ func (p *Program) surroundings(ctx context.Context) error {
 	if (env.GOMOD == "" || env.GOMOD == os.DevNull) && env.GOWORK == "" {
 		return errors.New("code of functions can be read only in a module: there is no go.mod here or above")
 	}
-	p.goMinor, p.workspace, p.modCache = Minor(env.GOVERSION), env.GOWORK, env.GOMODCACHE
+	p.goMinor, p.workspace, p.modCache = code.GoMinor(env.GOVERSION), env.GOWORK, env.GOMODCACHE
 	p.checker = newChecker(p)
 	return nil
 }
@@ -265,15 +265,4 @@ func (p *Program) command(ctx context.Context, cgo string, arguments ...string) 
 		return nil, fmt.Errorf("go %s: %s", arguments[0], strings.TrimSpace(string(failed.Stderr)))
 	}
 	return out, err
-}
-
-// Minor is a version of Go without its last number: go1.26 for go1.26.8. A
-// version that is no release counts as a whole.
-func Minor(version string) string {
-	version, _, _ = strings.Cut(version, " ")
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) < 3 || strings.HasPrefix(version, "devel") {
-		return version
-	}
-	return parts[0] + "." + parts[1]
 }

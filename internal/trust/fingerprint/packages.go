@@ -1,6 +1,7 @@
 package fingerprint
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,14 +13,28 @@ type Package struct {
 	Files           []string // with Go, that are built; without the lock
 	Ignored         []string // with Go, that build constraints leave out
 	Imports         bool     // mops, so that it may define functions
+	Err             error    // why it could not be looked at, once it should have been
 }
 
 // Packages are the packages that the patterns of [Load] name.
 func (p *Program) Packages() (all []Package) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
 	for _, each := range p.matched {
-		all = append(all, Package{each.ImportPath, each.Name, each.Dir, each.parsed(), each.IgnoredGoFiles, each.importsPackage(mopsPath)})
+		listed := Package{each.ImportPath, each.Name, each.Dir, each.parsed(), each.IgnoredGoFiles, each.importsPackage(mopsPath), nil}
+		switch {
+		case each.checked != nil:
+			listed.Err = each.compiles()
+		case each.Error != nil:
+			listed.Err = each.listError()
+		}
+		all = append(all, listed)
 	}
 	return all
+}
+
+func (p *pkg) listError() error {
+	return fmt.Errorf("package %s: %s", p.ImportPath, strings.TrimSpace(p.Error.Pos+" "+p.Error.Err))
 }
 
 func (p *pkg) importsPackage(path string) bool {
