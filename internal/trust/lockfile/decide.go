@@ -103,13 +103,15 @@ func (f *Function) accept(locks []*code.Locked, why code.Same) {
 	if why.Reason == "" && len(all) > 0 {
 		why = all[len(all)-1]
 	}
-	for _, l := range locks {
-		all = append(all, code.Same{Hash: l.Hash, Date: why.Date, Reason: why.Reason})
-	}
 	f.entry.Same = nil
 	for _, s := range all {
-		if !f.entry.Accepts(s.Hash) {
+		if s.Hash != f.entry.Hash && !slices.Contains(f.entry.Same, s) {
 			f.entry.Same = append(f.entry.Same, s)
+		}
+	}
+	for _, l := range locks {
+		if !f.entry.Accepts(l.Hash) {
+			f.entry.Same = append(f.entry.Same, code.Same{Hash: l.Hash, Date: why.Date, Reason: why.Reason})
 		}
 	}
 }
