@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
@@ -45,6 +46,7 @@ func Look(ctx context.Context, config Config) (*Result, error) {
 			r.Errs = append(r.Errs, each.Err)
 		}
 	}
+	slices.SortFunc(r.Packages, func(a, b *Package) int { return strings.Compare(a.Path, b.Path) })
 	m := newMemory(r, program, since)
 	if len(r.Errs) == 0 && m.recall() {
 		return r, nil
