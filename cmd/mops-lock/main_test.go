@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv(name, value)
 			}
 			env.Setenv("REPOSITORY", repository)
+			env.Setenv("BIN", filepath.SplitList(env.Getenv("PATH"))[0]) // where mops-lock is, and nothing else
 			env.Setenv("GOPROXY", "off")
 			env.Setenv("GOFLAGS", "-mod=mod")
 			env.Setenv("GOENV", "off")
