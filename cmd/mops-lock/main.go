@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -121,17 +120,14 @@ func (c *command) run(ctx context.Context, stdout, stderr io.Writer) (code int, 
 		config.Tags = strings.Split(c.tags, ",")
 	}
 	r, err := lockfile.Look(ctx, config)
+	if c.json && ctx.Err() == nil {
+		if err != nil {
+			r = &lockfile.Result{Errs: []error{err}}
+		}
+		return exitCode(r, len(r.Problems()) > 0), newReport(r).write(stdout)
+	}
 	if err != nil {
 		return exitCannot, err
-	}
-	if c.json {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(newReport(r)); err != nil {
-			return exitCannot, err
-		}
-		return exitCode(r, len(r.Problems()) > 0), nil
 	}
 	for _, err := range r.Errs {
 		say(stderr, "mops-lock: ", strings.ReplaceAll(err.Error(), "\n", "\n  "))

@@ -219,7 +219,7 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range good {
+	for i := 0; i < len(good); i += 13 {
 		bad := append([]byte{}, good...)
 		bad[i] ^= 1
 		for _, text := range [][]byte{bad, good[:i]} {
