@@ -53,14 +53,15 @@ func Code(ctx context.Context, store *blob.Store, hash string) (*code.Fingerprin
 const mostChanges = 3
 
 // Changed says in a line what differs between the code with a hash, which
-// records of the store name, and this program's.
-func Changed(ctx context.Context, store *blob.Store, theirs string, mine *code.Fingerprint) string {
+// records of the store name, and this program's, which is nil if only its hash
+// is known.
+func Changed(ctx context.Context, store *blob.Store, theirs, mine string, is *code.Fingerprint) string {
 	before, err := Code(ctx, store, theirs)
-	if err != nil { // nobody described it: the hashes say that much
-		return fmt.Sprintf("%s, and here it is %s", ShortCode(theirs), ShortCode(mine.Hash))
+	if err != nil || is == nil { // nobody described it: the hashes say that much
+		return fmt.Sprintf("%s, and here it is %s", ShortCode(theirs), ShortCode(mine))
 	}
 	var lines []string
-	changes := code.Diff(before, mine)
+	changes := code.Diff(before, is)
 	for _, c := range changes[:min(len(changes), mostChanges)] {
 		lines = append(lines, c.String())
 	}
