@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// LockFile is the file of a package that has its lock. It is no part of the
+// package's code: what it says, and whether it compiles, changes nothing there.
+const LockFile = "mops_lock.go"
+
 // Lock states the fingerprints of the functions that a package defines. It is
 // the text in the package's mops_lock.go.
 //
