@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -21,6 +22,7 @@ type Registry struct {
 	Locks code.Locks // by which code the functions compute
 
 	sources   Sources
+	looking   atomic.Pointer[chan struct{}] // see Look
 	mu        sync.Mutex
 	functions map[string]*Function
 	errors    map[string]*errorType
