@@ -46,8 +46,9 @@ var arrows = map[string][]string{
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
 		"internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
-		"internal/trust/code",
+		"internal/records/memo", "internal/trust/code", "internal/trust/edits",
 	},
+	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
 	"internal/trust/fingerprint": {"internal/trust/code"},
 	"internal/engine/orchestrate": {
 		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",
