@@ -5,20 +5,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/trust/fingerprint"
 	"github.com/TrilliantHealth/mops-go/internal/trust/lockfile"
+	"github.com/TrilliantHealth/mops-go/internal/trust/snapshot"
 )
 
 // Exit codes. They are part of the help.
@@ -116,22 +115,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func (c *command) run(ctx context.Context, stdout, stderr io.Writer) (code int, err error) {
-	config := lockfile.Config{Patterns: c.patterns, Platform: c.platform, CacheDir: cacheDir()}
+	config := lockfile.Config{Patterns: c.patterns, Platform: c.platform, CacheDir: snapshot.DefaultCacheDir()}
 	if c.tags != "" {
 		config.Tags = strings.Split(c.tags, ",")
 	}
 	r, err := lockfile.Look(ctx, config)
+	if c.json && ctx.Err() == nil {
+		if err != nil {
+			r = &lockfile.Result{Errs: []error{err}}
+		}
+		return exitCode(r, len(r.Problems()) > 0), newReport(r).write(stdout)
+	}
 	if err != nil {
 		return exitCannot, err
-	}
-	if c.json {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(newReport(r)); err != nil {
-			return exitCannot, err
-		}
-		return exitCode(r, len(r.Problems()) > 0), nil
 	}
 	for _, err := range r.Errs {
 		say(stderr, "mops-lock: ", strings.ReplaceAll(err.Error(), "\n", "\n  "))
@@ -183,16 +179,4 @@ func sayAll(w io.Writer, lines []string) {
 // say prints a line in which names are that others gave.
 func say(w io.Writer, prefix, line string) {
 	fmt.Fprintf(w, "%s%s\n", prefix, text.CleanLines(line))
-}
-
-// cacheDir is the folder of mops for what may be deleted: the same as that of
-// programs.
-func cacheDir() string {
-	if dir := os.Getenv("MOPS_CACHE"); dir != "" {
-		return dir
-	}
-	if dir, err := os.UserCacheDir(); err == nil {
-		return filepath.Join(dir, "mops")
-	}
-	return ""
 }

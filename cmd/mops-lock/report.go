@@ -1,6 +1,11 @@
 package main
 
-import "github.com/TrilliantHealth/mops-go/internal/trust/lockfile"
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/lockfile"
+)
 
 // report is what --check --json prints.
 type report struct {
@@ -24,6 +29,13 @@ type reportFunction struct {
 	Changes       []string `json:"changes"`        // since it was locked
 	Missing       []string `json:"missing"`        // what it calls and Calls does not name
 	Error         string   `json:"error"`          // why its code cannot be followed
+}
+
+func (r report) write(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(r)
 }
 
 func newReport(r *lockfile.Result) report {

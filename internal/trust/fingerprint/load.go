@@ -178,6 +178,9 @@ func (p *Program) surroundings(ctx context.Context) error {
 	if err := json.Unmarshal(out, &env); err != nil {
 		return fmt.Errorf("go env: %w", err)
 	}
+	if env.GOWORK == "off" {
+		env.GOWORK = ""
+	}
 	if (env.GOMOD == "" || env.GOMOD == os.DevNull) && env.GOWORK == "" {
 		return errors.New("code of functions can be read only in a module: there is no go.mod here or above")
 	}

@@ -55,6 +55,25 @@ func TestLocksDoNotCount(t *testing.T) {
 	}
 }
 
+// Nor does that of a module with a version, which counts by its content.
+func TestLocksOfDependenciesDoNotCount(t *testing.T) {
+	w := newWorld(t, "modules")
+	want := w.fingerprint(t, ".")
+	w.goCommand(t, "mod", "vendor")
+	w.env = append(w.env, "GOFLAGS=")
+	w.write(t, "vendor/example.org/dep/mops_lock.go", "package dep\n\nfunc init() {}\n")
+	if got := w.fingerprint(t, "."); got.Hash != want.Hash {
+		t.Errorf("%v", code.Diff(want, got))
+	}
+	p, err := Load(t.Context(), Config{Dir: w.folder, Env: w.env}, ".", "example.org/dep", "fmt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := p.Packages(); len(all) != 1 || all[0].Path != home {
+		t.Errorf("%+v", all)
+	}
+}
+
 // A folder with a lock and nothing else is a package still: the lock is to go.
 func TestOnlyALock(t *testing.T) {
 	w := newWorld(t, "define")

@@ -16,11 +16,15 @@ type Package struct {
 	Err             error    // why it could not be looked at, once it should have been
 }
 
-// Packages are the packages that the patterns of [Load] name.
+// Packages are the packages that the patterns of [Load] name, but for those of
+// modules with versions: they are as they are.
 func (p *Program) Packages() (all []Package) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	for _, each := range p.matched {
+		if each.Standard || !each.Module.local() {
+			continue
+		}
 		listed := Package{each.ImportPath, each.Name, each.Dir, each.parsed(), each.IgnoredGoFiles, each.importsPackage(mopsPath), nil}
 		switch {
 		case each.checked != nil:

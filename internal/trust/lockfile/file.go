@@ -75,7 +75,7 @@ func (l *onDisk) read(side string) error {
 
 func (l *onDisk) add(entry *code.Locked) {
 	for _, other := range l.entries {
-		if equal(other, entry) {
+		if other.Name == entry.Name && equal(other, entry) {
 			return
 		}
 	}

@@ -32,7 +32,7 @@ type Config struct {
 	Platform string           // default: fingerprint.DefaultPlatform
 	Tags     []string         // default: those of GOFLAGS
 	CacheDir string           // for snapshots; without, there are none
-	Now      func() time.Time // for the dates of declarations; default: time.Now
+	Now      func() time.Time // default: time.Now
 }
 
 // Result is how code and locks stand to each other.

@@ -29,7 +29,7 @@ func Look(ctx context.Context, config Config) (*Result, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	since := time.Now()
+	since := config.Now()
 	program, err := fingerprint.Load(ctx, fingerprint.Config{Dir: config.Dir, Platform: config.Platform, Tags: config.Tags}, config.Patterns...)
 	if err != nil {
 		return nil, err

@@ -68,6 +68,17 @@ const format = "mops snapshot 1 "
 // machine are looked at once.
 const keepFor = 60 * 24 * time.Hour
 
+// DefaultCacheDir is the folder of mops for what may be deleted, or "".
+func DefaultCacheDir() string {
+	if dir := os.Getenv("MOPS_CACHE"); dir != "" {
+		return dir
+	}
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "mops")
+	}
+	return ""
+}
+
 // place is the file of a package's snapshot.
 func place(cacheDir, packageDir string) string {
 	if real, err := filepath.EvalSymlinks(packageDir); err == nil {
