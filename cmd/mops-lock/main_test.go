@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,55 @@ func TestScripts(t *testing.T) {
 			"edit":     edit,
 			"exitcode": exitsWith,
 		},
+	})
+}
+
+// The developer's loop, with the real mops: in the script's go.mod stands what it
+// requires of it.
+func TestLoop(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs that use mops")
+	}
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile("../../go.sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := goEnv(t, "GOCACHE", "GOMODCACHE", "GOROOT")
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/loop",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			for name, value := range settings {
+				env.Setenv(name, value)
+			}
+			env.Setenv("BIN", filepath.SplitList(env.Getenv("PATH"))[0])
+			env.Setenv("GOPROXY", "off")
+			env.Setenv("GOFLAGS", "-mod=mod")
+			env.Setenv("GOENV", "off")
+			env.Setenv("HOME", env.WorkDir+"/home")
+			env.Setenv("MOPS_ROOT", "file://"+env.WorkDir+"/root")
+			env.Setenv("MOPS_CACHE", env.WorkDir+"/cache")
+			env.Setenv("MOPS_STATE", env.WorkDir+"/state")
+			env.Setenv("MOPS_PROGRESS", "off")
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "go.sum"), sums, 0o666); err != nil {
+				return err
+			}
+			module, err := os.OpenFile(filepath.Join(env.WorkDir, "go.mod"), os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			defer module.Close()
+			if _, err := fmt.Fprintf(module, "\nreplace github.com/TrilliantHealth/mops-go => %s\n", repository); err != nil {
+				return err
+			}
+			return age(env.WorkDir)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"edit": edit},
 	})
 }
 

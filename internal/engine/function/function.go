@@ -36,6 +36,7 @@ type Function struct {
 	Symbol  string // of the Go function, as the linker names it; "" if that is not known
 
 	registry *Registry
+	declared string // its Version, as its code has it
 	in, out  reflect.Type
 	direct   []*Function
 	runner   Runner

@@ -20,7 +20,7 @@ type origin struct {
 
 // setOrigin sets what the lock says of f, unless more is known already.
 func (f *Function) setOrigin() error {
-	own, err := f.registry.Locks.Of(f.Name, f.Version)
+	own, err := f.registry.Locks.Of(f.Name, f.declared)
 	if err != nil || f.origin.Load() != nil {
 		return err
 	}

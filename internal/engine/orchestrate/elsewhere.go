@@ -183,6 +183,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Context: e.portable(c.f.call.Context, at), Supervised: remote,
 	}
 	spec.Origin = c.f.call.Function.Origin()
+	spec.Edited = c.f.call.Function.EditedNearby()
 	_, same := c.f.call.Function.Code()
 	for _, s := range same {
 		spec.SameCode = append(spec.SameCode, s.Hash)

@@ -31,9 +31,9 @@ func TestWhileSomebodyLooks(t *testing.T) {
 		warns  string
 		code   string // in the record of what was computed meanwhile
 	}{
-		"edited":           {function.Actual{Code: fingerprint("bb")}, "2 hits of room/f@0 were computed by other code: clean changed (clean.go:12)", "bb"},
-		"edited somehow":   {function.Actual{Edited: true}, "2 hits of room/f@0 were computed by other code: aa, and here it is aa+edited", "aa+edited"},
-		"only its comment": {function.Actual{Code: fingerprint("aa")}, "", "aa"},
+		"edited":           {function.Actual{Hash: "bb", Code: fingerprint("bb")}, "2 hits of room/f@0 were computed by other code: clean changed (clean.go:12)", "bb"},
+		"edited somehow":   {function.Actual{Hash: "edited-1"}, "2 hits of room/f@0 were computed by other code: aa, and here it is edited-1", "edited-1"},
+		"only its comment": {function.Actual{Hash: "aa"}, "", "aa"},
 		"nobody can tell":  {function.Actual{}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
@@ -60,8 +59,12 @@ func Changed(ctx context.Context, store *blob.Store, theirs, mine string, is *co
 	if err != nil || is == nil { // nobody described it: the hashes say that much
 		return fmt.Sprintf("%s, and here it is %s", ShortCode(theirs), ShortCode(mine))
 	}
+	return Named(code.Diff(before, is))
+}
+
+// Named names what changed, in a line.
+func Named(changes []code.Change) string {
 	var lines []string
-	changes := code.Diff(before, is)
 	for _, c := range changes[:min(len(changes), mostChanges)] {
 		lines = append(lines, c.String())
 	}
@@ -74,10 +77,5 @@ func Changed(ctx context.Context, store *blob.Store, theirs, mine string, is *co
 // ShortCode is enough of the hash of code to tell it from others.
 func ShortCode(hash string) string {
 	const enough = 12
-	hash, edited := strings.CutSuffix(hash, record.Edited(""))
-	hash = hash[:min(len(hash), enough)]
-	if edited {
-		hash = record.Edited(hash)
-	}
-	return hash
+	return hash[:min(len(hash), enough)]
 }

@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -59,7 +60,7 @@ func (m *memory) fromSnapshots() bool {
 			if each.Err != "" {
 				f.Err = errors.New(each.Err)
 			} else {
-				f.Code = &code.Fingerprint{Hash: each.Hash}
+				f.Code = cmp.Or(each.Code, &code.Fingerprint{Hash: each.Hash})
 			}
 			p.Functions = append(p.Functions, f)
 		}
@@ -85,6 +86,9 @@ func (m *memory) keep() {
 			each := snapshot.Function{Name: f.Name, Version: f.Version, File: f.File, Line: f.Line, Missing: f.Missing, Accepted: f.Accepted()}
 			if f.Code != nil {
 				each.Hash = f.Code.Hash
+				if !each.Accepted {
+					each.Code = f.Code
+				}
 			} else if f.elsewhere() {
 				continue
 			} else {

@@ -32,14 +32,17 @@ type Snapshot struct {
 
 // Function is what was found out about a function.
 type Function struct {
-	Name     string   `json:"name"`
-	Version  string   `json:"version"`
-	Hash     string   `json:"hash"`     // "" if its code cannot be followed
-	Accepted bool     `json:"accepted"` // its lock accepts the hash
-	File     string   `json:"file"`     // where it is defined: a path in its module
-	Line     int      `json:"line"`
-	Missing  []string `json:"missing,omitempty"` // callees that its Calls does not name
-	Err      string   `json:"error,omitempty"`   // why its code cannot be followed
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Hash     string `json:"hash"`     // "" if its code cannot be followed
+	Accepted bool   `json:"accepted"` // its lock accepts the hash
+
+	Code *code.Fingerprint `json:"code,omitempty"` // if its lock does not accept it
+
+	File    string   `json:"file"` // where it is defined: a path in its module
+	Line    int      `json:"line"`
+	Missing []string `json:"missing,omitempty"` // callees that its Calls does not name
+	Err     string   `json:"error,omitempty"`   // why its code cannot be followed
 }
 
 // Hash is the fingerprint of a function at a version, or "".

@@ -2,7 +2,10 @@ package snapshot
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -175,6 +178,35 @@ func (s *State) fresh() bool {
 	}
 	sum, err := contentOf(s.Lock)
 	return err == nil && sum == s.LockSum
+}
+
+// Written is when the latest of the files was written that are there now.
+func (s *State) Written() (file string, at time.Time) {
+	for _, f := range s.Files {
+		if info, err := os.Stat(f.Path); err == nil && info.ModTime().After(at) {
+			file, at = f.Path, info.ModTime()
+		}
+	}
+	return file, at
+}
+
+// Sum is a hash over the content that the files have now. It changes with every
+// edit, also with one that computes the same.
+func (s *State) Sum() string {
+	h := sha256.New()
+	for _, l := range s.Lists {
+		names, _ := l.names()
+		fmt.Fprintln(h, len(names))
+		for _, name := range names {
+			sum, err := contentOf(filepath.Join(l.Dir, filepath.FromSlash(name)))
+			fmt.Fprintln(h, name, sum, err != nil)
+		}
+	}
+	for _, f := range s.Files {
+		sum, err := contentOf(f.Path)
+		fmt.Fprintln(h, sum, err != nil)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // Relock notes that the lock is another now.
