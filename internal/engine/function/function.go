@@ -18,7 +18,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
-	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/values/codec"
 )
 
@@ -37,6 +36,7 @@ type Function struct {
 	Symbol  string // of the Go function, as the linker names it; "" if that is not known
 
 	registry *Registry
+	declared string // its Version, as its code has it
 	in, out  reflect.Type
 	direct   []*Function
 	runner   Runner
@@ -50,8 +50,7 @@ type Function struct {
 	hashers  hashers
 	homes    []oldHome
 	schema   writtenSchema
-	lock     *code.Own
-	origin   record.Origin
+	origin   atomic.Pointer[origin]
 }
 
 // ID is "name@version".
@@ -179,7 +178,7 @@ func (f *Function) Describe(pipeline string) record.Call {
 
 // Head is the beginning of a record of a call.
 func (f *Function) Head(key memokey.Key, runID string) record.Head {
-	return record.Head{MemoKey: key.String(), RunID: runID, Origin: f.origin, Schema: f.schema.text}
+	return record.Head{MemoKey: key.String(), RunID: runID, Origin: f.Origin(), Schema: f.schema.text}
 }
 
 // EncodeIn is the canonical input of a call; in points to the In.

@@ -9,39 +9,62 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
-// origin is what the records of f's runs say of its code.
-func (f *Function) setOrigin() (err error) {
-	f.lock, err = f.registry.Locks.Of(f.Name, f.Version)
-	f.origin = record.Origin{Func: definition(f.Symbol)}
-	if f.lock != nil {
-		f.origin.Code = f.lock.Hash
-	}
-	return err
+// origin is by which code a function computes, as far as that is known. It is
+// replaced as a whole: while a program runs, its source may turn out to differ
+// from what was locked.
+type origin struct {
+	record.Origin
+	code *code.Fingerprint // nil if it is not known
+	same []code.Same       // what was declared equal to it
 }
 
-// Origin is by which code f computes, as far as that is known, after Prepare.
-func (f *Function) Origin() record.Origin { return f.origin }
+// setOrigin sets what the lock says of f, unless more is known already.
+func (f *Function) setOrigin() error {
+	own, err := f.registry.Locks.Of(f.Name, f.declared)
+	if err != nil || f.origin.Load() != nil {
+		return err
+	}
+	is := &origin{Origin: record.Origin{Func: definition(f.Symbol)}}
+	if own != nil {
+		is.Code, is.code, is.same = own.Hash, &own.Fingerprint, own.Same
+	}
+	f.origin.Store(is)
+	return nil
+}
 
-// Lock is what is locked of f at its version, after Prepare; nil if nothing is.
-func (f *Function) Lock() *code.Own { return f.lock }
+// Origin is by which code f computes, as far as that is known now, after
+// Prepare.
+func (f *Function) Origin() record.Origin { return f.origin.Load().Origin }
+
+// Code describes the code of Origin, and Same is what was declared equal to it.
+// Code is nil if it is not known.
+func (f *Function) Code() (is *code.Fingerprint, same []code.Same) {
+	o := f.origin.Load()
+	return o.code, o.same
+}
 
 // MadeByOther says which code made a result, if it is known to be other code
 // than f's: neither the same nor declared equal to it, or that of another
 // function under the same name.
 func (f *Function) MadeByOther(result record.Record, run string) (by record.Origin, other bool) {
-	if record.HasOrigin(result.Header, run, f.origin) {
+	mine := f.origin.Load()
+	if record.HasOrigin(result.Header, run, mine.Origin) {
 		return record.Origin{}, false
 	}
 	by, err := record.OriginOf(result.Header, run)
-	return by, err == nil && !f.accepts(by)
+	return by, err == nil && !mine.accepts(by)
 }
 
-func (f *Function) accepts(by record.Origin) bool {
+// Accepts says whether results of a function with that origin are as good as
+// f's own, as far as it is known.
+func (f *Function) Accepts(by record.Origin) bool { return f.origin.Load().accepts(by) }
+
+func (o *origin) accepts(by record.Origin) bool {
 	switch {
-	case by.Code != "" && f.origin.Code != "":
-		return by.Code == f.origin.Code || f.lock.Accepts(by.Code)
-	case by.Func != "" && f.origin.Func != "":
-		return by.Func == f.origin.Func
+	case by.Code != "" && o.Code != "":
+		return by.Code == o.Code || code.Accepts(o.same, by.Code)
+	case by.Func != "" && o.Func != "":
+		return by.Func == o.Func
 	}
 	return true
 }

@@ -183,10 +183,10 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Context: e.portable(c.f.call.Context, at), Supervised: remote,
 	}
 	spec.Origin = c.f.call.Function.Origin()
-	if lock := c.f.call.Function.Lock(); lock != nil {
-		for _, s := range lock.Same {
-			spec.SameCode = append(spec.SameCode, s.Hash)
-		}
+	spec.Edited = c.f.call.Function.EditedNearby()
+	_, same := c.f.call.Function.Code()
+	for _, s := range same {
+		spec.SameCode = append(spec.SameCode, s.Hash)
 	}
 	spec.AtStake = max(time.Since(e.began), worker.FromContext(c.ctx).AtStake())
 	spec.Defaults, spec.Environ = e.portable(e.Defaults, at), e.portable(e.Environ, at)

@@ -31,6 +31,12 @@ func (e *Engine) otherCode(ctx context.Context, c *Call, found memo.Found, place
 	if c.CodeCheck == code.Off {
 		return nil, nil
 	}
+	if looking := c.Function.Looking(); looking != nil && c.CodeCheck == code.Warn {
+		return nil, e.others.undecided(e, c.Function, found, place, looking)
+	}
+	if err := codeKnown(ctx, c.Function); err != nil {
+		return nil, err
+	}
 	by, other := c.Function.MadeByOther(found.Record, found.RunID)
 	if !other {
 		return nil, nil
@@ -47,8 +53,22 @@ func (e *Engine) otherCode(ctx context.Context, c *Call, found memo.Found, place
 		return nil, fmt.Errorf("%s: %w: %s (run %s): %s, or compute it again with MOPS_CODE_CHECK=recompute",
 			place.URI(), ErrOtherCode, e.others.changed(ctx, place.Store, c.Function, by), found.RunID, cure(c.Function, by))
 	}
-	e.others.hit(e, c.Function, by, found, place)
+	e.others.hit(e, c.Function, otherHits{hits: 1, first: found, place: place, by: by})
 	return nil, nil
+}
+
+// codeKnown waits until it is known which code a function is, if somebody looks.
+func codeKnown(ctx context.Context, f *function.Function) error {
+	looking := f.Looking()
+	if looking == nil {
+		return nil
+	}
+	select {
+	case <-looking:
+		return nil
+	case <-ctx.Done():
+		return causeOf(ctx)
+	}
 }
 
 // othersResult judges a result that another run put first.
@@ -79,6 +99,8 @@ type others struct {
 	of       map[*function.Function]*otherHits
 	said     sync.WaitGroup
 	known    map[difference]string
+	deciding sync.WaitGroup
+	waiting  map[difference]*otherHits // while somebody looks which code a function is
 	keptCode map[keptCode]bool
 }
 
@@ -105,14 +127,14 @@ type keptCode struct {
 // programs that have many make them in that time, and none hears of it late.
 const gatherTime = 2 * time.Second
 
-func (o *others) hit(e *Engine, f *function.Function, by record.Origin, found memo.Found, place memo.Place) {
+func (o *others) hit(e *Engine, f *function.Function, hits otherHits) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if h := o.of[f]; h != nil {
-		h.hits++
+		h.hits += hits.hits
 		return
 	}
-	h := &otherHits{hits: 1, first: found, place: place, by: by}
+	h := &hits
 	if o.of == nil {
 		o.of = map[*function.Function]*otherHits{}
 	}
@@ -125,6 +147,36 @@ func (o *others) hit(e *Engine, f *function.Function, by record.Origin, found me
 		defer o.said.Done()
 		o.say(e, f, h)
 	})
+}
+
+// undecided keeps a hit in mind until it is known which code f is.
+func (o *others) undecided(e *Engine, f *function.Function, found memo.Found, place memo.Place, looking <-chan struct{}) error {
+	by, err := record.OriginOf(found.Header, found.RunID)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := difference{f, by}
+	if h := o.waiting[key]; h != nil {
+		h.hits++
+		return nil
+	}
+	if o.waiting == nil {
+		o.waiting = map[difference]*otherHits{}
+	}
+	o.waiting[key] = &otherHits{hits: 1, first: found, place: place, by: by}
+	o.deciding.Go(func() {
+		<-looking
+		o.mu.Lock()
+		h := *o.waiting[key]
+		delete(o.waiting, key)
+		o.mu.Unlock()
+		if !f.Accepts(by) {
+			o.hit(e, f, h)
+		}
+	})
+	return nil
 }
 
 // say warns of the results of other code that calls of a function used.
@@ -143,8 +195,10 @@ func (o *others) say(e *Engine, f *function.Function, h *otherHits) {
 		"run", h.first.RunID, "more", "mops why "+h.place.URI(), "then", cure(f, h.by))
 }
 
-// close says what was not said yet.
+// close says what was not said yet. Nobody may look any more which code a
+// function is.
 func (o *others) close(e *Engine) {
+	o.deciding.Wait()
 	o.mu.Lock()
 	o.closed = true
 	pending := map[*function.Function]*otherHits{}
@@ -173,7 +227,8 @@ func (o *others) changed(ctx context.Context, store *blob.Store, f *function.Fun
 	}
 	mine := f.Origin()
 	if text = fmt.Sprintf("that of %s, and here %s has the name", by.Func, mine.Func); by.Code != "" && mine.Code != "" {
-		text = memo.Changed(ctx, store, by.Code, &f.Lock().Fingerprint)
+		is, _ := f.Code()
+		text = memo.Changed(ctx, store, by.Code, mine.Code, is)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -187,11 +242,11 @@ func (o *others) changed(ctx context.Context, store *blob.Store, f *function.Fun
 // keepCode describes the code of a function in the store that is about to have
 // results of it.
 func (e *Engine) keepCode(f *flight) {
-	lock := f.call.Function.Lock()
-	if lock == nil {
+	is, _ := f.call.Function.Code()
+	if is == nil {
 		return
 	}
-	key := keptCode{f.root.store.Root(), lock.Hash}
+	key := keptCode{f.root.store.Root(), is.Hash}
 	e.others.mu.Lock()
 	kept := e.others.keptCode[key]
 	if !kept && e.others.keptCode == nil {
@@ -206,7 +261,7 @@ func (e *Engine) keepCode(f *flight) {
 	e.owned.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 		defer cancel()
-		if err := memo.PutCode(ctx, f.root.store, &lock.Fingerprint); err != nil && !errors.Is(err, context.Canceled) {
+		if err := memo.PutCode(ctx, f.root.store, is); err != nil && !errors.Is(err, context.Canceled) {
 			e.Logger.Debug("the code of a function could not be described in the store: what changed can be named only where its source is",
 				"function", f.call.Function.ID(), "error", err)
 		}

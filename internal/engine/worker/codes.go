@@ -12,10 +12,11 @@ import (
 
 // FunctionCode says by which code a program computes a function.
 type FunctionCode struct {
-	Name    string        `json:"name"`
-	Version string        `json:"version"`
-	Origin  record.Origin `json:"origin,omitzero"`
-	Lock    *code.Locked  `json:"lock,omitempty"`
+	Name    string            `json:"name"`
+	Version string            `json:"version"`
+	Origin  record.Origin     `json:"origin,omitzero"`
+	Code    *code.Fingerprint `json:"code,omitempty"` // nil if it is not known
+	Same    []code.Same       `json:"same,omitempty"` // declared equal to it
 }
 
 // codes writes by which code this program computes the functions that it
@@ -30,11 +31,8 @@ func (p Process) codes() int {
 			fmt.Fprintln(os.Stderr, "mops worker:", err)
 			return executor.ExitFailed
 		}
-		own := FunctionCode{Name: f.Name, Version: f.Version, Origin: f.Origin()}
-		if lock := f.Lock(); lock != nil {
-			own.Lock = &lock.Locked
-		}
-		all = append(all, own)
+		is, same := f.Code()
+		all = append(all, FunctionCode{Name: f.Name, Version: f.Version, Origin: f.Origin(), Code: is, Same: same})
 	}
 	text, err := json.Marshal(all)
 	if err == nil {

@@ -31,7 +31,7 @@ func TestCodesOfAProgram(t *testing.T) {
 	if err := json.Unmarshal(text, &all); err != nil || len(all) != 1 {
 		t.Fatalf("%s, %v", text, err)
 	}
-	if f := all[0]; f.Name != "f" || f.Version != "2" || f.Origin.Code != "bb" || !f.Lock.Accepts("aa") || len(f.Lock.Decls) != 1 {
+	if f := all[0]; f.Name != "f" || f.Version != "2" || f.Origin.Code != "bb" || !code.Accepts(f.Same, "aa") || len(f.Code.Decls) != 1 {
 		t.Errorf("%s", text)
 	}
 	b.process.Spec.Codes = filepath.Join(path, "below")

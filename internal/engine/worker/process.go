@@ -260,16 +260,20 @@ func (p Process) checkCode(f *function.Function, place memo.Place, caller record
 		}
 		return nil
 	}
-	if p.Spec.CodeCheck == code.Off || slices.Contains(p.Spec.SameCode, mine) || f.Lock().Accepts(theirs) {
+	if p.Spec.CodeCheck == code.Off || slices.Contains(p.Spec.SameCode, mine) || f.Accepts(p.Spec.Origin) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), changedTime)
 	defer cancel()
-	changed := memo.Changed(ctx, place.Store, theirs, &f.Lock().Fingerprint)
+	is, _ := f.Code()
+	changed := memo.Changed(ctx, place.Store, theirs, mine, is)
 	if p.Spec.CodeCheck == code.Warn {
 		p.Logger.Warn("the worker computes by other code than its caller's, at the same version: build both from the same source",
 			"function", f.ID(), "changed", changed)
-		if err := memo.PutCode(ctx, place.Store, &f.Lock().Fingerprint); err != nil { // the caller describes its own
+		if is == nil {
+			return nil
+		}
+		if err := memo.PutCode(ctx, place.Store, is); err != nil { // the caller describes its own
 			p.Logger.Debug("the worker's code could not be described in the store", "function", f.ID(), "error", err)
 		}
 		return nil

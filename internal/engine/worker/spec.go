@@ -8,6 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
@@ -51,6 +52,8 @@ type Surroundings struct {
 	// otherwise each worker would refresh anew what all of them call. Zero at the
 	// top.
 	Since time.Time `json:"since,omitzero"`
+
+	Edited map[string]function.Edited `json:"edited,omitempty"` // functions that differ from their locks
 
 	Tree *Tree `json:"tree,omitempty"` // a worker's slots; nil at the top
 }

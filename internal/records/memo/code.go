@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
@@ -56,14 +55,19 @@ func Code(ctx context.Context, store *blob.Store, hash string) (*code.Fingerprin
 const mostChanges = 3
 
 // Changed says in a line what differs between the code with a hash, which
-// records of the store name, and this program's.
-func Changed(ctx context.Context, store *blob.Store, theirs string, mine *code.Fingerprint) string {
+// records of the store name, and this program's, which is nil if only its hash
+// is known.
+func Changed(ctx context.Context, store *blob.Store, theirs, mine string, is *code.Fingerprint) string {
 	before, err := Code(ctx, store, theirs)
-	if err != nil { // nobody described it: the hashes say that much
-		return fmt.Sprintf("%s, and here it is %s", ShortCode(theirs), ShortCode(mine.Hash))
+	if err != nil || is == nil { // nobody described it: the hashes say that much
+		return fmt.Sprintf("%s, and here it is %s", ShortCode(theirs), ShortCode(mine))
 	}
+	return Named(code.Diff(before, is))
+}
+
+// Named names what changed, in a line.
+func Named(changes []code.Change) string {
 	var lines []string
-	changes := code.Diff(before, mine)
 	for _, c := range changes[:min(len(changes), mostChanges)] {
 		lines = append(lines, c.String())
 	}
@@ -76,10 +80,5 @@ func Changed(ctx context.Context, store *blob.Store, theirs string, mine *code.F
 // ShortCode is enough of the hash of code to tell it from others.
 func ShortCode(hash string) string {
 	const enough = 12
-	hash, edited := strings.CutSuffix(hash, record.Edited(""))
-	hash = hash[:min(len(hash), enough)]
-	if edited {
-		hash = record.Edited(hash)
-	}
-	return hash
+	return hash[:min(len(hash), enough)]
 }

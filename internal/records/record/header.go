@@ -25,13 +25,9 @@ type Head struct {
 // Origin says what made a record: a function of a program, by its code. What is
 // not known is left out; in records of the first release all of it is.
 type Origin struct {
-	Code string `json:"code,omitempty"` // hash of the function's fingerprint, or Edited
+	Code string `json:"code,omitempty"` // hash of the function's fingerprint
 	Func string `json:"func,omitempty"` // such as example.com/forecast.train
 }
-
-// Edited is the Code of a function whose code was edited since it was locked
-// with that hash, and is not known: no other code is equal to it.
-func Edited(locked string) string { return locked + "+edited" }
 
 // Call says which call a record belongs to, in words that people understand.
 type Call struct {

@@ -40,16 +40,20 @@ var arrows = map[string][]string{
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
 	},
 	"cmd/mops/internal/cli": {"internal/base/progress", "internal/base/text"},
+	"cmd/mops-lock":         {"internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
 
 	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
-	"mopstest": {"", "blob/memblob"},
+	"mopstest": {"", "blob/memblob", "internal/trust/lockfile", "internal/trust/snapshot"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
 		"internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
-		"internal/trust/code",
+		"internal/records/memo", "internal/trust/code", "internal/trust/edits",
 	},
+	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
+	"internal/trust/lockfile":    {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint", "internal/trust/snapshot"},
 	"internal/trust/fingerprint": {"internal/trust/code"},
+	"internal/trust/snapshot":    {"internal/trust/code"},
 	"internal/engine/orchestrate": {
 		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",

@@ -17,6 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // changedView is what came of running again what other code computed.
@@ -198,24 +199,27 @@ func (s *changedSearch) function(ctx context.Context, own worker.FunctionCode) (
 	switch {
 	case mine.Source == nil || mine.Version != "" && mine.Version != own.Version:
 		at, mine = &here{}, byProgram(own)
-	case own.Lock != nil && own.Lock.Hash == mine.Source.Hash:
-		mine.Lock = own.Lock
+	case own.Code != nil && own.Code.Hash == mine.Source.Hash:
+		mine.Lock = lockOf(own)
 	}
 	f := &changedFunction{Function: own.Name, Version: own.Version, Here: at.view(mine), Codes: []*changedCode{}, mine: mine}
 	s.found.Functions = append(s.found.Functions, f)
 	return f, nil
 }
 
+// lockOf is what the lock in the program says; nil if there is none.
+func lockOf(own worker.FunctionCode) *code.Locked {
+	if own.Code == nil {
+		return nil
+	}
+	return &code.Locked{Name: own.Name, Version: own.Version, Same: own.Same, Fingerprint: *own.Code}
+}
+
 // byProgram is the code of a function as the program says.
 func byProgram(own worker.FunctionCode) *module.Code {
-	c := &module.Code{Version: own.Version, Func: own.Origin.Func}
-	switch {
-	case own.Lock == nil:
+	c := &module.Code{Version: own.Version, Func: own.Origin.Func, Lock: lockOf(own)}
+	if c.Lock == nil {
 		c.Problem = "the program has no lock of it (mops-lock writes one)"
-	case own.Origin.Code != own.Lock.Hash:
-		c.Problem = "it was edited since it was locked, and there is no source of it here"
-	default:
-		c.Lock = own.Lock
 	}
 	return c
 }

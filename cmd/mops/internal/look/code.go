@@ -104,15 +104,12 @@ type placeView struct {
 // changesFrom says what differs from the code with a hash, which a store may
 // describe, and why no more can be said.
 func changesFrom(ctx context.Context, store *blob.Store, theirs string, mine *code.Fingerprint, there string) (views []changeView, problem string) {
-	locked, edited := strings.CutSuffix(theirs, record.Edited(""))
-	before, err := memo.Code(ctx, store, locked)
+	before, err := memo.Code(ctx, store, theirs)
 	switch {
 	case blob.Is(err, blob.NotFound):
-		return nil, "what differs cannot be named: the store does not say which declarations " + memo.ShortCode(locked) + " stands for"
+		return nil, "what differs cannot be named: the store does not say which declarations " + memo.ShortCode(theirs) + " stands for"
 	case err != nil:
 		return nil, "what differs cannot be named: " + err.Error()
-	case edited:
-		problem = "that code was edited after it was locked, and how is not known"
 	}
 	for _, c := range code.Diff(before, mine) {
 		view := changeView{Text: c.Both(there), What: c.What, Name: c.Subject(), Here: placeOf(c.After), There: placeOf(c.Before)}
@@ -123,7 +120,7 @@ func changesFrom(ctx context.Context, store *blob.Store, theirs string, mine *co
 		}
 		views = append(views, view)
 	}
-	return views, problem
+	return views, ""
 }
 
 func placeOf(d *code.Decl) *placeView {

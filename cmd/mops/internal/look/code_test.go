@@ -19,7 +19,7 @@ func printOf(hash, clean string, line int) *code.Fingerprint {
 	return &code.Fingerprint{Hash: hash, Package: "p", Decls: []code.Decl{{Kind: code.Func, Name: "p.clean", File: "clean.go", Line: line, Hash: clean}}}
 }
 
-func lockOf(hash string, same ...string) *code.Locked {
+func lockAt(hash string, same ...string) *code.Locked {
 	l := &code.Locked{Name: "f", Version: "2", Fingerprint: *printOf(hash, hash, 12)}
 	for _, s := range same {
 		l.Same = append(l.Same, code.Same{Hash: s, Date: "2026-11-29", Reason: "its log"})
@@ -38,14 +38,14 @@ func TestStands(t *testing.T) {
 		want standing
 	}{
 		"the source's":                  {source("aa", nil), record.Origin{Code: "aa"}, sameCode},
-		"the lock's":                    {locked(lockOf("aa")), record.Origin{Code: "aa"}, sameCode},
+		"the lock's":                    {locked(lockAt("aa")), record.Origin{Code: "aa"}, sameCode},
 		"other":                         {source("aa", nil), record.Origin{Code: "bb"}, otherCode},
-		"declared equal":                {source("aa", lockOf("aa", "99", "bb")), record.Origin{Code: "bb"}, declaredEqual},
-		"equal to what was edited":      {source("cc", lockOf("aa", "bb")), record.Origin{Code: "bb"}, otherCode},
-		"the lock's, edited since":      {source("cc", lockOf("aa")), record.Origin{Code: "aa"}, otherCode},
-		"locked anew without the lock":  {source("cc", lockOf("aa")), record.Origin{Code: "cc"}, sameCode},
-		"edited there":                  {locked(lockOf("aa")), record.Origin{Code: record.Edited("aa")}, otherCode},
-		"another version":               {module.Code{Version: "3", Lock: lockOf("aa")}, record.Origin{Code: "aa"}, otherVersion},
+		"declared equal":                {source("aa", lockAt("aa", "99", "bb")), record.Origin{Code: "bb"}, declaredEqual},
+		"equal to what was edited":      {source("cc", lockAt("aa", "bb")), record.Origin{Code: "bb"}, otherCode},
+		"the lock's, edited since":      {source("cc", lockAt("aa")), record.Origin{Code: "aa"}, otherCode},
+		"locked anew without the lock":  {source("cc", lockAt("aa")), record.Origin{Code: "cc"}, sameCode},
+		"edited there, as nobody knows": {locked(lockAt("aa")), record.Origin{Code: "edited-5e7a"}, otherCode},
+		"another version":               {module.Code{Version: "3", Lock: lockAt("aa")}, record.Origin{Code: "aa"}, otherVersion},
 		"a version that is no constant": {module.Code{Source: printOf("aa", "1", 1)}, record.Origin{Code: "aa"}, sameCode},
 		"not known there":               {source("aa", nil), record.Origin{Func: "p.train"}, notCompared},
 		"not known here":                {module.Code{Problem: "no module"}, record.Origin{Code: "aa", Func: "p.train"}, notCompared},
@@ -61,34 +61,30 @@ func TestStands(t *testing.T) {
 	}
 }
 
-// Of code that was edited after it was locked, the store knows what was locked.
-func TestChangesFromEditedCode(t *testing.T) {
+// What the store says is named; that it says nothing, too.
+func TestChangesFrom(t *testing.T) {
 	store := blob.New("mem://test", memblob.New())
 	if err := memo.PutCode(t.Context(), store, printOf("aa", "1", 10)); err != nil {
 		t.Fatal(err)
 	}
-	changes, problem := changesFrom(t.Context(), store, record.Edited("aa"), printOf("bb", "2", 12), "there")
-	if len(changes) != 1 || changes[0].Text != "clean changed (clean.go:12, there clean.go:10)" || !strings.Contains(problem, "was edited after it was locked") {
+	changes, problem := changesFrom(t.Context(), store, "aa", printOf("bb", "2", 12), "there")
+	if len(changes) != 1 || changes[0].Text != "clean changed (clean.go:12, there clean.go:10)" || problem != "" {
 		t.Errorf("%+v, %s", changes, problem)
 	}
-	if changes, problem := changesFrom(t.Context(), store, record.Edited("aa"), printOf("aa", "1", 10), "there"); len(changes) != 0 || problem == "" {
-		t.Errorf("%+v, %q", changes, problem)
-	}
-	if changes, problem := changesFrom(t.Context(), store, "../../x", printOf("aa", "1", 10), "there"); len(changes) != 0 || !strings.Contains(problem, "cannot be named") {
-		t.Errorf("%+v, %q", changes, problem)
+	for _, hash := range []string{"edited-5e7a", "../../x"} {
+		if changes, problem := changesFrom(t.Context(), store, hash, printOf("aa", "1", 10), "there"); len(changes) != 0 || !strings.Contains(problem, "cannot be named") {
+			t.Errorf("%s: %+v, %q", hash, changes, problem)
+		}
 	}
 }
 
-// A program that was edited since it was locked does not have the locked code.
 func TestCodeByProgram(t *testing.T) {
-	edited := byProgram(worker.FunctionCode{Name: "f", Version: "2", Origin: record.Origin{Code: record.Edited("aa")}, Lock: lockOf("aa")})
-	if edited.Known() != nil || !strings.Contains(edited.Problem, "edited since it was locked") {
-		t.Errorf("%+v", edited)
-	}
 	if c := byProgram(worker.FunctionCode{Name: "f", Version: "2"}); c.Known() != nil || !strings.Contains(c.Problem, "no lock") {
 		t.Errorf("%+v", c)
 	}
-	if c := byProgram(worker.FunctionCode{Name: "f", Version: "2", Origin: record.Origin{Code: "aa"}, Lock: lockOf("aa")}); c.Known().Hash != "aa" || c.Problem != "" {
+	known := worker.FunctionCode{Name: "f", Version: "2", Origin: record.Origin{Code: "aa"}, Code: printOf("aa", "1", 10), Same: lockAt("aa", "99").Same}
+	c := byProgram(known)
+	if _, equal := c.Accepts("99"); c.Known().Hash != "aa" || c.Problem != "" || equal == nil {
 		t.Errorf("%+v", c)
 	}
 }

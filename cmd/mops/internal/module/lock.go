@@ -11,9 +11,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
-// lockFile is the file of a package that has its lock.
-const lockFile = "mops_lock.go"
-
 // lock is what the lock of a package says of a function. If it cannot be read,
 // err says why.
 type lock struct {

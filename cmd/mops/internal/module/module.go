@@ -259,7 +259,7 @@ func (m *Module) walk(found func(path string)) error {
 			return err
 		case entry.IsDir() && path != m.Dir && (skipped(entry.Name()) || m.patterns[0] != "work" && exists(filepath.Join(path, "go.mod"))):
 			return fs.SkipDir
-		case entry.Name() == lockFile && !entry.IsDir():
+		case entry.Name() == code.LockFile && !entry.IsDir():
 			found(path)
 		}
 		return nil

@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"strings"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
@@ -37,8 +36,7 @@ func (v *Record) Describe(ctx context.Context, store *blob.Store) {
 	if v == nil || v.Code == nil || v.Code.Hash == "" {
 		return
 	}
-	hash, edited := strings.CutSuffix(v.Code.Hash, record.Edited(""))
-	described, err := memo.Code(ctx, store, hash)
+	described, err := memo.Code(ctx, store, v.Code.Hash)
 	switch {
 	case blob.Is(err, blob.NotFound):
 		v.Code.Problem = "the store does not say which declarations it stands for"
@@ -46,9 +44,6 @@ func (v *Record) Describe(ctx context.Context, store *blob.Store) {
 		v.Code.Problem = err.Error()
 	default:
 		v.Code.Description = described
-		if edited {
-			v.Code.Problem = "this is the code that was locked: how it was edited afterwards is not known"
-		}
 	}
 }
 
