@@ -298,7 +298,11 @@ func (c *changedCode) count(v verdict) {
 // conclude says what to do, by what came of all codes.
 func (f *changedFunction) conclude() {
 	calls, passed, differ := 0, 0, 0
+	var equal []string
 	for _, c := range f.Codes {
+		if c.Passed > 0 {
+			equal = append(equal, c.Code)
+		}
 		calls += c.Calls
 		passed += c.Passed
 		differ += c.Differs + c.Failed
@@ -307,7 +311,7 @@ func (f *changedFunction) conclude() {
 	case differ > 0:
 		f.Then = "set another Version of " + f.Function
 	case passed > 0:
-		f.Then = fmt.Sprintf("mops-lock --same %s \"verified on %s of %s\"", f.Function, text.Number(passed), text.Count(calls, "call"))
+		f.Then = f.mine.Declare(f.Function, fmt.Sprintf("verified on %s of %s", text.Number(passed), text.Count(calls, "call")), equal...)
 	}
 }
 

@@ -95,14 +95,15 @@ func TestConclusions(t *testing.T) {
 		codes []*changedCode
 		want  string
 	}{
-		"all passed":     {[]*changedCode{{Calls: 340, Passed: 12}, {Calls: 1, Passed: 1}}, `mops-lock --same f "verified on 13 of 341 calls"`},
+		"all passed":     {[]*changedCode{{Code: "99", Calls: 340, Passed: 12}, {Code: "bb", Calls: 1, Passed: 1}}, `mops-lock --same f --same f=bb "verified on 13 of 341 calls"`},
 		"one differs":    {[]*changedCode{{Calls: 340, Passed: 12}, {Calls: 1, Differs: 1}}, "set another Version of f"},
 		"one fails":      {[]*changedCode{{Calls: 340, Passed: 11, Failed: 1}}, "set another Version of f"},
-		"some not run":   {[]*changedCode{{Calls: 340, Passed: 11, NotRun: 1}}, `mops-lock --same f "verified on 11 of 340 calls"`},
+		"some not run":   {[]*changedCode{{Code: "aa", Calls: 340, Passed: 11, NotRun: 1}, {Code: "bb", Calls: 1, NotRun: 1}}, `mops-lock --same f "verified on 11 of 341 calls"`},
 		"none run":       {[]*changedCode{{Calls: 340, NotRun: 12}}, ""},
 		"nothing to run": {nil, ""},
 	} {
-		f := changedFunction{Function: "f", Version: "2", Codes: c.codes}
+		edited := &module.Code{Source: printOf("cc", "3", 12), Lock: lockAt("aa", "99")}
+		f := changedFunction{Function: "f", Version: "2", Codes: c.codes, mine: edited}
 		if f.conclude(); f.Then != c.want {
 			t.Errorf("%s: %s", name, f.Then)
 		}

@@ -34,8 +34,9 @@ type computedView struct {
 	Problem  string         `json:"problem,omitempty"`
 	Then     []string       `json:"then,omitempty"`
 
-	then text.Facts
-	from string // what Changes compares with, if it is not the code here
+	then    text.Facts
+	from    string // what Changes compares with, if it is not the code here
+	declare string // the command that says that the code is equal
 }
 
 // computed says what computed the result of a call; nil if it has none. It
@@ -96,6 +97,7 @@ func (v *computedView) compare(ctx context.Context, a *cli.App, x roots.Address,
 		v.Equal = equal.Date + ": " + equal.Reason
 	}
 	if v.Standing == otherCode {
+		v.declare = mine.Declare(x.Call.Name, "why", by.Code)
 		v.Changes, v.Problem = changesFrom(ctx, x.Store, by.Code, mine.Known(), "there")
 	}
 	return nil
@@ -129,7 +131,7 @@ func (v *computedView) advise(x roots.Address) {
 	switch {
 	case v.Standing == otherCode:
 		add("if it computes something else now", "set another Version of "+name)
-		add("if it computes the same", fmt.Sprintf("mops-lock --same %s \"why\"", name))
+		add("if it computes the same", v.declare)
 		add("to compute such calls again", "MOPS_CODE_CHECK=recompute")
 		add("to find out", "mops verify --changed "+function+" -- PROGRAM")
 	case v.Standing == otherFunction:

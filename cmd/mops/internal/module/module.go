@@ -112,6 +112,21 @@ func (c *Code) Edited() bool {
 	return c.Source != nil && c.Lock != nil && c.Source.Hash != c.Lock.Hash
 }
 
+// Declare is the command that declares code with some hashes equal to the code
+// here, for a reason: what the lock has goes by the name of the function alone.
+func (c *Code) Declare(name, reason string, hashes ...string) string {
+	command := "mops-lock"
+	if c.Edited() {
+		command += " --same " + name
+	}
+	for _, hash := range hashes {
+		if !c.Edited() || !c.Lock.Accepts(hash) {
+			command += " --same " + name + "=" + hash
+		}
+	}
+	return fmt.Sprintf("%s %q", command, reason)
+}
+
 // Code looks for a function by its name. Where several packages define one of
 // that name, it is that of the package which defined, such as
 // example.com/forecast.train, lies in.
