@@ -3,6 +3,7 @@ package mops
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -72,7 +73,9 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 		})
 		defer notice.Stop()
 		found, err := sources.Look(ctx)
-		if err != nil && ctx.Err() == nil {
+		if errors.Is(err, edits.ErrNoTool) {
+			env.logger.Info("edits of locked functions cannot be looked at exactly: " + err.Error())
+		} else if err != nil && ctx.Err() == nil {
 			env.logger.Debug("whether functions were edited since they were locked is not known exactly", "error", err)
 		}
 		settle(env.actual(registry, found, policy))
