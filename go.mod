@@ -2,6 +2,8 @@ module github.com/TrilliantHealth/mops-go
 
 go 1.26.0
 
+tool github.com/TrilliantHealth/mops-go/cmd/mops-lock
+
 require (
 	cloud.google.com/go/auth v0.24.1
 	cloud.google.com/go/compute/metadata v0.10.0
