@@ -70,7 +70,7 @@ func TestOtherCode(t *testing.T) {
 	}{
 		"warn": {
 			before, build{lock: changed, fn: thrice}, mops.Hit, 42, nil,
-			[]string{`"1 hit of forecast/train@2 was computed by other code: clean changed (clean.go:12)"`, "run=2", `more="mops why mem:`, "set another Version of forecast/train, or declare its code equal: mops-lock --same forecast/train"},
+			[]string{`"1 hit of forecast/train@2 was computed by other code: clean changed (clean.go:12)"`, "run=2", `more="mops why mem:`, "set another Version of forecast/train, or declare its code equal: mops-lock --same forecast/train=code-aa \\\"why\\\""},
 		},
 		"recompute": {before, build{lock: changed, fn: thrice, options: []mops.EnvOption{mops.CodeCheck(mops.Recompute)}}, mops.Computed, 63, nil, []string{"a result is computed again", "clean changed (clean.go:12)"}},
 		"refuse": {

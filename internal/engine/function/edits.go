@@ -52,6 +52,12 @@ func (f *Function) locked() *code.Own {
 	return own
 }
 
+// IsLocked says that f is what its lock says, as far as it is known.
+func (f *Function) IsLocked() bool {
+	own := f.locked()
+	return own != nil && own.Hash == f.Origin().Code
+}
+
 // is sets what the code of f is.
 func (f *Function) is(actual Actual) {
 	own := f.locked()

@@ -86,7 +86,11 @@ func (f *flight) othersResult(ctx context.Context, found memo.Found) error {
 // cure is what a person can do about results of other code.
 func cure(f *function.Function, by record.Origin) string {
 	if by.Code != "" && f.Origin().Code != "" {
-		return fmt.Sprintf(`set another Version of %s, or declare its code equal: mops-lock --same %s "why"`, f.Name, f.Name)
+		name := f.Name
+		if f.IsLocked() { // then the other code is not in the lock
+			name += "=" + by.Code
+		}
+		return fmt.Sprintf(`set another Version of %s, or declare its code equal: mops-lock --same %s "why"`, f.Name, name)
 	}
 	return fmt.Sprintf("give one of the two another name than %s", f.Name)
 }
