@@ -28,6 +28,7 @@ type Definition struct {
 	File    string        // where it is defined: a path in its module
 	Line    int           //
 	Calls   []code.Callee // what the definition names in Calls
+	Open    bool          // Calls may name more, which is known only at run time
 	Err     error         // why its code cannot be followed
 
 	root *decl
@@ -60,12 +61,7 @@ func (p *Program) Definitions(ctx context.Context) ([]*Definition, error) {
 		}
 		s.definitions(each)
 	}
-	for _, d := range s.found {
-		if d.root == nil && d.Err == nil {
-			d.Err = fmt.Errorf("%s is declared and not implemented in these packages", d.Name)
-		}
-	}
-	return s.found, errors.Join(wrong...)
+	return s.all(), errors.Join(wrong...)
 }
 
 // Function finds a function by the path of its package and its name.
@@ -102,6 +98,16 @@ type search struct {
 	file     *ast.File
 	found    []*Definition
 	declared map[types.Object]*Definition // by Declare, by the variable
+}
+
+// all is what was found, when there is nothing more to search.
+func (s *search) all() []*Definition {
+	for _, d := range s.found {
+		if d.root == nil && d.Err == nil {
+			d.Err = fmt.Errorf("%s is declared and not implemented in these packages", d.Name)
+		}
+	}
+	return s.found
 }
 
 func (s *search) definitions(in *pkg) {
@@ -206,9 +212,10 @@ func (d *Definition) options(s *search, call *ast.CallExpr, options []ast.Expr) 
 					d.Calls = append(d.Calls, code.Callee{Name: s.program.memoName(s.in, argument), Var: o.Pkg().Path() + "." + o.Name()})
 				}
 			}
+			d.Open = d.Open || inner.Ellipsis.IsValid()
 		case name != "":
 		case mopsType(s.in.info.TypeOf(option)) == "FuncOption" || call.Ellipsis.IsValid():
-			d.Version = ""
+			d.Version, d.Open = "", true
 		}
 	}
 }
