@@ -48,6 +48,10 @@ var arrows = map[string][]string{
 		"internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
 	},
 	"internal/trust/fingerprint": {"internal/trust/code"},
+	"internal/trust/purity":      {"internal/trust/code", "internal/trust/fingerprint"},
+	"mopspure":                   {"internal/trust/fingerprint", "internal/trust/purity"},
+	"mopspure/golangci":          {"mopspure"},
+	"cmd/mops-pure":              {"mopspure"},
 	"internal/engine/orchestrate": {
 		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
