@@ -48,6 +48,9 @@ type Env struct {
 	logger  *slog.Logger
 	worker  bool // a function in a worker makes the calls
 
+	looking     sync.WaitGroup // for edits; see look
+	stopLooking func()
+
 	started   time.Time
 	stateDir  string // of the summary; "" for none
 	closeOnce sync.Once
@@ -78,7 +81,7 @@ func (in inside) elsewhere() bool {
 	return in.spec.ConfigText != "" || in.spec.Environ != (config.Settings{})
 }
 
-func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
+func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err error) {
 	if ctx.Err() != nil {
 		return nil, errtree.Tame(context.Cause(ctx))
 	}
@@ -102,11 +105,8 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	} else {
 		o.logger = slog.New(calm{o.logger.Handler()})
 	}
-	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}}
+	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
-	if err := o.registry.functions.Check(); err != nil {
-		return nil, fmt.Errorf("mops: %w", err)
-	}
 	configPath, err := env.configure(&o, in)
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
@@ -117,6 +117,21 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (*Env, error) {
 	}
 	cacheDir, err := env.openFiles(&o, in)
 	if err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			env.endLook(0)
+		}
+	}()
+	if in.worker {
+		o.registry.functions.Follow(in.spec.Edited)
+	} else if !o.isolated {
+		if err := env.look(ctx, &o, cacheDir); err != nil {
+			return nil, fmt.Errorf("mops: %w", err)
+		}
+	}
+	if err := o.registry.functions.Check(); err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
 	resultsDir, resultsSize, err := o.resultsCache(cacheDir, o.isolated || in.spec.Isolated)
@@ -235,6 +250,7 @@ func envOf(ctx context.Context) *Env {
 // returns the same error.
 func (env *Env) Close() error {
 	env.closeOnce.Do(func() {
+		env.endLook(mostLook)
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 	})
 	return env.closed

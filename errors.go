@@ -29,6 +29,10 @@ var (
 	// this program.
 	ErrNotImplemented = function.ErrNotImplemented
 
+	// ErrOtherCode says that other code than this program's computed the result,
+	// and [CodeCheck] refuses it.
+	ErrOtherCode = orchestrate.ErrOtherCode
+
 	// ErrClosed says that the environment was closed.
 	ErrClosed = orchestrate.ErrClosed
 )

@@ -103,6 +103,7 @@ func (f *Func[In, Out]) implement(fn func(context.Context, In) (Out, error)) {
 	if fn == nil {
 		panic(fmt.Sprintf("mops: function %s is implemented by nil", f.function.Name))
 	}
+	f.function.Symbol = runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()
 	err := f.function.Implement(func(ctx context.Context, in any) (any, error) {
 		out, err := fn(ctx, *in.(*In))
 		return &out, err

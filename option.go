@@ -244,6 +244,7 @@ type envOptions struct {
 	cacheSize  *int64
 	readCache  *int64
 	progress   string
+	edited     EditPolicy
 	isolated   bool
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // WithOptions returns a context with options for all calls made with it, and in
@@ -92,7 +93,7 @@ func (env *Env) base() (*orchestrate.Settings, error) {
 
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	settled := &orchestrate.Settings{
-		Terms: worker.Terms{Pipeline: valueOr(s.Pipeline, DefaultPipeline), Timeout: valueOr(s.Timeout, 0), StorageTTL: valueOr(s.StorageTTL, 0)},
+		Terms: worker.Terms{Pipeline: valueOr(s.Pipeline, DefaultPipeline), Timeout: valueOr(s.Timeout, 0), StorageTTL: valueOr(s.StorageTTL, 0), CodeCheck: valueOr(s.CodeCheck, code.Warn)},
 		Root:  valueOr(s.Root, DefaultRoot), Retries: valueOr(s.Retries, 0),
 		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
 		RequireResults: valueOr(s.RequireResults, false), KeepErrors: valueOr(s.KeepErrors, false),
@@ -109,6 +110,9 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	}
 	if settled.StorageTTL < 0 {
 		return settled, fmt.Errorf("the option StorageTTL is %v: give the time after which the store removes blobs, or 0 if it removes none", settled.StorageTTL)
+	}
+	if !slices.Contains(code.Policies, settled.CodeCheck) {
+		return settled, fmt.Errorf("the option CodeCheck is %q: give one of %q", settled.CodeCheck, code.Policies)
 	}
 	var err error
 	if settled.Executor = s.on; settled.Executor == nil {

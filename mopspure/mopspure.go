@@ -61,7 +61,7 @@ func run(pass *analysis.Pass) (any, error) {
 			maps.Copy(known, s.Encoded)
 		}
 	}
-	source := fingerprint.NewSource(pass.Module.Path, pass.Fset, syntax, pass.Pkg, pass.TypesInfo)
+	source := fingerprint.NewChecked(pass.Module.Path, pass.Fset, syntax, pass.Pkg, pass.TypesInfo)
 	data, err := purity.Read(source, func(path string) bool { return known[path] != nil }).Encode()
 	if err != nil {
 		return nil, err

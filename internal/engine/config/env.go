@@ -42,7 +42,7 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 
 // Variables of mops that are no settings of functions.
 var otherVariables = []string{
-	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS",
+	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS",
 }
 
 // Unknown finds the variables in environ, which is [os.Environ] or the like,

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 func environment(variables map[string]string) func(string) (string, bool) {
@@ -19,12 +21,12 @@ func TestFromEnv(t *testing.T) {
 	got, err := FromEnv(environment(map[string]string{
 		"MOPS_ROOT": "s3://bucket/x", "MOPS_PIPELINE": "p", "MOPS_EXECUTOR": "cluster", "MOPS_OFF": "0",
 		"MOPS_REFRESH": "Yes", "MOPS_READ_ONLY": "off", "MOPS_REQUIRE_RESULTS": "false", "MOPS_KEEP_ERRORS": " 1 ",
-		"MOPS_TIMEOUT": "1h30m", "MOPS_RETRIES": "3", "MOPS_STORAGE_TTL": "30d",
+		"MOPS_TIMEOUT": "1h30m", "MOPS_RETRIES": "3", "MOPS_STORAGE_TTL": "30d", "MOPS_CODE_CHECK": "recompute",
 	}))
 	want := Settings{
 		Root: of("s3://bucket/x"), Pipeline: of("p"), Executor: of("cluster"), Off: of(false),
 		Refresh: of(true), ReadOnly: of(false), RequireResults: of(false), KeepErrors: of(true),
-		Timeout: of(90 * time.Minute), Retries: of(3), StorageTTL: of(30 * 24 * time.Hour),
+		Timeout: of(90 * time.Minute), Retries: of(3), StorageTTL: of(30 * 24 * time.Hour), CodeCheck: of(code.Recompute),
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)

@@ -10,7 +10,7 @@ func TestMistakesNameTheLineAndTheMend(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"unknown setting", "\nread-only = true", "m.toml:2: unknown setting \"read-only\"; did you mean read_only?"},
 		{"misspelt setting", "[function.\"a\"]\npipline = \"x\"", "m.toml:2: unknown setting \"pipline\"; did you mean pipeline?"},
-		{"far from any setting", "colour = 1", "unknown setting \"colour\"; there are executor, force, function, keep_errors, off,"},
+		{"far from any setting", "colour = 1", "unknown setting \"colour\"; there are code_check, executor, force, function, keep_errors, off,"},
 		{"misspelt table", "[functions.\"a\"]\nretries = 1", `m.toml:1: unknown table "functions"; did you mean [function."name"]?`},
 		{"name as a table", "[\"a/b\"]\nretries = 1", `m.toml:1: unknown table "a/b"; write settings for the functions of that name below [function."a/b"]`},
 		{"text for a flag", "off = \"true\"", "m.toml:1: off = \"true\": text where true or false belongs; write true or false without quotes"},

@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // Settings are what a file or the environment can say. nil means not set.
@@ -15,6 +17,7 @@ type Settings struct {
 	ReadOnly       *bool          // write nothing to the store
 	RequireResults *bool          // a miss is an error; nothing runs
 	KeepErrors     *bool          // a kept error is returned again instead of running again
+	CodeCheck      *code.Policy   // what becomes of a result that other code computed
 	Timeout        *time.Duration // of one execution; 0 means none
 	Retries        *int           // after the first execution; 0 means none
 	StorageTTL     *time.Duration // after which the store removes blobs; 0 means never
@@ -41,6 +44,7 @@ var settings = []setting{
 	define("read_only", textToBool, readBool, func(s *Settings) **bool { return &s.ReadOnly }),
 	define("require_results", textToBool, readBool, func(s *Settings) **bool { return &s.RequireResults }),
 	define("keep_errors", textToBool, readBool, func(s *Settings) **bool { return &s.KeepErrors }),
+	define("code_check", sameText, readPolicy, func(s *Settings) **code.Policy { return &s.CodeCheck }),
 	define("timeout", sameText, readTimeout, func(s *Settings) **time.Duration { return &s.Timeout }),
 	define("storage_ttl", sameText, readTTL, func(s *Settings) **time.Duration { return &s.StorageTTL }),
 	define("retries", textToInt, readRetries, func(s *Settings) **int { return &s.Retries }),

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // maxRetries is far above any sensible number and catches a slip of the key.
@@ -107,6 +109,17 @@ func readBool(value any) (bool, error) {
 		return false, fmt.Errorf("%s where true or false belongs; write true or false without quotes", typeName(value))
 	}
 	return b, nil
+}
+
+func readPolicy(value any) (code.Policy, error) {
+	s, ok := value.(string)
+	if !ok {
+		return "", fmt.Errorf("%s where text belongs; write one of %q in quotes", typeName(value), code.Policies)
+	}
+	if p := code.Policy(strings.TrimSpace(s)); slices.Contains(code.Policies, p) {
+		return p, nil
+	}
+	return "", fmt.Errorf("not what can become of results of other code; write one of %q", code.Policies)
 }
 
 func readTimeout(value any) (time.Duration, error) {

@@ -18,7 +18,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
-	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/values/codec"
 )
 
@@ -34,8 +33,10 @@ type Function struct {
 	Name    string
 	Version string
 	Place   string // file:line of its definition
+	Symbol  string // of the Go function, as the linker names it; "" if that is not known
 
 	registry *Registry
+	declared string // its Version, as its code has it
 	in, out  reflect.Type
 	direct   []*Function
 	runner   Runner
@@ -49,7 +50,7 @@ type Function struct {
 	hashers  hashers
 	homes    []oldHome
 	schema   writtenSchema
-	lock     *code.Own // nil if nothing is known of its code
+	origin   atomic.Pointer[origin]
 }
 
 // ID is "name@version".
@@ -106,7 +107,7 @@ func (f *Function) doPrepare() (err error) {
 	if err = f.outCodec.CheckZero(); err != nil {
 		return fmt.Errorf("function %s (%s): its output: %w", f.Name, f.Place, err)
 	}
-	if f.lock, err = f.registry.Locks.Of(f.Name, f.Version); err != nil {
+	if err = f.setOrigin(); err != nil {
 		return err
 	}
 	f.calls = f.transitive()
@@ -177,7 +178,7 @@ func (f *Function) Describe(pipeline string) record.Call {
 
 // Head is the beginning of a record of a call.
 func (f *Function) Head(key memokey.Key, runID string) record.Head {
-	return record.Head{MemoKey: key.String(), RunID: runID, Schema: f.schema.text}
+	return record.Head{MemoKey: key.String(), RunID: runID, Origin: f.Origin(), Schema: f.schema.text}
 }
 
 // EncodeIn is the canonical input of a call; in points to the In.

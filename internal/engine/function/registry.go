@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -21,6 +22,7 @@ type Registry struct {
 	Locks code.Locks // by which code the functions compute
 
 	sources   Sources
+	looking   atomic.Pointer[chan struct{}] // see Look
 	mu        sync.Mutex
 	functions map[string]*Function
 	errors    map[string]*errorType
@@ -76,7 +78,7 @@ func (r *Registry) Add(name, version, place string, in, out reflect.Type) (*Func
 	if other, taken := r.functions[name]; taken {
 		return nil, fmt.Errorf("function %s is defined twice: at %s and at %s", name, other.Place, place)
 	}
-	f := &Function{Name: name, Version: version, Place: place, registry: r, in: in, out: out}
+	f := &Function{Name: name, Version: version, Place: place, registry: r, declared: version, in: in, out: out}
 	r.functions[name] = f
 	return f, nil
 }

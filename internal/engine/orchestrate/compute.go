@@ -160,6 +160,9 @@ var errTaken = errors.New("the lease is somebody else's")
 // computes the call under it. It fails with errTaken if another session has the
 // lease, or later with lease.ErrLost if another took it.
 func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
+	if err := codeKnown(f.ctx, f.call.Function); err != nil { // the records will say it
+		return Outcome{}, err
+	}
 	id := runs.New(lease.NewID(), f.call.Executor.Name())
 	handle := f.handle(id)
 	ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, lease.State{ID: id, Handle: handle})
@@ -171,6 +174,7 @@ func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 	case err != nil:
 		return Outcome{}, err
 	}
+	f.engine.keepCode(f)
 	outcome, err := (&computing{f: f, ctx: ctx, held: held, ID: id, handle: handle}).compute(from != "")
 	if lost := context.Cause(ctx); err != nil && errors.Is(lost, lease.ErrLost) {
 		err = lost // prefer the cause to what it led to

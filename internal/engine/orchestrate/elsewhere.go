@@ -98,7 +98,7 @@ func (c *computing) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 	case err == nil && found.RunID == c.RunID:
 		return Outcome{Place: c.f.place, Result: found, How: Computed}, nil
 	case err == nil && found.Info.Version != c.f.miss.info.Version: // another run was faster
-		return Outcome{Place: c.f.place, Result: found, How: Awaited}, c.f.call.fits(found, c.f.place)
+		return Outcome{Place: c.f.place, Result: found, How: Awaited}, c.f.othersResult(ctx, found)
 	case err != nil && exit.Err == nil && !blob.Is(err, blob.NotFound) && !errors.Is(err, record.ErrDamaged):
 		return Outcome{}, err // the store failed, not the worker
 	}
@@ -181,6 +181,12 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Schema: c.f.call.Function.SchemaHash(),
 		LeaseVersion: version, Orchestrator: state.Orchestrator, Handle: c.handle,
 		Context: e.portable(c.f.call.Context, at), Supervised: remote,
+	}
+	spec.Origin = c.f.call.Function.Origin()
+	spec.Edited = c.f.call.Function.EditedNearby()
+	_, same := c.f.call.Function.Code()
+	for _, s := range same {
+		spec.SameCode = append(spec.SameCode, s.Hash)
 	}
 	spec.AtStake = max(time.Since(e.began), worker.FromContext(c.ctx).AtStake())
 	spec.Defaults, spec.Environ = e.portable(e.Defaults, at), e.portable(e.Environ, at)

@@ -61,6 +61,7 @@ type Engine struct {
 	pools       slots.Pools
 	perExecutor map[executor.Executor]*pool
 	refreshed   map[resultKey]bool
+	others      others
 	alone       uint64        // counts the calls without store
 	server      *slots.Server // serves pools to workers; nil until the first needs it
 	began       time.Time
@@ -88,6 +89,7 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 	e.owned.Wait()
+	e.others.close(e)
 	var failed []error
 	for _, r := range e.roots {
 		failed = append(failed, r.close(e.Logger))

@@ -11,6 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // flightKey tells apart calls that cannot share a flight: one of them may use,
@@ -22,6 +23,7 @@ type flightKey struct {
 	readOnly       bool
 	requireResults bool
 	keepErrors     bool
+	codeCheck      code.Policy
 	storageTTL     time.Duration
 	alone          uint64 // unique for a call without store, which shares with no other
 }
@@ -151,7 +153,7 @@ func (e *Engine) tryJoin(new *flight) (f *flight, leads bool, err error) {
 	c, r, place := new.call, new.root, new.place
 	key := flightKey{
 		root: r, path: place.Path, refresh: c.Refresh && !e.refreshed[resultKey{r, place.Path}],
-		readOnly: c.ReadOnly, requireResults: c.RequireResults, keepErrors: c.KeepErrors, storageTTL: c.StorageTTL,
+		readOnly: c.ReadOnly, requireResults: c.RequireResults, keepErrors: c.KeepErrors, codeCheck: c.CodeCheck, storageTTL: c.StorageTTL,
 	}
 	if c.Off {
 		e.alone++

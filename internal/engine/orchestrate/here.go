@@ -160,7 +160,7 @@ func (c *computing) outcomeHere(ctx context.Context, done worker.Done) (Outcome,
 	how := Computed
 	if done.Lost {
 		how = Awaited
-		if err := f.call.fits(done.Result, f.place); err != nil {
+		if err := f.othersResult(ctx, done.Result); err != nil {
 			return Outcome{}, err
 		}
 	}

@@ -62,7 +62,7 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 			f.end(Outcome{}, err)
 			return answered
 		}
-		if missed.tooOld {
+		if missed.stale {
 			f.engine.Logger.Info("a result is computed again", "call", f.place.URI(), "why", missed.why)
 		}
 		f.miss = missed
@@ -106,6 +106,9 @@ func (e *Engine) glance(ctx context.Context, c *Call) (outcome Outcome, known *m
 	if missed, err := c.aged(ctx, found, place); err != nil || missed != nil {
 		return Outcome{}, nil, false
 	}
+	if missed, err := e.otherCode(ctx, c, found, place); err != nil || missed != nil {
+		return Outcome{}, nil, false
+	}
 	e.Tracker.Hit(c.Function.Name)
 	return Outcome{Place: place, Result: found, How: Hit}, nil, true
 }
@@ -119,7 +122,7 @@ type miss struct {
 	// under which it was computed.
 	old     memo.Found
 	leaseID string
-	tooOld  bool // see aged
+	stale   bool // others could use it: see aged, otherCode
 }
 
 // The misses of most calls.
@@ -138,7 +141,7 @@ func (f *flight) find(ctx context.Context) (Outcome, *miss, error) {
 	}
 	found, err := read(ctx)
 	outcome, missed, err := f.judge(ctx, found, err)
-	if err == nil && missed != nil && missed.tooOld {
+	if err == nil && missed != nil && missed.stale {
 		// This machine may have cached it before it was computed again.
 		outcome, missed, err = f.findResult(ctx)
 	}
@@ -188,6 +191,9 @@ func (f *flight) judge(ctx context.Context, found memo.Found, err error) (Outcom
 		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info, old: found, leaseID: header.Run.LeaseID}, nil
 	case err == nil:
 		missed, err := f.call.aged(ctx, found, f.place)
+		if err == nil && missed == nil {
+			missed, err = f.engine.otherCode(ctx, &f.call, found, f.place)
+		}
 		if err != nil || missed != nil {
 			return Outcome{}, missed, err
 		}
@@ -250,7 +256,7 @@ func (c Call) aged(ctx context.Context, found memo.Found, place memo.Place) (*mi
 		return nil, nil
 	}
 	why := fmt.Sprintf("the result names files and is %v old, and the store removes what is %v old", age.Round(time.Second), c.StorageTTL)
-	return &miss{why: why, info: found.Info, old: found, leaseID: header.Run.LeaseID, tooOld: true}, nil
+	return &miss{why: why, info: found.Info, old: found, leaseID: header.Run.LeaseID, stale: true}, nil
 }
 
 // findOld looks for the result at the function's old homes. It runs on a miss

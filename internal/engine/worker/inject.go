@@ -18,6 +18,7 @@ func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, 
 	ran.Started = ran.Started.UTC()
 	ran.Ended = ran.Started
 	header := record.ResultHeader{RunHeader: t.header(ran), Injected: true}
+	header.Origin = record.Origin{} // of no code: it stays until somebody refreshes it
 	refs, err := t.Function.OutRefs(ctx, out)
 	if err != nil {
 		return memo.Found{}, false, fmt.Errorf("the output cannot be encoded: %w", err)

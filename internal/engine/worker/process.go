@@ -24,6 +24,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // Process is a worker that is a process of its own.
@@ -218,9 +219,8 @@ func (p Process) task(place memo.Place, read func() (memo.Found, error)) (Task, 
 	if f.Key(invocation.Body) != place.Key && f.ExactKey(invocation.Body) != place.Key {
 		return Task{}, executor.VersionSkew, fmt.Errorf("the worker's program makes another memo key of %s: its mops differs from the caller's", place.URI())
 	}
-	if mine := record.ThisProgram(); header.Program.Revision != mine.Revision {
-		p.Logger.Warn("the worker is another build than its caller, with the same versions of all functions",
-			"caller", describe(header.Program), "worker", describe(mine))
+	if err := p.checkCode(f, place, header.Program); err != nil {
+		return Task{}, executor.VersionSkew, err
 	}
 	return Task{
 		Assignment: p.Spec.Assignment, Function: f, Place: place, Input: invocation.Body, Sources: header.Sources,
@@ -245,6 +245,41 @@ func checkSkew(caller, worker record.Call) error {
 	}
 	return nil
 }
+
+// checkCode compares the caller's code of the function with the worker's own.
+// Where one of them is not known, it takes another build for other code.
+func (p Process) checkCode(f *function.Function, place memo.Place, caller record.Program) error {
+	theirs, mine := p.Spec.Origin.Code, f.Origin().Code
+	if theirs == "" || mine == "" {
+		if program := record.ThisProgram(); caller.Revision != program.Revision {
+			p.Logger.Warn("the worker is another build than its caller, with the same versions of all functions",
+				"caller", describe(caller), "worker", describe(program))
+		}
+		return nil
+	}
+	if p.Spec.CodeCheck == code.Off || slices.Contains(p.Spec.SameCode, mine) || f.Accepts(p.Spec.Origin) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), changedTime)
+	defer cancel()
+	is, _ := f.Code()
+	changed := memo.Changed(ctx, place.Store, theirs, mine, is)
+	if p.Spec.CodeCheck == code.Warn {
+		p.Logger.Warn("the worker computes by other code than its caller's, at the same version: build both from the same source",
+			"function", f.ID(), "changed", changed)
+		if is == nil {
+			return nil
+		}
+		if err := memo.PutCode(ctx, place.Store, is); err != nil { // the caller describes its own
+			p.Logger.Debug("the worker's code could not be described in the store", "function", f.ID(), "error", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("the worker's code of %s is other than the caller's (%s): build both from the same source", f.ID(), changed)
+}
+
+// changedTime bounds how long is looked for what differs.
+const changedTime = 2 * time.Second
 
 func describe(p record.Program) string {
 	parts := []string{p.Path, p.Version, p.Revision}

@@ -28,6 +28,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // bench is a call of the function f, ready for a worker: its invocation and its
@@ -91,9 +92,12 @@ func (b *bench) newSession() *lease.Session {
 }
 
 // register makes a program that has one function, which calls do.
-func (b *bench) register(name, version string) (*function.Registry, *function.Function) {
+func (b *bench) register(name, version string, locks ...string) (*function.Registry, *function.Function) {
 	b.Helper()
 	registry := function.NewRegistry(function.Sources{})
+	for _, lock := range locks {
+		registry.Locks.State(lock, "mops_lock.go")
+	}
 	f, err := registry.Add(name, version, "here", reflect.TypeFor[int](), reflect.TypeFor[int]())
 	if err == nil {
 		err = f.Implement(func(ctx context.Context, in any) (any, error) {
@@ -403,4 +407,69 @@ func TestTreeWithoutRoot(t *testing.T) {
 		}
 		slot.Release()
 	})
+}
+
+// Where both sides know by which code they compute, that counts, and the
+// revision does not.
+func TestCodeOfCallerAndWorker(t *testing.T) {
+	lock := code.Locked{Name: "f", Version: "0", Same: []code.Same{{Hash: "aa", Date: "2026-11-29", Reason: "its log"}}, Fingerprint: code.Fingerprint{
+		Hash: "bb", Package: "p", Decls: []code.Decl{{Kind: code.Func, Name: "p.clean", File: "clean.go", Line: 12, Hash: "2"}},
+	}}
+	text := code.Lock{Functions: []code.Locked{lock}}.String()
+	for name, c := range map[string]struct {
+		caller  string
+		same    []string
+		policy  code.Policy
+		refused bool
+		logged  string // "" for nothing
+	}{
+		"the same":             {caller: "bb", policy: code.Refuse},
+		"declared by a worker": {caller: "aa", policy: code.Refuse},
+		"declared by a caller": {caller: "cc", same: []string{"bb"}, policy: code.Refuse},
+		"not known":            {policy: code.Refuse, logged: "another build than its caller"},
+		"warn":                 {caller: "cc", policy: code.Warn, logged: "changed=\"clean changed (clean.go:12)\""},
+		"described by nobody":  {caller: "dd", policy: code.Warn, logged: "changed=\"dd, and here it is bb\""},
+		"recompute":            {caller: "cc", policy: code.Recompute, refused: true},
+		"refuse":               {caller: "cc", policy: code.Refuse, refused: true},
+		"off":                  {caller: "cc", policy: code.Off},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, memory())
+			b.do = func(_ context.Context, n int) (int, error) { return n, nil }
+			before := lock.Fingerprint
+			before.Hash, before.Decls = "cc", []code.Decl{{Kind: code.Func, Name: "p.clean", File: "clean.go", Line: 10, Hash: "1"}}
+			if err := memo.PutCode(t.Context(), b.store, &before); err != nil {
+				t.Fatal(err)
+			}
+			b.process.Registry, _ = b.register("f", "0", text)
+			b.process.Spec.Origin, b.process.Spec.SameCode, b.process.Spec.CodeCheck = record.Origin{Code: c.caller}, c.same, c.policy
+			invocation, err := b.place.Invocation(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var header record.InvocationHeader
+			if err := invocation.Into(&header); err != nil {
+				t.Fatal(err)
+			}
+			header.Program.Revision, header.Sources = "another", []record.SourceLocation{{Hash: "aa"}} // with other sources it is put
+			if err := b.place.PutInvocation(t.Context(), header, invocation.Body, 0); err != nil {
+				t.Fatal(err)
+			}
+			if c.refused {
+				b.want(executor.ExitUnfit, executor.VersionSkew)
+				return
+			}
+			b.want(executor.ExitOK, "")
+			found, err := b.place.Result(t.Context())
+			if err != nil || !record.HasOrigin(found.Header, found.RunID, record.Origin{Code: "bb"}) {
+				t.Errorf("%s, %v", found.Header, err)
+			}
+			if _, err := memo.Code(t.Context(), b.store, "bb"); (err == nil) != strings.Contains(c.logged, "changed=") {
+				t.Errorf("the worker's code is described: %v", err)
+			}
+			if logged := b.logged.String(); !strings.Contains(logged, c.logged) || c.logged == "" && logged != "" {
+				t.Errorf("%s, want %q", logged, c.logged)
+			}
+		})
+	}
 }

@@ -8,7 +8,10 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // Variable is the environment variable that tells a process that it is a
@@ -20,6 +23,7 @@ type Terms struct {
 	Pipeline   string        `json:"pipeline"`
 	Timeout    time.Duration `json:"timeout,omitzero"`     // of one run, in nanoseconds; 0 means none
 	StorageTTL time.Duration `json:"storage_ttl,omitzero"` // of the store; 0 if it removes nothing by itself
+	CodeCheck  code.Policy   `json:"code_check,omitempty"`
 }
 
 // Assignment is what an orchestrator says of a run, wherever it runs: a field
@@ -49,6 +53,8 @@ type Surroundings struct {
 	// top.
 	Since time.Time `json:"since,omitzero"`
 
+	Edited map[string]function.Edited `json:"edited,omitempty"` // functions that differ from their locks
+
 	Tree *Tree `json:"tree,omitempty"` // a worker's slots; nil at the top
 }
 
@@ -60,6 +66,8 @@ type Spec struct {
 	Root         string          `json:"root"`
 	Path         string          `json:"path"` // of the call, below the root
 	Function     string          `json:"function"`
+	Origin       record.Origin   `json:"origin,omitzero"`      // of the caller's function
+	SameCode     []string        `json:"same_code,omitempty"`  // what the caller's lock declares equal to that
 	Schema       string          `json:"schema,omitempty"`     // Function.SchemaHash of the caller's; "" from older callers
 	LeaseVersion blob.Version    `json:"lease_version"`        // which the worker swaps into its session
 	Orchestrator string          `json:"orchestrator"`         // the session that waits for the worker

@@ -9,7 +9,10 @@ import (
 const (
 	headStart = `{"memo_key":"`
 	headNext  = `","run_id":"`
+	headCode  = `","code":"`
+	headFunc  = `","func":"`
 	headLast  = `","schema":`
+	headCall  = `","function":`
 )
 
 // Check returns the run id of a header that names memoKey. It scans headers as
@@ -46,16 +49,63 @@ func scan(header []byte, memoKey string) (runID string, ok bool) {
 	return "", false
 }
 
+// OriginOf is what a header says of the code that made the record. Check must
+// have accepted the header, with that run id. Like Check, it scans headers as
+// Seal writes them.
+func OriginOf(header []byte, runID string) (Origin, error) {
+	if code, function, _, ok := scanOrigin(header, runID); ok {
+		return Origin{Code: string(code), Func: string(function)}, nil
+	}
+	var head Head
+	err := (Record{Header: header}).Into(&head)
+	return head.Origin, err
+}
+
+// HasOrigin reports whether a header has exactly this origin, as Seal writes
+// it: it takes no memory, as every hit asks. If it says no, see OriginOf.
+func HasOrigin(header []byte, runID string, o Origin) bool {
+	code, function, _, ok := scanOrigin(header, runID)
+	return ok && string(code) == o.Code && string(function) == o.Func
+}
+
 // HasSchema reports whether a header has exactly this schema, as Seal writes
 // it. Check must have accepted the header, with that run id. If HasSchema says
 // no, the header may still have the schema in another spelling.
 func HasSchema(header []byte, runID string, schema []byte) bool {
+	_, _, rest, ok := scanOrigin(header, runID)
+	if ok {
+		rest, ok = cutPrefix(rest, headLast)
+	}
+	return ok && bytes.HasPrefix(rest, schema)
+}
+
+// scanOrigin knows the one way in which Seal writes an origin of plain
+// characters. The rest begins with the quotation mark before the next field.
+func scanOrigin(header []byte, runID string) (code, function, rest []byte, ok bool) {
 	skip := len(headStart) + hashLen + len(headNext) + len(runID) // a memo key is a hash
 	if len(header) < skip {
-		return false
+		return nil, nil, nil, false
 	}
-	rest, ok := cutPrefix(header[skip:], headLast)
-	return ok && bytes.HasPrefix(rest, schema)
+	rest = header[skip:]
+	if code, rest, ok = scanField(rest, headCode); ok {
+		function, rest, ok = scanField(rest, headFunc)
+	}
+	// Where something else follows, the origin may stand behind that.
+	return code, function, rest, ok && (hasPrefix(rest, headLast) || hasPrefix(rest, headCall))
+}
+
+// scanField is the value of an optional field. It is not ok if that has
+// characters for which JSON has another spelling.
+func scanField(header []byte, begin string) (value, rest []byte, ok bool) {
+	rest, found := cutPrefix(header, begin)
+	if !found {
+		return nil, header, true
+	}
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 || bytes.IndexByte(rest[:end], '\\') >= 0 {
+		return nil, header, false
+	}
+	return rest[:end], rest[end:], true
 }
 
 // Schema is that of a header; nil if it has none.
@@ -68,10 +118,14 @@ func Schema(header []byte) (json.RawMessage, error) {
 }
 
 func cutPrefix(b []byte, prefix string) ([]byte, bool) {
-	if len(b) < len(prefix) || string(b[:len(prefix)]) != prefix {
+	if !hasPrefix(b, prefix) {
 		return b, false
 	}
 	return b[len(prefix):], true
+}
+
+func hasPrefix(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
 }
 
 func decodeHead(header []byte, memoKey string) (runID string, err error) {

@@ -121,3 +121,57 @@ func TestHasSchema(t *testing.T) {
 		}
 	}
 }
+
+func TestOrigin(t *testing.T) {
+	start := `{"memo_key":"` + sampleKey + `","run_id":"run"`
+	train := Origin{Code: "3cd7", Func: "example.org/forecast.train"}
+	for _, c := range []struct {
+		name, header string
+		want         Origin
+		scanned      bool // else it is decoded
+	}{
+		{"of the first release", start + `,"schema":{},"function":"f"}`, Origin{}, true},
+		{"both", start + `,"code":"3cd7","func":"example.org/forecast.train","schema":{}}`, train, true},
+		{"code alone", start + `,"code":"3cd7","function":"f"}`, Origin{Code: "3cd7"}, true},
+		{"func alone", start + `,"func":"example.org/forecast.train","function":"f"}`, Origin{Func: train.Func}, true},
+		{"another spelling", start + `,"code":"3\u0063d7","func":"example.org/forecast.train"}`, train, false},
+		{"another order", start + `, "func":"example.org/forecast.train", "code":"3cd7"}`, train, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			header := []byte(c.header)
+			if got, err := OriginOf(header, "run"); got != c.want || err != nil {
+				t.Errorf("%+v, %v; want %+v", got, err, c.want)
+			}
+			if got := HasOrigin(header, "run", c.want); got != c.scanned {
+				t.Errorf("scanned: %v", got)
+			}
+			if HasOrigin(header, "run", Origin{Code: "3cd", Func: train.Func}) {
+				t.Error("it is taken for another's")
+			}
+			if n := testing.AllocsPerRun(100, func() { HasOrigin(header, "run", c.want) }); n > 0 {
+				t.Errorf("%v allocations", n)
+			}
+		})
+	}
+	for _, header := range []string{"", "{", start, start + `,"code":"`} {
+		if o, err := OriginOf([]byte(header), "run"); err == nil {
+			t.Errorf("%s: %+v and no error", header, o)
+		}
+	}
+}
+
+// A schema is found behind an origin, too.
+func TestSchemaBehindOrigin(t *testing.T) {
+	head := Head{MemoKey: sampleKey, RunID: "run", Origin: Origin{Code: "3cd7", Func: "p.f"}, Schema: []byte(`{"a":1}`)}
+	data, err := Seal(KindResult, ResultHeader{RunHeader: RunHeader{Head: head}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(KindResult, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !HasSchema(r.Header, "run", []byte(`{"a":1}`)) || HasSchema(r.Header, "run", []byte(`{"a":2}`)) {
+		t.Errorf("%s", r.Header)
+	}
+}

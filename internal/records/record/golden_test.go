@@ -15,12 +15,12 @@ var update = flag.Bool("update", false, "write the golden files of testdata anew
 // Bytes that were written once must be written, and read, the same for ever.
 func TestGolden(t *testing.T) {
 	for _, s := range samples() {
-		t.Run(string(s.kind), func(t *testing.T) {
+		t.Run(s.file, func(t *testing.T) {
 			sealed, err := Seal(s.kind, s.header, s.body)
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", string(s.kind)+".mops1")
+			path := filepath.Join("testdata", s.file+".mops1")
 			if *update {
 				if err := os.WriteFile(path, sealed, 0o644); err != nil {
 					t.Fatal(err)

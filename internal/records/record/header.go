@@ -11,14 +11,22 @@ import (
 const Codec = "cbor1"
 
 // Head opens the header of every record of a call. Its fields come first, in
-// this order: Check and HasSchema rely on it.
+// this order: Check, HasSchema and OriginOf rely on it.
 type Head struct {
 	MemoKey string `json:"memo_key"`
 	RunID   string `json:"run_id"`
+	Origin
 
 	// Schema describes the parts of the types that the fingerprints in Call leave
 	// out; see package schema. Records of the first release don't have it.
 	Schema json.RawMessage `json:"schema,omitempty"`
+}
+
+// Origin says what made a record: a function of a program, by its code. What is
+// not known is left out; in records of the first release all of it is.
+type Origin struct {
+	Code string `json:"code,omitempty"` // hash of the function's fingerprint
+	Func string `json:"func,omitempty"` // such as example.com/forecast.train
 }
 
 // Call says which call a record belongs to, in words that people understand.

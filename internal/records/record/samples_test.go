@@ -2,8 +2,10 @@ package record
 
 import "time"
 
-// sample is one record of each kind, the same in every run.
+// sample is one record of each kind, the same in every run, and one of each
+// that later releases write in another way.
 type sample struct {
+	file   string // in testdata
 	kind   Kind
 	header any
 	body   []byte
@@ -33,11 +35,15 @@ func samples() []sample {
 	if err != nil {
 		panic(err)
 	}
+	later := head
+	later.Origin = Origin{Code: "3cd71bc6f1e0a2b4", Func: "example.org/forecast.(*Model[...]).Train"}
 	return []sample{
-		{KindResult, ResultHeader{RunHeader: RunHeader{head, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
-		{KindInvocation, InvocationHeader{Head: head, Call: call, LeaseID: "lease-1", Program: program, Sources: sources}, []byte("\xa1dCity\x62\x0a\x0a")},
-		{KindError, ErrorHeader{RunHeader: RunHeader{head, call, failed}, Message: "no such city"}, body},
-		{KindLease, map[string]any{"lease_id": "lease-1", "status": "held"}, nil},
-		{KindSession, map[string]any{"session_id": "session-1", "state": "live"}, nil},
+		{"result", KindResult, ResultHeader{RunHeader: RunHeader{head, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
+		{"invocation", KindInvocation, InvocationHeader{Head: head, Call: call, LeaseID: "lease-1", Program: program, Sources: sources}, []byte("\xa1dCity\x62\x0a\x0a")},
+		{"error", KindError, ErrorHeader{RunHeader: RunHeader{head, call, failed}, Message: "no such city"}, body},
+		{"lease", KindLease, map[string]any{"lease_id": "lease-1", "status": "held"}, nil},
+		{"session", KindSession, map[string]any{"session_id": "session-1", "state": "live"}, nil},
+
+		{"result-0.2", KindResult, ResultHeader{RunHeader: RunHeader{later, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
 	}
 }

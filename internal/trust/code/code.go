@@ -4,7 +4,10 @@
 // it reads no sources: package fingerprint does, above it.
 package code
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Fingerprint says by which code a function computes.
 type Fingerprint struct {
@@ -67,4 +70,15 @@ func (n Note) String() string {
 		return n.File + ": " + n.Text
 	}
 	return fmt.Sprintf("%s:%d: %s", n.File, n.Line, n.Text)
+}
+
+// GoMinor is a version of Go without its last number: go1.26 for go1.26.8. A
+// version that is no release counts as a whole.
+func GoMinor(version string) string {
+	version, _, _ = strings.Cut(version, " ")
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 3 || strings.HasPrefix(version, "devel") {
+		return version
+	}
+	return parts[0] + "." + parts[1]
 }

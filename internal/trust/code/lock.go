@@ -3,9 +3,14 @@ package code
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// LockFile is the file of a package that has its lock. It is no part of the
+// package's code: what it says, and whether it compiles, changes nothing there.
+const LockFile = "mops_lock.go"
 
 // Lock states the fingerprints of the functions that a package defines. It is
 // the text in the package's mops_lock.go.
@@ -36,15 +41,12 @@ type Same struct {
 // Accepts says whether results of code with that fingerprint are as good as
 // those of the locked code.
 func (l *Locked) Accepts(hash string) bool {
-	if hash == l.Hash {
-		return true
-	}
-	for _, s := range l.Same {
-		if s.Hash == hash {
-			return true
-		}
-	}
-	return false
+	return hash == l.Hash || Accepts(l.Same, hash)
+}
+
+// Accepts says whether a hash is among those that were declared equal.
+func Accepts(same []Same, hash string) bool {
+	return slices.ContainsFunc(same, func(s Same) bool { return s.Hash == hash })
 }
 
 // lockFormat is the first line of a lock. A later format has another number.

@@ -2,6 +2,7 @@ package code
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -10,6 +11,7 @@ import (
 type Locks struct {
 	mu     sync.Mutex
 	unread []stated // reading them takes time that a program need not spend when it starts
+	files  []string
 	known  map[string]*Own
 	err    error
 }
@@ -27,6 +29,14 @@ func (l *Locks) State(text, file string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.unread = append(l.unread, stated{text, file})
+	l.files = append(l.files, file)
+}
+
+// Files are the mops_lock.go files that were stated, as the compiler names them.
+func (l *Locks) Files() (files []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.files)
 }
 
 // Of is what is locked of a function at a version; nil if nothing is. The error

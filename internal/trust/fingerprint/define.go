@@ -9,7 +9,6 @@ import (
 	"go/constant"
 	"go/types"
 	"slices"
-	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
@@ -37,31 +36,31 @@ type Definition struct {
 
 // Definitions are the functions of mops that the packages define which the
 // patterns of [Load] name, without those in tests. What cannot be followed has
-// an Err; the error is for packages that could not be looked at.
+// an Err; the error is for packages that could not be looked at. If none could,
+// there is no list at all.
 func (p *Program) Definitions(ctx context.Context) ([]*Definition, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	var users []*pkg
 	var wrong []error
 	for _, each := range p.matched {
-		if each.ImportPath != mopsPath && slices.Contains(each.Imports, mopsPath) {
+		if each.importsPackage(mopsPath) {
 			users = append(users, each)
 		} else if each.Error != nil {
-			wrong = append(wrong, fmt.Errorf("package %s: %s", each.ImportPath, strings.TrimSpace(each.Error.Pos+" "+each.Error.Err)))
+			wrong = append(wrong, each.listError())
 		}
 	}
 	if err := p.checker.need(ctx, users...); err != nil {
 		return nil, err
 	}
-	s := &search{program: p, declared: map[types.Object]*Definition{}}
-	for _, each := range users {
-		if err := each.compiles(); err != nil {
+	users = slices.DeleteFunc(users, func(each *pkg) bool {
+		err := each.compiles()
+		if err != nil {
 			wrong = append(wrong, err)
-			continue
 		}
-		s.definitions(each)
-	}
-	return s.all(), errors.Join(wrong...)
+		return err != nil
+	})
+	return p.search(users), errors.Join(wrong...)
 }
 
 // Function finds a function by the path of its package and its name.
@@ -91,52 +90,58 @@ func (p *Program) Function(ctx context.Context, path, name string) (*Definition,
 	return d, nil
 }
 
+// ErrNotImplemented says that a function is declared, and that none of the packages
+// which were looked at implements it.
+var ErrNotImplemented = errors.New("declared and not implemented in these packages")
+
 // search goes through packages for calls that define functions.
 type search struct {
-	program  *Program
-	in       *pkg
-	file     *ast.File
-	found    []*Definition
-	declared map[types.Object]*Definition // by Declare, by the variable
+	program   *Program
+	in        *pkg
+	file      *ast.File
+	found     []*Definition
+	declared  map[types.Object]*Definition // by Declare, by the variable
+	elsewhere map[*Definition]bool         // implemented by another package than declares them
 }
 
-// all is what was found, when there is nothing more to search.
-func (s *search) all() []*Definition {
-	for _, d := range s.found {
-		if d.root == nil && d.Err == nil {
-			d.Err = fmt.Errorf("%s is declared and not implemented in these packages", d.Name)
-		}
-	}
-	return s.found
-}
-
-func (s *search) definitions(in *pkg) {
+// search finds the functions that packages define. A function belongs to the
+// package that implements it.
+func (p *Program) search(packages []*pkg) []*Definition {
 	type implement struct {
+		in    *pkg
+		file  *ast.File
 		call  *ast.CallExpr
 		stack []ast.Node
-		file  *ast.File
 	}
 	var later []implement // a function may be declared in another file
-	s.in = in
-	for _, s.file = range in.syntax {
-		ast.PreorderStack(s.file, nil, func(n ast.Node, stack []ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
+	s := &search{program: p, found: []*Definition{}, declared: map[types.Object]*Definition{}, elsewhere: map[*Definition]bool{}}
+	for _, s.in = range packages {
+		for _, s.file = range s.in.syntax {
+			ast.PreorderStack(s.file, nil, func(n ast.Node, stack []ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				switch mopsFunc(s.in.info, call) {
+				case "Define", "Declare":
+					s.define(call, stack)
+				case "Implement":
+					later = append(later, implement{s.in, s.file, call, slices.Clone(stack)})
+				}
 				return true
-			}
-			switch mopsFunc(in.info, call) {
-			case "Define", "Declare":
-				s.define(call, stack)
-			case "Implement":
-				later = append(later, implement{call, slices.Clone(stack), s.file})
-			}
-			return true
-		})
+			})
+		}
 	}
 	for _, each := range later {
-		s.file = each.file
+		s.in, s.file = each.in, each.file
 		s.implement(each.call, each.stack)
 	}
+	for _, d := range s.found {
+		if d.root == nil && d.Err == nil {
+			d.Err = fmt.Errorf("%s is %w", d.Name, ErrNotImplemented)
+		}
+	}
+	return slices.DeleteFunc(s.found, func(d *Definition) bool { return s.elsewhere[d] })
 }
 
 func (s *search) define(call *ast.CallExpr, stack []ast.Node) {
@@ -184,10 +189,14 @@ func (s *search) implement(call *ast.CallExpr, stack []ast.Node) {
 		return
 	}
 	d := s.declared[objectOf(s.in.info, selector.X)]
-	if d == nil {
+	if d == nil || d.home != s.in {
+		s.elsewhere[d] = true
 		d = &Definition{Package: s.in.ImportPath, home: s.in}
 		d.File, d.Line = s.program.place(s.in, call.Pos(), s.in)
-		d.Name = s.program.memoName(s.in, selector.X)
+		if declare, in := s.program.memoCall(s.in, selector.X); declare != nil {
+			d.Name, d.Version = constantString(in.info, declare.Args[0]), "0"
+			d.options(&search{program: s.program, in: in}, declare, declare.Args[1:])
+		}
 		s.found = append(s.found, d)
 	}
 	s.body(d, call.Args[0], stack)

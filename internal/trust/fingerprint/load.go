@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // DefaultPlatform is the one that functions are looked at for, if [Config] names
@@ -45,6 +47,10 @@ type Program struct {
 	matched  []*pkg // in the order of their paths
 	checker  *checker
 	decls    map[types.Object]*decl
+	calls    map[string][]code.Callee // what definitions name in Calls, by key
+
+	workspace string // the file go.work, or ""
+	modCache  string // where modules with versions lie
 }
 
 // pkg is a package, as the go command lists it.
@@ -56,9 +62,9 @@ type pkg struct {
 	ImportMap             map[string]string
 	Error                 *struct{ Pos, Err string }
 
-	GoFiles, CgoFiles                                                 []string
+	GoFiles, CgoFiles, IgnoredGoFiles                                 []string
 	CFiles, CXXFiles, MFiles, FFiles, HFiles, SwigFiles, SwigCXXFiles []string
-	SFiles, SysoFiles, EmbedFiles                                     []string
+	SFiles, SysoFiles, EmbedFiles, EmbedPatterns                      []string
 
 	linked   bool
 	imports  []*pkg
@@ -70,9 +76,9 @@ type pkg struct {
 }
 
 type module struct {
-	Path, Version, Dir, GoVersion string
-	Main                          bool
-	Replace                       *module
+	Path, Version, Dir, GoMod, GoVersion string
+	Main                                 bool
+	Replace                              *module
 }
 
 // local says that a module has no version: what lies in its folder counts.
@@ -94,7 +100,7 @@ func (m *module) String() string {
 // fields are what the go command is asked for: it takes longer to find and to
 // write them all.
 const fields = "ImportPath,Name,Dir,Standard,DepOnly,Module,Imports,ImportMap,Error," +
-	"GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,HFiles,SwigFiles,SwigCXXFiles,SFiles,SysoFiles,EmbedFiles"
+	"GoFiles,CgoFiles,IgnoredGoFiles,CFiles,CXXFiles,MFiles,FFiles,HFiles,SwigFiles,SwigCXXFiles,SFiles,SysoFiles,EmbedFiles,EmbedPatterns"
 
 // Load asks the go command for the packages that patterns name, such as ./...,
 // and for what they import. It reads no source yet, so a package that does not
@@ -109,33 +115,20 @@ func Load(ctx context.Context, config Config, patterns ...string) (*Program, err
 	if config.Env == nil {
 		config.Env = os.Environ()
 	}
-	p := &Program{config: config, files: token.NewFileSet(), packages: map[string]*pkg{}, decls: map[types.Object]*decl{}}
+	p := &Program{config: config, files: token.NewFileSet(), decls: map[types.Object]*decl{}}
 
 	if err := p.surroundings(ctx); err != nil {
 		return nil, err
 	}
-	// With cgo, whatever the machine: a C compiler is not needed for a list.
-	arguments := append([]string{"list", "-e", "-deps", "-json=" + fields, "--"}, patterns...)
-	out, err := p.command(ctx, "1", arguments...)
-	if err != nil {
+	if err := p.list(ctx, patterns); err != nil {
 		return nil, err
 	}
-	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		listed := &pkg{}
-		if err := decoder.Decode(listed); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("go list: %w", err)
+	if broken := p.brokenLocks(); len(broken) > 0 {
+		if err := p.listWithout(ctx, broken, patterns); err != nil {
+			return nil, err
 		}
-		p.packages[listed.ImportPath] = listed
-		if listed.DepOnly {
-			continue
-		}
-		if listed.Dir == "" && listed.Error != nil { // a pattern that is no package
-			return nil, fmt.Errorf("no Go package matches %s: %s", listed.ImportPath, listed.Error.Err)
-		}
-		p.matched = append(p.matched, listed)
 	}
+	p.leaveOutLocks()
 	if len(p.matched) == 0 {
 		return nil, fmt.Errorf("no Go package matches %s", strings.Join(patterns, " "))
 	}
@@ -145,23 +138,53 @@ func Load(ctx context.Context, config Config, patterns ...string) (*Program, err
 	return p, nil
 }
 
+// list asks for the packages. With cgo, whatever the machine: a C compiler is not
+// needed for a list.
+func (p *Program) list(ctx context.Context, patterns []string, flags ...string) error {
+	arguments := append([]string{"list", "-e", "-deps", "-json=" + fields}, flags...)
+	out, err := p.command(ctx, "1", append(append(arguments, "--"), patterns...)...)
+	if err != nil {
+		return err
+	}
+	p.packages, p.matched = map[string]*pkg{}, nil
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		listed := &pkg{}
+		if err := decoder.Decode(listed); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("go list: %w", err)
+		}
+		p.packages[listed.ImportPath] = listed
+		if listed.DepOnly {
+			continue
+		}
+		if listed.Dir == "" && listed.Error != nil { // a pattern that is no package
+			return fmt.Errorf("no Go package matches %s: %s", listed.ImportPath, listed.Error.Err)
+		}
+		p.matched = append(p.matched, listed)
+	}
+}
+
 // surroundings asks for the version of Go, and whether there is a module.
 func (p *Program) surroundings(ctx context.Context) error {
 	if system, architecture, _ := strings.Cut(p.config.Platform, "/"); system == "" || types.SizesFor("gc", architecture) == nil {
 		return fmt.Errorf("platform %q is none of Go's, such as linux/amd64", p.config.Platform)
 	}
-	out, err := p.command(ctx, "1", "env", "-json", "GOVERSION", "GOMOD", "GOWORK")
+	out, err := p.command(ctx, "1", "env", "-json", "GOVERSION", "GOMOD", "GOWORK", "GOMODCACHE")
 	if err != nil {
 		return err
 	}
-	var env struct{ GOVERSION, GOMOD, GOWORK string }
+	var env struct{ GOVERSION, GOMOD, GOWORK, GOMODCACHE string }
 	if err := json.Unmarshal(out, &env); err != nil {
 		return fmt.Errorf("go env: %w", err)
+	}
+	if env.GOWORK == "off" {
+		env.GOWORK = ""
 	}
 	if (env.GOMOD == "" || env.GOMOD == os.DevNull) && env.GOWORK == "" {
 		return errors.New("code of functions can be read only in a module: there is no go.mod here or above")
 	}
-	p.goMinor = minor(env.GOVERSION)
+	p.goMinor, p.workspace, p.modCache = code.GoMinor(env.GOVERSION), env.GOWORK, env.GOMODCACHE
 	p.checker = newChecker(p)
 	return nil
 }
@@ -245,15 +268,4 @@ func (p *Program) command(ctx context.Context, cgo string, arguments ...string) 
 		return nil, fmt.Errorf("go %s: %s", arguments[0], strings.TrimSpace(string(failed.Stderr)))
 	}
 	return out, err
-}
-
-// minor is a version of Go without its last number: go1.26 for go1.26.8. A
-// version that is no release counts as a whole.
-func minor(version string) string {
-	version, _, _ = strings.Cut(version, " ")
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) < 3 || strings.HasPrefix(version, "devel") {
-		return version
-	}
-	return parts[0] + "." + parts[1]
 }

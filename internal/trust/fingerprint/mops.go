@@ -83,13 +83,23 @@ func (w *writer) mopsCall(call *ast.CallExpr) bool {
 
 // memoName is the name in mops of the function that an expression is, or "".
 func (p *Program) memoName(in *pkg, e ast.Expr) string {
+	call, in := p.memoCall(in, e)
+	if call == nil {
+		return ""
+	}
+	return constantString(in.info, call.Args[0])
+}
+
+// memoCall is the call that defines or declares the function that an expression
+// is, with the package that has the call, or nil.
+func (p *Program) memoCall(in *pkg, e ast.Expr) (*ast.CallExpr, *pkg) {
 	for range 20 { // a variable may have its value from another
 		e = ast.Unparen(e)
 		if call, ok := e.(*ast.CallExpr); ok {
 			switch mopsFunc(in.info, call) {
 			case "Define", "Declare":
 				if len(call.Args) > 0 {
-					return constantString(in.info, call.Args[0])
+					return call, in
 				}
 			case "With":
 				if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
@@ -97,17 +107,17 @@ func (p *Program) memoName(in *pkg, e ast.Expr) string {
 					continue
 				}
 			}
-			return ""
+			return nil, nil
 		}
 		d := p.decls[objectOf(in.info, e)]
 		if d == nil || d.kind != code.Var {
-			return ""
+			return nil, nil
 		}
 		value, _ := initialiser(d.node.(*ast.ValueSpec), d.object, d.pkg.info)
 		if value == nil {
-			return ""
+			return nil, nil
 		}
 		in, e = d.pkg, value
 	}
-	return ""
+	return nil, nil
 }

@@ -76,7 +76,7 @@ func (b *body) converts(pos token.Pos, from, to types.Type) {
 }
 
 // typeKey names a type for all packages; those in functions by their place.
-func typeKey(t *types.TypeName, s *fingerprint.Source) string {
+func typeKey(t *types.TypeName, s *fingerprint.Checked) string {
 	k := t.Pkg().Path() + "." + t.Name()
 	if t.Parent() != t.Pkg().Scope() && t.Pkg() == s.Types {
 		k += " " + s.Files.Position(t.Pos()).String()

@@ -31,7 +31,7 @@ type Finding struct {
 
 // Pos is where to show the finding to somebody who looks at one package: its
 // place, if it is there, or else where the function is defined.
-func (f *Finding) Pos(s *fingerprint.Source) (pos token.Pos) {
+func (f *Finding) Pos(s *fingerprint.Checked) (pos token.Pos) {
 	at := f.at
 	if f.in != s.Path {
 		at = Place{path.Base(f.definition.File), f.definition.Line}
@@ -100,12 +100,12 @@ func (c *Checker) Check(ctx context.Context, d *fingerprint.Definition) ([]*Find
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	sources, err := c.program.Sources(ctx, d)
+	sources, err := c.program.Checked(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	own := func(path string) bool { return c.world.own[path] != nil }
-	var home *fingerprint.Source
+	var home *fingerprint.Checked
 	for _, s := range sources {
 		if c.world.own[s.Path] == nil {
 			c.world.own[s.Path] = func() (*Package, error) { return Read(s, own), nil }
@@ -123,7 +123,7 @@ func (c *Checker) Check(ctx context.Context, d *fingerprint.Definition) ([]*Find
 // CheckPackage checks the functions that a package defines. What was read of it
 // and of the packages that it imports are encoded summaries, by path. Functions
 // that cannot be followed are left out.
-func CheckPackage(s *fingerprint.Source, summaries map[string][]byte) (all []*Finding, err error) {
+func CheckPackage(s *fingerprint.Checked, summaries map[string][]byte) (all []*Finding, err error) {
 	w := newWorld()
 	for path, data := range summaries {
 		w.own[path] = func() (*Package, error) { return decode(data) }

@@ -20,6 +20,7 @@ type reach struct {
 	found    []*Finding
 	known    map[spot]bool
 
+	counted   []code.Callee   // functions whose versions are in the memo key
 	called    map[string]bool // methods of interfaces, by name
 	converted []conversion
 	variables []variable
@@ -191,18 +192,36 @@ func (r *reach) changer(v *declared) *declared {
 	return first
 }
 
-// calls reports a function of mops that is called and not named in Calls.
+// calls reports a function of mops that is called, and that neither the Calls of
+// the function name nor those of a function that they name.
 func (r *reach) calls(s *step, e Event) {
 	if r.function.Open || s.early {
 		return
 	}
-	called := r.world.callee(code.Callee{Name: e.Name, Var: e.To})
-	self := r.world.callee(code.Callee{Name: r.function.Name, Var: r.home.Path + "." + r.function.Var})
-	if same(called, self) || slices.ContainsFunc(r.function.Calls, func(c code.Callee) bool { return same(called, r.world.callee(c)) }) {
-		return
+	if r.counted == nil {
+		self := code.Callee{Name: r.function.Name, Var: r.home.Path + "." + r.function.Var}
+		r.count(append([]code.Callee{self}, r.function.Calls...))
 	}
-	name := cmp.Or(called.Name, called.Var)
-	r.report(s, nil, s.in, e.At, Calls, name, "")
+	called := r.world.callee(code.Callee{Name: e.Name, Var: e.To})
+	if !slices.ContainsFunc(r.counted, func(c code.Callee) bool { return same(called, c) }) {
+		r.report(s, nil, s.in, e.At, Calls, cmp.Or(called.Name, called.Var), "")
+	}
+}
+
+// count adds functions whose versions are in the memo key.
+func (r *reach) count(list []code.Callee) {
+	for _, c := range list {
+		c = r.world.callee(c)
+		if slices.ContainsFunc(r.counted, func(known code.Callee) bool { return same(c, known) }) {
+			continue
+		}
+		r.counted = append(r.counted, c)
+		if d := r.world.decl(c.Var); d != nil && len(r.counted) > 1 { // the first is the function itself
+			for _, inner := range d.in.Calls[c.Var] {
+				r.count([]code.Callee{{Var: inner}})
+			}
+		}
+	}
 }
 
 // callee finds the name that a function of mops has, and the variable that had

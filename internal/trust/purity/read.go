@@ -15,7 +15,7 @@ import (
 
 // reader reads a package.
 type reader struct {
-	source  *fingerprint.Source
+	source  *fingerprint.Checked
 	info    *types.Info
 	own     func(path string) bool
 	out     *Package
@@ -25,10 +25,10 @@ type reader struct {
 // Read finds out what each declaration of a package does. It looks at nothing
 // but this package, and what it finds depends on nothing else. Own says which
 // packages are the user's, among those that it imports.
-func Read(s *fingerprint.Source, own func(path string) bool) *Package {
+func Read(s *fingerprint.Checked, own func(path string) bool) *Package {
 	r := &reader{
 		source: s, info: s.Info, own: func(path string) bool { return path == s.Path || own(path) },
-		out:     &Package{Path: s.Path, Name: s.Types.Name(), Module: s.Module, Roots: map[string]bool{}, Methods: map[string]map[string]string{}},
+		out:     &Package{Path: s.Path, Name: s.Types.Name(), Module: s.Module, Roots: map[string]bool{}, Calls: map[string][]string{}, Methods: map[string]map[string]string{}},
 		methods: map[*types.Named]map[string]string{},
 	}
 	for _, file := range s.Syntax {
@@ -135,6 +135,7 @@ func (r *reader) functionOfMops(d *Decl, value ast.Expr) {
 			if len(call.Args) > 0 {
 				d.Memo = constantString(r.info, call.Args[0])
 			}
+			r.named(d.Key, call)
 			return
 		case "With":
 			selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
@@ -151,6 +152,21 @@ func (r *reader) functionOfMops(d *Decl, value ast.Expr) {
 	}
 }
 
+// named notes which functions a definition names in Calls.
+func (r *reader) named(variable string, call *ast.CallExpr) {
+	for _, option := range call.Args {
+		inner, ok := ast.Unparen(option).(*ast.CallExpr)
+		if !ok || fingerprint.MopsName(r.info, inner) != "Calls" {
+			continue
+		}
+		for _, argument := range inner.Args {
+			if o := objectOf(r.info, argument); isPackageVar(o) {
+				r.out.Calls[variable] = append(r.out.Calls[variable], key(o))
+			}
+		}
+	}
+}
+
 // functions reads what definitions have for their functions: literals and
 // instances of generic functions are declarations of their own, whatever they
 // stand in.
@@ -159,6 +175,11 @@ func (r *reader) functions(file *ast.File, a *accepts) {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
 			return true
+		}
+		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fingerprint.MopsName(r.info, call) == "Implement" {
+			if o := objectOf(r.info, selector.X); isPackageVar(o) {
+				r.named(key(o), call)
+			}
 		}
 		for _, argument := range definedBy(r.info, call) {
 			signature, ok := underlying(r.info.TypeOf(argument)).(*types.Signature)
@@ -220,7 +241,7 @@ func definedBy(info *types.Info, call *ast.CallExpr) []ast.Expr {
 }
 
 // rootOf is the key of the declaration that a definition has for its function.
-func rootOf(s *fingerprint.Source, d *fingerprint.Definition) string {
+func rootOf(s *fingerprint.Checked, d *fingerprint.Definition) string {
 	object, expression := d.Root()
 	if expression != nil {
 		return (&reader{source: s, info: s.Info}).rootKey(expression)

@@ -15,6 +15,7 @@ type Package struct {
 	Path, Name, Module string
 	Decls              []*Decl
 	Roots              map[string]bool              // declarations that are functions of mops
+	Calls              map[string][]string          // of variables with such functions: those that Calls names
 	Methods            map[string]map[string]string // of types that become interfaces: the keys of their methods, by name
 }
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Source is a package whose declarations count one by one: what others need who
-// look at the same code for something else.
-type Source struct {
+// Checked is a package whose declarations count one by one, parsed and checked:
+// what others need who look at the same code for something else.
+type Checked struct {
 	Path   string // of the package
 	Module string // its path
 	Files  *token.FileSet
@@ -23,36 +23,36 @@ type Source struct {
 	pkg     *pkg
 }
 
-// NewSource makes a Source of a package that somebody else has parsed and
-// checked. It knows nothing of other packages.
-func NewSource(modulePath string, files *token.FileSet, syntax []*ast.File, checkedTypes *types.Package, info *types.Info) *Source {
+// NewChecked takes a package that somebody else has parsed and checked. It knows
+// nothing of other packages.
+func NewChecked(modulePath string, files *token.FileSet, syntax []*ast.File, checkedTypes *types.Package, info *types.Info) *Checked {
 	in := &pkg{ImportPath: checkedTypes.Path(), Name: checkedTypes.Name(), Module: &module{Path: modulePath, Main: true}, follow: true, source: true}
 	in.checked = &checked{syntax: syntax, types: checkedTypes, info: info}
 	p := &Program{files: files, packages: map[string]*pkg{in.ImportPath: in}, decls: map[types.Object]*decl{}}
 	p.declare(in)
-	return p.source(in)
+	return p.toOthers(in)
 }
 
-func (p *Program) source(in *pkg) *Source {
-	return &Source{
+func (p *Program) toOthers(in *pkg) *Checked {
+	return &Checked{
 		Path: in.ImportPath, Module: in.Module.Path, Files: p.files, Syntax: in.syntax, Types: in.types, Info: in.info,
 		program: p, pkg: in,
 	}
 }
 
-// Sources are the packages of this module, of its workspace and of modules that
+// Checked are the packages of this module, of its workspace and of modules that
 // folders replace which a function's own package imports, and that package: the
 // last. It fails as Fingerprint does. Package mops is left out.
-func (p *Program) Sources(ctx context.Context, d *Definition) ([]*Source, error) {
+func (p *Program) Checked(ctx context.Context, d *Definition) ([]*Checked, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if err := p.ready(ctx, d); err != nil {
 		return nil, err
 	}
-	var all []*Source
+	var all []*Checked
 	for _, in := range d.home.closure() {
 		if in.checked != nil && !in.Standard && in.Module != nil && in.Module.local() && in.ImportPath != mopsPath {
-			all = append(all, p.source(in))
+			all = append(all, p.toOthers(in))
 		}
 	}
 	return all, nil
@@ -71,10 +71,8 @@ func (p *Program) ready(ctx context.Context, d *Definition) error {
 
 // Definitions are the functions that the package defines. Those that cannot be
 // followed have an Err.
-func (s *Source) Definitions() []*Definition {
-	found := &search{program: s.program, declared: map[types.Object]*Definition{}}
-	found.definitions(s.pkg)
-	return found.all()
+func (s *Checked) Definitions() []*Definition {
+	return s.program.search([]*pkg{s.pkg})
 }
 
 // Root is the code that a function is: of a function that is declared the

@@ -1,0 +1,140 @@
+package mops
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
+	"github.com/TrilliantHealth/mops-go/internal/trust/edits"
+)
+
+// EditPolicy says what becomes of calls of a function whose source was edited
+// since it was locked.
+type EditPolicy string
+
+// The policies of [Edited].
+const (
+	WarnOfEdits EditPolicy = "warn" // calls go on as they are, and a warning says what was edited
+	OwnVersion  EditPolicy = "own"  // calls go under a version of their own, such as 2.edited-3cd71bc6
+	IgnoreEdits EditPolicy = "off"  // nobody looks
+)
+
+// Edited says what becomes of calls of a function whose source was edited since
+// mops-lock wrote it down: while a person works on it. mops looks when the
+// program starts, if the source lies where it was compiled: that takes
+// milliseconds if nothing was edited. Else the command mops-lock looks, beside
+// the program's work, if it is a tool of the source's module. What the program
+// computes then names the edited code, and results of other code are treated as
+// [CodeCheck] says.
+//
+// With [OwnVersion] the program waits for that, and calls of functions that were
+// edited, and of those that name them in [Calls], find and leave no results
+// under the version that is released. Default: MOPS_EDITED, else WarnOfEdits.
+func Edited(policy EditPolicy) EnvOption {
+	return envOption(func(e *envOptions) { e.edited = policy })
+}
+
+// look finds out which functions were edited. It returns when it is known, or
+// leaves that to a goroutine, which env owns.
+func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error {
+	policy := cmp.Or(o.edited, EditPolicy(strings.TrimSpace(os.Getenv("MOPS_EDITED"))), WarnOfEdits)
+	if !slices.Contains([]EditPolicy{WarnOfEdits, OwnVersion, IgnoreEdits}, policy) {
+		return fmt.Errorf("MOPS_EDITED or the option Edited is %q: give one of %q", policy, []EditPolicy{WarnOfEdits, OwnVersion, IgnoreEdits})
+	}
+	registry := o.registry.functions
+	if policy == IgnoreEdits {
+		return nil
+	}
+	sources := edits.Find(registry.Locks.Files(), cacheDir)
+	if sources.None() {
+		return nil
+	}
+	settle, ok := registry.Look()
+	if !ok {
+		return nil // another environment of this program looks
+	}
+	found, known := sources.Remembered()
+	if known {
+		settle(env.actual(registry, found, policy))
+		return nil
+	}
+	ctx, env.stopLooking = context.WithCancel(ctx)
+	look := func() {
+		found, err := sources.Look(ctx)
+		if err != nil && ctx.Err() == nil {
+			env.logger.Debug("whether functions were edited since they were locked is not known exactly", "error", err)
+		}
+		settle(env.actual(registry, found, policy))
+	}
+	if policy == OwnVersion {
+		look()
+		return nil
+	}
+	env.looking.Go(look)
+	return nil
+}
+
+// mostLook is how long a program that is done waits for the look at its sources:
+// what it says of their hits is exact then, and the next run knows it at once.
+const mostLook = 10 * time.Second
+
+// endLook waits until nobody looks any more, and ends the look after a time.
+func (env *Env) endLook(after time.Duration) {
+	timer := time.AfterFunc(after, env.stopLooking)
+	env.looking.Wait()
+	timer.Stop()
+	env.stopLooking()
+}
+
+// actual says what the functions are, and warns of what was edited.
+func (env *Env) actual(registry *function.Registry, found edits.Found, policy EditPolicy) map[string]function.Actual {
+	if found.Unbuilt != "" {
+		env.logger.Warn("the source was written after this program was built, so it is not known by which code functions compute: build it again", "file", found.Unbuilt)
+	}
+	all := map[string]function.Actual{}
+	for name, f := range found.Functions {
+		own, err := registry.Locks.Of(name, f.Version)
+		switch {
+		case err != nil || own == nil: // Prepare says why, or it is not locked
+		case found.Unbuilt != "":
+			all[name] = function.Actual{}
+		case own.Accepts(f.Hash):
+		default:
+			all[name] = env.edited(own, f, policy)
+		}
+	}
+	return all
+}
+
+func (env *Env) edited(own *code.Own, f edits.Function, policy EditPolicy) (is function.Actual) {
+	id := own.Name + "@" + own.Version
+	changed := "its source, or what that uses"
+	is.Hash, is.Code = f.Hash, f.Code
+	if f.Code != nil {
+		changed = memo.Named(code.Diff(&own.Fingerprint, f.Code))
+	}
+	if policy == WarnOfEdits {
+		env.logger.Warn(fmt.Sprintf("%s was edited since it was locked: %s", id, changed),
+			"then", fmt.Sprintf(`set another Version, or declare it equal: mops-lock --same %s "why"; meanwhile MOPS_EDITED=own keeps its results apart`, own.Name))
+		return is
+	}
+	is.Version = editedVersion(own.Version, is.Hash)
+	env.logger.Info(fmt.Sprintf("%s was edited since it was locked: %s", id, changed), "version", is.Version)
+	return is
+}
+
+// mostOfVersion leaves room in a version for what is added to it.
+const mostOfVersion = 64 - len(".edited-00000000")
+
+// editedVersion is the version under which calls of edited code are made.
+func editedVersion(version, hash string) string {
+	hash = strings.TrimPrefix(hash, edits.Unread)
+	return version[:min(len(version), mostOfVersion)] + ".edited-" + hash[:min(len(hash), 8)]
+}
