@@ -114,9 +114,20 @@ func (b *body) ident(id *ast.Ident, stack []ast.Node) {
 func (b *body) variable(id *ast.Ident, v *types.Var, stack []ast.Node) {
 	if class, wrong := classOf(v); wrong {
 		b.fault(id, class, v, stack)
-	} else if !b.places[id] && !b.isOther(v.Pkg()) {
+	} else if !b.places[id] && !b.isOther(v.Pkg()) && !shows(v.Type()) {
 		b.emit(id.Pos(), Event{Kind: reads, To: key(v)})
 	}
+}
+
+// shows says that a value is one of those by which programs show something: a
+// logger, a counter of a package for metrics.
+func shows(t types.Type) bool {
+	t = types.Unalias(t)
+	if pointer, ok := t.(*types.Pointer); ok {
+		t = types.Unalias(pointer.Elem())
+	}
+	named, ok := t.(*types.Named)
+	return ok && named.Obj().Pkg() != nil && isSink(named.Obj().Pkg().Path())
 }
 
 // isOther says that a package is of others.

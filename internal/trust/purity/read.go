@@ -20,6 +20,8 @@ type reader struct {
 	own     func(path string) bool
 	out     *Package
 	methods map[*types.Named]map[string]string
+
+	declared map[*types.Func]*ast.FuncDecl
 }
 
 // Read finds out what each declaration of a package does. It looks at nothing
@@ -29,7 +31,16 @@ func Read(s *fingerprint.Checked, own func(path string) bool) *Package {
 	r := &reader{
 		source: s, info: s.Info, own: func(path string) bool { return path == s.Path || own(path) },
 		out:     &Package{Path: s.Path, Name: s.Types.Name(), Module: s.Module, Roots: map[string]bool{}, Calls: map[string][]string{}, Methods: map[string]map[string]string{}},
-		methods: map[*types.Named]map[string]string{},
+		methods: map[*types.Named]map[string]string{}, declared: map[*types.Func]*ast.FuncDecl{},
+	}
+	for _, file := range s.Syntax {
+		for _, each := range file.Decls {
+			if f, ok := each.(*ast.FuncDecl); ok && f.Body != nil {
+				if o, ok := s.Info.Defs[f.Name].(*types.Func); ok {
+					r.declared[o] = f
+				}
+			}
+		}
 	}
 	for _, file := range s.Syntax {
 		if strings.HasSuffix(r.place(file.Package).File, "_test.go") {

@@ -21,12 +21,15 @@ func (b *body) onlyShown(value ast.Expr, stack []ast.Node, class Class, depth in
 		case *ast.UnaryExpr:
 		case *ast.BinaryExpr:
 			if isComparison(parent.Op) {
-				return false
+				return class == processors && i > 0 && startsGoroutines(stack[i-1], parent)
 			}
 		case *ast.CallExpr:
 			if parent.Fun != value {
 				if b.isShown(parent, class) {
 					return true
+				}
+				if in, param := b.parameterOf(parent, value); param != nil && depth < 4 {
+					return in.shown(param, class, depth)
 				}
 				if !b.handsOn(parent) {
 					return false
@@ -76,22 +79,59 @@ func (b *body) allShown(variables []ast.Expr, class Class, depth int) bool {
 		if id.Name == "_" || v == nil || types.Identical(v.Type(), types.Universe.Lookup("error").Type()) {
 			continue
 		}
-		if isPackageVar(v) {
-			return false
-		}
-		shown := true
-		ast.PreorderStack(b.node, nil, func(n ast.Node, stack []ast.Node) bool {
-			use, ok := n.(*ast.Ident)
-			if shown && ok && b.info.Uses[use] == v && !isAssigned(use, stack) {
-				shown = b.onlyShown(use, stack, class, depth+1)
-			}
-			return shown
-		})
-		if !shown {
+		if isPackageVar(v) || !b.shown(v, class, depth) {
 			return false
 		}
 	}
 	return true
+}
+
+// shown says that all uses of a local variable are such.
+func (b *body) shown(v types.Object, class Class, depth int) bool {
+	shown := true
+	ast.PreorderStack(b.node, nil, func(n ast.Node, stack []ast.Node) bool {
+		use, ok := n.(*ast.Ident)
+		if shown && ok && b.info.Uses[use] == v && !isAssigned(use, stack) {
+			shown = b.onlyShown(use, stack, class, depth+1)
+		}
+		return shown
+	})
+	return shown
+}
+
+// parameterOf is the parameter that gets an argument, where the function is in
+// this package, with that function.
+func (b *body) parameterOf(call *ast.CallExpr, argument ast.Expr) (in *body, param types.Object) {
+	i := slices.Index(call.Args, argument)
+	var signature *types.Signature
+	if literal, ok := ast.Unparen(call.Fun).(*ast.FuncLit); ok {
+		in, signature = b, b.info.TypeOf(literal).(*types.Signature)
+	} else if f := functionOf(b.info, call); f != nil && b.declared[f] != nil {
+		in, signature = &body{reader: b.reader, node: b.declared[f]}, f.Signature()
+	}
+	if in == nil || i < 0 || i >= signature.Params().Len() || signature.Variadic() && i == signature.Params().Len()-1 {
+		return nil, nil
+	}
+	return in, signature.Params().At(i)
+}
+
+// startsGoroutines says that a comparison is the condition of a loop that starts
+// as many goroutines.
+func startsGoroutines(n ast.Node, condition ast.Expr) (yes bool) {
+	loop, ok := n.(*ast.ForStmt)
+	if !ok || loop.Cond != condition {
+		return false
+	}
+	ast.Inspect(loop.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			yes = true
+		case *ast.SelectorExpr: // of a group
+			yes = yes || n.Sel.Name == "Go"
+		}
+		return !yes
+	})
+	return yes
 }
 
 func isAssigned(id *ast.Ident, stack []ast.Node) bool {
@@ -120,6 +160,8 @@ func (b *body) isShown(call *ast.CallExpr, class Class) bool {
 		return name == "Record"
 	case path == "fmt":
 		return name == "Print" || name == "Printf" || name == "Println" || like("Fprint*", name) && b.isTerminal(call.Args[0])
+	case path == "time":
+		return slices.Contains([]string{"Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Timer.Reset", "Ticker.Reset"}, name)
 	case path == "context":
 		return name == "WithDeadline" || name == "WithDeadlineCause" || name == "WithTimeout" || name == "WithTimeoutCause"
 	case class == processors:
