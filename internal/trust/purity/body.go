@@ -158,7 +158,7 @@ func (b *body) mention(id *ast.Ident, f *types.Func, stack []ast.Node) {
 	if b.isOther(f.Pkg()) {
 		return
 	}
-	e := Event{Kind: refers, To: key(f), Once: b.once(stack)}
+	e := Event{Kind: refers, To: key(f), Called: call != nil, Once: b.once(stack)}
 	switch {
 	case call != nil:
 		e.Args = b.flow.arguments(f, call)

@@ -28,7 +28,8 @@
 // read.go reads a package by itself and makes a summary (summary.go): for each
 // declaration what it uses, calls and changes, and from what its values are made
 // (flow.go). writes.go, converts.go, shown.go and accept.go are parts of that.
-// resolve.go puts summaries together: a function that opens the file which a
+// world.go finds summaries, and what runs before main only. resolve.go puts them
+// together: a function that opens the file which a
 // parameter names is right or wrong by what its callers pass. reach.go goes from
 // a function to all that it may run, and reports (purity.go).
 //

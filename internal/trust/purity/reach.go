@@ -142,7 +142,7 @@ func (r *reach) read(s *step, e Event) {
 		r.variables = append(r.variables, variable{v, e, s})
 	}
 	for _, by := range r.world.changers(v) {
-		if by.Kind != aVar && r.world.isEarly(by) {
+		if by.Kind != aVar && !by.late {
 			r.reached(by.Key, r.seen[visit{v, true}], true)
 		}
 	}
@@ -179,13 +179,13 @@ func (r *reach) changed() {
 // its package, whoever calls that, or one that the function runs.
 func (r *reach) changer(v *declared) *declared {
 	for _, by := range r.world.changers(v) {
-		if !r.world.isEarly(by) {
+		if by.late {
 			return by
 		}
 	}
 	var first *declared
 	for s := range r.seen {
-		if r.world.change(s.declared); !s.early && s.changes[v.Key] && s.Kind != aVar && (first == nil || s.Key < first.Key) {
+		if !s.early && s.Kind != aVar && r.world.changes(s.declared).vars[v.Key] && (first == nil || s.Key < first.Key) {
 			first = s.declared
 		}
 	}

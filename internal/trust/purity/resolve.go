@@ -1,39 +1,149 @@
 package purity
 
 import (
-	"cmp"
+	"maps"
 	"slices"
-	"strings"
 )
 
-// world is all that is known of the packages of a program. It reads those that
-// it comes to.
-type world struct {
-	own      map[string]func() (*Package, error) // how to read the user's own packages
-	packages map[string]*Package                 // that were read
-	decls    map[string]*declared
-	changed  map[*Package]map[string][]*declared // see changers
-	err      error                               // the first of reading
+// answer is what Origins come down to for one declaration.
+type answer struct {
+	safe, unknown bool
+	params        map[int]bool
+	vars          map[string]bool
 }
 
-// declared is a declaration with what it does by what it calls.
-type declared struct {
-	*Decl
-	in *Package
+func newAnswer() *answer { return &answer{params: map[int]bool{}, vars: map[string]bool{}} }
 
-	calledBy   []reference // in its package
-	files      *reading
-	changes    map[string]bool // variables
-	changesArg map[int]int     // what parameters lead to, and how many calls away
-	early      *bool
+// add adds what another answer says, and tells whether that is new.
+func (a *answer) add(other *answer) (more bool) {
+	before := a.size()
+	a.safe, a.unknown = a.safe || other.safe, a.unknown || other.unknown
+	maps.Copy(a.params, other.params)
+	maps.Copy(a.vars, other.vars)
+	return a.size() != before
 }
 
-type reference struct {
-	from *declared
-	once bool
+func (a *answer) size() int {
+	n := len(a.params) + len(a.vars)
+	if a.safe {
+		n++
+	}
+	if a.unknown {
+		n++
+	}
+	return n
 }
 
-// reading are the files that a declaration reads by their names.
+// question is one of the two that Origins answer.
+type question struct {
+	of     func(Arg) Origins
+	result func(*Decl) Origins
+	known  func(*declared) **answer
+	values bool // what variables have at the beginning matters
+}
+
+var (
+	byValue = question{
+		func(a Arg) Origins { return a.Value }, func(d *Decl) Origins { return d.Result },
+		func(d *declared) **answer { return &d.value }, true,
+	}
+	byAlias = question{
+		func(a Arg) Origins { return a.Alias }, func(d *Decl) Origins { return d.Alias },
+		func(d *declared) **answer { return &d.alias }, false,
+	}
+)
+
+// resolve answers a question about Origins.
+func (w *world) resolve(o Origins, q question) *answer {
+	for _, d := range w.behind(o, q) {
+		settle(d,
+			func(d *declared) bool { return *q.known(d) != nil },
+			func(d *declared) []*declared {
+				*q.known(d) = newAnswer()
+				return w.behind(q.result(d.Decl), q)
+			},
+			func(d *declared) bool { return (*q.known(d)).add(w.answer(q.result(d.Decl), q)) })
+	}
+	return w.answer(o, q)
+}
+
+// behind are the declarations of which Origins speak.
+func (w *world) behind(o Origins, q question) (all []*declared) {
+	add := func(key string) {
+		if d := w.decl(key); d != nil {
+			all = append(all, d)
+		}
+	}
+	if q.values {
+		for _, v := range o.Vars {
+			add(v)
+		}
+	}
+	for _, c := range o.Calls {
+		add(c.Of)
+		for _, a := range c.Args {
+			all = append(all, w.behind(q.of(a), q)...)
+		}
+	}
+	return all
+}
+
+// answer is resolve, by what is known so far.
+func (w *world) answer(o Origins, q question) *answer {
+	a := newAnswer()
+	a.safe, a.unknown = o.Safe, o.Unknown
+	for _, p := range o.Params {
+		a.params[p] = true
+	}
+	for _, v := range o.Vars {
+		a.vars[v] = true
+		if d := w.decl(v); d != nil && q.values {
+			initial := *q.known(d)
+			a.safe, a.unknown = a.safe || initial.safe, a.unknown || initial.unknown
+		}
+	}
+	for _, c := range o.Calls {
+		d := w.decl(c.Of)
+		if d == nil {
+			continue
+		}
+		inner := *q.known(d)
+		a.safe, a.unknown = a.safe || inner.safe, a.unknown || inner.unknown
+		maps.Copy(a.vars, inner.vars)
+		for p := range inner.params {
+			if p < len(c.Args) {
+				a.add(w.answer(q.of(c.Args[p]), q))
+			}
+		}
+	}
+	return a
+}
+
+// argument is what a call has for a parameter, if that can be told.
+func (e Event) argument(param int) (a Arg, known bool) {
+	switch {
+	case e.Spread:
+		return e.Args[0], true
+	case param < len(e.Args):
+		return e.Args[param], true
+	}
+	return a, false
+}
+
+// callees are the functions that a declaration calls or names.
+func (w *world) callees(d *declared) (all []*declared) {
+	for _, e := range d.Events {
+		if e.Kind == refers {
+			if to := w.decl(e.To); to != nil {
+				all = append(all, to)
+			}
+		}
+	}
+	return all
+}
+
+// reading are the files that a declaration reads by their names, itself or by
+// what it calls.
 type reading struct {
 	surely []read // whoever calls it
 	given  []read // if its parameters are no names from mops
@@ -47,215 +157,114 @@ type read struct {
 	params []int
 }
 
-func newWorld() *world {
-	return &world{
-		own: map[string]func() (*Package, error){}, packages: map[string]*Package{},
-		decls: map[string]*declared{}, changed: map[*Package]map[string][]*declared{},
-	}
-}
-
-// read reads a package, if it is one of the user's own.
-func (w *world) read(path string) *Package {
-	read := w.own[path]
-	if p, known := w.packages[path]; known || read == nil {
-		return p
-	}
-	p, err := read()
-	if w.packages[path] = p; err != nil {
-		w.err = cmp.Or(w.err, err)
-		return nil
-	}
-	for _, d := range p.Decls {
-		w.decls[d.Key] = &declared{Decl: d, in: p}
-	}
-	for _, d := range p.Decls {
-		for _, e := range d.Events {
-			if to := w.decls[e.To]; e.Kind == refers && to != nil && to.in == p {
-				to.calledBy = append(to.calledBy, reference{w.decls[d.Key], e.Once})
-			}
-		}
-	}
-	return p
-}
-
-// decl finds a declaration by its key, which begins with the path of its package.
-func (w *world) decl(key string) *declared {
-	if d := w.decls[key]; d != nil {
-		return d
-	}
-	w.packageOf(key)
-	return w.decls[key]
-}
-
-// packageOf finds the package in which something is declared.
-func (w *world) packageOf(key string) *Package {
-	for i := strings.LastIndex(key, "/") + 1; i < len(key); i++ {
-		if key[i] == '.' && w.own[key[:i]] != nil {
-			return w.read(key[:i])
-		}
-	}
-	return nil
-}
-
-// answer is what Origins come down to for one declaration.
-type answer struct {
-	safe, unknown bool
-	params        map[int]bool
-	vars          map[string]bool
-}
-
-// value resolves from what something is computed.
-func (w *world) value(o Origins, deep int) answer {
-	return w.resolve(o, deep, func(a Arg) Origins { return a.Value }, func(d *declared) Origins { return d.Result }, true)
-}
-
-// alias resolves which variables something has a part in common with.
-func (w *world) alias(o Origins, deep int) answer {
-	return w.resolve(o, deep, func(a Arg) Origins { return a.Alias }, func(d *declared) Origins { return d.Alias }, false)
-}
-
-// deepest bounds how far results of calls are followed.
-const deepest = 12
-
-func (w *world) resolve(o Origins, deep int, of func(Arg) Origins, result func(*declared) Origins, variables bool) answer {
-	a := answer{o.Safe, o.Unknown, map[int]bool{}, map[string]bool{}}
-	if deep > deepest {
-		a.unknown = true
-		return a
-	}
-	for _, p := range o.Params {
-		a.params[p] = true
-	}
-	add := func(other answer) {
-		a.safe, a.unknown = a.safe || other.safe, a.unknown || other.unknown
-		for p := range other.params {
-			a.params[p] = true
-		}
-		for v := range other.vars {
-			a.vars[v] = true
-		}
-	}
-	for _, v := range o.Vars {
-		a.vars[v] = true
-		if d := w.decl(v); d != nil && variables {
-			initial := w.resolve(result(d), deep+1, of, result, variables)
-			add(answer{safe: initial.safe, unknown: initial.unknown})
-		}
-	}
-	for _, c := range o.Calls {
-		d := w.decl(c.Of)
-		if d == nil {
-			continue
-		}
-		inner := w.resolve(result(d), deep+1, of, result, variables)
-		add(answer{safe: inner.safe, unknown: inner.unknown, vars: inner.vars})
-		for p := range inner.params {
-			if p < len(c.Args) {
-				add(w.resolve(of(c.Args[p]), deep+1, of, result, variables))
-			}
-		}
-	}
-	return a
-}
-
-// argument is what a call has for a parameter; the last one may stand for many.
-func (e Event) argument(param int) (a Arg, known bool) {
-	switch {
-	case e.Spread:
-		return e.Args[0], true
-	case len(e.Args) == 0:
-		return a, false
-	}
-	return e.Args[min(param, len(e.Args)-1)], true
-}
-
-// reads finds the files that a declaration reads, itself or by what it calls.
 func (w *world) reads(d *declared) *reading {
-	if d.files != nil {
-		return d.files
-	}
-	d.files = &reading{} // for those who come here in a circle
-	found := &reading{}
-	note := func(o Origins, r read) {
-		a := w.value(o, 0)
-		switch {
-		case a.safe || a.unknown:
-		case len(a.params) > 0:
-			for p := range a.params {
-				r.params = append(r.params, p)
-			}
-			slices.Sort(r.params)
-			found.given = append(found.given, r)
-		default:
-			found.surely = append(found.surely, r)
-		}
-	}
+	settle(d,
+		func(d *declared) bool { return d.files != nil },
+		func(d *declared) []*declared { d.files = &reading{}; return w.callees(d) },
+		w.findReads)
+	return d.files
+}
+
+// findReads adds to what is known of the files that a declaration reads.
+func (w *world) findReads(d *declared) (more bool) {
 	for _, e := range d.Events {
 		switch {
 		case e.Kind == faulty && e.ByName:
-			note(e.Origins, read{event: e, in: d})
+			more = w.addRead(d, e.Origins, read{event: e, in: d}) || more
 		case e.Kind == refers:
 			to := w.decl(e.To)
 			if to == nil || to == d {
 				continue
 			}
-			for _, inner := range w.reads(to).given {
+			for _, inner := range to.files.given {
 				var o Origins
 				for _, p := range inner.params {
-					if a, known := e.argument(p); known {
-						o.add(a.Value)
-					} else {
-						o.Unknown = true
-					}
+					a, known := e.argument(p)
+					o.add(a.Value)
+					o.Unknown = o.Unknown || !known
 				}
-				note(o, read{event: inner.event, in: inner.in, via: append([]*declared{to}, inner.via...)})
+				more = w.addRead(d, o, read{event: inner.event, in: inner.in, via: append([]*declared{to}, inner.via...)}) || more
 			}
 		}
 	}
-	d.files = found
-	return found
+	return more
 }
 
-// change finds the variables that a declaration changes, itself or by what it
-// passes to others.
-func (w *world) change(d *declared) {
-	if d.changes != nil {
-		return
+// addRead adds a place where a name is made from Origins, if these are wrong or
+// the parameters decide. It says whether that is new.
+func (w *world) addRead(d *declared, o Origins, r read) bool {
+	a := w.resolve(o, byValue)
+	if a.safe || a.unknown {
+		return false
 	}
-	d.changes, d.changesArg = map[string]bool{}, map[int]int{}
-	note := func(o Origins, far int) {
-		a := w.alias(o, 0)
-		for v := range a.vars {
-			d.changes[v] = true
-		}
-		for p := range a.params {
-			if known, ok := d.changesArg[p]; !ok || far < known {
-				d.changesArg[p] = far
-			}
-		}
+	list := &d.files.surely
+	if len(a.params) > 0 {
+		list = &d.files.given
+		r.params = slices.Sorted(maps.Keys(a.params))
 	}
-	for _, e := range d.Events {
-		switch e.Kind {
-		case writes:
-			note(e.Origins, 0)
-		case refers:
-			to := w.decl(e.To)
-			if to == nil || to == d || e.Once {
-				continue
-			}
-			w.change(to)
-			for p, far := range to.changesArg {
-				if a, known := e.argument(p); known && far < farthest {
-					note(a.Alias, far+1)
-				}
-			}
-		}
+	if slices.ContainsFunc(*list, func(known read) bool {
+		return known.in == r.in && known.event.At == r.event.At && known.event.Name == r.event.Name && slices.Equal(known.params, r.params)
+	}) {
+		return false
 	}
+	*list = append(*list, r)
+	return true
+}
+
+// change is what a declaration changes, itself or by what it passes to others.
+type change struct {
+	vars   map[string]bool
+	params map[int]int // what parameters lead to, and how many calls away
 }
 
 // farthest bounds through how many calls a change is followed: the longer the way
 // of a value, the less is it the same one.
 const farthest = 3
+
+func (w *world) changes(d *declared) *change {
+	settle(d,
+		func(d *declared) bool { return d.change != nil },
+		func(d *declared) []*declared {
+			d.change = &change{map[string]bool{}, map[int]int{}}
+			return w.callees(d)
+		},
+		w.findChanges)
+	return d.change
+}
+
+// findChanges adds to what is known of what a declaration changes.
+func (w *world) findChanges(d *declared) (more bool) {
+	note := func(o Origins, far int) {
+		a := w.resolve(o, byAlias)
+		for v := range a.vars {
+			more = more || !d.change.vars[v]
+			d.change.vars[v] = true
+		}
+		for p := range a.params {
+			if known, ok := d.change.params[p]; !ok || far < known {
+				d.change.params[p] = far
+				more = true
+			}
+		}
+	}
+	for _, e := range d.Events {
+		switch {
+		case e.Kind == writes:
+			note(e.Origins, 0)
+		case e.Kind == refers && !e.Once:
+			to := w.decl(e.To)
+			if to == nil || to == d {
+				continue
+			}
+			for _, p := range slices.Sorted(maps.Keys(to.change.params)) {
+				if a, known := e.argument(p); known && to.change.params[p] < farthest {
+					note(a.Alias, to.change.params[p]+1)
+				}
+			}
+		}
+	}
+	return more
+}
 
 // changers are the declarations in the package of a variable that change it.
 func (w *world) changers(v *declared) []*declared {
@@ -263,8 +272,7 @@ func (w *world) changers(v *declared) []*declared {
 		found := map[string][]*declared{}
 		for _, d := range v.in.Decls {
 			by := w.decls[d.Key]
-			w.change(by)
-			for changed := range by.changes {
+			for changed := range w.changes(by).vars {
 				found[changed] = append(found[changed], by)
 			}
 		}
@@ -272,34 +280,3 @@ func (w *world) changers(v *declared) []*declared {
 	}
 	return w.changed[v.in][v.Key]
 }
-
-// isEarly says that a declaration runs before main only: it is an init function
-// or the value of a variable, or only such ones call it. Others may call what is
-// exported, but what is called Register they call before main.
-func (w *world) isEarly(d *declared) bool {
-	if d.early != nil {
-		return *d.early
-	}
-	yes := true
-	d.early = &yes
-	switch {
-	case d.Kind == anInit || d.Kind == aVar:
-		return true
-	case d.in.Name == "main" && d.Base == "main":
-		yes = false
-	case d.Exported && d.in.Name != "main" && !strings.HasPrefix(strings.TrimPrefix(d.name(), "Must"), "Register"):
-		yes = false
-	case d.Kind == aMethod && len(d.calledBy) == 0:
-		yes = false // by an interface
-	case d.in.Roots[d.Key]:
-		yes = false
-	default:
-		for _, r := range d.calledBy {
-			yes = yes && (r.once || r.from == d || w.isEarly(r.from))
-		}
-	}
-	return yes
-}
-
-// name is what a declaration is called without its type.
-func (d *Decl) name() string { return d.Base[strings.LastIndex(d.Base, ".")+1:] }

@@ -88,6 +88,7 @@ type Event struct {
 	Name    string
 	Class   Class
 	Origins Origins
+	Called  bool     // and not only named
 	Args    []Arg    // of a call: the receiver, if there is one, and the arguments
 	ByName  bool     // it is right if the name has Origins that are
 	Spread  bool     // the function is handed on; what it will get derives from Args[0]
