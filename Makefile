@@ -23,9 +23,9 @@ FUZZTIME ?= 5s
 # tests start thousands (https://go.dev/doc/articles/race_detector).
 export GORACE = atexit_sleep_ms=0
 
-.PHONY: test soak bench vet staticcheck deadcode short race fuzz cluster-binaries cluster-up cluster-down
+.PHONY: test soak bench vet lock staticcheck deadcode short race fuzz cluster-binaries cluster-up cluster-down
 
-test: vet staticcheck deadcode $(if $(ALL),race fuzz,short)
+test: vet lock staticcheck deadcode $(if $(ALL),race fuzz,short)
 
 # Compiles for every system that is supported, too.
 vet:
@@ -40,6 +40,11 @@ vet:
 		$(GO) -C $$module mod verify >/dev/null; \
 	done
 	@echo "vet: 12 passed, 0 failed"
+
+# The functions of the examples are what their locks say.
+lock:
+	@$(GO) tool mops-lock --check
+	@echo "lock: 1 passed, 0 failed"
 
 # Its checks, and why one is left out: staticcheck.conf. Its own cache makes it a
 # matter of seconds; the first time, it takes minutes.

@@ -3,6 +3,7 @@ package mops
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -67,8 +68,14 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 	}
 	ctx, env.stopLooking = context.WithCancel(ctx)
 	look := func() {
+		notice := time.AfterFunc(longLook, func() {
+			env.logger.Info("mops-lock looks by which code functions compute, which takes longer the first time; what has to be computed waits for it")
+		})
+		defer notice.Stop()
 		found, err := sources.Look(ctx)
-		if err != nil && ctx.Err() == nil {
+		if errors.Is(err, edits.ErrNoTool) {
+			env.logger.Info("edits of locked functions cannot be looked at exactly: " + err.Error())
+		} else if err != nil && ctx.Err() == nil {
 			env.logger.Debug("whether functions were edited since they were locked is not known exactly", "error", err)
 		}
 		settle(env.actual(registry, found, policy))
@@ -80,6 +87,9 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 	env.looking.Go(look)
 	return nil
 }
+
+// longLook is how long a look may take before people are told for what calls wait.
+const longLook = 2 * time.Second
 
 // mostLook is how long a program that is done waits for the look at its sources:
 // what it says of their hits is exact then, and the next run knows it at once.

@@ -250,7 +250,11 @@ func envOf(ctx context.Context) *Env {
 // returns the same error.
 func (env *Env) Close() error {
 	env.closeOnce.Do(func() {
-		env.endLook(mostLook)
+		var patience time.Duration
+		if env.engine.Undecided() {
+			patience = mostLook
+		}
+		env.endLook(patience)
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 	})
 	return env.closed

@@ -2,6 +2,8 @@ module github.com/TrilliantHealth/mops-go
 
 go 1.26.0
 
+tool github.com/TrilliantHealth/mops-go/cmd/mops-lock
+
 require (
 	cloud.google.com/go/auth v0.24.1
 	cloud.google.com/go/compute/metadata v0.10.0
@@ -15,8 +17,8 @@ require (
 	github.com/aws/smithy-go v1.28.9
 	github.com/docker/cli v29.7.2+incompatible
 	github.com/fxamacker/cbor/v2 v2.10.0
-	github.com/golangci/plugin-module-register v0.1.2
 	github.com/go-logr/logr v1.4.4
+	github.com/golangci/plugin-module-register v0.1.2
 	github.com/google/go-containerregistry v0.22.1
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/rogpeppe/go-internal v1.16.0

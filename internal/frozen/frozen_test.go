@@ -45,8 +45,9 @@ func TestAStoreOfAnEarlierReleaseIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, options := range map[string][]mops.EnvOption{
-		"writable":  nil,
-		"read-only": {mops.ReadOnly(), mops.RequireResults()},
+		"writable":   nil,
+		"read-only":  {mops.ReadOnly(), mops.RequireResults()},
+		"of no code": {mops.CodeCheck(mops.Refuse)}, // records of the first release do not say by which they were made
 	} {
 		t.Run(name, func(t *testing.T) {
 			runs = 0

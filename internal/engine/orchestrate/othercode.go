@@ -179,6 +179,14 @@ func (o *others) undecided(e *Engine, f *function.Function, found memo.Found, pl
 	return nil
 }
 
+// Undecided says that results were used of which nobody can tell yet whether
+// other code made them.
+func (e *Engine) Undecided() bool {
+	e.others.mu.Lock()
+	defer e.others.mu.Unlock()
+	return len(e.others.waiting) > 0
+}
+
 // say warns of the results of other code that calls of a function used.
 func (o *others) say(e *Engine, f *function.Function, h *otherHits) {
 	ctx, cancel := context.WithTimeout(context.Background(), explainTime)

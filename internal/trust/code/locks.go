@@ -2,7 +2,8 @@ package code
 
 import (
 	"fmt"
-	"slices"
+	"maps"
+	"strings"
 	"sync"
 )
 
@@ -11,7 +12,7 @@ import (
 type Locks struct {
 	mu     sync.Mutex
 	unread []stated // reading them takes time that a program need not spend when it starts
-	files  []string
+	files  map[string]string
 	known  map[string]*Own
 	err    error
 }
@@ -29,14 +30,21 @@ func (l *Locks) State(text, file string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.unread = append(l.unread, stated{text, file})
-	l.files = append(l.files, file)
+	if _, rest, found := strings.Cut(text, "\npackage "); found { // of the first function, and of all others
+		if l.files == nil {
+			l.files = map[string]string{}
+		}
+		path, _, _ := strings.Cut(rest, "\n")
+		l.files[file] = strings.TrimRight(path, "\r")
+	}
 }
 
-// Files are the mops_lock.go files that were stated, as the compiler names them.
-func (l *Locks) Files() (files []string) {
+// Files are the mops_lock.go files that were stated, as the compiler names them,
+// with the paths of their packages.
+func (l *Locks) Files() map[string]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.files)
+	return maps.Clone(l.files)
 }
 
 // Of is what is locked of a function at a version; nil if nothing is. The error

@@ -11,6 +11,9 @@ func TestLocks(t *testing.T) {
 		t.Errorf("of no lock: %v, %v", own, err)
 	}
 	locks.State(sample().String(), "/src/forecast/mops_lock.go")
+	if got := locks.Files(); len(got) != 1 || got["/src/forecast/mops_lock.go"] != "example.com/forecast" {
+		t.Errorf("files %v", got)
+	}
 	own, err := locks.Of("forecast/train", "2")
 	if err != nil || own == nil || own.Hash != "bb" || own.File != "/src/forecast/mops_lock.go" {
 		t.Errorf("%+v, %v", own, err)

@@ -10,10 +10,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,7 @@ import (
 type Sources struct {
 	cacheDir string
 	packages []string // their folders
+	paths    []string // as they are imported
 	program  program
 }
 
@@ -36,19 +39,21 @@ type program struct {
 	fresh bool // the go command built it to run it: it is what the sources are
 }
 
-// Find finds the packages of mops_lock.go files, as the compiler names these. A
-// program that was built with -trimpath, or runs on another machine, has none.
-func Find(lockFiles []string, cacheDir string) *Sources {
+// Find finds the sources of packages, which are given with their mops_lock.go files
+// as the compiler names these. A program that was built with -trimpath, or runs on
+// another machine, has none.
+func Find(locks map[string]string, cacheDir string) *Sources {
 	s := &Sources{}
 	if absolute, err := filepath.Abs(cacheDir); err == nil {
 		s.cacheDir = absolute // the command runs elsewhere
 	}
-	for _, file := range lockFiles {
-		if !filepath.IsAbs(file) || filepath.Base(file) != code.LockFile {
+	for _, file := range slices.Sorted(maps.Keys(locks)) {
+		if !filepath.IsAbs(file) || filepath.Base(file) != code.LockFile || copied(file) {
 			continue
 		}
 		if _, err := os.Stat(file); err == nil {
 			s.packages = append(s.packages, filepath.Dir(file))
+			s.paths = append(s.paths, locks[file])
 		}
 	}
 	path, err := os.Executable()
@@ -70,6 +75,17 @@ func builtToRun(path string) bool {
 	}
 	for part := range strings.SplitSeq(filepath.ToSlash(path), "/") {
 		if strings.HasPrefix(part, "go-build") {
+			return true
+		}
+	}
+	return false
+}
+
+// copied says that a file lies in a copy of a module of others, in vendor or in
+// the module cache, which nobody edits.
+func copied(file string) bool {
+	for part := range strings.SplitSeq(filepath.ToSlash(file), "/") {
+		if part == "vendor" || strings.Contains(part, "@v") {
 			return true
 		}
 	}
@@ -155,23 +171,44 @@ func (s *Sources) Look(ctx context.Context) (Found, error) {
 	return found, err
 }
 
-// check runs the command, as the module of the sources has it among its tools.
+// ErrNoTool says that mops-lock is a tool neither of the module in the current
+// folder nor of the sources' own.
+var ErrNoTool = errors.New("mops-lock is no tool of the module: go get -tool github.com/TrilliantHealth/mops-go/cmd/mops-lock")
+
+// check runs the command: the one of the module that a person is in, who may have
+// edited what that replaces, or else of the sources' own.
 func (s *Sources) check(ctx context.Context) error {
-	command := exec.CommandContext(ctx, "go", append([]string{"tool", "mops-lock", "--check"}, s.packages...)...)
-	command.Dir = s.packages[0]
+	here, err := os.Getwd()
+	if err == nil {
+		err = s.checkFrom(ctx, here)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if other := s.checkFrom(ctx, s.packages[0]); !errors.Is(other, ErrNoTool) {
+		return other
+	}
+	return err
+}
+
+func (s *Sources) checkFrom(ctx context.Context, dir string) error {
+	command := exec.CommandContext(ctx, "go", append([]string{"tool", "mops-lock", "--check"}, s.paths...)...)
+	command.Dir = dir
 	command.Env = append(os.Environ(), "MOPS_CACHE="+s.cacheDir)
 	command.WaitDelay = time.Second
 	var said bytes.Buffer
 	command.Stderr = &said
 	err := command.Run()
 	var exit *exec.ExitError
-	switch {
-	case err == nil, errors.As(err, &exit) && exit.ExitCode() == 1: // it found something
+	switch text := strings.TrimSpace(said.String()); {
+	case err == nil, errors.As(err, &exit) && exit.ExitCode() == 1 && !strings.HasPrefix(text, "go: "): // it found something
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case said.Len() > 0:
-		return fmt.Errorf("go tool mops-lock: %s", strings.TrimSpace(said.String()))
+	case strings.Contains(text, `no such tool "mops-lock"`):
+		return ErrNoTool
+	case text != "":
+		return fmt.Errorf("go tool mops-lock: %s", text)
 	}
 	return fmt.Errorf("go tool mops-lock: %w", err)
 }

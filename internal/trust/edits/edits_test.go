@@ -2,6 +2,7 @@ package edits
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -55,8 +56,18 @@ func (w *world) remember(functions ...snapshot.Function) {
 	}
 }
 
+// copy makes a lock in another folder.
+func (w *world) copy(folder string) string {
+	w.Helper()
+	if err := os.MkdirAll(filepath.Join(w.dir, folder), 0o777); err != nil {
+		w.Fatal(err)
+	}
+	w.write(filepath.Join(folder, code.LockFile), "package lib")
+	return filepath.Join(w.dir, folder, code.LockFile)
+}
+
 func (w *world) sources() *Sources {
-	return Find([]string{filepath.Join(w.dir, code.LockFile)}, w.cache)
+	return Find(map[string]string{filepath.Join(w.dir, code.LockFile): "example.com/forecast"}, w.cache)
 }
 
 func TestFind(t *testing.T) {
@@ -67,10 +78,12 @@ func TestFind(t *testing.T) {
 		filepath.Join(w.dir, "other.go"):              true, // a test states it
 		filepath.Join(w.dir, "gone", code.LockFile):   true,
 		"example.com/forecast/mops_lock.go":           true, // -trimpath
+		w.copy("vendor/example.com/lib"):              true,
+		w.copy("pkg/mod/example.com/lib@v1.2.3/rate"): true,
 		"example.com/forecast@v1.2.3/mops_lock.go":    true,
 		filepath.Join("testdata", "x", code.LockFile): true,
 	} {
-		if got := Find([]string{file}, w.cache).None(); got != none {
+		if got := Find(map[string]string{file: "example.com/forecast"}, w.cache).None(); got != none {
 			t.Errorf("%s: nothing to look at: %v", file, got)
 		}
 	}
@@ -140,12 +153,14 @@ func TestUnbuilt(t *testing.T) {
 // Without the command, whatever was edited counts, each edit for itself.
 func TestLookWithoutTheCommand(t *testing.T) {
 	w := newWorld(t)
+	w.write("go.mod", "module example.com/forecast\n\ngo 1.26.0\n")
+	t.Chdir(w.dir)
 	w.remember(snapshot.Function{Name: "clean", Version: "1", Hash: "aa", Accepted: true}, snapshot.Function{Name: "odd", Err: "a closure"})
 	hashes := map[string]bool{}
 	for _, text := range []string{"package forecast // edited", "package forecast // edited again", "package forecast // edited"} {
 		w.write("clean.go", text)
 		found, err := w.sources().Look(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "go tool mops-lock: ") {
+		if !errors.Is(err, ErrNoTool) {
 			t.Errorf("%v", err)
 		}
 		f := found.Functions["clean"]
