@@ -6,6 +6,7 @@ import (
 	"github.com/golangci/plugin-module-register/register"
 
 	"github.com/TrilliantHealth/mops-go/mopspure"
+	_ "github.com/TrilliantHealth/mops-go/mopspure/golangci"
 )
 
 func TestPlugin(t *testing.T) {
