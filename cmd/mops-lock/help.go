@@ -15,6 +15,7 @@ Usage
   mops-lock --check [--json] [packages]     for CI: do locks and code agree?
   mops-lock --diff [packages]               what changed?
   mops-lock --same NAME "why" [packages]    the code changed, the results did not
+  mops-lock --same NAME=CODE "why"          results of that other code are as good
 
 Results are kept under a function's name and version. Each package that defines
 functions has a lock, mops_lock.go, which says by which code they compute: all that
@@ -24,7 +25,9 @@ names and places do not count. Commit it with the code.
 If the code of a function changed and its Version did not, nothing is written.
 Either set another Version, and results are computed anew; or declare that they are
 the same as before, with --same. The lock keeps the reason for the team. With --same
-no more is written than the functions that are named.
+no more is written than the functions that are named. Results may be of code that no
+lock has had, of somebody's branch for one: mops why says which, and mops verify
+--changed whether it gives the same results.
 
 Packages are as the go command has them; default: ./..., this folder and all below.
 All machines look at what is built for one platform. Functions in tests have no

@@ -50,7 +50,7 @@ func (c *command) flags() *flag.FlagSet {
 	flags.BoolVar(&c.check, "check", false, "write nothing; exit with 1 if a lock and the code do not agree")
 	flags.BoolVar(&c.diff, "diff", false, "write nothing; print what changed since the locks were written")
 	flags.BoolVar(&c.json, "json", false, "with --check, print what is known of all functions as JSON, for programs")
-	flags.Func("same", "`NAME` computes the same as before, for the reason that follows; may be repeated; all stands for whatever changed", func(name string) error {
+	flags.Func("same", "`NAME` computes the same as before, for the reason that follows; may be repeated; all stands for whatever changed; with =CODE: the same as that code", func(name string) error {
 		if name == "" {
 			return errors.New("it is empty")
 		}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,6 +33,21 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir+"/home")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each of many processes sleeps for a second
+			cache, err := os.UserCacheDir()
+			if err != nil {
+				return err
+			}
+			env.Setenv("GOCACHE", cmp.Or(os.Getenv("GOCACHE"), filepath.Join(cache, "go-build"))) // of this machine
+			env.Setenv("GOFLAGS", "")
+			frozen, err := filepath.Abs("../../internal/frozen/testdata/root")
+			if err != nil {
+				return err
+			}
+			env.Setenv("FROZEN", frozen) // a root of the first release
+			// Whatever lies above is no module that these tests are in.
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "go.mod"), []byte("module example.com/none\n"), 0o644); err != nil {
+				return err
+			}
 			return nil
 		},
 		Condition: func(name string) (bool, error) {

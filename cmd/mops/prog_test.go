@@ -45,6 +45,13 @@ type cityError struct{ City string }
 func (e *cityError) Error() string { return "no such city: " + e.City }
 
 func init() {
+	if path := os.Getenv("PROG_LOCK"); path != "" {
+		lock, err := os.ReadFile(path)
+		if err != nil {
+			panic(err)
+		}
+		mops.Locked(string(lock))
+	}
 	mops.RegisterType[square]()
 	mops.RegisterError[*cityError]()
 }

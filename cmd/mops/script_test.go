@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,6 +11,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
+	"github.com/TrilliantHealth/mops-go/internal/trust/fingerprint"
 )
 
 // scriptCommands are what scripts can say beyond the usual.
@@ -21,6 +25,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"noescapes":  noEscapes,
 	"exitcode":   exitCode,
 	"shape":      shapeOf,
+	"lock":       lock,
 }
 
 // setenvFrom VAR: the variable gets what was printed, without the end of line.
@@ -116,4 +121,24 @@ func noEscapes(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s has control characters: %q", stream, ts.ReadFile(stream))
 		}
 	}
+}
+
+// lock FILE: writes the lock of the package in the current folder as mops-lock
+// does, and its text into a file.
+func lock(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	p, err := fingerprint.Load(ctx, fingerprint.Config{Dir: ts.MkAbs("."), Env: append(os.Environ(), "GOFLAGS=", "GOWORK=off")}, ".")
+	ts.Check(err)
+	defined, err := p.Definitions(ctx)
+	ts.Check(err)
+	var l code.Lock
+	for _, d := range defined {
+		f, err := p.Fingerprint(ctx, d)
+		ts.Check(err)
+		l.Functions = append(l.Functions, code.Locked{Name: d.Name, Version: d.Version, Platform: fingerprint.DefaultPlatform, Fingerprint: *f})
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(l.String()), 0o644))
+	const file = "package shop\n\nimport mops \"github.com/TrilliantHealth/mops-go\"\n\nfunc init() { mops.Locked(`%s`) }\n"
+	ts.Check(os.WriteFile(ts.MkAbs("mops_lock.go"), fmt.Appendf(nil, file, l), 0o644))
 }

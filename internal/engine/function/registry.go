@@ -3,6 +3,7 @@ package function
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -90,17 +91,19 @@ func (r *Registry) Lookup(name string) (*Function, bool) {
 	return f, ok
 }
 
+// All are the functions, by name.
+func (r *Registry) All() []*Function {
+	r.mu.Lock()
+	all := slices.Collect(maps.Values(r.functions))
+	r.mu.Unlock()
+	slices.SortFunc(all, func(a, b *Function) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
 // Check prepares every function, so that a program with a type that cannot be
 // encoded fails when it starts and not at the call.
 func (r *Registry) Check() error {
-	r.mu.Lock()
-	all := make([]*Function, 0, len(r.functions))
-	for _, f := range r.functions {
-		all = append(all, f)
-	}
-	r.mu.Unlock()
-	slices.SortFunc(all, func(a, b *Function) int { return strings.Compare(a.Name, b.Name) })
-	for _, f := range all {
+	for _, f := range r.All() {
 		if err := f.Prepare(); err != nil {
 			return err
 		}

@@ -78,6 +78,10 @@ type Spec struct {
 	// Verify is the path of a file for the record of what the function returns
 	// this time. If set, the run takes no lease and stores nothing.
 	Verify string `json:"verify,omitempty"`
+
+	// Codes is the path of a file for the code of each function, a list of
+	// FunctionCode. If set, the worker writes that and runs nothing.
+	Codes string `json:"codes,omitempty"`
 }
 
 // Encode writes the spec for the environment.

@@ -14,6 +14,9 @@ import (
 // hash only; what lies here says once for all of them which declarations it is.
 const codePrefix = "mops1-blobs/code/"
 
+// IsCode says that a key is that of a description of code.
+func IsCode(key string) bool { return strings.HasPrefix(key, codePrefix) }
+
 // codeLimit is the size of the largest description that is read, in bytes.
 const codeLimit = 64 << 20
 

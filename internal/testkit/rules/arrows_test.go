@@ -20,10 +20,11 @@ const module = "github.com/TrilliantHealth/mops-go"
 var arrows = map[string][]string{
 	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
 	"cmd/mops/internal/look": {
-		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config", "internal/values/dynamic",
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config", "internal/values/dynamic",
 		"internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/summary",
-		"internal/base/text", "internal/base/words", "internal/engine/worker",
+		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
+	"cmd/mops/internal/module": {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint"},
 	"cmd/mops/internal/upkeep": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/kube", "cmd/mops/internal/roots", "image", "internal/upkeep/doctor", "internal/upkeep/gc",
 		"internal/cluster/k8sdoctor", "internal/records/memokey", "internal/base/progress", "internal/base/text", "k8s",
@@ -33,7 +34,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/mops/internal/view": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "internal/values/dynamic", "internal/records/lease", "internal/records/memo", "internal/base/process",
-		"internal/records/record", "internal/base/text", "internal/base/words",
+		"internal/records/record", "internal/base/text", "internal/base/words", "internal/trust/code",
 	},
 	"cmd/mops/internal/roots": {
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",

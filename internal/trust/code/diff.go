@@ -1,6 +1,7 @@
 package code
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -38,6 +39,28 @@ func (c Change) String() string {
 		place = fmt.Sprintf("%s:%d", at.File, at.Line)
 	}
 	return fmt.Sprintf("%s %s (%s)", c.short, verb, place)
+}
+
+// Subject is what changed, as a person who works on the package calls it.
+func (c Change) Subject() string { return c.short }
+
+// Both is a change with its places in both states, of which a word introduces
+// the earlier: clean changed (clean.go:12, there clean.go:10).
+func (c Change) Both(there string) string {
+	if c.Before == nil {
+		return c.String() // new, or of no declaration
+	}
+	was, is := c.Before.where(), ""
+	if c.After != nil {
+		is = c.After.where()
+	}
+	switch {
+	case c.After == nil:
+		return fmt.Sprintf("%s is gone (%s %s)", c.short, there, was)
+	case was == "" || is == "" || was == is:
+		return fmt.Sprintf("%s changed (%s)", c.short, cmp.Or(is, was))
+	}
+	return fmt.Sprintf("%s changed (%s, %s %s)", c.short, is, there, was)
 }
 
 // Diff names what differs between two states of a function's code: nothing if

@@ -2,6 +2,7 @@ package lockfile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -119,15 +120,21 @@ func (f *Function) accept(locks []*code.Locked, why code.Same) {
 // All is the name that stands for all functions that changed.
 const All = "all"
 
-// Declare says that functions compute the same as before. Only they are written
-// then.
+// Declare says that functions compute the same as before, or the same as other
+// code: a name may have the hash of that behind "=". Only these functions are
+// written then.
 func (r *Result) Declare(names []string, reason string) error {
 	if strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("say why the results are the same: whoever reads the lock later wants to know")
 	}
 	why := code.Same{Date: r.config.Now().Format("2006-01-02"), Reason: strings.TrimSpace(reason)}
 	r.only = map[string]bool{}
+	codes := map[string][]string{} // hashes by name
 	for _, name := range names {
+		if name, hash, other := strings.Cut(name, "="); other {
+			codes[name] = append(codes[name], hash)
+			continue
+		}
 		known, any := false, false
 		for f := range r.functions() {
 			if f.Name != name && name != All {
@@ -148,8 +155,46 @@ func (r *Result) Declare(names []string, reason string) error {
 		case !any && name == All:
 			return fmt.Errorf("no function has changed under its version: there is nothing to declare")
 		case !any:
-			return fmt.Errorf("%s has not changed under its version: there is nothing to declare", name)
+			return fmt.Errorf("%s has not changed under its version: there is nothing to declare (of results of other code, mops why says which: --same %s=CODE)", name, name)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(codes)) {
+		for _, hash := range codes[name] {
+			if err := r.declareCode(name, code.Same{Hash: hash, Date: why.Date, Reason: why.Reason}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hashLength is that of a fingerprint. A shortened one would accept nothing.
+const hashLength = 32
+
+// declareCode says that a function computes the same as code that no lock has:
+// that of somebody's branch, or of edits that nobody committed.
+func (r *Result) declareCode(name string, why code.Same) error {
+	if len(why.Hash) < hashLength || strings.ContainsFunc(why.Hash, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return fmt.Errorf("--same %s=%s: write the code in full, as mops why and mops verify --changed say it", name, why.Hash)
+	}
+	known := false
+	for f := range r.functions() {
+		if f.Name != name {
+			continue
+		}
+		switch known = true; {
+		case f.Code == nil || f.entry == nil:
+			return fmt.Errorf("%s cannot be locked: %w", name, f.Err)
+		case f.entry.Accepts(why.Hash):
+			return fmt.Errorf("the lock of %s accepts %s already: there is nothing to declare", name, why.Hash)
+		}
+		entry := *f.entry
+		entry.Same = append(slices.Clone(entry.Same), why)
+		f.entry = &entry
+		r.only[name] = true
+	}
+	if !known {
+		return fmt.Errorf("%s: these packages define no such function", name)
 	}
 	return nil
 }

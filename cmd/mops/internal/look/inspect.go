@@ -22,7 +22,12 @@ that were printed. Given one record (URI/result, URI/invocation, URI/error,
 URI/lease, URI/runs/…), a session or a blob that calls share, it shows that one
 whole, with its header.
 
-Long strings and lists are shortened, with their length; --full shows all of them.
+It says by which code the result, or the error, was computed: the fingerprint of the
+function, where that is defined, and the program. mops why compares that with the
+code here.
+
+Long strings and lists are shortened, with their length; --full shows all of them,
+and each declaration that the fingerprint stands for, with its place.
 A record that is damaged is shown as far as it can be read, and the exit code is 1.
 
 In JSON, what JSON has no word for is an object with a key that begins with "$":
@@ -70,6 +75,8 @@ func (o *inspectOptions) inspectCall(ctx context.Context, a *cli.App, x roots.Ad
 		return err
 	}
 	if a.JSON {
+		v.Result.Describe(ctx, x.Store)
+		v.Error.Describe(ctx, x.Store)
 		err = a.PrintJSON(v)
 	} else {
 		err = o.showCall(ctx, a, v)
@@ -87,6 +94,9 @@ func (o *inspectOptions) inspectRecord(ctx context.Context, a *cli.App, x roots.
 	}
 	if err != nil {
 		return err
+	}
+	if a.JSON || o.full {
+		v.Describe(ctx, x.Store)
 	}
 	if a.JSON {
 		err = a.PrintJSON(v)

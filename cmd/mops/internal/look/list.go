@@ -22,7 +22,7 @@ import (
 // List is mops ls.
 var List = cli.Command{
 	Name:    "ls",
-	Usage:   []string{"ls [--json] [ROOT]", "ls [--json] [--newest N] URI"},
+	Usage:   []string{"ls [--json] [ROOT]", "ls [--json] [--newest N] [--code] URI"},
 	Purpose: "list pipelines, functions and calls, with numbers, sizes and ages",
 	Teach: `
 Without an argument it lists the functions of the default root, by pipeline: how
@@ -32,7 +32,9 @@ function's name, it lists what is below.
 
 Given a function, it lists its calls, in the order of their words: how far each is,
 its size and its age. --newest lists only the newest ones, newest first. Given a
-call, it lists the blobs that it consists of.
+call, it lists the blobs that it consists of. --code adds by which code each result
+was computed, and which of these codes is the one of the module around the current
+folder, or around --source DIR; it reads the beginning of each result.
 
 A call has a result; an error, if its last run failed; is running, if somebody
 holds its lease; is abandoned, if that somebody is dead; is released, if its run
@@ -41,16 +43,20 @@ ended otherwise; or is unfinished, of which nothing better is known.`,
 mops ls
 mops ls file:///data/mops
 mops ls mops1/default/forecast/train@2
-mops ls --newest 20 mops1/default/forecast/train@2`,
+mops ls --newest 20 mops1/default/forecast/train@2
+mops ls --code mops1/default/forecast/train@2`,
 	Define: func(flags *flag.FlagSet) cli.Action {
-		o := lsOptions{}
+		o := lsOptions{source: sourceFlag(flags)}
 		flags.IntVar(&o.newest, "newest", 0, "of a function: only the `N` calls that were written last")
+		flags.BoolVar(&o.code, "code", false, "of a function: by which code the results were computed")
 		return o.run
 	},
 }
 
 type lsOptions struct {
 	newest int // 0: all
+	code   bool
+	source *string
 }
 
 func (o *lsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
@@ -73,6 +79,9 @@ func (o *lsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 	}
 	if o.newest != 0 && x.Kind != roots.KindFunction {
 		return cli.Usagef("--newest goes with the address of a function; %s is none", x.URI())
+	}
+	if o.code && x.Kind != roots.KindFunction {
+		return cli.Usagef("--code goes with the address of a function; %s is none", x.URI())
 	}
 	switch x.Kind {
 	case roots.KindRoot, roots.KindGroup:

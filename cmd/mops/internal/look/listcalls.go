@@ -16,6 +16,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // callRow is a call in a list.
@@ -24,6 +26,8 @@ type callRow struct {
 	Words string     `json:"words"`
 	State view.State `json:"state"`
 	explain.Listed
+	Code string `json:"code,omitempty"` // that computed the result; with --code
+	Func string `json:"func,omitempty"`
 }
 
 // mostLeases is how many leases a list reads to tell running calls from
@@ -34,6 +38,9 @@ const mostLeases = 1000
 // no more memory than one, unless they are to be sorted.
 func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) error {
 	p := callPrinter{a: a, of: x, sights: view.Sights{}}
+	if o.code {
+		p.codes = counts{}
+	}
 	n := 0
 	var newest []explain.Listed
 	for call, err := range explain.List(ctx, x.Store, x.Path+"/") {
@@ -45,7 +52,7 @@ func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) 
 		}
 		n++
 		if o.newest == 0 {
-			err = p.call(ctx, call)
+			err = p.later(ctx, call)
 		} else if newest = append(newest, call); len(newest) >= 2*o.newest+100 {
 			newest = newestOf(newest, o.newest)
 		}
@@ -54,15 +61,17 @@ func (o *lsOptions) listCalls(ctx context.Context, a *cli.App, x roots.Address) 
 		}
 	}
 	for _, call := range newestOf(newest, o.newest) {
-		if err := p.call(ctx, call); err != nil {
+		if err := p.later(ctx, call); err != nil {
 			return err
 		}
+	}
+	if err := p.flush(ctx); err != nil {
+		return err
 	}
 	if n == 0 {
 		return roots.NotFound(ctx, x.Store, x.Path, nil)
 	}
-	p.end(n)
-	return nil
+	return p.end(ctx, n, *o.source)
 }
 
 func newestOf(rows []explain.Listed, n int) []explain.Listed {
@@ -80,9 +89,37 @@ type callPrinter struct {
 	sights  view.Sights
 	leases  int // read so far
 	printed int
+	codes   counts // nil where they are not wanted
+	waiting []explain.Listed
 }
 
-func (p *callPrinter) call(ctx context.Context, call explain.Listed) error {
+// later prints a call when enough others are there to read their codes side by
+// side; at once where those are not wanted.
+func (p *callPrinter) later(ctx context.Context, call explain.Listed) error {
+	if p.codes == nil {
+		return p.call(ctx, call, record.Origin{})
+	}
+	if p.waiting = append(p.waiting, call); len(p.waiting) < 8*sideBySide {
+		return nil
+	}
+	return p.flush(ctx)
+}
+
+func (p *callPrinter) flush(ctx context.Context) error {
+	for i, by := range origins(ctx, p.of.Store, p.waiting) {
+		call := p.waiting[i]
+		if call.Result {
+			p.codes.add(by, call.Newest)
+		}
+		if err := p.call(ctx, call, by); err != nil {
+			return err
+		}
+	}
+	p.waiting = p.waiting[:0]
+	return nil
+}
+
+func (p *callPrinter) call(ctx context.Context, call explain.Listed, by record.Origin) error {
 	state, err := p.state(ctx, call)
 	if err != nil {
 		return err
@@ -90,12 +127,12 @@ func (p *callPrinter) call(ctx context.Context, call explain.Listed) error {
 	p.printed++
 	if !p.a.JSON {
 		if p.printed == 1 {
-			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", "state", "size", "newest", "call")
+			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", "state", "size", "newest", p.column("code"), "call")
 		}
-		fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s\n", state, text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), path.Base(call.Path))
+		fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", state, text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), p.column(memo.ShortCode(by.Code)), path.Base(call.Path))
 		return nil
 	}
-	text, err := json.Marshal(callRow{p.of.Store.URI(call.Path), words.Of(call.Path), state, call})
+	text, err := json.Marshal(callRow{p.of.Store.URI(call.Path), words.Of(call.Path), state, call, by.Code, by.Func})
 	if err != nil {
 		return err
 	}
@@ -121,15 +158,72 @@ func (p *callPrinter) state(ctx context.Context, call explain.Listed) (view.Stat
 	return view.StateOf(call.Result, call.Error, held), ctx.Err()
 }
 
-func (p *callPrinter) end(calls int) {
-	switch {
-	case p.a.JSON:
-		fmt.Fprint(p.a.Text, "\n  ]\n}\n")
-	case p.printed < calls:
+// column is a code in its column, if there is one.
+func (p *callPrinter) column(code string) string {
+	if p.codes == nil {
+		return ""
+	}
+	return fmt.Sprintf("%-19s  ", code)
+}
+
+func (p *callPrinter) end(ctx context.Context, calls int, source string) error {
+	codes, mine := []codeCount{}, (*hereView)(nil)
+	if p.codes != nil {
+		var err error
+		if codes, mine, err = p.compared(ctx, lookHere(source)); err != nil {
+			return err
+		}
+	}
+	if p.a.JSON {
+		fmt.Fprint(p.a.Text, "\n  ]")
+		if p.codes != nil {
+			for _, field := range []struct {
+				name  string
+				value any
+			}{{"codes", codes}, {"here", mine}} {
+				text, err := json.Marshal(field.value)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(p.a.Text, ",\n  %q: %s", field.name, cli.EscapeControls(text))
+			}
+		}
+		fmt.Fprint(p.a.Text, "\n}\n")
+		return nil
+	}
+	if p.printed < calls {
 		fmt.Fprintf(p.a.Text, "the newest %s of %s\n", text.Number(p.printed), text.Count(calls, "call"))
-	default:
+	} else {
 		fmt.Fprintln(p.a.Text, text.Count(calls, "call"))
 	}
+	if len(codes) > 0 {
+		fmt.Fprintln(p.a.Text)
+		showCodes(p.a, "", codes)
+	}
+	if mine != nil {
+		fmt.Fprintf(p.a.Text, "here: %s\n", mine.text())
+	}
+	return nil
+}
+
+// compared are the codes, and how they stand to the code here; nil if no result
+// says anything of its code.
+func (p *callPrinter) compared(ctx context.Context, h *here) ([]codeCount, *hereView, error) {
+	codes := p.codes.list()
+	known := slices.IndexFunc(codes, func(c codeCount) bool { return c.Func != "" })
+	if known < 0 {
+		return codes, nil, nil
+	}
+	of := newFunctionRow(p.of.Store, p.of.Path, time.Time{})
+	mine, err := h.of(ctx, p.a, of.Function, codes[known].Func)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, c := range codes {
+		codes[i].Standing, _ = stands(mine, record.Origin{Code: c.Code, Func: c.Func}, of.Version)
+	}
+	view := h.view(mine)
+	return codes, &view, nil
 }
 
 // blobRow is one blob of a call, or of what calls share.

@@ -37,6 +37,7 @@ func (o *inspectOptions) showCall(ctx context.Context, a *cli.App, v *view.Call)
 	if v.Error != nil {
 		o.showError(ctx, a, v)
 	}
+	o.showCode(ctx, a, v)
 	showLease(a, v)
 	if len(v.Runs) > 0 {
 		fmt.Fprintln(w, "\nRuns, newest first")
@@ -248,6 +249,9 @@ func (o *inspectOptions) showRecord(ctx context.Context, a *cli.App, x roots.Add
 		o.showContent(ctx, a, v)
 	case len(v.Header) > 0:
 		showHeader(a, v)
+	}
+	if v.Code != nil && o.full {
+		showDescription(a, v.Code)
 	}
 	switch {
 	case v.Kind == string(record.KindError) && v.Value != nil:

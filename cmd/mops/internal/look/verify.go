@@ -4,37 +4,31 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
-	"github.com/TrilliantHealth/mops-go/internal/engine/config"
-	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
-	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
 )
 
 // Verify is mops verify.
 var Verify = cli.Command{
-	Name:    "verify",
-	Usage:   []string{"verify [--json] URI … -- PROGRAM [ARGS]", "verify [--sample N] URI-OF-FUNCTION -- PROGRAM [ARGS]"},
+	Name: "verify",
+	Usage: []string{
+		"verify [--json] URI … -- PROGRAM [ARGS]", "verify [--sample N] URI-OF-FUNCTION -- PROGRAM [ARGS]",
+		"verify --changed [--sample N] [URI …] -- PROGRAM [ARGS]",
+	},
 	Purpose: "run memoized calls again and compare: are the functions pure?",
 	Teach: `
 It starts your program as a worker, gives it the stored input, and compares the bytes
@@ -48,19 +42,31 @@ The program must be built from the version that made the result. It may be start
 in any way that passes the environment on: go run will do.
 
 Given a function, it runs a sample of its results, chosen by chance: 10, or as many
-as --sample says; 0 means all.`,
+as --sample says; 0 means all.
+
+--changed is for code that was changed under the same version. In the root, or in
+the pipelines and functions given, it looks for results that were computed by other
+code than the program has, and runs a sample for each function and code again. If
+all give the same results, that is a reason to declare the code equal, and the line
+to do so comes last; otherwise set another Version. The program says by its locks
+which code it has. Where it was built in the module around the current folder, or
+around --source DIR, what was edited since the lock was written counts, too.`,
 	Example: `
 mops verify amber-kite-river -- ./forecast
-mops verify --sample 50 mops1/default/forecast/clean@1 -- go run ./cmd/forecast`,
+mops verify --sample 50 mops1/default/forecast/clean@1 -- go run ./cmd/forecast
+mops verify --changed -- go run ./cmd/forecast`,
 	Define: func(flags *flag.FlagSet) cli.Action {
-		o := verifyOptions{}
+		o := verifyOptions{source: sourceFlag(flags)}
 		flags.IntVar(&o.sample, "sample", 10, "of a function: how many results, `N` by chance; 0 means all")
+		flags.BoolVar(&o.changed, "changed", false, "only what other code computed than the program has")
 		return o.run
 	},
 }
 
 type verifyOptions struct {
-	sample int
+	sample  int
+	changed bool
+	source  *string
 }
 
 // verdict is what came of running a call again.
@@ -86,12 +92,16 @@ type verifyView struct {
 
 func (o *verifyOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 	switch {
-	case len(line.Args) == 0:
+	case len(line.Args) == 0 && !o.changed:
 		return cli.Usagef("the address of a call or a function is missing")
+	case line.Given("source") && !o.changed:
+		return cli.Usagef("--source goes with --changed")
 	case len(line.Program) == 0:
 		return cli.Usagef("the program is missing: write it behind --, as in mops verify URI -- ./program")
 	case o.sample < 0:
 		return cli.Usagef("--sample takes a number from 0 on")
+	case o.changed:
+		return o.runChanged(ctx, a, line)
 	}
 	var calls []roots.Address
 	for _, arg := range line.Args {
@@ -104,7 +114,7 @@ func (o *verifyOptions) run(ctx context.Context, a *cli.App, line cli.Line) erro
 	views := []verifyView{}
 	passed := 0
 	for _, call := range calls {
-		view, err := verify(ctx, a, call, line.Program)
+		view, err := verify(ctx, a, call, line.Program, record.Origin{})
 		if err != nil {
 			return err
 		}
@@ -149,13 +159,8 @@ func (o *verifyOptions) choose(ctx context.Context, a *cli.App, text string) ([]
 		if err != nil || call.Rest != "result" {
 			continue
 		}
-		chosen := roots.Of(x.Store, call)
-		// Reservoir sampling: each result is chosen with the same chance.
-		if n++; o.sample == 0 || len(sample) < o.sample {
-			sample = append(sample, chosen)
-		} else if i := rand.N(n); i < o.sample {
-			sample[i] = chosen
-		}
+		n++
+		sample = o.draw(sample, n, roots.Of(x.Store, call))
 	}
 	if n == 0 {
 		if !roots.There(ctx, x.Store, x.Path) {
@@ -163,8 +168,24 @@ func (o *verifyOptions) choose(ctx context.Context, a *cli.App, text string) ([]
 		}
 		return nil, cli.NotFoundf("%s has no results that could be verified", x.URI())
 	}
+	return inOrder(sample), nil
+}
+
+// draw takes the n-th call into a sample, or leaves it out: each has the same
+// chance to be in it in the end.
+func (o *verifyOptions) draw(sample []roots.Address, n int, call roots.Address) []roots.Address {
+	if o.sample == 0 || len(sample) < o.sample {
+		return append(sample, call)
+	}
+	if i := rand.N(n); i < o.sample {
+		sample[i] = call
+	}
+	return sample
+}
+
+func inOrder(sample []roots.Address) []roots.Address {
 	slices.SortFunc(sample, func(a, b roots.Address) int { return strings.Compare(a.Path, b.Path) })
-	return sample, nil
+	return sample
 }
 
 func showVerdict(a *cli.App, v verifyView) {
@@ -198,8 +219,9 @@ func (v *verifyView) compareBodies(ctx context.Context, stored, now []byte) {
 	}
 }
 
-// verify runs one call again. The error is for what stops the whole command.
-func verify(ctx context.Context, a *cli.App, x roots.Address, program []string) (verifyView, error) {
+// verify runs one call again; by is what the program says of its code, if it was
+// asked. The error is for what stops the whole command.
+func verify(ctx context.Context, a *cli.App, x roots.Address, program []string, by record.Origin) (verifyView, error) {
 	v := verifyView{
 		URI: x.URI(), Differences: []explain.Difference{},
 		words: words.Of(x.Path), function: x.Call.Name + "@" + x.Call.Version,
@@ -225,11 +247,11 @@ func verify(ctx context.Context, a *cli.App, x roots.Address, program []string) 
 		return v, fmt.Errorf("a folder for the new result cannot be made (set TMPDIR to one that is writable): %w", err)
 	}
 	defer os.RemoveAll(dir)
-	made, err := runAgain(ctx, a, x, program, dir)
+	made, err := runAgain(ctx, a, x, program, by, dir)
 	switch {
 	case ctx.Err() != nil:
 		return v, ctx.Err()
-	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	case notStarted(err):
 		return v, fmt.Errorf("the program cannot be started: %w", err)
 	case err != nil:
 		v.Verdict, v.Problem = notRun, err.Error()
@@ -261,67 +283,4 @@ func (v *verifyView) judge(ctx context.Context, stored, made []byte) error {
 	}
 	v.Seconds, v.Verdict, v.Problem = header.Run.WallSeconds, failed, "it failed this time: "+header.Message
 	return nil
-}
-
-// runAgain starts the program as a worker that keeps its result to itself, and
-// returns the record of that. What it prints is shown on standard error.
-func runAgain(ctx context.Context, a *cli.App, x roots.Address, program []string, dir string) ([]byte, error) {
-	root, pipeline := x.Store.Address(), x.Call.Pipeline
-	configPath, found := config.Find("", a.Lookup) // as the program itself would find it
-	if found {
-		var err error
-		if configPath, err = filepath.Abs(configPath); err != nil {
-			return nil, err
-		}
-	}
-	made := filepath.Join(dir, "made")
-	spec, err := worker.Spec{
-		Assignment: worker.Assignment{
-			ID: runs.New("", "verify"), Terms: worker.Terms{Pipeline: pipeline}, Chain: worker.Chain{worker.Link(x.Call.Key)},
-		},
-		Surroundings: worker.Surroundings{Config: configPath, Defaults: config.Settings{Root: &root, Pipeline: &pipeline}},
-		Root:         root, Path: x.Path, Function: x.Call.Name, Verify: made,
-	}.Encode()
-	if err != nil {
-		return nil, err
-	}
-	printed := cli.NewTextWriter(a.Stderr)
-	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
-	// Files that the function returns stay in its temporary folder, and go with it.
-	cmd.Env = append(os.Environ(), worker.Variable+"="+spec, "TMPDIR="+dir)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	var last lastLine
-	output := io.MultiWriter(printed, &last)
-	cmd.Stdout, cmd.Stderr = output, output // one writer: what it prints keeps its order
-	err = cmd.Run()
-	printed.Flush()
-	if cmd.Process == nil {
-		return nil, err
-	}
-	data, readErr := os.ReadFile(made)
-	switch {
-	case readErr == nil:
-		return data, nil
-	case err != nil && last.text() != "":
-		return nil, errors.New(last.text())
-	case err != nil:
-		return nil, fmt.Errorf("the program ended with %w", err)
-	}
-	return nil, errors.New("the program did not act as a worker: one that calls mops.Main, or mops.Init first of all in main, does")
-}
-
-// lastLine keeps the end of what a worker says.
-type lastLine struct{ end []byte }
-
-func (l *lastLine) Write(p []byte) (int, error) {
-	const most = 4 << 10
-	l.end = append(l.end, p...)
-	l.end = l.end[max(len(l.end)-most, 0):]
-	return len(p), nil
-}
-
-func (l *lastLine) text() string {
-	lines := strings.Split(strings.TrimSpace(string(l.end)), "\n")
-	return strings.TrimPrefix(lines[len(lines)-1], "mops worker: ")
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 )
 
 // Why is mops why.
 var Why = cli.Command{
 	Name:    "why",
 	Usage:   []string{"why [--json] URI", "why [--json] URI URI"},
-	Purpose: "say in what two calls differ, or why a call was computed anew",
+	Purpose: "say why a call was computed anew, by which code, or in what two calls differ",
 	Teach: `
 A call has its result under a key made of the function's name and version, the
 versions of the functions that it calls, its types, and its input. Any of them may
@@ -29,13 +30,22 @@ Given two calls, it says which of these parts differ, and which fields of the in
 with both values. Given one, it looks for the calls of the same function and
 pipeline that come closest to it, in all versions, and says in what they differ. It
 reads the newest invocations only, 200 unless --look says otherwise, and tells how
-many that were.`,
+many that were.
+
+Of a call that has a result it says first what computed that: run, program, and code.
+The version of a function stands for its code, and may have been forgotten. So it
+compares with the code of the module around the current folder, or around --source
+DIR, as the sources are now and, without a go command, as the lock of the package
+says. It names each function, constant, type, embedded file or dependency that
+differs, and what can be done. Where there is no such module, it compares with the
+other results of the function.`,
 	Example: `
 mops why amber-kite-river
 mops why amber-kite-river ocean-maple-cedar
-mops why --look 5000 --show 20 amber-kite-river`,
+mops why --look 5000 --show 20 amber-kite-river
+mops why --source ~/src/forecast amber-kite-river`,
 	Define: func(flags *flag.FlagSet) cli.Action {
-		o := whyOptions{}
+		o := whyOptions{source: sourceFlag(flags)}
 		flags.IntVar(&o.look, "look", explain.DefaultNewest, "compare with the `N` newest calls")
 		flags.IntVar(&o.show, "show", 5, "show the `N` nearest calls")
 		return o.run
@@ -43,8 +53,9 @@ mops why --look 5000 --show 20 amber-kite-river`,
 }
 
 type whyOptions struct {
-	look int
-	show int
+	look   int
+	show   int
+	source *string
 }
 
 func (o *whyOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
@@ -121,19 +132,38 @@ func showDifferences(a *cli.App, indent string, differences []explain.Difference
 	}
 }
 
+// whyView is what is known of one call.
+type whyView struct {
+	Computed *computedView `json:"computed"` // null without a result
+	explain.Search
+	Near []nearView `json:"near"`
+}
+
+type nearView struct {
+	explain.Near
+	Code string `json:"code,omitempty"` // that computed its result
+}
+
 func (o *whyOptions) nearest(ctx context.Context, a *cli.App, call explain.Call, x roots.Address) error {
-	found, err := explain.Find(ctx, x.Place(), call, o.look)
-	if err != nil {
+	v := whyView{}
+	var err error
+	if v.Computed, err = o.computed(ctx, a, x); err != nil {
 		return err
 	}
-	found.Near = found.Near[:min(len(found.Near), o.show)]
+	if v.Search, err = explain.Find(ctx, x.Place(), call, o.look); err != nil {
+		return err
+	}
+	v.Near = withCodes(ctx, x, v.Search.Near[:min(len(v.Search.Near), o.show)])
 	if a.JSON {
-		return a.PrintJSON(found)
+		return a.PrintJSON(v)
 	}
 	fmt.Fprintf(a.Text, "%s@%s  %s\n  %s\n", call.Function, call.Version, words.Of(x.Path), x.URI())
-	showNear(a, found)
-	if len(found.Pipelines) > 0 {
-		fmt.Fprintf(a.Text, "\nThis very call has a result in pipeline %s.\n", strings.Join(found.Pipelines, " and in "))
+	if v.Computed != nil {
+		v.Computed.show(a)
+	}
+	showNear(a, v)
+	if len(v.Pipelines) > 0 {
+		fmt.Fprintf(a.Text, "\nThis very call has a result in pipeline %s.\n", strings.Join(v.Pipelines, " and in "))
 	}
 	if !call.HasInput {
 		fmt.Fprintln(a.Text, "\nIts input is not known: it was put there by hand.")
@@ -141,16 +171,47 @@ func (o *whyOptions) nearest(ctx context.Context, a *cli.App, call explain.Call,
 	return nil
 }
 
-func showNear(a *cli.App, found explain.Search) {
+// withCodes adds by which code the results of calls were computed.
+func withCodes(ctx context.Context, x roots.Address, near []explain.Near) []nearView {
+	views, calls := make([]nearView, len(near)), make([]explain.Listed, len(near))
+	for i, n := range near {
+		views[i].Near = n
+		calls[i] = explain.Listed{Path: n.URI, Result: n.HasResult}
+	}
+	for i, by := range origins(ctx, x.Store, calls) {
+		views[i].Code = by.Code
+	}
+	return views
+}
+
+// severalCodes says whether the results of calls are of different codes.
+func (v whyView) severalCodes() bool {
+	codes := map[string]bool{}
+	if v.Computed != nil && v.Computed.Code != "" {
+		codes[v.Computed.Code] = true
+	}
+	for _, near := range v.Near {
+		if near.Code != "" {
+			codes[near.Code] = true
+		}
+	}
+	return len(codes) > 1
+}
+
+func showNear(a *cli.App, found whyView) {
 	if found.Calls == 0 {
 		fmt.Fprintln(a.Text, "\nIt is the only call of its function in this pipeline.")
 		return
 	}
-	fmt.Fprintf(a.Text, "\nNearest of %s%s\n", text.Count(found.Calls, "other call"), looked(found))
+	fmt.Fprintf(a.Text, "\nNearest of %s%s\n", text.Count(found.Calls, "other call"), looked(found.Search))
+	several := found.severalCodes()
 	for _, near := range found.Near {
 		result := "has a result"
 		if !near.HasResult {
 			result = "has no result"
+		}
+		if several && near.Code != "" {
+			result += " by code " + memo.ShortCode(near.Code)
 		}
 		fmt.Fprintf(a.Text, "\n  %s  %s, %s\n", words.Of(near.URI), text.Ago(near.Modified, a.Now()), result)
 		showDifferences(a, "    ", near.Differences, 10, "here", "there")

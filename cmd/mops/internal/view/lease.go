@@ -75,7 +75,7 @@ func (v *Lease) Facts(now time.Time, done bool) text.Facts {
 	f.Add("since", text.When(v.Since, now))
 	if v.Holder != nil {
 		f.Add("holder", v.Holder.Who()+"\n"+v.Holder.Alive())
-		f.Add("program", programText(v.Holder.Program))
+		f.Add("program", ProgramText(v.Holder.Program))
 	}
 	if v.Orchestrator != nil {
 		f.Add("started by", v.Orchestrator.Who()+"\n"+v.Orchestrator.Alive())

@@ -39,6 +39,7 @@ type Record struct {
 	Content   *Content        `json:"content,omitempty"`
 	Session   *Session        `json:"session,omitempty"`
 	Lease     *Lease          `json:"lease,omitempty"`
+	Code      *Code           `json:"code,omitempty"`
 
 	Failure     *record.FuncError `json:"-"` // what the body of an error says
 	bodyProblem error             // in decoding it
@@ -67,6 +68,7 @@ func readRecord(ctx context.Context, store *blob.Store, key string, kind record.
 		view.salvage(ctx, found.Data)
 	}
 	view.judge(err)
+	view.Code = view.madeBy()
 	return view, nil
 }
 

@@ -80,8 +80,8 @@ func (s Sights) Of(ctx context.Context, store *blob.Store, id string) (*Session,
 	return &v, nil
 }
 
-// programText is which program a record comes from, in a line.
-func programText(p record.Program) string {
+// ProgramText is which program a record comes from, in a line.
+func ProgramText(p record.Program) string {
 	parts := []string{p.Path}
 	if p.Version != "" && p.Version != "(devel)" {
 		parts = append(parts, p.Version)
