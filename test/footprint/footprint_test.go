@@ -27,6 +27,8 @@ var most = []struct {
 	{"blob/gcsblob", 25, 5},
 	{"image", 15, 9},
 	{"k8s", 57, 42},
+	{"mopspure", 2, 1},
+	{"mopspure/golangci", 3, 2},
 }
 
 func TestModulesOfAProgram(t *testing.T) {

@@ -53,6 +53,10 @@ var arrows = map[string][]string{
 	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
 	"internal/trust/lockfile":    {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint", "internal/trust/snapshot"},
 	"internal/trust/fingerprint": {"internal/trust/code"},
+	"internal/trust/purity":      {"internal/trust/code", "internal/trust/fingerprint"},
+	"mopspure":                   {"internal/trust/fingerprint", "internal/trust/purity"},
+	"mopspure/golangci":          {"mopspure"},
+	"cmd/mops-pure":              {"mopspure"},
 	"internal/trust/snapshot":    {"internal/trust/code"},
 	"internal/engine/orchestrate": {
 		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",

@@ -6,10 +6,17 @@ import (
 	"go/types"
 )
 
-// conversions are the types of which a value becomes an interface in code, said
-// or not. Who has the interface may call any method, and by reflection those of
-// any part. Type arguments are found elsewhere: see arguments.
-func conversions(info *types.Info, code ast.Node) []types.Type {
+// Conversion is a place where a value becomes an interface.
+type Conversion struct {
+	From types.Type
+	To   types.Type // nil where it is not known
+	Pos  token.Pos
+}
+
+// Conversions are where values become interfaces in code, said or not. Who has
+// the interface may call any method, and by reflection those of any part. Type
+// arguments are found elsewhere: see arguments.
+func Conversions(info *types.Info, code ast.Node) []Conversion {
 	c := &converter{info: info}
 	var results *types.Tuple
 	if f, ok := code.(*ast.FuncDecl); ok {
@@ -21,12 +28,20 @@ func conversions(info *types.Info, code ast.Node) []types.Type {
 
 type converter struct {
 	info  *types.Info
-	found []types.Type
+	at    token.Pos // what is looked at
+	found []Conversion
+}
+
+func (c *converter) add(from, to types.Type) {
+	c.found = append(c.found, Conversion{from, to, c.at})
 }
 
 // walk looks at code in a function with these results.
 func (c *converter) walk(code ast.Node, results *types.Tuple) {
 	ast.Inspect(code, func(n ast.Node) bool {
+		if n != nil {
+			c.at = n.Pos()
+		}
 		switch n := n.(type) {
 		case *ast.FuncLit:
 			c.walk(n.Body, c.info.TypeOf(n).(*types.Signature).Results())
@@ -53,7 +68,7 @@ func (c *converter) walk(code ast.Node, results *types.Tuple) {
 			// A variable that was there before may be an interface. Rare, so all
 			// that is ranged over counts.
 			if n.Tok == token.ASSIGN {
-				c.found = append(c.found, c.info.TypeOf(n.X))
+				c.add(c.info.TypeOf(n.X), nil)
 			}
 		case *ast.BinaryExpr:
 			if n.Op == token.EQL || n.Op == token.NEQ {
@@ -76,7 +91,7 @@ func (c *converter) assign(to, from types.Type) {
 		return
 	}
 	if _, basic := from.(*types.Basic); !basic { // which has no methods
-		c.found = append(c.found, from)
+		c.add(from, to)
 	}
 }
 
@@ -198,7 +213,7 @@ func (c *converter) literal(n *ast.CompositeLit) {
 func (c *converter) all(values []ast.Expr) {
 	for _, v := range values {
 		if t := c.info.TypeOf(v); t != nil {
-			c.found = append(c.found, t)
+			c.add(t, nil)
 		}
 	}
 }

@@ -140,15 +140,10 @@ func (p *Program) place(in *pkg, pos token.Pos, home *pkg) (file string, line in
 // place is a file of a package by its path in the module, and the path of the
 // module if it is not that of home. It holds for every machine.
 func (p *pkg) place(file string, home *pkg) string {
-	root := ""
-	if p.Module != nil {
-		root = p.Module.Path
+	if home.Module == nil || p.Module == nil {
+		return path.Join(p.ImportPath, file)
 	}
-	inside := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, root), "/")
-	if home.Module != nil && p.Module != nil && home.Module.Path == p.Module.Path {
-		return path.Join(inside, file)
-	}
-	return path.Join(p.ImportPath, file)
+	return Place(home.Module.Path, p.Module.Path, p.ImportPath, file)
 }
 
 // lookup finds a declaration by the name that the linker knows, as linkname

@@ -27,6 +27,7 @@ type Definition struct {
 	File    string        // where it is defined: a path in its module
 	Line    int           //
 	Calls   []code.Callee // what the definition names in Calls
+	Open    bool          // Calls may name more, which is known only at run time
 	Err     error         // why its code cannot be followed
 
 	root *decl
@@ -220,9 +221,10 @@ func (d *Definition) options(s *search, call *ast.CallExpr, options []ast.Expr) 
 					d.Calls = append(d.Calls, code.Callee{Name: s.program.memoName(s.in, argument), Var: o.Pkg().Path() + "." + o.Name()})
 				}
 			}
+			d.Open = d.Open || inner.Ellipsis.IsValid()
 		case name != "":
 		case mopsType(s.in.info.TypeOf(option)) == "FuncOption" || call.Ellipsis.IsValid():
-			d.Version = ""
+			d.Version, d.Open = "", true
 		}
 	}
 }

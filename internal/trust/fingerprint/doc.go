@@ -42,6 +42,6 @@
 // of it alone: its syntax (syntax.go), its types (types.go), what it converts to
 // interfaces (convert.go), and what it writes (writes.go). reach.go decides what
 // counts for a function, with startup.go for what runs before main. graph.go
-// makes one hash of that and of the dependencies (deps.go), and diff.go compares
-// two states.
+// makes one hash of that and of the dependencies (deps.go). checked.go shows the
+// same code to package purity, which looks for something else in it.
 package fingerprint

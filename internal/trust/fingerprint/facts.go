@@ -112,7 +112,9 @@ func (w *writer) declaration() error {
 		w.language()
 		w.node(node)
 	}
-	w.facts.becomes = append(w.facts.becomes, conversions(w.info, d.node)...)
+	for _, c := range Conversions(w.info, d.node) {
+		w.facts.becomes = append(w.facts.becomes, c.From)
+	}
 	w.cgo()
 	return nil
 }

@@ -14,13 +14,7 @@ import (
 func (p *Program) Fingerprint(ctx context.Context, d *Definition) (*code.Fingerprint, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if d.Err != nil {
-		return nil, d.Err
-	}
-	if err := p.checker.need(ctx, d.home); err != nil {
-		return nil, err
-	}
-	if err := d.home.compiles(); err != nil {
+	if err := p.ready(ctx, d); err != nil {
 		return nil, err
 	}
 	r := newReach(p, d.home)
