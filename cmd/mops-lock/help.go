@@ -35,6 +35,11 @@ locks, nor have those that build constraints leave out; what a lock says of the
 latter stays. A function whose code only running it would tell (a closure, one that
 is defined in a loop, or by a helper around Define) cannot be locked: a note says so.
 
+--check also names what makes results depend on more than the input: a clock, chance,
+the environment, variables that change, files and networks that are no sources. It
+looks at your own code, and keeps silent where it cannot tell. A comment accepts what
+is right all the same: //mops:pure REASON
+
 After a merge that left conflicts in mops_lock.go, run mops-lock: it reads both sides.
 
 Example

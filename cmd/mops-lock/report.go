@@ -28,6 +28,7 @@ type reportFunction struct {
 	Accepted      bool     `json:"accepted"`       // the lock has the hash, or accepts it
 	Changes       []string `json:"changes"`        // since it was locked
 	Missing       []string `json:"missing"`        // what it calls and Calls does not name
+	Impure        []string `json:"impure"`         // what its result depends on beside its input
 	Error         string   `json:"error"`          // why its code cannot be followed
 }
 
@@ -51,6 +52,7 @@ func newReport(r *lockfile.Result) report {
 			each := reportFunction{
 				Name: f.Name, Version: f.Version, Package: f.Package, Dir: p.Dir, File: f.File, Line: f.Line,
 				Accepted: f.Accepted(), Changes: append([]string{}, f.Changes()...), Missing: append([]string{}, f.Missing...),
+				Impure: append([]string{}, f.Impure...),
 			}
 			if f.Code != nil {
 				each.Hash = f.Code.Hash

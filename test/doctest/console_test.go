@@ -24,6 +24,7 @@ var standIns = []standIn{
 	{"cd mops-go", `cd "$REPOSITORY"`, "the checkout under test stands for the published one"},
 	{"go get " + module, `go mod edit -replace ` + module + `="$REPOSITORY" && go get ` + module, "the checkout under test stands for the published one"},
 	{"go get -tool " + module + "/cmd/mops-lock", `go get -tool ` + module + `/cmd/mops-lock`, "the checkout under test stands for the published one"},
+	{"go get -tool " + module + "/cmd/mops-pure", `go get -tool ` + module + `/cmd/mops-pure`, "the checkout under test stands for the published one"},
 	{"go mod tidy", `go mod edit -replace ` + module + `="$REPOSITORY" && go get ` + module + ` ` + module + `/k8s ` + module + `/image ` + module + `/blob/s3blob`, "the checkout under test stands for the published one"},
 	{"go install " + module + "/cmd/mops@latest", `(cd "$REPOSITORY" && go install ./cmd/mops)`, "the checkout under test stands for the published one"},
 	{"make test", "", "this test is part of it"},

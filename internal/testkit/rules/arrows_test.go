@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 		"internal/records/memo", "internal/trust/code", "internal/trust/edits",
 	},
 	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
-	"internal/trust/lockfile":    {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint", "internal/trust/snapshot"},
+	"internal/trust/lockfile":    {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint", "internal/trust/purity", "internal/trust/snapshot"},
 	"internal/trust/fingerprint": {"internal/trust/code"},
 	"internal/trust/purity":      {"internal/trust/code", "internal/trust/fingerprint"},
 	"mopspure":                   {"internal/trust/fingerprint", "internal/trust/purity"},

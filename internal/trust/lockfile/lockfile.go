@@ -63,6 +63,7 @@ type Function struct {
 	Line                   int
 	Code                   *code.Fingerprint // nil if it cannot be followed
 	Missing                []string          // functions of mops that it calls, and that its Calls does not name
+	Impure                 []string          // what its result depends on beside its input: see package purity
 	Err                    error             // why it cannot be followed
 
 	status

@@ -16,6 +16,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/trust/fingerprint"
+	"github.com/TrilliantHealth/mops-go/internal/trust/purity"
 )
 
 // Look finds the functions of packages, and compares their code with what their
@@ -65,6 +66,7 @@ func (r *Result) read(ctx context.Context, program *fingerprint.Program) error {
 	if definitions == nil && err != nil {
 		return err
 	}
+	pure := purity.NewChecker(program)
 	byPath := map[string]*Package{}
 	for _, p := range r.Packages {
 		p.Functions, byPath[p.Path] = nil, p
@@ -98,6 +100,15 @@ func (r *Result) read(ctx context.Context, program *fingerprint.Program) error {
 		}
 		for _, c := range program.Missing(d, f.Code) {
 			f.Missing = append(f.Missing, cmp.Or(c.Name, c.Var))
+		}
+		findings, err := pure.Check(ctx, d)
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.Name, err)
+		}
+		for _, each := range findings {
+			if each.Class != purity.Calls { // Missing says it
+				f.Impure = append(f.Impure, each.String())
+			}
 		}
 	}
 	for _, p := range r.Packages {

@@ -56,7 +56,7 @@ func (m *memory) fromSnapshots() bool {
 		}
 		p.Functions = nil
 		for _, each := range s.Functions {
-			f := &Function{Name: each.Name, Version: each.Version, Package: p.Path, File: each.File, Line: each.Line, Missing: each.Missing}
+			f := &Function{Name: each.Name, Version: each.Version, Package: p.Path, File: each.File, Line: each.Line, Missing: each.Missing, Impure: each.Impure}
 			if each.Err != "" {
 				f.Err = errors.New(each.Err)
 			} else {
@@ -83,7 +83,7 @@ func (m *memory) keep() {
 		}
 		s := &snapshot.Snapshot{Go: m.program.Go(), Platform: c.Platform, Tags: strings.Join(c.Tags, ","), Writer: writer(), State: state}
 		for _, f := range p.Functions {
-			each := snapshot.Function{Name: f.Name, Version: f.Version, File: f.File, Line: f.Line, Missing: f.Missing, Accepted: f.Accepted()}
+			each := snapshot.Function{Name: f.Name, Version: f.Version, File: f.File, Line: f.Line, Missing: f.Missing, Impure: f.Impure, Accepted: f.Accepted()}
 			if f.Code != nil {
 				each.Hash = f.Code.Hash
 				if !each.Accepted {

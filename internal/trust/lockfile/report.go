@@ -79,7 +79,8 @@ func (r *Result) Refusals() (lines []string) {
 }
 
 // Problems are what keeps locks and code from agreeing: a line each. Calls that
-// are missing are problems, too: a lock does not help there.
+// are missing are problems, too, and what makes a function impure: a lock does not
+// help there.
 func (r *Result) Problems() (lines []string) {
 	for _, p := range r.Packages {
 		lock := r.path(p.lock.path)
@@ -101,6 +102,7 @@ func (r *Result) Problems() (lines []string) {
 			for _, name := range f.Missing {
 				lines = append(lines, fmt.Sprintf("%s calls %s, and its Calls does not name it (%s): a new version of that would not count", f.id(), name, f.place()))
 			}
+			lines = append(lines, f.Impure...)
 		}
 		for _, entry := range p.gone {
 			lines = append(lines, fmt.Sprintf("%s@%s is locked in %s, and the package does not define it: run mops-lock", entry.Name, entry.Version, lock))

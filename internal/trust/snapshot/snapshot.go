@@ -42,6 +42,7 @@ type Function struct {
 	File    string   `json:"file"` // where it is defined: a path in its module
 	Line    int      `json:"line"`
 	Missing []string `json:"missing,omitempty"` // callees that its Calls does not name
+	Impure  []string `json:"impure,omitempty"`  // what its result depends on beside its input
 	Err     string   `json:"error,omitempty"`   // why its code cannot be followed
 }
 
