@@ -106,7 +106,7 @@ func (env *Env) endLook(after time.Duration) {
 // actual says what the functions are, and warns of what was edited.
 func (env *Env) actual(registry *function.Registry, found edits.Found, policy EditPolicy) map[string]function.Actual {
 	if found.Unbuilt != "" {
-		env.logger.Warn("the source was written after this program was built, so it is not known by which code functions compute: build it again", "file", found.Unbuilt)
+		env.logger.Warn("the source was written after this program was built, so nobody knows by which code its functions compute: build it again", "file", found.Unbuilt)
 	}
 	all := map[string]function.Actual{}
 	for name, f := range found.Functions {

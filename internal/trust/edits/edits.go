@@ -32,11 +32,20 @@ type Sources struct {
 	program  program
 }
 
-// program is the file that runs.
+// program is what runs.
 type program struct {
-	path  string
-	built time.Time
-	fresh bool // the go command built it to run it: it is what the sources are
+	built   time.Time // the file
+	fresh   bool      // the go command built it to run it: it is what the sources were then
+	started time.Time
+}
+
+// started is early enough: who edits while a program starts is not the one who
+// started it.
+var started = time.Now()
+
+// lacks says that the program was not built from a file written at a time.
+func (p program) lacks(written time.Time) bool {
+	return written.After(p.started) || !p.fresh && written.After(p.built)
 }
 
 // Find finds the sources of packages, which are given with their mops_lock.go files
@@ -56,11 +65,11 @@ func Find(locks map[string]string, cacheDir string) *Sources {
 			s.paths = append(s.paths, locks[file])
 		}
 	}
+	s.program.started = started
 	path, err := os.Executable()
 	if err != nil {
 		return s
 	}
-	s.program.path = path
 	if info, err := os.Stat(path); err == nil {
 		s.program.built = info.ModTime()
 	}
@@ -132,7 +141,7 @@ func (s *Sources) Remembered() (found Found, ok bool) {
 }
 
 func (s *Sources) add(found *Found, known *snapshot.Snapshot, fresh bool) {
-	if file, at := known.State.Written(); !s.program.fresh && at.After(s.program.built) {
+	if file, at := known.State.Written(); s.program.lacks(at) {
 		found.Unbuilt = file
 	}
 	for _, f := range known.Functions {

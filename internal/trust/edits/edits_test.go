@@ -148,6 +148,10 @@ func TestUnbuilt(t *testing.T) {
 	if found, ok := s.Remembered(); !ok || found.Unbuilt != "" {
 		t.Errorf("built to run: %+v, %v", found, ok)
 	}
+	s.program.started = time.Now().Add(-2 * time.Hour)
+	if found, ok := s.Remembered(); !ok || found.Unbuilt == "" {
+		t.Errorf("edited while it ran: %+v, %v", found, ok)
+	}
 }
 
 // Without the command, whatever was edited counts, each edit for itself.
