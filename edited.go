@@ -89,7 +89,7 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 }
 
 // longLook is how long a look may take before people are told for what calls wait.
-const longLook = 2 * time.Second
+const longLook = 5 * time.Second
 
 // mostLook is how long a program that is done waits for the look at its sources:
 // what it says of their hits is exact then, and the next run knows it at once.
