@@ -31,6 +31,12 @@ var small = mops.Define("benchmark/small", func(_ context.Context, in input) (ou
 	return output{Name: in.Name, Values: []float64{in.Rate, in.Rate * 2, in.Rate * 3}}, nil
 })
 
+// Its results name their code, and hits compare it.
+func init() {
+	mops.Locked("mops lock 1\n\nfunction benchmark/small\nversion 0\nplatform linux/amd64\ngo go1.26\n" +
+		"package example.com/benchmark\ncode 5783acc6595783acc6595783acc65900\n")
+}
+
 func numbered(i int) input { return input{Name: "benchmark", Index: i, Rate: 0.5} }
 
 // A hit against reading the same record with os.ReadFile.
