@@ -93,13 +93,17 @@ const longLook = 5 * time.Second
 
 // mostLook is how long a program that is done waits for the look at its sources:
 // what it says of their hits is exact then, and the next run knows it at once.
-const mostLook = 10 * time.Second
+const mostLook = 30 * time.Second
 
-// endLook waits until nobody looks any more, and ends the look after a time.
-func (env *Env) endLook(after time.Duration) {
-	timer := time.AfterFunc(after, env.stopLooking)
+// endLook waits until nobody looks any more. The look is ended at once if nothing
+// that was used depends on what it finds, and after mostLook if something does.
+func (env *Env) endLook() {
+	if env.engine.Undecided() {
+		defer time.AfterFunc(mostLook, env.stopLooking).Stop()
+	} else {
+		env.stopLooking()
+	}
 	env.looking.Wait()
-	timer.Stop()
 	env.stopLooking()
 }
 

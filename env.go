@@ -121,7 +121,8 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	}
 	defer func() {
 		if err != nil {
-			env.endLook(0)
+			env.stopLooking()
+			env.looking.Wait()
 		}
 	}()
 	if in.worker {
@@ -250,11 +251,7 @@ func envOf(ctx context.Context) *Env {
 // returns the same error.
 func (env *Env) Close() error {
 	env.closeOnce.Do(func() {
-		var patience time.Duration
-		if env.engine.Undecided() {
-			patience = mostLook
-		}
-		env.endLook(patience)
+		env.endLook()
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 	})
 	return env.closed

@@ -84,6 +84,7 @@ const closeTime = 10 * time.Second
 // that does not heed its context cannot be stopped, and must not keep the
 // program from ending. Its lease ends with the process.
 func (env *Env) closeSoon() error {
+	env.endLook()
 	closed := make(chan error, 1)
 	go func() { closed <- env.Close() }() // ends with Close, or with the process
 	for {
