@@ -3,9 +3,9 @@ package mops
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -54,12 +54,24 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 		return nil
 	}
 	sources := edits.Find(registry.Locks.Files(), cacheDir)
-	if sources.None() {
+	why := otherBuild(sources)
+	if sources.None() && why == "" {
 		return nil
 	}
 	settle, ok := registry.Look()
 	if !ok {
 		return nil // another environment of this program looks
+	}
+	if why != "" {
+		all := map[string]function.Actual{}
+		for _, path := range registry.Locks.Files() {
+			unknown(all, registry, path)
+		}
+		if len(all) > 0 {
+			env.logger.Info("by which code locked functions compute is not known: " + why)
+		}
+		settle(all)
+		return nil
 	}
 	found, known := sources.Remembered()
 	if known {
@@ -67,21 +79,22 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 		return nil
 	}
 	ctx, env.stopLooking = context.WithCancel(ctx)
+	var failed error
 	look := func() {
 		notice := time.AfterFunc(longLook, func() {
 			env.logger.Info("mops-lock looks by which code functions compute, which takes longer the first time; what has to be computed waits for it")
 		})
 		defer notice.Stop()
 		found, err := sources.Look(ctx)
-		if errors.Is(err, edits.ErrNoTool) {
+		if failed = err; err != nil && ctx.Err() == nil {
 			env.logger.Info("edits of locked functions cannot be looked at exactly: " + err.Error())
-		} else if err != nil && ctx.Err() == nil {
-			env.logger.Debug("whether functions were edited since they were locked is not known exactly", "error", err)
 		}
 		settle(env.actual(registry, found, policy))
 	}
 	if policy == OwnVersion {
-		look()
+		if look(); failed != nil {
+			return fmt.Errorf("MOPS_EDITED or the option Edited is %q, and which functions were edited cannot be found out: %w", policy, failed)
+		}
 		return nil
 	}
 	env.looking.Go(look)
@@ -113,6 +126,9 @@ func (env *Env) actual(registry *function.Registry, found edits.Found, policy Ed
 		env.logger.Warn("the source was written after this program was built, so nobody knows by which code its functions compute: build it again", "file", found.Unbuilt)
 	}
 	all := map[string]function.Actual{}
+	for _, path := range found.Unknown {
+		unknown(all, registry, path)
+	}
 	for name, f := range found.Functions {
 		own, err := registry.Locks.Of(name, f.Version)
 		switch {
@@ -125,6 +141,32 @@ func (env *Env) actual(registry *function.Registry, found edits.Found, policy Ed
 		}
 	}
 	return all
+}
+
+// unknown says that nobody knows by which code the functions of a package compute:
+// then their records must not name what is locked.
+func unknown(all map[string]function.Actual, registry *function.Registry, path string) {
+	for _, own := range registry.Locks.In(path) {
+		all[own.Name] = function.Actual{}
+	}
+}
+
+// otherBuild says why the program may have been built from other files than those
+// that were locked; "" if it was not.
+func otherBuild(sources *edits.Sources) string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range build.Settings {
+		switch {
+		case s.Key == "-tags" && s.Value != "" && !strings.Contains(os.Getenv("GOFLAGS"), "-tags"): // mops-lock heeds GOFLAGS, too
+			return "the program was built with -tags " + s.Value + ", and its locks were not"
+		case s.Key == "vcs.modified" && s.Value == "true" && sources.None():
+			return "the program was built from files that were not committed, and its source is not here"
+		}
+	}
+	return ""
 }
 
 func (env *Env) edited(own *code.Own, f edits.Function, policy EditPolicy) (is function.Actual) {

@@ -218,14 +218,17 @@ func TestWorkersRecordTheirCode(t *testing.T) {
 		if _, err := lockedSum.Call(ctx, 3); err != nil {
 			t.Fatal(err)
 		}
-		for f, call := range map[string]interface{ URI() string }{
-			"sum":    must(lockedSum.Start(ctx, 3)),
-			"square": must(lockedSquare.Start(ctx, 3)),
+		for f, c := range map[string]struct {
+			call   interface{ URI() string }
+			origin string
+		}{
+			"sum":    {must(lockedSum.Start(ctx, 3)), `"code":"code-sum","callees":"test/locked-square@0=code-square"`},
+			"square": {must(lockedSquare.Start(ctx, 3)), `"code":"code-square"`},
 		} {
-			path := strings.TrimPrefix(call.URI(), "file://")
+			path := strings.TrimPrefix(c.call.URI(), "file://")
 			for _, kind := range []string{"/result", "/invocation"} {
 				record := must(os.ReadFile(path + kind))
-				if want := `","code":"code-` + f + `","func":"github.com/TrilliantHealth/mops-go_test","schema":`; !strings.Contains(string(record), want) {
+				if want := `",` + c.origin + `,"func":"github.com/TrilliantHealth/mops-go_test","schema":`; !strings.Contains(string(record), want) {
 					t.Errorf("no %s in %s", want, record)
 				}
 			}
@@ -234,6 +237,51 @@ func TestWorkersRecordTheirCode(t *testing.T) {
 				t.Errorf("%s", described)
 			}
 		}
+	}
+}
+
+// A result is of other code, too, if a function was called on the way that is
+// another now, whether or not the caller is locked.
+func TestOtherCodeOfCallee(t *testing.T) {
+	program := func(inner, outer string, same ...string) (f *mops.Func[int, int], in mops.RegistryOption) {
+		in = private()
+		clean := mops.Define("clean", double, in)
+		mops.Locked(lockOf("clean", "0", inner, same...), in)
+		if outer != "" {
+			mops.Locked(lockOf("train", "0", outer), in)
+		}
+		return mops.Define("train", func(ctx context.Context, n int) (int, error) { return clean.Call(ctx, n) }, mops.Calls(clean), in), in
+	}
+	for name, c := range map[string]struct {
+		inner, outer string
+		same         []string
+		refused      bool
+	}{
+		"another callee":              {"bb", "train", nil, true},
+		"and a caller without lock":   {"bb", "", nil, true},
+		"a callee declared equal":     {"bb", "train", []string{"aa"}, false},
+		"the same":                    {"aa", "train", nil, false},
+		"a caller that is not locked": {"aa", "", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := memoryRoot(t)
+			before, in := program("aa", "train")
+			env, ctx := newEnv(t, root, in)
+			if _, err := before.Call(ctx, 1); err != nil {
+				t.Fatal(err)
+			}
+			env.Close() // by then the store knows which code that is
+			after, in := program(c.inner, c.outer, c.same...)
+			_, ctx = newEnv(t, root, in, mops.CodeCheck(mops.Refuse))
+			out, err := after.Call(ctx, 1)
+			if !c.refused && (out != 2 || err != nil) {
+				t.Errorf("%d, %v", out, err)
+			}
+			if c.refused && (!errors.Is(err, mops.ErrOtherCode) || !strings.Contains(err.Error(), "clean@0: clean changed (clean.go:12)") ||
+				!strings.Contains(err.Error(), `set another Version of clean, or declare its code equal: mops-lock --same clean=code-aa "why"`)) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 

@@ -1,7 +1,6 @@
 package function
 
 import (
-	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
@@ -26,6 +25,7 @@ func (r *Registry) Look() (settle func(map[string]Actual), ok bool) {
 				f.is(actual)
 			}
 		}
+		r.rejoin()
 		r.looking.Store(nil)
 		close(looking)
 	}, true
@@ -37,8 +37,8 @@ func (f *Function) Looking() <-chan struct{} {
 	if looking == nil {
 		return nil
 	}
-	if is, _ := f.Code(); is == nil {
-		return nil // it has no lock
+	if is := f.origin.Load(); is.code == nil && len(is.callees) == 0 {
+		return nil // it has no lock, nor has what it calls
 	}
 	return *looking
 }
@@ -54,23 +54,34 @@ func (f *Function) locked() *code.Own {
 
 // IsLocked says that f is what its lock says, as far as it is known.
 func (f *Function) IsLocked() bool {
-	own := f.locked()
-	return own != nil && own.Hash == f.Origin().Code
+	lock, is := f.locked(), f.own.Load()
+	return lock != nil && is != nil && lock.Hash == is.hash
 }
 
 // is sets what the code of f is.
 func (f *Function) is(actual Actual) {
-	own := f.locked()
-	if own == nil {
+	lock := f.locked()
+	if lock == nil {
 		return // it has no lock, or is locked at another version: that is not settled
 	}
-	is := &origin{Origin: record.Origin{Code: actual.Hash, Func: definition(f.Symbol)}, code: actual.Code}
-	if own.Accepts(actual.Hash) { // the lock's description is as good
-		is.Code, is.code, is.same = own.Hash, &own.Fingerprint, own.Same
+	is := &own{hash: actual.Hash, code: actual.Code}
+	if lock.Accepts(actual.Hash) { // the lock's description is as good
+		is = &own{lock.Hash, &lock.Fingerprint, lock.Same}
 	}
-	f.origin.Store(is)
+	f.own.Store(is)
 	if actual.Version != "" && !f.prepared.Load() {
 		f.Version = actual.Version
+	}
+}
+
+// rejoin makes the origins of all functions anew, after is.
+func (r *Registry) rejoin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range r.functions {
+		if f.origin.Load() != nil { // else Prepare will
+			f.join()
+		}
 	}
 }
 
@@ -88,14 +99,14 @@ func (r *Registry) Edited() map[string]Edited {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, f := range r.functions {
-		own, is := f.locked(), f.origin.Load()
-		if own == nil || is == nil || is.Code == own.Hash {
+		lock, is := f.locked(), f.own.Load()
+		if lock == nil || is == nil || is.hash == lock.Hash {
 			continue
 		}
 		if all == nil {
 			all = map[string]Edited{}
 		}
-		all[name] = Edited{Locked: own.Hash, Code: is.Code, Version: f.Version}
+		all[name] = Edited{Locked: lock.Hash, Code: is.hash, Version: f.Version}
 	}
 	return all
 }
@@ -112,6 +123,7 @@ func (r *Registry) Follow(edited map[string]Edited) {
 			f.is(Actual{Hash: e.Code, Version: e.Version})
 		}
 	}
+	r.rejoin()
 }
 
 // EditedNearby are the functions of f's registry that were edited.

@@ -8,9 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -50,6 +50,7 @@ type Function struct {
 	hashers  hashers
 	homes    []oldHome
 	schema   writtenSchema
+	own      atomic.Pointer[own]
 	origin   atomic.Pointer[origin]
 }
 
@@ -137,21 +138,30 @@ func (f *Function) newHashers(name, version string) (h hashers) {
 
 // transitive are the sorted IDs of all functions that f can reach, without f
 // itself.
-func (f *Function) transitive() []string {
+func (f *Function) transitive() (ids []string) {
+	for _, g := range f.reached() {
+		ids = append(ids, g.ID())
+	}
+	return slices.Compact(ids)
+}
+
+// reached are all functions that f can reach through Calls, without f itself, by
+// their IDs.
+func (f *Function) reached() (all []*Function) {
 	seen := map[*Function]bool{f: true}
-	var ids = map[string]bool{}
 	var visit func(*Function)
 	visit = func(g *Function) {
 		for _, callee := range g.direct {
 			if !seen[callee] {
 				seen[callee] = true
-				ids[callee.ID()] = true
+				all = append(all, callee)
 				visit(callee)
 			}
 		}
 	}
 	visit(f)
-	return slices.Sorted(maps.Keys(ids))
+	slices.SortStableFunc(all, func(a, b *Function) int { return strings.Compare(a.ID(), b.ID()) })
+	return all
 }
 
 // In is the codec of the input, after Prepare.

@@ -14,22 +14,66 @@ import (
 // from what was locked.
 type origin struct {
 	record.Origin
+	own
+	callees []callee
+}
+
+// own is what is known of a function's own code.
+type own struct {
+	hash string
 	code *code.Fingerprint // nil if it is not known
 	same []code.Same       // what was declared equal to it
 }
 
-// setOrigin sets what the lock says of f, unless more is known already.
+// callee is a function that another calls, by the code that it has.
+type callee struct {
+	own
+	f  *Function
+	id string
+}
+
+// setOrigin sets what the locks say of f and of what it calls, unless more is
+// known already.
 func (f *Function) setOrigin() error {
-	own, err := f.registry.Locks.Of(f.Name, f.declared)
-	if err != nil || f.origin.Load() != nil {
-		return err
+	for _, g := range append(f.reached(), f) {
+		if err := g.setOwn(); err != nil {
+			return err
+		}
 	}
-	is := &origin{Origin: record.Origin{Func: definition(f.Symbol)}}
-	if own != nil {
-		is.Code, is.code, is.same = own.Hash, &own.Fingerprint, own.Same
-	}
-	f.origin.Store(is)
+	f.join()
 	return nil
+}
+
+func (f *Function) setOwn() error {
+	lock, err := f.registry.Locks.Of(f.Name, f.declared)
+	switch {
+	case err != nil:
+		return err
+	case lock != nil:
+		f.own.CompareAndSwap(nil, &own{lock.Hash, &lock.Fingerprint, lock.Same})
+	default:
+		f.own.CompareAndSwap(nil, &own{})
+	}
+	return nil
+}
+
+// join makes the origin of what is known of f's own code and of its callees'.
+func (f *Function) join() {
+	is := &origin{own: *f.own.Load(), Origin: record.Origin{Func: definition(f.Symbol)}}
+	is.Code = is.hash
+	var all []string
+	for _, g := range f.reached() {
+		c := callee{f: g, id: g.ID()}
+		if known := g.own.Load(); known != nil {
+			c.own = *known
+		}
+		if c.hash != "" {
+			is.callees = append(is.callees, c)
+			all = append(all, c.id+"="+c.hash)
+		}
+	}
+	is.Callees = strings.Join(all, " ")
+	f.origin.Store(is)
 }
 
 // Origin is by which code f computes, as far as that is known now, after
@@ -45,29 +89,53 @@ func (f *Function) Code() (is *code.Fingerprint, same []code.Same) {
 
 // MadeByOther says which code made a result, if it is known to be other code
 // than f's: neither the same nor declared equal to it, or that of another
-// function under the same name.
+// function under the same name, or with other code of a function that f calls.
 func (f *Function) MadeByOther(result record.Record, run string) (by record.Origin, other bool) {
 	mine := f.origin.Load()
 	if record.HasOrigin(result.Header, run, mine.Origin) {
 		return record.Origin{}, false
 	}
 	by, err := record.OriginOf(result.Header, run)
-	return by, err == nil && !mine.accepts(by)
+	return by, err == nil && !f.Accepts(by)
 }
 
 // Accepts says whether results of a function with that origin are as good as
 // f's own, as far as it is known.
-func (f *Function) Accepts(by record.Origin) bool { return f.origin.Load().accepts(by) }
+func (f *Function) Accepts(by record.Origin) bool { return f.Differs(by) == nil }
 
-func (o *origin) accepts(by record.Origin) bool {
-	switch {
-	case by.Code != "" && o.Code != "":
-		return by.Code == o.Code || code.Accepts(o.same, by.Code)
-	case by.Func != "" && o.Func != "":
-		return by.Func == o.Func
-	}
-	return true
+// Difference is a function whose code is another than that of a result.
+type Difference struct {
+	Function     *Function // the one that was asked for, or one that it calls
+	Mine, Theirs string    // hashes; "" if the result is of another Go function under the name
+	Code         *code.Fingerprint
 }
+
+// Differs says which function's code differs from that of an origin, as far as
+// it is known: f's, or that of one that it calls; nil if none does.
+func (f *Function) Differs(by record.Origin) *Difference {
+	mine := f.origin.Load()
+	if by.Code != "" && mine.Code != "" {
+		if !mine.accepts(by.Code) {
+			return &Difference{f, mine.Code, by.Code, mine.code}
+		}
+	} else if by.Func != "" && mine.Func != "" && by.Func != mine.Func {
+		return &Difference{Function: f}
+	}
+	if by.Callees == mine.Callees {
+		return nil
+	}
+	for each := range strings.SplitSeq(by.Callees, " ") {
+		id, theirs, _ := strings.Cut(each, "=")
+		for _, c := range mine.callees {
+			if c.id == id && !c.accepts(theirs) {
+				return &Difference{c.f, c.hash, theirs, c.code}
+			}
+		}
+	}
+	return nil
+}
+
+func (o *own) accepts(hash string) bool { return hash == o.hash || code.Accepts(o.same, hash) }
 
 // definition is where the function of a symbol is defined, for every program:
 // example.com/forecast.train. Function literals go by what they stand in, since

@@ -85,14 +85,15 @@ func (f *flight) othersResult(ctx context.Context, found memo.Found) error {
 
 // cure is what a person can do about results of other code.
 func cure(f *function.Function, by record.Origin) string {
-	if by.Code != "" && f.Origin().Code != "" {
-		name := f.Name
-		if f.IsLocked() { // then the other code is not in the lock
-			name += "=" + by.Code
-		}
-		return fmt.Sprintf(`set another Version of %s, or declare its code equal: mops-lock --same %s "why"`, f.Name, name)
+	d := f.Differs(by)
+	if d == nil || d.Theirs == "" {
+		return fmt.Sprintf("give one of the two another name than %s", f.Name)
 	}
-	return fmt.Sprintf("give one of the two another name than %s", f.Name)
+	name := d.Function.Name
+	if d.Function.IsLocked() { // then the other code is not in the lock
+		name += "=" + d.Theirs
+	}
+	return fmt.Sprintf(`set another Version of %s, or declare its code equal: mops-lock --same %s "why"`, d.Function.Name, name)
 }
 
 // others remembers the results of other code that were used. Its zero value is
@@ -237,10 +238,13 @@ func (o *others) changed(ctx context.Context, store *blob.Store, f *function.Fun
 	if known {
 		return text
 	}
-	mine := f.Origin()
-	if text = fmt.Sprintf("that of %s, and here %s has the name", by.Func, mine.Func); by.Code != "" && mine.Code != "" {
-		is, _ := f.Code()
-		text = memo.Changed(ctx, store, by.Code, mine.Code, is)
+	if d := f.Differs(by); d == nil || d.Theirs == "" {
+		text = fmt.Sprintf("that of %s, and here %s has the name", by.Func, f.Origin().Func)
+	} else {
+		text = memo.Changed(ctx, store, d.Theirs, d.Mine, d.Code)
+		if d.Function != f {
+			text = d.Function.ID() + ": " + text
+		}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

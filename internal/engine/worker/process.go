@@ -260,13 +260,14 @@ func (p Process) checkCode(f *function.Function, place memo.Place, caller record
 		}
 		return nil
 	}
-	if p.Spec.CodeCheck == code.Off || slices.Contains(p.Spec.SameCode, mine) || f.Accepts(p.Spec.Origin) {
+	d := f.Differs(p.Spec.Origin)
+	if p.Spec.CodeCheck == code.Off || d == nil || d.Function == f && slices.Contains(p.Spec.SameCode, mine) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), changedTime)
 	defer cancel()
-	is, _ := f.Code()
-	changed := memo.Changed(ctx, place.Store, theirs, mine, is)
+	f, is := d.Function, d.Code
+	changed := memo.Changed(ctx, place.Store, d.Theirs, d.Mine, is)
 	if p.Spec.CodeCheck == code.Warn {
 		p.Logger.Warn("the worker computes by other code than its caller's, at the same version: build both from the same source",
 			"function", f.ID(), "changed", changed)

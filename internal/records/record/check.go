@@ -10,6 +10,7 @@ const (
 	headStart = `{"memo_key":"`
 	headNext  = `","run_id":"`
 	headCode  = `","code":"`
+	headBelow = `","callees":"`
 	headFunc  = `","func":"`
 	headLast  = `","schema":`
 	headCall  = `","function":`
@@ -53,8 +54,8 @@ func scan(header []byte, memoKey string) (runID string, ok bool) {
 // have accepted the header, with that run id. Like Check, it scans headers as
 // Seal writes them.
 func OriginOf(header []byte, runID string) (Origin, error) {
-	if code, function, _, ok := scanOrigin(header, runID); ok {
-		return Origin{Code: string(code), Func: string(function)}, nil
+	if s, ok := scanOrigin(header, runID); ok {
+		return Origin{Code: string(s.code), Callees: string(s.callees), Func: string(s.function)}, nil
 	}
 	var head Head
 	err := (Record{Header: header}).Into(&head)
@@ -64,34 +65,40 @@ func OriginOf(header []byte, runID string) (Origin, error) {
 // HasOrigin reports whether a header has exactly this origin, as Seal writes
 // it: it takes no memory, as every hit asks. If it says no, see OriginOf.
 func HasOrigin(header []byte, runID string, o Origin) bool {
-	code, function, _, ok := scanOrigin(header, runID)
-	return ok && string(code) == o.Code && string(function) == o.Func
+	s, ok := scanOrigin(header, runID)
+	return ok && string(s.code) == o.Code && string(s.callees) == o.Callees && string(s.function) == o.Func
 }
 
 // HasSchema reports whether a header has exactly this schema, as Seal writes
 // it. Check must have accepted the header, with that run id. If HasSchema says
 // no, the header may still have the schema in another spelling.
 func HasSchema(header []byte, runID string, schema []byte) bool {
-	_, _, rest, ok := scanOrigin(header, runID)
+	s, ok := scanOrigin(header, runID)
 	if ok {
-		rest, ok = cutPrefix(rest, headLast)
+		s.rest, ok = cutPrefix(s.rest, headLast)
 	}
-	return ok && bytes.HasPrefix(rest, schema)
+	return ok && bytes.HasPrefix(s.rest, schema)
 }
 
+// scanned is an origin as it stands in a header. The rest begins with the
+// quotation mark before the next field.
+type scanned struct{ code, callees, function, rest []byte }
+
 // scanOrigin knows the one way in which Seal writes an origin of plain
-// characters. The rest begins with the quotation mark before the next field.
-func scanOrigin(header []byte, runID string) (code, function, rest []byte, ok bool) {
+// characters.
+func scanOrigin(header []byte, runID string) (s scanned, ok bool) {
 	skip := len(headStart) + hashLen + len(headNext) + len(runID) // a memo key is a hash
 	if len(header) < skip {
-		return nil, nil, nil, false
+		return s, false
 	}
-	rest = header[skip:]
-	if code, rest, ok = scanField(rest, headCode); ok {
-		function, rest, ok = scanField(rest, headFunc)
+	if s.code, s.rest, ok = scanField(header[skip:], headCode); ok {
+		s.callees, s.rest, ok = scanField(s.rest, headBelow)
+	}
+	if ok {
+		s.function, s.rest, ok = scanField(s.rest, headFunc)
 	}
 	// Where something else follows, the origin may stand behind that.
-	return code, function, rest, ok && (hasPrefix(rest, headLast) || hasPrefix(rest, headCall))
+	return s, ok && (hasPrefix(s.rest, headLast) || hasPrefix(s.rest, headCall))
 }
 
 // scanField is the value of an optional field. It is not ok if that has

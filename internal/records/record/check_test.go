@@ -133,6 +133,7 @@ func TestOrigin(t *testing.T) {
 		{"of the first release", start + `,"schema":{},"function":"f"}`, Origin{}, true},
 		{"both", start + `,"code":"3cd7","func":"example.org/forecast.train","schema":{}}`, train, true},
 		{"code alone", start + `,"code":"3cd7","function":"f"}`, Origin{Code: "3cd7"}, true},
+		{"callees", start + `,"callees":"f@0=1 g@1=2","func":"p.f","function":"f"}`, Origin{Callees: "f@0=1 g@1=2", Func: "p.f"}, true},
 		{"func alone", start + `,"func":"example.org/forecast.train","function":"f"}`, Origin{Func: train.Func}, true},
 		{"another spelling", start + `,"code":"3\u0063d7","func":"example.org/forecast.train"}`, train, false},
 		{"another order", start + `, "func":"example.org/forecast.train", "code":"3cd7"}`, train, false},

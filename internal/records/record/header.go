@@ -26,6 +26,11 @@ type Head struct {
 // not known is left out; in records of the first release all of it is.
 type Origin struct {
 	Code string `json:"code,omitempty"` // hash of the function's fingerprint
+
+	// Callees is the code of the functions that it calls through mops, at any depth,
+	// as far as that is known: name@version=hash, sorted, with spaces between.
+	Callees string `json:"callees,omitempty"`
+
 	Func string `json:"func,omitempty"` // such as example.com/forecast.train
 }
 

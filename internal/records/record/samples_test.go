@@ -36,7 +36,7 @@ func samples() []sample {
 		panic(err)
 	}
 	later := head
-	later.Origin = Origin{Code: "3cd71bc6f1e0a2b4", Func: "example.org/forecast.(*Model[...]).Train"}
+	later.Origin = Origin{Code: "3cd71bc6f1e0a2b4", Callees: "forecast/clean@0=0a2b43cd71bc6f1e", Func: "example.org/forecast.(*Model[...]).Train"}
 	return []sample{
 		{"result", KindResult, ResultHeader{RunHeader: RunHeader{head, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
 		{"invocation", KindInvocation, InvocationHeader{Head: head, Call: call, LeaseID: "lease-1", Program: program, Sources: sources}, []byte("\xa1dCity\x62\x0a\x0a")},

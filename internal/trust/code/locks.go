@@ -47,19 +47,36 @@ func (l *Locks) Files() map[string]string {
 	return maps.Clone(l.files)
 }
 
+// In are the functions that are locked in a package.
+func (l *Locks) In(path string) (all []*Own) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readAll()
+	for _, own := range l.known {
+		if own != nil && own.Package == path {
+			all = append(all, own)
+		}
+	}
+	return all
+}
+
 // Of is what is locked of a function at a version; nil if nothing is. The error
 // is that of a lock that cannot be read.
 func (l *Locks) Of(name, version string) (*Own, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, each := range l.unread {
-		l.read(each)
-	}
-	l.unread = nil
+	l.readAll()
 	if own := l.known[name]; own != nil && own.Version == version {
 		return own, l.err
 	}
 	return nil, l.err
+}
+
+func (l *Locks) readAll() {
+	for _, each := range l.unread {
+		l.read(each)
+	}
+	l.unread = nil
 }
 
 func (l *Locks) read(s stated) {

@@ -18,6 +18,9 @@ func TestLocks(t *testing.T) {
 	if err != nil || own == nil || own.Hash != "bb" || own.File != "/src/forecast/mops_lock.go" {
 		t.Errorf("%+v, %v", own, err)
 	}
+	if got := locks.In("example.com/forecast"); len(got) != 2 || len(locks.In("example.com")) != 0 {
+		t.Errorf("in a package: %v", got)
+	}
 	if own, err := locks.Of("forecast/train", "3"); own != nil || err != nil {
 		t.Errorf("of another version: %v, %v", own, err)
 	}

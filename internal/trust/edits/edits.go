@@ -108,6 +108,8 @@ func (s *Sources) None() bool { return len(s.packages) == 0 }
 type Found struct {
 	Functions map[string]Function // by name
 
+	Unknown []string // packages of which nobody knows whether they were edited
+
 	// Unbuilt is a file that was written after the program was built: by which code
 	// the program computes, nobody can tell.
 	Unbuilt string
@@ -169,8 +171,12 @@ func (s *Sources) Look(ctx context.Context) (Found, error) {
 	if ok {
 		return found, nil
 	}
-	for _, dir := range s.packages {
-		if known, err := snapshot.Load(s.cacheDir, dir); err == nil && !known.Fresh(runtime.Version()) {
+	for i, dir := range s.packages {
+		known, err := snapshot.Load(s.cacheDir, dir)
+		switch {
+		case err != nil:
+			found.Unknown = append(found.Unknown, s.paths[i])
+		case !known.Fresh(runtime.Version()):
 			s.add(&found, known, false)
 		}
 	}

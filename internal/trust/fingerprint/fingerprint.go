@@ -34,7 +34,9 @@ func (r *reach) describe(f *code.Fingerprint, home *pkg) {
 	p := r.program
 	for d := range r.counted {
 		f.Decls = append(f.Decls, p.describe(d, home))
-		f.Callees = append(f.Callees, d.known.callees...)
+		if d.kind != code.Init { // what runs before main calls nothing through mops, and may list functions
+			f.Callees = append(f.Callees, d.known.callees...)
+		}
 		for _, n := range d.known.notes {
 			file, line := p.place(d.pkg, n.pos, home)
 			f.Notes = append(f.Notes, code.Note{File: file, Line: line, Text: n.text})
