@@ -22,6 +22,7 @@ const (
 	sameCode      standing = "same"
 	declaredEqual standing = "declared_equal" // by the lock here
 	otherCode     standing = "other"
+	otherCallee   standing = "other callee"   // a function that it calls has other code
 	otherFunction standing = "other_function" // one of the two has no known code
 	otherVersion  standing = "other_version"  // so that the result is no hit here
 	notCompared   standing = "unknown"

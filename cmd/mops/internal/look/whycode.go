@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -27,7 +28,8 @@ type computedView struct {
 	Code     string         `json:"code,omitempty"`
 	Func     string         `json:"func,omitempty"`
 	Standing standing       `json:"standing"`
-	Equal    string         `json:"equal,omitempty"` // when and why it was declared equal
+	Callee   string         `json:"callee,omitempty"` // the function that Changes and Then are about, if it is another
+	Equal    string         `json:"equal,omitempty"`  // when and why it was declared equal
 	Here     *hereView      `json:"here,omitempty"`
 	Changes  []changeView   `json:"changes,omitempty"`
 	Codes    []codeCount    `json:"codes,omitempty"` // of the results of the function, if the code here is not known
@@ -99,6 +101,34 @@ func (v *computedView) compare(ctx context.Context, a *cli.App, x roots.Address,
 	if v.Standing == otherCode {
 		v.declare = mine.Declare(x.Call.Name, "why", by.Code)
 		v.Changes, v.Problem = changesFrom(ctx, x.Store, by.Code, mine.Known(), "there")
+		return nil
+	}
+	if v.Standing == otherVersion || v.Standing == otherFunction {
+		return nil
+	}
+	return v.compareCallees(ctx, a, x, h, by.Callees)
+}
+
+// compareCallees looks for a function that the call's calls, and that has other
+// code here than it had then.
+func (v *computedView) compareCallees(ctx context.Context, a *cli.App, x roots.Address, h *here, callees string) error {
+	for each := range strings.SplitSeq(callees, " ") {
+		id, hash, found := strings.Cut(each, "=")
+		name, version, _ := strings.Cut(id, "@")
+		if !found {
+			continue
+		}
+		mine, err := h.of(ctx, a, name, "")
+		if err != nil {
+			return err
+		}
+		if s, _ := stands(mine, record.Origin{Code: hash}, version); s != otherCode {
+			continue
+		}
+		v.Standing, v.Callee = otherCallee, id
+		v.declare = mine.Declare(name, "why", hash)
+		v.Changes, v.Problem = changesFrom(ctx, x.Store, hash, mine.Known(), "there")
+		return nil
 	}
 	return nil
 }
@@ -129,7 +159,10 @@ func (v *computedView) advise(x roots.Address) {
 		v.Then = append(v.Then, when+": "+do)
 	}
 	switch {
-	case v.Standing == otherCode:
+	case v.Standing == otherCode, v.Standing == otherCallee:
+		if v.Callee != "" {
+			name, _, _ = strings.Cut(v.Callee, "@")
+		}
 		add("if it computes something else now", "set another Version of "+name)
 		add("if it computes the same", v.declare)
 		add("to compute such calls again", "MOPS_CODE_CHECK=recompute")
@@ -196,6 +229,8 @@ func (v *computedView) title() string {
 		return "Computed by code that is declared equal to the code here"
 	case v.Standing == otherCode:
 		return "Computed by other code than here"
+	case v.Standing == otherCallee:
+		return "Computed when " + v.Callee + ", which it calls, had other code than here"
 	case v.Standing == otherFunction:
 		return "Computed by another function than has the name here"
 	case v.Standing == otherVersion:
