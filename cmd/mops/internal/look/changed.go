@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,6 +36,7 @@ type changedFunction struct {
 	Same     int            `json:"same"`    // results of the code that the program has, or of equal code
 	Unknown  int            `json:"unknown"` // results whose code is not known
 	Codes    []*changedCode `json:"codes"`
+	Callees  map[string]int `json:"callees,omitempty"` // results that were computed when a function that it calls had other code
 	Then     string         `json:"then,omitempty"`
 
 	mine *module.Code
@@ -171,16 +173,40 @@ func (s *changedSearch) sort(ctx context.Context, store *blob.Store, calls []exp
 		if err != nil {
 			return err
 		}
-		switch f.stands(by) {
-		case otherCode:
+		stands, callee := f.stands(by), s.changedCallee(by)
+		switch {
+		case stands == otherCode:
 			f.other(by).add(s, roots.Of(store, call))
-		case notCompared:
+		case callee != "":
+			// Run again, it would find the old results of the callee: those must be verified.
+			if f.Callees == nil {
+				f.Callees = map[string]int{}
+			}
+			f.Callees[callee]++
+		case stands == notCompared:
 			f.Unknown++
 		default:
 			f.Same++
 		}
 	}
 	return ctx.Err()
+}
+
+// changedCallee is a function that was called for a result, and that has other
+// code in the program, as its lock states; "" if there is none.
+func (s *changedSearch) changedCallee(by record.Origin) string {
+	for each := range strings.SplitSeq(by.Callees, " ") {
+		id, hash, _ := strings.Cut(each, "=")
+		name, version, _ := strings.Cut(id, "@")
+		own, has := s.program[name]
+		if !has {
+			continue
+		}
+		if is, _ := stands(byProgram(own), record.Origin{Code: hash}, version); is == otherCode {
+			return id
+		}
+	}
+	return ""
 }
 
 // function is one that the program has: by the source where it was built, which
@@ -322,9 +348,11 @@ func (f *changedFunction) show(a *cli.App) {
 	case known == nil:
 		fmt.Fprintf(a.Text, "%s: nothing to verify, as its code is not known: %s\n", name, f.mine.Problem)
 		return
-	case len(f.Codes) == 0 && f.Same == 0:
+	case len(f.Codes) == 0 && f.Same == 0 && len(f.Callees) == 0:
 		fmt.Fprintf(a.Text, "%s: nothing to verify: of no result is known by which code it was computed\n", name)
 		return
+	case len(f.Codes) == 0 && f.Same == 0:
+		fmt.Fprintf(a.Text, "%s: nothing to verify here\n", name)
 	case len(f.Codes) == 0:
 		fmt.Fprintf(a.Text, "%s: nothing to verify: %s computed by the code that the program has (%s), or by equal code\n",
 			name, were(f.Same), memo.ShortCode(known.Hash))
@@ -332,6 +360,9 @@ func (f *changedFunction) show(a *cli.App) {
 	for _, c := range f.Codes {
 		fmt.Fprintf(a.Text, "%s of %s of %s computed by other code (%s): %s\n", text.Number(c.Tried), text.Count(c.Calls, "call"), name, memo.ShortCode(c.Code), c.outcome())
 		showChanges(a, "  ", c.Changes, c.Problem)
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.Callees)) {
+		fmt.Fprintf(a.Text, "  ! left out: %s computed when %s, which it calls, had other code: verify that one\n", were(f.Callees[id]), id)
 	}
 	if f.Unknown > 0 {
 		fmt.Fprintf(a.Text, "  ! left out: %s whose code is not known\n", text.Count(f.Unknown, "result"))
