@@ -173,7 +173,7 @@ func (s *changedSearch) sort(ctx context.Context, store *blob.Store, calls []exp
 		if err != nil {
 			return err
 		}
-		stands, callee := f.stands(by), s.changedCallee(by)
+		stands, callee := f.stands(by), changedCallee(s.program, by)
 		switch {
 		case stands == otherCode:
 			f.other(by).add(s, roots.Of(store, call))
@@ -190,23 +190,6 @@ func (s *changedSearch) sort(ctx context.Context, store *blob.Store, calls []exp
 		}
 	}
 	return ctx.Err()
-}
-
-// changedCallee is a function that was called for a result, and that has other
-// code in the program, as its lock states; "" if there is none.
-func (s *changedSearch) changedCallee(by record.Origin) string {
-	for each := range strings.SplitSeq(by.Callees, " ") {
-		id, hash, _ := strings.Cut(each, "=")
-		name, version, _ := strings.Cut(id, "@")
-		own, has := s.program[name]
-		if !has {
-			continue
-		}
-		if is, _ := stands(byProgram(own), record.Origin{Code: hash}, version); is == otherCode {
-			return id
-		}
-	}
-	return ""
 }
 
 // function is one that the program has: by the source where it was built, which

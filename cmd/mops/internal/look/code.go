@@ -10,6 +10,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/module"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
@@ -77,6 +78,23 @@ func stands(mine *module.Code, by record.Origin, version string) (s standing, eq
 		return otherFunction, nil
 	}
 	return notCompared, nil
+}
+
+// changedCallee is a function that was called for a result, and that has other
+// code in the program, as its lock states; "" if there is none.
+func changedCallee(program map[string]worker.FunctionCode, by record.Origin) string {
+	for each := range strings.SplitSeq(by.Callees, " ") {
+		id, hash, _ := strings.Cut(each, "=")
+		name, version, _ := strings.Cut(id, "@")
+		own, has := program[name]
+		if !has {
+			continue
+		}
+		if is, _ := stands(byProgram(own), record.Origin{Code: hash}, version); is == otherCode {
+			return id
+		}
+	}
+	return ""
 }
 
 // sameFunction says that two places may be of one function. Function literals go
