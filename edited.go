@@ -5,13 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
-	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/trust/edits"
 )
@@ -53,7 +52,11 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 	if policy == IgnoreEdits {
 		return nil
 	}
-	sources := edits.Find(registry.Locks.Files(), cacheDir)
+	locks := registry.Locks.Files()
+	if len(locks) == 0 {
+		return nil // most programs
+	}
+	sources := edits.Find(locks, cacheDir)
 	why := otherBuild(sources)
 	if sources.None() && why == "" {
 		return nil
@@ -64,7 +67,7 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 	}
 	if why != "" {
 		all := map[string]function.Actual{}
-		for _, path := range registry.Locks.Files() {
+		for _, path := range locks {
 			unknown(all, registry, path)
 		}
 		if len(all) > 0 {
@@ -154,17 +157,11 @@ func unknown(all map[string]function.Actual, registry *function.Registry, path s
 // otherBuild says why the program may have been built from other files than those
 // that were locked; "" if it was not.
 func otherBuild(sources *edits.Sources) string {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range build.Settings {
-		switch {
-		case s.Key == "-tags" && s.Value != "" && !strings.Contains(os.Getenv("GOFLAGS"), "-tags"): // mops-lock heeds GOFLAGS, too
-			return "the program was built with -tags " + s.Value + ", and its locks were not"
-		case s.Key == "vcs.modified" && s.Value == "true" && sources.None():
-			return "the program was built from files that were not committed, and its source is not here"
-		}
+	switch tags := record.BuildTags(); {
+	case tags != "" && !strings.Contains(os.Getenv("GOFLAGS"), "-tags"): // mops-lock heeds GOFLAGS, too
+		return "the program was built with -tags " + tags + ", and its locks were not"
+	case record.ThisProgram().Dirty && sources.None():
+		return "the program was built from files that were not committed, and its source is not here"
 	}
 	return ""
 }
@@ -174,7 +171,7 @@ func (env *Env) edited(own *code.Own, f edits.Function, policy EditPolicy) (is f
 	changed := "its source, or what that uses"
 	is.Hash, is.Code = f.Hash, f.Code
 	if f.Code != nil {
-		changed = memo.Named(code.Diff(&own.Fingerprint, f.Code))
+		changed = code.Named(code.Diff(&own.Fingerprint, f.Code), mostNamed)
 	}
 	if policy == WarnOfEdits {
 		env.logger.Warn(fmt.Sprintf("%s was edited since it was locked: %s", id, changed),
@@ -185,6 +182,9 @@ func (env *Env) edited(own *code.Own, f edits.Function, policy EditPolicy) (is f
 	env.logger.Info(fmt.Sprintf("%s was edited since it was locked: %s", id, changed), "version", is.Version)
 	return is
 }
+
+// mostNamed is how many changes a warning names.
+const mostNamed = 3
 
 // mostOfVersion leaves room in a version for what is added to it.
 const mostOfVersion = 64 - len(".edited-00000000")

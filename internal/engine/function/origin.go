@@ -1,9 +1,7 @@
 package function
 
 import (
-	"runtime/debug"
 	"strings"
-	"sync"
 
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
@@ -155,19 +153,10 @@ func definition(symbol string) string {
 		name = ""
 	}
 	if path == "main" {
-		if path = mainPackage(); path == "" {
+		// Files that were named one by one are a package without a path.
+		if path = record.ThisProgram().Path; path == "" || path == "command-line-arguments" {
 			return ""
 		}
 	}
 	return strings.TrimSuffix(path+"."+name, ".")
 }
-
-// mainPackage is the path of the program's main package; "" if its files were
-// named one by one, which gives it none.
-var mainPackage = sync.OnceValue(func() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Path == "command-line-arguments" {
-		return ""
-	}
-	return info.Path
-})

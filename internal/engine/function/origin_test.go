@@ -1,6 +1,10 @@
 package function
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+)
 
 func TestDefinition(t *testing.T) {
 	for symbol, want := range map[string]string{
@@ -22,7 +26,7 @@ func TestDefinition(t *testing.T) {
 		}
 	}
 	// This test is of a package, so the main package is that of the test.
-	if got, want := definition("main.train"), mainPackage()+".train"; got != want || mainPackage() == "" {
+	if got, want := definition("main.train"), record.ThisProgram().Path+".train"; got != want || record.ThisProgram().Path == "" {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -131,6 +131,15 @@ var (
 	unkeptMiss = &miss{why: "nothing is kept of this call"}
 )
 
+// replacing is the miss of a sound result that is to be computed again.
+func replacing(found memo.Found, why string) (*miss, error) {
+	var header record.ResultHeader
+	if err := found.Into(&header); err != nil {
+		return nil, err
+	}
+	return &miss{why: why, info: found.Info, old: found, leaseID: header.Run.LeaseID}, nil
+}
+
 // find looks for the result, in one read: a hit costs exactly that, or nothing
 // if this machine has read the result before. A miss costs another read for
 // each old home of the function, and under KeepErrors one for the error.
@@ -184,11 +193,8 @@ func (f *flight) judge(ctx context.Context, found memo.Found, err error) (Outcom
 	}
 	switch {
 	case err == nil && f.key.refresh && !f.refreshedAbove(found):
-		var header record.ResultHeader
-		if err := found.Into(&header); err != nil {
-			return Outcome{}, nil, err
-		}
-		return Outcome{}, &miss{why: "a refresh was asked for", info: found.Info, old: found, leaseID: header.Run.LeaseID}, nil
+		missed, err := replacing(found, "a refresh was asked for")
+		return Outcome{}, missed, err
 	case err == nil:
 		missed, err := f.call.aged(ctx, found, f.place)
 		if err == nil && missed == nil {

@@ -43,12 +43,12 @@ func (e *Engine) otherCode(ctx context.Context, c *Call, found memo.Found, place
 	}
 	switch c.CodeCheck {
 	case code.Recompute:
-		var header record.ResultHeader
-		if err := found.Into(&header); err != nil {
+		missed, err := replacing(found, "other code computed the result: "+e.others.changed(ctx, place.Store, c.Function, by))
+		if err != nil {
 			return nil, err
 		}
-		why := "other code computed the result: " + e.others.changed(ctx, place.Store, c.Function, by)
-		return &miss{why: why, info: found.Info, old: found, leaseID: header.Run.LeaseID, stale: true}, nil
+		missed.stale = true
+		return missed, nil
 	case code.Refuse:
 		return nil, fmt.Errorf("%s: %w: %s (run %s): %s, or compute it again with MOPS_CODE_CHECK=recompute",
 			place.URI(), ErrOtherCode, e.others.changed(ctx, place.Store, c.Function, by), found.RunID, cure(c.Function, by))

@@ -60,25 +60,7 @@ const mostChanges = 3
 func Changed(ctx context.Context, store *blob.Store, theirs, mine string, is *code.Fingerprint) string {
 	before, err := Code(ctx, store, theirs)
 	if err != nil || is == nil { // nobody described it: the hashes say that much
-		return fmt.Sprintf("%s, and here it is %s", ShortCode(theirs), ShortCode(mine))
+		return fmt.Sprintf("%s, and here it is %s", code.Short(theirs), code.Short(mine))
 	}
-	return Named(code.Diff(before, is))
-}
-
-// Named names what changed, in a line.
-func Named(changes []code.Change) string {
-	var lines []string
-	for _, c := range changes[:min(len(changes), mostChanges)] {
-		lines = append(lines, c.String())
-	}
-	if more := len(changes) - mostChanges; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(lines, ", ")
-}
-
-// ShortCode is enough of the hash of code to tell it from others.
-func ShortCode(hash string) string {
-	const enough = 12
-	return hash[:min(len(hash), enough)]
+	return code.Named(code.Diff(before, is), mostChanges)
 }

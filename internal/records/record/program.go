@@ -22,8 +22,13 @@ func ThisProgram() Program { return this().program }
 // must not change the slice.
 func Modules() []string { return this().modules }
 
+// BuildTags are those that the program was built with, as the flag -tags has
+// them.
+func BuildTags() string { return this().tags }
+
 type build struct {
 	program Program
+	tags    string
 	modules []string
 }
 
@@ -39,6 +44,8 @@ func describe(info *debug.BuildInfo) build {
 	b := build{program: Program{Path: info.Path, Version: info.Main.Version, Go: info.GoVersion}}
 	for _, setting := range info.Settings {
 		switch setting.Key {
+		case "-tags":
+			b.tags = setting.Value
 		case "vcs.revision":
 			b.program.Revision = setting.Value
 		case "vcs.modified":

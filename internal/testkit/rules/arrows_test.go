@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
 		"internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
-		"internal/records/memo", "internal/trust/code", "internal/trust/edits",
+		"internal/records/record", "internal/trust/code", "internal/trust/edits",
 	},
 	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
 	"internal/trust/lockfile":    {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint", "internal/trust/purity", "internal/trust/snapshot"},

@@ -19,6 +19,12 @@ type Fingerprint struct {
 	Notes   []Note   `json:"notes,omitempty"`   // where it was not possible to follow
 }
 
+// Short is enough of a fingerprint's hash to tell it from others.
+func Short(hash string) string {
+	const enough = 12
+	return hash[:min(len(hash), enough)]
+}
+
 // Kind is a kind of declaration.
 type Kind string
 

@@ -63,6 +63,18 @@ func (c Change) Both(there string) string {
 	return fmt.Sprintf("%s changed (%s, %s %s)", c.short, is, there, was)
 }
 
+// Named names what changed, in a line: so many changes at most.
+func Named(changes []Change, most int) string {
+	var lines []string
+	for _, c := range changes[:min(len(changes), most)] {
+		lines = append(lines, c.String())
+	}
+	if more := len(changes) - most; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(lines, ", ")
+}
+
 // Diff names what differs between two states of a function's code: nothing if
 // their hashes are equal, and something if they are not. A declaration that has
 // got another name or place is not named for that.

@@ -152,7 +152,7 @@ func (s *search) define(call *ast.CallExpr, stack []ast.Node) {
 		d.Err = errors.New("the call that defines the function has no arguments of its own")
 		return
 	}
-	d.Name = constantString(s.in.info, call.Args[0])
+	d.Name = ConstantString(s.in.info, call.Args[0])
 	if slices.ContainsFunc(stack, isLoop) {
 		d.Err = errors.New("the function is defined in a loop")
 	} else if d.Name == "" {
@@ -188,13 +188,13 @@ func (s *search) implement(call *ast.CallExpr, stack []ast.Node) {
 	if !ok || len(call.Args) == 0 {
 		return
 	}
-	d := s.declared[objectOf(s.in.info, selector.X)]
+	d := s.declared[ObjectOf(s.in.info, selector.X)]
 	if d == nil || d.home != s.in {
 		s.elsewhere[d] = true
 		d = &Definition{Package: s.in.ImportPath, home: s.in}
 		d.File, d.Line = s.program.place(s.in, call.Pos(), s.in)
 		if declare, in := s.program.memoCall(s.in, selector.X); declare != nil {
-			d.Name, d.Version = constantString(in.info, declare.Args[0]), "0"
+			d.Name, d.Version = ConstantString(in.info, declare.Args[0]), "0"
 			d.options(&search{program: s.program, in: in}, declare, declare.Args[1:])
 		}
 		s.found = append(s.found, d)
@@ -214,10 +214,10 @@ func (d *Definition) options(s *search, call *ast.CallExpr, options []ast.Expr) 
 		}
 		switch {
 		case name == "Version" && len(inner.Args) == 1:
-			d.Version = constantString(s.in.info, inner.Args[0])
+			d.Version = ConstantString(s.in.info, inner.Args[0])
 		case name == "Calls":
 			for _, argument := range inner.Args {
-				if o := objectOf(s.in.info, argument); o != nil && o.Pkg() != nil {
+				if o := ObjectOf(s.in.info, argument); o != nil && o.Pkg() != nil {
 					d.Calls = append(d.Calls, code.Callee{Name: s.program.memoName(s.in, argument), Var: o.Pkg().Path() + "." + o.Name()})
 				}
 			}
@@ -243,7 +243,7 @@ func (s *search) body(d *Definition, fn ast.Expr, stack []ast.Node) {
 		return
 	}
 	synthetic := &decl{pkg: s.in, file: s.file, kind: code.Func, name: s.in.ImportPath + "." + cmp.Or(d.Var, d.Name) + ".func", node: fn}
-	switch o := objectOf(info, fn).(type) {
+	switch o := ObjectOf(info, fn).(type) {
 	case *types.Func:
 		switch {
 		case o.Signature().Recv() == nil:
@@ -310,7 +310,8 @@ func hasTypeParam(t types.Type) bool {
 	return false
 }
 
-func constantString(info *types.Info, e ast.Expr) string {
+// ConstantString is the value of an expression that is a constant string, or "".
+func ConstantString(info *types.Info, e ast.Expr) string {
 	if value := info.Types[e].Value; value != nil && value.Kind() == constant.String {
 		return constant.StringVal(value)
 	}
@@ -341,21 +342,23 @@ func variableOf(info *types.Info, call *ast.CallExpr, stack []ast.Node) types.Ob
 	return nil
 }
 
-func objectOf(info *types.Info, e ast.Expr) types.Object {
+// ObjectOf is what an expression names: an instance of a generic function names
+// the function. It is nil if the expression is no name.
+func ObjectOf(info *types.Info, e ast.Expr) types.Object {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.Ident:
 		return info.ObjectOf(e)
 	case *ast.SelectorExpr:
 		return info.ObjectOf(e.Sel)
 	case *ast.IndexExpr:
-		return objectOf(info, e.X)
+		return ObjectOf(info, e.X)
 	case *ast.IndexListExpr:
-		return objectOf(info, e.X)
+		return ObjectOf(info, e.X)
 	}
 	return nil
 }
 
 func isInstance(info *types.Info, e ast.Expr) bool {
-	f, ok := objectOf(info, e).(*types.Func)
+	f, ok := ObjectOf(info, e).(*types.Func)
 	return ok && f.Signature().TypeParams().Len() > 0
 }

@@ -11,7 +11,7 @@ import (
 // mopsFunc is the name of the function or method of package mops that is called,
 // or "".
 func mopsFunc(info *types.Info, call *ast.CallExpr) string {
-	if f, ok := objectOf(info, call.Fun).(*types.Func); ok && f.Pkg() != nil && f.Pkg().Path() == mopsPath {
+	if f, ok := ObjectOf(info, call.Fun).(*types.Func); ok && f.Pkg() != nil && f.Pkg().Path() == mopsPath {
 		return f.Name()
 	}
 	return ""
@@ -71,7 +71,7 @@ func (w *writer) mopsCall(call *ast.CallExpr) bool {
 		if len(call.Args) == 0 {
 			return false
 		}
-		w.calls(code.Callee{Name: constantString(w.info, call.Args[0])})
+		w.calls(code.Callee{Name: ConstantString(w.info, call.Args[0])})
 	case "Implement":
 		w.both("implement")
 		w.node(call.Fun)
@@ -87,7 +87,7 @@ func (p *Program) memoName(in *pkg, e ast.Expr) string {
 	if call == nil {
 		return ""
 	}
-	return constantString(in.info, call.Args[0])
+	return ConstantString(in.info, call.Args[0])
 }
 
 // memoCall is the call that defines or declares the function that an expression
@@ -109,7 +109,7 @@ func (p *Program) memoCall(in *pkg, e ast.Expr) (*ast.CallExpr, *pkg) {
 			}
 			return nil, nil
 		}
-		d := p.decls[objectOf(in.info, e)]
+		d := p.decls[ObjectOf(in.info, e)]
 		if d == nil || d.kind != code.Var {
 			return nil, nil
 		}

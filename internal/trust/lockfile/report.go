@@ -44,11 +44,7 @@ func (f *Function) place() string { return fmt.Sprintf("%s:%d", f.File, f.Line) 
 func (f *Function) refusal() string {
 	switch f.kind {
 	case changed:
-		all := f.Changes()
-		text := strings.Join(all[:min(len(all), mostNamed)], ", ")
-		if more := len(all) - mostNamed; more > 0 {
-			text += fmt.Sprintf(", and %d more", more)
-		}
+		text := code.Named(code.Diff(&f.against.Fingerprint, f.Code), mostNamed)
 		return fmt.Sprintf("%s: %s: set another Version, or declare it equal: mops-lock --same %s \"why\"", f.id(), text, f.Name)
 	case lost:
 		return fmt.Sprintf("%s: its code was locked and cannot be followed any more (%s): %v: set another Version", f.id(), f.place(), f.Err)

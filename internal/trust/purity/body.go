@@ -76,7 +76,7 @@ func (b *body) definition(call *ast.CallExpr) bool {
 	case "Define", "Declare", "Implement", "Calls":
 		b.left = append(b.left, call)
 		if name == "Define" && b.decl.Memo == "" && len(call.Args) > 0 {
-			b.emit(call.Pos(), Event{Kind: calls, Name: constantString(b.info, call.Args[0])})
+			b.emit(call.Pos(), Event{Kind: calls, Name: fingerprint.ConstantString(b.info, call.Args[0])})
 		}
 		return true
 	}

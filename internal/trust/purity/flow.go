@@ -39,7 +39,7 @@ func newFlow(b *body) *flow {
 				from := n.Rhs[min(i, len(n.Rhs)-1)]
 				f.gets(to, from, n.Tok != token.ASSIGN && n.Tok != token.DEFINE)
 				if literal, ok := from.(*ast.FuncLit); ok {
-					closures[objectOf(b.info, to)] = literal
+					closures[fingerprint.ObjectOf(b.info, to)] = literal
 				}
 			}
 		case *ast.ValueSpec:
@@ -61,7 +61,7 @@ func newFlow(b *body) *flow {
 			f.typeSwitch(n)
 		case *ast.CallExpr:
 			f.call(n)
-			if _, isFunc := objectOf(b.info, n.Fun).(*types.Var); isFunc {
+			if _, isFunc := fingerprint.ObjectOf(b.info, n.Fun).(*types.Var); isFunc {
 				local = append(local, n)
 			}
 		case *ast.ReturnStmt:
@@ -72,7 +72,7 @@ func newFlow(b *body) *flow {
 		return true
 	})
 	for _, call := range local {
-		if literal := closures[objectOf(b.info, call.Fun)]; literal != nil {
+		if literal := closures[fingerprint.ObjectOf(b.info, call.Fun)]; literal != nil {
 			f.bind(literal, call.Args)
 		}
 	}

@@ -2,27 +2,14 @@ package purity
 
 import (
 	"go/ast"
-	"go/constant"
 	"go/types"
-)
 
-func objectOf(info *types.Info, e ast.Expr) types.Object {
-	switch e := ast.Unparen(e).(type) {
-	case *ast.Ident:
-		return info.ObjectOf(e)
-	case *ast.SelectorExpr:
-		return info.ObjectOf(e.Sel)
-	case *ast.IndexExpr:
-		return objectOf(info, e.X)
-	case *ast.IndexListExpr:
-		return objectOf(info, e.X)
-	}
-	return nil
-}
+	"github.com/TrilliantHealth/mops-go/internal/trust/fingerprint"
+)
 
 // functionOf is the function or method that a call names, if it is known.
 func functionOf(info *types.Info, call *ast.CallExpr) *types.Func {
-	f, _ := objectOf(info, call.Fun).(*types.Func)
+	f, _ := fingerprint.ObjectOf(info, call.Fun).(*types.Func)
 	return f
 }
 
@@ -40,13 +27,6 @@ func receiverOf(info *types.Info, call *ast.CallExpr) ast.Expr {
 func isPackageVar(o types.Object) bool {
 	v, ok := o.(*types.Var)
 	return ok && !v.IsField() && v.Pkg() != nil && v.Parent() == v.Pkg().Scope()
-}
-
-func constantString(info *types.Info, e ast.Expr) string {
-	if value := info.Types[e].Value; value != nil && value.Kind() == constant.String {
-		return constant.StringVal(value)
-	}
-	return ""
 }
 
 func underlying(t types.Type) types.Type {

@@ -144,7 +144,7 @@ func (r *reader) functionOfMops(d *Decl, value ast.Expr) {
 		switch fingerprint.MopsName(r.info, call) {
 		case "Define", "Declare":
 			if len(call.Args) > 0 {
-				d.Memo = constantString(r.info, call.Args[0])
+				d.Memo = fingerprint.ConstantString(r.info, call.Args[0])
 			}
 			r.named(d.Key, call)
 			return
@@ -158,7 +158,7 @@ func (r *reader) functionOfMops(d *Decl, value ast.Expr) {
 			return
 		}
 	}
-	if o := objectOf(r.info, value); o != nil && isPackageVar(o) {
+	if o := fingerprint.ObjectOf(r.info, value); o != nil && isPackageVar(o) {
 		d.Same = key(o)
 	}
 }
@@ -171,7 +171,7 @@ func (r *reader) named(variable string, call *ast.CallExpr) {
 			continue
 		}
 		for _, argument := range inner.Args {
-			if o := objectOf(r.info, argument); isPackageVar(o) {
+			if o := fingerprint.ObjectOf(r.info, argument); isPackageVar(o) {
 				r.out.Calls[variable] = append(r.out.Calls[variable], key(o))
 			}
 		}
@@ -188,7 +188,7 @@ func (r *reader) functions(file *ast.File, a *accepts) {
 			return true
 		}
 		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fingerprint.MopsName(r.info, call) == "Implement" {
-			if o := objectOf(r.info, selector.X); isPackageVar(o) {
+			if o := fingerprint.ObjectOf(r.info, selector.X); isPackageVar(o) {
 				r.named(key(o), call)
 			}
 		}
@@ -199,11 +199,11 @@ func (r *reader) functions(file *ast.File, a *accepts) {
 			}
 			k := r.rootKey(argument)
 			r.out.Roots[k] = true
-			if f := objectOf(r.info, argument); f != nil && k == key(f) {
+			if f := fingerprint.ObjectOf(r.info, argument); f != nil && k == key(f) {
 				continue // a declaration
 			}
 			argument = ast.Unparen(argument)
-			d := &Decl{Key: k, Base: cmp.Or(constantString(r.info, call.Args[0]), "func"), At: r.place(argument.Pos())}
+			d := &Decl{Key: k, Base: cmp.Or(fingerprint.ConstantString(r.info, call.Args[0]), "func"), At: r.place(argument.Pos())}
 			body := r.body(d, argument, a.declared(r, argument.Pos()))
 			body.parameters(signature)
 			body.read()
@@ -219,7 +219,7 @@ func (r *reader) functions(file *ast.File, a *accepts) {
 // of mops.
 func (r *reader) rootKey(e ast.Expr) string {
 	e = ast.Unparen(e)
-	if f, ok := objectOf(r.info, e).(*types.Func); ok && f.Signature().TypeParams().Len() == 0 {
+	if f, ok := fingerprint.ObjectOf(r.info, e).(*types.Func); ok && f.Signature().TypeParams().Len() == 0 {
 		return key(f)
 	}
 	at := r.source.Files.PositionFor(e.Pos(), false)

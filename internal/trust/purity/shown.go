@@ -176,7 +176,7 @@ func (b *body) isShown(call *ast.CallExpr, class Class) bool {
 
 // isTerminal says that an expression is os.Stdout or os.Stderr.
 func (b *body) isTerminal(e ast.Expr) bool {
-	o := objectOf(b.info, e)
+	o := fingerprint.ObjectOf(b.info, e)
 	return o != nil && o.Pkg() != nil && o.Pkg().Path() == "os" && (o.Name() == "Stdout" || o.Name() == "Stderr")
 }
 

@@ -16,7 +16,7 @@ func (b *body) assigned(n *ast.AssignStmt, stack []ast.Node) {
 		b.write(to, stack)
 		// A variable that only grows is not read by growing.
 		if call, ok := n.Rhs[min(i, len(n.Rhs)-1)].(*ast.CallExpr); ok && len(call.Args) > 0 && b.info.Types[call.Fun].IsBuiltin() {
-			if id, ok := ast.Unparen(call.Args[0]).(*ast.Ident); ok && objectOf(b.info, to) == b.info.Uses[id] {
+			if id, ok := ast.Unparen(call.Args[0]).(*ast.Ident); ok && fingerprint.ObjectOf(b.info, to) == b.info.Uses[id] {
 				b.places[id] = true
 			}
 		}

@@ -15,7 +15,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
-	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
@@ -338,10 +337,10 @@ func (f *changedFunction) show(a *cli.App) {
 		fmt.Fprintf(a.Text, "%s: nothing to verify here\n", name)
 	case len(f.Codes) == 0:
 		fmt.Fprintf(a.Text, "%s: nothing to verify: %s computed by the code that the program has (%s), or by equal code\n",
-			name, were(f.Same), memo.ShortCode(known.Hash))
+			name, were(f.Same), code.Short(known.Hash))
 	}
 	for _, c := range f.Codes {
-		fmt.Fprintf(a.Text, "%s of %s of %s computed by other code (%s): %s\n", text.Number(c.Tried), text.Count(c.Calls, "call"), name, memo.ShortCode(c.Code), c.outcome())
+		fmt.Fprintf(a.Text, "%s of %s of %s computed by other code (%s): %s\n", text.Number(c.Tried), text.Count(c.Calls, "call"), name, code.Short(c.Code), c.outcome())
 		showChanges(a, "  ", c.Changes, c.Problem)
 	}
 	for _, id := range slices.Sorted(maps.Keys(f.Callees)) {

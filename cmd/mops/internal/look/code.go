@@ -126,7 +126,7 @@ func changesFrom(ctx context.Context, store *blob.Store, theirs string, mine *co
 	before, err := memo.Code(ctx, store, theirs)
 	switch {
 	case blob.Is(err, blob.NotFound):
-		return nil, "what differs cannot be named: the store does not say which declarations " + memo.ShortCode(theirs) + " stands for"
+		return nil, "what differs cannot be named: the store does not say which declarations " + code.Short(theirs) + " stands for"
 	case err != nil:
 		return nil, "what differs cannot be named: " + err.Error()
 	}
@@ -228,7 +228,7 @@ func codeText(by record.Origin) string {
 	case by.Code == "":
 		return by.Func
 	case by.Func == "":
-		return memo.ShortCode(by.Code)
+		return code.Short(by.Code)
 	}
-	return memo.ShortCode(by.Code) + " of " + by.Func
+	return code.Short(by.Code) + " of " + by.Func
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // codeCount says how many results one code computed.
@@ -105,7 +106,7 @@ func countCodes(ctx context.Context, store *blob.Store, of memokey.Call, most in
 func showCodes(a *cli.App, indent string, codes []codeCount) {
 	rows := [][]string{{"code", "results", "newest", "here", "function"}}
 	for _, c := range codes {
-		rows = append(rows, []string{cmp.Or(memo.ShortCode(c.Code), "not known"), text.Number(c.Results), text.Ago(c.Newest, a.Now()), c.Standing.word(), c.Func})
+		rows = append(rows, []string{cmp.Or(code.Short(c.Code), "not known"), text.Number(c.Results), text.Ago(c.Newest, a.Now()), c.Standing.word(), c.Func})
 	}
 	text.Table(a.Text, indent, text.WithoutEmpty(rows), " >")
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
-	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // callRow is a call in a list.
@@ -129,7 +129,7 @@ func (p *callPrinter) call(ctx context.Context, call explain.Listed, by record.O
 		if p.printed == 1 {
 			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", "state", "size", "newest", p.column("code"), "call")
 		}
-		fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", state, text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), p.column(memo.ShortCode(by.Code)), path.Base(call.Path))
+		fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", state, text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), p.column(code.Short(by.Code)), path.Base(call.Path))
 		return nil
 	}
 	text, err := json.Marshal(callRow{p.of.Store.URI(call.Path), words.Of(call.Path), state, call, by.Code, by.Func})

@@ -8,8 +8,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
-	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // showCode writes by which code a call was computed, if its records say so.
@@ -22,7 +22,7 @@ func (o *inspectOptions) showCode(ctx context.Context, a *cli.App, v *view.Call)
 	made.Into(&header)
 	fmt.Fprintln(a.Text, "\nCode")
 	var f text.Facts
-	f.Add("fingerprint", cmp.Or(memo.ShortCode(made.Code.Hash), "none: the function was not locked"))
+	f.Add("fingerprint", cmp.Or(code.Short(made.Code.Hash), "none: the function was not locked"))
 	f.Add("function", made.Code.Func)
 	f.Add("program", view.ProgramText(header.Run.Program))
 	f.Write(a.Text, "  ")

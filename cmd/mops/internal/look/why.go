@@ -12,7 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
-	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
 
 // Why is mops why.
@@ -211,7 +211,7 @@ func showNear(a *cli.App, found whyView) {
 			result = "has no result"
 		}
 		if several && near.Code != "" {
-			result += " by code " + memo.ShortCode(near.Code)
+			result += " by code " + code.Short(near.Code)
 		}
 		fmt.Fprintf(a.Text, "\n  %s  %s, %s\n", words.Of(near.URI), text.Ago(near.Modified, a.Now()), result)
 		showDifferences(a, "    ", near.Differences, 10, "here", "there")

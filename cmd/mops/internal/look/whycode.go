@@ -144,7 +144,7 @@ func (v *computedView) compareStored(ctx context.Context, x roots.Address) {
 		if err != nil { // another may be described
 			continue
 		}
-		v.Changes, v.Problem = changesFrom(ctx, x.Store, v.Code, described, "in "+memo.ShortCode(v.Code))
+		v.Changes, v.Problem = changesFrom(ctx, x.Store, v.Code, described, "in "+code.Short(v.Code))
 		v.from = other.Code
 		return
 	}
@@ -208,7 +208,7 @@ func (v *computedView) show(a *cli.App) {
 	}
 	switch {
 	case len(v.Changes) > 0 && v.from != "":
-		fmt.Fprintf(a.Text, "\nWhat differs in %s, the newest other code\n", memo.ShortCode(v.from))
+		fmt.Fprintf(a.Text, "\nWhat differs in %s, the newest other code\n", code.Short(v.from))
 	case len(v.Changes) > 0:
 		fmt.Fprintln(a.Text, "\nWhat differs")
 	}
