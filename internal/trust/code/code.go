@@ -35,6 +35,7 @@ const (
 	File   Kind = "file"   // embedded, assembly, C
 	Module Kind = "module" // with a version
 	Go     Kind = "go"
+	Order  Kind = "order" // in which several change a variable before main
 )
 
 // Decl is something that counts. Constants and aliases are listed, too, although
