@@ -159,10 +159,7 @@ func otherBuild(sources *edits.Sources) string {
 		return ""
 	}
 	for _, s := range build.Settings {
-		switch {
-		case s.Key == "-tags" && s.Value != "" && !strings.Contains(os.Getenv("GOFLAGS"), "-tags"): // mops-lock heeds GOFLAGS, too
-			return "the program was built with -tags " + s.Value + ", and its locks were not"
-		case s.Key == "vcs.modified" && s.Value == "true" && sources.None():
+		if s.Key == "vcs.modified" && s.Value == "true" && sources.None() {
 			return "the program was built from files that were not committed, and its source is not here"
 		}
 	}

@@ -25,7 +25,7 @@ func (p *Program) Fingerprint(ctx context.Context, d *Definition) (*code.Fingerp
 	if err := r.dependencies(); err != nil {
 		return nil, err
 	}
-	f := &code.Fingerprint{Hash: r.sum(d.root).String(), Go: p.goMinor, Package: d.home.ImportPath}
+	f := &code.Fingerprint{Varies: r.varies(), Hash: r.sum(d.root).String(), Go: p.goMinor, Package: d.home.ImportPath}
 	r.describe(f, d.home)
 	return f, nil
 }

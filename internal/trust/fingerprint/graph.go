@@ -63,6 +63,9 @@ func (r *reach) sum(root *decl) hashed {
 			}
 		}
 	}
+	if r.varies() {
+		write(h, "varies")
+	}
 	return hashed(h.Sum(nil))
 }
 
