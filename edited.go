@@ -57,21 +57,20 @@ func (env *Env) look(ctx context.Context, o *envOptions, cacheDir string) error 
 		return nil // most programs
 	}
 	sources := edits.Find(locks, cacheDir)
-	why := otherBuild(sources)
-	if sources.None() && why == "" {
+	if sources.None() && !record.ThisProgram().Dirty {
 		return nil
 	}
 	settle, ok := registry.Look()
 	if !ok {
 		return nil // another environment of this program looks
 	}
-	if why != "" {
+	if sources.None() {
 		all := map[string]function.Actual{}
 		for _, path := range locks {
 			unknown(all, registry, path)
 		}
 		if len(all) > 0 {
-			env.logger.Info("by which code locked functions compute is not known: " + why)
+			env.logger.Info("by which code locked functions compute is not known: the program was built from files that were not committed, and its source is not here")
 		}
 		settle(all)
 		return nil
@@ -152,18 +151,6 @@ func unknown(all map[string]function.Actual, registry *function.Registry, path s
 	for _, own := range registry.Locks.In(path) {
 		all[own.Name] = function.Actual{}
 	}
-}
-
-// otherBuild says why the program may have been built from other files than those
-// that were locked; "" if it was not.
-func otherBuild(sources *edits.Sources) string {
-	switch tags := record.BuildTags(); {
-	case tags != "" && !strings.Contains(os.Getenv("GOFLAGS"), "-tags"): // mops-lock heeds GOFLAGS, too
-		return "the program was built with -tags " + tags + ", and its locks were not"
-	case record.ThisProgram().Dirty && sources.None():
-		return "the program was built from files that were not committed, and its source is not here"
-	}
-	return ""
 }
 
 func (env *Env) edited(own *code.Own, f edits.Function, policy EditPolicy) (is function.Actual) {

@@ -37,7 +37,7 @@ func (f *Function) Looking() <-chan struct{} {
 	if looking == nil {
 		return nil
 	}
-	if is := f.origin.Load(); is.code == nil && len(is.callees) == 0 {
+	if is := f.origin.Load(); is.hash == "" && len(is.callees) == 0 {
 		return nil // it has no lock, nor has what it calls
 	}
 	return *looking
@@ -55,7 +55,7 @@ func (f *Function) locked() *code.Own {
 // IsLocked says that f is what its lock says, as far as it is known.
 func (f *Function) IsLocked() bool {
 	lock, is := f.locked(), f.own.Load()
-	return lock != nil && is != nil && lock.Hash == is.hash
+	return lock != nil && is != nil && asLocked(lock).hash == is.hash
 }
 
 // is sets what the code of f is.
@@ -66,7 +66,9 @@ func (f *Function) is(actual Actual) {
 	}
 	is := &own{hash: actual.Hash, code: actual.Code}
 	if lock.Accepts(actual.Hash) { // the lock's description is as good
-		is = &own{lock.Hash, &lock.Fingerprint, lock.Same}
+		is = asLocked(lock)
+	} else if v := variant(lock); v != "" && actual.Hash != "" {
+		is = &own{hash: v + actual.Hash}
 	}
 	f.own.Store(is)
 	if actual.Version != "" && !f.prepared.Load() {
@@ -100,7 +102,7 @@ func (r *Registry) Edited() map[string]Edited {
 	defer r.mu.Unlock()
 	for name, f := range r.functions {
 		lock, is := f.locked(), f.own.Load()
-		if lock == nil || is == nil || is.hash == lock.Hash {
+		if lock == nil || is == nil || is.hash == asLocked(lock).hash {
 			continue
 		}
 		if all == nil {

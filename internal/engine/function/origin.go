@@ -1,6 +1,7 @@
 package function
 
 import (
+	"runtime"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
@@ -48,11 +49,36 @@ func (f *Function) setOwn() error {
 	case err != nil:
 		return err
 	case lock != nil:
-		f.own.CompareAndSwap(nil, &own{lock.Hash, &lock.Fingerprint, lock.Same})
+		f.own.CompareAndSwap(nil, asLocked(lock))
 	default:
 		f.own.CompareAndSwap(nil, &own{})
 	}
 	return nil
+}
+
+// asLocked is what a lock says.
+func asLocked(lock *code.Own) *own {
+	if v := variant(lock); v != "" {
+		return &own{hash: v + lock.Hash}
+	}
+	return &own{lock.Hash, &lock.Fingerprint, lock.Same}
+}
+
+// variant is what makes the code of a function another in this program than in its
+// lock, though their sources are the same: the files that it is in are for some
+// builds only, and the lock is for another. It is "" for most functions.
+func variant(lock *code.Own) string {
+	if !lock.Varies {
+		return ""
+	}
+	var parts []string
+	if here := runtime.GOOS + "/" + runtime.GOARCH; here != lock.Platform {
+		parts = append(parts, here)
+	}
+	if parts = append(parts, record.Variant()...); len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, ",") + "-"
 }
 
 // join makes the origin of what is known of f's own code and of its callees'.

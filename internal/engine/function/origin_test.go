@@ -1,10 +1,29 @@
 package function
 
 import (
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
+
+// A function that varies has other code in a build that its lock is not for.
+func TestVariant(t *testing.T) {
+	here := runtime.GOOS + "/" + runtime.GOARCH
+	for _, c := range []struct {
+		varies   bool
+		platform string
+		other    bool
+	}{{false, "plan9/mips", false}, {true, "plan9/mips", true}, {true, here, len(record.Variant()) > 0}} {
+		lock := &code.Own{Locked: code.Locked{Platform: c.platform, Fingerprint: code.Fingerprint{Hash: "aa", Varies: c.varies}}}
+		own := asLocked(lock)
+		if other := own.hash != "aa"; other != c.other || !strings.HasSuffix(own.hash, "aa") || (own.code == nil) != c.other {
+			t.Errorf("%+v: %+v", c, own)
+		}
+	}
+}
 
 func TestDefinition(t *testing.T) {
 	for symbol, want := range map[string]string{

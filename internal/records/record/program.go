@@ -3,6 +3,7 @@ package record
 import (
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -22,13 +23,14 @@ func ThisProgram() Program { return this().program }
 // must not change the slice.
 func Modules() []string { return this().modules }
 
-// BuildTags are those that the program was built with, as the flag -tags has
-// them.
-func BuildTags() string { return this().tags }
+// Variant lists the settings of the program's build, other than its platform, that
+// have other files compiled than usual: "tags:a+b" for -tags a,b, and "nocgo". The
+// caller must not change the slice.
+func Variant() []string { return this().variant }
 
 type build struct {
 	program Program
-	tags    string
+	variant []string
 	modules []string
 }
 
@@ -45,7 +47,11 @@ func describe(info *debug.BuildInfo) build {
 	for _, setting := range info.Settings {
 		switch setting.Key {
 		case "-tags":
-			b.tags = setting.Value
+			b.variant = append(b.variant, "tags:"+strings.ReplaceAll(setting.Value, ",", "+"))
+		case "CGO_ENABLED":
+			if setting.Value == "0" {
+				b.variant = append(b.variant, "nocgo")
+			}
 		case "vcs.revision":
 			b.program.Revision = setting.Value
 		case "vcs.modified":

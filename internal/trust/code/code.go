@@ -14,6 +14,7 @@ type Fingerprint struct {
 	Hash    string   `json:"hash"`              // equal where the code is the same
 	Go      string   `json:"go"`                // such as go1.26
 	Package string   `json:"package"`           // the function's
+	Varies  bool     `json:"varies,omitempty"`  // it is in files that some builds leave out: see fingerprint
 	Callees []Callee `json:"callees,omitempty"` // functions of mops that it refers to
 	Decls   []Decl   `json:"decls"`             // what counts, by name and kind
 	Notes   []Note   `json:"notes,omitempty"`   // where it was not possible to follow
@@ -41,6 +42,7 @@ const (
 	File   Kind = "file"   // embedded, assembly, C
 	Module Kind = "module" // with a version
 	Go     Kind = "go"
+	Order  Kind = "order" // in which several change a variable before main
 )
 
 // Decl is something that counts. Constants and aliases are listed, too, although

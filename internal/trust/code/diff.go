@@ -132,6 +132,9 @@ func Diff(before, after *Fingerprint) []Change {
 
 // short is a name as a person who works on a package has it.
 func (d Decl) short(seenFrom string) string {
+	if d.Kind == Order {
+		return "the order of what changes " + Decl{Kind: Var, Name: d.Name}.short(seenFrom) + " before main"
+	}
 	if rest, ok := strings.CutPrefix(d.Name, seenFrom); ok && strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/") && d.Kind == File {
 		return rest[1:]
 	}

@@ -64,6 +64,9 @@ func (l Lock) String() string {
 		say(&b, "go", f.Go)
 		say(&b, "package", f.Package)
 		say(&b, "code", f.Hash)
+		if f.Varies {
+			say(&b, "varies")
+		}
 		for _, s := range f.Same {
 			say(&b, "same", s.Hash, s.Date, s.Reason)
 		}
@@ -161,6 +164,8 @@ func (f *Locked) set(words []string) error {
 	switch {
 	case one != nil && len(words) == 2:
 		*one = words[1]
+	case words[0] == "varies" && len(words) == 1:
+		f.Varies = true
 	case words[0] == "same" && len(words) == 4:
 		f.Same = append(f.Same, Same{Hash: words[1], Date: words[2], Reason: words[3]})
 	case words[0] == "uses" && len(words) == 5:

@@ -13,7 +13,7 @@ func sample() Lock {
 		{
 			Name: "forecast/train", Version: "2", Platform: "linux/amd64",
 			Same: []Same{{Hash: "99", Date: "2026-11-29", Reason: "only the \"log\",\n`really`"}},
-			Fingerprint: Fingerprint{Hash: "bb", Go: "go1.26", Package: "example.com/forecast", Decls: []Decl{
+			Fingerprint: Fingerprint{Hash: "bb", Varies: true, Go: "go1.26", Package: "example.com/forecast", Decls: []Decl{
 				{Kind: Func, Name: "example.com/forecast.clean", File: "clean.go", Line: 12, Hash: "1"},
 				{Kind: Import, Name: `example.com/forecast.import "embed"`, File: "train.go", Line: 3, Hash: "2"},
 				{Kind: File, Name: "example.com/forecast/model file.bin", File: "model file.bin", Hash: "3"},

@@ -3,6 +3,7 @@ package fingerprint
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ func (p *Program) Fingerprint(ctx context.Context, d *Definition) (*code.Fingerp
 	if err := r.dependencies(); err != nil {
 		return nil, err
 	}
-	f := &code.Fingerprint{Hash: r.sum(d.root).String(), Go: p.goMinor, Package: d.home.ImportPath}
+	f := &code.Fingerprint{Varies: r.varies(), Hash: r.sum(d.root).String(), Go: p.goMinor, Package: d.home.ImportPath}
 	r.describe(f, d.home)
 	return f, nil
 }
@@ -44,6 +45,18 @@ func (r *reach) describe(f *code.Fingerprint, home *pkg) {
 		if text := r.setAtRunTime(d); text != "" {
 			file, line := p.position(d, home)
 			f.Notes = append(f.Notes, code.Note{File: file, Line: line, Text: text})
+		}
+	}
+	for v := range r.counted {
+		if actions := r.inOrder(v); len(actions) > 1 {
+			h := sha256.New()
+			for _, d := range actions {
+				write(h, d.base())
+				h.Write(d.known.shape[:])
+			}
+			order := p.describe(v, home)
+			order.Kind, order.Hash = code.Order, hashed(h.Sum(nil)).brief()
+			f.Decls = append(f.Decls, order)
 		}
 	}
 	for d := range r.listed {

@@ -55,6 +55,17 @@ func (r *reach) sum(root *decl) hashed {
 	for _, m := range r.modules {
 		h.Write(m.sum[:])
 	}
+	for _, v := range g.order {
+		if actions := r.inOrder(v); len(actions) > 1 {
+			write(h, "before main")
+			for _, d := range actions {
+				number(h, g.numbers[d])
+			}
+		}
+	}
+	if r.varies() {
+		write(h, "varies")
+	}
 	return hashed(h.Sum(nil))
 }
 

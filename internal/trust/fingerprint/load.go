@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
 	"go/token"
 	"go/types"
 	"io"
@@ -47,6 +48,7 @@ type Program struct {
 	matched  []*pkg // in the order of their paths
 	checker  *checker
 	decls    map[types.Object]*decl
+	leftOut  map[*ast.File]bool       // by some builds; see varies
 	calls    map[string][]code.Callee // what definitions name in Calls, by key
 
 	workspace string // the file go.work, or ""
@@ -115,7 +117,7 @@ func Load(ctx context.Context, config Config, patterns ...string) (*Program, err
 	if config.Env == nil {
 		config.Env = os.Environ()
 	}
-	p := &Program{config: config, files: token.NewFileSet(), decls: map[types.Object]*decl{}}
+	p := &Program{config: config, files: token.NewFileSet(), decls: map[types.Object]*decl{}, leftOut: map[*ast.File]bool{}}
 
 	if err := p.surroundings(ctx); err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package fingerprint
 
 import (
+	"cmp"
 	"go/ast"
+	"go/types"
 	"maps"
 	"slices"
 
@@ -23,17 +25,47 @@ var registries = []string{
 	"hash", "image", "math/rand", "mime", "net/http", "net/rpc",
 }
 
-// actions are the declarations of a package that do something before main.
+// actions are the declarations of a package that do something before main, in the
+// order in which they do.
 func (p *pkg) actions() []*decl {
 	if p.startup == nil {
 		p.startup = []*decl{}
+		turns := map[types.Object]int{} // of variables; init functions have theirs after all of them
+		for i, each := range p.info.InitOrder {
+			for _, v := range each.Lhs {
+				turns[v] = i - len(p.info.InitOrder)
+			}
+		}
 		for _, d := range p.decls {
 			if runsBefore(d) {
 				p.startup = append(p.startup, d)
 			}
 		}
+		slices.SortStableFunc(p.startup, func(a, b *decl) int { return cmp.Compare(turns[a.object], turns[b.object]) })
 	}
 	return p.startup
+}
+
+// inOrder are the actions that count and change a variable, in the order in which
+// they run: another order may leave something else in it.
+func (r *reach) inOrder(v *decl) (all []*decl) {
+	if v.kind != code.Var {
+		return nil
+	}
+	for _, in := range r.closure {
+		if in.checked == nil {
+			continue
+		}
+		for _, d := range in.actions() {
+			if !r.counted[d] || d == v {
+				continue
+			}
+			if b, err := r.program.beforeMain(d); err == nil && b.changes[v] { // what counts can be read
+				all = append(all, d)
+			}
+		}
+	}
+	return all
 }
 
 // runsBefore says that a declaration does something before main.
