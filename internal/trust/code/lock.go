@@ -109,6 +109,15 @@ func quote(s string) string {
 // ErrNewer says that a lock was written by a newer release of mops.
 var ErrNewer = errors.New("a newer release of mops wrote this lock: use that release")
 
+// Unreadable is an error of ParseLock, or of who sought the lock's text, with the file
+// and with what to do.
+func Unreadable(file string, err error) error {
+	if errors.Is(err, ErrNewer) {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return fmt.Errorf("%s: %w: run mops-lock to write it anew", file, err)
+}
+
 // ParseLock reads the text of a lock.
 func ParseLock(text string) (Lock, error) {
 	var l Lock

@@ -1,7 +1,6 @@
 package code
 
 import (
-	"fmt"
 	"maps"
 	"strings"
 	"sync"
@@ -82,7 +81,7 @@ func (l *Locks) readAll() {
 func (l *Locks) read(s stated) {
 	lock, err := ParseLock(s.text)
 	if err != nil {
-		l.err = fmt.Errorf("%s: %w: run mops-lock to write it anew", s.file, err)
+		l.err = Unreadable(s.file, err)
 		return
 	}
 	if l.known == nil {

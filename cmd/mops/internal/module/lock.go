@@ -52,7 +52,7 @@ func readLock(path string) (all []lock) {
 	}
 	stated, err := code.ParseLock(lockText(parsed))
 	if err != nil {
-		return []lock{{err: fmt.Errorf("%s: %w: run mops-lock to write it anew", path, err)}}
+		return []lock{{err: code.Unreadable(path, err)}}
 	}
 	for _, f := range stated.Functions {
 		all = append(all, lock{file: path, of: f})
