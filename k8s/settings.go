@@ -56,7 +56,7 @@ type settings struct {
 	ttl, deadline         time.Duration
 	stopGrace             time.Duration
 	startGrace, roomGrace time.Duration
-	retries               int
+	retries, disruptions  int
 
 	// The rest.
 	namePrefix          string
@@ -77,7 +77,7 @@ func defaults() settings {
 		ttl:        time.Hour,
 		stopGrace:  10 * time.Second,
 		startGrace: 2 * time.Minute, roomGrace: 10 * time.Minute,
-		retries:    6,
+		retries: 6, disruptions: 20,
 		namePrefix: "mops",
 		logShare:   1, logStreams: 100,
 	}
