@@ -54,6 +54,9 @@ func (w *watch) tellSetbacks(workers []*worker) {
 func (w *worker) untoldSetbacks() (untold []kube.Setback) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.left || w.cause != nil {
+		return nil
+	}
 	for _, s := range w.setbacks {
 		if !w.told[s.Pod] {
 			set(&w.told, s.Pod, true)

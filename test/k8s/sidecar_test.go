@@ -9,6 +9,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
@@ -44,22 +45,21 @@ func isGoneSoon(t *testing.T, c *testcluster.Cluster, w executor.Worker) {
 	namespace, name, _ := strings.Cut(w.Handle(), "/")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	selector := metav1.ListOptions{LabelSelector: "job-name=" + name}
-	pods := c.Client().CoreV1().Pods(namespace)
-	events, err := pods.Watch(ctx, selector)
+	events, err := c.Client().BatchV1().Jobs(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer events.Stop()
-	for {
-		left, err := pods.List(ctx, selector)
-		if err != nil {
-			t.Fatal(err)
+	if _, ok := jobIn(t, c, w.Handle()); ok {
+		for event := range events.ResultChan() {
+			if event.Type == watch.Deleted {
+				break
+			}
 		}
-		if _, ok := jobIn(t, c, w.Handle()); !ok && len(left.Items) == 0 {
-			return
-		}
-		<-events.ResultChan()
+	}
+	left, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "job-name=" + name})
+	if _, ok := jobIn(t, c, w.Handle()); err != nil || ok || len(left.Items) > 0 {
+		t.Errorf("its Job is there: %v, and %d pods, %v", ok, len(left.Items), err)
 	}
 }
 
