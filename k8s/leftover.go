@@ -23,7 +23,7 @@ const clearWithin = 10 * time.Second
 // clear deletes the Job of a worker that has ended, if the Job would go on.
 func (w *worker) clear(ctx context.Context) {
 	w.mu.Lock()
-	leftover, uid := w.leftover && w.cause == nil, w.uid
+	leftover := w.leftover && w.cause == nil
 	w.leftover = false
 	w.mu.Unlock()
 	if !leftover {
@@ -31,7 +31,7 @@ func (w *worker) clear(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, clearWithin)
 	defer cancel()
-	if err := w.delete(ctx, uid); err != nil {
+	if err := w.delete(ctx, metav1.DeletePropagationForeground); err != nil {
 		w.settings.log().Warn("a worker has ended, but its Job goes on: its sidecars run, and the Job could not be deleted", "worker", w.name,
 			"error", err, "advice", fmt.Sprintf("kubectl delete job -n %s %s", w.watch.namespace, w.job))
 	}
@@ -55,7 +55,7 @@ func (w *watch) endStranded(ctx context.Context, workers []*worker) {
 }
 
 // endPod deletes a pod. The Job of a worker whose pods may not be deleted is
-// given up. The error is of a request that may succeed later.
+// abandoned. The error is of a request that may succeed later.
 func (w *worker) endPod(ctx context.Context, pod string) error {
 	c, namespace := w.watch.cluster, w.watch.namespace
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -67,7 +67,7 @@ func (w *worker) endPod(ctx context.Context, pod string) error {
 	case isDenied(err):
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.giveUp(&executor.Error{
+		w.abandon(&executor.Error{
 			Reason: executor.WorkerFailed, Err: c.explain(err, "delete", "pods", namespace),
 			Message: fmt.Sprintf("the %s crashed; it cannot be started again while sidecars run in its pod %s, which may not be deleted, so its Job was deleted", w.name, pod),
 		}, pod)
@@ -76,9 +76,9 @@ func (w *worker) endPod(ctx context.Context, pod string) error {
 	return err
 }
 
-// giveUp makes Wait delete the Job for this cause, once it has the last lines of
+// abandon makes Wait delete the Job for this cause, once it has the last lines of
 // the pod. The caller holds w.mu.
-func (w *worker) giveUp(cause *executor.Error, pod string) {
+func (w *worker) abandon(cause *executor.Error, pod string) {
 	if w.left || w.cause != nil {
 		return
 	}

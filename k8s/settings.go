@@ -56,6 +56,7 @@ type settings struct {
 	ttl, deadline         time.Duration
 	stopGrace             time.Duration
 	startGrace, roomGrace time.Duration
+	silenceGrace          time.Duration
 	retries, disruptions  int
 
 	// The rest.
@@ -77,7 +78,8 @@ func defaults() settings {
 		ttl:        time.Hour,
 		stopGrace:  10 * time.Second,
 		startGrace: 2 * time.Minute, roomGrace: 10 * time.Minute,
-		retries: 6, disruptions: 20,
+		silenceGrace: time.Minute,
+		retries:      6, disruptions: 20,
 		namePrefix: "mops",
 		logShare:   1, logStreams: 100,
 	}

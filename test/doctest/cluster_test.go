@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
@@ -35,7 +36,7 @@ func onCluster(t *testing.T) (variables []string) {
 	if err == nil {
 		_, err = client.Secrets(namespace).Create(t.Context(), secret, v1.CreateOptions{})
 	}
-	if err != nil {
+	if err != nil && !apierrors.IsAlreadyExists(err) { // another page has made it
 		t.Fatal(err)
 	}
 	return append(variables, "KUBECONFIG="+c.Kubeconfig, "REGISTRY="+c.Registry, "ROOT="+server.At(t, c.Forward(t, server.Address())))

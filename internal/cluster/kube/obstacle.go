@@ -61,7 +61,7 @@ func podless(message string) *Obstacle {
 	switch {
 	case message == "":
 		return nil
-	case strings.Contains(message, "exceeded quota"):
+	case isQuota(message):
 		return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
 	}
 	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}
