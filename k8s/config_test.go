@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -262,19 +261,6 @@ func snake(name string) string {
 		b.WriteRune(r)
 	}
 	return strings.ToLower(b.String())
-}
-
-// The page lists all settings.
-func TestSettingsAreDocumented(t *testing.T) {
-	page, err := os.ReadFile("../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range presets {
-		if !strings.Contains(string(page), "`"+p.key+"`") {
-			t.Errorf("docs/configuration.md does not have %s", p.key)
-		}
-	}
 }
 
 func TestLabels(t *testing.T) {

@@ -89,6 +89,22 @@ node_in = { zone = ["c"], pool = ["a", "b"] }
 	}
 }
 
+// The page has each setting with its variable.
+func TestSettingsOfExecutorsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, entries := range tables {
+		for key, e := range entries {
+			variable := "| `" + entryVariable(name, key) + "` |"
+			if !strings.Contains(string(page), "| `"+key+"` |") || strings.Contains(string(page), variable) != (e.fromText != nil || key == "logs") {
+				t.Errorf("docs/configuration.md: %s of [%s] or its variable is missing, or has none", key, name)
+			}
+		}
+	}
+}
+
 func TestEmptyFile(t *testing.T) {
 	for _, text := range []string{"", "\n\n# nothing\n", "[function]\n"} {
 		if got, want := parse(t, text), (&File{Path: "mops.toml"}); !reflect.DeepEqual(got, want) {
