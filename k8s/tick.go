@@ -64,6 +64,7 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 		w.mu.Unlock()
 	}
 	w.tell(now, workers)
+	w.tellOfParents(now, workers)
 }
 
 // questions is how many requests for events may be made now. While workers come

@@ -107,7 +107,7 @@ func (w *worker) look(now time.Time) {
 		w.end(v)
 	default:
 		w.inquiry.consider(w, job, pods)
-		w.keep(v.Stuck, now)
+		w.keep(crowded(v.Stuck), now)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are the programs under test, by name.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany}
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "nested": runNested}
 
 // version is that of doWork; see TestVersionSkew.
 var version = "0"
@@ -105,6 +105,7 @@ type Calls struct {
 	Secret                  string // whose entries workers find in their environment
 	Brief                   bool   // Jobs are removed a second after they have ended
 	Works                   []Work
+	Nested                  Nested
 }
 
 // executor runs the work where the calls say.

@@ -30,6 +30,9 @@ const (
 	AttemptAnnotation  = domain + "attempt"
 	MemoryAnnotation   = domain + "memory"
 
+	// CallerAnnotation is namespace/name of the Job whose program made this one.
+	CallerAnnotation = domain + "caller"
+
 	// OrchestratorAnnotation marks pods of programs that call, rather than work.
 	OrchestratorAnnotation = domain + "orchestrator"
 )

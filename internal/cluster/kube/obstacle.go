@@ -56,13 +56,16 @@ func obstacleOf(v View) *Obstacle {
 	return nil
 }
 
+// QuotaAdvice is what to do if a quota is used up.
+const QuotaAdvice = "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)"
+
 // podless is why a Job has no pod, by its events.
 func podless(message string) *Obstacle {
 	switch {
 	case message == "":
 		return nil
 	case strings.Contains(message, "exceeded quota"):
-		return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+		return &Obstacle{executor.LaunchRejected, message, QuotaAdvice, NoRoom}
 	}
 	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}
 }

@@ -1,6 +1,6 @@
 // Package kube has the commands that are about a Kubernetes cluster, and connects to
-// one: to launch programs as Jobs, to list and watch them, to copy files to and from
-// their pods, and to say which permissions all that takes.
+// one: to launch programs as Jobs, to list, watch and stop them, to copy files to and
+// from their pods, and to say which permissions all that takes.
 package kube
 
 import (
@@ -33,7 +33,7 @@ mops help k8s COMMAND tells all about one. mops doctor --k8s examines the cluste
 It is that of the current context, as for kubectl; the namespace is named after your
 account, unless --namespace says otherwise. In a pod, both are the pod's.
 `,
-	Commands: []cli.Command{jobsCommand, launchCommand, orchestrateCommand, copyCommand, rbacCommand},
+	Commands: []cli.Command{jobsCommand, stopCommand, launchCommand, orchestrateCommand, copyCommand, rbacCommand},
 }
 
 // ClusterFlags say which cluster is meant, and which namespace.
