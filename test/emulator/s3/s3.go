@@ -1,4 +1,6 @@
-package main
+// Package s3 is gofakes3, which stands in for S3, nearer to it than it is by itself.
+// Command emulator has it for tests on this machine, package cluster for pods.
+package s3
 
 import (
 	"encoding/base64"
@@ -6,17 +8,15 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 
 	"github.com/johannesboyne/gofakes3"
 )
 
-// startS3 starts gofakes3, in memory. What it does differently from S3 is mended, as
-// far as it matters:
+// Server is gofakes3, in memory. What it does differently from S3 is mended, as far as
+// it matters:
 //
 //   - conditions hold for CompleteMultipartUpload, too, and If-Match on an object
 //     that is not there is 404 NoSuchKey (Amazon S3 User Guide, "How to prevent
@@ -29,37 +29,33 @@ import (
 // Still different: the ETag of an object in parts is the MD5 of its content, with
 // no number of parts behind it; nobody's signature is verified; DeleteObject
 // knows no conditions; and ConditionalRequestConflict never happens.
-func startS3() (*server, error) {
-	store := newS3Store()
-	listening := httptest.NewUnstartedServer(faithful{store, gofakes3.New(store).Server()})
-	listening.Config.ErrorLog = log.New(io.Discard, "", 0) // gofakes3 answers twice where a client leaves early
-	listening.Start()
-	return &server{
-		Name: "gofakes3", URL: listening.URL,
-		newRoot: func(endpoint, name string) (string, error) {
-			return "s3://" + name + "/a/root?endpoint=" + url.QueryEscape(endpoint), store.CreateBucket(name)
-		},
-		stop: func() {
-			listening.CloseClientConnections()
-			listening.Close()
-		},
-	}, nil
-}
-
-// faithful does what gofakes3 leaves out.
-type faithful struct {
-	store *s3Store
+type Server struct {
+	store *store
 	next  http.Handler
 }
 
-func (f faithful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// New returns a server without buckets.
+func New() *Server {
+	s := newStore()
+	return &Server{s, gofakes3.New(s).Server()}
+}
+
+// NewRoot makes a bucket, and returns the URI of a root in it, as users write it who
+// reach the server at the endpoint.
+func (s *Server) NewRoot(endpoint, bucket string) (uri string, err error) {
+	return "s3://" + bucket + "/a/root?endpoint=" + url.QueryEscape(endpoint), s.store.CreateBucket(bucket)
+}
+
+// ServeHTTP does what gofakes3 leaves out. Gofakes3 answers twice where a client leaves
+// early, and an [http.Server] logs that.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	upload := r.URL.Query().Get("uploadId")
 	switch {
 	case r.Method == http.MethodPost && upload != "":
-		f.store.setConditions(gofakes3.UploadID(upload), conditions(r.Header))
+		s.store.setConditions(gofakes3.UploadID(upload), conditions(r.Header))
 	case r.Method == http.MethodPut && r.Header.Get("If-Match") != "":
-		if _, err := f.store.HeadObject(bucket, key); gofakes3.HasErrorCode(err, gofakes3.ErrNoSuchKey) {
+		if _, err := s.store.HeadObject(bucket, key); gofakes3.HasErrorCode(err, gofakes3.ErrNoSuchKey) {
 			io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", "application/xml")
 			w.WriteHeader(http.StatusNotFound)
@@ -70,7 +66,7 @@ func (f faithful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if want := r.Header.Get("X-Amz-Checksum-Crc32"); want != "" {
 		r.Body = &checkedBody{r.Body, crc32.NewIEEE(), want}
 	}
-	f.next.ServeHTTP(w, r)
+	s.next.ServeHTTP(w, r)
 }
 
 func conditions(h http.Header) *gofakes3.PutConditions {
