@@ -141,8 +141,9 @@ func flag(field func(*settings) **bool) Option {
 	return option(func(s *settings) { on := true; *field(s) = &on })
 }
 
-// Timeout bounds each run of the function, from the start of its worker on; the
-// time in which a call waits for a slot or for somebody else does not count. A
+// Timeout bounds each run of the function: the time in which its worker runs. The
+// time in which a call waits for a slot or for somebody else does not count, nor
+// does that in which a Job waits for its turn, for a node or for its image. A
 // run that takes longer fails with the reason executor.DeadlineExceeded. 0, the
 // default, means no bound. With a negative value calls fail.
 func Timeout(d time.Duration) Option {

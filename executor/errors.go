@@ -25,6 +25,7 @@ const (
 	NotStarted     Reason = "NotStarted"     // the worker's container could not be started: a secret is missing, …
 	Preempted      Reason = "Preempted"      // gave way to something else, too often
 	Evicted        Reason = "Evicted"        // the node ran short of something, or was drained
+	NodeLost       Reason = "NodeLost"       // the node does not answer any more, and the worker gives no sign of life
 )
 
 // Error is a failure of an executor or a worker, not of the user's function.

@@ -52,6 +52,18 @@ type Invocation struct {
 	// Only executors that run in process call it.
 	Work func(ctx context.Context) int
 
+	// Tell takes how far the worker is, whenever that changes. It may be nil; it
+	// returns at once and may be called from any goroutine. A worker whose executor
+	// tells nothing before Start returns runs from then on. The time limit of the
+	// call counts while the worker is Running, and people see the stages.
+	Tell func(Stage)
+
+	// Lives reports whether the worker still gives signs of life through the store,
+	// for an executor that does not hear of it any more in its own way; it reads the
+	// store, and more than one question may be needed until an end is certain. It
+	// may be nil, and Attach has it, too.
+	Lives func(ctx context.Context) (bool, error)
+
 	// Log takes the worker's output, in chunks as it comes, both streams in the
 	// order of writing. It may be nil. An executor calls it from one goroutine at a
 	// time and never after Wait returned. The chunk is valid during the call only.
@@ -62,6 +74,17 @@ type Invocation struct {
 	// Logger takes the executor's remarks about the worker. It may be nil.
 	Logger *slog.Logger
 }
+
+// Stage is how far a worker is.
+type Stage string
+
+// The stages.
+const (
+	Queued   Stage = "queued"   // it waits for its turn: a queueing system or a quota holds it back
+	Pending  Stage = "pending"  // it waits for a place: a node with room
+	Starting Stage = "starting" // it has a place and is being made: its image, its volumes
+	Running  Stage = "running"  // its program runs
+)
 
 // Executor starts workers and attaches to those that run already. It is safe
 // for concurrent use.

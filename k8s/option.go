@@ -70,9 +70,9 @@ func TTL(d time.Duration) Option {
 // itself are not among them: see mops.Retries.
 func Retries(n int) Option { return func(s *settings) { s.retries = max(n, 0) } }
 
-// Deadline sets how long a Job may take, including the time until its pod
-// starts. The default is 0: no bound. mops.Timeout is one that the caller
-// enforces.
+// Deadline sets how long a Job may take, including the time until its pod starts,
+// but not the time in which the Job is suspended; after that the cluster counts
+// anew. The default is 0: no bound. mops.Timeout counts while the worker runs.
 func Deadline(d time.Duration) Option {
 	return func(s *settings) { s.deadline = s.notNegative("Deadline", d) }
 }
@@ -94,6 +94,13 @@ func StartGrace(d time.Duration) Option { return func(s *settings) { s.startGrac
 // default is 10 minutes, in which most clusters can add a node; negative is for
 // ever.
 func RoomGrace(d time.Duration) Option { return func(s *settings) { s.roomGrace = d } }
+
+// SilenceGrace sets how long a worker may give no sign of life on a node that does
+// not answer, before its pod is deleted by force and the call goes on elsewhere. The
+// default is a minute; negative is for ever. The cluster itself takes some 40 s to
+// notice that a node does not answer. A worker that gives signs of life through the
+// store is left alone.
+func SilenceGrace(d time.Duration) Option { return func(s *settings) { s.silenceGrace = d } }
 
 // PriorityClass sets the priority class of pods.
 func PriorityClass(name string) Option { return func(s *settings) { s.priorityClass = name } }

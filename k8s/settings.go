@@ -55,6 +55,7 @@ type settings struct {
 	ttl, deadline         time.Duration
 	stopGrace             time.Duration
 	startGrace, roomGrace time.Duration
+	silenceGrace          time.Duration
 	retries               int
 
 	// The rest.
@@ -76,9 +77,10 @@ func defaults() settings {
 		ttl:        time.Hour,
 		stopGrace:  10 * time.Second,
 		startGrace: 2 * time.Minute, roomGrace: 10 * time.Minute,
-		retries:    6,
-		namePrefix: "mops",
-		logShare:   1, logStreams: 100,
+		silenceGrace: time.Minute,
+		retries:      6,
+		namePrefix:   "mops",
+		logShare:     1, logStreams: 100,
 	}
 }
 

@@ -59,7 +59,7 @@ func (e *Executor) start(ctx context.Context, inv executor.Invocation, p *plan) 
 	if err != nil {
 		w.Release()
 		if !isStatus(err) { // the cluster may have created it all the same
-			w.delete(ctx, "")
+			w.delete(ctx, metav1.DeletePropagationForeground)
 		}
 		return nil, err
 	}
@@ -179,6 +179,9 @@ func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error
 		if grace >= 0 && time.Since(later(begun, w.watch.busySince())) > grace {
 			return nil, fmt.Errorf("%w; %s", err, advice)
 		}
+		w.mu.Lock()
+		w.goes(executor.Queued)
+		w.mu.Unlock()
 		if about := (line{w.settings.log(), executor.LaunchRejected, kube.NoRoom}); w.watch.mayTell(about) {
 			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "advice", advice, "given_up_after", grace)
 		}

@@ -44,6 +44,7 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 	}
 	asked, most := 0, w.questions(now)
 	for _, worker := range workers {
+		worker.listen(now)
 		if worker.isRunning() {
 			continue
 		}
@@ -107,7 +108,7 @@ func (w *watch) busySince() time.Time {
 func (w *worker) isRunning() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.running
+	return w.stage == executor.Running
 }
 
 // line is the subject of a warning.

@@ -234,7 +234,8 @@ func slim(object any) (any, error) {
 		}
 		pod.Labels = map[string]string{jobNameLabel: o.Labels[jobNameLabel]}
 		for _, c := range o.Status.Conditions {
-			if c.Type == corev1.PodScheduled && c.Status != corev1.ConditionTrue || c.Type == corev1.DisruptionTarget {
+			switch c.Type {
+			case corev1.PodScheduled, corev1.DisruptionTarget, corev1.PodReady, corev1.ContainersReady:
 				pod.Status.Conditions = append(pod.Status.Conditions, c)
 			}
 		}
@@ -252,6 +253,7 @@ func slimMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
 		CreationTimestamp: m.CreationTimestamp, DeletionTimestamp: m.DeletionTimestamp,
+		DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds,
 	}
 }
 

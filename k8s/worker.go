@@ -25,9 +25,12 @@ type worker struct {
 	name     string // for people
 	protocol bool   // exit codes are those of mops workers
 	output   *output
+	tell     func(executor.Stage)                    // told how far it is
+	lives    func(ctx context.Context) (bool, error) // whether it gives signs of life
 
 	done     chan struct{} // closed when it has ended; then exit is set
 	stuck    chan struct{} // closed when it will not start; then cause is set
+	silent   chan struct{} // has a token when the worker may have fallen silent; see hearken
 	released chan struct{}
 	settle   sync.Once // guards the work after done
 
@@ -37,13 +40,14 @@ type worker struct {
 	seen    bool      // the watch had it
 	gone    bool      // and has it no more
 	left    bool      // ended or released: the watch has dropped it
-	running bool
+	stage   executor.Stage
 	pods    map[string]*corev1.Pod // as last seen
 	cause   *executor.Error        // why this process deleted the Job
 	exit    executor.Exit
 	pod     string // the one whose end it is
 	hazy    time.Time
 	kept    kept
+	silence silence
 	inquiry inquiry
 }
 
@@ -59,8 +63,16 @@ func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *work
 	worker := &worker{
 		watch: w, settings: s, job: job, protocol: inv.MemoURI != "",
 		name: fmt.Sprintf("%s (Job %s/%s)", kindOf(inv), w.namespace, job),
-		done: make(chan struct{}), stuck: make(chan struct{}), released: make(chan struct{}),
+		tell: inv.Tell, lives: inv.Lives,
+		done: make(chan struct{}), stuck: make(chan struct{}), silent: make(chan struct{}, 1), released: make(chan struct{}),
 	}
+	if worker.tell == nil {
+		worker.tell = func(executor.Stage) {}
+	}
+	if worker.lives == nil {
+		worker.lives = func(context.Context) (bool, error) { return false, nil }
+	}
+	worker.goes(executor.Pending)
 	worker.output = newOutput(worker, inv.Log)
 	w.add(worker)
 	return worker
@@ -90,14 +102,18 @@ func (w *worker) look(now time.Time) {
 	}
 	w.output.see(pods)
 	had := len(w.pods)
-	v := kube.Decide(kube.View{
+	view := kube.View{
 		Worker: w.name, Job: job, Pods: pods, Former: w.former(pods), Protocol: w.protocol,
 		Gone: job == nil && (w.seen || w.gone), Unseen: !w.seen, Events: w.inquiry.answer(w.job, pods),
-	})
-	if len(w.pods) > had || v.Running != w.running || v.Ended {
+	}
+	v := kube.Decide(view)
+	before := w.stage
+	if !v.Ended {
+		w.goes(kube.StageOf(view))
+	}
+	if len(w.pods) > had || w.stage != before || v.Ended {
 		w.watch.moves(now)
 	}
-	w.running = v.Running
 	switch {
 	case v.Hazy && (w.hazy.IsZero() || now.Sub(w.hazy) < hazyFor):
 		if w.hazy.IsZero() {
@@ -108,6 +124,14 @@ func (w *worker) look(now time.Time) {
 	default:
 		w.inquiry.consider(w, job, pods)
 		w.keep(crowded(v.Stuck), now)
+	}
+}
+
+// goes notes how far the worker is.
+func (w *worker) goes(stage executor.Stage) {
+	if w.stage != stage {
+		w.stage = stage
+		w.tell(stage)
 	}
 }
 
@@ -182,15 +206,15 @@ func (w *worker) Handle() string { return w.watch.namespace + "/" + w.job }
 // Wait returns when the worker has ended and inv.Log has got its output, as far
 // as that is shown. It deletes a Job that cannot start. After Release it fails.
 func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
-	select {
-	case <-w.done:
-	default:
+	for !w.ended() {
 		select {
 		case <-w.done:
 		case <-w.released:
 			return executor.Exit{}, w.errReleased()
 		case <-ctx.Done():
 			return executor.Exit{}, ctx.Err()
+		case <-w.silent:
+			w.hearken(ctx)
 		case <-w.stuck:
 			if err := w.Stop(ctx); err != nil {
 				return executor.Exit{}, err
@@ -206,8 +230,9 @@ func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 	return w.exit, nil
 }
 
-// Stop deletes the Job with its pod, and returns when both are gone. If the
-// context ends, the Job is deleted all the same, if the cluster answers.
+// Stop deletes the Job with its pod, and returns when both are gone; it does not
+// wait for a node that does not answer. If the context ends, the Job is deleted all
+// the same, if the cluster answers.
 func (w *worker) Stop(ctx context.Context) error {
 	w.mu.Lock()
 	switch {
@@ -220,22 +245,29 @@ func (w *worker) Stop(ctx context.Context) error {
 	case w.cause == nil:
 		w.cause = &executor.Error{Reason: executor.Signalled, Message: "the " + w.name + " was stopped: its Job was deleted", Err: context.Canceled}
 	}
-	uid := w.uid
+	cause := w.cause
 	w.mu.Unlock()
-	if err := w.delete(ctx, uid); err != nil {
+	if err := w.delete(ctx, metav1.DeletePropagationForeground); err != nil {
 		w.output.cancel()
 		return fmt.Errorf("stop the %s: %w", w.name, err)
 	}
-	select {
-	case <-w.done:
-		w.output.close()
-		return nil
-	case <-w.released:
-		return w.errReleased()
-	case <-ctx.Done():
-		w.output.cancel()
-		return fmt.Errorf("stop the %s: its Job was deleted, but its end was not seen: %w", w.name, ctx.Err())
+	for !w.ended() {
+		select {
+		case <-w.done:
+		case <-w.released:
+			return w.errReleased()
+		case <-w.silent:
+			w.settings.log().Warn("a worker was stopped whose node does not answer; its pod is deleted by force", "worker", w.name, "node", w.node())
+			if err := w.giveUp(ctx, cause); err != nil {
+				return fmt.Errorf("stop the %s: %w", w.name, err)
+			}
+		case <-ctx.Done():
+			w.output.cancel()
+			return fmt.Errorf("stop the %s: its Job was deleted, but its end was not seen: %w", w.name, ctx.Err())
+		}
 	}
+	w.output.close()
+	return nil
 }
 
 func (w *worker) ended() bool {
@@ -247,14 +279,17 @@ func (w *worker) ended() bool {
 	}
 }
 
-// delete deletes the Job. The end of the context leaves it one more request.
-func (w *worker) delete(ctx context.Context, uid types.UID) error {
+// delete deletes the Job, in the foreground so that it goes last, or in the
+// background so that it does not wait for its pods. The end of the context leaves
+// it one more request.
+func (w *worker) delete(ctx context.Context, how metav1.DeletionPropagation) error {
 	c := w.watch.cluster
-	foreground := metav1.DeletePropagationForeground // the Job goes last
-	options := metav1.DeleteOptions{PropagationPolicy: &foreground}
-	if uid != "" {
+	options := metav1.DeleteOptions{PropagationPolicy: &how}
+	w.mu.Lock()
+	if uid := w.uid; uid != "" {
 		options.Preconditions = &metav1.Preconditions{UID: &uid}
 	}
+	w.mu.Unlock()
 	request := func(ctx context.Context) error {
 		return c.client.BatchV1().Jobs(w.watch.namespace).Delete(ctx, w.job, options)
 	}

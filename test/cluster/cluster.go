@@ -200,3 +200,20 @@ func (c *Cluster) writeFile(name, text string) (path string, err error) {
 	path = c.slot.dir + "/" + name
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
+
+// PauseKubelet stops the kubelet where it is: the node falls silent, and its
+// containers run on. ResumeKubelet lets it go on.
+func (c *Cluster) PauseKubelet() error { return c.signalKubelet(syscall.SIGSTOP) }
+
+// ResumeKubelet lets the kubelet go on.
+func (c *Cluster) ResumeKubelet() error { return c.signalKubelet(syscall.SIGCONT) }
+
+func (c *Cluster) signalKubelet(signal syscall.Signal) error {
+	c.mu.Lock()
+	d, ok := c.daemons["kubelet"]
+	c.mu.Unlock()
+	if !ok {
+		return errors.New("the cluster has no kubelet")
+	}
+	return d.id.SignalGroup(signal)
+}

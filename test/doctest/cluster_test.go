@@ -2,6 +2,8 @@ package doctest
 
 import (
 	"os"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/test/cluster"
@@ -9,13 +11,20 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(cluster.Run(m)) }
 
-// onCluster has what the page on Kubernetes takes for granted, as make cluster-up
+// onCluster has what the pages on Kubernetes take for granted, as make cluster-up
 // gives it.
 func onCluster(t *testing.T) (variables []string) {
 	t.Helper()
-	_, variables, err := cluster.Real(t).Furnish(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	c := cluster.Real(t)
+	furnish.Do(func() { _, furnish.variables, furnish.err = c.Furnish(t.Context()) })
+	if furnish.err != nil {
+		t.Fatal(furnish.err)
 	}
-	return variables
+	return slices.Clone(furnish.variables)
+}
+
+var furnish struct {
+	sync.Once
+	variables []string
+	err       error
 }

@@ -32,7 +32,11 @@ type rig struct {
 
 func newRig(t *testing.T, n int, change func(*Work)) *rig {
 	t.Helper()
-	c := cluster.Real(t)
+	return newRigOn(t, cluster.Real(t), n, change)
+}
+
+func newRigOn(t *testing.T, c *cluster.Cluster, n int, change func(*Work)) *rig {
+	t.Helper()
 	place := t.TempDir()
 	r := &rig{T: t, cluster: c, root: "file://" + place + "/root"}
 	r.calls = Calls{Namespace: c.Namespace(t), Image: pushed(t, c), Place: place}

@@ -104,6 +104,7 @@ type Calls struct {
 	Namespace, Image, Place string
 	Secret                  string // whose entries workers find in their environment
 	Brief                   bool   // Jobs are removed a second after they have ended
+	SilenceGrace            time.Duration
 	Works                   []Work
 	Nested                  Nested
 }
@@ -121,6 +122,9 @@ func (calls Calls) executor() *k8s.Executor {
 	}
 	if calls.Brief {
 		at = at.With(k8s.TTL(time.Second))
+	}
+	if calls.SilenceGrace > 0 {
+		at = at.With(k8s.SilenceGrace(calls.SilenceGrace))
 	}
 	return at
 }

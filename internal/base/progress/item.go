@@ -25,9 +25,15 @@ type state uint8
 const (
 	waiting  state = iota // for a slot
 	awaiting              // for somebody else's result
+	queued                // the others are stages of a worker; see executor.Stage
+	pending
+	starting
 	running
 	ended
 )
+
+// stages are the states by the names that they have for executors.
+var stages = map[string]state{"queued": queued, "pending": pending, "starting": starting, "running": running}
 
 // Item is one call that was no hit. Its fields are guarded by its function's mutex.
 type Item struct {
@@ -47,16 +53,29 @@ func (i *Item) Waiting() { i.change(waiting) }
 // Awaiting says that somebody else computes the call.
 func (i *Item) Awaiting() { i.change(awaiting) }
 
-// Running says that a run of the call has begun, and where: "in process",
-// a process id, the name of a pod. The time of the call counts from the first run on.
-func (i *Item) Running(runID, where string) {
+// Starting says that a run of the call begins, and where: on which executor, in
+// which pod.
+func (i *Item) Starting(runID, where string) { i.run(runID, where, starting) }
+
+// Running says that a run is under way that begins to be seen now.
+func (i *Item) Running(runID, where string) { i.run(runID, where, running) }
+
+func (i *Item) run(runID, where string, to state) {
 	if i == nil {
 		return
 	}
 	i.function.mu.Lock()
 	i.runID, i.where = runID, where
 	i.function.mu.Unlock()
-	i.change(running)
+	i.change(to)
+}
+
+// Stage says how far the run is: "queued", "pending", "starting" or "running".
+// The time of the call counts from when it first runs.
+func (i *Item) Stage(stage string) {
+	if to, ok := stages[stage]; ok {
+		i.change(to)
+	}
 }
 
 // End says how the call ended; err is for those that failed. Further ends of an
@@ -131,7 +150,8 @@ func (i *Item) move(to state) {
 	f := i.function
 	count := func(s state, by int64) {
 		if s != ended {
-			*[...]*int64{&f.counts.Waiting, &f.counts.Awaiting, &f.counts.Running}[s] += by
+			c := &f.counts
+			*[...]*int64{&c.Waiting, &c.Awaiting, &c.Queued, &c.Pending, &c.Starting, &c.Running}[s] += by
 		}
 	}
 	if i.state == running {

@@ -13,8 +13,8 @@ const (
 	maxFailures = 100
 )
 
-// Counts are numbers of calls. Those that are under way are running, waiting or
-// awaiting; all others that started have ended.
+// Counts are numbers of calls. Those that are under way wait, or a worker of theirs
+// is on its way or runs; all others that started have ended.
 type Counts struct {
 	Expected  int64 // announced; 0 where nothing was
 	Started   int64
@@ -24,9 +24,12 @@ type Counts struct {
 	Failed    int64
 	Cancelled int64
 
-	Running  int64
 	Waiting  int64 // for a slot
 	Awaiting int64 // for somebody else
+	Queued   int64 // a queueing system or a quota holds the worker back
+	Pending  int64 // the worker waits for a place
+	Starting int64 // the worker is being made
+	Running  int64
 }
 
 // Done is how many calls have ended.
@@ -36,15 +39,17 @@ func (c Counts) Done() int64 { return c.Hits + c.Computed + c.Awaited + c.Failed
 func (c Counts) Total() int64 { return max(c.Expected, c.Started) }
 
 // Outstanding is how many calls are under way.
-func (c Counts) Outstanding() int64 { return c.Running + c.Waiting + c.Awaiting }
+func (c Counts) Outstanding() int64 {
+	return c.Waiting + c.Awaiting + c.Queued + c.Pending + c.Starting + c.Running
+}
 
 // Plus is the sum of two.
 func (c Counts) Plus(d Counts) Counts {
 	return Counts{
 		Expected: c.Expected + d.Expected, Started: c.Started + d.Started, Hits: c.Hits + d.Hits,
 		Computed: c.Computed + d.Computed, Awaited: c.Awaited + d.Awaited, Failed: c.Failed + d.Failed,
-		Cancelled: c.Cancelled + d.Cancelled, Running: c.Running + d.Running, Waiting: c.Waiting + d.Waiting,
-		Awaiting: c.Awaiting + d.Awaiting,
+		Cancelled: c.Cancelled + d.Cancelled, Waiting: c.Waiting + d.Waiting, Awaiting: c.Awaiting + d.Awaiting,
+		Queued: c.Queued + d.Queued, Pending: c.Pending + d.Pending, Starting: c.Starting + d.Starting, Running: c.Running + d.Running,
 	}
 }
 
@@ -69,6 +74,7 @@ type Function struct {
 	Longest   time.Duration // and the longest of them
 
 	firstMiss time.Time
+	oldest    time.Time // since when the call runs that has run the longest and still does; zero for none
 }
 
 // Running is a call that runs.
@@ -145,10 +151,14 @@ func (f *function) snapshot() Function {
 	counts := f.counts
 	counts.Hits += hits
 	counts.Started += hits
-	return Function{
+	is := Function{
 		Name: f.name, Counts: counts, First: f.first, LastEnd: f.lastEnd, firstMiss: f.firstMiss,
 		Computing: f.computing, Longest: f.longest,
 	}
+	if front := f.running.Front(); front != nil {
+		is.oldest = front.Value.(*Item).start
+	}
+	return is
 }
 
 func (f *function) appendOldest(to []Running) []Running {

@@ -25,6 +25,9 @@ func tally(c Counts) (parts []part) {
 	}
 	add(c.Failed, "failed", red)
 	add(c.Running, "running", "")
+	add(c.Starting, "starting", "")
+	add(c.Pending, "pending", "")
+	add(c.Queued, "queued", "")
 	add(c.Waiting, "waiting", "")
 	add(c.Awaiting, "elsewhere", "")
 	add(c.Computed, "computed", "")
@@ -45,12 +48,13 @@ func (f Function) elapsed(now time.Time) time.Duration {
 
 // left estimates how long the rest takes, as soon as there is something to go
 // by: the calls that are known to be no hits, and of those not looked at yet the
-// same share as so far, at the pace so far. Between two ends it counts down.
+// same share as so far, at the pace so far. Between two ends it counts down. Where
+// the pace so far says nothing about the rest, there is no estimate: see uneven.
 func (f Function) left(now time.Time) (d time.Duration, ok bool) {
 	misses := f.Outstanding() + f.Computed + f.Awaited + f.Failed + f.Cancelled
 	ended := misses - f.Outstanding()
 	busy := f.LastEnd.Sub(f.firstMiss)
-	if ended < 3 || busy < 5*time.Second || f.Outstanding() == 0 {
+	if ended < 3 || busy < 5*time.Second || f.Outstanding() == 0 || f.uneven(now) {
 		return 0, false
 	}
 	share := float64(misses) / float64(f.Started)
@@ -61,6 +65,22 @@ func (f Function) left(now time.Time) (d time.Duration, ok bool) {
 	}
 	d = (time.Duration(whole) - now.Sub(f.LastEnd)).Truncate(time.Second)
 	return d, d > 0
+}
+
+// uneven reports whether calls take so different times that the pace so far says
+// little about the rest: one took several times the mean, or runs already for
+// longer than any that has ended; or no worker runs, and when one will is up to the
+// cluster.
+func (f Function) uneven(now time.Time) bool {
+	const several = 4
+	if f.Running == 0 && f.Queued+f.Pending > 0 {
+		return true
+	}
+	if f.Computed == 0 {
+		return false
+	}
+	mean := f.Computing / time.Duration(f.Computed)
+	return f.Longest > several*mean || !f.oldest.IsZero() && now.Sub(f.oldest) > several*max(mean, f.Longest/2)
 }
 
 // pace is "1m20s, 2m05s left".

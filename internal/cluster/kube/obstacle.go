@@ -64,7 +64,7 @@ func podless(message string) *Obstacle {
 	switch {
 	case message == "":
 		return nil
-	case strings.Contains(message, "exceeded quota"):
+	case isQuota(message):
 		return &Obstacle{executor.LaunchRejected, message, QuotaAdvice, NoRoom}
 	}
 	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}

@@ -11,15 +11,15 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// State is how far a Job is.
+// State is how far a Job is: an [executor.Stage], or what comes after these.
 type State string
 
 // The states.
 const (
-	Queued    State = "queued"   // suspended by a queue, or without a pod since a quota is used up
-	Pending   State = "pending"  // it has no node yet, or not again yet
-	Starting  State = "starting" // its image comes, its container is being made
-	Running   State = "running"  // its program runs
+	Queued          = State(executor.Queued)
+	Pending         = State(executor.Pending)
+	Starting        = State(executor.Starting)
+	Running         = State(executor.Running)
 	Stopping  State = "stopping" // it is being deleted
 	Succeeded State = "succeeded"
 	Failed    State = "failed"
@@ -117,29 +117,11 @@ func (s *JobStatus) state(v View) {
 	case d.Running:
 		s.State = Running
 	default:
-		s.State = stage(v.Pods, d.Stuck)
+		s.State = State(StageOf(v))
 		if d.Stuck != nil {
 			s.Reason, s.Message = d.Stuck.Reason, d.Stuck.Message
 		}
 	}
-}
-
-// stage is how far a Job is whose program does not run.
-func stage(pods []*corev1.Pod, stuck *Obstacle) State {
-	if len(pods) == 0 {
-		if stuck != nil && stuck.Kind == NoRoom {
-			return Queued // by a quota
-		}
-		return Pending
-	}
-	newest := pods[len(pods)-1]
-	switch gate := podCondition(newest, corev1.PodScheduled, corev1.ConditionFalse); {
-	case gate != nil && gate.Reason == corev1.PodReasonSchedulingGated:
-		return Queued
-	case HasRoom(newest):
-		return Starting
-	}
-	return Pending
 }
 
 // outcomes are what a worker's exit codes say.

@@ -259,6 +259,9 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 		defer output.Close(ctx)
 		inv.Log = output.write
 	}
+	f.item.Running(state.RunID, state.Handle)
+	defer f.item.Awaiting() // unless the call has ended then
+	inv.Tell = func(stage executor.Stage) { f.item.Stage(string(stage)) }
 	w, err := f.call.Executor.Attach(ctx, inv, state.Handle)
 	if errors.Is(err, executor.ErrGone) {
 		return sight{}, nil
@@ -279,7 +282,6 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 		return sight{}, err
 	}
 	f.engine.Logger.Info("a worker that lost its orchestrator is adopted", "call", f.place.URI(), "run", state.RunID, "worker", state.Handle)
-	f.item.Running(state.RunID, state.Handle)
 	seen, err := f.follow(ctx, w, state)
 	_, incompatible := isIncompatible(err)
 	switch failed, ok := errors.AsType[*FuncError](err); {

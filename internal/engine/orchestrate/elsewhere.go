@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -24,7 +25,7 @@ const stopTimeout = 5 * time.Minute
 
 // elsewhere runs the call in a worker process, which takes the lease into its
 // own session and leaves its result or error in the store.
-func (c *computing) elsewhere(ctx context.Context) (Outcome, error) {
+func (c *computing) elsewhere(ctx context.Context, clock *limit) (Outcome, error) {
 	spec, err := c.spec(ctx)
 	if err != nil {
 		return Outcome{}, err
@@ -34,12 +35,21 @@ func (c *computing) elsewhere(ctx context.Context) (Outcome, error) {
 	output := c.f.openOutput(c.RunID)
 	defer output.Close(ctx)
 	inv.Log = output.write
+	var told atomic.Bool
+	inv.Tell = func(stage executor.Stage) {
+		told.Store(true)
+		c.f.item.Stage(string(stage))
+		clock.tell(stage)
+	}
 	w, err := c.f.call.Executor.Start(ctx, inv)
 	if err != nil {
 		if ctx.Err() != nil {
 			return Outcome{}, c.stopped(ctx)
 		}
 		return Outcome{}, err
+	}
+	if !told.Load() {
+		inv.Tell(executor.Running)
 	}
 	defer c.f.tellWaits()() // see circleWatch
 	exit, err := w.Wait(ctx)
@@ -231,7 +241,24 @@ func (f *flight) invocation(id runs.ID) executor.Invocation {
 	return executor.Invocation{
 		Function: f.call.Function.ID(), MemoURI: f.place.URI(), ID: id,
 		Settings: f.engine.Executors[f.call.Executor.Name()], Logger: f.engine.Logger,
+		Lives: func(ctx context.Context) (bool, error) { return f.lives(ctx, id) },
 	}
+}
+
+// lives reports whether the worker of a run renews its session. One that has not
+// taken its lease yet gives no sign of life.
+func (f *flight) lives(ctx context.Context, id runs.ID) (bool, error) {
+	state, _, err := lease.Read(ctx, f.root.store, f.place.Lease())
+	switch {
+	case err != nil:
+		return true, err
+	case state.LeaseID != id.LeaseID || state.RunID != id.RunID:
+		return true, nil // the lease is another run's, and so is the judgement
+	case state.Session == state.Orchestrator:
+		return false, nil
+	}
+	dead, _, err := f.dead(ctx, state.Session)
+	return !dead, err
 }
 
 // output is where a worker's lines go: to the person at the terminal, and into

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -111,7 +112,7 @@ func (c *computing) untilDone() (Outcome, error) {
 	f := c.f
 	for failed := 0; ; failed++ {
 		c.started = time.Now()
-		f.item.Running(c.RunID, c.Executor)
+		f.item.Starting(c.RunID, c.Executor)
 		outcome, err := c.once()
 		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
 			f.engine.Files.Forget(time.Now()) // perhaps a file of the input was gone
@@ -139,21 +140,51 @@ func (c *computing) untilDone() (Outcome, error) {
 }
 
 // once is one run on the executor. It returns when the worker is gone, or is
-// left to run on.
+// left to run on. The run's context ends when it has run for its timeout.
 func (c *computing) once() (Outcome, error) {
+	timeout := c.f.call.Timeout
+	if !ability.InProcess(c.f.call.Executor) {
+		ctx, cancel := context.WithCancelCause(c.ctx)
+		defer cancel(nil)
+		clock := &limit{left: timeout, reached: func() { cancel(errTimeout) }}
+		defer clock.tell("")
+		return c.elsewhere(ctx, clock)
+	}
 	ctx := c.ctx
-	if timeout := c.f.call.Timeout; timeout > 0 {
+	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
 		defer cancel()
 	}
+	c.f.item.Stage(string(executor.Running))
 	if _, ours := c.f.call.Executor.(*inproc.Executor); ours {
 		return c.here(ctx)
 	}
-	if ability.InProcess(c.f.call.Executor) {
-		return c.through(ctx)
+	return c.through(ctx)
+}
+
+// limit is the time that a run has left. It counts only while the run's program
+// runs: waiting for a turn, for a node or for an image is no fault of the
+// function's.
+type limit struct {
+	reached func()
+
+	mu    sync.Mutex
+	left  time.Duration // 0: there is no limit
+	timer *time.Timer   // nil while the clock stands
+	since time.Time     // when the clock began to count
+}
+
+// tell takes how far the run is.
+func (l *limit) tell(stage executor.Stage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case stage == executor.Running && l.timer == nil && l.left > 0:
+		l.timer, l.since = time.AfterFunc(l.left, l.reached), time.Now()
+	case stage != executor.Running && l.timer != nil && l.timer.Stop():
+		l.left, l.timer = max(l.left-time.Since(l.since), 1), nil
 	}
-	return c.elsewhere(ctx)
 }
 
 // mayRetry reports whether another try can help.

@@ -1,0 +1,65 @@
+package kube
+
+import (
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
+
+// StageOf is how far a worker is that has not ended.
+func StageOf(v View) executor.Stage {
+	switch {
+	case v.Job != nil && v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend:
+		return executor.Queued
+	case len(v.Pods) == 0 && isQuota(v.Events):
+		return executor.Queued
+	case len(v.Pods) == 0:
+		return executor.Pending
+	case isGated(v.Pods[len(v.Pods)-1]):
+		return executor.Queued
+	}
+	switch pod := v.Pods[len(v.Pods)-1]; {
+	case IsRunning(pod):
+		return executor.Running
+	case !IsAlive(pod) || pod.Spec.NodeName == "" || Terminated(pod) != nil:
+		return executor.Pending // the Job makes another pod
+	}
+	return executor.Starting
+}
+
+// isGated reports whether somebody holds a pod back from the scheduler, as Kueue does
+// with pods.
+func isGated(pod *corev1.Pod) bool {
+	c := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse)
+	return c != nil && c.Reason == corev1.PodReasonSchedulingGated
+}
+
+// isQuota reports whether the cluster's words say that a quota is used up.
+func isQuota(message string) bool { return strings.Contains(message, "exceeded quota") }
+
+// Silence is a sign that the node of a pod does not answer.
+type Silence struct {
+	Why string        // for people, after "the node of the pod"
+	For time.Duration // how long it must last, since a node that is well passes through it, too
+}
+
+// SilenceOf says what speaks for it that nobody hears of a pod any more; nil if
+// nothing does.
+func SilenceOf(pod *corev1.Pod) *Silence {
+	switch {
+	case pod.Spec.NodeName == "" || !IsAlive(pod):
+		return nil
+	// The cluster takes the condition from all pods of a node that it does not hear
+	// from, and leaves those of the containers as they were.
+	case podCondition(pod, corev1.PodReady, corev1.ConditionFalse) != nil && podCondition(pod, corev1.ContainersReady, corev1.ConditionTrue) != nil:
+		return &Silence{Why: "is not ready"}
+	// The node ends a pod in its grace period, and a little more.
+	case pod.DeletionTimestamp != nil:
+		grace := time.Duration(deref(pod.DeletionGracePeriodSeconds)) * time.Second
+		return &Silence{Why: "does not end the pod, which is being deleted", For: grace + 15*time.Second}
+	}
+	return nil
+}
