@@ -6,6 +6,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
@@ -19,13 +20,15 @@ func callerOf(object any) ([]string, error) {
 	return nil, nil
 }
 
-// crowded adds to a want of room that a worker that waits for room holds some.
-func crowded(by *kube.Obstacle) *kube.Obstacle {
-	if by == nil || by.Kind != kube.NoRoom {
+// crowded adds to a want of room that this process is a worker, and holds some
+// itself while it waits. The quota of another namespace does not count it.
+func crowded(by *kube.Obstacle, namespace string) *kube.Obstacle {
+	here := kube.Here()
+	if by == nil || by.Kind != kube.NoRoom || by.Reason == executor.LaunchRejected && namespace != here.Namespace {
 		return by
 	}
 	with := *by
-	with.Advice = kube.Here().Crowded(by.Advice)
+	with.Advice = here.Crowded(by.Advice)
 	return &with
 }
 

@@ -48,12 +48,15 @@ func TestNestedJobs(t *testing.T) {
 	if _, _, err = (kube.Target{Context: "other"}).RESTConfig(e.settings.log()); err == nil || !strings.Contains(err.Error(), `context "other" does not exist`) {
 		t.Error(err)
 	}
-	quota := &kube.Obstacle{Kind: kube.NoRoom, Advice: "ask for less"}
-	if by := crowded(quota); !strings.HasPrefix(by.Advice, "this worker of f@1 (Job ns/"+outer.job.Name+") holds room itself") || !strings.HasSuffix(by.Advice, "; or ask for less") || quota.Advice != "ask for less" {
+	quota := &kube.Obstacle{Reason: executor.LaunchRejected, Kind: kube.NoRoom, Advice: "ask for less"}
+	if by := crowded(quota, "other"); by.Advice != "ask for less" {
+		t.Errorf("%+v", by)
+	}
+	if by := crowded(quota, "ns"); !strings.HasPrefix(by.Advice, "this worker of f@1 (Job ns/"+outer.job.Name+") holds room itself") || !strings.HasSuffix(by.Advice, "; or ask for less") || quota.Advice != "ask for less" {
 		t.Errorf("%+v", by)
 	}
 	t.Setenv(kube.FunctionVariable, "") // an orchestrator is one pod, and no crowd
-	if by := crowded(quota); by.Advice != "ask for less" {
+	if by := crowded(quota, "ns"); by.Advice != "ask for less" {
 		t.Errorf("%+v", by)
 	}
 }

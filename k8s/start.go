@@ -175,15 +175,15 @@ func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error
 		if !isOverQuota(err) {
 			return job, err
 		}
-		advice := kube.Here().Crowded(kube.QuotaAdvice)
+		by := crowded(kube.OverQuota(err.Error()), p.task.namespace)
 		if grace >= 0 && time.Since(later(begun, w.watch.busySince())) > grace {
-			return nil, fmt.Errorf("%w; %s", err, advice)
+			return nil, fmt.Errorf("%w; %s", err, by.Advice)
 		}
 		w.mu.Lock()
 		w.goes(executor.Queued)
 		w.mu.Unlock()
 		if about := (line{w.settings.log(), executor.LaunchRejected, kube.NoRoom}); w.watch.mayTell(about) {
-			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "advice", advice, "given_up_after", grace)
+			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "advice", by.Advice, "given_up_after", grace)
 		}
 		if !sleep.For(ctx, pause) {
 			return nil, ctx.Err()

@@ -123,7 +123,7 @@ func (w *worker) look(now time.Time) {
 		w.end(v)
 	default:
 		w.inquiry.consider(w, job, pods)
-		w.keep(crowded(v.Stuck), now)
+		w.keep(crowded(v.Stuck, w.watch.namespace), now)
 	}
 }
 

@@ -56,8 +56,10 @@ func obstacleOf(v View) *Obstacle {
 	return nil
 }
 
-// QuotaAdvice is what to do if a quota is used up.
-const QuotaAdvice = "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)"
+// OverQuota is that a quota is used up, as the cluster's message says.
+func OverQuota(message string) *Obstacle {
+	return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+}
 
 // podless is why a Job has no pod, by its events.
 func podless(message string) *Obstacle {
@@ -65,7 +67,7 @@ func podless(message string) *Obstacle {
 	case message == "":
 		return nil
 	case isQuota(message):
-		return &Obstacle{executor.LaunchRejected, message, QuotaAdvice, NoRoom}
+		return OverQuota(message)
 	}
 	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}
 }
