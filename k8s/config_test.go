@@ -70,6 +70,7 @@ start_grace = "5m"
 room_grace = "forever"
 silence_grace = "3m"
 retries = 2
+disruptions = 3
 priority_class = "low"
 queue = "batch"
 limit = 40
@@ -174,14 +175,14 @@ func TestWhichSettingWins(t *testing.T) {
 // In a pod the program is in its cluster, and knows its image.
 func TestFileInAPod(t *testing.T) {
 	t.Setenv("MOPS_K8S_POD", "pod")
-	t.Setenv(ownImage, "own:1")
+	t.Setenv(kube.ImageVariable, "own:1")
 	file := says(t, `namespace = "file"`, `context = "file"`, `kubeconfig = "file"`, `image = "file:1"`, `queue = "file"`)
 	s := configured(t, file, map[string][]string{"namespace": {"own"}}, Namespace("program")).settings
 	if image, err := s.imageName(t.Context()); s.target != (kube.Target{Namespace: "program"}) || s.queue != "file" || image != "own:1" || err != nil {
 		t.Errorf("%+v, %s, %v", s, image, err)
 	}
 	t.Setenv("MOPS_K8S_POD", "")
-	t.Setenv(ownImage, "")
+	t.Setenv(kube.ImageVariable, "")
 	s = configured(t, file, nil).settings
 	if image, err := s.imageName(t.Context()); s.target.Context != "file" || image != "file:1" || err != nil {
 		t.Errorf("%+v, %s, %v", s, image, err)
