@@ -14,17 +14,21 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
-// Image sets the image that holds the program.
+// Image sets the image that holds the program. See [Platforms] if the cluster has
+// nodes on which it does not run.
 func Image(reference string) Option {
-	source := &imageSource{named: true, make: func(context.Context) (string, error) { return reference, nil }}
+	source := &imageSource{named: true, make: func(context.Context) (string, []string, error) { return reference, nil, nil }}
 	return func(s *settings) { s.image = source }
 }
 
-// ImageFrom sets the image by a function, such as one that builds it. The first
-// Job that needs the image calls make; once it succeeded, it is not called
-// again. If MOPS_K8S_IMAGE names an image, as in the pod of an [Orchestrator],
-// that one is taken, and make is not called; it counts if no image is set, too.
-func ImageFrom(make func(context.Context) (reference string, err error)) Option {
+// ImageFrom sets the image by a function, such as one that builds it: that of
+// image.FromSelf, say. The first Job that needs the image calls make; once it
+// succeeded, it is not called again. Pods run only on nodes of the platforms that
+// make returns, as in [Platforms]; none means that they are not known. If
+// MOPS_K8S_IMAGE names an image, as in the pod of an [Orchestrator], that one is
+// taken, for the platforms in MOPS_K8S_PLATFORMS ("linux/amd64 linux/arm64"), and
+// make is not called; it counts if no image is set, too.
+func ImageFrom(make func(context.Context) (reference string, platforms []string, err error)) Option {
 	source := &imageSource{make: make}
 	return func(s *settings) { s.image = source }
 }

@@ -25,6 +25,7 @@ type settings struct {
 
 	// What.
 	image       *imageSource
+	platforms   []string // in place of those that the image is known to be for
 	registry    string
 	pullPolicy  corev1.PullPolicy // "": see pullPolicyOf
 	pullSecrets []string
