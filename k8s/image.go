@@ -81,8 +81,11 @@ func (s *settings) findImage(ctx context.Context) (image, error) {
 	if err != nil {
 		return image{}, err
 	}
-	if len(s.platforms) > 0 {
+	switch {
+	case len(s.platforms) > 0:
 		found.platforms = s.platforms
+	case len(found.platforms) == 0:
+		found.platforms = s.usualPlatforms
 	}
 	_, err = architectures(found.platforms)
 	return found, err

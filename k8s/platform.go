@@ -10,13 +10,14 @@ import (
 )
 
 // ownPlatforms names the platforms of a pod's own image, for its workers.
-const ownPlatforms = "MOPS_K8S_PLATFORMS"
+const ownPlatforms = "MOPS_K8S_IMAGE_PLATFORMS"
 
 // Platforms says which platforms the image is for: "linux/amd64", "linux/arm64".
 // Pods run on nodes of these only. Without it they are those that the function of
 // [ImageFrom] returns; if they are not known, as with [Image], pods run on nodes
 // with Linux, of any architecture. What [NodeSelector], [NodeIn] and [NodeAffinity]
-// say of kubernetes.io/os and kubernetes.io/arch counts in place of it.
+// say of kubernetes.io/os and kubernetes.io/arch counts in place of it. The config
+// file's platforms are those of images of which nothing else says them.
 func Platforms(platforms ...string) Option {
 	return func(s *settings) {
 		if _, err := architectures(platforms); err != nil {

@@ -21,7 +21,7 @@ func TestNodesOfAnImage(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name           string
-		own            string // MOPS_K8S_PLATFORMS
+		own            string // MOPS_K8S_IMAGE_PLATFORMS
 		option         Option
 		selector, term string // as JSON; the terms of the affinity
 	}{

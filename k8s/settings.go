@@ -24,11 +24,13 @@ type settings struct {
 	createNamespace bool
 
 	// What.
-	image       *imageSource
-	platforms   []string // in place of those that the image is known to be for
-	registry    string
-	pullPolicy  corev1.PullPolicy // "": see pullPolicyOf
-	pullSecrets []string
+	image     *imageSource
+	platforms []string // in place of those that the image is known to be for
+	// Where these are not known.
+	usualPlatforms []string
+	registry       string
+	pullPolicy     corev1.PullPolicy // "": see pullPolicyOf
+	pullSecrets    []string
 
 	// With what.
 	requests, limits corev1.ResourceList
@@ -46,6 +48,7 @@ type settings struct {
 	user, group    int64 // negative: the image's
 	fsGroup        int64 // negative: none
 	azure          azureIdentity
+	usualAzure     azureIdentity // completes azure
 
 	// On which node.
 	nodeSelector map[string]string
@@ -58,7 +61,7 @@ type settings struct {
 	stopGrace             time.Duration
 	startGrace, roomGrace time.Duration
 	silenceGrace          time.Duration
-	retries               int
+	retries, disruptions  int
 
 	// The rest.
 	namePrefix          string
@@ -80,9 +83,9 @@ func defaults() settings {
 		stopGrace:  10 * time.Second,
 		startGrace: 2 * time.Minute, roomGrace: 10 * time.Minute,
 		silenceGrace: time.Minute,
-		retries:      6,
-		namePrefix:   "mops",
-		logShare:     1, logStreams: 100,
+		retries:      6, disruptions: 20,
+		namePrefix: "mops",
+		logShare:   1, logStreams: 100,
 	}
 }
 
@@ -91,7 +94,7 @@ func (s settings) with(options []Option) settings {
 	s.pullSecrets, s.env, s.envFrom = slices.Clone(s.pullSecrets), slices.Clone(s.env), slices.Clone(s.envFrom)
 	s.volumes, s.mounts, s.roots = slices.Clone(s.volumes), slices.Clone(s.mounts), slices.Clone(s.roots)
 	s.nodeTerms, s.nodeNeeds, s.tolerations = slices.Clone(s.nodeTerms), slices.Clone(s.nodeNeeds), slices.Clone(s.tolerations)
-	s.transforms, s.azure.namespaces = slices.Clone(s.transforms), slices.Clone(s.azure.namespaces)
+	s.transforms = slices.Clone(s.transforms)
 	s.requests, s.limits = maps.Clone(s.requests), maps.Clone(s.limits)
 	s.nodeSelector, s.labels, s.annotations = maps.Clone(s.nodeSelector), maps.Clone(s.labels), maps.Clone(s.annotations)
 	for _, option := range options {
