@@ -212,7 +212,7 @@ var programImage struct {
 
 func push(t testing.TB, c *cluster.Cluster, path string) string {
 	t.Helper()
-	reference, err := image.FromSelf(c.Registry+"/k8stest", image.Binary(path), image.Insecure())(t.Context())
+	reference, _, err := image.FromSelf(c.Registry+"/k8stest", image.Binary(path), image.Insecure())(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
