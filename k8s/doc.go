@@ -15,7 +15,8 @@
 // The namespace is named after the user's account, and created if it is absent;
 // in a pod it is the pod's. [Context], [Kubeconfig] and [Namespace] say
 // otherwise, for each executor by itself: several clusters in one program are
-// fine.
+// fine. The config file and variables may set these and most other options for all
+// programs of a team: docs/configuration.md.
 //
 // # What a Job is like
 //
@@ -36,11 +37,16 @@
 // pod, so that the Job goes on with another. The sidecars get SIGTERM, and
 // SIGKILL after [StopGrace]. The call does not wait for that.
 //
+// Jobs and pods are labelled mops.trilliant.health/user (the account's name, or
+// MOPS_K8S_USER), /pipeline, /program, /function, /run-id and /attempt. [Label]
+// may give other values to the first three.
+//
 // A worker finds in its environment, beside the variables that options add:
 //
 //	MOPS_K8S_JOB, MOPS_K8S_NAMESPACE, MOPS_K8S_POD, MOPS_K8S_NODE
 //	MOPS_K8S_CPU_REQUEST, MOPS_K8S_CPU_LIMIT        thousandths of a CPU
 //	MOPS_K8S_MEMORY_REQUEST, MOPS_K8S_MEMORY_LIMIT  bytes
+//	MOPS_K8S_USER                                   for whom it works
 //	MOPS_K8S_STOP_GRACE                             seconds between SIGTERM and SIGKILL
 //	GOMEMLIMIT                                      nine tenths of the memory limit
 //	MOPS_CACHE                                      a folder that is gone with the pod

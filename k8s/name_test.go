@@ -99,13 +99,22 @@ func TestMemoryGrows(t *testing.T) {
 }
 
 func TestRoots(t *testing.T) {
-	e := New(Root("file:///data/", "file:///mnt/data"))
+	e := New(Root("file:///data/b/c", "file:///mnt/c"), Root("file:///data/", "file:///mnt/data"), Root("file:///a", "file:///one"), Root("file:///a", "file:///two"))
 	for root, want := range map[string]string{
+		"file:///data/b/c/d": "file:///mnt/c/d", "file:///a": "file:///two",
 		"file:///data": "file:///mnt/data", "file:///data/a/b": "file:///mnt/data/a/b", "file:///database": "file:///database", "s3://b": "s3://b",
 	} {
 		if got := e.RootFor(root); got != want {
 			t.Errorf("%s is at %s, want %s", root, got, want)
 		}
+	}
+}
+
+func TestVolumeInPlaceOfAnother(t *testing.T) {
+	base := New(Claim("/data", "team"), Claim("/more", "more"))
+	s := base.With(Claim("/data", "own")).settings
+	if len(s.mounts) != 2 || s.volumes[0].PersistentVolumeClaim.ClaimName != "own" || base.settings.volumes[0].PersistentVolumeClaim.ClaimName != "team" {
+		t.Errorf("%+v", s.volumes)
 	}
 }
 

@@ -45,6 +45,7 @@ type settings struct {
 	user, group    int64 // negative: the image's
 	fsGroup        int64 // negative: none
 	azure          azureIdentity
+	usualAzure     azureIdentity // completes azure
 
 	// On which node.
 	nodeSelector map[string]string
@@ -90,7 +91,7 @@ func (s settings) with(options []Option) settings {
 	s.pullSecrets, s.env, s.envFrom = slices.Clone(s.pullSecrets), slices.Clone(s.env), slices.Clone(s.envFrom)
 	s.volumes, s.mounts, s.roots = slices.Clone(s.volumes), slices.Clone(s.mounts), slices.Clone(s.roots)
 	s.nodeTerms, s.nodeNeeds, s.tolerations = slices.Clone(s.nodeTerms), slices.Clone(s.nodeNeeds), slices.Clone(s.tolerations)
-	s.transforms, s.azure.namespaces = slices.Clone(s.transforms), slices.Clone(s.azure.namespaces)
+	s.transforms = slices.Clone(s.transforms)
 	s.requests, s.limits = maps.Clone(s.requests), maps.Clone(s.limits)
 	s.nodeSelector, s.labels, s.annotations = maps.Clone(s.nodeSelector), maps.Clone(s.labels), maps.Clone(s.annotations)
 	for _, option := range options {

@@ -108,12 +108,16 @@ type Calls struct {
 	Secret                  string // whose entries workers find in their environment
 	Brief                   bool   // Jobs are removed a second after they have ended
 	SilenceGrace            time.Duration
-	Retries                 int // of a Job; 0 is one
+	Retries                 int  // of a Job; 0 is one
+	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
 }
 
 // executor runs the work where the calls say.
 func (calls Calls) executor() *k8s.Executor {
+	if calls.Configured {
+		return k8s.New()
+	}
 	at := k8s.New(
 		k8s.Namespace(calls.Namespace), k8s.Image(calls.Image), k8s.CPU("10m"), k8s.Memory("64Mi"),
 		k8s.HostPath(there, calls.Place), k8s.Root("file://"+calls.Place, "file://"+there),

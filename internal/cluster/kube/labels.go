@@ -30,6 +30,11 @@ const (
 	AttemptAnnotation  = domain + "attempt"
 	MemoryAnnotation   = domain + "memory"
 
+	// What Jobs are labelled with for those who count costs.
+	UserLabel     = domain + "user"
+	PipelineLabel = domain + "pipeline"
+	ProgramLabel  = domain + "program"
+
 	// OrchestratorAnnotation marks pods of programs that call, rather than work.
 	OrchestratorAnnotation = domain + "orchestrator"
 )
