@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are the programs under test, by name.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar}
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar, "nested": runNested}
 
 // version is that of doWork; see TestVersionSkew.
 var version = "0"
@@ -111,6 +111,7 @@ type Calls struct {
 	Retries                 int  // of a Job; 0 is one
 	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
+	Nested                  Nested
 }
 
 // executor runs the work where the calls say.
