@@ -47,7 +47,7 @@ var otherVariables = []string{
 
 	// Those that package k8s tells a pod's program.
 	"MOPS_K8S_JOB", "MOPS_K8S_NAMESPACE", "MOPS_K8S_POD", "MOPS_K8S_NODE", "MOPS_K8S_CPU_REQUEST", "MOPS_K8S_CPU_LIMIT",
-	"MOPS_K8S_MEMORY_REQUEST", "MOPS_K8S_MEMORY_LIMIT", "MOPS_K8S_STOP_GRACE", "MOPS_K8S_USER",
+	"MOPS_K8S_MEMORY_REQUEST", "MOPS_K8S_MEMORY_LIMIT", "MOPS_K8S_STOP_GRACE", "MOPS_K8S_USER", "MOPS_K8S_FUNCTION", "MOPS_K8S_CLUSTER",
 }
 
 // ExecutorsFromEnv reads what variables say of executors: MOPS_K8S_QUEUE is queue in
