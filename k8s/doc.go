@@ -22,11 +22,20 @@
 //
 // A Job has one pod, which never restarts in place. Exit codes by which a
 // worker says that trying again is no use end the Job at once; a disruption of
-// the node (a drain, a preemption) does not count; after anything else the Job
-// tries again, [Retries] times. Pods satisfy the restricted Pod Security
-// Standard and get no token of the cluster's API without [ServiceAccount]. A
-// finished Job stays for an hour ([TTL]), for people to look at. [Transform]
-// may change all of it.
+// the node (a drain, a preemption) does not count, up to [Disruptions]; after
+// anything else the Job tries again, [Retries] times, unless the worker crashed
+// twice in the same way. Pods satisfy the restricted Pod Security Standard and
+// get no token of the cluster's API without [ServiceAccount]. A finished Job
+// stays for an hour ([TTL]), for people to look at. [Transform] may change all
+// of it.
+//
+// A pod may have containers beside the worker's: sidecars that Transform or a
+// webhook added. What counts is the worker's container. Sidecars that are init
+// containers with the restart policy Always end with it, by the cluster's own
+// doing. Ordinary containers would keep the pod, and all that it holds: once
+// the worker has ended, mops deletes the Job, or, if the worker crashed, the
+// pod, so that the Job goes on with another. The sidecars get SIGTERM, and
+// SIGKILL after [StopGrace]. The call does not wait for that.
 //
 // Jobs and pods are labelled mops.trilliant.health/user (the account's name, or
 // MOPS_K8S_USER), /pipeline, /program, /function, /run-id and /attempt. [Label]
@@ -52,7 +61,8 @@
 // # What it asks of the cluster
 //
 // A call takes one request, which creates the Job, and one more if its log is
-// shown. Stopping a worker takes one, attaching to one takes one. For each
+// shown. Stopping a worker takes one, attaching to one takes one, and so does
+// ending sidecars. For each
 // namespace a process has two watches, of Jobs and pods, and a list before
 // each. It asks for events if a Job has no pod after 3 s, or if a pod does not
 // get ready within 10 s: once in 10 s while others go on, else for at most 20
@@ -69,5 +79,7 @@
 // executor does not wait for ever for workers that cannot start: because an
 // image cannot be pulled or a Secret is missing ([StartGrace]); because a pod
 // fits on no node or a quota is used up ([RoomGrace]). A worker that ran out of
-// memory is tried again with twice as much, up to [MemoryMax].
+// memory is tried again with twice as much, up to [MemoryMax]. Each pod that
+// failed or was taken away, and that another follows, is one warning; if many
+// are alike, they share it.
 package k8s

@@ -20,24 +20,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
-// Exit codes that are not mops's own.
-const (
-	exitKilled     = 137 // SIGKILL: out of memory, or sent by somebody
-	exitNotStarted = 128 // the container runtime could not start the program
-)
-
-// finalCodes are those after which another pod of the same Job is no use: the
-// protocol's own, and those of a death after which the executor has to look:
-// the next attempt may need more memory.
-var finalCodes = []int32{
-	executor.ExitFunc, executor.ExitLost, executor.ExitUnfit, exitNotStarted, exitKilled,
-}
-
 // task is what a Job runs for an invocation.
 func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	t := task{
 		namespace: namespace, name: s.jobName(inv), image: image,
-		final:       finalCodes,
+		final:       kube.FinalCodes,
 		memory:      s.memoryAfter(inv.Failed),
 		annotations: kube.Annotations(inv), labels: map[string]string{},
 		usualLabels: usualLabels(inv.Pipeline, programName()),

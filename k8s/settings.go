@@ -58,7 +58,7 @@ type settings struct {
 	stopGrace             time.Duration
 	startGrace, roomGrace time.Duration
 	silenceGrace          time.Duration
-	retries               int
+	retries, disruptions  int
 
 	// The rest.
 	namePrefix          string
@@ -80,9 +80,9 @@ func defaults() settings {
 		stopGrace:  10 * time.Second,
 		startGrace: 2 * time.Minute, roomGrace: 10 * time.Minute,
 		silenceGrace: time.Minute,
-		retries:      6,
-		namePrefix:   "mops",
-		logShare:     1, logStreams: 100,
+		retries:      6, disruptions: 20,
+		namePrefix: "mops",
+		logShare:   1, logStreams: 100,
 	}
 }
 

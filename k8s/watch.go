@@ -214,7 +214,7 @@ func slim(object any) (any, error) {
 	case *batchv1.Job:
 		return &batchv1.Job{
 			ObjectMeta: slimMeta(&o.ObjectMeta),
-			Spec:       batchv1.JobSpec{Suspend: o.Spec.Suspend, ActiveDeadlineSeconds: o.Spec.ActiveDeadlineSeconds},
+			Spec:       batchv1.JobSpec{Suspend: o.Spec.Suspend, ActiveDeadlineSeconds: o.Spec.ActiveDeadlineSeconds, BackoffLimit: o.Spec.BackoffLimit},
 			Status:     batchv1.JobStatus{Conditions: o.Status.Conditions, Active: o.Status.Active, Succeeded: o.Status.Succeeded, Failed: o.Status.Failed},
 		}, nil
 	case *corev1.Pod:
