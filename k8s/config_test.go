@@ -70,6 +70,7 @@ start_grace = "5m"
 room_grace = "forever"
 silence_grace = "3m"
 retries = 2
+disruptions = 5
 priority_class = "low"
 queue = "batch"
 limit = 40
@@ -128,7 +129,7 @@ func TestFullFile(t *testing.T) {
 	e := configured(t, file, nil)
 	s := e.settings
 	if s.target != (kube.Target{Kubeconfig: "/etc/team", Context: "team", Namespace: "weather"}) || s.createNamespace ||
-		e.Limit() != 40 || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.logShare != 0.5 || s.logStreams != 7 ||
+		e.Limit() != 40 || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 5 || s.logShare != 0.5 || s.logStreams != 7 ||
 		e.RootFor("file:///data/a") != "file:///mnt/data/a" || s.mostMemory() != 8<<30 || s.azure.or(s.usualAzure).binding != "reader" {
 		t.Errorf("%+v", s)
 	}

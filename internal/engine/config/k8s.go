@@ -64,6 +64,7 @@ var k8s = map[string]entry{
 	"room_grace":    lastingOrForever,
 	"silence_grace": lastingOrForever,
 	"retries":       number(maxRetries),
+	"disruptions":   number(maxRetries),
 
 	"priority_class": word("low", objectName),
 	"queue":          word("batch", objectName),
