@@ -8,10 +8,9 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-)
 
-// ownImage names an orchestrator's own image, for its workers.
-const ownImage = "MOPS_K8S_IMAGE"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
+)
 
 // imageSource makes the name of an image once, for all callers. A failure goes
 // to the callers that wait for it; a later caller tries again.
@@ -72,8 +71,8 @@ func (i *imageSource) run(ctx context.Context, m *making) {
 // imageName is the full name of the image.
 func (s *settings) imageName(ctx context.Context) (string, error) {
 	if s.image == nil || !s.image.named {
-		// An orchestrator's pod has the program in its image already.
-		if own := os.Getenv(ownImage); own != "" {
+		// A pod has the program in its image already.
+		if own := os.Getenv(kube.ImageVariable); own != "" {
 			return own, nil
 		}
 	}
@@ -98,14 +97,6 @@ func withRegistry(registry, reference string) string {
 		return reference
 	}
 	return registry + "/" + reference
-}
-
-// orchestratorEnv tells an orchestrator its own image.
-func (s *settings) orchestratorEnv(image string) []corev1.EnvVar {
-	if !s.orchestrator {
-		return nil
-	}
-	return []corev1.EnvVar{variable(ownImage, image)}
 }
 
 func (s *settings) pullPolicyOf(image string) corev1.PullPolicy {

@@ -79,8 +79,9 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 // the later one.
 func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvVar {
 	env := []corev1.EnvVar{
-		variable("MOPS_K8S_JOB", t.name),
-		variable("MOPS_K8S_NAMESPACE", t.namespace),
+		variable(kube.JobVariable, t.name),
+		variable(kube.NamespaceVariable, t.namespace),
+		variable(kube.ImageVariable, t.image),
 		field("MOPS_K8S_POD", "metadata.name"),
 		field("MOPS_K8S_NODE", "spec.nodeName"),
 		share("MOPS_K8S_CPU_REQUEST", "requests.cpu", "1m"),
@@ -92,6 +93,9 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 	}
 	if user := kube.User(); user != "" {
 		env = append(env, variable(kube.UserVariable, user))
+	}
+	if s.target.Context != "" {
+		env = append(env, variable(kube.ClusterVariable, s.target.Context))
 	}
 	if limit, ok := limits[corev1.ResourceMemory]; ok {
 		// In KiB, so that no small limit becomes none.

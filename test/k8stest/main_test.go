@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are the programs under test, by name.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar}
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar, "nested": runNested}
 
 // version is that of doWork; see TestVersionSkew.
 var version = "0"
@@ -107,6 +107,7 @@ type Calls struct {
 	SilenceGrace            time.Duration
 	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
+	Nested                  Nested
 }
 
 // executor runs the work where the calls say.

@@ -56,13 +56,18 @@ func obstacleOf(v View) *Obstacle {
 	return nil
 }
 
+// OverQuota is that a quota is used up, as the cluster's message says.
+func OverQuota(message string) *Obstacle {
+	return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+}
+
 // podless is why a Job has no pod, by its events.
 func podless(message string) *Obstacle {
 	switch {
 	case message == "":
 		return nil
 	case isQuota(message):
-		return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+		return OverQuota(message)
 	}
 	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}
 }

@@ -64,7 +64,7 @@ var k8s = map[string]entry{
 	"room_grace":    lastingOrForever,
 	"silence_grace": lastingOrForever,
 	"retries":       number(maxRetries),
-	"disruptions":   number(maxRetries),
+	"disruptions":   number(1 << 30),
 
 	"priority_class": word("low", objectName),
 	"queue":          word("batch", objectName),
