@@ -2,8 +2,10 @@ package mops_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -118,18 +120,40 @@ func TestExecutorsAreChosenByName(t *testing.T) {
 	}
 }
 
-func TestExecutorsAreToldWhatTheFileSaysOfThem(t *testing.T) {
+func TestExecutorsAreToldWhatFileAndVariablesSayOfThem(t *testing.T) {
 	silence(t)
-	at := newRemote(t)
-	_, ctx := newEnv(t, configFile(t, "[k8s]\naad_pod_identity = \"reader\""), mops.Root("file://"+t.TempDir()))
-	for _, e := range []executor.Executor{at, named{at, "k8s"}} {
-		if _, err := visits.With(mops.On(e)).Call(ctx, e.Name()); err != nil {
-			t.Fatal(err)
+	t.Setenv("MOPS_K8S_QUEUE", "night")
+	far := &configurable{remote: newRemote(t), name: "k8s"}
+	other := &configurable{remote: newRemote(t), name: "other"}
+	_, ctx := newEnv(t, configFile(t, "[k8s]\naad_pod_identity = \"reader\"\nlimit = 1"), mops.Root("file://"+t.TempDir()))
+	for _, e := range []*configurable{far, other} {
+		for i := range 2 {
+			if _, err := visits.With(mops.On(e)).Call(ctx, fmt.Sprint(e.name, i)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if told := *at.seen; len(told) != 2 || told[0].Settings != nil || told[1].Settings["aad_pod_identity"] != "reader" {
-		t.Errorf("they were told %+v", told)
+	want := executor.Settings{File: map[string][]string{"aad_pod_identity": {"reader"}, "limit": {"1"}}, Environ: map[string][]string{"queue": {"night"}}}
+	if !reflect.DeepEqual(far.told, want) || !reflect.DeepEqual(other.told, executor.Settings{}) {
+		t.Errorf("they were told %+v and %+v", far.told, other.told)
 	}
+	if inv := (*far.seen)[0]; inv.Pipeline != "default" {
+		t.Errorf("the pipeline is %q", inv.Pipeline)
+	}
+}
+
+// configurable is an executor by another name, which heeds settings.
+type configurable struct {
+	*remote
+	name string
+	told executor.Settings
+}
+
+func (c *configurable) Name() string { return c.name }
+
+func (c *configurable) Configured(by executor.Settings) executor.Executor {
+	c.told = by
+	return named{c.remote, c.name}
 }
 
 // named is an executor by another name.

@@ -42,6 +42,8 @@ type Env struct {
 	file      *config.File
 	executors map[string]executor.Executor
 
+	executorEnviron config.Executors // of MOPS_* variables
+
 	engine  *orchestrate.Engine
 	files   *source.Files
 	tracker *progress.Tracker
@@ -78,7 +80,7 @@ type inside struct {
 // elsewhere reports whether the config file and the variables came from a
 // caller on another machine.
 func (in inside) elsewhere() bool {
-	return in.spec.ConfigText != "" || in.spec.Environ != (config.Settings{})
+	return in.spec.ConfigText != "" || in.spec.Environ != (config.Settings{}) || in.spec.Executors != nil
 }
 
 func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err error) {
@@ -142,11 +144,11 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	around := in.spec.Surroundings
 	around.Config, around.ConfigText = configPath, string(env.file.Text)
 	around.Isolated = around.Isolated || o.isolated
-	around.Defaults, around.Environ = env.code.Settings, env.environ.Settings
+	around.Defaults, around.Environ, around.Executors = env.code.Settings, env.environ.Settings, env.executorEnviron
 	around.Defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger,
-		Surroundings: around, Elsewhere: in.elsewhere(), Executors: env.file.Executors,
+		Surroundings: around, Elsewhere: in.elsewhere(),
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -179,10 +181,14 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 	} else {
 		configPath = ""
 	}
-	if env.environ.Settings, err = config.FromEnv(os.LookupEnv); err != nil {
+	env.environ.Settings, err = config.FromEnv(os.LookupEnv)
+	var wrong error
+	env.executorEnviron, wrong = config.ExecutorsFromEnv(os.LookupEnv)
+	if err = errors.Join(err, wrong); err != nil {
 		return "", err
 	}
 	env.environ.Settings = in.spec.Environ.Overlay(env.environ.Settings)
+	env.executorEnviron = in.spec.Executors.Overlay(env.executorEnviron)
 	if !in.worker { // the process that started it has said so
 		for _, warning := range config.Unknown(os.Environ()) {
 			env.logger.Warn(warning)

@@ -122,7 +122,7 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 		settled.Executor = env.executors[inProcess]
 	}
 	if err == nil {
-		settled.Executor, err = guarded(settled.Executor)
+		settled.Executor, err = env.guarded(settled.Executor)
 	}
 	return settled, err
 }
@@ -130,7 +130,7 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 // guarded holds executors of others to their contract. The two that most
 // programs use keep it, as their conformance suite shows, and go without a
 // guard, which costs a goroutine for each call.
-func guarded(where executor.Executor) (executor.Executor, error) {
+func (env *Env) guarded(where executor.Executor) (executor.Executor, error) {
 	switch e := where.(type) {
 	case *inproc.Executor:
 		if e != nil {
@@ -141,7 +141,9 @@ func guarded(where executor.Executor) (executor.Executor, error) {
 			return where, nil
 		}
 	}
-	return orchestrate.Guard(where)
+	return orchestrate.Guard(where, func(name string) executor.Settings {
+		return executor.Settings{File: env.file.Executors[name], Environ: env.executorEnviron[name]}
+	})
 }
 
 // inProcess is the name of the executor that is always there.

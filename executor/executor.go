@@ -33,15 +33,12 @@ type ID struct {
 type Invocation struct {
 	Function string // "name@version", for people
 	MemoURI  string // of the call, for people and for names derived from it
+	Pipeline string // of the call, for people and for labels
 	ID
 
 	// Failed holds the reasons of the earlier attempts under this lease that failed
 	// because of the executor and not the function, first to last.
 	Failed []Reason
-
-	// Settings are those of the config file for executors of this name, by key in
-	// their table: text, or lists of text. nil if there are none.
-	Settings map[string]any
 
 	// Env are variables, written "KEY=value", that the worker's process must find
 	// in its environment, beside those that the executor adds. They hold no
@@ -138,12 +135,27 @@ type (
 		RootFor(root string) string
 	}
 
+	// Configurable heeds what others than the program say of executors of its name.
+	// Before it is used, mops asks it for an executor that does, and uses that one; it
+	// may ask again for each call.
+	Configurable interface {
+		Configured(s Settings) Executor
+	}
+
 	// Local runs the invocation's Work in this process, where Work needs no lease
 	// of its own and leaves its outcome in memory.
 	Local interface {
 		RunsHere() bool
 	}
 )
+
+// Settings are what others than the program say of executors of a name, by the keys
+// of their table in the config file. A value is one text; or the items of a list; or
+// the entries of a table, each written "name=value".
+type Settings struct {
+	File    map[string][]string // the program has precedence
+	Environ map[string][]string // of variables, which have precedence over the program
+}
 
 // Worker is one worker that runs or ran. Its methods may be called from any
 // number of goroutines.

@@ -50,6 +50,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	w.exists(job)
 	if w.ended() {
 		w.output.cancel()
+		w.clear(ctx)
 		return nil, gone("it has ended")
 	}
 	return w, nil

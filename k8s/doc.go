@@ -15,23 +15,40 @@
 // The namespace is named after the user's account, and created if it is absent;
 // in a pod it is the pod's. [Context], [Kubeconfig] and [Namespace] say
 // otherwise, for each executor by itself: several clusters in one program are
-// fine.
+// fine. The config file and variables may set these and most other options for all
+// programs of a team: docs/configuration.md.
 //
 // # What a Job is like
 //
 // A Job has one pod, which never restarts in place. Exit codes by which a
 // worker says that trying again is no use end the Job at once; a disruption of
-// the node (a drain, a preemption) does not count; after anything else the Job
-// tries again, [Retries] times. Pods satisfy the restricted Pod Security
-// Standard and get no token of the cluster's API without [ServiceAccount]. A
-// finished Job stays for an hour ([TTL]), for people to look at. [Transform]
-// may change all of it.
+// the node (a drain, a preemption) does not count, up to [Disruptions]; after
+// anything else the Job tries again, [Retries] times, unless the worker crashed
+// twice in the same way. Pods satisfy the restricted Pod Security Standard and
+// get no token of the cluster's API without [ServiceAccount]. A finished Job
+// stays for an hour ([TTL]), for people to look at. [Transform] may change all
+// of it.
+//
+// A pod may have containers beside the worker's: sidecars that Transform or a
+// webhook added. What counts is the worker's container. Sidecars that are init
+// containers with the restart policy Always end with it, by the cluster's own
+// doing. Ordinary containers would keep the pod, and all that it holds: once
+// the worker has ended, mops deletes the Job, or, if the worker crashed, the
+// pod, so that the Job goes on with another. The sidecars get SIGTERM, and
+// SIGKILL after [StopGrace]. The call does not wait for that.
+//
+// Jobs and pods are labelled mops.trilliant.health/user (the account's name, or
+// MOPS_K8S_USER), /pipeline, /program, /function, /run-id and /attempt. [Label]
+// may give other values to the first three.
 //
 // A worker finds in its environment, beside the variables that options add:
 //
 //	MOPS_K8S_JOB, MOPS_K8S_NAMESPACE, MOPS_K8S_POD, MOPS_K8S_NODE
 //	MOPS_K8S_CPU_REQUEST, MOPS_K8S_CPU_LIMIT        thousandths of a CPU
 //	MOPS_K8S_MEMORY_REQUEST, MOPS_K8S_MEMORY_LIMIT  bytes
+//	MOPS_K8S_IMAGE                                  its own, which Jobs that it makes get, too
+//	MOPS_K8S_FUNCTION                               which it computes
+//	MOPS_K8S_USER                                   for whom it works
 //	MOPS_K8S_STOP_GRACE                             seconds between SIGTERM and SIGKILL
 //	GOMEMLIMIT                                      nine tenths of the memory limit
 //	MOPS_CACHE                                      a folder that is gone with the pod
@@ -46,7 +63,8 @@
 // # What it asks of the cluster
 //
 // A call takes one request, which creates the Job, and one more if its log is
-// shown. Stopping a worker takes one, attaching to one takes one. For each
+// shown. Stopping a worker takes one, attaching to one takes one, and so does
+// ending sidecars. For each
 // namespace a process has two watches, of Jobs and pods, and a list before
 // each. It asks for events if a Job has no pod after 3 s, or if a pod does not
 // get ready within 10 s: once in 10 s while others go on, else for at most 20
@@ -63,5 +81,7 @@
 // executor does not wait for ever for workers that cannot start: because an
 // image cannot be pulled or a Secret is missing ([StartGrace]); because a pod
 // fits on no node or a quota is used up ([RoomGrace]). A worker that ran out of
-// memory is tried again with twice as much, up to [MemoryMax].
+// memory is tried again with twice as much, up to [MemoryMax]. Each pod that
+// failed or was taken away, and that another follows, is one warning; if many
+// are alike, they share it.
 package k8s

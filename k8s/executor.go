@@ -3,6 +3,7 @@ package k8s
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 )
@@ -12,6 +13,7 @@ import (
 // pods, for each namespace of a cluster, while Jobs run there and for 3 s
 // longer.
 type Executor struct {
+	options  []Option // of the program
 	settings settings
 }
 
@@ -22,18 +24,20 @@ var (
 	_ executor.Retrier  = (*Executor)(nil)
 	_ executor.Remote   = (*Executor)(nil)
 	_ executor.Mounter  = (*Executor)(nil)
+
+	_ executor.Configurable = (*Executor)(nil)
 )
 
 // New returns an executor. It neither reads a file nor connects: the first call
 // does, and that also reports options that are not valid.
 func New(options ...Option) *Executor {
-	return &Executor{settings: defaults().with(options)}
+	return &Executor{options: slices.Clone(options), settings: defaults().with(options)}
 }
 
 // With returns an executor with more options, for a function that needs more
 // than the others; e stays as it is.
 func (e *Executor) With(options ...Option) *Executor {
-	return &Executor{settings: e.settings.with(options)}
+	return &Executor{options: slices.Concat(e.options, options), settings: e.settings.with(options)}
 }
 
 func (e *Executor) Name() string { return "k8s" }
@@ -86,10 +90,8 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started: there is no image", err)
 	}
-	s := e.settings
-	s.azure = s.azure.configured(inv.Settings)
-	t := s.task(inv, namespace, image)
-	job, err := s.job(t)
+	t := e.settings.task(inv, namespace, image)
+	job, err := e.settings.job(t)
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)
 	}

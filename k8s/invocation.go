@@ -4,8 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -13,26 +20,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
-// Exit codes that are not mops's own.
-const (
-	exitKilled     = 137 // SIGKILL: out of memory, or sent by somebody
-	exitNotStarted = 128 // the container runtime could not start the program
-)
-
-// finalCodes are those after which another pod of the same Job is no use: the
-// protocol's own, and those of a death after which the executor has to look:
-// the next attempt may need more memory.
-var finalCodes = []int32{
-	executor.ExitFunc, executor.ExitLost, executor.ExitUnfit, exitNotStarted, exitKilled,
-}
-
 // task is what a Job runs for an invocation.
 func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	t := task{
 		namespace: namespace, name: s.jobName(inv), image: image,
-		final:       finalCodes,
+		final:       kube.FinalCodes,
 		memory:      s.memoryAfter(inv.Failed),
 		annotations: kube.Annotations(inv), labels: map[string]string{},
+		usualLabels: usualLabels(inv.Pipeline, programName()),
 	}
 	t.env = append(t.env, variable(kube.FunctionVariable, inv.Function))
 	if caller := kube.Here().Handle(); caller != "" {
@@ -45,7 +40,8 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	if t.memory != nil {
 		t.annotations[kube.MemoryAnnotation] = t.memory.String()
 	}
-	for key, value := range map[string]string{kube.FunctionAnnotation: labelValue(inv.Function), kube.RunAnnotation: inv.RunID, kube.AttemptAnnotation: strconv.Itoa(inv.Attempt)} {
+	function, _, _ := strings.Cut(inv.Function, "@")
+	for key, value := range map[string]string{kube.FunctionAnnotation: labelValue(function), kube.RunAnnotation: inv.RunID, kube.AttemptAnnotation: strconv.Itoa(inv.Attempt)} {
 		if value != "" && len(validation.IsValidLabelValue(value)) == 0 {
 			t.labels[key] = value
 		}
@@ -53,16 +49,37 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	return t
 }
 
-// labelValue is a function's name, without its version, as a label may hold it.
-func labelValue(function string) string {
-	name, _, _ := strings.Cut(function, "@")
-	name = strings.Map(func(r rune) rune {
+// usualLabels say for whom and for what a Job runs: who counts costs needs it.
+func usualLabels(pipeline, program string) map[string]string {
+	labels := map[string]string{kube.UserLabel: labelValue(kube.User()), kube.PipelineLabel: labelValue(pipeline), kube.ProgramLabel: labelValue(program)}
+	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
+	return labels
+}
+
+// programName is the last part of the path of this program's main package, as go
+// install names the binary; of one that go run made of files, the binary's name.
+var programName = sync.OnceValue(func() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Path != "command-line-arguments" && info.Path != "" {
+		name, parent := path.Base(info.Path), path.Base(path.Dir(info.Path))
+		if majorVersion.MatchString(name) && parent != "." {
+			return parent
+		}
+		return name
+	}
+	return filepath.Base(os.Args[0])
+})
+
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// labelValue is text as a label may hold it: its end, if it is too long.
+func labelValue(text string) string {
+	text = strings.Map(func(r rune) rune {
 		if r < 128 && (r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z') {
 			return r
 		}
 		return '.'
-	}, name)
-	return strings.Trim(name[max(0, len(name)-kube.MostName):], "-_.")
+	}, text)
+	return strings.Trim(text[max(0, len(text)-kube.MostName):], "-_.")
 }
 
 // isOurs reports whether a Job works on this call under this lease.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -23,9 +24,9 @@ type Program struct {
 	Args    []string  // of the entry point, or the command
 	Output  io.Writer // takes the program's output, both streams; nil: os.Stdout
 
-	// Settings are those in the table [k8s] of a config file; see
-	// executor.Invocation.
-	Settings map[string]any
+	// Settings are those of the config file and of variables; options have precedence
+	// over both.
+	Settings executor.Settings
 }
 
 // Launch runs a program as a Job, and returns its end with its exit code. An
@@ -80,9 +81,8 @@ func (p Program) what(image string) string {
 // plan makes the executor that runs the program, and the Job.
 func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, error) {
 	// Only the user knows whether the program is worth another try.
-	e := New(append([]Option{Retries(0)}, options...)...)
+	e := New(slices.Concat([]Option{presetsOf(p.Settings.File), presetsOf(p.Settings.Environ), Retries(0)}, options)...)
 	e.settings.launched = true
-	e.settings.azure = e.settings.azure.configured(p.Settings)
 	if e.settings.err != nil {
 		return nil, nil, e.settings.err
 	}
@@ -106,6 +106,7 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 		namespace: namespace, name: name, image: image, command: literal(p.Command), args: literal(p.Args),
 		memory:      e.settings.memoryAfter(nil),
 		annotations: map[string]string{kube.RunAnnotation: run}, // tells it from another Job of that name
+		usualLabels: usualLabels("", baseName(image)),
 	}
 	job, err := e.settings.job(t)
 	if err != nil {

@@ -24,6 +24,7 @@ type task struct {
 	command         []string // in place of the image's entry point
 	args            []string // of the entry point
 	env             []corev1.EnvVar
+	usualLabels     map[string]string // before which those of the settings count
 	labels          map[string]string
 	annotations     map[string]string
 	final           []int32            // exit codes after which trying again is no use
@@ -37,7 +38,7 @@ type plan struct {
 
 // job is the Job for a task.
 func (s *settings) job(t task) (*batchv1.Job, error) {
-	labels := merged(s.labels, t.labels, map[string]string{kube.ManagedByLabel: kube.ManagedBy})
+	labels := merged(t.usualLabels, s.labels, t.labels, map[string]string{kube.ManagedByLabel: kube.ManagedBy})
 	annotations := merged(s.annotations, t.annotations)
 	pod := s.pod(t)
 	pod.Labels, pod.Annotations = merged(labels, s.identityLabels(t.namespace)), maps.Clone(annotations)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -28,17 +29,8 @@ func call() executor.Invocation {
 	}
 }
 
-// file is a call under a config file that says this: keys and values.
-func file(says ...any) executor.Invocation {
-	inv := call()
-	inv.Settings = map[string]any{}
-	for i := 0; i < len(says); i += 2 {
-		inv.Settings[says[i].(string)] = says[i+1]
-	}
-	return inv
-}
-
 func TestJobs(t *testing.T) {
+	t.Setenv(kube.UserVariable, "ada@example.com")
 	const digest = "registry.example.com/forecast@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	ranOut := call()
 	ranOut.Attempt, ranOut.Failed = 3, []executor.Reason{executor.OOMKilled, executor.Evicted}
@@ -46,8 +38,9 @@ func TestJobs(t *testing.T) {
 		name    string
 		inv     executor.Invocation
 		options []Option
+		file    []string
 	}{
-		{"plain", call(), []Option{Image("forecast:1.4")}},
+		{"plain", call(), []Option{Image("forecast:1.4")}, nil},
 		{"full", ranOut, []Option{
 			Image("forecast:1.4"), Registry("registry.example.com/"), PullSecret("registry"), NamePrefix("Night Shift"),
 			CPU("2"), CPULimit("4"), Memory("4Gi"), MemoryRequest("2Gi"), Resource("ephemeral-storage", "10Gi"),
@@ -57,23 +50,22 @@ func TestJobs(t *testing.T) {
 			Label("team", "weather"), Annotation("example.com/cost-centre", "42"),
 			TTL(10 * time.Minute), Retries(1), Deadline(time.Hour), StopGrace(1500 * time.Millisecond),
 			PriorityClass("low"), Queue("batch"),
-		}},
-		{"gpu", call(), []Option{Image(digest), GPU(1), OnlySpot(), NodeIn("pool", "a100", "h100"), NodeSelector("zone", "a"), LargeCPU()}},
-		{"workload-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data", "weather"), PodIdentity("old-reader")}},
-		{"pod-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data"), PodIdentity("old-reader")}},
-		{"workload-identity", file("workload_identity_account", "reader", "workload_identity_namespaces", []string{"data", "weather"}), []Option{Image(digest)}},
-		{"workload-identity", file("workload_identity_account", "other", "workload_identity_namespaces", []string{"data"}),
-			[]Option{Image(digest), WorkloadIdentity("reader", "weather")}},
-		{"pod-identity", file("workload_identity_namespaces", []string{"data"}, "aad_pod_identity", "old-reader"), []Option{Image(digest), WorkloadIdentity("reader")}},
-		{"pod-identity", file("aad_pod_identity", "other"), []Option{Image(digest), PodIdentity("old-reader")}},
+		}, nil},
+		{"gpu", call(), []Option{Image(digest), GPU(1), OnlySpot(), NodeIn("pool", "a100", "h100"), NodeSelector("zone", "a"), LargeCPU()}, nil},
+		{"workload-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data", "weather"), PodIdentity("old-reader")}, nil},
+		{"pod-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data"), PodIdentity("old-reader")}, nil},
+		{"workload-identity", call(), []Option{Image(digest)}, []string{`workload_identity_account = "reader"`, `workload_identity_namespaces = ["data", "weather"]`}},
+		{"workload-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "weather")}, []string{`workload_identity_account = "other"`, `workload_identity_namespaces = ["data"]`}},
+		{"pod-identity", call(), []Option{Image(digest), WorkloadIdentity("reader")}, []string{`workload_identity_namespaces = ["data"]`, `aad_pod_identity = "old-reader"`}},
+		{"pod-identity", call(), []Option{Image(digest), PodIdentity("old-reader")}, []string{`aad_pod_identity = "other"`}},
 		{"service-account", call(), []Option{Image(digest), ServiceAccount("reader"), Transform(func(job *batchv1.Job) error {
 			job.Spec.Template.Spec.Containers[0].Env = nil
 			job.Labels = nil
 			return nil
-		})}},
+		})}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := New(append(test.options, Namespace("weather"))...).plan(t.Context(), test.inv)
+			p, err := configured(t, says(t, test.file...), nil, append(test.options, Namespace("weather"))...).plan(t.Context(), test.inv)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,8 +97,9 @@ func golden(t *testing.T, path, got string) {
 // An account that the program names keeps its token of the cluster's API, and gets
 // that of the cloud.
 func TestAccountWithWorkloadIdentity(t *testing.T) {
-	e := New(Image("forecast:1.4"), Namespace("weather"), ServiceAccount("reader"))
-	p, err := e.plan(t.Context(), file("workload_identity_namespaces", []string{"weather"}, "workload_identity_account", "other"))
+	e := configured(t, says(t, `workload_identity_namespaces = ["weather"]`, `workload_identity_account = "other"`), nil,
+		Image("forecast:1.4"), Namespace("weather"), ServiceAccount("reader"))
+	p, err := e.plan(t.Context(), call())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,8 +60,8 @@ func (s *settings) resources(memory *resource.Quantity) (requests, limits corev1
 }
 
 // MayRetry allows another attempt after a worker ran out of memory, if it can
-// get more, and, up to Retries times, after one was killed, evicted, preempted or
-// lost with its node. After other failures in a pod its Job has tried again already.
+// get more, and, up to Retries times, after one was killed or lost with its node.
+// After other failures in a pod its Job has tried again already.
 func (e *Executor) MayRetry(failed []executor.Reason) bool {
 	if len(failed) == 0 {
 		return false
@@ -70,7 +70,7 @@ func (e *Executor) MayRetry(failed []executor.Reason) bool {
 	case executor.OOMKilled:
 		before, after := e.settings.memoryAfter(failed[:len(failed)-1]), e.settings.memoryAfter(failed)
 		return after != nil && after.Cmp(*before) > 0
-	case executor.Signalled, executor.Evicted, executor.Preempted, executor.NodeLost:
+	case executor.Signalled, executor.NodeLost:
 		return count(failed, reason) <= e.settings.retries
 	}
 	return false

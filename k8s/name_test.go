@@ -60,7 +60,7 @@ func TestRegistryIsPutInFrontOnce(t *testing.T) {
 }
 
 func TestMemoryGrows(t *testing.T) {
-	oom, other := executor.OOMKilled, executor.Evicted
+	oom, other := executor.OOMKilled, executor.Signalled
 	for _, test := range []struct {
 		options []Option
 		failed  []executor.Reason
@@ -80,6 +80,7 @@ func TestMemoryGrows(t *testing.T) {
 		{[]Option{Retries(1)}, []executor.Reason{other}, "", true},
 		{[]Option{Retries(1)}, []executor.Reason{other, other}, "", false},
 		{nil, []executor.Reason{executor.ImagePull}, "", false},
+		{nil, []executor.Reason{executor.Evicted}, "", false}, // as often as k8s.Disruptions allows
 	} {
 		e := New(test.options...)
 		got := ""
@@ -98,13 +99,22 @@ func TestMemoryGrows(t *testing.T) {
 }
 
 func TestRoots(t *testing.T) {
-	e := New(Root("file:///data/", "file:///mnt/data"))
+	e := New(Root("file:///data/b/c", "file:///mnt/c"), Root("file:///data/", "file:///mnt/data"), Root("file:///a", "file:///one"), Root("file:///a", "file:///two"))
 	for root, want := range map[string]string{
+		"file:///data/b/c/d": "file:///mnt/c/d", "file:///a": "file:///two",
 		"file:///data": "file:///mnt/data", "file:///data/a/b": "file:///mnt/data/a/b", "file:///database": "file:///database", "s3://b": "s3://b",
 	} {
 		if got := e.RootFor(root); got != want {
 			t.Errorf("%s is at %s, want %s", root, got, want)
 		}
+	}
+}
+
+func TestVolumeInPlaceOfAnother(t *testing.T) {
+	base := New(Claim("/data", "team"), Claim("/more", "more"))
+	s := base.With(Claim("/data", "own")).settings
+	if len(s.mounts) != 2 || s.volumes[0].PersistentVolumeClaim.ClaimName != "own" || base.settings.volumes[0].PersistentVolumeClaim.ClaimName != "team" {
+		t.Errorf("%+v", s.volumes)
 	}
 }
 

@@ -66,9 +66,17 @@ func TTL(d time.Duration) Option {
 }
 
 // Retries sets how often a worker is started again after it died of something
-// that may pass. The default is 6; less than 0 is 0. Failures of the function
-// itself are not among them: see mops.Retries.
+// that may pass. The default is 6; less than 0 is 0. A worker that crashed twice
+// in the same way, with the same exit code and the same last words, is not
+// started again. Failures of the function itself are not among them: see
+// mops.Retries.
 func Retries(n int) Option { return func(s *settings) { s.retries = max(n, 0) } }
+
+// Disruptions sets how often the cluster may take the pod of a worker away (a
+// drained or lost node, a preemption), which uses up none of Retries. After one
+// more the call fails, with the reason Evicted, Preempted or WorkerLost. The
+// default is 20; 0 allows none; negative is any number.
+func Disruptions(n int) Option { return func(s *settings) { s.disruptions = n } }
 
 // Deadline sets how long a Job may take, including the time until its pod starts,
 // but not the time in which the Job is suspended; after that the cluster counts
@@ -77,8 +85,9 @@ func Deadline(d time.Duration) Option {
 	return func(s *settings) { s.deadline = s.notNegative("Deadline", d) }
 }
 
-// StopGrace sets the time between SIGTERM and SIGKILL for a worker that is
-// being stopped, in whole seconds. The default is 10 s; 0 is SIGKILL at once.
+// StopGrace sets the time between SIGTERM and SIGKILL, in whole seconds, for a
+// worker that is being stopped, and for sidecars that still run when their
+// worker has ended. The default is 10 s; 0 is SIGKILL at once.
 func StopGrace(d time.Duration) Option {
 	return func(s *settings) { s.stopGrace = s.notNegative("StopGrace", d) }
 }

@@ -16,8 +16,12 @@ import (
 
 // Image sets the image that holds the program.
 func Image(reference string) Option {
-	source := &imageSource{named: true, make: func(context.Context) (string, error) { return reference, nil }}
+	source := newImage(reference)
 	return func(s *settings) { s.image = source }
+}
+
+func newImage(reference string) *imageSource {
+	return &imageSource{named: true, make: func(context.Context) (string, error) { return reference, nil }}
 }
 
 // ImageFrom sets the image by a function, such as one that builds it. The first
@@ -181,15 +185,12 @@ func (a azureIdentity) covers(namespace string) bool {
 	return slices.Contains(a.namespaces, namespace) || a.account != "" && len(a.namespaces) == 0
 }
 
-// configured completes the identity by that of the config file.
-func (a azureIdentity) configured(file map[string]any) azureIdentity {
-	account, _ := file["workload_identity_account"].(string)
-	namespaces, _ := file["workload_identity_namespaces"].([]string)
-	binding, _ := file["aad_pod_identity"].(string)
+// or completes the identity by a usual one.
+func (a azureIdentity) or(usual azureIdentity) azureIdentity {
 	if len(a.namespaces) == 0 {
-		a.namespaces = namespaces
+		a.namespaces = usual.namespaces
 	}
-	a.account, a.binding = cmp.Or(a.account, account), cmp.Or(a.binding, binding)
+	a.account, a.binding = cmp.Or(a.account, usual.account), cmp.Or(a.binding, usual.binding)
 	return a
 }
 
@@ -214,9 +215,13 @@ func WorkloadIdentity(serviceAccount string, namespaces ...string) Option {
 // config file it is aad_pod_identity, in the table [k8s].
 func PodIdentity(binding string) Option { return func(s *settings) { s.azure.binding = binding } }
 
-// Volume mounts a volume at a path in pods.
+// Volume mounts a volume at a path in pods, in place of an earlier one at that path.
 func Volume(path string, source corev1.VolumeSource) Option {
 	return func(s *settings) {
+		if i := slices.IndexFunc(s.mounts, func(m corev1.VolumeMount) bool { return m.MountPath == path }); i >= 0 {
+			s.volumes[i].VolumeSource = source
+			return
+		}
 		name := fmt.Sprintf("volume-%d", len(s.volumes))
 		s.volumes = append(s.volumes, corev1.Volume{Name: name, VolumeSource: source})
 		s.mounts = append(s.mounts, corev1.VolumeMount{Name: name, MountPath: path})
@@ -239,7 +244,7 @@ type mountedRoot struct{ from, to string }
 
 // Root tells that pods find a root, and all below it, at another place:
 // Root("file:///data", "file:///mnt/data") for a shared file system that is
-// mounted elsewhere.
+// mounted elsewhere. Of several that hold for a root, the longest counts.
 func Root(from, to string) Option {
 	from, to = strings.TrimRight(from, "/"), strings.TrimRight(to, "/")
 	return func(s *settings) { s.roots = append(s.roots, mountedRoot{from, to}) }
@@ -247,11 +252,12 @@ func Root(from, to string) Option {
 
 // RootFor is the place at which workers find a root; see [Root].
 func (e *Executor) RootFor(root string) string {
+	place, longest := root, -1
 	for _, r := range e.settings.roots {
 		rest, ok := strings.CutPrefix(root, r.from)
-		if ok && (rest == "" || rest[0] == '/') {
-			return r.to + rest
+		if ok && (rest == "" || rest[0] == '/') && len(r.from) >= longest {
+			place, longest = r.to+rest, len(r.from)
 		}
 	}
-	return root
+	return place
 }

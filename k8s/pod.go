@@ -94,6 +94,9 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 	if s.target.Context != "" {
 		env = append(env, variable(kube.ClusterVariable, s.target.Context))
 	}
+	if user := kube.User(); user != "" {
+		env = append(env, variable(kube.UserVariable, user))
+	}
 	if limit, ok := limits[corev1.ResourceMemory]; ok {
 		// In KiB, so that no small limit becomes none.
 		env = append(env, variable("GOMEMLIMIT", resource.NewQuantity(limit.Value()/1024*9/10, resource.DecimalSI).AsDec().String()+"KiB"))
@@ -141,19 +144,19 @@ func (s *settings) affinity() *corev1.Affinity {
 
 // account is the service account of pods in a namespace.
 func (s *settings) account(namespace string) string {
-	if s.serviceAccount == "" && s.azure.covers(namespace) {
-		return s.azure.account
+	if azure := s.azure.or(s.usualAzure); s.serviceAccount == "" && azure.covers(namespace) {
+		return azure.account
 	}
 	return s.serviceAccount
 }
 
 // identityLabels ask for an identity of Azure's in a namespace.
 func (s *settings) identityLabels(namespace string) map[string]string {
-	switch {
-	case s.azure.covers(namespace):
+	switch azure := s.azure.or(s.usualAzure); {
+	case azure.covers(namespace):
 		return map[string]string{"azure.workload.identity/use": "true"}
-	case s.azure.binding != "":
-		return map[string]string{"aadpodidbinding": s.azure.binding}
+	case azure.binding != "":
+		return map[string]string{"aadpodidbinding": azure.binding}
 	}
 	return nil
 }

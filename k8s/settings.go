@@ -44,6 +44,7 @@ type settings struct {
 	user, group    int64 // negative: the image's
 	fsGroup        int64 // negative: none
 	azure          azureIdentity
+	usualAzure     azureIdentity // completes azure
 
 	// On which node.
 	nodeSelector map[string]string
@@ -56,7 +57,7 @@ type settings struct {
 	stopGrace             time.Duration
 	startGrace, roomGrace time.Duration
 	silenceGrace          time.Duration
-	retries               int
+	retries, disruptions  int
 
 	// The rest.
 	namePrefix          string
@@ -78,9 +79,9 @@ func defaults() settings {
 		stopGrace:  10 * time.Second,
 		startGrace: 2 * time.Minute, roomGrace: 10 * time.Minute,
 		silenceGrace: time.Minute,
-		retries:      6,
-		namePrefix:   "mops",
-		logShare:     1, logStreams: 100,
+		retries:      6, disruptions: 20,
+		namePrefix: "mops",
+		logShare:   1, logStreams: 100,
 	}
 }
 
@@ -89,7 +90,7 @@ func (s settings) with(options []Option) settings {
 	s.pullSecrets, s.env, s.envFrom = slices.Clone(s.pullSecrets), slices.Clone(s.env), slices.Clone(s.envFrom)
 	s.volumes, s.mounts, s.roots = slices.Clone(s.volumes), slices.Clone(s.mounts), slices.Clone(s.roots)
 	s.nodeTerms, s.nodeNeeds, s.tolerations = slices.Clone(s.nodeTerms), slices.Clone(s.nodeNeeds), slices.Clone(s.tolerations)
-	s.transforms, s.azure.namespaces = slices.Clone(s.transforms), slices.Clone(s.azure.namespaces)
+	s.transforms = slices.Clone(s.transforms)
 	s.requests, s.limits = maps.Clone(s.requests), maps.Clone(s.limits)
 	s.nodeSelector, s.labels, s.annotations = maps.Clone(s.nodeSelector), maps.Clone(s.labels), maps.Clone(s.annotations)
 	for _, option := range options {

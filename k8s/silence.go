@@ -94,11 +94,8 @@ func (w *worker) hearken(ctx context.Context) {
 	quiet, why := now.Sub(s.heard), s.Why
 	w.mu.Unlock()
 	log, node := w.settings.log(), w.node()
-	switch {
-	case first && lives:
-		log.Warn("the node of a worker does not answer, but the worker lives", "worker", w.name, "node", node, "sign", why)
-	case first:
-		log.Warn("the node of a worker does not answer, and the worker gives no sign of life",
+	if first {
+		log.Warn("the node of a worker does not answer; the worker is left alone while it gives signs of life",
 			"worker", w.name, "node", node, "sign", why, "given_up_after", grace)
 	}
 	if lives || grace < 0 || quiet < grace {

@@ -64,8 +64,12 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 		w.asked = now
 		w.mu.Unlock()
 	}
+	if w.health.works() {
+		w.endStranded(ctx, workers)
+	}
 	w.tell(now, workers)
 	w.tellOfParents(now, workers)
+	w.tellSetbacks(workers)
 }
 
 // questions is how many requests for events may be made now. While workers come

@@ -215,7 +215,7 @@ func slim(object any) (any, error) {
 	case *batchv1.Job:
 		job := &batchv1.Job{
 			ObjectMeta: slimMeta(&o.ObjectMeta),
-			Spec:       batchv1.JobSpec{Suspend: o.Spec.Suspend, ActiveDeadlineSeconds: o.Spec.ActiveDeadlineSeconds},
+			Spec:       batchv1.JobSpec{Suspend: o.Spec.Suspend, ActiveDeadlineSeconds: o.Spec.ActiveDeadlineSeconds, BackoffLimit: o.Spec.BackoffLimit},
 			Status:     batchv1.JobStatus{Conditions: o.Status.Conditions, Active: o.Status.Active, Succeeded: o.Status.Succeeded, Failed: o.Status.Failed},
 		}
 		if caller := o.Annotations[kube.CallerAnnotation]; caller != "" {

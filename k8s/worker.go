@@ -33,6 +33,7 @@ type worker struct {
 	silent   chan struct{} // has a token when the worker may have fallen silent; see hearken
 	released chan struct{}
 	settle   sync.Once // guards the work after done
+	quoting  sync.Once // guards that after stuck
 
 	mu      sync.Mutex
 	uid     types.UID // of the Job; "" until it is known
@@ -49,6 +50,11 @@ type worker struct {
 	kept    kept
 	silence silence
 	inquiry inquiry
+
+	setbacks []kube.Setback
+	told     map[string]bool // pods whose setback was logged
+	stranded string          // the pod that endStranded must end
+	leftover bool            // the Job goes on though the worker has ended
 }
 
 // kept is what keeps a worker from starting, and since when.
@@ -105,6 +111,7 @@ func (w *worker) look(now time.Time) {
 	view := kube.View{
 		Worker: w.name, Job: job, Pods: pods, Former: w.former(pods), Protocol: w.protocol,
 		Gone: job == nil && (w.seen || w.gone), Unseen: !w.seen, Events: w.inquiry.answer(w.job, pods),
+		Disruptions: w.settings.disruptions,
 	}
 	v := kube.Decide(view)
 	before := w.stage
@@ -114,6 +121,7 @@ func (w *worker) look(now time.Time) {
 	if len(w.pods) > had || w.stage != before || v.Ended {
 		w.watch.moves(now)
 	}
+	w.setbacks, w.stranded = v.Setbacks, v.Stranded
 	switch {
 	case v.Hazy && (w.hazy.IsZero() || now.Sub(w.hazy) < hazyFor):
 		if w.hazy.IsZero() {
@@ -121,6 +129,8 @@ func (w *worker) look(now time.Time) {
 		}
 	case v.Ended:
 		w.end(v)
+	case v.Hopeless != nil:
+		w.abandon(v.Hopeless, v.Pod)
 	default:
 		w.inquiry.consider(w, job, pods)
 		w.keep(crowded(v.Stuck, w.watch.namespace), now)
@@ -157,7 +167,7 @@ const hazyFor = 5 * time.Second
 
 // end notes how the worker ended, and takes it off the watch.
 func (w *worker) end(v kube.Verdict) {
-	w.exit, w.pod = v.Exit, v.Pod
+	w.exit, w.pod, w.leftover = v.Exit, v.Pod, v.Leftover
 	if w.cause != nil && v.Exit.Code != executor.ExitOK {
 		w.exit.Err = w.cause
 	}
@@ -216,18 +226,26 @@ func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 		case <-w.silent:
 			w.hearken(ctx)
 		case <-w.stuck:
+			w.quote()
 			if err := w.Stop(ctx); err != nil {
 				return executor.Exit{}, err
 			}
 		}
 	}
+	w.settled(ctx)
+	return w.exit, nil
+}
+
+// settled returns when the output is complete and the Job is deleted, if it has
+// to be. The worker has ended.
+func (w *worker) settled(ctx context.Context) {
 	w.settle.Do(func() {
 		w.output.close()
 		if w.exit.Err != nil {
 			w.exit.Err.Tail = w.lastLines(w.exit.Err.Tail)
 		}
+		w.clear(ctx)
 	})
-	return w.exit, nil
 }
 
 // Stop deletes the Job with its pod, and returns when both are gone; it does not
@@ -241,6 +259,7 @@ func (w *worker) Stop(ctx context.Context) error {
 		return w.errReleased()
 	case w.left:
 		w.mu.Unlock()
+		w.settled(ctx)
 		return nil
 	case w.cause == nil:
 		w.cause = &executor.Error{Reason: executor.Signalled, Message: "the " + w.name + " was stopped: its Job was deleted", Err: context.Canceled}

@@ -69,7 +69,7 @@ func TestSilentWorkerIsGivenUp(t *testing.T) {
 	silences(t, c, w.Handle())
 	exit := await(t, w)
 	failsWith(t, exit.Err, executor.NodeLost, "its node "+c.NodeName()+" is not ready, and it gave no sign of life")
-	if n := strings.Count(said.String(), "the node of a worker does not answer, but the worker lives"); n != 1 {
+	if n := strings.Count(said.String(), "the node of a worker does not answer; the worker is left alone"); n != 1 {
 		t.Errorf("%d lines:\n%s", n, said)
 	}
 	if _, ok := jobIn(t, c, w.Handle()); ok {

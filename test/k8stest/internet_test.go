@@ -113,6 +113,10 @@ func certificateFor(t *testing.T, hosts []string) (tls.Certificate, string) {
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+			continue
+		}
 		if strings.HasPrefix(host, ".") {
 			host = "*" + host
 		}

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are the programs under test, by name.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "nested": runNested}
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar, "nested": runNested}
 
 // version is that of doWork; see TestVersionSkew.
 var version = "0"
@@ -105,12 +105,16 @@ type Calls struct {
 	Secret                  string // whose entries workers find in their environment
 	Brief                   bool   // Jobs are removed a second after they have ended
 	SilenceGrace            time.Duration
+	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
 	Nested                  Nested
 }
 
 // executor runs the work where the calls say.
 func (calls Calls) executor() *k8s.Executor {
+	if calls.Configured {
+		return k8s.New()
+	}
 	at := k8s.New(
 		k8s.Namespace(calls.Namespace), k8s.Image(calls.Image), k8s.CPU("10m"), k8s.Memory("64Mi"),
 		k8s.HostPath(there, calls.Place), k8s.Root("file://"+calls.Place, "file://"+there),

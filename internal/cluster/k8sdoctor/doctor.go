@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 	"github.com/TrilliantHealth/mops-go/internal/upkeep/doctor"
 	"github.com/TrilliantHealth/mops-go/k8s"
@@ -24,6 +25,7 @@ import (
 type Options struct {
 	kube.Connection
 	Client kubernetes.Interface
+	By     executor.Settings // of the config file and of variables
 	Jobs   []k8s.Option      // of all Jobs that it makes, and of those that the user wants to make
 	Line   func(doctor.Line) // is given each line when it is known; may be nil
 	Doing  func(string)      // is told what takes a while; may be nil

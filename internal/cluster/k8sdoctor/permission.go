@@ -71,7 +71,7 @@ func (e *exam) namespace(ctx context.Context) {
 	if image == "" {
 		image = "mops-doctor"
 	}
-	job, err := k8s.Program{}.Job(ctx, append([]k8s.Option{k8s.Image(image)}, e.Jobs...)...)
+	job, err := k8s.Program{Settings: e.By}.Job(ctx, append([]k8s.Option{k8s.Image(image)}, e.Jobs...)...)
 	if err == nil {
 		_, err = e.Client.BatchV1().Jobs(e.Namespace).Create(ctx, job, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	}
@@ -106,7 +106,7 @@ var identities = []string{"azure.workload.identity/client-id", "eks.amazonaws.co
 
 // identity looks at the service account that pods are to have.
 func (e *exam) identity(ctx context.Context) {
-	job, err := k8s.Program{}.Job(ctx, append([]k8s.Option{k8s.Image("any")}, e.Jobs...)...)
+	job, err := k8s.Program{Settings: e.By}.Job(ctx, append([]k8s.Option{k8s.Image("any")}, e.Jobs...)...)
 	if err != nil || e.absent {
 		return // said already
 	}

@@ -66,7 +66,7 @@ func (e *exam) launch(ctx context.Context, p k8s.Program, options ...k8s.Option)
 	ctx, cancel := context.WithTimeout(ctx, podTime)
 	defer cancel()
 	var out bytes.Buffer
-	p.Output = &out
+	p.Output, p.Settings = &out, e.By
 	options = append(append([]k8s.Option{k8s.StartGrace(15 * time.Second), k8s.RoomGrace(3 * time.Minute), k8s.TTL(time.Minute)}, e.Jobs...), options...)
 	worker, err := p.Start(ctx, options...)
 	if err != nil {

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // auth provider names that only tell what to use instead
@@ -14,6 +17,35 @@ import (
 // Target names a cluster and a namespace in it, as users do; what is "" is found as
 // package k8s says.
 type Target struct{ Kubeconfig, Context, Namespace string }
+
+// Keys of the settings that say which cluster and namespace are meant.
+const (
+	KubeconfigKey = "kubeconfig"
+	ContextKey    = "context"
+	NamespaceKey  = "namespace"
+)
+
+// IsPlace reports whether a setting says where Jobs go.
+func IsPlace(key string) bool {
+	return key == KubeconfigKey || key == ContextKey || key == NamespaceKey
+}
+
+// Or is the target, completed by settings. In a pod of mops they do not count: the
+// program is in its cluster already.
+func (t Target) Or(settings map[string][]string) Target {
+	if InPod() {
+		return t
+	}
+	for key, field := range map[string]*string{KubeconfigKey: &t.Kubeconfig, ContextKey: &t.Context, NamespaceKey: &t.Namespace} {
+		if values := settings[key]; *field == "" && len(values) > 0 {
+			*field = values[0]
+		}
+	}
+	return t
+}
+
+// InPod reports whether this process is in a pod that mops made.
+func InPod() bool { return os.Getenv("MOPS_K8S_POD") != "" }
 
 // Connection is how a cluster is reached, and where Jobs go.
 type Connection struct {
@@ -40,8 +72,12 @@ func (t Target) Connect(log *slog.Logger) (Connection, error) {
 // its name for people.
 func (t Target) RESTConfig(log *slog.Logger) (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	if t.Kubeconfig != "" {
-		rules.ExplicitPath = t.Kubeconfig
+	if rules.ExplicitPath = t.Kubeconfig; strings.HasPrefix(t.Kubeconfig, "~/") { // in a config file no shell replaces it
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, "", fmt.Errorf("the kubeconfig %s cannot be found: %w", t.Kubeconfig, err)
+		}
+		rules.ExplicitPath = filepath.Join(home, t.Kubeconfig[2:])
 	}
 	rules.WarnIfAllMissing = false
 	name := t.Context

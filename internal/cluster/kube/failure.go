@@ -25,17 +25,17 @@ type failure struct {
 // signals are what exit codes above 128 say that a container was killed by.
 var signals = map[int32]string{1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"}
 
-// failureOf says how a pod failed; false where it has not.
-func failureOf(pod *corev1.Pod) (failure, bool) {
-	t := Terminated(pod)
-	if IsAlive(pod) && t == nil {
+// failureOf says how a pod failed, or fails as the cluster takes it away; false
+// where it does neither. Protocol says that the exit codes are a worker's.
+func failureOf(pod *corev1.Pod, protocol bool) (failure, bool) {
+	t, d := Terminated(pod), disruption(pod)
+	if IsAlive(pod) && t == nil && (d == nil || pod.DeletionTimestamp == nil) {
 		return failure{}, false
 	}
 	f := failure{pod: pod, code: -1}
 	if t != nil && t.Reason != "OOMKilled" {
 		f.tail = t.Message
 	}
-	d := disruption(pod)
 	switch {
 	case t != nil && t.Reason == "OOMKilled":
 		f.code, f.reason = int(t.ExitCode), executor.OOMKilled
@@ -64,6 +64,11 @@ func failureOf(pod *corev1.Pod) (failure, bool) {
 			why = "as its pod was deleted; see who did"
 		}
 		f.message = fmt.Sprintf("was killed by %s (exit code %d), %s", signals[t.ExitCode-128], t.ExitCode, why)
+	case !protocol:
+		f.code, f.reason, f.message = int(t.ExitCode), executor.WorkerFailed, fmt.Sprintf("ended with exit code %d; its last lines may say why", t.ExitCode)
+	case outcomes[t.ExitCode] != "":
+		f.code, f.reason = int(t.ExitCode), executor.WorkerFailed
+		f.message = fmt.Sprintf("ended with exit code %d: %s", t.ExitCode, outcomes[t.ExitCode])
 	case t.ExitCode == 2:
 		f.code, f.reason, f.message = 2, executor.WorkerFailed, "crashed (exit code 2); its last lines say where"
 	case t.ExitCode == executor.ExitFailed:
@@ -74,6 +79,14 @@ func failureOf(pod *corev1.Pod) (failure, bool) {
 		f.message = fmt.Sprintf("ended with exit code %d, which no worker of mops uses; its last lines may say why", t.ExitCode)
 	}
 	return f, true
+}
+
+// outcomes are what the exit codes of a worker of mops say.
+var outcomes = map[int32]string{
+	executor.ExitFunc: "the function failed; mops inspect says how",
+	executor.ExitLost: "it lost its lease, and somebody else computes the call",
+	executor.ExitUnfit: "it cannot do its work, as its image holds another version of the program, or as it may not use the root; " +
+		"mops inspect says which",
 }
 
 // disrupted says why the cluster took a pod away.
@@ -90,11 +103,15 @@ func disrupted(d *corev1.PodCondition) (executor.Reason, string) {
 
 // exit is the end of the worker whose last pod failed so.
 func (f failure) exit(v View, job *batchv1.JobCondition) executor.Exit {
-	message := fmt.Sprintf("the %s %s", v.Worker, f.message)
+	err := f.err(v)
 	if pods := int(v.Job.Status.Failed); pods > 1 {
-		message += fmt.Sprintf("; it was the last of %d pods (%s)", pods, job.Message)
+		err.Message += fmt.Sprintf("; it was the last of %d pods (%s)", pods, job.Message)
 	}
-	return executor.Exit{Code: f.code, Err: &executor.Error{Reason: f.reason, Message: message, Tail: f.tail}}
+	return executor.Exit{Code: f.code, Err: err}
+}
+
+func (f failure) err(v View) *executor.Error {
+	return &executor.Error{Reason: f.reason, Message: fmt.Sprintf("the %s %s", v.Worker, f.message), Tail: f.tail}
 }
 
 // memoryOf is the memory limit of a pod; "" where it has none.

@@ -33,6 +33,11 @@ const (
 	// CallerAnnotation is namespace/name of the Job whose program made this one.
 	CallerAnnotation = domain + "caller"
 
+	// What Jobs are labelled with for those who count costs.
+	UserLabel     = domain + "user"
+	PipelineLabel = domain + "pipeline"
+	ProgramLabel  = domain + "program"
+
 	// OrchestratorAnnotation marks pods of programs that call, rather than work.
 	OrchestratorAnnotation = domain + "orchestrator"
 )

@@ -39,6 +39,17 @@ func (t Target) defaultNamespace() string {
 	return namespaceOf(accountName())
 }
 
+// UserVariable names the user for whom a pod works: Jobs that it makes are for the same.
+const UserVariable = "MOPS_K8S_USER"
+
+// User is for whom this process works; "" if nobody knows.
+func User() string {
+	if name := os.Getenv(UserVariable); name != "" {
+		return name
+	}
+	return accountName()
+}
+
 // accountName is the user's name; "" for one that has none, as in many containers.
 func accountName() string {
 	if account, err := user.Current(); err == nil && account.Username != "" {

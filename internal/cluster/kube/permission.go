@@ -22,7 +22,8 @@ func Permissions() []Permission {
 	return slices.Concat(
 		each("batch", "jobs", false, "create", "to start workers", "get", "to find workers again",
 			"list", "to see how workers are", "watch", "to see how workers are", "delete", "to stop workers"),
-		each("", "pods", false, "list", "to see why workers do not start or how they died", "watch", "to see why workers do not start or how they died"),
+		each("", "pods", false, "list", "to see why workers do not start or how they died", "watch", "to see why workers do not start or how they died",
+			"delete", "to end the pods of workers that have ended or fallen silent"),
 		each("", "pods/log", false, "get", "to show what workers print"),
 		each("", "events", false, "list", "to say why a pod cannot be made"),
 	)

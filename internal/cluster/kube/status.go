@@ -2,6 +2,7 @@ package kube
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -77,7 +78,7 @@ func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
 		}
 	}
 	s.ofPods(pods)
-	s.state(View{Worker: "program", Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != ""})
+	s.state(View{Worker: "program", Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Disruptions: -1})
 	return s
 }
 
@@ -122,25 +123,22 @@ func (s *JobStatus) state(v View) {
 			s.Reason, s.Message = d.Stuck.Reason, d.Stuck.Message
 		}
 	}
-}
-
-// outcomes are what a worker's exit codes say.
-var outcomes = map[int]string{
-	executor.ExitFunc: "the function failed; mops inspect says how",
-	executor.ExitLost: "it lost its lease: somebody else computes the call",
+	if d.Leftover { // whoever would delete it does not watch
+		s.Message = strings.TrimPrefix(s.Message+"; its Job goes on, as its sidecars do: delete it", "; ")
+	}
 }
 
 // failed says why, shorter than the executor does.
 func (s *JobStatus) failed(v View, exit executor.Exit) {
 	if exit.Err == nil {
-		s.Message = outcomes[exit.Code]
+		s.Message = outcomes[int32(exit.Code)]
 		return
 	}
 	s.Reason, s.Message = exit.Err.Reason, exit.Err.Message
 	if len(v.Pods) == 0 {
 		return
 	}
-	if f, ok := failureOf(v.Pods[len(v.Pods)-1]); ok && f.reason == s.Reason {
+	if f, ok := failureOf(v.Pods[len(v.Pods)-1], v.Protocol); ok && f.reason == s.Reason {
 		s.Message = "it " + f.message
 	}
 }

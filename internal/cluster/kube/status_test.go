@@ -71,6 +71,9 @@ func TestStatusOf(t *testing.T) {
 		{"crashed", is(batchv1.JobFailed), []*corev1.Pod{pod("a", 0, ended(3), corev1.PodFailed)}, "", Failed, executor.WorkerFailed, "it ended with exit code 3", true},
 		{"failed without a pod", is(batchv1.JobFailed), nil, "", Failed, executor.WorkerFailed, "Because: of this", false},
 		{"being deleted", func(job *batchv1.Job) { job.DeletionTimestamp = new(metav1.NewTime(begin)) }, nil, "", Stopping, "", "", false},
+		{"lease lost", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitLost), corev1.PodFailed)}, "", Failed, "", "it lost its lease", true},
+		{"unfit", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitUnfit), corev1.PodFailed)}, "", Failed, executor.WorkerFailed, "another version of the program", true},
+		{"done, and a sidecar runs", plain, []*corev1.Pod{beside(pod("a", 0, ended(0), corev1.PodRunning))}, "", Succeeded, "", "its sidecars do: delete it", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			job := aJob()
@@ -82,6 +85,9 @@ func TestStatusOf(t *testing.T) {
 			s := StatusOf(job, test.pods, test.events)
 			if s.State != test.state || s.Reason != test.reason || !strings.Contains(s.Message, test.says) || test.says == "" && s.Message != "" || s.Ended.IsZero() == test.ended {
 				t.Errorf("%+v", s)
+			}
+			if strings.Contains(s.Message, "no worker of mops uses") && *s.ExitCode > 45 {
+				t.Errorf("it does not know its own codes: %s", s.Message)
 			}
 			if s.Image != "a:1" || s.Function != "weather/Forecast@3" || s.Attempt != 1 || s.Pods != len(test.pods) {
 				t.Errorf("%+v", s)

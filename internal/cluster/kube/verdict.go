@@ -23,16 +23,24 @@ type View struct {
 
 	// Protocol says that the exit codes are those of a worker of mops.
 	Protocol bool
+
+	// Disruptions is how often the cluster may take a pod away; negative: always.
+	Disruptions int
 }
 
 // Verdict is what follows from a view.
 type Verdict struct {
 	Ended   bool
 	Exit    executor.Exit
-	Pod     string    // whose container told how it ended
+	Pod     string    // whose container told how it ended, or why its Job must not go on
 	Hazy    bool      // the pod that explains it may not have been seen yet
 	Running bool      // the program runs
 	Stuck   *Obstacle // what keeps it from starting
+
+	Leftover bool            // it has ended, and its Job goes on all the same: somebody must delete it
+	Stranded string          // the pod that somebody must delete: its worker crashed, and sidecars keep it
+	Setbacks []Setback       // oldest first, if it has not ended
+	Hopeless *executor.Error // why its Job must not go on
 }
 
 // Decide says how a worker is. It is the one place that does.
@@ -41,12 +49,28 @@ type Verdict struct {
 // the Job will not try again: the Job's own word comes seconds later. All else is
 // the Job's to say.
 func Decide(v View) Verdict {
+	d := decide(v)
+	if d.Ended {
+		return d
+	}
+	d.Setbacks, d.Hopeless, d.Pod = setbacks(v)
+	if pod := stranded(v); pod != nil {
+		d.Stranded = pod.Name
+	}
+	return d
+}
+
+func decide(v View) Verdict {
 	if pod, code, ok := lastWord(v); ok {
 		exit := executor.Exit{Code: code}
 		if code == executor.ExitUnfit && v.Protocol {
 			exit.Err = &executor.Error{Reason: executor.WorkerFailed, Message: "the " + v.Worker + " cannot do its work; its last lines say why"}
 		}
-		return Verdict{Ended: true, Pod: pod, Exit: exit}
+		return Verdict{Ended: true, Pod: pod.Name, Exit: exit, Leftover: leavesJob(v, pod, code)}
+	}
+	if pod := stranded(v); pod != nil && isFinal(v, pod) && disruption(pod) == nil {
+		f, _ := failureOf(pod, v.Protocol)
+		return Verdict{Ended: true, Pod: pod.Name, Exit: executor.Exit{Code: f.code, Err: f.err(v)}, Leftover: leavesJob(v, pod, f.code)}
 	}
 	alive := slices.ContainsFunc(v.Pods, IsAlive)
 	switch {
@@ -70,20 +94,20 @@ func Decide(v View) Verdict {
 }
 
 // lastWord is the exit code of a container that ends the Job.
-func lastWord(v View) (pod string, code int, ok bool) {
+func lastWord(v View) (pod *corev1.Pod, code int, ok bool) {
 	for _, p := range slices.Concat(v.Former, v.Pods) {
 		t := Terminated(p)
 		switch {
 		case t == nil:
 		case t.ExitCode == executor.ExitOK:
-			return p.Name, executor.ExitOK, true
+			return p, executor.ExitOK, true
 		// In a pod that was disrupted nothing but success counts.
 		case v.Protocol && disruption(p) == nil &&
 			(t.ExitCode == executor.ExitFunc || t.ExitCode == executor.ExitLost || t.ExitCode == executor.ExitUnfit):
-			return p.Name, int(t.ExitCode), true
+			return p, int(t.ExitCode), true
 		}
 	}
-	return "", 0, false
+	return nil, 0, false
 }
 
 // deleted is the end of a worker whose Job is gone.
@@ -106,7 +130,7 @@ func failed(v View) Verdict {
 		}}}
 	}
 	for _, pod := range slices.Backward(slices.Concat(v.Former, v.Pods)) {
-		if f, ok := failureOf(pod); ok {
+		if f, ok := failureOf(pod, v.Protocol); ok {
 			return Verdict{Ended: true, Pod: pod.Name, Exit: f.exit(v, c)}
 		}
 	}

@@ -45,6 +45,15 @@ func exited(code int32, reason string, change ...func(*corev1.Pod)) *corev1.Pod 
 	return aPod(phase, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, Message: "last words"}}, change...)
 }
 
+// beside makes a sidecar run on in a pod.
+func beside(pod *corev1.Pod) *corev1.Pod {
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.ContainerStatuses = append([]corev1.ContainerStatus{
+		{Name: "sidecar", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+	}, pod.Status.ContainerStatuses...)
+	return pod
+}
+
 func waits(reason, message string) *corev1.Pod {
 	return aPod(corev1.PodPending, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}})
 }

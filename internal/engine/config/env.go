@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -42,7 +43,45 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 
 // Variables of mops that are no settings of functions.
 var otherVariables = []string{
-	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS",
+	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
+
+	// Those that package k8s tells a pod's program.
+	"MOPS_K8S_JOB", "MOPS_K8S_NAMESPACE", "MOPS_K8S_POD", "MOPS_K8S_NODE", "MOPS_K8S_CPU_REQUEST", "MOPS_K8S_CPU_LIMIT",
+	"MOPS_K8S_MEMORY_REQUEST", "MOPS_K8S_MEMORY_LIMIT", "MOPS_K8S_STOP_GRACE", "MOPS_K8S_USER", "MOPS_K8S_FUNCTION", "MOPS_K8S_CLUSTER",
+}
+
+// ExecutorsFromEnv reads what variables say of executors: MOPS_K8S_QUEUE is queue in
+// the table k8s. Lists and tables are separated by commas: "zone=a,pool=b". lookup and
+// the error are as for [FromEnv].
+func ExecutorsFromEnv(lookup func(string) (string, bool)) (Executors, error) {
+	var found Executors
+	var problems []error
+	for name, entries := range tables {
+		for _, key := range slices.Sorted(maps.Keys(entries)) {
+			variable := entryVariable(name, key)
+			text, _ := lookup(variable)
+			if text == "" || entries[key].fromText == nil {
+				continue
+			}
+			value, err := entries[key].fromText(text)
+			var values []string
+			if err == nil {
+				values, err = entries[key].read(value)
+			}
+			if err != nil {
+				problems = append(problems, fmt.Errorf("%s=%q: %w", variable, text, err))
+			}
+			found = found.with(name, key, values)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return found, nil
+}
+
+func entryVariable(table, key string) string {
+	return "MOPS_" + strings.ToUpper(table) + "_" + strings.ToUpper(key)
 }
 
 // Unknown finds the variables in environ, which is [os.Environ] or the like,
@@ -56,10 +95,17 @@ func Unknown(environ []string) (warnings []string) {
 	for _, variable := range otherVariables {
 		known = append(known, strings.TrimPrefix(variable, "MOPS_"))
 	}
+	for name, entries := range tables {
+		for key, e := range entries {
+			if e.fromText != nil {
+				known = append(known, strings.TrimPrefix(entryVariable(name, key), "MOPS_"))
+			}
+		}
+	}
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		short, ours := strings.CutPrefix(name, "MOPS_")
-		if !ours || strings.HasPrefix(short, "WORKER") || strings.HasPrefix(short, "K8S_") || slices.Contains(known, short) {
+		if !ours || strings.HasPrefix(short, "WORKER") || slices.Contains(known, short) {
 			continue
 		}
 		warning := fmt.Sprintf("the environment variable %q is no setting of mops and has no effect", name)

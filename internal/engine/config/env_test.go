@@ -120,13 +120,44 @@ func TestUnknown(t *testing.T) {
 	got := Unknown([]string{
 		"PATH=/bin", "MOPS_ROOT=x", "MOPS_CONFIG=x", "MOPS_WORKER=x", "MOPS_WORKER_LEASE=x", "MOPS_SOAK=1", "MOPSY=1",
 		"MOPS_PIPLINE=secret", "MOPS_GREETING=hello", "MOPS_=",
+		"MOPS_K8S_QUEUE=x", "MOPS_K8S_NAMESPACE=x", "MOPS_K8S_NODE=x", "MOPS_K8S_IMAGE=x", "MOPS_K8S_LOGS=x", "MOPS_K8S_NAMSPACE=x",
 	})
 	want := []string{
 		`the environment variable "MOPS_" is no setting of mops and has no effect`,
 		`the environment variable "MOPS_GREETING" is no setting of mops and has no effect`,
+		`the environment variable "MOPS_K8S_NAMSPACE" is no setting of mops and has no effect; did you mean MOPS_K8S_NAMESPACE?`,
 		`the environment variable "MOPS_PIPLINE" is no setting of mops and has no effect; did you mean MOPS_PIPELINE?`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got:\n%s", strings.Join(got, "\n"))
+	}
+}
+
+func TestExecutorsFromEnv(t *testing.T) {
+	said := map[string]string{
+		"MOPS_K8S_QUEUE": "night", "MOPS_K8S_RETRIES": " 2", "MOPS_K8S_SPOT": "yes", "MOPS_K8S_TTL": "2h", "MOPS_K8S_NODE_SELECTOR": "pool=a, zone=b",
+		"MOPS_K8S_PULL_SECRETS": "a,b", "MOPS_K8S_NAMESPACE": "", "MOPS_K8S_MEMORY_LIMIT": "67108864", "MOPS_K8S_CPU_LIMIT": "1500", "MOPS_K8S_STOP_GRACE": "10", "MOPS_K8S_IMAGE": "own:1",
+	}
+	lookup := func(name string) (string, bool) { text, ok := said[name]; return text, ok }
+	got, err := ExecutorsFromEnv(lookup)
+	want := Executors{"k8s": {
+		"queue": {"night"}, "retries": {"2"}, "spot": {"true"}, "ttl": {"2h0m0s"}, "node_selector": {"pool=a", "zone=b"}, "pull_secrets": {"a", "b"},
+	}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	over := got.Overlay(Executors{"k8s": {"queue": {"day"}}})
+	if over["k8s"]["queue"][0] != "day" || over["k8s"]["spot"] == nil || got["k8s"]["queue"][0] != "night" {
+		t.Errorf("%v on top of %v", over, got)
+	}
+	said = map[string]string{"MOPS_K8S_RETRIES": "many", "MOPS_K8S_LABELS": "team", "MOPS_K8S_NODE_SELECTOR": "pool=a b"}
+	_, err = ExecutorsFromEnv(lookup)
+	for _, want := range []string{
+		`MOPS_K8S_RETRIES="many": not a whole number; write a whole number from 0 to 1000`,
+		`MOPS_K8S_LABELS="team": not all of it has the form name=value`, `MOPS_K8S_NODE_SELECTOR="pool=a b": pool: no label's value`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
 	}
 }

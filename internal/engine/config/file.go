@@ -24,9 +24,7 @@ type File struct {
 	Defaults Settings // of the top level
 	Entries  []Entry  // sorted by prefix
 
-	// Executors is what it says of executors, by their names and the keys of
-	// their tables; values are string and []string.
-	Executors map[string]map[string]any
+	Executors Executors // what it says of executors
 }
 
 // Entry is what a file says for the functions below a name prefix.

@@ -67,12 +67,41 @@ func TestTablesOfExecutors(t *testing.T) {
 workload_identity_account = "worker"
 workload_identity_namespaces = ["forecast", "data"]
 aad_pod_identity = "Reader"
+retries = 3
+spot = true
+ttl = "7d"
+room_grace = "forever"
+logs = "none"
+run_as = "1000:1000"
+env = { B = 2, A = "x=1" }
+node_in = { zone = ["c"], pool = ["a", "b"] }
+
+[k8s.claims]
+"/data" = "shared"
 `)
-	want := map[string]map[string]any{"k8s": {
-		"workload_identity_account": "worker", "workload_identity_namespaces": []string{"forecast", "data"}, "aad_pod_identity": "Reader",
+	want := Executors{"k8s": {
+		"workload_identity_account": {"worker"}, "workload_identity_namespaces": {"forecast", "data"}, "aad_pod_identity": {"Reader"},
+		"retries": {"3"}, "spot": {"true"}, "ttl": {"168h0m0s"}, "room_grace": {"-1s"}, "logs": {"0"}, "run_as": {"1000:1000"},
+		"env": {"A=x=1", "B=2"}, "node_in": {"pool=a,b", "zone=c"}, "claims": {"/data=shared"},
 	}}
 	if !reflect.DeepEqual(file.Executors, want) {
 		t.Errorf("got %+v", file.Executors)
+	}
+}
+
+// The page has each setting with its variable.
+func TestSettingsOfExecutorsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, entries := range tables {
+		for key, e := range entries {
+			variable := "| `" + entryVariable(name, key) + "` |"
+			if !strings.Contains(string(page), "| `"+key+"` |") || strings.Contains(string(page), variable) != (e.fromText != nil || key == "logs") {
+				t.Errorf("docs/configuration.md: %s of [%s] or its variable is missing, or has none", key, name)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("[[function]]\n[function.a.b]\noff=\"\"\"\n[x]\n\"\"\""))
 	f.Add([]byte("\xef\xbb\xbf[function.\"\"]\nforce=true"))
 	f.Add([]byte("[k8s]\nworkload_identity_namespaces = [\"a\", 1]\n[k8s.b]"))
+	f.Add([]byte("[k8s.node_in]\npool=[\"a\"]\n[k8s.env]\nA=\"b\"\n[k8s]\nlogs=0.5"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Parse("mops.toml", data)
 		if err == nil {

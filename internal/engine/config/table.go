@@ -2,49 +2,59 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
 
-// tables are what a file can say of executors: by their names, and by keys, how a
-// value is read. What it means, the executor knows.
-var tables = map[string]map[string]func(any) (any, error){
-	"k8s": {
-		"workload_identity_account":    func(value any) (any, error) { return text(value, "worker") },
-		"workload_identity_namespaces": readNamespaces,
-		"aad_pod_identity":             func(value any) (any, error) { return text(value, "reader") },
-	},
+// Executors are what a file or the environment says of executors, by their names and
+// by keys. A value is one text; or the items of a list; or the entries of a table, each
+// written "name=value". What it means, the executor knows.
+type Executors map[string]map[string][]string
+
+// Overlay is e with all that is set in over on top of it.
+func (e Executors) Overlay(over Executors) Executors {
+	var sum Executors
+	for _, all := range []Executors{e, over} {
+		for name, entries := range all {
+			for key, values := range entries {
+				sum = sum.with(name, key, values)
+			}
+		}
+	}
+	return sum
 }
 
-// A namespace's name is a label of RFC 1123:
-// https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
-var namespace = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-
-func readNamespaces(value any) (any, error) {
-	const example = `write them as ["forecast", "data"]`
-	values, ok := value.([]any)
-	if !ok {
-		return nil, fmt.Errorf("%s where a list of namespaces belongs; %s", typeName(value), example)
+func (e Executors) with(name, key string, values []string) Executors {
+	if e == nil {
+		e = Executors{}
 	}
-	if len(values) == 0 {
-		return nil, errors.New("empty; " + example + ", or leave the setting out")
+	if e[name] == nil {
+		e[name] = map[string][]string{}
 	}
-	names := make([]string, len(values))
-	for i, value := range values {
-		name, err := text(value, "forecast")
-		if err == nil && !namespace.MatchString(name) {
-			err = errors.New("no namespace; those have at most 63 of a to z, 0 to 9 and -, with - neither first nor last")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", shown(value), err)
-		}
-		names[i] = name
-	}
-	return names, nil
+	e[name][key] = values
+	return e
 }
+
+// tables are what can be said of executors, by their names and by keys.
+var tables = map[string]map[string]entry{"k8s": k8s}
+
+// entry is how one value is read.
+type entry struct {
+	read     func(value any) ([]string, error)
+	fromText func(text string) (any, error) // of a variable; nil: there is none
+}
+
+// inFileOnly is an entry without a variable.
+func (e entry) inFileOnly() entry { return entry{read: e.read} }
+
+// inTable is what is wrong with an entry of a table.
+type inTable struct {
+	key string
+	err error
+}
+
+func (e *inTable) Error() string { return cut(e.key, 100) + ": " + e.err.Error() }
 
 // table reads what the file says of executors of this name.
 func (p *parser) table(name string, value any) {
@@ -54,25 +64,45 @@ func (p *parser) table(name string, value any) {
 		return
 	}
 	known := slices.Sorted(maps.Keys(tables[name]))
-	values := map[string]any{}
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		line := p.lines.at(name, key)
-		read, ok := tables[name][key]
+		e, ok := tables[name][key]
 		if !ok {
 			if meant := nearest(key, known); meant != "" {
 				p.fail(line, "unknown setting %q below [%s]; did you mean %s?", key, name, meant)
 			} else {
-				p.fail(line, "unknown setting %q below [%s]; there are %s, and all else is said in the program", key, name, strings.Join(known, ", "))
+				p.fail(line, "unknown setting %q below [%s]; docs/configuration.md lists them, and all else is said in the program", key, name)
 			}
 			continue
 		}
-		var err error
-		if values[key], err = read(entries[key]); err != nil {
+		values, err := e.read(entries[key])
+		if within, ok := errors.AsType[*inTable](err); ok {
+			p.fail(p.lines.at(name, key, within.key), "%s: %s", key, within)
+		} else if err != nil {
 			p.fail(line, "%s = %s: %s", key, shown(entries[key]), err)
 		}
+		p.file.Executors = p.file.Executors.with(name, key, values)
 	}
-	if p.file.Executors == nil {
-		p.file.Executors = map[string]map[string]any{}
+}
+
+// items makes a list of what a variable says.
+func items(text string) (any, error) {
+	var all []any
+	for item := range strings.SplitSeq(text, ",") {
+		all = append(all, strings.TrimSpace(item))
 	}
-	p.file.Executors[name] = values
+	return all, nil
+}
+
+// pairs makes a table of what a variable says.
+func pairs(text string) (any, error) {
+	all := map[string]any{}
+	for item := range strings.SplitSeq(text, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(item), "=")
+		if !ok {
+			return nil, errors.New(`not all of it has the form name=value; write "name=value,name=value"`)
+		}
+		all[key] = value
+	}
+	return all, nil
 }

@@ -28,7 +28,7 @@ func TestAWorkerIsAdopted(t *testing.T) {
 				var at executor.Executor = r.fleet
 				if way.guarded {
 					var err error
-					if at, err = Guard(at); err != nil {
+					if at, err = Guard(at, unsaid); err != nil {
 						t.Fatal(err)
 					}
 				}

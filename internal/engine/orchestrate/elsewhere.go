@@ -203,7 +203,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 	spec.Since, spec.Tree = e.since(ctx, c.f.root), nil
 	switch {
 	case !remote && !e.Elsewhere:
-		spec.ConfigText, spec.Environ = "", config.Settings{} // it sees ours
+		spec.ConfigText, spec.Environ, spec.Executors = "", config.Settings{}, nil // it sees ours
 	case spec.ConfigText == "":
 		spec.Config = ""
 	}
@@ -239,9 +239,9 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 // invocation is the run as executors see it.
 func (f *flight) invocation(id runs.ID) executor.Invocation {
 	return executor.Invocation{
-		Function: f.call.Function.ID(), MemoURI: f.place.URI(), ID: id,
-		Settings: f.engine.Executors[f.call.Executor.Name()], Logger: f.engine.Logger,
-		Lives: func(ctx context.Context) (bool, error) { return f.lives(ctx, id) },
+		Function: f.call.Function.ID(), MemoURI: f.place.URI(), Pipeline: f.call.Pipeline, ID: id,
+		Logger: f.engine.Logger,
+		Lives:  func(ctx context.Context) (bool, error) { return f.lives(ctx, id) },
 	}
 }
 

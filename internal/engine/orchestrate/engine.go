@@ -42,9 +42,6 @@ type Options struct {
 
 	worker.Surroundings
 	Elsewhere bool // config file and variables come from another machine
-
-	// Executors holds each executor's part of the config file, by name.
-	Executors map[string]map[string]any
 }
 
 // Engine makes the calls of one environment. It is safe for concurrent use.
@@ -208,7 +205,7 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 	}
 	kind := ex.Name()
 	if g, ok := ex.(*guarded); ok {
-		ex = g.Executor // one pool for all guards of one executor
+		ex = g.given // one pool for all guards of one executor
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -20,15 +20,16 @@ import (
 // because they must not change under way.
 type guarded struct {
 	executor.Executor
+	given  executor.Executor // which is configured now, if it can be
 	name   string
 	limit  int
 	here   bool
 	remote bool
 }
 
-// Guard returns an executor that keeps the contract whatever the inner one
-// does. It fails if the inner one cannot be used at all.
-func Guard(inner executor.Executor) (_ executor.Executor, err error) {
+// Guard returns an executor that keeps the contract whatever the inner one does,
+// under the settings for its name. It fails if the inner one cannot be used at all.
+func Guard(inner executor.Executor, settings func(name string) executor.Settings) (_ executor.Executor, err error) {
 	if v := reflect.ValueOf(inner); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, fmt.Errorf("the executor is a nil %T: make one, with its New", inner)
 	}
@@ -40,7 +41,11 @@ func Guard(inner executor.Executor) (_ executor.Executor, err error) {
 			err = fmt.Errorf("the executor of type %T panicked when it was asked what it is: %v", inner, p)
 		}
 	}()
-	g := &guarded{Executor: inner, name: inner.Name(), here: ability.InProcess(inner), remote: ability.RunsRemotely(inner)}
+	given := inner
+	if configurable, ok := inner.(executor.Configurable); ok {
+		inner = configurable.Configured(settings(inner.Name()))
+	}
+	g := &guarded{Executor: inner, given: given, name: inner.Name(), here: ability.InProcess(inner), remote: ability.RunsRemotely(inner)}
 	if !isPrintable(g.name, 100) {
 		return nil, fmt.Errorf("the name of the executor of type %T is %.100q: it must be printable and at most 100 bytes long", inner, g.name)
 	}

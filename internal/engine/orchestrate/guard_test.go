@@ -128,7 +128,7 @@ func TestExecutorsThatBreakTheirContract(t *testing.T) {
 						return fw, nil
 					}
 				}
-				at, err := Guard(&f)
+				at, err := Guard(&f, unsaid)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -341,7 +341,8 @@ func TestSpecTravels(t *testing.T) {
 		},
 		Surroundings: Surroundings{
 			Config: "/mops.toml", Isolated: true, Defaults: config.Settings{Root: &root}, ConfigText: "root = 1", Environ: config.Settings{Root: &root},
-			Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Tree: &Tree{Path: "/socket", Name: "one", Size: 2, Holder: "me"},
+			Executors: config.Executors{"k8s": {"queue": {"night"}}},
+			Since:     time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Tree: &Tree{Path: "/socket", Name: "one", Size: 2, Holder: "me"},
 		},
 		Root: root, Path: "mops1/p/f@0/c", Function: "f", Schema: "schema", LeaseVersion: "v0", Orchestrator: "session", Handle: "handle",
 		Context: config.Settings{Root: &root}, Supervised: true, Verify: "/made",

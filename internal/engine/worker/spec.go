@@ -43,9 +43,10 @@ type Surroundings struct {
 	Isolated bool            `json:"isolated,omitempty"` // no config file, no variables
 	Defaults config.Settings `json:"defaults,omitzero"`  // of the environment
 
-	// These two are for workers that see neither our files nor our variables.
-	ConfigText string          `json:"config_text,omitempty"`
-	Environ    config.Settings `json:"environ,omitzero"`
+	// These are for workers that see neither our files nor our variables.
+	ConfigText string           `json:"config_text,omitempty"`
+	Environ    config.Settings  `json:"environ,omitzero"`
+	Executors  config.Executors `json:"executors,omitempty"` // of variables
 
 	// Since is when the environment at the top of a tree of workers began, by the
 	// store's clock. For its workers, a younger result counts as refreshed;

@@ -45,9 +45,13 @@ func (f *JobFlags) define(flags *flag.FlagSet) {
 	f.option(flags, "cpu", "so many CPUs: `2`, 500m", plain(k8s.CPU))
 	f.option(flags, "memory", "so much memory: `4Gi`; request and limit", plain(k8s.Memory))
 	f.option(flags, "gpu", "`N` GPUs of NVIDIA's", amount(k8s.GPU))
-	f.option(flags, "node-selector", "only nodes with the label `KEY=VALUE`", pair(k8s.NodeSelector))
+	f.option(flags, "gpu-resource", "GPUs of another kind: `NAME=N`, such as amd.com/gpu=1", pair(gpuResource))
+	f.option(flags, "claim", "mount the volume of a PersistentVolumeClaim: `PATH=CLAIM`", pair(plainPair(k8s.Claim)))
+	f.option(flags, "queue", "wait in this LocalQueue of Kueue: `NAME`", plain(k8s.Queue))
+	f.option(flags, "priority-class", "the priority class of this `NAME`", plain(k8s.PriorityClass))
+	f.option(flags, "node-selector", "only nodes with the label `KEY=VALUE`", pair(plainPair(k8s.NodeSelector)))
 	f.option(flags, "tolerate", "also nodes with the taint `KEY[=VALUE]:EFFECT`", toleration)
-	f.option(flags, "label", "the label `KEY=VALUE` for the Job and its pod", pair(k8s.Label))
+	f.option(flags, "label", "the label `KEY=VALUE` for the Job and its pod", pair(plainPair(k8s.Label)))
 	f.option(flags, "ttl", "how long the Job stays after its end: `2h`; usually 1h", lasting(k8s.TTL))
 	f.option(flags, "deadline", "how long the Job may take: `8h`", lasting(k8s.Deadline))
 	f.option(flags, "retries", "try again `N` times; usually 0", amount(k8s.Retries))
@@ -147,14 +151,22 @@ func secretEnv(text string) (k8s.Option, error) {
 	return k8s.SecretEnv(name, secret, key), nil
 }
 
-func pair(option func(key, value string) k8s.Option) func(string) (k8s.Option, error) {
+func pair(option func(key, value string) (k8s.Option, error)) func(string) (k8s.Option, error) {
 	return func(text string) (k8s.Option, error) {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
 			return nil, errors.New("write KEY=VALUE")
 		}
-		return option(key, value), nil
+		return option(key, value)
 	}
+}
+
+func plainPair(option func(key, value string) k8s.Option) func(key, value string) (k8s.Option, error) {
+	return func(key, value string) (k8s.Option, error) { return option(key, value), nil }
+}
+
+func gpuResource(name, text string) (k8s.Option, error) {
+	return amount(func(n int) k8s.Option { return k8s.GPUResource(name, n) })(text)
 }
 
 func toleration(text string) (k8s.Option, error) {

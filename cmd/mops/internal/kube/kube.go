@@ -19,6 +19,8 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
@@ -31,7 +33,8 @@ var Commands = cli.Group{
 	More: `
 mops help k8s COMMAND tells all about one. mops doctor --k8s examines the cluster.
 It is that of the current context, as for kubectl; the namespace is named after your
-account, unless --namespace says otherwise. In a pod, both are the pod's.
+account, unless --namespace says otherwise, or the table [k8s] of the config file, or
+MOPS_K8S_NAMESPACE. In a pod, both are the pod's.
 `,
 	Commands: []cli.Command{jobsCommand, stopCommand, launchCommand, orchestrateCommand, copyCommand, rbacCommand},
 }
@@ -61,10 +64,26 @@ type Cluster struct {
 	Client kubernetes.Interface
 }
 
+// target is the cluster that the flags name, else variables, else the config file.
+func (f *ClusterFlags) target(a *cli.App) (kube.Target, error) {
+	said, err := Settings(a)
+	return kube.Target{Context: f.context, Namespace: f.namespace}.Or(said.Environ).Or(said.File), err
+}
+
+// Settings are what the config file and variables say of Jobs.
+func Settings(a *cli.App) (said executor.Settings, err error) {
+	said.File, said.Environ, err = roots.Executors(a, "k8s")
+	return said, err
+}
+
 // Connect makes a client; nothing is sent yet.
 func Connect(a *cli.App, f ClusterFlags) (*Cluster, error) {
 	quiet()
-	connection, err := kube.Target{Context: f.context, Namespace: f.namespace}.Connect(slog.Default())
+	target, err := f.target(a)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := target.Connect(slog.Default())
 	if err != nil {
 		return nil, err
 	}

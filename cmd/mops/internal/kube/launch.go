@@ -10,7 +10,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 	"github.com/TrilliantHealth/mops-go/k8s"
@@ -27,11 +26,13 @@ standard output; all else to standard error. Ctrl-C deletes the Job. One that ha
 ended stays for a while, for you to look at.
 
 --dry-run prints the Job as kubectl apply -f - would take it, and connects to nothing.
+The table [k8s] of the config file and variables MOPS_K8S_… say what no flag says.
 What there is no flag for stands in a file: part of a Job, of which the container is
 called worker. --json prints how it ended, and what it prints to standard error.`,
 	Example: `
 mops k8s launch --cpu 2 --memory 4Gi registry.example.com/tool:2.1 -- convert --all
 mops k8s launch --gpu 1 --command nvidia/cuda:12.6.0-base-ubuntu24.04 -- nvidia-smi
+mops k8s launch --queue night --claim /data=shared registry.example.com/tool:2.1
 mops k8s launch --dry-run --file volumes.yaml registry.example.com/tool:2.1`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := launchOptions{}
@@ -77,11 +78,10 @@ func (o *launchOptions) run(ctx context.Context, a *cli.App, line cli.Line) erro
 // launch runs a program, or shows its Job. Check may refuse the Job; it may be nil.
 func (o *launchOptions) launch(ctx context.Context, a *cli.App, p k8s.Program, options []k8s.Option, check func(*batchv1.Job) error) error {
 	quiet()
-	file, err := roots.ConfigFile(a)
-	if err != nil {
-		return cli.Usage(err)
+	var err error
+	if p.Settings, err = Settings(a); err != nil {
+		return err
 	}
-	p.Settings = file.Executors["k8s"]
 	options = append(options, k8s.Logger(slog.New(slog.NewTextHandler(a.Stderr, nil))))
 	job, err := p.Job(ctx, options...)
 	if err != nil {

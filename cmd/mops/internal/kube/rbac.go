@@ -72,7 +72,11 @@ func (o *rbacOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	}
 	namespace := o.namespace
 	if namespace == "" {
-		connection, err := kube.Target{Context: o.context, Namespace: o.namespace}.Connect(slog.Default())
+		target, err := o.target(a)
+		if err != nil {
+			return err
+		}
+		connection, err := target.Connect(slog.Default())
 		if err != nil {
 			return cli.Usagef("the namespace is not known, give it with --namespace: %v", err)
 		}

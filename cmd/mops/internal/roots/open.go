@@ -57,6 +57,20 @@ func ConfigFile(a *cli.App) (*config.File, error) {
 	return config.Load(path)
 }
 
+// Executors are the settings of executors of a name: those of the config file, and
+// those of variables.
+func Executors(a *cli.App, name string) (file, environ map[string][]string, err error) {
+	said, err := ConfigFile(a)
+	if err != nil {
+		return nil, nil, cli.Usage(err)
+	}
+	variables, err := config.ExecutorsFromEnv(a.Lookup)
+	if err != nil {
+		return nil, nil, cli.Usage(err)
+	}
+	return said.Executors[name], variables[name], nil
+}
+
 // open opens a root. Addresses are printed without user and query; those are
 // taken from the default root if it is the same one.
 func (o opener) open(ctx context.Context, uri string) (*blob.Store, error) {

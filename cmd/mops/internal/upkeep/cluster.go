@@ -31,6 +31,10 @@ func (o *doctorOptions) examineCluster(ctx context.Context, a *cli.App, on cli.L
 	if err != nil {
 		return err
 	}
+	said, err := kube.Settings(a)
+	if err != nil {
+		return err
+	}
 	c, err := kube.Connect(a, o.jobs.ClusterFlags)
 	if err != nil {
 		return err
@@ -39,7 +43,7 @@ func (o *doctorOptions) examineCluster(ctx context.Context, a *cli.App, on cli.L
 	jobs = append(jobs, k8s.Logger(logger))
 	far, status, line := begin(a)
 	options := k8sdoctor.Options{
-		Connection: c.Connection, Client: c.Client, Jobs: jobs, Image: o.image, Root: root,
+		Connection: c.Connection, Client: c.Client, By: said, Jobs: jobs, Image: o.image, Root: root,
 		Doing: func(what string) { far.Begin(what, 0) }, Line: line,
 	}
 	if o.repository != "" {

@@ -1,0 +1,67 @@
+package k8s
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
+)
+
+// setbackLine is what a warning about setbacks is about: when a node is drained,
+// one line tells of all workers that were on it.
+type setbackLine struct {
+	to        *slog.Logger
+	disrupted bool
+	reason    executor.Reason
+	message   string
+}
+
+// tellSetbacks warns once about each pod that failed and that another follows.
+func (w *watch) tellSetbacks(workers []*worker) {
+	type first struct {
+		worker string
+		kube.Setback
+	}
+	firsts, times := map[setbackLine]first{}, map[setbackLine]int{}
+	for _, worker := range workers {
+		for _, s := range worker.untoldSetbacks() {
+			about := setbackLine{worker.settings.log(), s.Disrupted, s.Reason, s.Message}
+			if times[about]++; times[about] == 1 {
+				firsts[about] = first{worker.name, s}
+			}
+		}
+	}
+	for about, n := range times {
+		s := firsts[about]
+		text, uses := "workers failed and are started again", "retry"
+		if s.Disrupted {
+			text, uses = "the cluster took pods of workers away; they are started again", "disruption"
+		}
+		nth := fmt.Sprint(s.Nth)
+		if s.Most >= 0 {
+			nth += fmt.Sprint(" of ", s.Most)
+		}
+		args := []any{"reason", s.Reason, "workers", n, "first", s.worker, "pod", s.Pod, uses, nth, "message", "it " + s.Message}
+		if s.LastWords != "" {
+			args = append(args, "last_words", s.LastWords)
+		}
+		about.to.Warn(text, args...)
+	}
+}
+
+// untoldSetbacks are those that no line told of yet.
+func (w *worker) untoldSetbacks() (untold []kube.Setback) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left || w.cause != nil {
+		return nil
+	}
+	for _, s := range w.setbacks {
+		if !w.told[s.Pod] {
+			set(&w.told, s.Pod, true)
+			untold = append(untold, s)
+		}
+	}
+	return untold
+}
