@@ -46,6 +46,8 @@
 //	MOPS_K8S_JOB, MOPS_K8S_NAMESPACE, MOPS_K8S_POD, MOPS_K8S_NODE
 //	MOPS_K8S_CPU_REQUEST, MOPS_K8S_CPU_LIMIT        thousandths of a CPU
 //	MOPS_K8S_MEMORY_REQUEST, MOPS_K8S_MEMORY_LIMIT  bytes
+//	MOPS_K8S_IMAGE                                  its own, which Jobs that it makes get, too
+//	MOPS_K8S_FUNCTION                               which it computes
 //	MOPS_K8S_USER                                   for whom it works
 //	MOPS_K8S_STOP_GRACE                             seconds between SIGTERM and SIGKILL
 //	GOMEMLIMIT                                      nine tenths of the memory limit
