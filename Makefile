@@ -3,9 +3,10 @@
 # make soak          the same at full size, and long fuzzing: hours
 # make bench         the budgets, as ratios against bare baselines
 #
-# make cluster-up    Kubernetes on this machine, for trying things, as root on Linux;
-#                    with TIER=simulated without root and containers
-# make cluster-down  ends it
+# make cluster-up    Kubernetes on this machine, with a registry and a store, for trying
+#                    things, as root on Linux; with TIER=simulated without root and
+#                    without containers
+# make cluster-down  ends all of it
 #
 # All of it needs Go; modules are fetched by the go command. The tests over Azurite
 # need Node.js and npm, which they install it with; without, they are left out, and
@@ -94,7 +95,7 @@ bench:
 cluster-binaries:
 	@$(CLUSTER) binaries
 
-cluster-up: cluster-binaries
+cluster-up:
 	@$(CLUSTER) up $(TIER)
 
 cluster-down:

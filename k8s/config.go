@@ -90,6 +90,7 @@ var presets = []preset{
 	{"room_grace", parsed("RoomGrace", time.ParseDuration, RoomGrace)},
 	{"silence_grace", parsed("SilenceGrace", time.ParseDuration, SilenceGrace)},
 	{"retries", parsed("Retries", strconv.Atoi, Retries)},
+	{"disruptions", parsed("Disruptions", strconv.Atoi, Disruptions)},
 
 	{"priority_class", one(PriorityClass)},
 	{"queue", one(Queue)},

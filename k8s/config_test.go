@@ -71,6 +71,7 @@ start_grace = "5m"
 room_grace = "forever"
 silence_grace = "3m"
 retries = 2
+disruptions = 3
 priority_class = "low"
 queue = "batch"
 limit = 40
@@ -129,7 +130,7 @@ func TestFullFile(t *testing.T) {
 	e := configured(t, file, nil)
 	s := e.settings
 	if s.target != (kube.Target{Kubeconfig: "/etc/team", Context: "team", Namespace: "weather"}) || s.createNamespace ||
-		e.Limit() != 40 || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.logShare != 0.5 || s.logStreams != 7 ||
+		e.Limit() != 40 || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 3 || s.logShare != 0.5 || s.logStreams != 7 ||
 		e.RootFor("file:///data/a") != "file:///mnt/data/a" || s.mostMemory() != 8<<30 || s.azure.or(s.usualAzure).binding != "reader" {
 		t.Errorf("%+v", s)
 	}
@@ -175,14 +176,14 @@ func TestWhichSettingWins(t *testing.T) {
 // In a pod the program is in its cluster, and knows its image.
 func TestFileInAPod(t *testing.T) {
 	t.Setenv("MOPS_K8S_POD", "pod")
-	t.Setenv(ownImage, "own:1")
+	t.Setenv(kube.ImageVariable, "own:1")
 	file := says(t, `namespace = "file"`, `context = "file"`, `kubeconfig = "file"`, `image = "file:1"`, `queue = "file"`)
 	s := configured(t, file, map[string][]string{"namespace": {"own"}}, Namespace("program")).settings
 	if image, err := s.findImage(t.Context()); s.target != (kube.Target{Namespace: "program"}) || s.queue != "file" || image.reference != "own:1" || err != nil {
 		t.Errorf("%+v, %s, %v", s, image, err)
 	}
 	t.Setenv("MOPS_K8S_POD", "")
-	t.Setenv(ownImage, "")
+	t.Setenv(kube.ImageVariable, "")
 	s = configured(t, file, nil).settings
 	if image, err := s.findImage(t.Context()); s.target.Context != "file" || image.reference != "file:1" || err != nil {
 		t.Errorf("%+v, %s, %v", s, image, err)

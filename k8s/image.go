@@ -8,10 +8,9 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-)
 
-// ownImage names an orchestrator's own image, for its workers.
-const ownImage = "MOPS_K8S_IMAGE"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
+)
 
 // imageSource makes the name of an image once, for all callers. A failure goes
 // to the callers that wait for it; a later caller tries again.
@@ -93,9 +92,9 @@ func (s *settings) findImage(ctx context.Context) (image, error) {
 
 func (s *settings) imageOf(ctx context.Context) (image, error) {
 	if s.image == nil || !s.image.named {
-		// An orchestrator's pod has the program in its image already.
-		if own := os.Getenv(ownImage); own != "" {
-			return image{own, strings.Fields(os.Getenv(ownPlatforms))}, nil
+		// A pod has the program in its image already.
+		if own := os.Getenv(kube.ImageVariable); own != "" {
+			return image{own, strings.Fields(os.Getenv(kube.PlatformsVariable))}, nil
 		}
 	}
 	if s.image == nil {
@@ -120,14 +119,6 @@ func withRegistry(registry, reference string) string {
 		return reference
 	}
 	return registry + "/" + reference
-}
-
-// orchestratorEnv tells an orchestrator its own image.
-func (s *settings) orchestratorEnv(image string) []corev1.EnvVar {
-	if !s.orchestrator {
-		return nil
-	}
-	return []corev1.EnvVar{variable(ownImage, image)}
 }
 
 func (s *settings) pullPolicyOf(image string) corev1.PullPolicy {

@@ -115,7 +115,7 @@ func (w *worker) ask(ctx context.Context, about subject) error {
 	case err != nil:
 		return err
 	default:
-		message = complaint(events.Items)
+		message = kube.Complaint(events.Items)
 	}
 	w.mu.Lock()
 	if w.inquiry.about == about {
@@ -124,27 +124,4 @@ func (w *worker) ask(ctx context.Context, about subject) error {
 	w.mu.Unlock()
 	w.look(time.Now())
 	return nil
-}
-
-// complaint is the latest event, if it is a warning: the trouble of earlier
-// ones has passed.
-func complaint(events []corev1.Event) string {
-	var latest *corev1.Event
-	for i := range events {
-		if latest == nil || !eventTime(&events[i]).Before(eventTime(latest)) {
-			latest = &events[i]
-		}
-	}
-	if latest == nil || latest.Type != corev1.EventTypeWarning {
-		return ""
-	}
-	return latest.Reason + ": " + latest.Message
-}
-
-func eventTime(e *corev1.Event) time.Time {
-	at := later(e.LastTimestamp.Time, e.EventTime.Time)
-	if e.Series != nil {
-		at = later(at, e.Series.LastObservedTime.Time)
-	}
-	return later(at, e.CreationTimestamp.Time)
 }

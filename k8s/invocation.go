@@ -29,6 +29,10 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 		annotations: kube.Annotations(inv), labels: map[string]string{},
 		usualLabels: usualLabels(inv.Pipeline, programName()),
 	}
+	t.env = append(t.env, variable(kube.FunctionVariable, inv.Function))
+	if caller := kube.Here().Handle(); caller != "" {
+		t.annotations[kube.CallerAnnotation] = caller
+	}
 	for _, variableText := range inv.Env {
 		name, value, _ := strings.Cut(variableText, "=")
 		t.env = append(t.env, variable(name, value))

@@ -38,7 +38,7 @@ func TestImageOfAnOrchestrator(t *testing.T) {
 		{"own:1", "own:1", nil}, {"own:1", "own:1", []Option{made}}, {"own:1", "named:1", []Option{Image("named:1")}},
 		{"own:1", "named:1", []Option{made, Image("named:1")}}, {"", "made:1", []Option{made}}, {"", "", nil},
 	} {
-		t.Setenv(ownImage, test.own)
+		t.Setenv(kube.ImageVariable, test.own)
 		if got, err := New(test.options...).settings.findImage(t.Context()); got.reference != test.want || (err == nil) != (test.want != "") {
 			t.Errorf("%+v: %q, %v", test, got.reference, err)
 		}
@@ -50,7 +50,7 @@ func TestImageOfAnOrchestrator(t *testing.T) {
 	spec := job.Spec.Template.Spec
 	own := ""
 	for _, v := range spec.Containers[0].Env {
-		if v.Name == ownImage {
+		if v.Name == kube.ImageVariable {
 			own = v.Value
 		}
 	}

@@ -28,10 +28,10 @@ func newImage(reference string) *imageSource {
 // ImageFrom sets the image by a function, such as one that builds it: that of
 // image.FromSelf, say. The first Job that needs the image calls make; once it
 // succeeded, it is not called again. Pods run only on nodes of the platforms that
-// make returns, as in [Platforms]; none means that they are not known. If
-// MOPS_K8S_IMAGE names an image, as in the pod of an [Orchestrator], that one is
-// taken, for the platforms in MOPS_K8S_IMAGE_PLATFORMS ("linux/amd64 linux/arm64"),
-// and make is not called; it counts if no image is set, too.
+// make returns, as in [Platforms]; none means that they are not known. In a pod of
+// mops, MOPS_K8S_IMAGE names the pod's own image, and MOPS_K8S_IMAGE_PLATFORMS its
+// platforms ("linux/amd64 linux/arm64"): that one is taken, and make is not called;
+// it counts if no image is set, too.
 func ImageFrom(make func(context.Context) (reference string, platforms []string, err error)) Option {
 	source := &imageSource{make: make}
 	return func(s *settings) { s.image = source }
@@ -100,18 +100,17 @@ func Resource(name, quantity string) Option {
 }
 
 // Orchestrator gives the pod of [Launch] what a program that makes calls needs:
-// the service account, with the rights that `mops k8s rbac` prints; the name of
-// its own image, in which its workers run, too; a minute to stop its workers,
-// if it is stopped; and no autoscaler takes its node away. Later options may
-// say otherwise. After its node is lost or drained, the program starts again:
-// it finds the workers that run already.
+// the service account, with the rights that `mops k8s rbac` prints; a minute to
+// stop its workers, if it is stopped; and no autoscaler takes its node away. Its
+// workers run its own image. Later options may say otherwise. After its node is
+// lost or drained, the program starts again: it finds the workers that run
+// already.
 func Orchestrator(serviceAccount string) Option {
 	return Options(
 		ServiceAccount(serviceAccount), StopGrace(time.Minute),
 		Annotation(kube.OrchestratorAnnotation, "true"),
 		// https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md, https://karpenter.sh/docs/concepts/disruption
 		Annotation("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"), Annotation("karpenter.sh/do-not-disrupt", "true"),
-		func(s *settings) { s.orchestrator = true },
 	)
 }
 
@@ -200,7 +199,8 @@ func (a azureIdentity) or(usual azureIdentity) azureIdentity {
 }
 
 // ServiceAccount sets the service account of pods, and gives them its token of
-// the cluster's API. If the cloud ties identities to service accounts (AWS:
+// the cluster's API. Functions whose own calls run as Jobs need it, with the
+// rights that `mops k8s rbac` prints. If the cloud ties identities to service accounts (AWS:
 // IRSA and Pod Identity, Google: Workload Identity), nothing else is needed.
 func ServiceAccount(name string) Option { return func(s *settings) { s.serviceAccount = name } }
 

@@ -9,9 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ownPlatforms names the platforms of a pod's own image, for its workers.
-const ownPlatforms = "MOPS_K8S_IMAGE_PLATFORMS"
-
 // Platforms says which platforms the image is for: "linux/amd64", "linux/arm64".
 // Pods run on nodes of these only. Without it they are those that the function of
 // [ImageFrom] returns; if they are not known, as with [Image], pods run on nodes

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
 // madeFor is the image of a function that knows its platforms.
@@ -40,10 +42,10 @@ func TestNodesOfAnImage(t *testing.T) {
 				`{"matchExpressions":[{"key":"kubernetes.io/arch","operator":"In","values":["arm64"]}]}]`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Setenv(ownPlatforms, test.own)
-			t.Setenv(ownImage, "")
+			t.Setenv(kube.PlatformsVariable, test.own)
+			t.Setenv(kube.ImageVariable, "")
 			if test.own != "" {
-				t.Setenv(ownImage, "own:1")
+				t.Setenv(kube.ImageVariable, "own:1")
 			}
 			e := New(Namespace("ns"), test.option)
 			for range 2 { // no Job changes what the next one gets
@@ -80,7 +82,7 @@ func TestPodKnowsItsPlatforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range job.Spec.Template.Spec.Containers[0].Env {
-		if v.Name == ownPlatforms && v.Value == "linux/amd64 linux/arm64" {
+		if v.Name == kube.PlatformsVariable && v.Value == "linux/amd64 linux/arm64" {
 			return
 		}
 	}

@@ -80,8 +80,9 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 // the later one.
 func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvVar {
 	env := []corev1.EnvVar{
-		variable("MOPS_K8S_JOB", t.name),
-		variable("MOPS_K8S_NAMESPACE", t.namespace),
+		variable(kube.JobVariable, t.name),
+		variable(kube.NamespaceVariable, t.namespace),
+		variable(kube.ImageVariable, t.image),
 		field("MOPS_K8S_POD", "metadata.name"),
 		field("MOPS_K8S_NODE", "spec.nodeName"),
 		share("MOPS_K8S_CPU_REQUEST", "requests.cpu", "1m"),
@@ -92,10 +93,13 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 		variable("MOPS_CACHE", scratch+"/mops"),
 	}
 	if len(t.platforms) > 0 {
-		env = append(env, variable(ownPlatforms, strings.Join(t.platforms, " ")))
+		env = append(env, variable(kube.PlatformsVariable, strings.Join(t.platforms, " ")))
 	}
 	if user := kube.User(); user != "" {
 		env = append(env, variable(kube.UserVariable, user))
+	}
+	if s.target.Context != "" {
+		env = append(env, variable(kube.ClusterVariable, s.target.Context))
 	}
 	if limit, ok := limits[corev1.ResourceMemory]; ok {
 		// In KiB, so that no small limit becomes none.

@@ -13,6 +13,7 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
 const (
@@ -116,7 +117,7 @@ func (c *cluster) explain(err error, verb, resource, namespace string) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case isDenied(err):
-		return fmt.Errorf("no permission to %s; `mops k8s rbac` prints what is needed, `kubectl auth can-i --list -n %s` what there is: %w", at, namespace, err)
+		return fmt.Errorf("no permission to %s; %s: %w", at, kube.HowToGrant(namespace, err), err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the credentials for %s are not accepted; log in again, and see `kubectl auth whoami`: %w", c.name, err)
 	case strings.Contains(err.Error(), "getting credentials"):

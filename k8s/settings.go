@@ -40,7 +40,6 @@ type settings struct {
 	volumes          []corev1.Volume
 	mounts           []corev1.VolumeMount
 	roots            []mountedRoot
-	orchestrator     bool
 	launched         bool // by Launch
 
 	// As whom.

@@ -172,14 +172,18 @@ func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error
 	for pause := time.Second; ; pause = min(2*pause, 10*time.Second) {
 		job, err := w.watch.cluster.create(ctx, p.job, w.settings.createNamespace)
 		grace := w.settings.roomGrace
-		if !isOverQuota(err) || grace >= 0 && time.Since(later(begun, w.watch.busySince())) > grace {
+		if !isOverQuota(err) {
 			return job, err
+		}
+		by := crowded(kube.OverQuota(err.Error()), p.task.namespace)
+		if grace >= 0 && time.Since(later(begun, w.watch.busySince())) > grace {
+			return nil, fmt.Errorf("%w; %s", err, by.Advice)
 		}
 		w.mu.Lock()
 		w.goes(executor.Queued)
 		w.mu.Unlock()
 		if about := (line{w.settings.log(), executor.LaunchRejected, kube.NoRoom}); w.watch.mayTell(about) {
-			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "given_up_after", grace)
+			about.to.Warn("Jobs cannot be created yet", "first", w.name, "error", err, "advice", by.Advice, "given_up_after", grace)
 		}
 		if !sleep.For(ctx, pause) {
 			return nil, ctx.Err()

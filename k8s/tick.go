@@ -69,6 +69,7 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 	}
 	w.tell(now, workers)
 	w.tellSetbacks(workers)
+	w.tellOfParents(now, workers)
 }
 
 // questions is how many requests for events may be made now. While workers come

@@ -51,6 +51,7 @@ type watch struct {
 	moved   time.Time            // when a worker got a pod, started or ended last
 	asked   time.Time            // when the last request for events was made
 	told    map[line]time.Time   // when an obstacle was logged last
+	idle    idle                 // is used by the tick alone
 }
 
 // watch returns the watch of a namespace, which runs until it is left as often.
@@ -104,7 +105,7 @@ func newWatch(c *cluster, namespace string, log *slog.Logger) *watch {
 	w := &watch{cluster: c, namespace: namespace, log: log, cancel: cancel, workers: map[string][]*worker{}}
 	w.health = health{cluster: c, log: log, where: namespace, news: make(chan struct{})}
 	jobs, pods := c.client.BatchV1().Jobs(namespace), c.client.CoreV1().Pods(namespace)
-	w.jobs = w.informer(&batchv1.Job{}, listWatch(jobs, &w.health, &w.health.jobs), nil)
+	w.jobs = w.informer(&batchv1.Job{}, listWatch(jobs, &w.health, &w.health.jobs), cache.Indexers{byCaller: callerOf})
 	w.pods = w.informer(&corev1.Pod{}, listWatch(pods, &w.health, &w.health.pods),
 		cache.Indexers{byJob: func(object any) ([]string, error) { return []string{jobOf(object)}, nil }})
 	for _, informer := range []cache.SharedIndexInformer{w.jobs, w.pods} {
@@ -212,11 +213,15 @@ func (w *watch) state(name string) (*batchv1.Job, []*corev1.Pod) {
 func slim(object any) (any, error) {
 	switch o := object.(type) {
 	case *batchv1.Job:
-		return &batchv1.Job{
+		job := &batchv1.Job{
 			ObjectMeta: slimMeta(&o.ObjectMeta),
 			Spec:       batchv1.JobSpec{Suspend: o.Spec.Suspend, ActiveDeadlineSeconds: o.Spec.ActiveDeadlineSeconds, BackoffLimit: o.Spec.BackoffLimit},
 			Status:     batchv1.JobStatus{Conditions: o.Status.Conditions, Active: o.Status.Active, Succeeded: o.Status.Succeeded, Failed: o.Status.Failed},
-		}, nil
+		}
+		if caller := o.Annotations[kube.CallerAnnotation]; caller != "" {
+			job.Annotations = map[string]string{kube.CallerAnnotation: caller}
+		}
+		return job, nil
 	case *corev1.Pod:
 		pod := &corev1.Pod{
 			ObjectMeta: slimMeta(&o.ObjectMeta),

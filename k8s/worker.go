@@ -133,7 +133,7 @@ func (w *worker) look(now time.Time) {
 		w.abandon(v.Hopeless, v.Pod)
 	default:
 		w.inquiry.consider(w, job, pods)
-		w.keep(v.Stuck, now)
+		w.keep(crowded(v.Stuck, w.watch.namespace), now)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/version"
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	"k8s.io/client-go/kubernetes"
@@ -78,11 +81,11 @@ func TestJobs(t *testing.T) {
 	pulling, pullingPod := aJob(t, l, "mops-tool", "", time.Minute, corev1.ContainerState{
 		Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such\x1b[2J image"},
 	})
-	pullingPod.Status.Phase = corev1.PodPending
+	pullingPod.Status.Phase, pullingPod.Spec.NodeName = corev1.PodPending, "node"
 	client := onFake(t, l, pulling, pullingPod, running, runningPod)
 	l.expect(0, []string{
-		"JOB           STATE      AGE    TOOK  WHAT\n", "mops-train-1  running  1h00m  50m00s  forecast/train@2\n", " s3://b/mops1/mops-train-1\n",
-		"mops-tool     waiting  1m00s          prog:1\n", "! ImagePull: ImagePullBackOff: no such image",
+		"JOB           STATE       AGE    TOOK  WHAT\n", "mops-train-1  running   1h00m  50m00s  forecast/train@2\n", " s3://b/mops1/mops-train-1\n",
+		"mops-tool     starting  1m00s          prog:1\n", "! ImagePull: ImagePullBackOff: no such image", "\n2 Jobs: 1 starting, 1 running\n",
 	}, "k8s", "jobs", "-n", "weather")
 	l.expect(0, []string{"There is no Job of mops in namespace other of here."}, "k8s", "jobs", "-n", "other")
 	l.expect(0, []string{"weather/mops-tool "}, "k8s", "jobs", "--all-namespaces")
@@ -112,7 +115,7 @@ func TestJobsAreWatched(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{func() error { return nil }, "  waiting    mops-train-1  forecast/train@2\n"},
+		{func() error { return nil }, "  pending    mops-train-1  forecast/train@2\n"},
 		{func() error {
 			_, err := client.CoreV1().Pods("weather").Create(ctx, pod, metav1.CreateOptions{})
 			return err
@@ -138,6 +141,91 @@ func TestJobsAreWatched(t *testing.T) {
 	cancel()
 	if code := <-ended; code != cli.ExitInterrupted {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// someJobs are two Jobs that run and wait for two that they made, one of which a quota
+// keeps from having a pod; one that has ended; and one that is not of mops.
+func someJobs(t *testing.T, l *tool) (objects []runtime.Object) {
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(l.now)}}
+	for i, name := range []string{"mops-outer-1", "mops-outer-2"} {
+		job, pod := aJob(t, l, name, "forecast/outer@1", time.Hour, running)
+		pod.Spec.NodeName = "node"
+		child, childPod := aJob(t, l, fmt.Sprint("mops-inner-", i+1), "forecast/inner@1", time.Minute, corev1.ContainerState{})
+		child.Annotations[kube.CallerAnnotation] = "weather/" + name
+		childPod.Status.Phase = corev1.PodPending
+		objects = append(objects, job, pod, child)
+		if i == 0 {
+			objects = append(objects, childPod)
+		}
+	}
+	done, donePod := aJob(t, l, "mops-done", "forecast/inner@2", time.Hour, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}})
+	done.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
+	for i, object := range objects {
+		object.(metav1.Object).SetUID(types.UID(fmt.Sprint("uid-", i)))
+	}
+	return append(objects, done, donePod,
+		&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "weather", Name: "backup"}},
+		&corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "weather", Name: "e"}, Type: corev1.EventTypeWarning, Reason: "FailedCreate", Message: "exceeded quota: small",
+			InvolvedObject: corev1.ObjectReference{Kind: "Job", Namespace: "weather", Name: "mops-inner-2"}})
+}
+
+func TestJobsAreChosenAndCounted(t *testing.T) {
+	l := newTool(t)
+	onFake(t, l, someJobs(t, l)...)
+	l.expect(0, []string{
+		"\n5 Jobs: 1 queued, 1 pending, 2 running, 1 succeeded\n", "! LaunchRejected: FailedCreate: exceeded quota: small",
+		"! 2 of 2 Jobs that run wait for Jobs of their own, and none of these finds room: let fewer functions",
+	}, "k8s", "jobs", "-n", "weather")
+	l.expect(0, []string{"\n3 Jobs: 1 queued, 1 pending, 1 succeeded\n"}, "k8s", "jobs", "-n", "weather", "--function", "forecast/inner")
+	l.expect(0, []string{"\n1 Job: 1 succeeded\n"}, "k8s", "jobs", "-n", "weather", "--function", "forecast/inner@2")
+	l.expect(0, []string{"\n3 Jobs: 1 queued, 2 running\n"}, "k8s", "jobs", "-n", "weather", "--state", "queued,running")
+	l.expect(0, []string{"There is no Job of mops of forecast/inner that is failed or stopping in namespace weather of here."},
+		"k8s", "jobs", "-n", "weather", "--function", "forecast/inner", "--state", "failed", "--state", "stopping")
+	l.expect(cli.ExitUsage, []string{`"waiting" is no state; there are queued, pending, starting, running, stopping, succeeded, failed`}, "k8s", "jobs", "--state", "waiting")
+	stdout, _, _ := l.run("k8s", "jobs", "--json", "-n", "weather", "--state", "queued")
+	if !strings.Contains(stdout, `"state": "queued"`) || !strings.Contains(stdout, `"caller": "weather/mops-outer-2"`) {
+		t.Error(stdout)
+	}
+}
+
+func TestStop(t *testing.T) {
+	l := newTool(t)
+	client := onFake(t, l, someJobs(t, l)...)
+	left := func(want ...string) {
+		t.Helper()
+		list, err := client.BatchV1().Jobs("weather").List(t.Context(), metav1.ListOptions{})
+		var names []string
+		for _, job := range list.Items {
+			names = append(names, job.Name)
+		}
+		if slices.Sort(names); err != nil || !slices.Equal(names, want) {
+			t.Errorf("there are %q, %v; want %q", names, err, want)
+		}
+	}
+	l.expect(0, []string{"mops-inner-1  pending", "2 Jobs: 1 queued, 1 pending\nNothing was stopped: --yes stops them.\n"}, "k8s", "stop", "-n", "weather", "--function", "forecast/inner")
+	l.expect(cli.ExitNotFound, []string{"there is no Job nothing in namespace weather of here; nothing was stopped"}, "k8s", "stop", "mops-inner-1", "nothing", "-n", "weather")
+	l.expect(cli.ExitFailed, []string{"the Job backup in namespace weather of here is not of mops; nothing was stopped"}, "k8s", "stop", "weather/mops-inner-1", "backup")
+	l.expect(0, []string{"Nothing was to be stopped: what was named has ended."}, "k8s", "stop", "weather/mops-done")
+	left("backup", "mops-done", "mops-inner-1", "mops-inner-2", "mops-outer-1", "mops-outer-2")
+	l.expect(0, []string{"Stopped 1 Job: 1 running\n"}, "k8s", "stop", "weather/mops-outer-1")
+	for _, action := range client.Actions() {
+		if deletion, ok := action.(clienttesting.DeleteActionImpl); ok {
+			if o := deletion.DeleteOptions; *o.PropagationPolicy != metav1.DeletePropagationForeground || *o.Preconditions.UID == "" {
+				t.Errorf("%+v", o)
+			}
+		}
+	}
+	l.expect(0, []string{"Stopped 2 Jobs: 1 queued, 1 pending\n"}, "k8s", "stop", "-n", "weather", "--function", "forecast/inner", "--yes")
+	left("backup", "mops-done", "mops-outer-2")
+	stdout, _, _ := l.run("k8s", "stop", "--json", "--all", "--yes", "-n", "weather")
+	if !strings.Contains(stdout, `"stopped": true`) || !strings.Contains(stdout, `"job": "mops-outer-2"`) {
+		t.Error(stdout)
+	}
+	left("backup", "mops-done")
+	l.expect(0, []string{"There is no Job of mops in namespace weather of here that could be stopped."}, "k8s", "stop", "--all", "--yes", "-n", "weather")
+	for _, args := range [][]string{{}, {"--yes"}, {"x", "--all"}, {"x", "--function", "f"}, {"a/x", "b/y"}, {"a/x", "-n", "b"}, {"--state", "failed"}, {"--", "x"}} {
+		l.expect(cli.ExitUsage, nil, append([]string{"k8s", "stop"}, args...)...)
 	}
 }
 

@@ -101,17 +101,23 @@ func binary(name string) string {
 	return programs[slices.IndexFunc(programs, func(p program) bool { return p.name == name })].path()
 }
 
-// Build builds the programs that are not in the user's cache folder yet, tells out
-// which, and returns how many there are. All of them take 10 to 30 minutes on two
-// cores, and 4 GB in Go's caches. One process at a time builds; others wait for it.
-func Build(ctx context.Context, out io.Writer) (n int, err error) {
-	for _, p := range programs {
-		if p.onlyReal && runtime.GOOS != "linux" {
-			continue
-		}
+// Build gets the programs that a cluster of the tier needs and that are not in the
+// user's cache folder yet, and returns how many the cluster needs. Before each that it
+// gets, it tells which one of these that is, and what it does. All of a real cluster's
+// take 10 to 30 minutes on two cores, and 4 GB in Go's caches. One process at a time
+// builds; others wait for it.
+func Build(ctx context.Context, tier Tier, tell func(i, n int, what string)) (n int, err error) {
+	wanted := slices.DeleteFunc(slices.Clone(programs), func(p program) bool {
+		return p.onlyReal && (tier != RealTier || runtime.GOOS != "linux")
+	})
+	n = len(wanted)
+	withPackages := tier == RealTier && hasPackages()
+	if withPackages {
+		n++
+	}
+	for i, p := range wanted {
 		_, err := toolcache.Folder(p.folder(), func(folder string) error {
-			fmt.Fprintf(out, "building %s for Kubernetes %s, once on this machine; all %d programs take up to half an hour\n",
-				p.name, kubernetesVersion, len(programs))
+			tell(i+1, n, "building "+p.name+" for Kubernetes "+kubernetesVersion)
 			if p.version != "" {
 				return install(ctx, p.pkg+"@"+p.version, folder)
 			}
@@ -120,12 +126,11 @@ func Build(ctx context.Context, out io.Writer) (n int, err error) {
 		if err != nil {
 			return n, fmt.Errorf("build %s: %w", p.name, err)
 		}
-		n++
 	}
-	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		return n, nil // no containers here
+	if !withPackages {
+		return n, nil
 	}
-	return n, unpackContainers(ctx, out)
+	return n, unpackContainers(ctx, func(what string) { tell(n, n, what) })
 }
 
 // build makes a program of what binaries.mod lists.

@@ -3,11 +3,12 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strings"
 
 	"github.com/TrilliantHealth/mops-go/test/toolcache"
 )
@@ -28,13 +29,16 @@ func containersFolder() string {
 	return "runc-debian-" + id
 }
 
-// unpackContainers gets the packages, where there is apt-get.
-func unpackContainers(ctx context.Context, out io.Writer) error {
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		return nil
-	}
+// hasPackages says that the packages can be had, and be of use.
+func hasPackages() bool {
+	_, err := exec.LookPath("apt-get")
+	return err == nil && runtime.GOOS == "linux" && os.Getuid() == 0
+}
+
+// unpackContainers gets the packages.
+func unpackContainers(ctx context.Context, tell func(what string)) error {
 	_, err := toolcache.Folder(containersFolder(), func(folder string) error {
-		fmt.Fprintf(out, "unpacking the Debian packages %v, once, into %s\n", debianPackages, toolcache.Path(containersFolder()))
+		tell("unpacking the Debian packages " + strings.Join(debianPackages, " and "))
 		download := func() ([]byte, error) {
 			command := exec.CommandContext(ctx, "apt-get", append([]string{"download", "--quiet"}, debianPackages...)...)
 			command.Dir = folder

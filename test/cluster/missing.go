@@ -24,21 +24,42 @@ func missingPrograms(forReal bool) error {
 	return nil
 }
 
-// MissingReal returns nil where a real cluster can run.
-func MissingReal() error {
+// Tier is a kind of cluster.
+type Tier string
+
+// The tiers.
+const (
+	RealTier      Tier = "real"      // runs containers
+	SimulatedTier Tier = "simulated" // only says that it does
+)
+
+// Lacking returns what this machine lacks for a cluster of the tier that [Build] does
+// not get; nil where that is nothing.
+func Lacking(tier Tier) error {
+	if tier != RealTier {
+		return nil
+	}
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("%w: containers need Linux, and this is %s", ErrMissing, runtime.GOOS)
 	}
 	if os.Getuid() != 0 {
 		return fmt.Errorf("%w: containers and namespaces need root", ErrMissing)
 	}
-	if err := missingPrograms(true); err != nil {
-		return err
-	}
 	for _, program := range []string{"nsenter", "mount", "ip"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%w: it needs the programs of util-linux and iproute2: %w", ErrMissing, err)
 		}
+	}
+	return nil
+}
+
+// MissingReal returns nil where a real cluster can run.
+func MissingReal() error {
+	if err := Lacking(RealTier); err != nil {
+		return err
+	}
+	if err := missingPrograms(true); err != nil {
+		return err
 	}
 	_, err := containerPrograms()
 	return err

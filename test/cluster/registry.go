@@ -25,23 +25,28 @@ func (c *Cluster) startRegistry() error {
 	if err := c.allowRegistry(c.Registry); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Registry)
-	if err != nil {
-		return fmt.Errorf("start the registry: %w", err)
-	}
 	blobs := c.slot.dir + "/registry"
 	if err := os.Mkdir(blobs, 0o700); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: registry.New(
+	return c.serve("the registry", c.Registry, registry.New(
 		registry.WithBlobHandler(registry.NewDiskBlobHandler(blobs)),
-		registry.Logger(log.New(io.Discard, "", 0)))}
+		registry.Logger(log.New(io.Discard, "", 0))))
+}
+
+// serve serves something from this process, until Stop.
+func (c *Cluster) serve(what, address string, handler http.Handler) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", what, err)
+	}
+	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	c.background = append(c.background, func() error {
 		server.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("the registry: %w", err)
+			return fmt.Errorf("%s: %w", what, err)
 		}
 		return nil
 	})

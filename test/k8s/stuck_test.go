@@ -122,3 +122,42 @@ func TestDeadline(t *testing.T) {
 	w := start(t, e.With(ends(0, time.Hour), Deadline(2*time.Second)), newCall())
 	failsWith(t, await(t, w).Err, executor.DeadlineExceeded, "after 2 s")
 }
+
+// Workers that hold all the room wait for Jobs of their own: who runs them says so
+// once, and so does each of them, for its Jobs.
+func TestQuotaThatFitsParentsOnly(t *testing.T) {
+	said := &syncbuf.Buffer{}
+	e, c, namespace := simulated(t, ends(0, time.Hour), Memory("512Mi"), RoomGrace(-1), logTo(said))
+	limit(t, c, namespace, "small", corev1.ResourceLimitsMemory, "1Gi")
+	parents := startMany(t, e, 2)
+	eventually := func(what string, is func() bool) {
+		t.Helper()
+		for begun := time.Now(); !is(); <-time.After(100 * time.Millisecond) {
+			if time.Since(begun) > time.Minute {
+				t.Fatalf("it did not come about that %s:\n%s", what, said)
+			}
+		}
+	}
+	running := func() int {
+		pods, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "status.phase=Running"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(pods.Items)
+	}
+	eventually("parents run", func() bool { return running() == 2 })
+	for _, parent := range parents {
+		_, job, _ := strings.Cut(parent.Handle(), "/")
+		t.Setenv("MOPS_K8S_NAMESPACE", namespace)
+		t.Setenv("MOPS_K8S_JOB", job)
+		t.Setenv("MOPS_K8S_FUNCTION", "k8s/parent@1")
+		start(t, e, newCall())
+	}
+	eventually("both are told", func() bool {
+		return strings.Contains(said.String(), "workers wait for Jobs of their own, and none of these finds room") &&
+			strings.Contains(said.String(), "this worker of k8s/parent@1 (Job "+parents[1].Handle()+") holds room itself while it waits")
+	})
+	if !strings.Contains(said.String(), "workers=2 running=2") || !strings.Contains(said.String(), "exceeded quota: small") {
+		t.Error(said)
+	}
+}

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are the programs under test, by name.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar}
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar, "nested": runNested}
 
 // version is that of doWork; see TestVersionSkew.
 var version = "0"
@@ -91,6 +91,9 @@ var doWork = mops.Define("k8stest/work", func(ctx context.Context, w Work) (Answ
 		}
 	case "exit":
 		os.Exit(9)
+	case "crash": // on a goroutine of its own, which nobody can recover
+		go func() { panic(fmt.Sprintf("%s crashes at %v, %p", w.Name, time.Now(), &w)) }()
+		<-ctx.Done()
 	case "error":
 		return Answer{}, fmt.Errorf("%s fails", w.Name)
 	case "panic":
@@ -105,8 +108,10 @@ type Calls struct {
 	Secret                  string // whose entries workers find in their environment
 	Brief                   bool   // Jobs are removed a second after they have ended
 	SilenceGrace            time.Duration
+	Retries                 int  // of a Job; 0 is one
 	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
+	Nested                  Nested
 }
 
 // executor runs the work where the calls say.
@@ -125,6 +130,9 @@ func (calls Calls) executor() *k8s.Executor {
 	}
 	if calls.Brief {
 		at = at.With(k8s.TTL(time.Second))
+	}
+	if calls.Retries > 0 {
+		at = at.With(k8s.Retries(calls.Retries))
 	}
 	if calls.SilenceGrace > 0 {
 		at = at.With(k8s.SilenceGrace(calls.SilenceGrace))

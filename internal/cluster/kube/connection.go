@@ -80,13 +80,19 @@ func (t Target) RESTConfig(log *slog.Logger) (*rest.Config, string, error) {
 		rules.ExplicitPath = filepath.Join(home, t.Kubeconfig[2:])
 	}
 	rules.WarnIfAllMissing = false
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: t.Context})
 	name := t.Context
+	if t.isOwn() {
+		name = "" // a pod knows its cluster by no context
+	}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: name})
 	if raw, err := loader.RawConfig(); err == nil && name == "" {
 		name = raw.CurrentContext
 	}
 	config, err := loader.ClientConfig()
 	switch {
+	case clientcmd.IsEmptyConfig(err) && Here().Handle() != "":
+		return nil, "", fmt.Errorf("this pod, of Job %s, has no token of its cluster: functions whose calls run as Jobs need a service account that may make them; "+
+			"make it with `mops k8s rbac -n %s | kubectl apply -f -`, and give it to their workers: k8s.ServiceAccount(\"mops\")", Here().Handle(), Here().Namespace)
 	case clientcmd.IsEmptyConfig(err):
 		return nil, "", errors.New("no cluster is known: there is no kubeconfig, and this process is not a pod of one; " +
 			"get one (az aks get-credentials, gcloud container clusters get-credentials, aws eks update-kubeconfig), or name its file with KUBECONFIG or k8s.Kubeconfig")

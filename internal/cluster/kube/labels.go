@@ -35,6 +35,9 @@ const (
 	PipelineLabel = domain + "pipeline"
 	ProgramLabel  = domain + "program"
 
+	// CallerAnnotation is namespace/name of the Job whose program made this one.
+	CallerAnnotation = domain + "caller"
+
 	// OrchestratorAnnotation marks pods of programs that call, rather than work.
 	OrchestratorAnnotation = domain + "orchestrator"
 )

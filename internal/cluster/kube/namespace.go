@@ -31,7 +31,7 @@ func (t Target) JobNamespace() (string, error) {
 
 // defaultNamespace is the pod's in a pod, else the user's.
 func (t Target) defaultNamespace() string {
-	if t.Kubeconfig == "" && t.Context == "" && os.Getenv("KUBECONFIG") == "" {
+	if t.isOwn() {
 		if own, err := readFile(inCluster); err == nil {
 			return strings.TrimSpace(string(own))
 		}

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -23,10 +24,12 @@ func TestNamespaceOfAPod(t *testing.T) {
 	t.Setenv("KUBECONFIG", "")
 	defer func(was func(string) ([]byte, error)) { readFile = was }(readFile)
 	readFile = func(string) ([]byte, error) { return []byte("team-a\n"), nil }
-	for want, target := range map[string]Target{
-		"team-a":                   {},
-		"given":                    {Namespace: "given"},
-		namespaceOf(accountName()): {Context: "other"}, // another cluster than the pod's
+	t.Setenv(ClusterVariable, "own")
+	for target, want := range map[Target]string{
+		{}:                   "team-a",
+		{Context: "own"}:     "team-a", // as whoever made the pod calls its cluster
+		{Namespace: "given"}: "given",
+		{Context: "other"}:   namespaceOf(accountName()), // another cluster than the pod's
 	} {
 		if got, err := target.JobNamespace(); got != want || err != nil {
 			t.Errorf("the namespace is %q, %v; want %q", got, err, want)
@@ -34,5 +37,16 @@ func TestNamespaceOfAPod(t *testing.T) {
 	}
 	if got, err := (Target{Namespace: "no/namespace"}).JobNamespace(); err == nil {
 		t.Errorf("the namespace is %q", got)
+	}
+}
+
+func TestHowToGrant(t *testing.T) {
+	for refused, want := range map[string]string{
+		`jobs.batch is forbidden: User "system:serviceaccount:weather:reader" cannot create resource "jobs"`: "mops k8s rbac -n weather --service-account reader | kubectl apply -f -",
+		`jobs.batch is forbidden: User "ada" cannot create resource "jobs"`:                                  "`mops k8s rbac` prints what is needed",
+	} {
+		if got := HowToGrant("weather", errors.New(refused)); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", refused, got)
+		}
 	}
 }

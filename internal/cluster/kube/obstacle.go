@@ -58,6 +58,11 @@ func obstacleOf(v View) *Obstacle {
 	return nil
 }
 
+// OverQuota is that a quota is used up, as the cluster's message says.
+func OverQuota(message string) *Obstacle {
+	return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+}
+
 // architecturesOf are those of nodes on which a pod may run; none: any.
 func architecturesOf(pod *corev1.Pod) (all []string) {
 	if selected, ok := pod.Spec.NodeSelector[corev1.LabelArchStable]; ok {
@@ -84,7 +89,7 @@ func podless(message string) *Obstacle {
 	case message == "":
 		return nil
 	case isQuota(message):
-		return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+		return OverQuota(message)
 	}
 	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}
 }

@@ -17,7 +17,7 @@ type Permission struct {
 
 // Permissions are what whoever calls needs in the namespace of its Jobs, as few as
 // will do: `mops k8s rbac` prints them as a Role, `mops doctor --k8s` asks for each.
-// Workers need none.
+// Workers need none, unless they call in turn.
 func Permissions() []Permission {
 	return slices.Concat(
 		each("batch", "jobs", false, "create", "to start workers", "get", "to find workers again",

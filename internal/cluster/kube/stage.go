@@ -18,6 +18,8 @@ func StageOf(v View) executor.Stage {
 		return executor.Queued
 	case len(v.Pods) == 0:
 		return executor.Pending
+	case isGated(v.Pods[len(v.Pods)-1]):
+		return executor.Queued
 	}
 	switch pod := v.Pods[len(v.Pods)-1]; {
 	case IsRunning(pod):
@@ -26,6 +28,13 @@ func StageOf(v View) executor.Stage {
 		return executor.Pending // the Job makes another pod
 	}
 	return executor.Starting
+}
+
+// isGated reports whether somebody holds a pod back from the scheduler, as Kueue does
+// with pods.
+func isGated(pod *corev1.Pod) bool {
+	c := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse)
+	return c != nil && c.Reason == corev1.PodReasonSchedulingGated
 }
 
 // isQuota reports whether the cluster's words say that a quota is used up.

@@ -7,27 +7,36 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// State is how far a Job is.
+// State is how far a Job is: an [executor.Stage], or what comes after these.
 type State string
 
 // The states.
 const (
-	Queued    State = "queued"   // suspended: it waits for its turn; see Queue
-	Waiting   State = "waiting"  // its program does not run yet, or not again yet
-	Running   State = "running"  // its program runs
+	Queued          = State(executor.Queued)
+	Pending         = State(executor.Pending)
+	Starting        = State(executor.Starting)
+	Running         = State(executor.Running)
 	Stopping  State = "stopping" // it is being deleted
 	Succeeded State = "succeeded"
 	Failed    State = "failed"
 )
 
+// States are all, as a Job goes through them.
+var States = []State{Queued, Pending, Starting, Running, Stopping, Succeeded, Failed}
+
+// Ended says that nothing of the Job runs, or will.
+func (s State) Ended() bool { return s == Succeeded || s == Failed }
+
 // JobStatus is how a Job of mops is, as the cluster sees it.
 type JobStatus struct {
 	Namespace string          `json:"namespace"`
 	Job       string          `json:"job"`
+	UID       types.UID       `json:"-"`
 	State     State           `json:"state"`
 	Reason    executor.Reason `json:"reason,omitempty"`  // why it waits, or failed; "" for a function that failed
 	Message   string          `json:"message,omitempty"` // likewise
@@ -37,6 +46,10 @@ type JobStatus struct {
 	Function string `json:"function,omitempty"`
 	MemoURI  string `json:"memo_uri,omitempty"`
 	executor.ID
+
+	// Caller is namespace/name of the Job whose program made this one; "" if that was
+	// in no Job of mops.
+	Caller string `json:"caller,omitempty"`
 
 	Image string `json:"image"`
 	Pod   string `json:"pod,omitempty"` // the newest
@@ -48,13 +61,15 @@ type JobStatus struct {
 	Ended   time.Time `json:"ended,omitzero"`
 }
 
-// StatusOf says how a Job is, by itself and by its pods.
-func StatusOf(job *batchv1.Job, pods []*corev1.Pod) JobStatus {
+// StatusOf says how a Job is, by itself and by its pods. Events is the complaint of
+// the cluster's about a Job without pods, if it is known.
+func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
 	pods = slices.SortedFunc(slices.Values(pods), ByAge)
 	inv := Annotated(job.Annotations)
 	s := JobStatus{
-		Namespace: job.Namespace, Job: job.Name, Function: inv.Function, MemoURI: inv.MemoURI, ID: inv.ID,
-		Pods: len(pods), Created: job.CreationTimestamp.Time,
+		Namespace: job.Namespace, Job: job.Name, UID: job.UID, Function: inv.Function, MemoURI: inv.MemoURI, ID: inv.ID,
+		Caller: job.Annotations[CallerAnnotation],
+		Pods:   len(pods), Created: job.CreationTimestamp.Time,
 	}
 	s.LeaseID = "" // says nothing to people
 	for _, c := range job.Spec.Template.Spec.Containers {
@@ -63,7 +78,7 @@ func StatusOf(job *batchv1.Job, pods []*corev1.Pod) JobStatus {
 		}
 	}
 	s.ofPods(pods)
-	s.state(View{Worker: "program", Job: job, Pods: pods, Protocol: s.MemoURI != "", Disruptions: -1})
+	s.state(View{Worker: "program", Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Disruptions: -1})
 	return s
 }
 
@@ -103,7 +118,7 @@ func (s *JobStatus) state(v View) {
 	case d.Running:
 		s.State = Running
 	default:
-		s.State = Waiting
+		s.State = State(StageOf(v))
 		if d.Stuck != nil {
 			s.Reason, s.Message = d.Stuck.Reason, d.Stuck.Message
 		}

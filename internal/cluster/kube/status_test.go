@@ -29,6 +29,13 @@ func TestStatusOf(t *testing.T) {
 		}}
 	}
 	pulling := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"}}
+	making := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}
+	unplaced := func(reason string) *corev1.Pod {
+		p := pod("a", 0, corev1.ContainerState{}, corev1.PodPending)
+		p.Spec.NodeName, p.Status.ContainerStatuses = "", nil
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: reason, Message: "0/1 nodes"}}
+		return p
+	}
 	is := func(kind batchv1.JobConditionType) func(*batchv1.Job) {
 		return func(job *batchv1.Job) {
 			job.Status.Conditions = []batchv1.JobCondition{{Type: kind, Status: corev1.ConditionTrue, Reason: "Because", Message: "of this"}}
@@ -41,26 +48,32 @@ func TestStatusOf(t *testing.T) {
 		name   string
 		change func(*batchv1.Job)
 		pods   []*corev1.Pod
+		events string
 		state  State
 		reason executor.Reason
 		says   string
 		ended  bool
 	}{
-		{"new", plain, nil, Waiting, "", "", false},
-		{"queued", func(job *batchv1.Job) { job.Spec.Suspend = new(true) }, nil, Queued, "", "", false},
-		{"no image", plain, []*corev1.Pod{pod("a", 0, pulling, corev1.PodPending)}, Waiting, executor.ImagePull, "not found", false},
-		{"running", plain, []*corev1.Pod{pod("a", 0, running, corev1.PodRunning)}, Running, "", "", false},
-		{"between two pods", plain, []*corev1.Pod{pod("a", 0, ended(3), corev1.PodFailed)}, Waiting, "", "", false},
-		{"second pod", plain, []*corev1.Pod{pod("b", 1, running, corev1.PodRunning), pod("a", 0, ended(3), corev1.PodFailed)}, Running, "", "", false},
-		{"done", is(batchv1.JobComplete), []*corev1.Pod{pod("a", 0, ended(0), corev1.PodSucceeded)}, Succeeded, "", "", true},
-		{"function failed", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitFunc), corev1.PodFailed)}, Failed, "", "the function failed", true},
-		{"lease lost", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitLost), corev1.PodFailed)}, Failed, "", "it lost its lease", true},
-		{"unfit", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitUnfit), corev1.PodFailed)}, Failed, executor.WorkerFailed, "another version of the program", true},
-		{"the same code of another program", both(launched, is(batchv1.JobFailed)), []*corev1.Pod{pod("a", 0, ended(executor.ExitFunc), corev1.PodFailed)}, Failed, executor.WorkerFailed, "exit code 46", true},
-		{"crashed", is(batchv1.JobFailed), []*corev1.Pod{pod("a", 0, ended(3), corev1.PodFailed)}, Failed, executor.WorkerFailed, "it ended with exit code 3", true},
-		{"done, and a sidecar runs", plain, []*corev1.Pod{beside(pod("a", 0, ended(0), corev1.PodRunning))}, Succeeded, "", "its sidecars do: delete it", true},
-		{"failed without a pod", is(batchv1.JobFailed), nil, Failed, executor.WorkerFailed, "Because: of this", false},
-		{"being deleted", func(job *batchv1.Job) { job.DeletionTimestamp = new(metav1.NewTime(begin)) }, nil, Stopping, "", "", false},
+		{"new", plain, nil, "", Pending, "", "", false},
+		{"queued", func(job *batchv1.Job) { job.Spec.Suspend = new(true) }, nil, "", Queued, "", "", false},
+		{"a quota is used up", plain, nil, "FailedCreate: exceeded quota: small", Queued, executor.LaunchRejected, "exceeded quota", false},
+		{"a policy refuses it", plain, nil, "FailedCreate: violates PodSecurity", Pending, executor.LaunchRejected, "PodSecurity", false},
+		{"gated", plain, []*corev1.Pod{unplaced("SchedulingGated")}, "", Queued, "", "", false},
+		{"no node", plain, []*corev1.Pod{unplaced("Unschedulable")}, "", Pending, executor.Unschedulable, "0/1 nodes", false},
+		{"being made", plain, []*corev1.Pod{pod("a", 0, making, corev1.PodPending)}, "", Starting, "", "", false},
+		{"no image", plain, []*corev1.Pod{pod("a", 0, pulling, corev1.PodPending)}, "", Starting, executor.ImagePull, "not found", false},
+		{"running", plain, []*corev1.Pod{pod("a", 0, running, corev1.PodRunning)}, "", Running, "", "", false},
+		{"between two pods", plain, []*corev1.Pod{pod("a", 0, ended(3), corev1.PodFailed)}, "", Pending, "", "", false},
+		{"second pod", plain, []*corev1.Pod{pod("b", 1, running, corev1.PodRunning), pod("a", 0, ended(3), corev1.PodFailed)}, "", Running, "", "", false},
+		{"done", is(batchv1.JobComplete), []*corev1.Pod{pod("a", 0, ended(0), corev1.PodSucceeded)}, "", Succeeded, "", "", true},
+		{"function failed", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitFunc), corev1.PodFailed)}, "", Failed, "", "the function failed", true},
+		{"the same code of another program", both(launched, is(batchv1.JobFailed)), []*corev1.Pod{pod("a", 0, ended(executor.ExitFunc), corev1.PodFailed)}, "", Failed, executor.WorkerFailed, "exit code 46", true},
+		{"crashed", is(batchv1.JobFailed), []*corev1.Pod{pod("a", 0, ended(3), corev1.PodFailed)}, "", Failed, executor.WorkerFailed, "it ended with exit code 3", true},
+		{"failed without a pod", is(batchv1.JobFailed), nil, "", Failed, executor.WorkerFailed, "Because: of this", false},
+		{"being deleted", func(job *batchv1.Job) { job.DeletionTimestamp = new(metav1.NewTime(begin)) }, nil, "", Stopping, "", "", false},
+		{"lease lost", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitLost), corev1.PodFailed)}, "", Failed, "", "it lost its lease", true},
+		{"unfit", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitUnfit), corev1.PodFailed)}, "", Failed, executor.WorkerFailed, "another version of the program", true},
+		{"done, and a sidecar runs", plain, []*corev1.Pod{beside(pod("a", 0, ended(0), corev1.PodRunning))}, "", Succeeded, "", "its sidecars do: delete it", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			job := aJob()
@@ -69,7 +82,7 @@ func TestStatusOf(t *testing.T) {
 			}
 			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: "sidecar", Image: "b:2"}, {Name: ContainerName, Image: "a:1"}}
 			test.change(job)
-			s := StatusOf(job, test.pods)
+			s := StatusOf(job, test.pods, test.events)
 			if s.State != test.state || s.Reason != test.reason || !strings.Contains(s.Message, test.says) || test.says == "" && s.Message != "" || s.Ended.IsZero() == test.ended {
 				t.Errorf("%+v", s)
 			}
@@ -92,8 +105,8 @@ func TestStatusAsJSON(t *testing.T) {
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ns", Name: "job", Annotations: Annotations(inv), CreationTimestamp: metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 	}}
-	text, err := json.Marshal(StatusOf(job, nil))
-	const want = `{"namespace":"ns","job":"job","state":"waiting","exit_code":null,"function":"f@1","memo_uri":"mem://r/mops1/p/f@1/c",` +
+	text, err := json.Marshal(StatusOf(job, nil, ""))
+	const want = `{"namespace":"ns","job":"job","state":"pending","exit_code":null,"function":"f@1","memo_uri":"mem://r/mops1/p/f@1/c",` +
 		`"run_id":"2611231412-SkirtBus","attempt":2,"image":"","pods":0,"created":"2026-01-02T03:04:05Z"}`
 	if err != nil || string(text) != want {
 		t.Errorf("%s, %v\nwant %s", text, err, want)

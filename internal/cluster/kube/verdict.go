@@ -195,6 +195,9 @@ func IsAlive(pod *corev1.Pod) bool {
 	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
+// HasRoom says that a pod has a node and something of it may still run.
+func HasRoom(pod *corev1.Pod) bool { return pod.Spec.NodeName != "" && IsAlive(pod) }
+
 func deref(p *int64) int64 {
 	if p == nil {
 		return 0

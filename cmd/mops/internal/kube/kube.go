@@ -1,6 +1,6 @@
 // Package kube has the commands that are about a Kubernetes cluster, and connects to
-// one: to launch programs as Jobs, to list and watch them, to copy files to and from
-// their pods, and to say which permissions all that takes.
+// one: to launch programs as Jobs, to list, watch and stop them, to copy files to and
+// from their pods, and to say which permissions all that takes.
 package kube
 
 import (
@@ -36,7 +36,7 @@ It is that of the current context, as for kubectl; the namespace is named after 
 account, unless --namespace says otherwise, or the table [k8s] of the config file, or
 MOPS_K8S_NAMESPACE. In a pod, both are the pod's.
 `,
-	Commands: []cli.Command{jobsCommand, launchCommand, orchestrateCommand, copyCommand, rbacCommand},
+	Commands: []cli.Command{jobsCommand, stopCommand, launchCommand, orchestrateCommand, copyCommand, rbacCommand},
 }
 
 // ClusterFlags say which cluster is meant, and which namespace.

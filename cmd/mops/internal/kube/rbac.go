@@ -26,7 +26,8 @@ var rbacCommand = cli.Command{
 It prints a Role with what a program needs whose calls run as Jobs in one namespace,
 and a RoleBinding that grants it: to a service account, which it makes, for a program
 in a pod (mops k8s orchestrate); to a user or a group, for one on a laptop. Workers
-need nothing of this.
+need nothing of this, unless their functions make calls that run as Jobs themselves:
+the same service account does for them, given by k8s.ServiceAccount.
 
 The namespace itself has to be there: a service account in it is the first thing that
 is made. Whoever makes namespaces by calling gets --create-namespace, which adds a

@@ -27,7 +27,7 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 	if err := pods.AddIndexers(cache.Indexers{"job": func(object any) ([]string, error) { return []string{jobOf(object.(*corev1.Pod))}, nil }}); err != nil {
 		return err
 	}
-	changed := workqueue.NewTyped[string]()
+	changed := workqueue.NewTypedDelayingQueue[string]()
 	context.AfterFunc(ctx, changed.ShutDown)
 	for _, informer := range []cache.SharedIndexInformer{jobs, pods} {
 		note := func(object any) { changed.Add(keyOf(object)) }
@@ -50,13 +50,16 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 	if !cache.WaitForCacheSync(ctx.Done(), jobs.HasSynced, pods.HasSynced) {
 		return context.Cause(ctx)
 	}
-	shown := map[string]kube.JobStatus{}
+	f := following{jobsOptions: o, jobs: jobs, pods: pods, events: complaints{cluster: c}, shown: map[string]kube.JobStatus{}}
 	for {
 		key, over := changed.Get()
 		if over {
 			return context.Cause(ctx)
 		}
-		err := o.showChange(a, key, jobs, pods, shown)
+		again, err := f.showChange(ctx, a, key)
+		if again {
+			changed.AddAfter(key, askAgain) // no event of the Job's or a pod's tells of a quota
+		}
 		changed.Done(key)
 		if err == nil {
 			err = a.Text.Flush()
@@ -67,42 +70,67 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 	}
 }
 
-// showChange prints a Job, if it is not as it was when it was printed last.
-func (o *jobsOptions) showChange(a *cli.App, key string, jobs, pods cache.SharedIndexInformer, shown map[string]kube.JobStatus) error {
-	object, there, err := jobs.GetIndexer().GetByKey(key)
+// following is what follow knows.
+type following struct {
+	*jobsOptions
+	jobs, pods cache.SharedIndexInformer
+	events     complaints
+	shown      map[string]kube.JobStatus // as it was last looked at, by "namespace/name"
+}
+
+// showChange prints a Job, if it is chosen and not as it was before. Again says that
+// it may change without an event.
+func (f *following) showChange(ctx context.Context, a *cli.App, key string) (again bool, err error) {
+	object, there, err := f.jobs.GetIndexer().GetByKey(key)
 	if err != nil {
-		return err
+		return false, err
 	}
-	before, known := shown[key]
+	before, known := f.shown[key]
 	var now kube.JobStatus
 	switch {
 	case there:
-		found, err := pods.GetIndexer().ByIndex("job", key)
+		found, err := f.pods.GetIndexer().ByIndex("job", key)
 		if err != nil {
-			return err
+			return false, err
 		}
 		var own []*corev1.Pod
 		for _, pod := range found {
 			own = append(own, pod.(*corev1.Pod))
 		}
-		now = kube.StatusOf(object.(*batchv1.Job), own)
+		job := object.(*batchv1.Job)
+		again = podless(job, own)
+		said := ""
+		if known { // a new one gets its pod at once, if it gets one
+			if said, err = f.events.of(ctx, job, own); err != nil {
+				return false, f.events.cluster.explain(err, "")
+			}
+		}
+		now = kube.StatusOf(job, own, said)
 	case known:
 		now = before
 		now.State, now.Reason, now.Message = gone, "", ""
-		delete(shown, key)
+		delete(f.shown, key)
 	default:
-		return nil
+		return false, nil
 	}
 	if known && now.State == before.State && now.Reason == before.Reason {
-		return nil
+		return again, nil
 	}
 	if there {
-		shown[key] = now
+		f.shown[key] = now
+	}
+	if !f.has(now) && !(now.State == gone && f.has(before)) {
+		return again, nil
 	}
 	if a.JSON {
-		return a.PrintJSON(now)
+		return again, a.PrintJSON(now)
 	}
-	row := o.row(a, now)
+	f.print(a, now)
+	return again, nil
+}
+
+func (f *following) print(a *cli.App, now kube.JobStatus) {
+	row := f.row(a, now)
 	fmt.Fprintf(a.Text, "%s  %-9s  %s", a.Now().Local().Format("15:04:05"), row[1], row[0])
 	if row[3] != "" {
 		fmt.Fprintf(a.Text, "  after %s", row[3])
@@ -111,7 +139,6 @@ func (o *jobsOptions) showChange(a *cli.App, key string, jobs, pods cache.Shared
 	if complaint := complaintOf(now); complaint != "" {
 		fmt.Fprintf(a.Text, "          %s\n", complaint)
 	}
-	return nil
 }
 
 // gone is the state of a Job that was deleted.

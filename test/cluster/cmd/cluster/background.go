@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,8 +19,11 @@ import (
 
 // background is a cluster that a process of its own runs, and what a file says of it.
 type background struct {
-	Process                    string // its identity
-	Kubeconfig, Registry, Host string
+	Process         string // its identity
+	Tier            cluster.Tier
+	Logs            string   // folder
+	Host, Namespace string   // where pods reach servers; where Jobs of this user go
+	Variables       []string // NAME=value, for programs that use it
 }
 
 func file() string { return filepath.Join(cluster.Folder(), "background.json") }
@@ -37,10 +41,23 @@ func running() (b background, id process.Identity, ok bool) {
 	return b, id, alive
 }
 
-func up(tier string) error {
+func up(ctx context.Context, tier cluster.Tier) error {
 	if b, _, ok := running(); ok {
-		return b.print()
+		if b.Tier != tier {
+			return fmt.Errorf("a %s cluster runs already; make cluster-down ends it", b.Tier)
+		}
+		b.print()
+		return nil
 	}
+	// Half an hour of building is no use without these.
+	if err := cluster.Lacking(tier); err != nil {
+		return fmt.Errorf("%w; TIER=simulated needs no containers, and runs no programs", err)
+	}
+	n, err := cluster.Build(ctx, tier, func(i, n int, what string) { tell(i, n+1, what) })
+	if err != nil {
+		return err
+	}
+	tell(n+1, n+1, "starting the "+string(tier)+" cluster")
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -51,7 +68,7 @@ func up(tier string) error {
 	}
 	defer said.Close()
 	os.Remove(said.Name()) // both processes have it open
-	command := exec.Command(self, "serve", tier)
+	command := exec.Command(self, "serve", string(tier))
 	command.Stderr = said
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // stays when the terminal is closed
 	ready, err := command.StdoutPipe()
@@ -72,19 +89,27 @@ func up(tier string) error {
 		return fmt.Errorf("it did not start: %s", reason)
 	}
 	fmt.Printf("ready in %v\n", time.Since(start).Round(100*time.Millisecond))
-	return b.print()
+	b.print()
+	return nil
 }
 
 // print tells how to use the cluster.
-func (b background) print() error {
-	fmt.Printf("\n  export KUBECONFIG=%s\n\n", b.Kubeconfig)
-	if b.Registry != "" {
-		fmt.Printf("Images:  push to %s, without credentials; pods pull from there, under the same name.\n", b.Registry)
-		fmt.Printf("Servers: pods reach what listens on %s.\n", b.Host)
+func (b background) print() {
+	fmt.Println()
+	for _, variable := range b.Variables {
+		name, value, _ := strings.Cut(variable, "=")
+		fmt.Printf("  export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 	}
-	fmt.Printf("Logs:    %s/*.log\n", filepath.Dir(b.Kubeconfig))
+	fmt.Println()
+	if b.Tier == cluster.RealTier {
+		fmt.Println("Images:  push to $REGISTRY, without TLS and credentials; pods pull from there, under the same name.")
+		fmt.Printf("Store:   $ROOT, in memory. Pods find its credentials in the Secret %s of namespace %s.\n", cluster.StoreSecret, b.Namespace)
+		fmt.Printf("Servers: pods reach what listens on %s.\n", b.Host)
+	} else {
+		fmt.Println("Pods are said to run, and no program does: there is neither a registry nor a store.")
+	}
+	fmt.Printf("Logs:    %s/*.log\n", b.Logs)
 	fmt.Println("End:     make cluster-down")
-	return nil
 }
 
 func down(ctx context.Context) error {
@@ -107,23 +132,32 @@ func down(ctx context.Context) error {
 
 // serve runs a cluster until the context ends. The end of its standard output says
 // that it is ready.
-func serve(ctx context.Context, tier string) error {
+func serve(ctx context.Context, tier cluster.Tier) error {
 	start := cluster.StartReal
-	if tier == "simulated" {
+	if tier == cluster.SimulatedTier {
 		start = cluster.StartSimulated
 	}
 	c, err := start(ctx)
 	if err != nil {
 		return err
 	}
-	b := background{process.Self().String(), c.Kubeconfig, c.Registry, c.Host}
-	text, err := json.Marshal(b)
-	if err == nil {
-		err = os.WriteFile(file(), text, 0o600)
+	if err := announce(ctx, c, tier); err != nil {
+		return errors.Join(err, c.Stop())
 	}
-	if err == nil {
-		os.Stdout.Close()
-		<-ctx.Done()
+	os.Stdout.Close()
+	<-ctx.Done()
+	return errors.Join(c.Stop(), os.Remove(file()))
+}
+
+// announce writes the file that says that the cluster is there.
+func announce(ctx context.Context, c *cluster.Cluster, tier cluster.Tier) error {
+	namespace, variables, err := c.Furnish(ctx)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, c.Stop(), os.Remove(file()))
+	text, err := json.Marshal(background{process.Self().String(), tier, filepath.Dir(c.Kubeconfig), c.Host, namespace, variables})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file(), text, 0o600)
 }

@@ -3,8 +3,9 @@
 // of mops need not know of it.
 //
 //	cluster binaries        build what is not in the cache folder yet
-//	cluster up [simulated]  start a cluster, and return when it is ready
-//	cluster down            stop it
+//	cluster up [simulated]  build what the tier needs, start a cluster with a registry and
+//	                        a store, and return when it is ready
+//	cluster down            stop all of it
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,31 +31,28 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	command, tier := "", ""
-	switch len(args) {
-	case 2:
-		tier = args[1]
-		fallthrough
-	case 1:
-		command = args[0]
-	}
-	switch {
-	case command == "binaries" && tier == "":
+	switch strings.Join(args, " ") {
+	case "binaries":
 		return binaries(ctx)
-	case command == "up" && (tier == "" || tier == "simulated"):
-		return up(tier)
-	case command == "down" && tier == "":
+	case "up":
+		return up(ctx, cluster.RealTier)
+	case "up simulated":
+		return up(ctx, cluster.SimulatedTier)
+	case "down":
 		return down(ctx)
-	case command == "serve": // what up starts in the background
-		return serve(ctx, tier)
+	case "serve real", "serve simulated": // what up starts in the background
+		return serve(ctx, cluster.Tier(args[1]))
 	}
 	return fmt.Errorf("usage: cluster binaries | up [simulated] | down")
 }
 
+// tell says how far a start is.
+func tell(i, n int, what string) { fmt.Printf("%d of %d: %s\n", i, n, what) }
+
 // binaries builds, and closes with a line like those of the suites.
 func binaries(ctx context.Context) error {
 	start := time.Now()
-	n, err := cluster.Build(ctx, os.Stdout)
+	n, err := cluster.Build(ctx, cluster.RealTier, tell)
 	if err != nil {
 		return err
 	}

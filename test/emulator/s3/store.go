@@ -1,4 +1,4 @@
-package main
+package s3
 
 import (
 	"bytes"
@@ -14,16 +14,16 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// s3Store is the memory of gofakes3, with uploads in parts that know conditions.
-type s3Store struct {
+// store is the memory of gofakes3, with uploads in parts that know conditions.
+type store struct {
 	*s3mem.Backend
 
 	mu      sync.Mutex
 	last    int
-	uploads map[gofakes3.UploadID]*s3Upload
+	uploads map[gofakes3.UploadID]*multipart
 }
 
-type s3Upload struct {
+type multipart struct {
 	bucket, key string
 	meta        map[string]string
 	initiated   time.Time
@@ -31,15 +31,15 @@ type s3Upload struct {
 	conditions  *gofakes3.PutConditions
 }
 
-var _ gofakes3.MultipartBackend = (*s3Store)(nil)
+var _ gofakes3.MultipartBackend = (*store)(nil)
 
-func newS3Store() *s3Store {
-	return &s3Store{Backend: s3mem.New(), uploads: map[gofakes3.UploadID]*s3Upload{}}
+func newStore() *store {
+	return &store{Backend: s3mem.New(), uploads: map[gofakes3.UploadID]*multipart{}}
 }
 
 // PutObject forgets the metadata of the object that is replaced, which s3mem
 // would add to that of the new one.
-func (s *s3Store) PutObject(bucket, key string, meta map[string]string, body io.Reader, size int64, conditions *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
+func (s *store) PutObject(bucket, key string, meta map[string]string, body io.Reader, size int64, conditions *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
 	if old, err := s.HeadObject(bucket, key); err == nil {
 		for name := range old.Metadata {
 			if _, ok := meta[name]; !ok {
@@ -51,7 +51,7 @@ func (s *s3Store) PutObject(bucket, key string, meta map[string]string, body io.
 }
 
 // ListBucket gives the date that HeadObject gives, which s3mem takes earlier.
-func (s *s3Store) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
+func (s *store) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
 	list, err := s.Backend.ListBucket(name, prefix, page)
 	if err != nil {
 		return nil, err
@@ -66,16 +66,16 @@ func (s *s3Store) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3
 	return list, nil
 }
 
-func (s *s3Store) CreateMultipartUpload(bucket, key string, meta map[string]string) (gofakes3.UploadID, error) {
+func (s *store) CreateMultipartUpload(bucket, key string, meta map[string]string) (gofakes3.UploadID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
 	id := gofakes3.UploadID(fmt.Sprintf("upload-%d", s.last))
-	s.uploads[id] = &s3Upload{bucket: bucket, key: key, meta: meta, initiated: time.Now(), parts: map[int][]byte{}}
+	s.uploads[id] = &multipart{bucket: bucket, key: key, meta: meta, initiated: time.Now(), parts: map[int][]byte{}}
 	return id, nil
 }
 
-func (s *s3Store) setConditions(id gofakes3.UploadID, conditions *gofakes3.PutConditions) {
+func (s *store) setConditions(id gofakes3.UploadID, conditions *gofakes3.PutConditions) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if upload, ok := s.uploads[id]; ok {
@@ -83,7 +83,7 @@ func (s *s3Store) setConditions(id gofakes3.UploadID, conditions *gofakes3.PutCo
 	}
 }
 
-func (s *s3Store) UploadPart(_, _ string, id gofakes3.UploadID, number int, length int64, body io.Reader) (string, error) {
+func (s *store) UploadPart(_, _ string, id gofakes3.UploadID, number int, length int64, body io.Reader) (string, error) {
 	data, err := gofakes3.ReadAll(body, length)
 	if err != nil {
 		return "", err
@@ -103,7 +103,7 @@ func partETag(data []byte) string {
 	return fmt.Sprintf(`"%08x-%d"`, crc32.ChecksumIEEE(data), len(data))
 }
 
-func (s *s3Store) CompleteMultipartUpload(bucket, key string, id gofakes3.UploadID, request *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
+func (s *store) CompleteMultipartUpload(bucket, key string, id gofakes3.UploadID, request *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	upload, ok := s.uploads[id]
@@ -139,7 +139,7 @@ func (s *s3Store) CompleteMultipartUpload(bucket, key string, id gofakes3.Upload
 	return put.VersionID, `"` + hex.EncodeToString(object.Hash) + `"`, nil
 }
 
-func (s *s3Store) AbortMultipartUpload(_, _ string, id gofakes3.UploadID) error {
+func (s *store) AbortMultipartUpload(_, _ string, id gofakes3.UploadID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.uploads[id]; !ok {
@@ -150,7 +150,7 @@ func (s *s3Store) AbortMultipartUpload(_, _ string, id gofakes3.UploadID) error 
 }
 
 // ListMultipartUploads lists all that begin with the prefix, in no order.
-func (s *s3Store) ListMultipartUploads(bucket string, _ *gofakes3.UploadListMarker, prefix gofakes3.Prefix, _ int64) (*gofakes3.ListMultipartUploadsResult, error) {
+func (s *store) ListMultipartUploads(bucket string, _ *gofakes3.UploadListMarker, prefix gofakes3.Prefix, _ int64) (*gofakes3.ListMultipartUploadsResult, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	result := &gofakes3.ListMultipartUploadsResult{Bucket: bucket, Prefix: prefix.Prefix}
@@ -164,6 +164,6 @@ func (s *s3Store) ListMultipartUploads(bucket string, _ *gofakes3.UploadListMark
 }
 
 // ListParts is not needed.
-func (s *s3Store) ListParts(_, _ string, _ gofakes3.UploadID, _ int, _ int64) (*gofakes3.ListMultipartUploadPartsResult, error) {
+func (s *store) ListParts(_, _ string, _ gofakes3.UploadID, _ int, _ int64) (*gofakes3.ListMultipartUploadPartsResult, error) {
 	return nil, gofakes3.ErrNotImplemented
 }
