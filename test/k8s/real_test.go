@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/image"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
 )
@@ -89,6 +93,25 @@ func TestWorkersKnowTheirPlace(t *testing.T) {
 		if !strings.Contains(printed, want) {
 			t.Errorf("%q is not in its environment:\n%s", want, printed)
 		}
+	}
+}
+
+// Nodes take their own image from an index of several platforms.
+func TestImageOfSeveralPlatforms(t *testing.T) {
+	e, c, _ := onReal(t, does("environment"), Memory("64Mi"))
+	options := []image.Option{image.Insecure(), image.Platforms("linux/amd64", "linux/arm64")}
+	for _, architecture := range []string{"amd64", "arm64"} {
+		path := filepath.Join(t.TempDir(), "worker-"+architecture)
+		build := exec.Command("go", "build", "-o", path, "./testdata/worker")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		options = append(options, image.Binary(path))
+	}
+	_, exit, printed := run(t, e.With(ImageFrom(image.FromSelf(c.Registry+"/index", options...))), newCall())
+	if exit.Err != nil || !strings.Contains(printed, "MOPS_K8S_IMAGE_PLATFORMS=linux/amd64 linux/arm64\n") {
+		t.Errorf("%v\n%s", exit.Err, printed)
 	}
 }
 
