@@ -162,7 +162,7 @@ func (s *settings) pull(ctx context.Context, to *repository) (v1.Image, error) {
 		return nil, from.explain(ctx, doing, err)
 	}
 	if is := config.OS + "/" + config.Architecture; is != s.platform {
-		return nil, fmt.Errorf("the base %s is for %s, not for %s: name another Base, or set Platform", s.base, is, s.platform)
+		return nil, fmt.Errorf("the base %s is for %s, not for %s: name another Base, or set Platforms", s.base, is, s.platform)
 	}
 	return image, nil
 }

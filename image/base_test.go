@@ -137,7 +137,7 @@ func TestBaseThatIsOfNoUse(t *testing.T) {
 		s.host + "/closed":         "answered 403 Forbidden; no credentials for it were found",
 		"UPPER/case":               `Base("UPPER/case"): `,
 	} {
-		_, err := FromSelf(s.repository(), static(t), quickly, Base(base))(t.Context())
+		_, _, err := FromSelf(s.repository(), static(t), quickly, Base(base))(t.Context())
 		checkText(t, err, want)
 	}
 }

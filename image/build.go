@@ -23,7 +23,7 @@ func (s *settings) build(ctx context.Context) (*os.File, error) {
 
 // instead is the advice for a program that cannot be built.
 func (s *settings) instead() string {
-	return fmt.Sprintf("build it for %s by %s, and pass the file to image.Binary", s.platform, s.howToBuild())
+	return fmt.Sprintf("build it for %s by %s, and pass the file to image.Binary", s.platform, howToBuild(s.platform))
 }
 
 func (s *settings) buildFrom(ctx context.Context, info *debug.BuildInfo) (*os.File, error) {
@@ -51,7 +51,8 @@ func (s *settings) buildFrom(ctx context.Context, info *debug.BuildInfo) (*os.Fi
 	if _, err := s.goCommand(ctx, folder, arguments...); ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	} else if err != nil {
-		return nil, fmt.Errorf("building %s for %s: %w; if it needs cgo, %s", path, s.platform, err, s.instead())
+		return nil, fmt.Errorf("building %s for %s: %w; it is built without cgo: if it needs that, build it with cgo on a machine of %[2]s or with a cross compiler (CC), "+
+			"pass the file to image.Binary, and name an image.Base that has its C libraries", path, s.platform, err)
 	}
 	return os.Open(out)
 }
@@ -73,7 +74,7 @@ func (s *settings) module(ctx context.Context, path string) (string, error) {
 		if folder != "." && !filepath.IsAbs(folder) {
 			continue // built with -trimpath
 		}
-		out, err := s.goCommand(ctx, folder, "list", "-f", "{{with .Module}}{{.Main}}{{end}}", path)
+		out, err := s.goCommand(ctx, folder, "list", "-e", "-f", "{{with .Module}}{{.Main}}{{end}}", path)
 		if err == nil && strings.TrimSpace(out) == "true" {
 			return folder, nil
 		}

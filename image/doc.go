@@ -20,13 +20,17 @@
 //
 // On Linux, on the architecture of the cluster, it is the very program that
 // runs, even if its file was replaced: one built by go build, go run or go
-// test. Elsewhere the go command builds it from its source for [Platform], with
-// the same tags and linker flags, without cgo, with -trimpath; so the source
-// has to be there, in the main module of the working directory or of the file
-// that calls FromSelf. The build takes the source as it is now, with all
-// changes since the program was started. Workers refuse functions whose
-// versions or types differ, and only warn of another build with the same ones.
-// [Binary] names a file that was built otherwise.
+// test. For other [Platforms], and on macOS and Windows, the go command builds it
+// from its source, with the same tags and linker flags, without cgo, with -trimpath;
+// so the source has to be there, in the main module of the working directory or of
+// the file that calls FromSelf. The build takes the source as it is now, with all
+// changes since the program was started. Workers refuse functions whose versions or
+// types differ, and only warn of another build with the same ones. [Binary] names a
+// file that was built otherwise, with cgo, say.
+//
+// An image for one platform is an image; one for several is an index, from which
+// each node takes what is for it. k8s.ImageFrom lets pods run only on nodes of these
+// platforms.
 //
 // # What is sent
 //

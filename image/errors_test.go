@@ -90,7 +90,7 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			s := start(t, c.wrap)
-			_, err := FromSelf(s.repository(), append(c.options, static(t), quickly)...)(t.Context())
+			_, _, err := FromSelf(s.repository(), append(c.options, static(t), quickly)...)(t.Context())
 			checkText(t, err, strings.ReplaceAll(c.want, "REGISTRY", s.host))
 			if _, ok := errors.AsType[*transport.Error](err); !ok && what != "torn" {
 				t.Errorf("what the registry answered is not behind it: %#v", err)
@@ -124,7 +124,7 @@ func TestCredentialsThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("DOCKER_CONFIG", folder)
-	_, err := FromSelf("127.0.0.1:1/a", static(t), quickly)(t.Context())
+	_, _, err := FromSelf("127.0.0.1:1/a", static(t), quickly)(t.Context())
 	checkText(t, err, `the credentials for 127.0.0.1:1 could not be read: error getting credentials - err: exec: "docker-credential-of-nobody": executable file not found`)
 }
 
@@ -155,7 +155,7 @@ func TestToken(t *testing.T) {
 func TestRegistryThatIsNotThere(t *testing.T) {
 	s := start(t, nil)
 	s.Close()
-	_, err := FromSelf(s.repository(), static(t), quickly)(t.Context())
+	_, _, err := FromSelf(s.repository(), static(t), quickly)(t.Context())
 	checkText(t, err, s.host+" cannot be reached: dial tcp "+s.host+": connect: connection refused; is the name right")
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("the cause is lost: %#v", err)
@@ -166,7 +166,7 @@ func TestRegistryThatIsNotTrusted(t *testing.T) {
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	s.Config.ErrorLog = quiet
 	defer s.Close()
-	_, err := FromSelf(strings.TrimPrefix(s.URL, "https://")+"/a", static(t), quickly)(t.Context())
+	_, _, err := FromSelf(strings.TrimPrefix(s.URL, "https://")+"/a", static(t), quickly)(t.Context())
 	checkText(t, err, "is not trusted: tls: failed to verify certificate: x509: certificate signed by unknown authority; add its authority to this machine's")
 }
 
@@ -195,7 +195,7 @@ func TestPlainHTTP(t *testing.T) {
 
 func TestNamesOfRepositories(t *testing.T) {
 	for _, repository := range []string{"", "example.com/a:latest", "example.com/A", "https://example.com/a", "example.com/a@sha256:" + strings.Repeat("0", 64)} {
-		_, err := FromSelf(repository, static(t), quickly)(t.Context())
+		_, _, err := FromSelf(repository, static(t), quickly)(t.Context())
 		checkText(t, err, "is no name of a repository: ")
 	}
 }

@@ -21,10 +21,10 @@ func ExampleFromSelf() {
 	repository := strings.TrimPrefix(server.URL, "http://") + "/team/program"
 
 	program := image.FromSelf(repository)
-	reference, err := program(context.Background())
+	reference, platforms, err := program(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(strings.HasPrefix(reference, repository+"@sha256:"))
-	// Output: true
+	fmt.Println(strings.HasPrefix(reference, repository+"@sha256:"), platforms)
+	// Output: true [linux/amd64]
 }

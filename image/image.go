@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the image has none
@@ -14,24 +15,27 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // FromSelf returns a function that makes sure that the image of this program is
 // in a repository such as "ghcr.io/team/program", without a tag, and returns
-// its reference: "ghcr.io/team/program@sha256:…". The first call that succeeds
-// decides: all later ones return the same. Any number of goroutines may call
-// the function; one of them works, the others wait. The end of ctx ends the
-// work.
+// its reference, "ghcr.io/team/program@sha256:…", and its platforms. The first
+// call that succeeds decides: all later ones return the same. Any number of
+// goroutines may call the function; one of them works, the others wait. The end of
+// ctx ends the work.
 //
 // An error says what to do about it, and holds no credentials. It wraps the
 // registry's answer, a *transport.Error of
 // github.com/google/go-containerregistry/pkg/v1/remote/transport, or the error
 // of the network or of the operating system.
-func FromSelf(repository string, options ...Option) func(context.Context) (string, error) {
+func FromSelf(repository string, options ...Option) func(context.Context) (reference string, platforms []string, err error) {
 	s := &settings{
 		repository: repository,
-		platform:   "linux/amd64",
+		platforms:  []string{"linux/amd64"},
 		keychain:   authn.NewMultiKeychain(authn.DefaultKeychain, environment{}),
 		logger:     slog.Default(),
 		quiet:      time.Second,
@@ -44,22 +48,21 @@ func FromSelf(repository string, options ...Option) func(context.Context) (strin
 		option(s)
 	}
 	turn, reference := make(chan struct{}, 1), ""
-	return func(ctx context.Context) (string, error) {
+	return func(ctx context.Context) (string, []string, error) {
 		select {
 		case turn <- struct{}{}:
 			defer func() { <-turn }()
 		case <-ctx.Done():
-			return "", context.Cause(ctx)
+			return "", nil, context.Cause(ctx)
 		}
-		if reference != "" {
-			return reference, nil
+		if reference == "" {
+			digest, err := s.publish(ctx)
+			if err != nil {
+				return "", nil, fmt.Errorf("image: %w", err)
+			}
+			reference = repository + "@" + digest.String()
 		}
-		digest, err := s.publish(ctx)
-		if err != nil {
-			return "", fmt.Errorf("image: %w", err)
-		}
-		reference = repository + "@" + digest.String()
-		return reference, nil
+		return reference, slices.Clone(s.platforms), nil
 	}
 }
 
@@ -75,21 +78,41 @@ func (s *settings) publish(ctx context.Context) (v1.Hash, error) {
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	p, err := s.program(ctx)
-	if err != nil {
-		return v1.Hash{}, err
+	var images []mutate.IndexAddendum
+	for _, platform := range s.platforms {
+		one := *s
+		one.platform = platform
+		p, err := one.program(ctx)
+		if err != nil {
+			return v1.Hash{}, err
+		}
+		defer p.file.Close() // its layer is read when it is pushed
+		image, err := one.assemble(ctx, r, p)
+		if err != nil {
+			return v1.Hash{}, err
+		}
+		images = append(images, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{
+			Platform: &v1.Platform{OS: "linux", Architecture: one.architecture()},
+		}})
 	}
-	defer p.file.Close()
-	image, err := s.assemble(ctx, r, p)
-	if err != nil {
-		return v1.Hash{}, err
+	if len(images) == 1 {
+		return s.push(ctx, r, images[0].Add.(v1.Image))
 	}
-	return s.push(ctx, r, image)
+	return s.push(ctx, r, indexOf(images))
+}
+
+// indexOf is the index of images: Docker's or OCI's, as they are.
+func indexOf(images []mutate.IndexAddendum) v1.ImageIndex {
+	index := mutate.AppendManifests(empty.Index, images...)
+	if mediaType, err := images[0].Add.MediaType(); err == nil && mediaType == types.DockerManifestSchema2 {
+		return mutate.IndexMediaType(index, types.DockerManifestList)
+	}
+	return index
 }
 
 // parse checks the user's arguments before anything else is done.
 func (s *settings) parse() (name.Repository, error) {
-	if _, err := s.machine(); err != nil {
+	if err := s.checkPlatforms(); err != nil {
 		return name.Repository{}, err
 	}
 	var options []name.Option

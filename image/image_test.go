@@ -129,7 +129,7 @@ func TestOnePushForAllCallers(t *testing.T) {
 	for i := range references {
 		group.Go(func() {
 			var err error
-			if references[i], err = image(t.Context()); err != nil {
+			if references[i], _, err = image(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -150,7 +150,7 @@ func TestPushesAtTheSameTime(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			if _, err := FromSelf(s.repository(), quickly, program)(t.Context()); err != nil {
+			if _, _, err := FromSelf(s.repository(), quickly, program)(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -197,14 +197,14 @@ func TestCallersContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	failed := make(chan error)
 	go func() {
-		_, err := image(ctx)
+		_, _, err := image(ctx)
 		failed <- err
 	}()
 	<-arrived
 	mine := errors.New("enough")
 	waiting, leave := context.WithCancelCause(t.Context())
 	leave(mine)
-	if _, err := image(waiting); !errors.Is(err, mine) {
+	if _, _, err := image(waiting); !errors.Is(err, mine) {
 		t.Errorf("who waited got %v", err)
 	}
 	cancel(mine)
@@ -212,7 +212,7 @@ func TestCallersContext(t *testing.T) {
 		t.Errorf("who pushed got %v", err)
 	}
 	close(hold)
-	if _, err := image(t.Context()); err != nil {
+	if _, _, err := image(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

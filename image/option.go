@@ -2,6 +2,7 @@ package image
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -14,12 +15,14 @@ type Option func(*settings)
 type settings struct {
 	repository string
 	base       string
-	platform   string
-	binary     string
+	platforms  []string
+	binaries   []string
 	files      []files
 	insecure   bool
 	keychain   authn.Keychain
 	logger     *slog.Logger
+
+	platform string // of platforms, the one that is being made
 
 	source  string         // folder of the file that called FromSelf
 	quiet   time.Duration  // the time that a push may take without a log line
@@ -31,23 +34,26 @@ type files struct{ path, at string }
 // Base sets the image below the program, such as
 // "gcr.io/distroless/static-debian12" or that of a CUDA runtime. A tag is
 // looked up each time. A dynamically linked program finds its libraries there,
-// or not at all. The image keeps the base's user if that is a number other than
-// 0. By default there is no base; see the package's documentation.
+// or not at all. Of a base for several platforms each image takes its own. The
+// image keeps the base's user if that is a number other than 0. By default there is
+// no base; see the package's documentation.
 func Base(reference string) Option {
 	return func(s *settings) { s.base = reference }
 }
 
-// Platform sets the platform of the cluster's nodes: "linux/amd64", which is
-// the default, "linux/arm64", or Linux on loong64, ppc64le, riscv64 or s390x.
-// Another one is an error of [FromSelf]'s function.
-func Platform(platform string) Option {
-	return func(s *settings) { s.platform = platform }
+// Platforms sets the platforms of the cluster's nodes: "linux/amd64", which is the
+// default, "linux/arm64", or Linux on loong64, ppc64le, riscv64 or s390x. Another
+// one is an error of [FromSelf]'s function. For several platforms the image is an
+// index, of which each node takes its own.
+func Platforms(platforms ...string) Option {
+	return func(s *settings) { s.platforms = slices.Clone(platforms) }
 }
 
-// Binary sets a file to run in place of the running program: it has to be the
-// same program, built for the cluster's platform.
+// Binary sets a file to run in place of the running program: it has to be the same
+// program, built for one of [Platforms]. Which one, the file says itself; several
+// Binary are for several platforms.
 func Binary(path string) Option {
-	return func(s *settings) { s.binary = path }
+	return func(s *settings) { s.binaries = append(slices.Clone(s.binaries), path) }
 }
 
 // Files adds a file of this machine, or a folder with all that is in it, at an

@@ -31,24 +31,88 @@ var machines = map[string]elf.Machine{
 	"ppc64le": elf.EM_PPC64, "riscv64": elf.EM_RISCV, "s390x": elf.EM_S390,
 }
 
-func (s *settings) machine() (elf.Machine, error) {
-	machine, ok := machines[s.architecture()]
-	if !ok || s.platform != "linux/"+s.architecture() {
-		return 0, fmt.Errorf("images cannot be made for platform %q; it has to be like linux/amd64 or linux/arm64", s.platform)
+// machineOf is the machine of a platform; 0 if no image can be made for it.
+func machineOf(platform string) elf.Machine {
+	architecture, isLinux := strings.CutPrefix(platform, "linux/")
+	if !isLinux {
+		return 0
 	}
-	return machine, nil
+	return machines[architecture]
 }
 
 func (s *settings) architecture() string { return strings.TrimPrefix(s.platform, "linux/") }
+
+// checkPlatforms checks that an image can be made for each platform, and that each
+// of the user's files is for one of them.
+func (s *settings) checkPlatforms() error {
+	if len(s.platforms) == 0 {
+		return errors.New("Platforms() names none; leave it out for linux/amd64")
+	}
+	given := map[elf.Machine]string{} // by machine, the file for it
+	for _, platform := range s.platforms {
+		machine := machineOf(platform)
+		if machine == 0 {
+			return fmt.Errorf("images cannot be made for platform %q; it has to be like linux/amd64 or linux/arm64", platform)
+		}
+		if _, twice := given[machine]; twice {
+			return fmt.Errorf("Platforms names %s twice", platform)
+		}
+		given[machine] = ""
+	}
+	for _, path := range s.binaries {
+		machine, err := s.machineIn(path)
+		if err != nil {
+			return err
+		}
+		other, wanted := given[machine]
+		switch {
+		case !wanted:
+			return fmt.Errorf("%s is a program for %v, which %s is not; build it with %s, or see image.Platforms",
+				path, machine, strings.Join(s.platforms, ", "), howToBuild(s.platforms[0]))
+		case other != "":
+			return fmt.Errorf("%s and %s are both programs for %v; give image.Binary one for each platform", other, path, machine)
+		}
+		given[machine] = path
+	}
+	return nil
+}
+
+// machineIn is the machine that one of the user's files says it is for.
+func (s *settings) machineIn(path string) (elf.Machine, error) {
+	file, err := openfile.Regular(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	headers, err := elf.NewFile(file)
+	if err != nil {
+		return 0, fmt.Errorf("%s is no program for Linux: %w; build it with %s", path, err, howToBuild(s.platforms[0]))
+	}
+	return headers.Machine, nil
+}
+
+// binary is the user's file for the platform; "" if there is none.
+func (s *settings) binary() (string, error) {
+	for _, path := range s.binaries {
+		if machine, err := s.machineIn(path); err != nil || machine == machineOf(s.platform) {
+			return path, err
+		}
+	}
+	return "", nil
+}
 
 // runsHere reports whether programs of this machine run on the platform.
 func (s *settings) runsHere() bool { return runtime.GOOS+"/"+runtime.GOARCH == s.platform }
 
 func (s *settings) program(ctx context.Context) (p program, err error) {
+	given, err := s.binary()
+	if err != nil {
+		return program{}, err
+	}
 	switch {
-	case s.binary != "":
-		p.name = filepath.Base(s.binary)
-		p.file, err = openfile.Regular(s.binary)
+	case given != "":
+		p.name = filepath.Base(given)
+		p.file, err = openfile.Regular(given)
 	case s.runsHere():
 		if p.name, err = ownName(); err == nil {
 			// Linux still has the file after it was removed or built anew.
@@ -71,7 +135,7 @@ func (s *settings) program(ctx context.Context) (p program, err error) {
 
 func ownName() (string, error) {
 	path, err := os.Executable()
-	return filepath.Base(path), err
+	return strings.TrimSuffix(filepath.Base(path), ".exe"), err
 }
 
 // inspect checks the program's platform and reads its loader.
@@ -83,12 +147,10 @@ func (s *settings) inspect(p *program) error {
 	p.size = info.Size()
 	headers, err := elf.NewFile(p.file)
 	if err != nil {
-		return fmt.Errorf("%s is no program for Linux: %w; build it with %s", p.file.Name(), err, s.howToBuild())
+		return fmt.Errorf("%s is no program for Linux: %w; build it with %s", p.file.Name(), err, howToBuild(s.platform))
 	}
-	if machine, err := s.machine(); err != nil {
-		return err
-	} else if headers.Machine != machine {
-		return fmt.Errorf("%s is a program for %v, which %s is not; build it with %s", p.file.Name(), headers.Machine, s.platform, s.howToBuild())
+	if headers.Machine != machineOf(s.platform) {
+		return fmt.Errorf("%s is a program for %v, which %s is not; build it with %s", p.file.Name(), headers.Machine, s.platform, howToBuild(s.platform))
 	}
 	for _, segment := range headers.Progs {
 		if segment.Type == elf.PT_INTERP {
@@ -102,8 +164,8 @@ func (s *settings) inspect(p *program) error {
 	return nil
 }
 
-func (s *settings) howToBuild() string {
-	return fmt.Sprintf("GOOS=linux GOARCH=%s CGO_ENABLED=0 go build", s.architecture())
+func howToBuild(platform string) string {
+	return fmt.Sprintf("GOOS=linux GOARCH=%s CGO_ENABLED=0 go build", strings.TrimPrefix(platform, "linux/"))
 }
 
 // libraryFolder is where the default base has shared libraries, beside the
@@ -116,7 +178,7 @@ func (s *settings) libraries(ctx context.Context, p program) ([]entry, error) {
 	if p.loader == "" {
 		return nil, nil
 	}
-	advice := fmt.Errorf("build it with %s, or name a Base that has its libraries", s.howToBuild())
+	advice := fmt.Errorf("build it with %s, or name a Base that has its libraries", howToBuild(s.platform))
 	if !s.runsHere() {
 		return nil, fmt.Errorf("%s is linked dynamically, and its libraries for %s are not on this machine; %w", p.file.Name(), s.platform, advice)
 	}

@@ -10,17 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
 func untar(t *testing.T, from io.Reader, each func(name string, mode os.FileMode, data []byte)) {
@@ -41,87 +34,8 @@ func untar(t *testing.T, from io.Reader, each func(name string, mode os.FileMode
 	}
 }
 
-// run runs an image as a container would: with no files but the image's, and as
-// its user.
-func run(t *testing.T, image v1.Image, arguments ...string) string {
-	t.Helper()
-	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("left out: only root on Linux may run a program within other files (chroot)")
-	}
-	root := t.TempDir()
-	if err := errors.Join(os.Chmod(root, 0o755), os.Chmod(filepath.Dir(root), 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	content := mutate.Extract(image)
-	defer content.Close()
-	untar(t, content, func(name string, mode os.FileMode, data []byte) {
-		path := filepath.Join(root, name)
-		err := os.MkdirAll(filepath.Dir(path), 0o755)
-		if mode.IsDir() {
-			err = errors.Join(err, os.Mkdir(path, 0o755), os.Chmod(path, mode))
-		} else {
-			err = errors.Join(err, os.WriteFile(path, data, mode))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	})
-	config, err := image.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, config.Config.Entrypoint[0], arguments...)
-	command.Dir, command.Env = "/", config.Config.Env
-	command.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
-	out, err := command.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v: %s", err, out)
-	}
-	return string(out)
-}
-
-const helloSays = "hello from linux/amd64\nI am nonroot (65532) in /tmp\nauthorities: true\n/tmp/x: <nil>\n/x: open /x: permission denied\n"
-
-func TestProgramRuns(t *testing.T) {
-	if runtime.GOARCH != "amd64" {
-		t.Skipf("left out: the program is for amd64, this is %s", runtime.GOARCH)
-	}
-	for name, environment := range map[string][]string{
-		"static":  {"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"},
-		"dynamic": {"CGO_ENABLED=1"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := exec.LookPath("gcc"); err != nil && name == "dynamic" {
-				t.Skipf("left out: linking dynamically takes a C compiler: %v", err)
-			}
-			s := start(t, nil)
-			image, _ := fetch(t, publish(t, s.repository(), Binary(hello(t, environment...))))
-			if got := run(t, image); got != helloSays {
-				t.Errorf("it says\n%swant\n%s", got, helloSays)
-			}
-		})
-	}
-}
-
-// The running program is the test itself, in whatever way it was linked.
-func TestRunningProgram(t *testing.T) {
-	if platform := runtime.GOOS + "/" + runtime.GOARCH; platform != "linux/amd64" && platform != "linux/arm64" {
-		t.Skipf("left out: on %s, it would be built", platform)
-	}
-	s := start(t, nil)
-	image, config := fetch(t, publish(t, s.repository(), Platform(runtime.GOOS+"/"+runtime.GOARCH)))
-	if got, want := config.Config.Entrypoint[0], "/usr/local/bin/"+filepath.Base(os.Args[0]); got != want {
-		t.Errorf("the entry point is %s, want %s", got, want)
-	}
-	if got := run(t, image, "-test.run=^$"); !strings.Contains(got, "PASS") {
-		t.Errorf("the test says %q", got)
-	}
-}
-
 func settingsFor(platform string) *settings {
-	s := &settings{platform: platform, source: "/nowhere"}
+	s := &settings{platform: platform, platforms: []string{platform}, source: "/nowhere"}
 	quickly(s)
 	return s
 }
@@ -171,6 +85,7 @@ func TestBuildThatCannotBe(t *testing.T) {
 		"another module":       {"example.com/other", "the source of example.com/other, from which it would be built for linux/arm64, was not found"},
 		"a dependency":         {"golang.org/x/term", "was not found: it is in another module than the working directory; start the program in its module, or"},
 		"that does not build":  {"github.com/TrilliantHealth/mops-go/image/testdata/broken", "undefined: missing"},
+		"that needs cgo":       {"github.com/TrilliantHealth/mops-go/image/testdata/needscgo", "it is built without cgo: if it needs that, build it with cgo on a machine of linux/arm64 or with a cross compiler (CC), pass the file to image.Binary"},
 		"tests without source": {"example.com/other.test", "the source of example.com/other,"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,14 +117,17 @@ func TestProgramThatCannotRunThere(t *testing.T) {
 	}{
 		"no program":           {[]Option{Binary(script)}, "is no program for Linux: bad magic number '[35 33 47 98]' in record at byte 0x0; build it with GOOS=linux GOARCH=amd64 CGO_ENABLED=0 go build"},
 		"no file":              {[]Option{Binary("/nowhere/x")}, "open /nowhere/x: no such file or directory"},
-		"another architecture": {[]Option{static(t), Platform("linux/arm64")}, "is a program for EM_X86_64, which linux/arm64 is not; build it with GOOS=linux GOARCH=arm64"},
-		"another system":       {[]Option{Platform("windows/amd64")}, `images cannot be made for platform "windows/amd64"; it has to be like linux/amd64`},
-		"no architecture":      {[]Option{Platform("linux")}, `images cannot be made for platform "linux"; it has to be like linux/amd64`},
+		"another architecture": {[]Option{static(t), Platforms("linux/arm64", "linux/s390x")}, "is a program for EM_X86_64, which linux/arm64, linux/s390x is not; build it with GOOS=linux GOARCH=arm64"},
+		"two files":            {[]Option{static(t), static(t), Platforms("linux/arm64", "linux/amd64")}, "are both programs for EM_X86_64; give image.Binary one for each platform"},
+		"no platform":          {[]Option{Platforms()}, "Platforms() names none"},
+		"a platform twice":     {[]Option{Platforms("linux/arm64", "linux/arm64")}, "Platforms names linux/arm64 twice"},
+		"another system":       {[]Option{Platforms("windows/amd64")}, `images cannot be made for platform "windows/amd64"; it has to be like linux/amd64`},
+		"no architecture":      {[]Option{Platforms("linux")}, `images cannot be made for platform "linux"; it has to be like linux/amd64`},
 		"a relative path":      {[]Option{static(t), Files(".", "data")}, `Files(".", "data"): the second is the path in the image, which has to be absolute`},
 		"missing files":        {[]Option{static(t), Files("/nowhere/x", "/data")}, "/nowhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := FromSelf("127.0.0.1:1/a", append(c.options, quickly)...)(t.Context())
+			_, _, err := FromSelf("127.0.0.1:1/a", append(c.options, quickly)...)(t.Context())
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got  %v\nwant %s", err, c.want)
 			}

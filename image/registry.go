@@ -92,8 +92,14 @@ func (environment) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	}), nil
 }
 
+// pushed is an image, or an index of several.
+type pushed interface {
+	remote.Taggable
+	Digest() (v1.Hash, error)
+}
+
 // push makes sure that the repository has the image.
-func (s *settings) push(ctx context.Context, r *repository, image v1.Image) (v1.Hash, error) {
+func (s *settings) push(ctx context.Context, r *repository, image pushed) (v1.Hash, error) {
 	digest, err := image.Digest()
 	if err != nil {
 		return v1.Hash{}, err

@@ -81,7 +81,7 @@ func quickly(s *settings) {
 // publish makes sure of the image as a program of its own would.
 func publish(t *testing.T, repository string, options ...Option) string {
 	t.Helper()
-	reference, err := FromSelf(repository, append([]Option{quickly}, options...)...)(t.Context())
+	reference, _, err := FromSelf(repository, append([]Option{quickly}, options...)...)(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ var presets = []preset{
 	{"name_prefix", one(NamePrefix)},
 
 	{"image", one(usualImage)},
+	{"platforms", func(platforms []string) Option { return func(s *settings) { s.usualPlatforms = platforms } }},
 	{"registry", one(Registry)},
 	{"pull_policy", one(func(policy string) Option { return PullPolicy(corev1.PullPolicy(policy)) })},
 	{"pull_secrets", each(PullSecret)},
@@ -89,6 +90,7 @@ var presets = []preset{
 	{"room_grace", parsed("RoomGrace", time.ParseDuration, RoomGrace)},
 	{"silence_grace", parsed("SilenceGrace", time.ParseDuration, SilenceGrace)},
 	{"retries", parsed("Retries", strconv.Atoi, Retries)},
+	{"disruptions", parsed("Disruptions", strconv.Atoi, Disruptions)},
 
 	{"priority_class", one(PriorityClass)},
 	{"queue", one(Queue)},

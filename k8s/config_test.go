@@ -42,6 +42,7 @@ namespace = "weather"
 create_namespace = false
 name_prefix = "night"
 image = "forecast:1.4"
+platforms = ["linux/amd64", "linux/arm64"]
 registry = "registry.example.com"
 pull_policy = "Never"
 pull_secrets = ["registry"]
@@ -70,6 +71,7 @@ start_grace = "5m"
 room_grace = "forever"
 silence_grace = "3m"
 retries = 2
+disruptions = 3
 priority_class = "low"
 queue = "batch"
 limit = 40
@@ -128,7 +130,7 @@ func TestFullFile(t *testing.T) {
 	e := configured(t, file, nil)
 	s := e.settings
 	if s.target != (kube.Target{Kubeconfig: "/etc/team", Context: "team", Namespace: "weather"}) || s.createNamespace ||
-		e.Limit() != 40 || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.logShare != 0.5 || s.logStreams != 7 ||
+		e.Limit() != 40 || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 3 || s.logShare != 0.5 || s.logStreams != 7 ||
 		e.RootFor("file:///data/a") != "file:///mnt/data/a" || s.mostMemory() != 8<<30 || s.azure.or(s.usualAzure).binding != "reader" {
 		t.Errorf("%+v", s)
 	}
@@ -177,14 +179,31 @@ func TestFileInAPod(t *testing.T) {
 	t.Setenv(kube.ImageVariable, "own:1")
 	file := says(t, `namespace = "file"`, `context = "file"`, `kubeconfig = "file"`, `image = "file:1"`, `queue = "file"`)
 	s := configured(t, file, map[string][]string{"namespace": {"own"}}, Namespace("program")).settings
-	if image, err := s.imageName(t.Context()); s.target != (kube.Target{Namespace: "program"}) || s.queue != "file" || image != "own:1" || err != nil {
+	if image, err := s.findImage(t.Context()); s.target != (kube.Target{Namespace: "program"}) || s.queue != "file" || image.reference != "own:1" || err != nil {
 		t.Errorf("%+v, %s, %v", s, image, err)
 	}
 	t.Setenv("MOPS_K8S_POD", "")
 	t.Setenv(kube.ImageVariable, "")
 	s = configured(t, file, nil).settings
-	if image, err := s.imageName(t.Context()); s.target.Context != "file" || image != "file:1" || err != nil {
+	if image, err := s.findImage(t.Context()); s.target.Context != "file" || image.reference != "file:1" || err != nil {
 		t.Errorf("%+v, %s, %v", s, image, err)
+	}
+}
+
+// The file says the platforms of images of which nothing else says them.
+func TestPlatformsOfTheFile(t *testing.T) {
+	file := says(t, `image = "file:1"`, `platforms = ["linux/arm64"]`)
+	for _, test := range []struct {
+		want   string
+		option Option
+	}{
+		{"linux/arm64", nil}, {"linux/arm64", Image("named:1")},
+		{"linux/amd64", madeFor("linux/amd64")}, {"linux/s390x", Platforms("linux/s390x")},
+	} {
+		s := configured(t, file, nil, test.option).settings
+		if image, err := s.findImage(t.Context()); err != nil || !slices.Equal(image.platforms, []string{test.want}) {
+			t.Errorf("%+v, %v; want %s", image, err, test.want)
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Function nightly runs as a Job and calls Forecast, which runs as another one.
 func Example_nested() {
-	image := func(context.Context) (string, error) { return "registry.example.com/forecast:1.4", nil }
+	image := func(context.Context) (string, []string, error) { return "registry.example.com/forecast:1.4", nil, nil }
 	inner := k8s.New(k8s.CPU("4"), k8s.Memory("8Gi"))
 	outer := k8s.New(k8s.ImageFrom(image), k8s.ServiceAccount("mops"), k8s.CPU("100m"), k8s.Limit(20))
 

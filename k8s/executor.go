@@ -86,11 +86,12 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	if _, err := e.settings.share(); err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)
 	}
-	image, err := e.settings.imageName(ctx)
+	image, err := e.settings.findImage(ctx)
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started: there is no image", err)
 	}
-	t := e.settings.task(inv, namespace, image)
+	t := e.settings.task(inv, namespace, image.reference)
+	t.platforms = image.platforms
 	job, err := e.settings.job(t)
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)

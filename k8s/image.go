@@ -15,7 +15,7 @@ import (
 // imageSource makes the name of an image once, for all callers. A failure goes
 // to the callers that wait for it; a later caller tries again.
 type imageSource struct {
-	make  func(context.Context) (string, error)
+	make  func(context.Context) (reference string, platforms []string, err error)
 	named bool // the user named it, nothing has to make it
 
 	mu   sync.Mutex
@@ -23,12 +23,18 @@ type imageSource struct {
 }
 
 type making struct {
-	done      chan struct{}
-	reference string
-	err       error
+	done  chan struct{}
+	image image
+	err   error
 }
 
-func (i *imageSource) reference(ctx context.Context) (string, error) {
+// image is an image and what it runs on.
+type image struct {
+	reference string
+	platforms []string // none: not known
+}
+
+func (i *imageSource) get(ctx context.Context) (image, error) {
 	for {
 		i.mu.Lock()
 		m := i.once
@@ -37,17 +43,17 @@ func (i *imageSource) reference(ctx context.Context) (string, error) {
 			i.once = m
 			i.mu.Unlock()
 			i.run(ctx, m)
-			return m.reference, m.err
+			return m.image, m.err
 		}
 		i.mu.Unlock()
 		select {
 		case <-m.done:
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return image{}, ctx.Err()
 		}
 		// The end of another caller's context is no answer to this one.
 		if !errors.Is(m.err, context.Canceled) && !errors.Is(m.err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return m.reference, m.err
+			return m.image, m.err
 		}
 	}
 }
@@ -62,28 +68,44 @@ func (i *imageSource) run(ctx context.Context, m *making) {
 		}
 		close(m.done)
 	}()
-	m.reference, m.err = i.make(ctx)
-	if m.err == nil && m.reference == "" {
+	m.image.reference, m.image.platforms, m.err = i.make(ctx)
+	if m.err == nil && m.image.reference == "" {
 		m.err = errors.New("the name of the image is empty")
 	}
 }
 
-// imageName is the full name of the image.
-func (s *settings) imageName(ctx context.Context) (string, error) {
+// findImage finds the image, by its full name.
+func (s *settings) findImage(ctx context.Context) (image, error) {
+	found, err := s.imageOf(ctx)
+	if err != nil {
+		return image{}, err
+	}
+	switch {
+	case len(s.platforms) > 0:
+		found.platforms = s.platforms
+	case len(found.platforms) == 0:
+		found.platforms = s.usualPlatforms
+	}
+	_, err = architectures(found.platforms)
+	return found, err
+}
+
+func (s *settings) imageOf(ctx context.Context) (image, error) {
 	if s.image == nil || !s.image.named {
 		// A pod has the program in its image already.
 		if own := os.Getenv(kube.ImageVariable); own != "" {
-			return own, nil
+			return image{own, strings.Fields(os.Getenv(kube.PlatformsVariable))}, nil
 		}
 	}
 	if s.image == nil {
-		return "", errors.New("no image was given; name the one that holds the program with k8s.Image, or have it built with k8s.ImageFrom")
+		return image{}, errors.New("no image was given; name the one that holds the program with k8s.Image, or have it built with k8s.ImageFrom")
 	}
-	reference, err := s.image.reference(ctx)
+	found, err := s.image.get(ctx)
 	if err != nil {
-		return "", err
+		return image{}, err
 	}
-	return withRegistry(s.registry, reference), nil
+	found.reference = withRegistry(s.registry, found.reference)
+	return found, nil
 }
 
 // withRegistry puts the registry in front of a name that has none. As for

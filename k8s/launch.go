@@ -90,10 +90,11 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 	if err != nil {
 		return nil, nil, err
 	}
-	image, err := e.settings.imageName(ctx)
+	found, err := e.settings.findImage(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	image := found.reference
 	run := strings.ToLower(rand.Text())
 	name := p.Name
 	if name == "" {
@@ -103,7 +104,7 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 		return nil, nil, fmt.Errorf("%q cannot be the name of a Job: %s", name, strings.Join(why, "; "))
 	}
 	t := task{
-		namespace: namespace, name: name, image: image, command: literal(p.Command), args: literal(p.Args),
+		namespace: namespace, name: name, image: image, platforms: found.platforms, command: literal(p.Command), args: literal(p.Args),
 		memory:      e.settings.memoryAfter(nil),
 		annotations: map[string]string{kube.RunAnnotation: run}, // tells it from another Job of that name
 		usualLabels: usualLabels("", baseName(image)),

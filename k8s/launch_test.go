@@ -30,7 +30,7 @@ func TestProgramIsAsItWasWritten(t *testing.T) {
 // Which image the workers of an orchestrator's pod run: one that is named, else
 // the pod's own, else one that is made.
 func TestImageOfAnOrchestrator(t *testing.T) {
-	made := ImageFrom(func(context.Context) (string, error) { return "made:1", nil })
+	made := ImageFrom(func(context.Context) (string, []string, error) { return "made:1", nil, nil })
 	for _, test := range []struct {
 		own, want string
 		options   []Option
@@ -39,8 +39,8 @@ func TestImageOfAnOrchestrator(t *testing.T) {
 		{"own:1", "named:1", []Option{made, Image("named:1")}}, {"", "made:1", []Option{made}}, {"", "", nil},
 	} {
 		t.Setenv(kube.ImageVariable, test.own)
-		if got, err := New(test.options...).settings.imageName(t.Context()); got != test.want || (err == nil) != (test.want != "") {
-			t.Errorf("%+v: %q, %v", test, got, err)
+		if got, err := New(test.options...).settings.findImage(t.Context()); got.reference != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%+v: %q, %v", test, got.reference, err)
 		}
 	}
 	job, err := Program{Name: "night"}.Job(t.Context(), Image("prog:1"), Namespace("ns"), Orchestrator("mops"))

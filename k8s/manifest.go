@@ -21,6 +21,7 @@ import (
 type task struct {
 	namespace, name string
 	image           string
+	platforms       []string // of the image; none: not known
 	command         []string // in place of the image's entry point
 	args            []string // of the entry point
 	env             []corev1.EnvVar

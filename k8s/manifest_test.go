@@ -122,6 +122,8 @@ func TestNoJob(t *testing.T) {
 		{"negative deadline", "k8s.Deadline(-1ns)", []Option{Image("a"), Deadline(-1)}},
 		{"negative grace", "k8s.StopGrace(-1s)", []Option{Image("a"), StopGrace(-time.Second)}},
 		{"namespace", `"A B" is no namespace`, []Option{Image("a"), Namespace("A B")}},
+		{"platform", `"windows/amd64" is no platform of workers`, []Option{Image("a"), Platforms("linux/amd64", "windows/amd64")}},
+		{"platform of a made image", `"amd64" is no platform of workers`, []Option{madeFor("amd64")}},
 		{"share", "k8s.Logs(2)", []Option{Image("a"), Logs(2)}},
 		{"transform", "k8s.Transform failed: boom", []Option{Image("a"), Transform(func(*batchv1.Job) error { return boom })}},
 		{"transform that panics", "k8s.Transform panicked: boom", []Option{Image("a"), Transform(func(*batchv1.Job) error { panic(boom) })}},

@@ -14,21 +14,25 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
-// Image sets the image that holds the program.
+// Image sets the image that holds the program. See [Platforms] if the cluster has
+// nodes on which it does not run.
 func Image(reference string) Option {
 	source := newImage(reference)
 	return func(s *settings) { s.image = source }
 }
 
 func newImage(reference string) *imageSource {
-	return &imageSource{named: true, make: func(context.Context) (string, error) { return reference, nil }}
+	return &imageSource{named: true, make: func(context.Context) (string, []string, error) { return reference, nil, nil }}
 }
 
-// ImageFrom sets the image by a function, such as one that builds it. The first
-// Job that needs the image calls make; once it succeeded, it is not called
-// again. In a pod of mops, MOPS_K8S_IMAGE names the pod's own image: that one is
-// taken, and make is not called; it counts if no image is set, too.
-func ImageFrom(make func(context.Context) (reference string, err error)) Option {
+// ImageFrom sets the image by a function, such as one that builds it: that of
+// image.FromSelf, say. The first Job that needs the image calls make; once it
+// succeeded, it is not called again. Pods run only on nodes of the platforms that
+// make returns, as in [Platforms]; none means that they are not known. In a pod of
+// mops, MOPS_K8S_IMAGE names the pod's own image, and MOPS_K8S_IMAGE_PLATFORMS its
+// platforms ("linux/amd64 linux/arm64"): that one is taken, and make is not called;
+// it counts if no image is set, too.
+func ImageFrom(make func(context.Context) (reference string, platforms []string, err error)) Option {
 	source := &imageSource{make: make}
 	return func(s *settings) { s.image = source }
 }

@@ -22,6 +22,7 @@ const scratchVolume = "scratch"
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/
 func (s *settings) pod(t task) corev1.PodTemplateSpec {
 	requests, limits := s.resources(t.memory)
+	nodeSelector, affinity := s.nodes(t.platforms)
 	spec := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		TerminationGracePeriodSeconds: new(seconds[int64](s.stopGrace)),
@@ -29,8 +30,8 @@ func (s *settings) pod(t task) corev1.PodTemplateSpec {
 		AutomountServiceAccountToken:  new(s.serviceAccount != ""),
 		EnableServiceLinks:            new(false),
 		PriorityClassName:             s.priorityClass,
-		NodeSelector:                  s.nodeSelector,
-		Affinity:                      s.affinity(),
+		NodeSelector:                  nodeSelector,
+		Affinity:                      affinity,
 		Tolerations:                   s.tolerations,
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:   new(s.user != 0),
@@ -91,11 +92,14 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 		variable("MOPS_K8S_STOP_GRACE", strconv.FormatInt(seconds[int64](s.stopGrace), 10)),
 		variable("MOPS_CACHE", scratch+"/mops"),
 	}
-	if s.target.Context != "" {
-		env = append(env, variable(kube.ClusterVariable, s.target.Context))
+	if len(t.platforms) > 0 {
+		env = append(env, variable(kube.PlatformsVariable, strings.Join(t.platforms, " ")))
 	}
 	if user := kube.User(); user != "" {
 		env = append(env, variable(kube.UserVariable, user))
+	}
+	if s.target.Context != "" {
+		env = append(env, variable(kube.ClusterVariable, s.target.Context))
 	}
 	if limit, ok := limits[corev1.ResourceMemory]; ok {
 		// In KiB, so that no small limit becomes none.
@@ -122,23 +126,6 @@ func field(name, path string) corev1.EnvVar {
 func share(name, of, unit string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
 		ResourceFieldRef: &corev1.ResourceFieldSelector{ContainerName: kube.ContainerName, Resource: of, Divisor: resource.MustParse(unit)},
-	}}
-}
-
-// affinity is which nodes a pod may run on: each of the terms, with all needs.
-func (s *settings) affinity() *corev1.Affinity {
-	terms := slices.Clone(s.nodeTerms)
-	if len(terms) == 0 && len(s.nodeNeeds) > 0 {
-		terms = []corev1.NodeSelectorTerm{{}}
-	}
-	if len(terms) == 0 {
-		return nil
-	}
-	for i := range terms {
-		terms[i].MatchExpressions = slices.Concat(terms[i].MatchExpressions, s.nodeNeeds)
-	}
-	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
 	}}
 }
 

@@ -24,10 +24,13 @@ type settings struct {
 	createNamespace bool
 
 	// What.
-	image       *imageSource
-	registry    string
-	pullPolicy  corev1.PullPolicy // "": see pullPolicyOf
-	pullSecrets []string
+	image     *imageSource
+	platforms []string // in place of those that the image is known to be for
+	// Where these are not known.
+	usualPlatforms []string
+	registry       string
+	pullPolicy     corev1.PullPolicy // "": see pullPolicyOf
+	pullSecrets    []string
 
 	// With what.
 	requests, limits corev1.ResourceList

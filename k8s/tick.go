@@ -68,8 +68,8 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 		w.endStranded(ctx, workers)
 	}
 	w.tell(now, workers)
-	w.tellOfParents(now, workers)
 	w.tellSetbacks(workers)
+	w.tellOfParents(now, workers)
 }
 
 // questions is how many requests for events may be made now. While workers come

@@ -239,6 +239,9 @@ func slim(object any) (any, error) {
 				pod.Status.Conditions = append(pod.Status.Conditions, c)
 			}
 		}
+		if o.Spec.NodeName == "" { // why it has none
+			pod.Spec.NodeSelector, pod.Spec.Affinity = o.Spec.NodeSelector, o.Spec.Affinity
+		}
 		for _, c := range o.Spec.Containers {
 			if c.Name == kube.ContainerName {
 				pod.Spec.Containers = []corev1.Container{{Name: c.Name, Resources: corev1.ResourceRequirements{Limits: c.Resources.Limits}}}

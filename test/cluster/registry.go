@@ -57,6 +57,7 @@ func (c *Cluster) serve(what, address string, handler http.Handler) error {
 // which is statically linked, as its entry point, and runs it as a user without
 // rights. It returns the image's name with its digest.
 func (c *Cluster) PushProgram(ctx context.Context, repository, program string) (string, error) {
-	return image.FromSelf(c.Registry+"/"+repository, image.Binary(program), image.Insecure(),
-		image.Platform("linux/"+runtime.GOARCH), image.Logger(slog.New(slog.DiscardHandler)))(ctx)
+	reference, _, err := image.FromSelf(c.Registry+"/"+repository, image.Binary(program), image.Insecure(),
+		image.Platforms("linux/"+runtime.GOARCH), image.Logger(slog.New(slog.DiscardHandler)))(ctx)
+	return reference, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -41,7 +42,8 @@ func (c *Cluster) startSimulated(ctx context.Context) error {
 }
 
 // AddNode adds a node to a simulated cluster, and returns when it is ready. What it
-// does not say of its capacity is plenty.
+// does not say of its capacity is plenty. Without labels that say otherwise it is for
+// linux/amd64.
 func (c *Cluster) AddNode(ctx context.Context, node *corev1.Node) error {
 	node = node.DeepCopy()
 	capacity := corev1.ResourceList{
@@ -53,6 +55,9 @@ func (c *Cluster) AddNode(ctx context.Context, node *corev1.Node) error {
 		capacity[name] = quantity
 	}
 	node.Status.Capacity, node.Status.Allocatable = capacity, capacity
+	labels := map[string]string{corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64"}
+	maps.Copy(labels, node.Labels)
+	node.Labels = labels
 	if _, err := c.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("add the node %s: %w", node.Name, err)
 	}

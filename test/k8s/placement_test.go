@@ -115,6 +115,47 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
+// Pods run on nodes that can run their image: not on those of another architecture,
+// nor on Windows.
+func TestPlacementByPlatform(t *testing.T) {
+	e, c, namespace := simulated(t, ends(0, 0))
+	pool(t, c, "arm", "", "", corev1.LabelArchStable+"=arm64")
+	pool(t, c, "windows", "", "", corev1.LabelOSStable+"=windows")
+	in := func(pools ...string) Option { return NodeIn("pool", pools...) }
+	for _, test := range []struct {
+		name    string
+		options Option
+		node    string // "": none
+	}{
+		{"nothing known, on Windows", in("windows"), ""},
+		{"nothing known, on any with Linux", in("windows", "arm"), "arm"},
+		{"amd64, on arm64", Options(Platforms("linux/amd64"), in("windows", "arm")), ""},
+		{"arm64", Platforms("linux/arm64"), "arm"},
+		{"both", Options(Platforms("linux/amd64", "linux/arm64"), in("windows", "arm")), "arm"},
+		{"neither", Platforms("linux/s390x", "linux/riscv64"), ""},
+		{"the user says where", Options(Platforms("linux/amd64"), NodeSelector(corev1.LabelArchStable, "arm64")), "arm"},
+	} {
+		w := start(t, e.With(test.options, RoomGrace(0)), newCall())
+		exit := await(t, w)
+		if test.node == "" {
+			failsWith(t, exit.Err, executor.Unschedulable, "node affinity/selector")
+			if says := strings.Contains(exit.Err.Error(), "image.Platforms"); says == strings.HasPrefix(test.name, "nothing known") {
+				t.Errorf("%s: %v", test.name, exit.Err)
+			}
+			continue
+		}
+		if exit.Err != nil {
+			t.Errorf("%s: %v", test.name, exit.Err)
+			continue
+		}
+		_, job, _ := strings.Cut(w.Handle(), "/")
+		pods, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "job-name=" + job})
+		if err != nil || len(pods.Items) != 1 || pods.Items[0].Spec.NodeName != test.node {
+			t.Errorf("%s: %v, %+v", test.name, err, pods.Items)
+		}
+	}
+}
+
 // Calls that wait for a GPU get it one after the other, and are not given up.
 func TestGPUsAreShared(t *testing.T) {
 	e, c, _ := simulated(t, ends(0, 2*time.Second))

@@ -53,6 +53,38 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// A worker that crashes is started again once, with a line that says why. When it
+// has crashed in the same way, that is all, though six retries are allowed.
+func TestCrashes(t *testing.T) {
+	r := newRig(t, 0, nil)
+	r.calls.Retries = 6
+	r.calls.Works = []Work{{Name: "goroutine", End: "crash"}, {Name: "exit", End: "exit"}}
+	p := r.start()
+	p.Wait(3 * time.Minute)
+	says := map[string]string{"goroutine": "crashed (exit code 2)", "exit": "exit code 9"}
+	reports := reportsOf(t, p)
+	for _, report := range reports {
+		if report.Reason != "WorkerFailed" || !strings.Contains(report.Error, "crashed twice in the same way") || !strings.Contains(report.Error, says[report.Work]) {
+			t.Errorf("%s: %q %s", report.Work, report.Reason, report.Error)
+		}
+		t.Logf("%s: %s", report.Work, report.Error)
+	}
+	if begun := r.begun(); len(reports) != 2 || begun["goroutine"] != 2 || begun["exit"] != 2 {
+		t.Errorf("%d calls ended; they ran so often: %v", len(reports), begun)
+	}
+	for _, line := range []string{"workers failed and are started again", `retry="1 of 6"`} {
+		if n := strings.Count(p.Stderr.String(), line); n != 2 {
+			t.Errorf("%q is there %d times:\n%s", line, n, p.Stderr)
+		}
+	}
+	if !strings.Contains(p.Stderr.String(), `last_words="panic: goroutine crashes at`) {
+		t.Errorf("the cause is not in the line:\n%s", p.Stderr)
+	}
+	if n := r.jobs(); n != 0 {
+		t.Errorf("%d Jobs are left", n)
+	}
+}
+
 // The image holds another version of the program: the worker refuses, nothing
 // runs, and nothing is tried again.
 func TestVersionSkew(t *testing.T) {

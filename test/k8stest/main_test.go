@@ -91,6 +91,9 @@ var doWork = mops.Define("k8stest/work", func(ctx context.Context, w Work) (Answ
 		}
 	case "exit":
 		os.Exit(9)
+	case "crash": // on a goroutine of its own, which nobody can recover
+		go func() { panic(fmt.Sprintf("%s crashes at %v, %p", w.Name, time.Now(), &w)) }()
+		<-ctx.Done()
 	case "error":
 		return Answer{}, fmt.Errorf("%s fails", w.Name)
 	case "panic":
@@ -105,6 +108,7 @@ type Calls struct {
 	Secret                  string // whose entries workers find in their environment
 	Brief                   bool   // Jobs are removed a second after they have ended
 	SilenceGrace            time.Duration
+	Retries                 int  // of a Job; 0 is one
 	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
 	Nested                  Nested
@@ -126,6 +130,9 @@ func (calls Calls) executor() *k8s.Executor {
 	}
 	if calls.Brief {
 		at = at.With(k8s.TTL(time.Second))
+	}
+	if calls.Retries > 0 {
+		at = at.With(k8s.Retries(calls.Retries))
 	}
 	if calls.SilenceGrace > 0 {
 		at = at.With(k8s.SilenceGrace(calls.SilenceGrace))
@@ -212,7 +219,7 @@ var programImage struct {
 
 func push(t testing.TB, c *cluster.Cluster, path string) string {
 	t.Helper()
-	reference, err := image.FromSelf(c.Registry+"/k8stest", image.Binary(path), image.Insecure())(t.Context())
+	reference, _, err := image.FromSelf(c.Registry+"/k8stest", image.Binary(path), image.Insecure())(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func (r *rig) grant(args ...string) {
 // image pushes one of the programs.
 func (r *rig) image(name string, options ...image.Option) string {
 	r.Helper()
-	reference, err := image.FromSelf(r.Registry+"/"+name, append(options, image.Insecure(), image.Binary(filepath.Join(programs, name)))...)(r.Context())
+	reference, _, err := image.FromSelf(r.Registry+"/"+name, append(options, image.Insecure(), image.Binary(filepath.Join(programs, name)))...)(r.Context())
 	if err != nil {
 		r.Fatal(err)
 	}

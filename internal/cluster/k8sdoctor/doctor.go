@@ -34,7 +34,7 @@ type Options struct {
 
 	// Self makes the image of the tool, which then examines Root in a pod; nil
 	// leaves that out.
-	Self func(context.Context) (string, error)
+	Self func(context.Context) (reference string, platforms []string, err error)
 	Root string
 }
 

@@ -94,8 +94,9 @@ func (e *exam) remove(ctx context.Context, handle string) {
 // fromPod lets the tool examine the root in a pod.
 func (e *exam) fromPod(ctx context.Context) {
 	var image string
+	var platforms []string
 	if !e.check("image", "This tool can be pushed as an image.", "see the message; the image of the program is pushed the same way by image.FromSelf", func() (found string, err error) {
-		image, err = e.Self(ctx)
+		image, platforms, err = e.Self(ctx)
 		return image, err
 	}) {
 		return
@@ -104,7 +105,7 @@ func (e *exam) fromPod(ctx context.Context) {
 	e.check("pod", "A pod runs, and sends back what it prints.", "", func() (string, error) {
 		began := time.Now()
 		exit, out, err := e.launch(ctx, k8s.Program{Args: []string{"doctor", "--json", "--quick", e.Root}},
-			k8s.Image(image), k8s.Env("MOPS_PROGRESS", "off"))
+			k8s.Image(image), k8s.Platforms(platforms...), k8s.Env("MOPS_PROGRESS", "off"))
 		if err != nil {
 			return "", err
 		}

@@ -12,9 +12,10 @@ import (
 const (
 	JobVariable       = "MOPS_K8S_JOB"
 	NamespaceVariable = "MOPS_K8S_NAMESPACE"
-	FunctionVariable  = "MOPS_K8S_FUNCTION" // which a worker computes
-	ImageVariable     = "MOPS_K8S_IMAGE"    // its own, for the Jobs that it makes
-	ClusterVariable   = "MOPS_K8S_CLUSTER"  // the context by which whoever made the pod reaches its cluster
+	FunctionVariable  = "MOPS_K8S_FUNCTION"        // which a worker computes
+	ImageVariable     = "MOPS_K8S_IMAGE"           // its own, for the Jobs that it makes
+	PlatformsVariable = "MOPS_K8S_IMAGE_PLATFORMS" // of that image, with spaces between
+	ClusterVariable   = "MOPS_K8S_CLUSTER"         // the context by which whoever made the pod reaches its cluster
 )
 
 // Inside is the Job of mops that a process runs in.

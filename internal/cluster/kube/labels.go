@@ -30,13 +30,13 @@ const (
 	AttemptAnnotation  = domain + "attempt"
 	MemoryAnnotation   = domain + "memory"
 
-	// CallerAnnotation is namespace/name of the Job whose program made this one.
-	CallerAnnotation = domain + "caller"
-
 	// What Jobs are labelled with for those who count costs.
 	UserLabel     = domain + "user"
 	PipelineLabel = domain + "pipeline"
 	ProgramLabel  = domain + "program"
+
+	// CallerAnnotation is namespace/name of the Job whose program made this one.
+	CallerAnnotation = domain + "caller"
 
 	// OrchestratorAnnotation marks pods of programs that call, rather than work.
 	OrchestratorAnnotation = domain + "orchestrator"

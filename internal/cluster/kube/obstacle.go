@@ -41,10 +41,12 @@ func obstacleOf(v View) *Obstacle {
 		return nil // the Job makes the next one after a pause
 	}
 	if c := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse); c != nil && c.Reason == corev1.PodReasonUnschedulable {
-		return &Obstacle{
-			executor.Unschedulable, c.Message,
-			"ask for less (k8s.CPU, k8s.Memory, k8s.GPU), or for other nodes (k8s.NodeSelector, k8s.NodeIn, k8s.Tolerate), or wait longer (k8s.RoomGrace)", NoRoom,
+		advice := "ask for less (k8s.CPU, k8s.Memory, k8s.GPU), or for other nodes (k8s.NodeSelector, k8s.NodeIn, k8s.Tolerate), or wait longer (k8s.RoomGrace)"
+		if architectures := architecturesOf(pod); len(architectures) > 0 && strings.Contains(c.Message, "node affinity/selector") {
+			advice += fmt.Sprintf("; it may run only on nodes whose label %s is %s: if the cluster has others, make the image for them, too (image.Platforms), or say what it is for (k8s.Platforms)",
+				corev1.LabelArchStable, strings.Join(architectures, " or "))
 		}
+		return &Obstacle{executor.Unschedulable, c.Message, advice, NoRoom}
 	}
 	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if w := c.State.Waiting; w != nil {
@@ -59,6 +61,26 @@ func obstacleOf(v View) *Obstacle {
 // OverQuota is that a quota is used up, as the cluster's message says.
 func OverQuota(message string) *Obstacle {
 	return &Obstacle{executor.LaunchRejected, message, "ask for less, let fewer functions run side by side (k8s.Limit), have the quota raised, or wait longer (k8s.RoomGrace)", NoRoom}
+}
+
+// architecturesOf are those of nodes on which a pod may run; none: any.
+func architecturesOf(pod *corev1.Pod) (all []string) {
+	if selected, ok := pod.Spec.NodeSelector[corev1.LabelArchStable]; ok {
+		return []string{selected}
+	}
+	affinity := pod.Spec.Affinity
+	if affinity == nil || affinity.NodeAffinity == nil || affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return nil
+	}
+	for _, term := range affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+		for _, r := range term.MatchExpressions {
+			if r.Key == corev1.LabelArchStable && r.Operator == corev1.NodeSelectorOpIn {
+				all = append(all, r.Values...)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // podless is why a Job has no pod, by its events.

@@ -23,6 +23,7 @@ var k8s = map[string]entry{
 
 	"image":        word("forecast:1.4", anything).inFileOnly(), // MOPS_K8S_IMAGE names a pod's own
 	"registry":     word("registry.example.com", anything),
+	"platforms":    list("platforms", `["linux/amd64", "linux/arm64"]`, platform),
 	"pull_policy":  word("IfNotPresent", oneOf("Always", "IfNotPresent", "Never")),
 	"pull_secrets": list("Secrets", `["registry"]`, objectName),
 
@@ -64,6 +65,7 @@ var k8s = map[string]entry{
 	"room_grace":    lastingOrForever,
 	"silence_grace": lastingOrForever,
 	"retries":       number(maxRetries),
+	"disruptions":   number(1 << 30),
 
 	"priority_class": word("low", objectName),
 	"queue":          word("batch", objectName),
@@ -110,6 +112,7 @@ var (
 		`no quantity; write one such as "500m", "2" or "4Gi"`)
 	wholeNumber  = matching(`\d{1,5}`, `not a number; write one such as "1"`)
 	userAndGroup = matching(`image|\d{1,10}:\d{1,10}`, `no user and group; write their numbers, such as "1000:1000", or "image" for the image's own`)
+	platform     = matching(`linux/[^/\s]+(/[^/\s]+)?`, `no platform of workers; write it like "linux/amd64" or "linux/arm64"`)
 	taint        = matching(`[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)`,
 		`no taint; write "key=value:effect" or "key:effect", as kubectl does; effects are NoSchedule, PreferNoSchedule and NoExecute`)
 )

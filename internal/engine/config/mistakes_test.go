@@ -56,6 +56,7 @@ func TestMistakesNameTheLineAndTheMend(t *testing.T) {
 		{"text for a table", "[k8s]\nlabels = \"team\"", `m.toml:2: labels = "team": text where a table belongs; write it as { "team" = "weather" }`},
 		{"entry of a table", "[k8s]\nspot = true\n[k8s.node_selector]\nzone = \"a\"\npool = \"a b\"", `m.toml:5: node_selector: pool: no label's value`},
 		{"empty choices", "[k8s.node_in]\npool = []", `m.toml:2: node_in: pool: empty; write them as ["a100", "h100"]`},
+		{"platform", "[k8s]\nplatforms = [\"amd64\"]", `m.toml:2: platforms = …: "amd64": no platform of workers; write it like "linux/amd64"`},
 		{"taint", "[k8s]\ntolerations = [\"a\"]", `m.toml:2: tolerations = …: "a": no taint; write "key=value:effect"`},
 		{"secret in a file", "[k8s.env]\nLEVEL = \"1\"\nAPI_TOKEN = \"hunter2\"", `m.toml:3: env: API_TOKEN: it looks like a secret`},
 		{"password in a file", "[k8s.env]\nDATABASE = \"postgres://ada:hunter2@db/a\"", `m.toml:2: env: DATABASE: it looks like a secret, and everybody who may read Jobs would see it; keep it in a Secret, and write secret_env = { DATABASE = "secret/key" }`},

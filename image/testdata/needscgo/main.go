@@ -1,0 +1,6 @@
+// Command needscgo cannot be built without cgo.
+package main
+
+import "C"
+
+func main() {}
