@@ -6,6 +6,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 )
 
 // A worker is told its image and its function, and a Job that a pod makes names the
@@ -23,10 +24,15 @@ func TestNestedJobs(t *testing.T) {
 	if caller := outer.job.Annotations[kube.CallerAnnotation]; caller != "" {
 		t.Errorf("a program in no pod made it, and its caller is %s", caller)
 	}
+	var environ []string
 	for _, v := range outer.job.Spec.Template.Spec.Containers[0].Env {
+		environ = append(environ, v.Name+"="+v.Value)
 		if v.ValueFrom == nil {
 			t.Setenv(v.Name, v.Value)
 		}
+	}
+	if warnings := config.Unknown(environ); len(warnings) > 0 {
+		t.Errorf("each worker would be warned: %q", warnings)
 	}
 	if here := kube.Here(); here.Handle() != "ns/"+outer.job.Name || here.Function != "f@1" {
 		t.Errorf("%+v", here)
