@@ -47,6 +47,7 @@
 //	MOPS_K8S_CPU_REQUEST, MOPS_K8S_CPU_LIMIT        thousandths of a CPU
 //	MOPS_K8S_MEMORY_REQUEST, MOPS_K8S_MEMORY_LIMIT  bytes
 //	MOPS_K8S_IMAGE                                  its own, which Jobs that it makes get, too
+//	MOPS_K8S_IMAGE_PLATFORMS                        what that runs on, if it is known
 //	MOPS_K8S_FUNCTION                               which it computes
 //	MOPS_K8S_USER                                   for whom it works
 //	MOPS_K8S_STOP_GRACE                             seconds between SIGTERM and SIGKILL
