@@ -36,7 +36,7 @@ var k8s = map[string]entry{
 	"gpu_resources":        table("amd.com/gpu", "1", anything, wholeNumber),
 	"resources":            table("ephemeral-storage", "10Gi", anything, quantity),
 	"env":                  table("LEVEL", "debug", variable, anything).with(noSecret).inFileOnly(),
-	"secret_env":           table("TOKEN", "secret/key", variable, keyOf),
+	"secret_env":           table("TOKEN", "secret/key", variable, keyOf).inFileOnly(), // an error would show what a variable holds
 	"config_map_env":       table("REGION", "config-map/key", variable, keyOf),
 	"env_from_secrets":     list("Secrets", `["store"]`, objectName),
 	"env_from_config_maps": list("ConfigMaps", `["places"]`, objectName),
