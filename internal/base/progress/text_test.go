@@ -47,3 +47,28 @@ func TestLeft(t *testing.T) {
 		t.Errorf("after a second: %v", left)
 	}
 }
+
+// Where the pace so far says nothing about the rest, there is no estimate.
+func TestNoEstimate(t *testing.T) {
+	now := time.Date(2026, 11, 23, 14, 12, 0, 0, time.UTC)
+	even := func() Function { // 100 calls took a second each, ten run since half a second
+		f := Function{firstMiss: now.Add(-100 * time.Second), LastEnd: now, Computing: 100 * time.Second, Longest: time.Second, oldest: now.Add(-time.Second / 2)}
+		f.Counts = Counts{Started: 200, Computed: 100, Running: 10, Waiting: 90}
+		return f
+	}
+	if left, ok := even().left(now); !ok || left != 100*time.Second {
+		t.Errorf("even: %v, %v", left, ok)
+	}
+	for name, change := range map[string]func(f *Function){
+		"one took very long":       func(f *Function) { f.Longest = 50 * time.Second },
+		"one runs for very long":   func(f *Function) { f.oldest = now.Add(-time.Minute) },
+		"all wait for the cluster": func(f *Function) { f.Running, f.Pending, f.oldest = 0, 10, time.Time{} },
+		"all wait for their turn":  func(f *Function) { f.Running, f.Queued, f.oldest = 0, 10, time.Time{} },
+	} {
+		f := even()
+		change(&f)
+		if left, ok := f.left(now); ok {
+			t.Errorf("%s: %v", name, left)
+		}
+	}
+}

@@ -83,6 +83,19 @@ func renderFunctions(out *strings.Builder, s Summary) {
 	}
 	out.WriteString("\n")
 	text.Table(out, "  ", rows, " >>>>>>>>>")
+	t := s.Totals
+	var far []string
+	for _, of := range []struct {
+		n    int64
+		what string
+	}{{t.Queued, "queued"}, {t.Pending, "pending"}, {t.Starting, "starting"}, {t.Running, "running"}} {
+		if of.n > 0 {
+			far = append(far, text.Number(of.n)+" "+of.what)
+		}
+	}
+	if len(far) > 0 {
+		fmt.Fprintf(out, "\n  of %s open: %s\n", text.Number(t.Open), strings.Join(far, ", "))
+	}
 }
 
 func renderLongest(out *strings.Builder, calls []Call) {

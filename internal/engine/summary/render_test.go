@@ -22,10 +22,10 @@ var example = Summary{
 	Format: Format, Program: "/usr/local/bin/forecast", Version: "v0.3.1", Revision: "3f2a1c9d8e7b6a5f4e3d2c1b0a9f8e7d6c5b4a39", Dirty: true,
 	Arguments: 2, Host: "node-1", PID: 4711, Start: noon, End: noon.Add(75 * time.Minute), Exit: 1, Cancelled: true,
 	Root: "adls://account/box", Pipelines: []string{"forecast", "daily"},
-	Totals: Totals{Calls: 1234590, Hits: 1234555, Computed: 31, Failed: 3, Open: 1, ComputingSeconds: 9000.25, LongestSeconds: 4000},
+	Totals: Totals{Calls: 1234590, Hits: 1234555, Computed: 31, Failed: 3, Open: 1, Queued: 1, ComputingSeconds: 9000.25, LongestSeconds: 4000},
 	Functions: []Function{
 		{"clean", Totals{Calls: 1234500, Hits: 1234500}},
-		{"forecast/train", Totals{Calls: 90, Hits: 55, Computed: 31, Failed: 3, Open: 1, ComputingSeconds: 9000.25, LongestSeconds: 4000}},
+		{"forecast/train", Totals{Calls: 90, Hits: 55, Computed: 31, Failed: 3, Open: 1, Queued: 1, ComputingSeconds: 9000.25, LongestSeconds: 4000}},
 	},
 	Longest: []Call{
 		{Function: "forecast/train", MemoURI: "adls://account/box/mops1/forecast/forecast/train@0/amber-kite-river.a1b2", Run: "2611231412-SkirtBus", Seconds: 4000, Outcome: "computed"},

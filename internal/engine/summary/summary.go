@@ -52,6 +52,12 @@ type Totals struct {
 	Cancelled int64 `json:"cancelled"`
 	Open      int64 `json:"open,omitempty"` // under way when the program ended
 
+	// How far the workers of those were; the others had none.
+	Queued   int64 `json:"queued,omitempty"`
+	Pending  int64 `json:"pending,omitempty"`
+	Starting int64 `json:"starting,omitempty"`
+	Running  int64 `json:"running,omitempty"`
+
 	ComputingSeconds float64 `json:"computing_seconds"` // all together
 	LongestSeconds   float64 `json:"longest_seconds"`
 }
@@ -97,7 +103,7 @@ func (s *Summary) Count(snapshot progress.Snapshot) {
 func totalsOf(f progress.Function) Totals {
 	return Totals{
 		Calls: f.Started, Hits: f.Hits, Computed: f.Computed, Awaited: f.Awaited, Failed: f.Failed,
-		Cancelled: f.Cancelled, Open: f.Outstanding(),
+		Cancelled: f.Cancelled, Open: f.Outstanding(), Queued: f.Queued, Pending: f.Pending, Starting: f.Starting, Running: f.Running,
 		ComputingSeconds: seconds(f.Computing), LongestSeconds: seconds(f.Longest),
 	}
 }
