@@ -56,6 +56,8 @@ type JobStatus struct {
 	Node  string `json:"node,omitempty"`
 	Pods  int    `json:"pods"` // that are there: more than one after a retry
 
+	Leftover bool `json:"leftover,omitempty"` // it has ended, and its Job goes on with sidecars
+
 	Created time.Time `json:"created"`
 	Started time.Time `json:"started,omitzero"` // when the newest pod's program was started
 	Ended   time.Time `json:"ended,omitzero"`
@@ -124,7 +126,8 @@ func (s *JobStatus) state(v View) {
 		}
 	}
 	if d.Leftover { // whoever would delete it does not watch
-		s.Message = strings.TrimPrefix(s.Message+"; its Job goes on, as its sidecars do: delete it", "; ")
+		s.Leftover = true
+		s.Message = strings.TrimPrefix(s.Message+"; its Job goes on, as its sidecars do: mops k8s stop ends it", "; ")
 	}
 }
 

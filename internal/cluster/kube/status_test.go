@@ -73,7 +73,7 @@ func TestStatusOf(t *testing.T) {
 		{"being deleted", func(job *batchv1.Job) { job.DeletionTimestamp = new(metav1.NewTime(begin)) }, nil, "", Stopping, "", "", false},
 		{"lease lost", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitLost), corev1.PodFailed)}, "", Failed, "", "it lost its lease", true},
 		{"unfit", plain, []*corev1.Pod{pod("a", 0, ended(executor.ExitUnfit), corev1.PodFailed)}, "", Failed, executor.WorkerFailed, "another version of the program", true},
-		{"done, and a sidecar runs", plain, []*corev1.Pod{beside(pod("a", 0, ended(0), corev1.PodRunning))}, "", Succeeded, "", "its sidecars do: delete it", true},
+		{"done, and a sidecar runs", plain, []*corev1.Pod{beside(pod("a", 0, ended(0), corev1.PodRunning))}, "", Succeeded, "", "its sidecars do: mops k8s stop ends it", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			job := aJob()

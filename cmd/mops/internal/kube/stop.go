@@ -30,8 +30,8 @@ var stopCommand = cli.Command{
 	Teach: `
 JOB is the name of a Job, or NAMESPACE/NAME. Without one, --function and --state choose
 Jobs, as for mops k8s jobs, and --all takes all; then the command only says which it
-would stop, and stops them with --yes. It leaves alone what has ended, and Jobs that
-are not of mops.
+would stop, and stops them with --yes. It leaves alone what has ended, unless sidecars
+keep its Job going, and Jobs that are not of mops.
 
 A program gets SIGTERM, and has the Job's grace (k8s.StopGrace) to end. The command
 returns when the pods are gone. Ctrl-C does not take the deletion back. Whoever waits
@@ -149,7 +149,7 @@ func (o *stopOptions) choose(ctx context.Context, c *Cluster, there []kube.JobSt
 		return nil, fmt.Errorf("the Job %s in %s is not of mops; nothing was stopped", name, c.where())
 	}
 	for _, job := range there {
-		if !job.State.Ended() && o.has(job) && (len(names) == 0 || slices.Contains(names, job.Job)) {
+		if (!job.State.Ended() || job.Leftover) && o.has(job) && (len(names) == 0 || slices.Contains(names, job.Job)) {
 			jobs = append(jobs, job)
 		}
 	}
