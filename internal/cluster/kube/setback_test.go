@@ -115,7 +115,7 @@ func TestCrashesAlike(t *testing.T) {
 		same           bool
 	}{
 		{"nothing said", "", "", true},
-		{"a panic", report(7, 0x4000012, 0x1d, "3"), report(11, 0x4000012, 0x2f1, "3"), true},
+		{"a panic", report(7, 0x4000012, 0x1d, "3"), report(11, 0x50000a, 0x2f1, "3"), true},
 		{"another panic", report(7, 0x4000012, 0x1d, "i"), report(7, 0x4000012, 0x1d, "j"), false},
 		{"a panic after other lines", "one\n" + report(7, 1, 1, "3"), "two\nthree\n" + report(7, 1, 1, "3"), true},
 		{"times", "2026-11-29T14:02:11.123Z took 1.5s", "2026-11-30T09:00:00.5Z took 950ms", true},
