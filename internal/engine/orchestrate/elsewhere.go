@@ -97,7 +97,7 @@ func (c *computing) outcomeElsewhere(exit executor.Exit) (Outcome, error) {
 	switch exit.Code {
 	case executor.ExitLost:
 		return Outcome{}, lease.ErrLost
-	case executor.ExitFunc:
+	case executor.ExitFunc, -1: // or nobody saw how it ended
 		found, err := c.f.place.Error(ctx)
 		if err == nil && found.RunID == c.RunID {
 			return Outcome{}, c.f.funcError(found)
