@@ -1,8 +1,9 @@
 // Package image makes the container image that workers on a cluster run, from
 // the running program, without Docker and without a Dockerfile. [FromSelf] puts
 // the program on a base as one layer, pushes the image to a registry, and
-// returns its reference with a digest, as k8s.ImageFrom wants it. It stands
-// alone: it imports nothing else of mops but internal/base/openfile.
+// returns its reference with a digest, as k8s.ImageFrom wants it. [Existing] finds
+// an image that somebody else has built. The package stands alone: it imports
+// nothing else of mops but internal/base/openfile.
 //
 // # What is in the image
 //

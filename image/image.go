@@ -33,21 +33,35 @@ import (
 // github.com/google/go-containerregistry/pkg/v1/remote/transport, or the error
 // of the network or of the operating system.
 func FromSelf(repository string, options ...Option) func(context.Context) (reference string, platforms []string, err error) {
-	s := &settings{
-		repository: repository,
-		platforms:  []string{"linux/amd64"},
-		keychain:   authn.NewMultiKeychain(authn.DefaultKeychain, environment{}),
-		logger:     slog.Default(),
-		quiet:      time.Second,
-		backoff:    remote.Backoff{Duration: time.Second, Factor: 3, Jitter: 0.1, Steps: 3},
-	}
+	s := newSettings(options)
+	s.repository = repository
 	if _, file, _, ok := runtime.Caller(1); ok {
 		s.source = filepath.Dir(file)
+	}
+	return once(func(ctx context.Context) (string, []string, error) {
+		digest, err := s.publish(ctx)
+		return repository + "@" + digest.String(), s.platforms, err
+	})
+}
+
+func newSettings(options []Option) *settings {
+	s := &settings{
+		platforms: []string{"linux/amd64"},
+		keychain:  authn.NewMultiKeychain(authn.DefaultKeychain, environment{}),
+		logger:    slog.Default(),
+		quiet:     time.Second,
+		backoff:   remote.Backoff{Duration: time.Second, Factor: 3, Jitter: 0.1, Steps: 3},
 	}
 	for _, option := range options {
 		option(s)
 	}
-	turn, reference := make(chan struct{}, 1), ""
+	return s
+}
+
+// once is a function that finds an image until that succeeds, and then returns the
+// same. One caller works, the others wait.
+func once(find func(context.Context) (reference string, platforms []string, err error)) func(context.Context) (string, []string, error) {
+	turn, found, platforms := make(chan struct{}, 1), "", []string(nil)
 	return func(ctx context.Context) (string, []string, error) {
 		select {
 		case turn <- struct{}{}:
@@ -55,14 +69,14 @@ func FromSelf(repository string, options ...Option) func(context.Context) (refer
 		case <-ctx.Done():
 			return "", nil, context.Cause(ctx)
 		}
-		if reference == "" {
-			digest, err := s.publish(ctx)
+		if found == "" {
+			reference, are, err := find(ctx)
 			if err != nil {
 				return "", nil, fmt.Errorf("image: %w", err)
 			}
-			reference = repository + "@" + digest.String()
+			found, platforms = reference, are
 		}
-		return reference, slices.Clone(s.platforms), nil
+		return found, slices.Clone(platforms), nil
 	}
 }
 

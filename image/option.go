@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Option is a setting for [FromSelf].
+// Option is a setting for [FromSelf]; [Existing] heeds some.
 type Option func(*settings)
 
 type settings struct {

@@ -14,7 +14,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
-// Image sets the image that holds the program. See [Platforms] if the cluster has
+// Image sets the image that holds the program; nobody asks the registry for what
+// platforms it is, see [Platforms]. See [Platforms] if the cluster has
 // nodes on which it does not run.
 func Image(reference string) Option {
 	source := newImage(reference)
@@ -26,7 +27,7 @@ func newImage(reference string) *imageSource {
 }
 
 // ImageFrom sets the image by a function, such as one that builds it: that of
-// image.FromSelf, say. The first Job that needs the image calls make; once it
+// image.FromSelf, say, or of image.Existing. The first Job that needs the image calls make; once it
 // succeeded, it is not called again. Pods run only on nodes of the platforms that
 // make returns, as in [Platforms]; none means that they are not known. In a pod of
 // mops, MOPS_K8S_IMAGE names the pod's own image, and MOPS_K8S_IMAGE_PLATFORMS its

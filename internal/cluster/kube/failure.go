@@ -57,6 +57,9 @@ func failureOf(pod *corev1.Pod, protocol bool) (failure, bool) {
 	case t.Reason == "StartError" || t.Reason == "ContainerCannotRun":
 		f.code, f.reason, f.tail = int(t.ExitCode), executor.NotStarted, ""
 		f.message = "could not be started from its image: " + t.Message
+		if strings.Contains(t.Message, "exec format error") {
+			f.message += "; its node is of another architecture than the image: see k8s.Platforms"
+		}
 	case signals[t.ExitCode-128] != "":
 		f.reason = executor.Signalled
 		why := "not by mops; see who on its node " + pod.Spec.NodeName + " did"
