@@ -14,9 +14,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
-// Image sets the image that holds the program; nobody asks the registry for what
-// platforms it is, see [Platforms]. See [Platforms] if the cluster has
-// nodes on which it does not run.
+// Image sets the image that holds the program. If the cluster has nodes on which it
+// does not run, see [Platforms], or image.Existing, which asks the registry.
 func Image(reference string) Option {
 	source := newImage(reference)
 	return func(s *settings) { s.image = source }
