@@ -71,6 +71,11 @@ func disruptedBy(reason string) func(*corev1.Pod) {
 	}
 }
 
+// says makes the container's end say something else.
+func says(message string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) { Terminated(p).Message = message }
+}
+
 func evicted(p *corev1.Pod) {
 	p.Status.Reason, p.Status.Message, p.Status.ContainerStatuses = "Evicted", "The node was low on resource: ephemeral-storage.", nil
 }
@@ -98,6 +103,7 @@ func TestEnds(t *testing.T) {
 		{"killed", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(137, "Error")}}, -1, executor.Signalled, "SIGKILL"},
 		{"terminated", View{Job: aJob(backoff), Pods: []*corev1.Pod{exited(143, "Error")}}, -1, executor.Signalled, "SIGTERM"},
 		{"not a program", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(128, "StartError")}}, 128, executor.NotStarted, "last words"},
+		{"of another architecture", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(128, "StartError", says("exec /program: exec format error"))}}, 128, executor.NotStarted, "see k8s.Platforms"},
 		{"evicted", View{Job: aJob(backoff), Pods: []*corev1.Pod{exited(137, "Error", evicted)}}, -1, executor.Evicted, "ephemeral-storage"},
 		{"drained", View{Job: aJob(backoff), Pods: []*corev1.Pod{exited(137, "Error", disruptedBy("EvictionByEvictionAPI"))}}, -1, executor.Evicted, "the node goes"},
 		{"preempted", View{Job: aJob(backoff), Pods: []*corev1.Pod{exited(137, "Error", disruptedBy("PreemptionByScheduler"))}}, -1, executor.Preempted, "priority"},
