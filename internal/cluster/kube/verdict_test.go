@@ -71,11 +71,6 @@ func disruptedBy(reason string) func(*corev1.Pod) {
 	}
 }
 
-// says makes the container's end say something else.
-func says(message string) func(*corev1.Pod) {
-	return func(p *corev1.Pod) { Terminated(p).Message = message }
-}
-
 func evicted(p *corev1.Pod) {
 	p.Status.Reason, p.Status.Message, p.Status.ContainerStatuses = "Evicted", "The node was low on resource: ephemeral-storage.", nil
 }
