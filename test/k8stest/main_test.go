@@ -205,17 +205,22 @@ func pushed(t testing.TB, c *cluster.Cluster) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	programImage.Do(func() { programImage.reference = push(t, c, path) })
-	if programImage.reference == "" {
-		t.Fatal("the program's image could not be pushed")
+	programImages.Lock()
+	defer programImages.Unlock()
+	reference, ok := programImages.in[c.Registry]
+	if !ok {
+		reference = push(t, c, path)
+		programImages.in[c.Registry] = reference
 	}
-	return programImage.reference
+	return reference
 }
 
-var programImage struct {
-	sync.Once
-	reference string
-}
+// programImages are the references of the program's image, by registry: each cluster
+// has its own.
+var programImages = struct {
+	sync.Mutex
+	in map[string]string
+}{in: map[string]string{}}
 
 func push(t testing.TB, c *cluster.Cluster, path string) string {
 	t.Helper()

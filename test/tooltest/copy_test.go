@@ -50,7 +50,7 @@ func TestCopy(t *testing.T) {
 	r.run(0, "k8s", "launch", reference, "--detach", "--name", "neither", "--", "wait")
 	r.eventually("all run", func() bool {
 		out, _ := r.run(0, "k8s", "jobs")
-		return strings.Count(out, "running") == 3
+		return strings.Contains(out, "3 Jobs: 3 running")
 	})
 	folder := filepath.Join(t.TempDir(), "data")
 	big := make([]byte, 40<<20)

@@ -115,7 +115,7 @@ func TestWatchOfJobs(t *testing.T) {
 			break
 		}
 	}
-	if !strings.Contains(seen, "waiting    three") || !strings.Contains(seen, "failed     three") {
+	if !strings.Contains(seen, "starting   three") && !strings.Contains(seen, "pending    three") || !strings.Contains(seen, "failed     three") {
 		t.Errorf("it printed\n%s", seen)
 	}
 	if err := watch.Process.Signal(syscall.SIGTERM); err != nil {

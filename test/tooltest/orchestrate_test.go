@@ -94,7 +94,7 @@ func TestCtrlCStopsWorkersOfAnOrchestrator(t *testing.T) {
 	}
 	r.eventually("both run", func() bool {
 		out, _ := r.run(0, "k8s", "jobs")
-		return strings.Count(out, "running") == 2
+		return strings.Contains(out, "2 Jobs: 2 running")
 	})
 	if err := command.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
