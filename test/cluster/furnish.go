@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,7 +36,8 @@ func (c *Cluster) Furnish(ctx context.Context) (namespace string, variables []st
 	if err := c.serve("the store", address, store); err != nil {
 		return "", nil, err
 	}
-	root, err := store.NewRoot("http://"+address, "mops")
+	// The name is new, as the store is: else this user's cache has hits of the last one.
+	root, err := store.NewRoot("http://"+address, "mops-"+strings.ToLower(rand.Text()[:8]))
 	if err != nil {
 		return "", nil, err
 	}
