@@ -44,8 +44,8 @@ func (q *inquiry) consider(w *worker, job *batchv1.Job, pods []*corev1.Pod) {
 	case w.started.IsZero(): // not created yet
 	case job == nil && !w.seen && !w.gone:
 		about = subject{existence, w.job}
-	case job == nil || job.DeletionTimestamp != nil || job.Spec.Suspend != nil && *job.Spec.Suspend:
-	case len(pods) == 0 && len(job.Status.Conditions) == 0:
+	case job == nil || job.DeletionTimestamp != nil || kube.IsSuspended(job):
+	case kube.LacksPod(job, pods):
 		about = subject{jobEvents, w.job}
 	case len(pods) > 0 && isPreparing(pods[len(pods)-1]):
 		about = subject{podEvents, pods[len(pods)-1].Name}

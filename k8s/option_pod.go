@@ -26,12 +26,12 @@ func newImage(reference string) *imageSource {
 }
 
 // ImageFrom sets the image by a function, such as one that builds it: that of
-// image.FromSelf, say, or of image.Existing. The first Job that needs the image calls make; once it
-// succeeded, it is not called again. Pods run only on nodes of the platforms that
-// make returns, as in [Platforms]; none means that they are not known. In a pod of
-// mops, MOPS_K8S_IMAGE names the pod's own image, and MOPS_K8S_IMAGE_PLATFORMS its
-// platforms ("linux/amd64 linux/arm64"): that one is taken, and make is not called;
-// it counts if no image is set, too.
+// image.FromSelf, say, or of image.Existing. The first Job that needs the image
+// calls make; once it succeeded, it is not called again. Pods run only on nodes of
+// the platforms that make returns, as in [Platforms]; none means that they are not
+// known. In a pod of mops, MOPS_K8S_IMAGE names the pod's own image, and
+// MOPS_K8S_IMAGE_PLATFORMS its platforms ("linux/amd64 linux/arm64"): that one is
+// taken, and make is not called; it counts if no image is set, too.
 func ImageFrom(make func(context.Context) (reference string, platforms []string, err error)) Option {
 	source := &imageSource{make: make}
 	return func(s *settings) { s.image = source }

@@ -12,9 +12,10 @@ import (
 // Platforms says which platforms the image is for: "linux/amd64", "linux/arm64".
 // Pods run on nodes of these only. Without it they are those that the function of
 // [ImageFrom] returns, such as image.FromSelf and image.Existing; if they are not
-// known, as with [Image], pods run on nodes with Linux, of any architecture. What [NodeSelector], [NodeIn] and [NodeAffinity]
-// say of kubernetes.io/os and kubernetes.io/arch counts in place of it. The config
-// file's platforms are those of images of which nothing else says them.
+// known, as with [Image], pods run on nodes with Linux, of any architecture. What
+// [NodeSelector], [NodeIn] and [NodeAffinity] say of kubernetes.io/os and
+// kubernetes.io/arch counts in place of it. The config file's platforms are those of
+// images of which nothing else says them.
 func Platforms(platforms ...string) Option {
 	return func(s *settings) {
 		if _, err := architectures(platforms); err != nil {

@@ -83,7 +83,7 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 		variable(kube.JobVariable, t.name),
 		variable(kube.NamespaceVariable, t.namespace),
 		variable(kube.ImageVariable, t.image),
-		field("MOPS_K8S_POD", "metadata.name"),
+		field(kube.PodVariable, "metadata.name"),
 		field("MOPS_K8S_NODE", "spec.nodeName"),
 		share("MOPS_K8S_CPU_REQUEST", "requests.cpu", "1m"),
 		share("MOPS_K8S_CPU_LIMIT", "limits.cpu", "1m"),

@@ -41,29 +41,28 @@ type silence struct {
 	told  bool      // a warning was logged
 }
 
-// listen notes signs that the worker's node does not answer, and has Wait or
-// Stop look into them.
-func (w *worker) listen(now time.Time) {
-	const again = 5 * time.Second
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.left {
-		return
-	}
-	_, pods := w.watch.state(w.job)
+// consider notes the sign that the worker's node does not answer, if its pods show
+// one.
+func (s *silence) consider(pods []*corev1.Pod, now time.Time) {
 	var sign *kube.Silence
 	if len(pods) > 0 {
 		sign = kube.SilenceOf(pods[len(pods)-1])
 	}
-	s := &w.silence
 	switch {
 	case sign == nil:
 		*s = silence{}
-		return
 	case s.since.IsZero() || s.Why != sign.Why && !s.told:
 		*s = silence{Silence: *sign, since: now, heard: now}
 	}
-	if now.Sub(s.since) >= s.For && now.Sub(s.asked) >= again {
+}
+
+// listen has Wait or Stop look into a sign that has lasted.
+func (w *worker) listen(now time.Time) {
+	const again = 5 * time.Second
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := &w.silence
+	if !w.left && !s.since.IsZero() && now.Sub(s.since) >= s.For && now.Sub(s.asked) >= again {
 		s.asked = now
 		select {
 		case w.silent <- struct{}{}:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -192,7 +191,7 @@ func (w *worker) createInRoom(ctx context.Context, p *plan) (*batchv1.Job, error
 }
 
 func isOverQuota(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+	return apierrors.IsForbidden(err) && kube.IsQuota(err.Error())
 }
 
 // mayTell reports whether it is time for a line about something, and notes that

@@ -107,6 +107,7 @@ func (w *worker) look(now time.Time) {
 		w.seen = true
 	}
 	w.output.see(pods)
+	w.silence.consider(pods, now)
 	had := len(w.pods)
 	view := kube.View{
 		Worker: w.name, Job: job, Pods: pods, Former: w.former(pods), Protocol: w.protocol,

@@ -45,7 +45,7 @@ func (t Target) Or(settings map[string][]string) Target {
 }
 
 // InPod reports whether this process is in a pod that mops made.
-func InPod() bool { return os.Getenv("MOPS_K8S_POD") != "" }
+func InPod() bool { return os.Getenv(PodVariable) != "" }
 
 // Connection is how a cluster is reached, and where Jobs go.
 type Connection struct {

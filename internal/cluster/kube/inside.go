@@ -11,6 +11,7 @@ import (
 // What a pod of mops knows of itself, from its environment.
 const (
 	JobVariable       = "MOPS_K8S_JOB"
+	PodVariable       = "MOPS_K8S_POD"
 	NamespaceVariable = "MOPS_K8S_NAMESPACE"
 	FunctionVariable  = "MOPS_K8S_FUNCTION"        // which a worker computes
 	ImageVariable     = "MOPS_K8S_IMAGE"           // its own, for the Jobs that it makes

@@ -30,7 +30,7 @@ const (
 
 // obstacleOf says what keeps a worker from starting, if anything does.
 func obstacleOf(v View) *Obstacle {
-	if v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend {
+	if IsSuspended(v.Job) {
 		return nil // it waits in a queue, for as long as that takes
 	}
 	if len(v.Pods) == 0 {
@@ -88,7 +88,7 @@ func podless(message string) *Obstacle {
 	switch {
 	case message == "":
 		return nil
-	case isQuota(message):
+	case IsQuota(message):
 		return OverQuota(message)
 	}
 	return &Obstacle{executor.LaunchRejected, message, "change what the message names by the options of k8s.New", Mistake}

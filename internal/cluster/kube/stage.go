@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -12,9 +13,9 @@ import (
 // StageOf is how far a worker is that has not ended.
 func StageOf(v View) executor.Stage {
 	switch {
-	case v.Job != nil && v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend:
+	case v.Job != nil && IsSuspended(v.Job):
 		return executor.Queued
-	case len(v.Pods) == 0 && isQuota(v.Events):
+	case len(v.Pods) == 0 && IsQuota(v.Events):
 		return executor.Queued
 	case len(v.Pods) == 0:
 		return executor.Pending
@@ -30,6 +31,14 @@ func StageOf(v View) executor.Stage {
 	return executor.Starting
 }
 
+// IsSuspended reports whether a Job waits until somebody lets it go, as Kueue does.
+func IsSuspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
+
+// LacksPod reports whether a Job should have a pod and has none.
+func LacksPod(job *batchv1.Job, pods []*corev1.Pod) bool {
+	return len(pods) == 0 && len(job.Status.Conditions) == 0 && job.DeletionTimestamp == nil && !IsSuspended(job)
+}
+
 // isGated reports whether somebody holds a pod back from the scheduler, as Kueue does
 // with pods.
 func isGated(pod *corev1.Pod) bool {
@@ -37,8 +46,8 @@ func isGated(pod *corev1.Pod) bool {
 	return c != nil && c.Reason == corev1.PodReasonSchedulingGated
 }
 
-// isQuota reports whether the cluster's words say that a quota is used up.
-func isQuota(message string) bool { return strings.Contains(message, "exceeded quota") }
+// IsQuota reports whether the cluster's words say that a quota is used up.
+func IsQuota(message string) bool { return strings.Contains(message, "exceeded quota") }
 
 // Silence is a sign that the node of a pod does not answer.
 type Silence struct {

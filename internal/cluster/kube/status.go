@@ -115,7 +115,7 @@ func (s *JobStatus) state(v View) {
 		s.failed(v, d.Exit)
 	case v.Job.DeletionTimestamp != nil:
 		s.State = Stopping
-	case v.Job.Spec.Suspend != nil && *v.Job.Spec.Suspend:
+	case IsSuspended(v.Job):
 		s.State = Queued
 	case d.Running:
 		s.State = Running

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // k8s are the settings of package k8s, by the names of its options. Those that take
@@ -82,10 +83,11 @@ type check func(text string) error
 func anything(string) error { return nil }
 
 // matching are texts of a pattern; otherwise says what is wrong, and how to mend it.
+// Most programs have no such settings and need not wait for patterns to be compiled.
 func matching(pattern, otherwise string) check {
-	compiled := regexp.MustCompile(`^(?:` + pattern + `)$`)
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:` + pattern + `)$`) })
 	return func(text string) error {
-		if !compiled.MatchString(text) {
+		if !compiled().MatchString(text) {
 			return errors.New(otherwise)
 		}
 		return nil

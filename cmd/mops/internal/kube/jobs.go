@@ -246,7 +246,7 @@ const askAgain = 5 * time.Second
 // of is what the cluster says of a Job, if it has no pod. Whoever may not list
 // events hears nothing.
 func (e *complaints) of(ctx context.Context, job *batchv1.Job, pods []*corev1.Pod) (string, error) {
-	if !podless(job, pods) {
+	if !kube.LacksPod(job, pods) {
 		return "", nil
 	}
 	if e.heard == nil || time.Since(e.asked) > askAgain {
@@ -270,11 +270,6 @@ func (e *complaints) of(ctx context.Context, job *batchv1.Job, pods []*corev1.Po
 		}
 	}
 	return e.heard[job.Namespace+"/"+job.Name], nil
-}
-
-// podless says that a Job should have a pod and has none.
-func podless(job *batchv1.Job, pods []*corev1.Pod) bool {
-	return len(pods) == 0 && len(job.Status.Conditions) == 0 && job.DeletionTimestamp == nil && (job.Spec.Suspend == nil || !*job.Spec.Suspend)
 }
 
 // jobOf is "namespace/name" of the Job that a pod belongs to.

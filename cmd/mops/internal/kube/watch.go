@@ -98,7 +98,7 @@ func (f *following) showChange(ctx context.Context, a *cli.App, key string) (aga
 			own = append(own, pod.(*corev1.Pod))
 		}
 		job := object.(*batchv1.Job)
-		again = podless(job, own)
+		again = kube.LacksPod(job, own)
 		said := ""
 		if known { // a new one gets its pod at once, if it gets one
 			if said, err = f.events.of(ctx, job, own); err != nil {
