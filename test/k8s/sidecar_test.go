@@ -35,6 +35,20 @@ func agent(native bool) Option {
 	})
 }
 
+// watchJob watches a worker's Job for 30 s at most.
+func watchJob(t *testing.T, c *testcluster.Cluster, w executor.Worker) watch.Interface {
+	t.Helper()
+	namespace, name, _ := strings.Cut(w.Handle(), "/")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	events, err := c.Client().BatchV1().Jobs(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(events.Stop)
+	return events
+}
+
 // isGoneSoon checks that a worker's Job is being deleted, and waits until it is
 // gone, with its pods.
 func isGoneSoon(t *testing.T, c *testcluster.Cluster, w executor.Worker) {
@@ -43,13 +57,7 @@ func isGoneSoon(t *testing.T, c *testcluster.Cluster, w executor.Worker) {
 		t.Fatal("its Job is not being deleted")
 	}
 	namespace, name, _ := strings.Cut(w.Handle(), "/")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	events, err := c.Client().BatchV1().Jobs(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Stop()
+	events := watchJob(t, c, w)
 	if _, ok := jobIn(t, c, w.Handle()); ok {
 		for event := range events.ResultChan() {
 			if event.Type == watch.Deleted {
@@ -108,14 +116,7 @@ func TestSidecars(t *testing.T) {
 // awaitJob waits until a worker's Job is as it should be.
 func awaitJob(t *testing.T, c *testcluster.Cluster, w executor.Worker, isSo func(*batchv1.Job) bool) {
 	t.Helper()
-	namespace, name, _ := strings.Cut(w.Handle(), "/")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	events, err := c.Client().BatchV1().Jobs(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Stop()
+	events := watchJob(t, c, w)
 	for event := range events.ResultChan() {
 		if job, ok := event.Object.(*batchv1.Job); ok && isSo(job) {
 			return
