@@ -171,6 +171,10 @@ type Packing struct {
 	Work time.Duration // about how long each worker of a group is to be busy; 0: calls are not put together
 	Side int           // how many calls a worker computes side by side, at least 1
 	Most int           // how many calls all groups compute side by side; 0: no limit
+
+	// Kind is equal for executors of one name whose workers are alike, such as two with
+	// the same image and resources: their calls may share a group.
+	Kind string
 }
 
 // Settings are what others than the program say of executors of a name, by the keys

@@ -19,6 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -57,6 +58,7 @@ type Engine struct {
 	flights     map[flightKey]*flight
 	pools       slots.Pools
 	perExecutor map[executor.Executor]*pool
+	packers     map[packerKey]*pack.Packer
 	refreshed   map[resultKey]bool
 	others      others
 	alone       uint64        // counts the calls without store
@@ -69,7 +71,7 @@ func New(options Options) *Engine {
 	return &Engine{
 		Options: options,
 		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
-		perExecutor: map[executor.Executor]*pool{}, refreshed: map[resultKey]bool{}, began: time.Now(),
+		perExecutor: map[executor.Executor]*pool{}, packers: map[packerKey]*pack.Packer{}, refreshed: map[resultKey]bool{}, began: time.Now(),
 	}
 }
 
