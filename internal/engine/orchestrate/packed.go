@@ -151,6 +151,10 @@ func (c *computing) inPack(ctx context.Context, clock *limit, p *pack.Packer) (O
 		c.packed.next, c.packed.alone = true, c.packed.unrun > mostUnrun
 		return Outcome{}, exit.Err
 	}
+	if m.Fate() == pack.Lost && exit.Code == executor.ExitLost { // a worker that died had begun it
+		exit = executor.Exit{Code: -1, Err: &executor.Error{Reason: executor.WorkerLost,
+			Message: "the worker that had begun run " + c.RunID + ", beside other calls, ended meanwhile"}}
+	}
 	outcome, err := c.outcomeElsewhere(exit)
 	if e, ok := errors.AsType[*executor.Error](err); ok && m.Fate() != pack.Failed && mayRetry(err) && e.Reason != executor.DeadlineExceeded {
 		clock.tell(executor.Queued)
@@ -197,12 +201,7 @@ func (f *flight) attach(ctx context.Context, inv executor.Invocation, handle str
 		return f.call.Executor.Attach(ctx, inv, handle)
 	}
 	// The program that put it there packed its calls; this one need not.
-	p := f.packerFor(ability.Packing(f.call.Executor))
-	m, err := p.Attach(ctx, inv, handle)
-	if err != nil {
-		return nil, err // and no *Member in an interface
-	}
-	return m, nil
+	return f.packerFor(ability.Packing(f.call.Executor)).Attach(ctx, inv, handle)
 }
 
 // showTime bounds how long the log of a call is read for people.

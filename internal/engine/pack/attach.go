@@ -3,6 +3,7 @@ package pack
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -14,7 +15,7 @@ import (
 // first one of a pack reads the list and attaches to the workers; then all who
 // wait for calls of the pack share that. If the workers have ended, or the call
 // is not in the pack, the error is executor.ErrGone.
-func (p *Packer) Attach(ctx context.Context, inv executor.Invocation, handle string) (*Member, error) {
+func (p *Packer) Attach(ctx context.Context, inv executor.Invocation, handle string) (executor.Worker, error) {
 	gone := func(why string) error {
 		return fmt.Errorf("attach to the worker of %s in pack %.100s: %w: %s", inv.Function, handle, executor.ErrGone, why)
 	}
@@ -49,16 +50,57 @@ func (p *Packer) Attach(ctx context.Context, inv executor.Invocation, handle str
 				Function: inv.Function, MemoURI: inv.MemoURI, ID: inv.ID}}
 			g.members[number] = m
 		}
+		m.watchers++
 	}
 	begins := ok && g.applyTo(m, g.said[number], time.Now())
+	ended := ok && m.ended
 	p.mu.Unlock()
 	switch {
 	case !ok:
 		return nil, gone("the call is not in its list")
+	case ended:
+		return nil, gone("it has ended")
 	case begins:
 		m.tell(executor.Running)
 	}
-	return m, nil
+	return &watcher{Member: m, left: make(chan struct{})}, nil
+}
+
+// watcher is one who waits for a call in another process's pack, of perhaps many.
+type watcher struct {
+	*Member
+	once sync.Once
+	left chan struct{}
+}
+
+// Wait implements executor.Worker.
+func (w *watcher) Wait(ctx context.Context) (executor.Exit, error) {
+	select {
+	case <-w.left:
+		select {
+		case <-w.done:
+		default:
+			return executor.Exit{}, w.errReleased()
+		}
+	case <-w.done:
+	case <-ctx.Done():
+		return executor.Exit{}, ctx.Err()
+	}
+	return w.Member.Wait(ctx)
+}
+
+// Release implements executor.Worker. The last one to leave releases the call.
+func (w *watcher) Release() {
+	w.once.Do(func() {
+		close(w.left)
+		w.packer.mu.Lock()
+		w.watchers--
+		last := w.watchers == 0
+		w.packer.mu.Unlock()
+		if last {
+			w.Member.Release()
+		}
+	})
 }
 
 func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*group, error) {

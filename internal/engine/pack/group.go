@@ -299,12 +299,20 @@ func (g *group) applyTo(m *Member, e packs.Entry, now time.Time) (begins bool) {
 		m.begun, g.any = true, true
 		g.began[m] = now
 	}
-	// A code of ExitLost means that another worker of the group was faster, which
-	// says what became of the call. If nobody does, it is lost when the pack ends.
-	if e.Ended != nil && e.Ended.Code != executor.ExitLost {
+	switch {
+	case e.Ended == nil:
+	case e.Ended.Code == executor.ExitLost:
+		// Another worker of the group was faster, and says what became of the call. If
+		// nobody does, it is lost when the pack ends.
+		m.code = executor.ExitLost
+	default:
 		delete(g.began, m)
 		m.printed = e.Ended.Printed
-		m.end(Ran, exitOf(e.Ended))
+		exit := exitOf(e.Ended)
+		if exit.Err != nil && m.stopping {
+			exit.Err.Err = context.Canceled
+		}
+		m.end(Ran, exit)
 	}
 	return begins
 }

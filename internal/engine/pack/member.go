@@ -23,11 +23,13 @@ type Member struct {
 	number   int
 	begun    bool
 	stopping bool
+	watchers int // of a call in another process's pack
 	released bool
 	ended    bool
 	fate     Fate
 	exit     executor.Exit
 	printed  bool
+	code     int // of a process that came second to the call
 }
 
 var _ executor.Worker = (*Member)(nil)
@@ -84,7 +86,7 @@ func (m *Member) Wait(ctx context.Context) (executor.Exit, error) {
 	m.packer.mu.Lock()
 	defer m.packer.mu.Unlock()
 	if !m.ended {
-		return executor.Exit{}, fmt.Errorf("the call %s in a pack was released and is not watched any more; attach to it by its handle", m.call.MemoURI)
+		return executor.Exit{}, m.errReleased()
 	}
 	return m.exit, nil
 }
@@ -98,7 +100,7 @@ func (m *Member) Stop(ctx context.Context) error {
 	case m.ended:
 	case m.released:
 		p.mu.Unlock()
-		return fmt.Errorf("the call %s in a pack was released; attach to it by its handle", m.call.MemoURI)
+		return m.errReleased()
 	case m.group == nil:
 		p.forming.members = slices.DeleteFunc(p.forming.members, func(other *Member) bool { return other == m })
 		m.end(Unrun, m.stopped())
@@ -113,6 +115,10 @@ func (m *Member) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("stop the call %s in a pack: its end was not seen: %w", m.call.MemoURI, ctx.Err())
 	}
+}
+
+func (m *Member) errReleased() error {
+	return fmt.Errorf("the call %s in a pack was released and is not watched any more; attach to it by its handle", m.call.MemoURI)
 }
 
 func (m *Member) stopped() executor.Exit {
@@ -150,6 +156,9 @@ func exitOf(e *packs.Ended) executor.Exit {
 
 // lostExit is the end of a call whose worker died.
 func (m *Member) lostExit(group executor.Exit) executor.Exit {
+	if m.code == executor.ExitLost {
+		return executor.Exit{Code: executor.ExitLost}
+	}
 	failure := &executor.Error{Reason: executor.WorkerLost, Message: fmt.Sprintf(
 		"the worker that computed %s, beside other calls, ended meanwhile", m.call.Function)}
 	if group.Err != nil {

@@ -156,6 +156,9 @@ func (r *working) run(ctx context.Context, number int, call packs.Call) {
 	}
 	if exit.Err != nil {
 		ended.Reason, ended.Message, ended.Tail = exit.Err.Reason, exit.Err.Text(), exit.Err.Tail
+		if errors.Is(exit.Err, context.Canceled) {
+			ended.Message = exit.Err.Message // the orchestrator knows whether it stopped the call
+		}
 	}
 	r.note(packs.Entry{Call: number, Ended: ended})
 }

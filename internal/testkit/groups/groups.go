@@ -160,7 +160,7 @@ func (g *group) watchOne(e *Executor, index int, replace *int) {
 		again := exit.Err != nil && !g.stopped && exit.Code != executor.ExitUnfit && *replace > 0
 		if again {
 			*replace--
-		} else if exit.Err != nil {
+		} else if exit.Err != nil || g.inv.Workers == 0 {
 			g.exit = exit
 		}
 		g.mu.Unlock()
