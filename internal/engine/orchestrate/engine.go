@@ -21,6 +21,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
+	"github.com/TrilliantHealth/mops-go/internal/records/history"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -59,6 +60,7 @@ type Engine struct {
 	perExecutor map[executor.Executor]*pool
 	refreshed   map[resultKey]bool
 	others      others
+	past        history.Book
 	alone       uint64        // counts the calls without store
 	server      *slots.Server // serves pools to workers; nil until the first needs it
 	began       time.Time

@@ -59,7 +59,7 @@ var arrows = map[string][]string{
 	"cmd/mops-pure":              {"mopspure"},
 	"internal/trust/snapshot":    {"internal/trust/code"},
 	"internal/engine/orchestrate": {
-		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/lease", "internal/records/memo",
+		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/history", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/worker", "internal/trust/code",
 	},
@@ -69,6 +69,7 @@ var arrows = map[string][]string{
 		"internal/trust/code",
 	},
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
+	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/values/dynamic":    {"internal/base/text"},
 	"internal/base/progress":     {"internal/base/text", "internal/base/words"},
 	"internal/records/runs":      {"executor", "internal/base/words"},
