@@ -136,6 +136,12 @@ type (
 		Limit() int
 	}
 
+	// Copy is an executor that was made of another, and shares its limit: as many
+	// functions run side by side as one of them allows, on both together.
+	Copy interface {
+		CopyOf() Executor // the original; nil if the limit is its own
+	}
+
 	// Retrier decides for which reasons another attempt is worth it, whatever
 	// number of retries the caller asked for: each reason has its own budget.
 	Retrier interface {
