@@ -159,6 +159,18 @@ func TestDedicatedNodes(t *testing.T) {
 	}
 }
 
+// Copies share the limit, but for those that set another.
+func TestCopiesShareTheLimit(t *testing.T) {
+	one := New(Limit(3))
+	copies := one.With(CPU("1")).With(Memory("1Gi"), Limit(3))
+	if one.CopyOf() != nil || copies.CopyOf() != executor.Executor(one) || one.With(Limit(4)).CopyOf() != nil || copies.With(Limit(4)).CopyOf() != nil {
+		t.Errorf("%v, %v, %v", one.CopyOf(), copies.CopyOf(), one.With(Limit(4)).CopyOf())
+	}
+	if own := one.With(Limit(4)); own.With(CPU("1")).CopyOf() != executor.Executor(own) {
+		t.Error("the copy of a copy with another limit does not share that")
+	}
+}
+
 func TestLimit(t *testing.T) {
 	for n, want := range map[int]int{-1: 0, 0: 0, 3: 3} {
 		if got := New(Limit(n)).Limit(); got != want {
