@@ -157,6 +157,8 @@ func (c *computing) inPack(ctx context.Context, clock *limit, p *pack.Packer) (O
 			return Outcome{}, err
 		}
 		return c.elsewhere(ctx, clock)
+	case pack.Again:
+		return c.inPack(ctx, clock, p)
 	case pack.Unrun:
 		clock.tell(executor.Queued)
 		c.packed.unrun++
