@@ -59,11 +59,15 @@ func (w Worker) Run(ctx context.Context) (code int, err error) {
 		return executor.ExitOK, nil // for a list that is shorter than was thought
 	}
 	r := &working{Worker: w, share: newShare(shape.Calls, shape.Workers, w.Index), parts: map[int][]packs.Call{0: first},
-		pages: make([]int, shape.Workers), running: map[int]executor.Worker{}, givenUp: map[int]bool{}, news: make(chan struct{}, 1)}
-	for worker := range r.pages { // what was begun before this worker replaced another
+		pages: make([]int, shape.Workers), open: map[int]bool{}, running: map[int]executor.Worker{}, givenUp: map[int]bool{}, news: make(chan struct{}, 1)}
+	for worker := range r.pages {
 		if err := r.read(ctx, worker); err != nil {
 			return executor.ExitFailed, err
 		}
+	}
+	for number := range r.open { // this worker replaces one that died with them
+		r.note(packs.Entry{Call: number, Ended: &packs.Ended{Code: -1, Reason: executor.WorkerLost,
+			Message: "the worker that had begun the call, beside others, ended meanwhile"}})
 	}
 	telling, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
 	var beside, processes sync.WaitGroup
@@ -91,7 +95,8 @@ func (w Worker) Run(ctx context.Context) (code int, err error) {
 type working struct {
 	Worker
 	share *share
-	pages []int // the last page that was read of each worker's ledger, or, of our own, written
+	open  map[int]bool // at first: what the worker in our place had begun and not ended
+	pages []int        // the last page that was read of each worker's ledger, or, of our own, written
 	news  chan struct{}
 
 	reading sync.Mutex // guards caught, and pages of others
@@ -317,6 +322,13 @@ func (r *working) read(ctx context.Context, worker int) error {
 		r.pages[worker]++
 		for _, e := range entries {
 			r.share.take(e.Call)
+			switch {
+			case worker != r.Index:
+			case e.Ended != nil:
+				delete(r.open, e.Call)
+			case e.Began:
+				r.open[e.Call] = true
+			}
 		}
 	}
 }
