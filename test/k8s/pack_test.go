@@ -184,3 +184,27 @@ func TestPackIsStopped(t *testing.T) {
 		t.Errorf("%d, %v", exit.Code, exit.Err)
 	}
 }
+
+// On real nodes each worker knows its index, and the pod that follows one that was
+// deleted has that one's.
+func TestPackOnNodes(t *testing.T) {
+	e, c, namespace := onReal(t, does("index", "LINES", "10 1s"), CPU("10m"), Memory("32Mi"))
+	inv := newPack(2)
+	var printed syncbuf.Buffer
+	inv.Log = func(chunk []byte) { printed.Write(chunk) }
+	w := start(t, e, inv)
+	pod := podOf(t, c, w, 0, "")
+	if err := c.Client().CoreV1().Pods(namespace).Delete(t.Context(), pod, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if exit := await(t, w); exit.Code != 0 || exit.Err != nil {
+		t.Errorf("%d, %v", exit.Code, exit.Err)
+	}
+	text := printed.String()
+	if strings.Count(text, "index 0\n") < 1 || strings.Count(text, "index 1\n") != 1 {
+		t.Errorf("they printed:\n%s", text)
+	}
+	awaitJob(t, c, w, func(job *batchv1.Job) bool {
+		return is(job, batchv1.JobComplete) && job.Status.Succeeded == 2 && job.Status.Failed == 1
+	})
+}

@@ -85,7 +85,7 @@ func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
 		}
 	}
 	s.ofPods(pods)
-	v := View{Worker: "program", Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Workers: inv.Workers, Disruptions: -1}
+	v := View{Worker: kindOfJob(inv), Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Workers: inv.Workers, Disruptions: -1}
 	s.state(v)
 	if v.Workers > 0 {
 		s.ofPack(v)
@@ -104,6 +104,14 @@ func (s *JobStatus) ofPods(pods []*corev1.Pod) {
 	if t := Terminated(newest); t != nil {
 		s.ExitCode = new(int(t.ExitCode))
 	}
+}
+
+// kindOfJob is what runs, for people.
+func kindOfJob(inv executor.Invocation) string {
+	if inv.Workers > 0 {
+		return "pack"
+	}
+	return "program"
 }
 
 // ofPack is what the pods of all workers say.
