@@ -116,7 +116,7 @@ func kindOfJob(inv executor.Invocation) string {
 
 // ofPack is what the pods of all workers say.
 func (s *JobStatus) ofPack(v View) {
-	s.Workers, s.Succeeded, s.FailedPods = v.Workers, max(succeededWorkers(v), int(v.Job.Status.Succeeded)), int(v.Job.Status.Failed)
+	s.Workers, s.Succeeded, s.FailedPods = v.Workers, max(workersThat(v, hasSucceeded), int(v.Job.Status.Succeeded)), int(v.Job.Status.Failed)
 	for _, pod := range v.Pods {
 		begin, end := lifeOf(pod)
 		if s.Started.IsZero() || !begin.IsZero() && begin.Before(s.Started) {
