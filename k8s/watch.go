@@ -233,7 +233,7 @@ func slim(object any) (any, error) {
 			},
 		}
 		pod.Labels = map[string]string{jobNameLabel: o.Labels[jobNameLabel]}
-		if index, ok := o.Labels[kube.IndexLabel]; ok {
+		if index := kube.IndexOf(o); index != "" {
 			pod.Labels[kube.IndexLabel] = index
 		}
 		for _, c := range o.Status.Conditions {

@@ -129,6 +129,21 @@ func TestPackGoesOn(t *testing.T) {
 	}
 }
 
+// A place whose pods died too often stays empty, with a line, and the others finish.
+func TestPackLosesAPlace(t *testing.T) {
+	said := &syncbuf.Buffer{}
+	e, c, namespace := simulated(t, ends(0, time.Hour), Retries(0), logTo(said))
+	w := start(t, e, newPack(2))
+	lost, other := podOf(t, c, w, 0, ""), podOf(t, c, w, 1, "")
+	exits(t, c, namespace, lost, 3)
+	runsOn(t, w)
+	if text := said.String(); strings.Count(text, "are not started again") != 1 || strings.Contains(text, "are started again") {
+		t.Errorf("it said:\n%s", text)
+	}
+	exits(t, c, namespace, other, 0)
+	failsWith(t, await(t, w).Err, executor.WorkerFailed, "pod "+lost+" of the pack of weather/Forecast@3")
+}
+
 // Where a cluster has room for few of the pods, these do the work, and what still waits
 // when they have ended goes with its Job.
 func TestPackWithoutRoomForAll(t *testing.T) {
@@ -169,6 +184,23 @@ func TestPackStillborn(t *testing.T) {
 	isGoneSoon(t, c, w)
 }
 
+// While one worker is heard of, a silent one is left alone. If nobody hears of it when
+// the others have ended, the pack is given up.
+func TestPackOnASilentNode(t *testing.T) {
+	e, c, namespace := simulated(t, ends(0, time.Hour), SilenceGrace(time.Second))
+	inv := newPack(2)
+	inv.Lives = func(context.Context) (bool, error) { return false, nil }
+	w := start(t, e, inv)
+	pods := map[string]bool{podOf(t, c, w, 0, ""): true, podOf(t, c, w, 1, ""): true}
+	delete(pods, silences(t, c, w.Handle()))
+	runsOn(t, w)
+	for other := range pods {
+		exits(t, c, namespace, other, 0)
+	}
+	failsWith(t, await(t, w).Err, executor.NodeLost, "its node "+c.NodeName()+" is not ready")
+	isGoneSoon(t, c, w)
+}
+
 // Stop ends all pods.
 func TestPackIsStopped(t *testing.T) {
 	e, c, _ := simulated(t, ends(0, time.Hour))
@@ -183,4 +215,28 @@ func TestPackIsStopped(t *testing.T) {
 	if exit := await(t, w); exit.Code != -1 {
 		t.Errorf("%d, %v", exit.Code, exit.Err)
 	}
+}
+
+// On real nodes each worker knows its index, and the pod that follows one that was
+// deleted has that one's.
+func TestPackOnNodes(t *testing.T) {
+	e, c, namespace := onReal(t, does("index", "LINES", "10 1s"), CPU("10m"), Memory("32Mi"))
+	inv := newPack(2)
+	var printed syncbuf.Buffer
+	inv.Log = func(chunk []byte) { printed.Write(chunk) }
+	w := start(t, e, inv)
+	pod := podOf(t, c, w, 0, "")
+	if err := c.Client().CoreV1().Pods(namespace).Delete(t.Context(), pod, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if exit := await(t, w); exit.Code != 0 || exit.Err != nil {
+		t.Errorf("%d, %v", exit.Code, exit.Err)
+	}
+	text := printed.String()
+	if strings.Count(text, "index 0\n") < 1 || strings.Count(text, "index 1\n") != 1 {
+		t.Errorf("they printed:\n%s", text)
+	}
+	awaitJob(t, c, w, func(job *batchv1.Job) bool {
+		return is(job, batchv1.JobComplete) && job.Status.Succeeded == 2 && job.Status.Failed == 1
+	})
 }

@@ -19,35 +19,33 @@ import (
 // exit code of a pod says nothing about the pack, but for packFinalCodes, and a
 // pack has ended when all of its workers have.
 
-// IndexLabel holds the index of a pod's worker; it is an annotation, too.
+// IndexLabel holds the index of a pod's worker. It is an annotation, too, which all
+// versions of Kubernetes set.
 const IndexLabel = batchv1.JobCompletionIndexAnnotation
+
+// IndexOf is the index of a pod's worker; "" in a Job of one call.
+func IndexOf(pod *corev1.Pod) string {
+	if index, ok := pod.Labels[IndexLabel]; ok {
+		return index
+	}
+	return pod.Annotations[IndexLabel]
+}
 
 // PackFinalCodes are the exit codes after which no pod of a pack is of any use: the
 // program cannot do the work, or cannot be started.
 var PackFinalCodes = []int32{executor.ExitUnfit, exitNotStarted}
 
-// byWorker are pods by their worker, in the order of each one's first pod. The pods
-// of a Job of one call have one worker.
-func byWorker(pods []*corev1.Pod) (groups [][]*corev1.Pod) {
-	place := map[string]int{}
-	for _, pod := range pods {
-		index := pod.Labels[IndexLabel]
-		i, ok := place[index]
-		if !ok {
-			i = len(groups)
-			place[index] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], pod)
-	}
-	return groups
-}
-
-// Newest are the newest pods of a Job's workers. The pods are given oldest first.
+// Newest are the newest pods of a Job's workers, oldest first, as the pods are given.
+// The pods of a Job of one call have one worker.
 func Newest(pods []*corev1.Pod) (newest []*corev1.Pod) {
-	for _, group := range byWorker(pods) {
-		newest = append(newest, group[len(group)-1])
+	seen := make(map[string]bool, len(pods))
+	for _, pod := range slices.Backward(pods) {
+		if index := IndexOf(pod); !seen[index] {
+			seen[index] = true
+			newest = append(newest, pod)
+		}
 	}
+	slices.Reverse(newest)
 	return newest
 }
 
@@ -56,12 +54,7 @@ func Newest(pods []*corev1.Pod) (newest []*corev1.Pod) {
 // it does not come at all. A worker that never ran is not needed once another has
 // ended with 0: the list has nothing more for it either.
 func packEnded(v View) (end Verdict, ended bool) {
-	succeeded, ran := succeededWorkers(v), 0
-	for _, pods := range byWorker(slices.Concat(v.Former, v.Pods)) {
-		if slices.ContainsFunc(pods, hasRun) {
-			ran++
-		}
-	}
+	succeeded, ran := workersThat(v, hasSucceeded), workersThat(v, hasRun)
 	if succeeded == 0 || ran > succeeded {
 		return Verdict{}, false
 	}
@@ -71,14 +64,17 @@ func packEnded(v View) (end Verdict, ended bool) {
 	return Verdict{Ended: true, Exit: executor.Exit{Code: executor.ExitOK}, Leftover: leftover && !going && !complete}, true
 }
 
-// succeededWorkers is how many workers of a pack have ended with 0.
-func succeededWorkers(v View) (n int) {
-	for _, pods := range byWorker(slices.Concat(v.Former, v.Pods)) {
-		if slices.ContainsFunc(pods, hasSucceeded) {
-			n++
+// workersThat is how many workers have or had a pod of which something holds.
+func workersThat(v View, holds func(*corev1.Pod) bool) int {
+	indexes := map[string]bool{}
+	for _, pods := range [][]*corev1.Pod{v.Former, v.Pods} {
+		for _, pod := range pods {
+			if holds(pod) {
+				indexes[IndexOf(pod)] = true
+			}
 		}
 	}
-	return n
+	return len(indexes)
 }
 
 // hasRun reports whether the program of a pod has run, or may have: of a pod that was

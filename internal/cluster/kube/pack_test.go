@@ -99,7 +99,7 @@ func TestPacks(t *testing.T) {
 		{name: "one is done, others crash", workers: [3]pods{{done()}, {crash("x", time.Second)}, {crash("x", time.Second)}}, want: "pending", setbacks: "job-1-a 1/2, job-2-a 1/2"},
 		{name: "stillborn", workers: [3]pods{{crash("x", time.Second)}, {noRoom()}, {crash("x", time.Second)}}, want: "hopeless job-2-a", reason: executor.WorkerFailed, says: "crashed twice in the same way", setbacks: "job-0-a 1/2"},
 		{name: "stillborn, in two ways", workers: [3]pods{{crash("x", time.Second)}, {crash("y", time.Second)}}, want: "pending", setbacks: "job-0-a 1/2, job-1-a 1/2"},
-		{name: "one dies too often, others go on", workers: [3]pods{{crash("x", time.Minute), crash("x", time.Minute), crash("x", time.Minute)}, {running()}, {done()}}, want: "running", setbacks: "job-0-a 1/2, job-0-b 2/2"},
+		{name: "one dies too often, others go on", workers: [3]pods{{crash("x", time.Minute), crash("x", time.Minute), crash("x", time.Minute)}, {running()}, {done()}}, want: "running", setbacks: "job-0-a 1/2, job-0-b 2/2, job-0-c 2/2 last"},
 		{name: "one was drained too often", workers: [3]pods{{exited(143, "Error", disruptedBy(drained)), exited(143, "Error", disruptedBy(drained)), exited(143, "Error", disruptedBy(drained))}, {running()}},
 			want: "hopeless job-0-c", reason: executor.Evicted, says: "k8s.Disruptions(2)", setbacks: "job-0-a 1/2, job-0-b 2/2"},
 		{name: "many were drained", workers: [3]pods{{exited(143, "Error", disruptedBy(drained)), running()}, {exited(143, "Error", disruptedBy(drained)), running()}, {exited(143, "Error", disruptedBy(drained))}},
@@ -164,7 +164,11 @@ func TestPacks(t *testing.T) {
 			}
 			var setbacks []string
 			for _, s := range d.Setbacks {
-				setbacks = append(setbacks, fmt.Sprintf("%s %d/%d", s.Pod, s.Nth, s.Most))
+				text := fmt.Sprintf("%s %d/%d", s.Pod, s.Nth, s.Most)
+				if s.Last {
+					text += " last"
+				}
+				setbacks = append(setbacks, text)
 			}
 			if strings.Join(setbacks, ", ") != test.setbacks {
 				t.Errorf("the setbacks are %q; want %q", setbacks, test.setbacks)

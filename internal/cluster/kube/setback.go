@@ -26,9 +26,10 @@ var FinalCodes = []int32{
 }
 
 // Setback is a pod that failed, or that the cluster took away, in a Job that
-// goes on with another.
+// goes on.
 type Setback struct {
 	Pod       string
+	Last      bool // of a pack: no other pod follows, and the other workers go on
 	Disrupted bool // the cluster took the pod away, which uses up no retry
 	Nth, Most int  // it uses up the nth of so many retries or disruptions; Most may be negative: there is no bound
 	Reason    executor.Reason
@@ -48,7 +49,7 @@ func setbacks(v View) (all []Setback, hopeless *executor.Error, pod string) {
 	var before failure
 	for _, pod := range slices.SortedFunc(slices.Values(slices.Concat(v.Former, v.Pods)), ByAge) {
 		f, failed := failureOf(pod, v.Protocol)
-		index := pod.Labels[IndexLabel]
+		index := IndexOf(pod)
 		switch {
 		case !failed || v.Workers > 0 && hasSucceeded(pod):
 			continue
@@ -68,9 +69,9 @@ func setbacks(v View) (all []Setback, hopeless *executor.Error, pod string) {
 			return all, nil, "" // the Job is about to fail
 		case v.Protocol && before.isLike(f) && (v.Workers == 0 || isStillborn(v)):
 			return all, before.again(v, f), f.pod.Name
-		case retries[index] <= most:
-			all = append(all, f.setback(retries[index], most))
 		}
+		all = append(all, f.setback(min(retries[index], most), most))
+		all[len(all)-1].Last = retries[index] > most
 		before = f
 	}
 	return all, nil, ""

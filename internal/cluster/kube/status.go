@@ -85,7 +85,7 @@ func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
 		}
 	}
 	s.ofPods(pods)
-	v := View{Worker: "program", Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Workers: inv.Workers, Disruptions: -1}
+	v := View{Worker: kindOfJob(inv), Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Workers: inv.Workers, Disruptions: -1}
 	s.state(v)
 	if v.Workers > 0 {
 		s.ofPack(v)
@@ -106,9 +106,17 @@ func (s *JobStatus) ofPods(pods []*corev1.Pod) {
 	}
 }
 
+// kindOfJob is what runs, for people.
+func kindOfJob(inv executor.Invocation) string {
+	if inv.Workers > 0 {
+		return "pack"
+	}
+	return "program"
+}
+
 // ofPack is what the pods of all workers say.
 func (s *JobStatus) ofPack(v View) {
-	s.Workers, s.Succeeded, s.FailedPods = v.Workers, max(succeededWorkers(v), int(v.Job.Status.Succeeded)), int(v.Job.Status.Failed)
+	s.Workers, s.Succeeded, s.FailedPods = v.Workers, max(workersThat(v, hasSucceeded), int(v.Job.Status.Succeeded)), int(v.Job.Status.Failed)
 	for _, pod := range v.Pods {
 		begin, end := lifeOf(pod)
 		if s.Started.IsZero() || !begin.IsZero() && begin.Before(s.Started) {
