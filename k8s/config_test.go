@@ -132,7 +132,7 @@ func TestFullFile(t *testing.T) {
 	e := configured(t, file, nil)
 	s := e.settings
 	if s.target != (kube.Target{Kubeconfig: "/etc/team", Context: "team", Namespace: "weather"}) || s.createNamespace ||
-		e.Limit() != packWindow || e.Packing() != (executor.Packing{Work: 90 * time.Second, Side: 3, Most: 40}) || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 3 || s.logShare != 0.5 || s.logStreams != 7 ||
+		e.Limit() != packWindow || e.Packing() != (executor.Packing{Work: 90 * time.Second, Side: 3, Most: 40, Kind: s.kind()}) || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 3 || s.logShare != 0.5 || s.logStreams != 7 ||
 		e.RootFor("file:///data/a") != "file:///mnt/data/a" || s.mostMemory() != 8<<30 || s.azure.or(s.usualAzure).binding != "reader" {
 		t.Errorf("%+v", s)
 	}

@@ -1,6 +1,9 @@
 package k8s
 
 import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -50,7 +53,22 @@ func (e *Executor) Packing() executor.Packing {
 	if s.pack == 0 {
 		return executor.Packing{}
 	}
-	return executor.Packing{Work: s.pack, Side: s.side(), Most: s.limit}
+	return executor.Packing{Work: s.pack, Side: s.side(), Most: s.limit, Kind: s.kind()}
+}
+
+// kind is equal for executors that would make equal Jobs, at one place: their calls may
+// share a Job. It is empty if the settings make none, which the first call reports.
+func (s *settings) kind() string {
+	job, err := s.job(task{name: "kind"})
+	if err != nil {
+		return ""
+	}
+	text, err := json.Marshal(job)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(text, "%+v %p %s", s.target, s.image, s.pack))
+	return lowerBase32.EncodeToString(sum[:10])
 }
 
 // side is how many calls a pod computes side by side.

@@ -26,8 +26,34 @@ func TestPacking(t *testing.T) {
 		{"side by side", []Option{Pack(time.Minute), CPU("2"), SideBySide(5)}, executor.Packing{Work: time.Minute, Side: 5}, packWindow},
 	} {
 		e := New(test.options...)
-		if got := e.Packing(); got != test.want || e.Limit() != test.limit {
+		got := e.Packing()
+		got.Kind = "" // see TestKindOfPacks
+		if got != test.want || e.Limit() != test.limit {
 			t.Errorf("%s: %+v and %d calls; want %+v and %d", test.name, got, e.Limit(), test.want, test.limit)
+		}
+	}
+}
+
+// Calls share a Job if their executors make equal ones, whoever made the executors.
+func TestKindOfPacks(t *testing.T) {
+	e := New(Image("forecast:1"), Pack(time.Minute), CPU("2"))
+	kind := e.Packing().Kind
+	if kind == "" {
+		t.Fatal("there is none")
+	}
+	for name, test := range map[string]struct {
+		other *Executor
+		alike bool
+	}{
+		"the same options once more": {e.With(CPU("2")), true},
+		"more memory":                {e.With(Memory("4Gi")), false},
+		"another namespace":          {e.With(Namespace("weather")), false},
+		"another image":              {e.With(Image("forecast:2")), false},
+		"another time":               {e.With(Pack(time.Hour)), false},
+		"a label":                    {e.With(Label("team", "weather")), false},
+	} {
+		if got := test.other.Packing().Kind; (got == kind) != test.alike {
+			t.Errorf("%s: %s and %s", name, got, kind)
 		}
 	}
 }

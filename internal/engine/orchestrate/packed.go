@@ -84,18 +84,7 @@ func (f *flight) packerFor(packing executor.Packing) *pack.Packer {
 		p = pack.New(pack.Config{
 			Executor: at, Packing: packing, Store: f.root.store, Function: f.call.Function.ID(), Pipeline: f.call.Pipeline,
 			Logger: e.Logger, Go: func(do func()) { e.owned.Go(do) },
-			History: func(ctx context.Context) (walls []time.Duration) {
-				past, err := f.history(ctx)
-				if err != nil {
-					e.Logger.Debug("how long earlier calls took is not known", "function", f.call.Function.ID(), "error", err)
-				}
-				for _, run := range past {
-					if run.Reason == "" && run.Wall > 0 {
-						walls = append(walls, run.Wall)
-					}
-				}
-				return walls
-			},
+			History: f.history,
 			Env: func(_ context.Context, p packs.Pack, side int) ([]string, error) {
 				spec := worker.Spec{
 					Root: ability.RootFor(at, f.root.store.Address()), Function: f.call.Function.Name,

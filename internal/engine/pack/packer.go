@@ -33,8 +33,8 @@ type Config struct {
 	// Env returns the environment of the workers of a pack.
 	Env func(ctx context.Context, p packs.Pack, side int) ([]string, error)
 
-	// History returns how long earlier calls took; none if that is not known. May be nil.
-	History func(ctx context.Context) []time.Duration
+	// History tells of earlier runs of the function, as an Invocation's does. May be nil.
+	History func(ctx context.Context) ([]executor.Past, error)
 
 	// Go runs something on a goroutine that the owner of the Packer waits for.
 	Go func(func())
@@ -153,7 +153,7 @@ func (p *Packer) open() *forming {
 // invocation is a pack as its executor sees it.
 func (c Config) invocation(p packs.Pack) executor.Invocation {
 	return executor.Invocation{
-		Function: c.Function, MemoURI: p.URI(), Pipeline: c.Pipeline, Logger: c.Logger,
+		Function: c.Function, MemoURI: p.URI(), Pipeline: c.Pipeline, Logger: c.Logger, History: c.History,
 		ID: executor.ID{LeaseID: p.ID, RunID: p.ID, Attempt: 1, Executor: c.Executor.Name()},
 	}
 }
@@ -226,8 +226,14 @@ func (p *Packer) recall() {
 	if p.History != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), probe)
 		defer cancel()
-		for _, wall := range p.History(ctx) {
-			p.learn(wall)
+		past, err := p.History(ctx)
+		if err != nil {
+			p.Logger.Debug("how long earlier calls took is not known", "function", p.Function, "error", err)
+		}
+		for _, run := range past {
+			if run.Reason == "" && run.Wall > 0 {
+				p.learn(run.Wall)
+			}
 		}
 	}
 	p.mu.Lock()

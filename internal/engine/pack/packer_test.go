@@ -199,6 +199,16 @@ func (r rig) wait(t *testing.T, all []*pack.Member) map[pack.Fate]int {
 	return fates
 }
 
+// took is a history of runs that took so long.
+func took(walls ...time.Duration) func(context.Context) ([]executor.Past, error) {
+	return func(context.Context) (past []executor.Past, _ error) {
+		for _, wall := range walls {
+			past = append(past, executor.Past{Wall: wall}, executor.Past{Wall: time.Hour, Reason: executor.OOMKilled})
+		}
+		return past, nil
+	}
+}
+
 func always(d time.Duration) func(packs.Call) time.Duration {
 	return func(packs.Call) time.Duration { return d }
 }
@@ -231,7 +241,7 @@ func TestSizes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(&cluster{takes: always(c.takes), delay: 2 * time.Second}, c.packing, func(config *pack.Config) {
 					config.EvenOne = true
-					config.History = func(context.Context) []time.Duration { return c.history }
+					config.History = took(c.history...)
 				})
 				if fates := r.wait(t, r.calls(c.calls)); fates[pack.Ran] != c.calls {
 					t.Errorf("fates %v", fates)
@@ -274,7 +284,7 @@ func TestRoomForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(&cluster{takes: always(time.Second), room: func(index int) bool { return index == 1 }},
 			executor.Packing{Work: 10 * time.Second}, func(c *pack.Config) {
-				c.History = func(context.Context) []time.Duration { return []time.Duration{time.Second} }
+				c.History = took(time.Second)
 			})
 		if fates := r.wait(t, r.calls(40)); fates[pack.Ran] != 40 {
 			t.Errorf("fates %v", fates)
@@ -295,7 +305,7 @@ func TestSlowNeighbour(t *testing.T) {
 			return time.Second
 		}}
 		r := newRig(c, executor.Packing{Work: 20 * time.Second}, func(c *pack.Config) {
-			c.History = func(context.Context) []time.Duration { return []time.Duration{time.Second} }
+			c.History = took(time.Second)
 		})
 		all := r.calls(40) // two workers, and the first has call 0
 		began := time.Now()
@@ -343,7 +353,7 @@ func TestGroupFails(t *testing.T) {
 func TestStopOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(&cluster{takes: always(20 * time.Second)}, executor.Packing{Work: time.Hour, Side: 1}, func(c *pack.Config) {
-			c.History = func(context.Context) []time.Duration { return []time.Duration{20 * time.Second} }
+			c.History = took(20 * time.Second)
 		})
 		all := r.calls(4)
 		time.Sleep(5 * time.Second)
@@ -370,7 +380,7 @@ func TestStopOne(t *testing.T) {
 func TestStopAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(&cluster{takes: always(time.Hour)}, executor.Packing{Work: time.Hour, Side: 2}, func(c *pack.Config) {
-			c.History = func(context.Context) []time.Duration { return []time.Duration{time.Second} }
+			c.History = took(time.Second)
 		})
 		all := r.calls(10)
 		time.Sleep(5 * time.Second)
