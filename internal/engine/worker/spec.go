@@ -59,6 +59,16 @@ type Surroundings struct {
 	Tree *Tree `json:"tree,omitempty"` // a worker's slots; nil at the top
 }
 
+// Key is the same for the surroundings of two workers if their calls can share an
+// environment. They have slots of their own.
+func (s Surroundings) Key() (string, error) {
+	if s.Tree != nil {
+		s.Tree = &Tree{Path: s.Tree.Path, Name: s.Tree.Name, Size: s.Tree.Size}
+	}
+	text, err := json.Marshal(s)
+	return string(text), err
+}
+
 // Spec is what a worker process is told, beyond what lies in the store. It
 // holds no secrets: a worker has credentials of its own.
 type Spec struct {
