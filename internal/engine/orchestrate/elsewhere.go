@@ -26,6 +26,20 @@ const stopTimeout = 5 * time.Minute
 // elsewhere runs the call in a worker process, which takes the lease into its
 // own session and leaves its result or error in the store.
 func (c *computing) elsewhere(ctx context.Context, clock *limit) (Outcome, error) {
+	if p := c.packer(); p != nil && !c.packed.alone {
+		return c.inPack(ctx, clock, p)
+	} else if p != nil {
+		release, err := p.Single(ctx)
+		if err != nil {
+			return Outcome{}, c.stopped(ctx)
+		}
+		defer release()
+	}
+	return c.byItself(ctx, clock)
+}
+
+// byItself runs the call in a worker of its own.
+func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error) {
 	spec, err := c.spec(ctx)
 	if err != nil {
 		return Outcome{}, err
@@ -38,8 +52,7 @@ func (c *computing) elsewhere(ctx context.Context, clock *limit) (Outcome, error
 	var told atomic.Bool
 	inv.Tell = func(stage executor.Stage) {
 		told.Store(true)
-		c.f.item.Stage(string(stage))
-		clock.tell(stage)
+		c.tell(stage, clock)
 	}
 	w, err := c.f.call.Executor.Start(ctx, inv)
 	if err != nil {
@@ -56,7 +69,14 @@ func (c *computing) elsewhere(ctx context.Context, clock *limit) (Outcome, error
 	if err != nil {
 		return Outcome{}, c.stop(ctx, w)
 	}
+	c.exit = exit
 	return c.outcomeElsewhere(exit)
+}
+
+// tell notes how far the worker is.
+func (c *computing) tell(stage executor.Stage, clock *limit) {
+	c.f.item.Stage(string(stage))
+	clock.tell(stage)
 }
 
 // stop ends a worker whose run was cancelled or timed out. With Detach, a
@@ -160,13 +180,9 @@ func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
 	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == failure.Reason {
 		return // the worker recorded it, and knows more
 	}
-	run := record.Run{
-		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
-	}.Of(c.ID)
-	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	err := c.f.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{
 		Head: c.f.call.Function.Head(c.f.place.Key, c.RunID),
-		Call: c.f.call.Function.Describe(c.f.call.Pipeline), Run: run,
+		Call: c.f.call.Function.Describe(c.f.call.Pipeline), Run: c.record(failure),
 	})
 	if err != nil {
 		c.f.engine.Logger.Warn("a failed run left no record", "call", c.f.place.URI(), "run", c.RunID, "error", err)
@@ -190,7 +206,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Assignment: c.assignment(), Surroundings: e.Surroundings,
 		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Schema: c.f.call.Function.SchemaHash(),
 		LeaseVersion: version, Orchestrator: state.Orchestrator, Handle: c.handle,
-		Context: e.portable(c.f.call.Context, at), Supervised: remote,
+		Context: e.portable(c.f.call.Context, at), Supervised: remote && !c.isPacked(), Packed: c.isPacked(),
 	}
 	spec.Origin = c.f.call.Function.Origin()
 	spec.Edited = c.f.call.Function.EditedNearby()
@@ -240,8 +256,8 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 func (f *flight) invocation(id runs.ID) executor.Invocation {
 	return executor.Invocation{
 		Function: f.call.Function.ID(), MemoURI: f.place.URI(), Pipeline: f.call.Pipeline, ID: id,
-		Logger: f.engine.Logger,
-		Lives:  func(ctx context.Context) (bool, error) { return f.lives(ctx, id) },
+		Logger: f.engine.Logger, History: f.history,
+		Lives: func(ctx context.Context) (bool, error) { return f.lives(ctx, id) },
 	}
 }
 

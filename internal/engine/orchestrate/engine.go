@@ -19,8 +19,10 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
+	"github.com/TrilliantHealth/mops-go/internal/records/history"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -57,8 +59,10 @@ type Engine struct {
 	flights     map[flightKey]*flight
 	pools       slots.Pools
 	perExecutor map[executor.Executor]*pool
+	packers     map[packerKey]*pack.Packer
 	refreshed   map[resultKey]bool
 	others      others
+	past        history.Book
 	alone       uint64        // counts the calls without store
 	server      *slots.Server // serves pools to workers; nil until the first needs it
 	began       time.Time
@@ -69,7 +73,7 @@ func New(options Options) *Engine {
 	return &Engine{
 		Options: options,
 		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
-		perExecutor: map[executor.Executor]*pool{}, refreshed: map[resultKey]bool{}, began: time.Now(),
+		perExecutor: map[executor.Executor]*pool{}, packers: map[packerKey]*pack.Packer{}, refreshed: map[resultKey]bool{}, began: time.Now(),
 	}
 }
 

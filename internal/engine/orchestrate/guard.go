@@ -20,11 +20,12 @@ import (
 // because they must not change under way.
 type guarded struct {
 	executor.Executor
-	given  executor.Executor // which is configured now, if it can be
+	given  executor.Executor // which is configured now, if it can be; of a copy the original
 	name   string
 	limit  int
 	here   bool
 	remote bool
+	pack   executor.Packing
 }
 
 // Guard returns an executor that keeps the contract whatever the inner one does,
@@ -41,7 +42,10 @@ func Guard(inner executor.Executor, settings func(name string) executor.Settings
 			err = fmt.Errorf("the executor of type %T panicked when it was asked what it is: %v", inner, p)
 		}
 	}()
-	given := inner
+	given := ability.Original(inner)
+	if !reflect.ValueOf(given).Comparable() {
+		return nil, fmt.Errorf("the executor of type %T is a copy of one that cannot be told from others, since values of type %T cannot be compared", inner, given)
+	}
 	if configurable, ok := inner.(executor.Configurable); ok {
 		inner = configurable.Configured(settings(inner.Name()))
 	}
@@ -51,6 +55,9 @@ func Guard(inner executor.Executor, settings func(name string) executor.Settings
 	}
 	if limited, ok := inner.(executor.Limited); ok {
 		g.limit = limited.Limit()
+	}
+	if g.pack = ability.Packing(inner); g.pack.Work > 0 && g.pack.Kind == "" {
+		g.pack.Kind = fmt.Sprintf("%p", given)
 	}
 	return g, nil
 }
@@ -69,6 +76,9 @@ func (g *guarded) Name() string       { return g.name }
 func (g *guarded) Limit() int         { return g.limit }
 func (g *guarded) RunsHere() bool     { return g.here }
 func (g *guarded) RunsRemotely() bool { return g.remote }
+
+// Packing is zero if the executor is no Packer.
+func (g *guarded) Packing() executor.Packing { return g.pack }
 
 // mostHandle bounds a handle, in bytes: it is stored in the lease.
 const mostHandle = 4 << 10
@@ -111,11 +121,13 @@ func (g *guarded) renamed(method string) {
 
 func (g *guarded) panicked(method string, p any) *executor.Error {
 	failure := g.failure(executor.LaunchFailed, fmt.Sprintf("panicked in %s: %v", method, p), nil)
-	const enough = 4 << 10
 	stack := debug.Stack()
-	failure.Tail = string(stack[:min(len(stack), enough)])
+	failure.Tail = string(stack[:min(len(stack), enoughStack)])
 	return failure
 }
+
+// enoughStack is how much of a stack an error has, in bytes.
+const enoughStack = 4 << 10
 
 func (g *guarded) failure(reason executor.Reason, did string, err error) *executor.Error {
 	return &executor.Error{Reason: reason, Message: fmt.Sprintf("the executor %s (%T) %s", g.name, g.Executor, did), Err: err}

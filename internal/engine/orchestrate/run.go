@@ -29,7 +29,9 @@ type computing struct {
 	handle  string          // of its worker, if known
 	sources []record.SourceLocation
 	started time.Time         // of the present run
+	exit    executor.Exit     // of its worker, where that is another process
 	failed  []executor.Reason // why runs failed, other than by the function
+	packed  packed            // how it fares in packs
 	left    bool              // the lease was released, or left to a run that goes on
 }
 
@@ -111,7 +113,7 @@ func (c *computing) prepare() error {
 func (c *computing) untilDone() (Outcome, error) {
 	f := c.f
 	for failed := 0; ; failed++ {
-		c.started = time.Now()
+		c.started, c.exit = time.Now(), executor.Exit{}
 		f.item.Starting(c.RunID, c.Executor)
 		outcome, err := c.once()
 		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
@@ -119,6 +121,7 @@ func (c *computing) untilDone() (Outcome, error) {
 		}
 		switch {
 		case err == nil:
+			c.ended(outcome, nil)
 			return outcome, nil
 		case c.ctx.Err() != nil:
 			if !c.left { // it failed while it was cancelled
@@ -128,10 +131,11 @@ func (c *computing) untilDone() (Outcome, error) {
 		case errors.Is(err, lease.ErrLost), c.left:
 			return Outcome{}, err
 		case !c.retries(err, failed):
+			c.ended(outcome, err)
 			c.release(outcomeOf(c.RunID, err))
 			return Outcome{}, err
 		}
-		f.engine.Logger.Warn("a run failed and is tried again", "call", f.place.URI(), "run", c.RunID,
+		f.engine.Logger.Log(c.ctx, c.packed.level(), "a run failed and is tried again", "call", f.place.URI(), "run", c.RunID,
 			"attempt", c.Attempt, "error", err)
 		if err := c.next(failed); err != nil {
 			return Outcome{}, err
@@ -199,6 +203,9 @@ func mayRetry(err error) bool {
 // retries reports whether to try a failed run again: either at the cost of the
 // caller's retries, or because the executor allows it for such a reason.
 func (c *computing) retries(err error, failed int) bool {
+	if c.packed.again(err) {
+		return true
+	}
 	if !mayRetry(err) {
 		return false
 	}
@@ -208,7 +215,7 @@ func (c *computing) retries(err error, failed int) bool {
 			return true
 		}
 	}
-	return failed < c.f.call.Retries
+	return failed-c.packed.free < c.f.call.Retries
 }
 
 // next waits a little and prepares another run, under the same lease id.
@@ -217,7 +224,7 @@ func (c *computing) next(failed int) error {
 	if err == nil {
 		c.ID = runs.Next(c.ID)
 		if c.held != nil {
-			c.handle = c.f.handle(c.ID)
+			c.handle = c.nextHandle()
 			err = c.held.Update(c.ctx, func(s *lease.State) {
 				s.ID, s.Handle, s.Session = c.ID, c.handle, s.Orchestrator
 			})

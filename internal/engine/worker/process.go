@@ -186,6 +186,9 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 		if there.LeaseID != p.Spec.LeaseID || there.RunID != p.Spec.RunID || there.Status != lease.StatusHeld {
 			return nil, nil, fmt.Errorf("%w: %s is held by lease %s, and this worker was started under %s", lease.ErrLost, place.URI(), there.LeaseID, p.Spec.LeaseID)
 		}
+		if p.Spec.Packed && there.Session != "" && there.Session != there.Orchestrator {
+			return nil, nil, fmt.Errorf("%w: another worker of the pack has begun %s", lease.ErrLost, place.URI())
+		}
 		version, state.Orchestrator = found, there.Orchestrator
 	}
 }

@@ -76,6 +76,9 @@ type Spec struct {
 	Context      config.Settings `json:"context,omitzero"`     // of the caller's context
 	Supervised   bool            `json:"supervised,omitempty"` // the worker keeps its own log; see Supervise
 
+	Packed bool  `json:"packed,omitempty"` // the call is in a pack, whose workers may all come to it
+	Pack   *Pack `json:"pack,omitempty"`   // this worker works through a pack, and Path is empty
+
 	// Verify is the path of a file for the record of what the function returns
 	// this time. If set, the run takes no lease and stores nothing.
 	Verify string `json:"verify,omitempty"`
@@ -83,6 +86,12 @@ type Spec struct {
 	// Codes is the path of a file for the code of each function, a list of
 	// FunctionCode. If set, the worker writes that and runs nothing.
 	Codes string `json:"codes,omitempty"`
+}
+
+// Pack is the pack that a worker works through.
+type Pack struct {
+	ID   string `json:"id"`
+	Side int    `json:"side"` // how many calls it computes side by side
 }
 
 // Encode writes the spec for the environment.
