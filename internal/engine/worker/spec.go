@@ -75,6 +75,7 @@ type Spec struct {
 	Handle       string          `json:"handle,omitempty"`     // of this worker; "" means its process identity
 	Context      config.Settings `json:"context,omitzero"`     // of the caller's context
 	Supervised   bool            `json:"supervised,omitempty"` // the worker keeps its own log; see Supervise
+	Container    *Container      `json:"container,omitempty"`  // that of the worker alone; set by Supervise
 
 	// Verify is the path of a file for the record of what the function returns
 	// this time. If set, the run takes no lease and stores nothing.

@@ -50,7 +50,7 @@ const (
 func Supervise(spec Spec) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	spec.Supervised = false
+	spec.Supervised, spec.Container = false, thisContainer()
 	text, err := spec.Encode()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
