@@ -44,8 +44,11 @@ func (c *computing) ended(outcome Outcome, err error) {
 func (c *computing) record(failure *executor.Error) record.Run {
 	run := record.Run{
 		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
-		CPUSeconds: c.exit.CPU.Seconds(), PeakMemory: c.exit.PeakMemory,
+		CPUSeconds: c.exit.CPU.Seconds(),
 	}.Of(c.ID)
+	if failure.Reason == executor.OOMKilled { // of others executors know less well
+		run.PeakMemory = c.exit.PeakMemory
+	}
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	return run
 }

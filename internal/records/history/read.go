@@ -173,6 +173,9 @@ func Past(run record.Run) (past executor.Past, ok bool) {
 	if run.OS != "" && run.Arch != "" {
 		past.Platform = run.OS + "/" + run.Arch
 	}
+	if past.PeakMemory == 0 && past.Reason == executor.OOMKilled {
+		past.PeakMemory = run.MemoryLimit
+	}
 	if past.PeakMemory < 0 || past.PeakMemory > mostMemory {
 		past.PeakMemory = 0
 	}
