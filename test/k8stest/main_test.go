@@ -108,7 +108,7 @@ type Calls struct {
 	Secret                  string // whose entries workers find in their environment
 	Brief                   bool   // Jobs are removed a second after they have ended
 	SilenceGrace            time.Duration
-	Retries                 int  // of a Job; 0 is one
+	Retries                 int // of a Job; 0 is one
 	Pack                    time.Duration
 	Side, Limit             int
 	Configured              bool // the config file says where, and the program nothing

@@ -50,6 +50,12 @@ const (
 	quiet    = 100 * time.Millisecond
 	patience = time.Second
 
+	// worth is what a group costs to start, as time. While others run, a pack that is
+	// not full waits so long for each of them, up to mostWorth of them: else a slow
+	// stream of calls would become a stream of small groups.
+	worth     = 2 * time.Second
+	mostWorth = 5
+
 	// mostCalls bounds a pack: while it runs, the next one is put together.
 	mostCalls = 4000
 
@@ -294,7 +300,7 @@ func (p *Packer) consider(now time.Time) (started bool) {
 	}
 	perWorker, free := p.plan(now)
 	full := min(perWorker*free, mostCalls)
-	if free == 0 || len(f.members) < full && now.Before(f.due()) {
+	if free == 0 || len(f.members) < full && now.Before(p.due()) {
 		return false
 	}
 	if _, known := p.each(now); !known && len(f.members) > full { // they came while the history was asked for
@@ -307,13 +313,17 @@ func (p *Packer) consider(now time.Time) (started bool) {
 	return true
 }
 
-// due is when the pack starts though it is not full.
-func (f *forming) due() time.Time {
-	due := f.last.Add(quiet)
-	if last := f.first.Add(patience); last.Before(due) {
-		return last
+// due is when the pack that is being put together starts though it is not full.
+// The caller holds mu.
+func (p *Packer) due() time.Time {
+	f := p.forming
+	if n := len(p.groups); n > 0 {
+		return f.first.Add(worth * time.Duration(min(n, mostWorth)))
 	}
-	return due
+	if due := f.last.Add(quiet); due.Before(f.first.Add(patience)) {
+		return due
+	}
+	return f.first.Add(patience)
 }
 
 // turn starts a pack if it is time to. It says when to look again, and whether
@@ -325,7 +335,7 @@ func (p *Packer) turn() (again time.Duration, over bool) {
 	p.consider(now)
 	switch f := p.forming; {
 	case f != nil && len(f.members) > 0:
-		return max(f.due().Sub(now), quiet/2), false
+		return max(min(p.due().Sub(now), worth), quiet/2), false
 	case len(p.groups) == 0:
 		p.looping = false
 		return 0, true

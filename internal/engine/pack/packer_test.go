@@ -405,3 +405,19 @@ func TestStopAll(t *testing.T) {
 		}
 	})
 }
+
+// A slow stream of calls does not become a stream of small groups.
+func TestSlowStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(&cluster{takes: always(10 * time.Millisecond), delay: 2 * time.Second}, executor.Packing{Work: time.Minute})
+		var all []*pack.Member
+		for i := range 200 {
+			all = append(all, r.call(fmt.Sprint("call ", i)))
+			time.Sleep(150 * time.Millisecond)
+		}
+		fates := r.wait(t, all)
+		if n := len(r.groups) + fates[pack.Single]; fates[pack.Ran] < 190 || n > 20 {
+			t.Errorf("%d groups and Jobs for 30 s; fates %v", n, fates)
+		}
+	})
+}
