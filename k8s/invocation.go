@@ -100,7 +100,7 @@ var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPad
 func (s *settings) jobName(inv executor.Invocation) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", inv.MemoURI, inv.LeaseID, inv.Attempt))
 	most := kube.MostName
-	if inv.Workers > 0 {
+	if s.pack > 0 || inv.Workers > 0 { // a pack has its name before it is known how many share it
 		most -= len("-99999") // pods have the name of their Job and their index as a host name
 	}
 	return nameWith(most, s.namePrefix, inv.Function, lowerBase32.EncodeToString(sum[:10]))

@@ -125,6 +125,9 @@ func (s *settings) transformed(job *batchv1.Job) (*batchv1.Job, error) {
 	if !slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == kube.ContainerName }) {
 		return nil, errors.New("the function given to k8s.Transform removed the container " + kube.ContainerName)
 	}
+	if t := before.Spec.Completions; kube.Annotated(before.Annotations).Workers > 0 && (job.Spec.Completions == nil || *job.Spec.Completions != *t) {
+		return nil, fmt.Errorf("the function given to k8s.Transform changed the completions of a Job of many calls: it has %d workers; see k8s.Pack and k8s.Limit instead", *t)
+	}
 	ours := map[string]string{kube.ManagedByLabel: kube.ManagedBy}
 	job.Labels, job.Annotations = merged(job.Labels, before.Labels), merged(job.Annotations, before.Annotations)
 	job.Spec.Template.Labels = merged(job.Spec.Template.Labels, ours)

@@ -3,6 +3,7 @@ package k8s
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -37,6 +38,12 @@ func TestJobNames(t *testing.T) {
 	packed := s.jobName(executor.Invocation{Function: strings.Repeat("a", 100) + ".Last@7", Workers: 20_000}) + "-19999"
 	if why := validation.IsDNS1123Label(packed); len(why) > 0 || !strings.Contains(packed, "-last-7-") {
 		t.Errorf("a pod of a pack cannot have the host name %q: %v", packed, why)
+	}
+	e, inv := New(Namespace("ns"), Pack(time.Minute)), executor.Invocation{Function: strings.Repeat("a", 100) + ".Last@7"}
+	early := e.HandleOf(inv) // it is not known yet how many workers share it
+	inv.Workers = 3
+	if late := e.HandleOf(inv); late != early {
+		t.Errorf("the handle of a pack was %q and is %q", early, late)
 	}
 }
 

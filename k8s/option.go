@@ -124,8 +124,8 @@ func Limit(n int) Option { return func(s *settings) { s.limit = max(n, 0) } }
 
 // Transform changes each Job before it is created, after everything else;
 // several are applied in the order given. The labels and annotations of mops
-// stay. The call fails if change fails, renames the Job, or removes the
-// worker's container.
+// stay. The call fails if change fails, renames the Job, removes the worker's
+// container, or changes how many workers share the calls of [Pack].
 func Transform(change func(*batchv1.Job) error) Option {
 	return func(s *settings) { s.transforms = append(s.transforms, change) }
 }

@@ -1,11 +1,28 @@
 package k8s
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+
 	"github.com/TrilliantHealth/mops-go/executor"
 )
+
+// How many workers a pack has is the engine's to say.
+func TestTransformLeavesTheWorkersOfAPack(t *testing.T) {
+	e := New(Image("a"), Namespace("ns"), Transform(func(job *batchv1.Job) error {
+		job.Spec.Completions = new(int32(5))
+		return nil
+	}))
+	if _, err := e.plan(t.Context(), pack()); err == nil || !strings.Contains(err.Error(), "changed the completions") {
+		t.Errorf("%v", err)
+	}
+	if _, err := e.plan(t.Context(), call()); err != nil {
+		t.Errorf("of one call: %v", err)
+	}
+}
 
 func TestPacking(t *testing.T) {
 	for _, test := range []struct {
