@@ -30,6 +30,11 @@ const (
 	AttemptAnnotation  = domain + "attempt"
 	MemoryAnnotation   = domain + "memory"
 
+	// MemoryFromAnnotation says where the memory limit comes from, for people:
+	// MemoryOption, if nothing else but that decided.
+	MemoryFromAnnotation = domain + "memory-from"
+	MemoryOption         = "k8s.Memory"
+
 	// What Jobs are labelled with for those who count costs.
 	UserLabel     = domain + "user"
 	PipelineLabel = domain + "pipeline"

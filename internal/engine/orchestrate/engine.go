@@ -69,7 +69,7 @@ type Engine struct {
 // New makes an engine. Close ends it.
 func New(options Options) *Engine {
 	return &Engine{
-		Options: options,
+		Options: options, past: history.Book{Log: options.Logger},
 		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
 		perExecutor: map[executor.Executor]*pool{}, refreshed: map[resultKey]bool{}, began: time.Now(),
 	}
