@@ -70,7 +70,7 @@ type Engine struct {
 func New(options Options) *Engine {
 	return &Engine{
 		Options: options, past: history.Book{Log: options.Logger},
-		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
+		roots: map[string]*root{}, flights: map[flightKey]*flight{},
 		perExecutor: map[executor.Executor]*pool{}, refreshed: map[resultKey]bool{}, began: time.Now(),
 	}
 }
