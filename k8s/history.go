@@ -20,8 +20,10 @@ import (
 // user wrote.
 const fewestRuns = 20
 
+const mebi = 1 << 20
+
 // leastLearned is the default of MemoryMin: what a Go program needs to do anything.
-const leastLearned = 128 << 20
+const leastLearned = 128 * mebi
 
 // allotment is the memory limit of a pod, and where the number comes from, for people.
 type allotment struct {
@@ -100,7 +102,7 @@ func (s *settings) learn(ctx context.Context, inv executor.Invocation, platforms
 	}
 	need := percentileOf(needs, s.percentile)
 	from := fmt.Sprintf("%s%% of %d earlier runs needed at most %s, and a quarter more",
-		strconv.FormatFloat(s.percentile, 'g', -1, 64), len(needs), inBytes(need))
+		strconv.FormatFloat(s.percentile, 'g', -1, 64), len(needs), inBytes((need+mebi-1)/mebi*mebi))
 	limit := roundUp(need + need/4)
 	switch least, most := s.least(), s.most(); {
 	case limit < least:
@@ -154,7 +156,7 @@ func percentileOf(sorted []int64, percent float64) int64 {
 // roundUp makes a number of bytes one that many Jobs have: it grows by a sixteenth at
 // most, or to 16 MiB.
 func roundUp(n int64) int64 {
-	step := max(int64(1)<<max(bits.Len64(uint64(n))-5, 0), 16<<20)
+	step := max(int64(1)<<max(bits.Len64(uint64(n))-5, 0), 16*mebi)
 	return (n + step - 1) / step * step
 }
 
