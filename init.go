@@ -38,18 +38,50 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 		return worker.Supervise(spec)
 	}
 	inherited, _ := inherit.Take() // first of all: nobody else may find its variable or files
-	ctx := context.Background()
-	if spec.Tree != nil {
-		defer spec.Tree.Close()
+	defer inherited.Close()
+	s := staying{options: options, inherited: inherited}
+	defer s.close()
+	for {
+		code := s.run(context.Background(), spec)
+		if !inherited.Next(code) {
+			return code
+		}
+		var err error
+		if spec, _, err = worker.TakeSpec(); err != nil {
+			fmt.Fprintln(os.Stderr, "mops worker:", err)
+			return exitFailed
+		}
 	}
-	env, err := newEnv(ctx, options, inside{worker: true, spec: spec})
-	if err != nil {
+}
+
+// staying is a worker that runs one call after another. Calls with the same
+// surroundings share an environment, and so its session and its files.
+type staying struct {
+	options   []EnvOption
+	inherited *inherit.Pipes
+	env       *Env
+	tree      *worker.Tree // of the environment
+	around    string       // the surroundings of the environment
+}
+
+func (s *staying) close() {
+	if s.env != nil {
+		s.env.Close()
+	}
+	if s.tree != nil {
+		s.tree.Close()
+	}
+	s.env, s.tree = nil, nil
+}
+
+func (s *staying) run(ctx context.Context, spec worker.Spec) int {
+	if err := s.prepare(ctx, spec); err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		return exitFailed
 	}
-	defer env.Close()
+	env := s.env
 	p := worker.Process{
-		Spec: spec, Inherited: inherited, Registry: gather(options).registry.functions, Files: env.files, Logger: env.logger,
+		Spec: spec, Inherited: s.inherited, Registry: gather(s.options).registry.functions, Files: env.files, Logger: env.logger,
 		Root: env.engine.Root,
 		Context: func(ctx context.Context) context.Context {
 			if spec.Context == (config.Settings{}) {
@@ -59,8 +91,24 @@ func runWorker(spec worker.Spec, options []EnvOption) int {
 			return env.Context(context.WithValue(ctx, settingsKey{}, &above))
 		},
 	}
-	if spec.Tree != nil {
-		p.Slot = spec.Tree.Slot()
+	if s.tree != nil {
+		p.Slot = worker.Slot{Pool: s.tree, Holder: spec.Tree.Holder}
 	}
 	return p.Main(ctx)
+}
+
+// prepare makes an environment for the call, unless the last one is of the same
+// surroundings.
+func (s *staying) prepare(ctx context.Context, spec worker.Spec) error {
+	around, err := spec.Surroundings.Key()
+	if err != nil {
+		return err
+	}
+	if s.env != nil && s.around == around {
+		return nil
+	}
+	s.close()
+	s.tree, s.around = spec.Tree, around
+	s.env, err = newEnv(ctx, s.options, inside{worker: true, spec: spec})
+	return err
 }

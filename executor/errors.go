@@ -18,6 +18,7 @@ const (
 	VersionSkew      Reason = "VersionSkew"      // the worker's program is not the caller's
 	DeadlineExceeded Reason = "DeadlineExceeded" // took longer than the timeout
 	LeaseLost        Reason = "LeaseLost"        // somebody else took the call over
+	ReusedWorker     Reason = "ReusedWorker"     // its process died, and had run other calls before, one of which may be the cause
 
 	LaunchRejected Reason = "LaunchRejected" // the cluster did not take the job: forbidden, invalid, over its quota
 	Unschedulable  Reason = "Unschedulable"  // no node has the resources that the worker asks for

@@ -20,6 +20,10 @@ const (
 	ExitUnfit  = 48 // the worker cannot do this (another version of the program, no access to the store), and would fail again
 )
 
+// IndexVariable names the variable in which each of several workers that share an
+// [Invocation] finds its number, from 0.
+const IndexVariable = "MOPS_WORKER_INDEX"
+
 // ID names one execution of a call. Leases and the specs of workers contain it,
 // under these names.
 type ID struct {
@@ -35,6 +39,12 @@ type Invocation struct {
 	MemoURI  string // of the call, for people and for names derived from it
 	Pipeline string // of the call, for people and for labels
 	ID
+
+	// Workers is how many equal workers share the invocation, which then is a list of
+	// calls; 0 means that it is one call, with one worker. Only a Packer gets more. The
+	// executor replaces a worker that dies, and the invocation has ended when all have
+	// ended by themselves, or one cannot be had or is ExitUnfit.
+	Workers int
 
 	// Failed holds the reasons of the earlier attempts under this lease that failed
 	// because of the executor and not the function, first to last.
@@ -168,6 +178,12 @@ type (
 		RootFor(root string) string
 	}
 
+	// Packer has groups of workers that take many calls from one list, where a worker
+	// for each call would cost more than the call.
+	Packer interface {
+		Packing() Packing
+	}
+
 	// Configurable heeds what others than the program say of executors of its name.
 	// Before it is used, mops asks it for an executor that does, and uses that one; it
 	// may ask again for each call.
@@ -181,6 +197,18 @@ type (
 		RunsHere() bool
 	}
 )
+
+// Packing says how calls are put together. In the zero Packing each call has a
+// worker of its own.
+type Packing struct {
+	Work time.Duration // about how long each worker of a group is to be busy; 0: calls are not put together
+	Side int           // how many calls a worker computes side by side, at least 1
+	Most int           // how many calls all groups compute side by side; 0: no limit
+
+	// Kind is equal for executors of one name whose workers are alike, such as two with
+	// the same image and resources: their calls may share a group.
+	Kind string
+}
 
 // Settings are what others than the program say of executors of a name, by the keys
 // of their table in the config file. A value is one text; or the items of a list; or

@@ -26,6 +26,7 @@ var (
 	_ executor.Retrier  = (*Executor)(nil)
 	_ executor.Remote   = (*Executor)(nil)
 	_ executor.Mounter  = (*Executor)(nil)
+	_ executor.Packer   = (*Executor)(nil)
 
 	_ executor.Configurable = (*Executor)(nil)
 )
@@ -63,8 +64,14 @@ const executorName = "k8s"
 
 func (e *Executor) Name() string { return executorName }
 
-// Limit returns how many functions may run side by side; 0 means no limit.
-func (e *Executor) Limit() int { return e.settings.limit }
+// Limit returns how many functions may run side by side; 0 means no limit. Where calls
+// are put together, it is how many mops lets in: Packing says how many run.
+func (e *Executor) Limit() int {
+	if e.settings.pack > 0 {
+		return packWindow
+	}
+	return e.settings.limit
+}
 
 // RunsRemotely returns true: workers keep their output in the store by
 // themselves.

@@ -103,12 +103,20 @@ func (s *settings) learn(ctx context.Context, inv executor.Invocation, platforms
 	need := percentileOf(needs, s.percentile)
 	from := fmt.Sprintf("%s%% of %d earlier runs needed at most %s, and a quarter more",
 		strconv.FormatFloat(s.percentile, 'g', -1, 64), len(needs), inBytes((need+mebi-1)/mebi*mebi))
-	limit := roundUp(need + need/4)
-	switch least, most := s.least(), s.most(); {
-	case limit < least:
+	side := 1
+	if inv.Workers > 0 { // the calls of a pack share the memory of their pod
+		if side = s.side(); side > 1 {
+			from += fmt.Sprintf(", for each of %d calls side by side", side)
+		}
+	}
+	least, most := s.least(), s.most()
+	more := float64(need) * 1.25 * float64(side)
+	if more >= float64(most) {
+		return allotment{inBytes(most), from + "; but no more than k8s.MemoryMax"}
+	}
+	limit := min(roundUp(int64(more)), most)
+	if limit < least {
 		limit, from = least, from+"; but no less than k8s.MemoryMin"
-	case limit > most:
-		limit, from = most, from+"; but no more than k8s.MemoryMax"
 	}
 	return allotment{inBytes(limit), from}
 }

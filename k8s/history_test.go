@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -113,6 +114,25 @@ func TestMemoryFromHistory(t *testing.T) {
 				t.Errorf("the worker does not know that its memory is that of %q", from)
 			}
 		})
+	}
+}
+
+// Calls of a pack share a pod, and executors that learn differently share no pack.
+func TestMemoryFromHistoryOfPacks(t *testing.T) {
+	e := New(Image("a"), Namespace("ns"), Memory("4Gi"), MemoryFromHistory(95), Pack(time.Minute), SideBySide(3))
+	inv := call()
+	inv.Workers = 2
+	inv.History = func(context.Context) ([]executor.Past, error) { return times(20, past(gib)), nil }
+	p, err := e.plan(t.Context(), inv)
+	if err != nil || p.task.memory.limit.Value() != 3840*mib || !strings.Contains(p.task.memory.from, "each of 3 calls") {
+		t.Errorf("%+v, %v", p.task.memory, err)
+	}
+	kinds := map[string]bool{}
+	for _, other := range []*Executor{e, e.With(MemoryFromHistory(99)), e.With(MemoryFromHistory(0)), e.With(MemoryMin("1Gi")), e.With(MemoryMax("8Gi"))} {
+		kinds[other.Packing().Kind] = true
+	}
+	if len(kinds) != 5 || e.Packing().Kind != e.With(MemoryFromHistory(95)).Packing().Kind {
+		t.Errorf("%v", kinds)
 	}
 }
 

@@ -33,7 +33,7 @@ func exitCodes(b *bench) {
 }
 
 func unknownExitCode(b *bench) {
-	exit := b.wait(b.start(invocation(b.script("exit", 3))))
+	exit := b.run(invocation(b.script("exit", 3)))
 	if exit.Code != 3 || exit.Err == nil || exit.Err.Reason != executor.WorkerFailed || exit.Err.Message == "" {
 		b.Errorf("exit code %d, %v; want 3, WorkerFailed", exit.Code, exit.Err)
 	}

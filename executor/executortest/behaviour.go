@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 )
 
 // The environment of workers that are test binaries.
@@ -72,13 +73,18 @@ func Main(m *testing.M, maker Maker) {
 // for programs that are workers in place of the test binary. It does not
 // return.
 func Work() {
-	s := scriptOf(os.Getenv)
-	behave, ok := behaviours[s.behaviour]
-	if !ok {
-		fmt.Fprintf(os.Stderr, "executortest: no behaviour %q\n", s.behaviour)
-		os.Exit(1)
+	inherited, _ := inherit.Take()
+	for {
+		s := scriptOf(os.Getenv)
+		behave, ok := behaviours[s.behaviour]
+		if !ok {
+			fmt.Fprintf(os.Stderr, "executortest: no behaviour %q\n", s.behaviour)
+			os.Exit(1)
+		}
+		if code := behave(context.Background(), s); !inherited.Next(code) {
+			os.Exit(code)
+		}
 	}
-	os.Exit(behave(context.Background(), s))
 }
 
 func scriptOf(getenv func(string) string) script {

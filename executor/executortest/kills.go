@@ -22,7 +22,7 @@ var kills = []testCase{
 
 func signals(b *bench) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
-		exit := b.wait(b.start(invocation(b.script("signal", int(signal)))))
+		exit := b.run(invocation(b.script("signal", int(signal))))
 		if exit.Code != -1 || exit.Err == nil || exit.Err.Reason != executor.Signalled {
 			b.Errorf("signal %v: exit code %d, %v; want -1, Signalled", signal, exit.Code, exit.Err)
 		}
@@ -33,7 +33,7 @@ func lastWords(b *bench) {
 	p := &printed{b: b}
 	inv := invocation(b.script("panic", 0))
 	inv.Log = p.log
-	exit := b.wait(b.start(inv))
+	exit := b.run(inv)
 	const words = "panic: these are my last words"
 	if exit.Err == nil || exit.Err.Reason != executor.WorkerFailed {
 		b.Errorf("exit code %d, %v; want WorkerFailed", exit.Code, exit.Err)

@@ -20,7 +20,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	id, err := process.Parse(handle)
+	id, err := process.ParseHandle(handle)
 	if err != nil {
 		return nil, fmt.Errorf("attach to the worker of %s: %w (%w)", inv.Function, executor.ErrGone, err)
 	}
@@ -29,7 +29,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	case !known:
 		return nil, fmt.Errorf("attach to the worker of %s, process %d on %q, from %q: %w (%w)",
 			inv.Function, id.PID, id.Host, process.Self().Host, executor.ErrGone, process.ErrElsewhere)
-	case !alive:
+	case !alive || !runs(id):
 		return nil, fmt.Errorf("attach to the worker of %s, process %d: %w", inv.Function, id.PID, executor.ErrGone)
 	}
 	return &attached{
@@ -42,7 +42,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 // attached is a worker that another process started.
 type attached struct {
 	name  string
-	id    process.Identity
+	id    process.Handle
 	grace time.Duration
 }
 

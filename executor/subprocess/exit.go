@@ -8,34 +8,56 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/base/process"
 )
 
 // ending is all that tells how a worker ended.
 type ending struct {
 	worker  string // "worker of f@1 (process 42)"
+	before  int    // calls that its process ran before
+	report  *inherit.Report
+	stays   bool // the process goes on, and only report is set
 	status  syscall.WaitStatus
-	used    syscall.Rusage
+	usage   syscall.Rusage
+	used    time.Duration // of CPU, by the calls before
 	tail    *tail
 	stopped bool   // by us
 	killer  string // the kernel's word about memory; "" if there is none
 }
 
 func (e *ending) exit() executor.Exit {
-	exit := executor.Exit{Code: -1, CPU: process.CPU(&e.used), PeakMemory: process.PeakMemory(&e.used)}
-	if e.status.Exited() {
+	exit := executor.Exit{Code: -1}
+	if e.stays {
+		exit.CPU, exit.PeakMemory = e.report.CPU-e.used, e.report.PeakMemory
+	} else {
+		exit.CPU, exit.PeakMemory = process.CPU(&e.usage)-e.used, process.PeakMemory(&e.usage)
+	}
+	switch {
+	case e.report != nil:
+		exit.Code = e.report.Code
+	case e.status.Exited():
 		exit.Code = e.status.ExitStatus()
 	}
+	reused := e.before > 0 && e.report == nil && !e.stopped
 	switch exit.Code {
 	case executor.ExitOK, executor.ExitFunc, executor.ExitLost:
-		return exit
+		if !reused {
+			return exit
+		}
 	}
 	exit.Err = e.failure(exit.Code)
 	exit.Err.Tail = e.tail.String()
+	if reused {
+		exit.Code = -1
+		exit.Err.Reason = executor.ReusedWorker
+		exit.Err.Message = fmt.Sprintf("%s. The process had run other functions before (%d), one of which may be the cause; the call is worth another try in a fresh process", exit.Err.Message, e.before)
+	}
 	return exit
 }
 

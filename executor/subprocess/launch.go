@@ -18,15 +18,21 @@ type pipes struct {
 	null              *os.File
 	output, outputEnd *os.File // the worker's output: our end, its end
 	alive, aliveEnd   *os.File // open as long as we watch: the worker's end, our end
+
+	// Only of a process that may stay:
+	socket, socketEnd *os.File // on which it gets calls: our end, its end
+	number            *os.File // the number of its present call
 }
 
 // The worker's descriptors, behind standard input, output and error.
 const (
 	outputFD = 3 // the reading end of its own output, for when nobody else reads it
 	aliveFD  = 4 // the reading end of a pipe that ends when we do
+	socketFD = 5 // if it may stay, a socket on which it gets further calls
+	numberFD = 6 // and a file with the number of the present one, where Attach looks
 )
 
-func newPipes() (p pipes, err error) {
+func newPipes(stay bool) (p pipes, err error) {
 	defer func() {
 		if err != nil {
 			p.close()
@@ -38,38 +44,57 @@ func newPipes() (p pipes, err error) {
 	if p.output, p.outputEnd, err = os.Pipe(); err != nil {
 		return p, err
 	}
-	p.alive, p.aliveEnd, err = os.Pipe()
+	if p.alive, p.aliveEnd, err = os.Pipe(); err != nil || !stay {
+		return p, err
+	}
+	if p.socket, p.socketEnd, err = newSocket(); err != nil {
+		return p, err
+	}
+	p.number, err = newNumber()
 	return p, err
 }
 
 // closeTheirs closes the ends that only the worker needs.
 func (p *pipes) closeTheirs() {
-	for _, file := range []*os.File{p.null, p.outputEnd, p.alive} {
+	for _, file := range []*os.File{p.null, p.outputEnd, p.alive, p.socketEnd} {
 		file.Close() // closing nil is harmless
 	}
 }
 
 func (p *pipes) close() {
 	p.closeTheirs()
-	p.output.Close()
-	p.aliveEnd.Close()
+	p.closeOurs()
+}
+
+// closeOurs closes the other ends: the process is not watched any more.
+func (p *pipes) closeOurs() {
+	for _, file := range []*os.File{p.output, p.aliveEnd, p.socket, p.number} {
+		file.Close()
+	}
 }
 
 // launch starts the process, as the leader of a process group of its own.
-func (p *pipes) launch(path string, arguments []string, dir string, env ...[]string) (pid int, err error) {
-	output, err1 := inherit.Descriptor(p.output)
-	alive, err2 := inherit.Descriptor(p.alive)
-	if err := errors.Join(err1, err2); err != nil {
-		return 0, err
+func (p *pipes) launch(path string, arguments []string, dir string, env []string) (pid int, err error) {
+	inherited := []inherit.Pipe{{FD: outputFD}, {FD: aliveFD}}
+	files := []*os.File{p.output, p.alive}
+	if p.socket != nil {
+		inherited = append(inherited, inherit.Pipe{FD: socketFD}, inherit.Pipe{FD: numberFD})
+		files = append(files, p.socketEnd, p.number)
 	}
-	variable := inherit.Variable(inherit.Pipe{FD: outputFD, From: output}, inherit.Pipe{FD: aliveFD, From: alive})
 	// Fd makes the end that the worker writes to blocking, as programs expect of
 	// their output. Our own end must remain non-blocking.
 	end := p.outputEnd.Fd()
+	descriptors := []uintptr{p.null.Fd(), end, end}
+	for i, file := range files {
+		if inherited[i].From, err = inherit.Descriptor(file); err != nil {
+			return 0, err
+		}
+		descriptors = append(descriptors, inherited[i].From)
+	}
 	pid, _, err = syscall.StartProcess(path, append([]string{path}, arguments...), &syscall.ProcAttr{
 		Dir:   dir,
-		Env:   environ(os.Environ(), append(env, []string{variable})...),
-		Files: []uintptr{p.null.Fd(), end, end, output, alive},
+		Env:   environ(env, []string{inherit.Variable(inherited...)}),
+		Files: descriptors,
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
 	return pid, err

@@ -33,6 +33,9 @@ const (
 func TestMain(m *testing.M) {
 	role, ok := roles[os.Getenv(roleVariable)]
 	if !ok {
+		if os.Getenv(stayVariable) != "" {
+			maker = stayMaker()
+		}
 		executortest.Main(m, maker)
 	}
 	os.Exit(role())
@@ -43,6 +46,7 @@ var roles map[string]func() int
 func init() {
 	roles = map[string]func() int{
 		"nothing":      func() int { return 0 },
+		"again":        again,
 		"environment":  environment,
 		"descriptors":  descriptors,
 		"inherits":     inherits,
@@ -56,6 +60,14 @@ func init() {
 		"eater":        eater,
 		"reserver":     reserver,
 	}
+}
+
+// again runs one call after another.
+func again() int {
+	inherited, _ := inherit.Take()
+	for inherited.Next(0) {
+	}
+	return 0
 }
 
 func invocation(role string, env ...string) executor.Invocation {
@@ -155,7 +167,7 @@ func orphan() int {
 	}
 	fmt.Println("said before")
 	var drained bytes.Buffer
-	inherited.Drain(func(chunk []byte) { drained.Write(chunk) })
+	end := inherited.Drain(func(chunk []byte) { drained.Write(chunk) })
 	if err := visit(); err != nil {
 		fmt.Println(err)
 		return 1
@@ -164,6 +176,7 @@ func orphan() int {
 	for i := range 20_000 {
 		fmt.Fprintf([]io.Writer{os.Stdout, os.Stderr}[i%2], "orphan's line %d\n", i)
 	}
+	end()
 	inherited.Close()
 	fmt.Println("nobody hears this, and it kills nobody")
 	if err := os.WriteFile(os.Getenv(fileVariable), drained.Bytes(), 0o600); err != nil {

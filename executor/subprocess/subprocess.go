@@ -21,11 +21,14 @@ type Executor struct {
 	dir     string
 	command func() (path string, arguments []string)
 	grace   time.Duration
+	stay    bool
+	idle    idle
 }
 
 var (
 	_ executor.Executor = (*Executor)(nil)
 	_ executor.Limited  = (*Executor)(nil)
+	_ executor.Retrier  = (*Executor)(nil)
 )
 
 // Option is a setting for [New].
@@ -68,6 +71,25 @@ func Grace(d time.Duration) Option {
 	return func(e *Executor) { e.grace = d }
 }
 
+// Stay lets a worker process take one function after another, which saves the
+// start of a process for each: worth it where functions take less than some
+// 100 ms. A worker that waits for the next function for 5 s ends, and so does one
+// after 1,000 functions or when a function leaves it changed: another working
+// directory, environment, umask or process group, signals that it ignores, child
+// processes, more than 256 MiB of memory, more than 100 goroutines or 1,000 files.
+// A function that ends or crashes its process costs that process only, and is
+// run again once in a fresh one, as another function may have been the cause.
+//
+// mops cannot see what a function leaves in variables of its package: the next
+// function in the process finds it there. Nor what a goroutine that it leaves behind
+// does; what such a goroutine prints may be in the log of the next function.
+//
+// A program other than this one stays only if it was built with a mops that knows
+// of it. Stay has no effect on macOS.
+func Stay() Option {
+	return func(e *Executor) { e.stay = true }
+}
+
 // New returns an executor that starts this program again for each worker.
 func New(options ...Option) *Executor {
 	program, err := os.Executable()
@@ -89,6 +111,12 @@ func (e *Executor) Name() string { return "subprocess" }
 
 // Limit returns how many functions may run side by side; 0 means no limit.
 func (e *Executor) Limit() int { return e.limit }
+
+// MayRetry allows another try after the process of the last one died and had run
+// other functions before: see Stay.
+func (e *Executor) MayRetry(failed []executor.Reason) bool {
+	return len(failed) > 0 && failed[len(failed)-1] == executor.ReusedWorker
+}
 
 // samePath returns a path to the running program. Linux still has the file
 // after it was deleted or built anew; another build would be a version skew.

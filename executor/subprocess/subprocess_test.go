@@ -26,3 +26,28 @@ var maker = executortest.Maker{
 }
 
 func TestConformance(t *testing.T) { executortest.Run(t, maker) }
+
+// stayVariable makes helper processes have workers that stay, too.
+const stayVariable = "MOPS_TEST_SUBPROCESS_STAY"
+
+// stayed has all workers of the suite in processes that had others before.
+var stayed = subprocess.New(subprocess.Grace(200*time.Millisecond), subprocess.Stay())
+
+func stayMaker() executortest.Maker {
+	m := maker
+	m.New = func() executor.Executor { return stayed }
+	m.Impostor = func(handle string) string {
+		h, err := process.ParseHandle(handle)
+		if err != nil {
+			panic(err)
+		}
+		h.Call++
+		return h.String()
+	}
+	return m
+}
+
+func TestConformanceStay(t *testing.T) {
+	t.Setenv(stayVariable, "1")
+	executortest.Run(t, stayMaker())
+}

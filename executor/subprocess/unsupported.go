@@ -11,6 +11,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
+type idle struct{}
+
 // Start fails: there are no process groups here.
 func (e *Executor) Start(_ context.Context, inv executor.Invocation) (executor.Worker, error) {
 	return nil, &executor.Error{

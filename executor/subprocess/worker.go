@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -26,54 +27,63 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 			Reason: executor.LaunchFailed, Message: inv.Function + " was cancelled before it started", Err: err,
 		}
 	}
-	p, err := newPipes()
+	c, err := e.child(path, arguments, inv)
 	if err != nil {
 		return nil, launchFailed(inv.Function, path, e.dir, err)
 	}
-	kills := countOOMKills()
-	pid, err := p.launch(path, arguments, e.dir, e.env, inv.Env)
-	if err != nil {
-		p.close()
-		return nil, launchFailed(inv.Function, path, e.dir, err)
-	}
-	p.closeTheirs()
 	w := &worker{
-		name:   fmt.Sprintf("worker of %s (process %d)", inv.Function, pid),
+		child:  c,
+		idle:   &e.idle,
+		name:   fmt.Sprintf("worker of %s (process %d)", inv.Function, c.id.PID),
+		handle: c.handle(),
 		grace:  e.grace,
 		log:    inv.Log,
-		kills:  kills,
-		output: p.output,
-		alive:  p.aliveEnd,
 		reaped: make(chan struct{}),
 		done:   make(chan struct{}),
-	}
-	// The process is not reaped yet, so its number is still its own.
-	if w.id, err = process.Of(pid); err == nil {
-		w.handle = w.id.String()
 	}
 	ctx, w.unwatch = context.WithCancel(context.Background())
 	go w.watch(ctx)
 	return w, nil
 }
 
+// child returns a process that has begun the invocation.
+func (e *Executor) child(path string, arguments []string, inv executor.Invocation) (*child, error) {
+	base := environ(os.Environ(), e.env)
+	stay := e.stay && canStay
+	for stay && !slices.Contains(inv.Failed, executor.ReusedWorker) {
+		c := e.idle.take(base)
+		if c == nil {
+			break
+		}
+		err := c.hand(inv.Env)
+		if err == nil {
+			return c, nil
+		}
+		if inv.Logger != nil {
+			inv.Logger.Debug("a worker process that waited for a call is of no use any more", "process", c.id.PID, "calls", c.calls, "error", err)
+		}
+		c.kill()
+		c.closeOurs()
+	}
+	return launch(path, arguments, e.dir, base, inv.Env, stay)
+}
+
 type worker struct {
+	*child
+	idle    *idle // where the process goes if it stays
 	name    string
-	id      process.Identity
 	handle  string
 	grace   time.Duration
 	log     func([]byte)
 	tail    tail
-	kills   oomKills // before it started
-	output  *os.File
-	alive   *os.File
 	unwatch context.CancelFunc
-	reaped  chan struct{} // closed when the process is gone
+	reaped  chan struct{} // closed when the call has ended and, unless it stays, the process is gone
 	done    chan struct{} // closed when nobody watches any more; then exit is set, unless the worker was released
 	exit    executor.Exit
 	left    bool // other processes are left in its group; read it only after reaped is closed
 
 	mu       sync.Mutex
-	gone     bool // reaped: its number may be another process's
+	gone     bool // the call has ended: the process, or its number, may be another's
 	stopped  bool
 	released bool
 }
@@ -81,19 +91,17 @@ type worker struct {
 // watch sees the worker to its end, or until unwatch.
 func (w *worker) watch(ctx context.Context) {
 	defer close(w.done)
-	defer w.output.Close()
-	defer w.alive.Close()
 	reading := make(chan struct{})
 	go func() {
 		defer close(reading)
 		w.read()
 	}()
-	e := ending{worker: w.name, tail: &w.tail}
-	err := process.WaitChild(ctx, w.id.PID)
-	if err == nil {
-		err = w.reap(&e)
+	e := ending{worker: w.name, tail: &w.tail, before: w.calls - 1, used: w.child.used}
+	var err error
+	if e.report, err = w.wait(ctx); err == nil {
+		err = w.conclude(&e)
 	}
-	// All output of the process is in the pipe by now. Other processes may hold the
+	// All output of the call is in the pipe by now. Other processes may hold the
 	// pipe open; do not wait for them.
 	w.output.SetReadDeadline(time.Unix(1, 0))
 	<-reading
@@ -107,6 +115,27 @@ func (w *worker) watch(ctx context.Context) {
 			Err:     err,
 		}}
 	}
+	if e.stays {
+		w.child.used = e.report.CPU
+		w.idle.put(w.child)
+	} else {
+		w.closeOurs()
+	}
+}
+
+// conclude ends the call: with its process, unless that stays.
+func (w *worker) conclude(e *ending) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer func() {
+		w.gone = true
+		close(w.reaped)
+	}()
+	if e.report != nil && e.report.Stays && !w.stopped && w.note(0) == nil {
+		e.stays = true
+		return nil
+	}
+	return w.reap(e)
 }
 
 // read hands the worker's output to its log, until the pipe ends or, past the
@@ -124,14 +153,12 @@ func (w *worker) read() {
 }
 
 // reap kills the rest of the group, then takes the exit code: the number is
-// ours only until the process is reaped.
+// ours only until the process is reaped. The caller holds w.mu.
 func (w *worker) reap(e *ending) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	process.KillGroup(w.id.PID, syscall.SIGKILL)
 	var err error
 	for {
-		_, err = syscall.Wait4(w.id.PID, &e.status, 0, &e.used)
+		_, err = syscall.Wait4(w.id.PID, &e.status, 0, &e.usage)
 		if err != syscall.EINTR {
 			break
 		}
@@ -141,8 +168,6 @@ func (w *worker) reap(e *ending) error {
 	}
 	e.stopped = w.stopped
 	w.left = syscall.Kill(-w.id.PID, 0) == nil
-	w.gone = true
-	close(w.reaped)
 	return err
 }
 

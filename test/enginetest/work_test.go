@@ -22,6 +22,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/groups"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
@@ -62,6 +63,18 @@ var executors = map[string]executor.Executor{
 	"sub1":  subprocess.New(subprocess.Limit(1)),
 	"sub2":  subprocess.New(subprocess.Limit(2)),
 	"sub20": subprocess.New(subprocess.Limit(20)),
+
+	"pack":   packing(executor.Packing{Work: 2 * time.Second, Side: 2, Most: 4}),
+	"pack20": packing(executor.Packing{Work: time.Minute, Side: 20}),
+}
+
+// packing puts calls into packs, whose workers are processes of this machine.
+func packing(p executor.Packing) executor.Executor {
+	dir := os.Getenv(enginetest.PlaceVariable)
+	if dir == "" { // the test itself
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("enginetest-groups-%d", os.Getpid()))
+	}
+	return &groups.Executor{Dir: filepath.Join(dir, "groups"), Pack: p, Replace: 8, Window: 1000}
 }
 
 func (w Work) tally() enginetest.Tally { return enginetest.Tally{Dir: w.Dir} }

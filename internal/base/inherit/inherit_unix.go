@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -13,16 +14,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pipe is a pipe of this process that another will find under a number.
+// Pipe is a pipe, or another file, of this process that another will find under a
+// number.
 type Pipe struct {
 	FD   int     // there
 	From uintptr // here
 }
 
 // Variable is what the environment of that process must hold: its own output and
-// the pipe that lives as long as this process watches, both to be read.
-func Variable(output, alive Pipe) string {
-	return pipesVariable + "=" + output.describe() + "," + alive.describe()
+// the pipe that lives as long as this process watches, both to be read. A process
+// that may stay has its end of the socket and the file with the number of its
+// call, too.
+func Variable(pipes ...Pipe) string {
+	descriptions := make([]string, len(pipes))
+	for i, pipe := range pipes {
+		descriptions[i] = pipe.describe()
+	}
+	return pipesVariable + "=" + strings.Join(descriptions, ",")
 }
 
 // describe writes "number:inode".
@@ -42,22 +50,38 @@ func Descriptor(file *os.File) (number uintptr, err error) {
 	return number, err
 }
 
-// inherit opens a pipe that describe described.
-func inherit(description, name string) (*os.File, error) {
-	fd, inode, err := parsePipe(description)
+// Kinds of files.
+const (
+	isPipe   = syscall.S_IFIFO
+	isSocket = syscall.S_IFSOCK
+	isFile   = syscall.S_IFREG
+)
+
+// find looks for a file that describe described, and hides it from children.
+func find(description string, kind uint32) (fd int, err error) {
+	fd, inode, err := parseDescription(description)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	var info syscall.Stat_t
 	if err := syscall.Fstat(fd, &info); err != nil {
-		return nil, err
+		return 0, err
 	}
-	if info.Mode&syscall.S_IFMT != syscall.S_IFIFO || info.Ino != inode {
-		return nil, fmt.Errorf("descriptor %d is not the pipe %d", fd, inode)
+	if uint32(info.Mode)&syscall.S_IFMT != kind || info.Ino != inode {
+		return 0, fmt.Errorf("descriptor %d is not the file %d", fd, inode)
+	}
+	syscall.CloseOnExec(fd)
+	return fd, nil
+}
+
+// inherit opens a file that describe described.
+func inherit(description string, kind uint32, name string) (*os.File, error) {
+	fd, err := find(description, kind)
+	if err != nil {
+		return nil, err
 	}
 	// The descriptor itself stays open: without a reader, the worker's last
 	// print after Close would kill it with SIGPIPE.
-	syscall.CloseOnExec(fd)
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, err

@@ -40,3 +40,11 @@ func RootFor(e executor.Executor, root string) string {
 	}
 	return root
 }
+
+// Packing says how an executor puts calls together; the zero value: it does not.
+func Packing(e executor.Executor) executor.Packing {
+	if packer, ok := e.(executor.Packer); ok {
+		return packer.Packing()
+	}
+	return executor.Packing{}
+}

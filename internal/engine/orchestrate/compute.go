@@ -164,7 +164,7 @@ func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 		return Outcome{}, err
 	}
 	id := runs.New(lease.NewID(), f.call.Executor.Name())
-	handle := f.handle(id)
+	handle := f.firstHandle(id)
 	ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, lease.State{ID: id, Handle: handle})
 	switch {
 	case blob.Is(err, blob.Exists), blob.Is(err, blob.Mismatch):

@@ -26,6 +26,20 @@ const stopTimeout = 5 * time.Minute
 // elsewhere runs the call in a worker process, which takes the lease into its
 // own session and leaves its result or error in the store.
 func (c *computing) elsewhere(ctx context.Context, clock *limit) (Outcome, error) {
+	if p := c.packer(); p != nil && !c.packed.alone {
+		return c.inPack(ctx, clock, p)
+	} else if p != nil {
+		release, err := p.Single(ctx)
+		if err != nil {
+			return Outcome{}, c.stopped(ctx)
+		}
+		defer release()
+	}
+	return c.byItself(ctx, clock)
+}
+
+// byItself runs the call in a worker of its own.
+func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error) {
 	spec, err := c.spec(ctx)
 	if err != nil {
 		return Outcome{}, err
@@ -39,8 +53,7 @@ func (c *computing) elsewhere(ctx context.Context, clock *limit) (Outcome, error
 	var told atomic.Bool
 	inv.Tell = func(stage executor.Stage) {
 		told.Store(true)
-		c.f.item.Stage(string(stage))
-		clock.tell(stage)
+		c.tell(stage, clock)
 	}
 	w, err := c.f.call.Executor.Start(ctx, inv)
 	if err != nil {
@@ -59,6 +72,12 @@ func (c *computing) elsewhere(ctx context.Context, clock *limit) (Outcome, error
 	}
 	c.exit = exit
 	return c.outcomeElsewhere(exit)
+}
+
+// tell notes how far the worker is.
+func (c *computing) tell(stage executor.Stage, clock *limit) {
+	c.f.item.Stage(string(stage))
+	clock.tell(stage)
 }
 
 // stop ends a worker whose run was cancelled or timed out. With Detach, a
@@ -191,7 +210,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Assignment: c.assignment(), Surroundings: e.Surroundings,
 		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Schema: c.f.call.Function.SchemaHash(),
 		LeaseVersion: version, Orchestrator: state.Orchestrator, Handle: c.handle,
-		Context: e.portable(c.f.call.Context, at), Supervised: remote,
+		Context: e.portable(c.f.call.Context, at), Supervised: remote && !c.isPacked(), Packed: c.isPacked(),
 	}
 	spec.Origin = c.f.call.Function.Origin()
 	spec.Edited = c.f.call.Function.EditedNearby()

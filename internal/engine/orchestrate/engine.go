@@ -19,6 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/history"
@@ -58,6 +59,7 @@ type Engine struct {
 	flights     map[flightKey]*flight
 	pools       slots.Pools
 	perExecutor map[executor.Executor]*pool
+	packers     map[packerKey]*pack.Packer
 	refreshed   map[resultKey]bool
 	others      others
 	past        history.Book
@@ -71,7 +73,7 @@ func New(options Options) *Engine {
 	return &Engine{
 		Options: options, past: history.Book{Log: options.Logger},
 		roots: map[string]*root{}, flights: map[flightKey]*flight{},
-		perExecutor: map[executor.Executor]*pool{}, refreshed: map[resultKey]bool{}, began: time.Now(),
+		perExecutor: map[executor.Executor]*pool{}, packers: map[packerKey]*pack.Packer{}, refreshed: map[resultKey]bool{}, began: time.Now(),
 	}
 }
 

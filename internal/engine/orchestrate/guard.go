@@ -25,6 +25,7 @@ type guarded struct {
 	limit  int
 	here   bool
 	remote bool
+	pack   executor.Packing
 }
 
 // Guard returns an executor that keeps the contract whatever the inner one does,
@@ -55,6 +56,9 @@ func Guard(inner executor.Executor, settings func(name string) executor.Settings
 	if limited, ok := inner.(executor.Limited); ok {
 		g.limit = limited.Limit()
 	}
+	if g.pack = ability.Packing(inner); g.pack.Work > 0 && g.pack.Kind == "" {
+		g.pack.Kind = fmt.Sprintf("%p", given)
+	}
 	return g, nil
 }
 
@@ -72,6 +76,9 @@ func (g *guarded) Name() string       { return g.name }
 func (g *guarded) Limit() int         { return g.limit }
 func (g *guarded) RunsHere() bool     { return g.here }
 func (g *guarded) RunsRemotely() bool { return g.remote }
+
+// Packing is zero if the executor is no Packer.
+func (g *guarded) Packing() executor.Packing { return g.pack }
 
 // mostHandle bounds a handle, in bytes: it is stored in the lease.
 const mostHandle = 4 << 10

@@ -32,6 +32,7 @@ type computing struct {
 	exit    executor.Exit     // of its worker, where that is another process
 	failed  []executor.Reason // why runs failed, other than by the function
 	had     int64             // memory that runs ran out of; see executor.Invocation
+	packed  packed            // how it fares in packs
 	left    bool              // the lease was released, or left to a run that goes on
 }
 
@@ -135,7 +136,7 @@ func (c *computing) untilDone() (Outcome, error) {
 			c.release(outcomeOf(c.RunID, err))
 			return Outcome{}, err
 		}
-		f.engine.Logger.Warn("a run failed and is tried again", "call", f.place.URI(), "run", c.RunID,
+		f.engine.Logger.Log(c.ctx, c.packed.level(), "a run failed and is tried again", "call", f.place.URI(), "run", c.RunID,
 			"attempt", c.Attempt, "error", err)
 		if err := c.next(failed); err != nil {
 			return Outcome{}, err
@@ -203,6 +204,9 @@ func mayRetry(err error) bool {
 // retries reports whether to try a failed run again: either at the cost of the
 // caller's retries, or because the executor allows it for such a reason.
 func (c *computing) retries(err error, failed int) bool {
+	if c.packed.again(err) {
+		return true
+	}
 	if !mayRetry(err) {
 		return false
 	}
@@ -215,7 +219,7 @@ func (c *computing) retries(err error, failed int) bool {
 			return true
 		}
 	}
-	return failed < c.f.call.Retries
+	return failed-c.packed.free < c.f.call.Retries
 }
 
 // next waits a little and prepares another run, under the same lease id.
@@ -224,7 +228,7 @@ func (c *computing) next(failed int) error {
 	if err == nil {
 		c.ID = runs.Next(c.ID)
 		if c.held != nil {
-			c.handle = c.f.handle(c.ID)
+			c.handle = c.nextHandle()
 			err = c.held.Update(c.ctx, func(s *lease.State) {
 				s.ID, s.Handle, s.Session = c.ID, c.handle, s.Orchestrator
 			})

@@ -169,7 +169,7 @@ func readInvocation(ctx context.Context, place memo.Place) (wait func() (memo.Fo
 func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease.Session) (context.Context, *lease.Held, error) {
 	state := lease.State{ID: p.Spec.ID, Orchestrator: p.Spec.Orchestrator, Handle: p.Spec.Handle}
 	if state.Handle == "" {
-		state.Handle = process.Self().String()
+		state.Handle = process.Handle{Identity: process.Self(), Call: p.Inherited.Call()}.String()
 	}
 	for version := p.Spec.LeaseVersion; ; {
 		underLease, held, err := session.Take(ctx, place.Lease(), version, state)
@@ -185,6 +185,9 @@ func (p Process) takeLease(ctx context.Context, place memo.Place, session *lease
 		}
 		if there.LeaseID != p.Spec.LeaseID || there.RunID != p.Spec.RunID || there.Status != lease.StatusHeld {
 			return nil, nil, fmt.Errorf("%w: %s is held by lease %s, and this worker was started under %s", lease.ErrLost, place.URI(), there.LeaseID, p.Spec.LeaseID)
+		}
+		if p.Spec.Packed && there.Session != "" && there.Session != there.Orchestrator {
+			return nil, nil, fmt.Errorf("%w: another worker of the pack has begun %s", lease.ErrLost, place.URI())
 		}
 		version, state.Orchestrator = found, there.Orchestrator
 	}
@@ -315,7 +318,7 @@ func (p Process) keepLogWhenOrphaned(ctx context.Context, store *blob.Store) (en
 	}
 	place := memo.Place{Store: store, Path: p.Spec.Path}
 	var kept *runlog.Writer
-	p.Inherited.Drain(func(chunk []byte) {
+	stop := p.Inherited.Drain(func(chunk []byte) {
 		if kept == nil {
 			next, _ := runlog.Next(context.Background(), store, place.Log(p.Spec.RunID))
 			kept = runlog.NewWriter(store, place.Log(p.Spec.RunID), next, p.Logger)
@@ -323,7 +326,7 @@ func (p Process) keepLogWhenOrphaned(ctx context.Context, store *blob.Store) (en
 		kept.Write(chunk)
 	})
 	return func() {
-		p.Inherited.Close() // stop draining
+		stop()
 		if kept != nil {
 			kept.Close(ctx)
 		}

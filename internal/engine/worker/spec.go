@@ -59,6 +59,16 @@ type Surroundings struct {
 	Tree *Tree `json:"tree,omitempty"` // a worker's slots; nil at the top
 }
 
+// Key is the same for the surroundings of two workers if their calls can share an
+// environment. They have slots of their own.
+func (s Surroundings) Key() (string, error) {
+	if s.Tree != nil {
+		s.Tree = &Tree{Path: s.Tree.Path, Name: s.Tree.Name, Size: s.Tree.Size}
+	}
+	text, err := json.Marshal(s)
+	return string(text), err
+}
+
 // Spec is what a worker process is told, beyond what lies in the store. It
 // holds no secrets: a worker has credentials of its own.
 type Spec struct {
@@ -77,6 +87,9 @@ type Spec struct {
 	Supervised   bool            `json:"supervised,omitempty"` // the worker keeps its own log; see Supervise
 	Container    *Container      `json:"container,omitempty"`  // that of the worker alone; set by Supervise
 
+	Packed bool  `json:"packed,omitempty"` // the call is in a pack, whose workers may all come to it
+	Pack   *Pack `json:"pack,omitempty"`   // this worker works through a pack, and Path is empty
+
 	// Verify is the path of a file for the record of what the function returns
 	// this time. If set, the run takes no lease and stores nothing.
 	Verify string `json:"verify,omitempty"`
@@ -84,6 +97,12 @@ type Spec struct {
 	// Codes is the path of a file for the code of each function, a list of
 	// FunctionCode. If set, the worker writes that and runs nothing.
 	Codes string `json:"codes,omitempty"`
+}
+
+// Pack is the pack that a worker works through.
+type Pack struct {
+	ID   string `json:"id"`
+	Side int    `json:"side"` // how many calls it computes side by side
 }
 
 // Encode writes the spec for the environment.

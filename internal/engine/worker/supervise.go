@@ -2,19 +2,24 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/records/packs"
 	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
 )
 
@@ -45,22 +50,25 @@ const (
 
 // Supervise runs in the first process of a container. It runs the worker as a
 // second process, and both prints and stores what that prints. So a worker's
-// last words are kept however it ends, whether or not anybody watches. It
-// returns the exit code.
+// last words are kept however it ends, whether or not anybody watches. Of a pack
+// it runs the calls one after another. It returns the exit code.
 func Supervise(spec Spec) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if spec.Pack != nil {
+		return supervisePack(ctx, spec)
+	}
 	spec.Supervised, spec.Container = false, thisContainer()
 	text, err := spec.Encode()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 		return 1
 	}
-	log := &ownLog{spec: spec, logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	log := newOwnLog(spec, nil)
 	defer log.close(ctx)
 	grace := workerGrace()
 	w, err := subprocess.New(subprocess.Grace(grace)).Start(ctx, executor.Invocation{
-		Function: spec.Function, MemoURI: spec.Path, ID: spec.ID, Env: []string{Variable + "=" + text}, Log: log.write,
+		Function: spec.Function, MemoURI: spec.Path, ID: spec.ID, Env: []string{Variable + "=" + text}, Log: log.Write,
 	})
 	if err != nil {
 		log.say(err)
@@ -91,6 +99,45 @@ func Supervise(spec Spec) int {
 	return exit.Code
 }
 
+// supervisePack works through a pack. A call that kills its process costs that
+// process and no other call.
+func supervisePack(ctx context.Context, spec Spec) int {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	store, err := blob.Open(ctx, spec.Root)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
+		return executor.ExitUnfit
+	}
+	store = blob.Retry(store, blob.RetryPolicy{Log: logger})
+	defer store.Close()
+	index, err := strconv.Atoi(os.Getenv(executor.IndexVariable))
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "mops worker: the variable %s does not say which worker of the pack this is: %v\n", executor.IndexVariable, err)
+		return executor.ExitUnfit
+	}
+	code, err := pack.Worker{
+		Pack: packs.Pack{Store: store, ID: spec.Pack.ID}, Side: spec.Pack.Side, Index: index,
+		Executor: subprocess.New(subprocess.Stay(), subprocess.Grace(workerGrace()), subprocess.Limit(spec.Pack.Side)),
+		Logger:   logger,
+		Keep: func(call packs.Call) pack.Keeper {
+			one := spec
+			for _, variable := range call.Env {
+				if text, ok := strings.CutPrefix(variable, Variable+"="); ok {
+					json.Unmarshal([]byte(text), &one) // a worker that cannot read it says so
+				}
+			}
+			return newOwnLog(one, store)
+		},
+	}.Run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return exitTerminated
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "mops worker:", err)
+	}
+	return code
+}
+
 // stopSupervised ends the worker. It does not wait for processes that the
 // worker left behind: as the first process of the container we would have to
 // reap them, and they end with us.
@@ -112,12 +159,20 @@ func stopSupervised(w executor.Worker, grace time.Duration) (executor.Exit, erro
 type ownLog struct {
 	spec   Spec
 	logger *slog.Logger
+	shared *blob.Store // of the process; nil: the log opens one for itself
 	opened bool
 	place  memo.Place
 	kept   *runlog.Writer // nil if the store cannot be opened
 }
 
-func (l *ownLog) write(chunk []byte) {
+var _ pack.Keeper = (*ownLog)(nil)
+
+func newOwnLog(spec Spec, shared *blob.Store) *ownLog {
+	return &ownLog{spec: spec, shared: shared, logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+}
+
+// Write takes what the worker prints.
+func (l *ownLog) Write(chunk []byte) {
 	os.Stdout.Write(chunk)
 	if l.open() {
 		l.kept.Write(chunk)
@@ -125,21 +180,24 @@ func (l *ownLog) write(chunk []byte) {
 }
 
 // say adds a line of our own to the log.
-func (l *ownLog) say(err error) { l.write(fmt.Appendln(nil, "mops worker:", err)) }
+func (l *ownLog) say(err error) { l.Write(fmt.Appendln(nil, "mops worker:", err)) }
 
 func (l *ownLog) open() bool {
 	if l.opened {
 		return l.kept != nil
 	}
 	l.opened = true
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	store, err := blob.Open(ctx, l.spec.Root)
-	if err != nil {
-		l.logger.Warn("the worker's log cannot be kept in the store", "error", err)
-		return false
+	store := l.shared
+	if store == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		var err error
+		if store, err = blob.Open(ctx, l.spec.Root); err != nil {
+			l.logger.Warn("the worker's log cannot be kept in the store", "error", err)
+			return false
+		}
+		store = blob.Retry(store, blob.RetryPolicy{Log: l.logger})
 	}
-	store = blob.Retry(store, blob.RetryPolicy{Log: l.logger})
 	l.place = memo.Place{Store: store, Path: l.spec.Path}
 	if call, err := memokey.Parse(l.spec.Path); err == nil {
 		l.place.Key = call.Key
@@ -157,8 +215,22 @@ func (l *ownLog) explain(cause *executor.Error) {
 }
 
 func (l *ownLog) close(ctx context.Context) {
-	if l.kept != nil {
-		l.kept.Close(ctx)
+	if l.kept == nil {
+		return
+	}
+	l.kept.Close(ctx)
+	if l.shared == nil {
 		l.place.Store.Close()
 	}
+}
+
+// Close implements pack.Keeper.
+func (l *ownLog) Close(ctx context.Context, exit executor.Exit) (printed bool) {
+	stopped := exit.Err != nil && errors.Is(exit.Err, context.Canceled)
+	if exit.Err != nil && !stopped && exit.Code != executor.ExitFailed && exit.Code != executor.ExitUnfit { // else the worker has said why
+		l.say(exit.Err)
+		l.explain(exit.Err)
+	}
+	l.close(ctx)
+	return l.kept != nil
 }

@@ -18,8 +18,8 @@ import (
 // record never takes more memory than the largest of its kind.
 func (k Kind) Limit() int64 {
 	switch k {
-	case KindLease:
-		return 64 << 20 // mops gc lists in it, for a while, the parts of the call that it removed
+	case KindLease, KindPack, KindLedger:
+		return 64 << 20 // of a lease: mops gc lists in it, for a while, the parts of the call that it removed
 	case KindSession:
 		return 1 << 20
 	}

@@ -32,13 +32,15 @@ const (
 	KindError      Kind = "error"
 	KindLease      Kind = "lease"
 	KindSession    Kind = "session"
+	KindPack       Kind = "pack"   // a part of a list of calls; see package packs
+	KindLedger     Kind = "ledger" // what became of some of them
 )
 
 // Record is a record that Open found whole. Header and Body lie in the data
 // given to Open.
 type Record struct {
 	Header []byte // one JSON object, without the newline
-	Body   []byte // CBOR, or nothing
+	Body   []byte // CBOR, or nothing; of a pack and a ledger what package packs says
 }
 
 // Seal makes a record: line 1, the header as a line of JSON, the body. It fails

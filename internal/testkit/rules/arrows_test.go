@@ -61,12 +61,13 @@ var arrows = map[string][]string{
 	"internal/engine/orchestrate": {
 		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/history", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
-		"internal/engine/worker", "internal/trust/code",
+		"internal/engine/pack", "internal/engine/worker", "internal/records/packs", "internal/trust/code",
 	},
+	"internal/engine/pack": {"blob", "executor", "internal/records/lease", "internal/records/packs"},
 	"internal/engine/worker": {
 		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/process", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/slots", "internal/sources/source",
-		"internal/trust/code",
+		"internal/engine/pack", "internal/records/packs", "internal/trust/code",
 	},
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
 	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
@@ -79,12 +80,13 @@ var arrows = map[string][]string{
 	"internal/records/lease":     {"blob", "blob/driver", "internal/base/process", "internal/records/record", "internal/records/runs", "internal/base/sleep"},
 	"internal/records/record":    {"blob", "internal/records/runs"},
 	"internal/records/runlog":    {"blob"},
+	"internal/records/packs":     {"blob", "internal/records/record", "internal/records/runs"},
 	"internal/upkeep/doctor":     {"blob", "blob/blobtest", "blob/driver", "internal/base/progress", "internal/base/text"},
 	"internal/engine/ability":    {"executor"},
 	"internal/cluster/k8sdoctor": {"executor", "internal/upkeep/doctor", "internal/cluster/kube", "k8s"},
 	"internal/upkeep/gc": {
 		"blob", "blob/driver", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/process", "internal/base/progress",
-		"internal/records/record", "internal/records/runs", "internal/base/sleep", "internal/sources/source", "internal/sources/sweep",
+		"internal/records/packs", "internal/records/record", "internal/records/runs", "internal/base/sleep", "internal/sources/source", "internal/sources/sweep",
 	},
 	"internal/sources/source":     {"blob", "internal/sources/filehash", "internal/base/localcache", "internal/base/openfile", "internal/sources/sweep"},
 	"internal/sources/filehash":   {"internal/base/openfile"},
@@ -97,7 +99,8 @@ var arrows = map[string][]string{
 	"image":                       {"internal/base/openfile"},
 	"executor/inproc":             {"executor"},
 	"executor/subprocess":         {"executor", "internal/base/inherit", "internal/base/process"},
-	"executor/executortest":       {"executor"},
+	"executor/executortest":       {"executor", "internal/base/inherit"},
+	"internal/base/inherit":       {"internal/base/process"},
 	"k8s":                         {"executor", "internal/cluster/kube", "internal/base/sleep"},
 	"internal/cluster/kube":       {"executor"},
 	"blob":                        {"blob/driver", "internal/base/errtree", "internal/base/localcache", "internal/base/sleep"},
@@ -111,6 +114,7 @@ var arrows = map[string][]string{
 	"internal/testkit/blobcount":  {"blob", "blob/driver"},
 	"internal/testkit/emulator":   {"internal/testkit/faultproxy"},
 	"internal/testkit/faultproxy": {"internal/base/sleep"},
+	"internal/testkit/groups":     {"executor", "executor/subprocess"},
 
 	// Module test.
 	"test/benchmark":           {"*"},
