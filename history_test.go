@@ -3,6 +3,7 @@ package mops_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,5 +87,30 @@ func TestHistory(t *testing.T) {
 	}
 	if err := call(t, env, pastTrain, 22, mops.On(asking), mops.RequireResults()); !errors.Is(err, mops.ErrNoResult) {
 		t.Error(err)
+	}
+}
+
+// The next attempt knows how much memory the earlier ones ran out of.
+func TestExhaustedMemory(t *testing.T) {
+	var had []int64
+	tries := true
+	dying := &wildExecutor{elsewhere: true, mayRetry: func() bool { return tries }, start: func(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
+		had = append(had, inv.ExhaustedMemory)
+		n := int64(len(had))
+		tries = n < 4
+		reason := executor.OOMKilled
+		if n == 2 { // this one tells nothing of memory
+			reason = executor.NodeLost
+		}
+		return &wildWorker{wait: func(context.Context) (executor.Exit, error) {
+			return executor.Exit{Code: -1, PeakMemory: n << 30, Err: &executor.Error{Reason: reason, Message: "it died"}}, nil
+		}}, nil
+	}}
+	_, ctx := newEnv(t, mops.Root("file://"+t.TempDir()))
+	if _, err := pastOther.With(mops.On(dying)).Call(ctx, 7); err == nil {
+		t.Fatal("the workers died, and the call did not fail")
+	}
+	if want := []int64{0, 1 << 30, 1 << 30, 3 << 30}; !slices.Equal(had, want) {
+		t.Errorf("attempts were told of %v, want %v", had, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,9 @@ func TestARecordHasTheMemoryOfItsWorker(t *testing.T) {
 			t.Fatal(err)
 		}
 		peak := header[record.ResultHeader](t, info.URI, "result").Run.PeakMemory
+		if runtime.GOOS != "linux" {
+			continue // other systems have other rules of what a process inherits
+		}
 		if own := executor == "inproc"; peak < 1<<20 || own != (peak >= large) {
 			t.Errorf("%s: %d bytes, and this program has more than %d", executor, peak, large)
 		}

@@ -50,6 +50,11 @@ type Invocation struct {
 	// because of the executor and not the function, first to last.
 	Failed []Reason
 
+	// ExhaustedMemory is how much memory earlier attempts under this lease had that
+	// ran out of it, in bytes: the most of them. It is 0 if none did, or if nobody
+	// knows.
+	ExhaustedMemory int64
+
 	// Env are variables, written "KEY=value", that the worker's process must find
 	// in its environment, beside those that the executor adds. They hold no
 	// secrets.
@@ -239,6 +244,9 @@ type Exit struct {
 	// worker died.
 	Err *Error
 
-	CPU        time.Duration // user and system; 0 if unknown
-	PeakMemory int64         // bytes; 0 if unknown
+	CPU time.Duration // user and system; 0 if unknown
+
+	// PeakMemory is in bytes; 0 if unknown. Of a worker that ran out of memory it is
+	// what that could have.
+	PeakMemory int64
 }

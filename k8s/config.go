@@ -36,7 +36,9 @@ var presets = []preset{
 	{"cpu_limit", one(CPULimit)},
 	{"memory", one(Memory)},
 	{"memory_request", one(MemoryRequest)},
+	{"memory_min", one(MemoryMin)},
 	{"memory_max", one(MemoryMax)},
+	{"memory_from_history", parsed("MemoryFromHistory", func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }, MemoryFromHistory)},
 	{"gpu", parsed("GPU", strconv.Atoi, GPU)},
 	{"gpu_resources", pairs(func(name, n string) Option {
 		return parsed("GPUResource", strconv.Atoi, func(n int) Option { return GPUResource(name, n) })([]string{n})

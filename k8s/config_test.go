@@ -50,7 +50,9 @@ cpu = "2"
 cpu_limit = "4"
 memory = "4Gi"
 memory_request = "2Gi"
+memory_min = "256Mi"
 memory_max = "8Gi"
+memory_from_history = 99.5
 gpu = 1
 env_from_secrets = ["more"]
 env_from_config_maps = ["much-more"]
@@ -133,7 +135,7 @@ func TestFullFile(t *testing.T) {
 	s := e.settings
 	if s.target != (kube.Target{Kubeconfig: "/etc/team", Context: "team", Namespace: "weather"}) || s.createNamespace ||
 		e.Limit() != packWindow || e.Packing() != (executor.Packing{Work: 90 * time.Second, Side: 3, Most: 40, Kind: s.kind()}) || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 3 || s.logShare != 0.5 || s.logStreams != 7 ||
-		e.RootFor("file:///data/a") != "file:///mnt/data/a" || s.mostMemory() != 8<<30 || s.azure.or(s.usualAzure).binding != "reader" {
+		e.RootFor("file:///data/a") != "file:///mnt/data/a" || s.mostMemory() != 8<<30 || s.least() != 256<<20 || s.percentile != 99.5 || s.azure.or(s.usualAzure).binding != "reader" {
 		t.Errorf("%+v", s)
 	}
 	p, err := e.plan(t.Context(), call())

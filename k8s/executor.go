@@ -59,7 +59,10 @@ func (e *Executor) CopyOf() executor.Executor {
 	return e.original
 }
 
-func (e *Executor) Name() string { return "k8s" }
+// executorName is what runs on Kubernetes have in their records.
+const executorName = "k8s"
+
+func (e *Executor) Name() string { return executorName }
 
 // Limit returns how many functions may run side by side; 0 means no limit. Where calls
 // are put together, it is how many mops lets in: Packing says how many run.
@@ -115,8 +118,12 @@ func (e *Executor) plan(ctx context.Context, inv executor.Invocation) (*plan, er
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started: there is no image", err)
 	}
+	memory, err := e.settings.memoryFor(ctx, inv, image.platforms)
+	if err != nil {
+		return nil, err
+	}
 	t := e.settings.task(inv, namespace, image.reference)
-	t.platforms = image.platforms
+	t.platforms, t.memory = image.platforms, memory
 	job, err := e.settings.job(t)
 	if err != nil {
 		return nil, launchFailed(inv.Function+" could not be started", err)

@@ -26,7 +26,6 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 		namespace: namespace, name: s.jobName(inv), image: image,
 		final:       kube.FinalCodes,
 		workers:     inv.Workers,
-		memory:      s.memoryAfter(inv.Failed),
 		annotations: kube.Annotations(inv), labels: map[string]string{},
 		usualLabels: usualLabels(inv.Pipeline, programName()),
 	}
@@ -41,9 +40,6 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	for _, variableText := range inv.Env {
 		name, value, _ := strings.Cut(variableText, "=")
 		t.env = append(t.env, variable(name, value))
-	}
-	if t.memory != nil {
-		t.annotations[kube.MemoryAnnotation] = t.memory.String()
 	}
 	function, _, _ := strings.Cut(inv.Function, "@")
 	for key, value := range map[string]string{kube.FunctionAnnotation: labelValue(function), kube.RunAnnotation: inv.RunID, kube.AttemptAnnotation: strconv.Itoa(inv.Attempt)} {

@@ -105,7 +105,7 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 	}
 	t := task{
 		namespace: namespace, name: name, image: image, platforms: found.platforms, command: literal(p.Command), args: literal(p.Args),
-		memory:      e.settings.memoryAfter(nil),
+		memory:      e.settings.memoryByOption(nil),
 		annotations: map[string]string{kube.RunAnnotation: run}, // tells it from another Job of that name
 		usualLabels: usualLabels("", baseName(image)),
 	}

@@ -11,7 +11,6 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
@@ -28,9 +27,9 @@ type task struct {
 	usualLabels     map[string]string // before which those of the settings count
 	labels          map[string]string
 	annotations     map[string]string
-	final           []int32            // exit codes after which trying again is no use
-	workers         int                // that share the calls of a pack; 0: it is one call
-	memory          *resource.Quantity // replaces that of the settings
+	final           []int32   // exit codes after which trying again is no use
+	workers         int       // that share the calls of a pack; 0: it is one call
+	memory          allotment // replaces that of the settings
 }
 
 type plan struct {
@@ -42,6 +41,9 @@ type plan struct {
 func (s *settings) job(t task) (*batchv1.Job, error) {
 	labels := merged(t.usualLabels, s.labels, t.labels, map[string]string{kube.ManagedByLabel: kube.ManagedBy})
 	annotations := merged(s.annotations, t.annotations)
+	if t.memory.limit != nil && t.annotations[kube.MemoURIAnnotation] != "" {
+		annotations[kube.MemoryAnnotation], annotations[kube.MemoryFromAnnotation] = t.memory.limit.String(), t.memory.from
+	}
 	pod := s.pod(t)
 	pod.Labels, pod.Annotations = merged(labels, s.identityLabels(t.namespace)), maps.Clone(annotations)
 	job := &batchv1.Job{

@@ -68,6 +68,13 @@ func (e *Executor) MayRetry(failed []executor.Reason) bool {
 	}
 	switch reason := failed[len(failed)-1]; reason {
 	case executor.OOMKilled:
+		if e.settings.percentile > 0 {
+			// The first had what was learned, the second has Memory at least. If there
+			// is no more, Start knows.
+			if failed = butOne(failed); count(failed, reason) == 0 {
+				return true
+			}
+		}
 		before, after := e.settings.memoryAfter(failed[:len(failed)-1]), e.settings.memoryAfter(failed)
 		return after != nil && after.Cmp(*before) > 0
 	case executor.Signalled, executor.NodeLost:

@@ -67,7 +67,7 @@ func (s *settings) kind() string {
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Appendf(text, "%+v %p %s", s.target, s.image, s.pack))
+	sum := sha256.Sum256(fmt.Appendf(text, "%+v %p %s %v %s %s", s.target, s.image, s.pack, s.percentile, &s.memoryMin, &s.memoryMax))
 	return lowerBase32.EncodeToString(sum[:10])
 }
 

@@ -79,8 +79,35 @@ func MemoryRequest(quantity string) Option {
 	return func(s *settings) { s.quantity("MemoryRequest", quantity, corev1.ResourceMemory, &s.requests) }
 }
 
-// MemoryMax sets the most memory for a call that ran out of it. The default is
-// four times that of Memory.
+// MemoryFromHistory lets the earlier runs of a function say how much memory its pods
+// get: what so many percent of them needed at most, from 50 to 100, such as 95, and a
+// quarter more, rounded up. It is at least [MemoryMin] and at most [MemoryMax]. The
+// default is 0, which turns it off.
+//
+// Those runs count, some 200 of the latest, that were made on Kubernetes, in the same
+// root and pipeline and at the same version of the function, on platforms that the
+// image is for. One that ran out of memory counts with twice as much as it had. Memory
+// counts while fewer than 20 are known, so it must be set. A call that runs out of
+// memory is tried again with twice as much as it had, and at least with Memory.
+//
+// The first call of a function waits for its history, for 5 s at most. A result does
+// not depend on it; `mops k8s jobs` and `mops inspect` say where a number comes from.
+func MemoryFromHistory(percentile float64) Option {
+	return func(s *settings) {
+		if s.percentile = percentile; !(percentile == 0 || percentile >= 50 && percentile <= 100) {
+			s.refuse("k8s.MemoryFromHistory(%v): it must be from 50 to 100 percent, or 0 for off", percentile)
+		}
+	}
+}
+
+// MemoryMin sets the least memory that a pod gets by [MemoryFromHistory]. The default
+// is 128Mi.
+func MemoryMin(quantity string) Option {
+	return func(s *settings) { s.memoryMin, _ = s.parse("MemoryMin", quantity) }
+}
+
+// MemoryMax sets the most memory for a call that ran out of it, and the most that it
+// gets by [MemoryFromHistory]. The default is four times that of Memory.
 func MemoryMax(quantity string) Option {
 	return func(s *settings) {
 		q, ok := s.parse("MemoryMax", quantity)

@@ -21,7 +21,7 @@ const scratchVolume = "scratch"
 // Security Standard:
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/
 func (s *settings) pod(t task) corev1.PodTemplateSpec {
-	requests, limits := s.resources(t.memory)
+	requests, limits := s.resources(t.memory.limit)
 	nodeSelector, affinity := s.nodes(t.platforms)
 	spec := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
@@ -103,6 +103,7 @@ func (s *settings) environment(t task, limits corev1.ResourceList) []corev1.EnvV
 	}
 	if limit, ok := limits[corev1.ResourceMemory]; ok {
 		// In KiB, so that no small limit becomes none.
+		env = append(env, variable("MOPS_K8S_MEMORY_FROM", t.memory.from))
 		env = append(env, variable("GOMEMLIMIT", resource.NewQuantity(limit.Value()/1024*9/10, resource.DecimalSI).AsDec().String()+"KiB"))
 	}
 	own := map[string]bool{}

@@ -34,7 +34,9 @@ type settings struct {
 
 	// With what.
 	requests, limits corev1.ResourceList
+	memoryMin        resource.Quantity
 	memoryMax        resource.Quantity
+	percentile       float64 // of the history that says how much memory; 0: it does not
 	env              []corev1.EnvVar
 	envFrom          []corev1.EnvFromSource
 	volumes          []corev1.Volume

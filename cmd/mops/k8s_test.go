@@ -78,20 +78,28 @@ func TestJobs(t *testing.T) {
 	running, runningPod := aJob(t, l, "mops-train-1", "forecast/train@2", time.Hour, corev1.ContainerState{
 		Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(l.now.Add(-50 * time.Minute))},
 	})
+	running.Annotations["mops.trilliant.health/memory"], running.Annotations["mops.trilliant.health/memory-from"] = "992Mi", "95% of 30 earlier runs"
+	usual, usualPod := aJob(t, l, "mops-usual", "forecast/usual@2", time.Hour, corev1.ContainerState{Running: &corev1.ContainerStateRunning{}})
+	usual.Namespace, usualPod.Namespace = "usual", "usual"
+	usual.Annotations["mops.trilliant.health/memory"], usual.Annotations["mops.trilliant.health/memory-from"] = "4Gi", "k8s.Memory"
 	pulling, pullingPod := aJob(t, l, "mops-tool", "", time.Minute, corev1.ContainerState{
 		Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such\x1b[2J image"},
 	})
 	pullingPod.Status.Phase, pullingPod.Spec.NodeName = corev1.PodPending, "node"
-	client := onFake(t, l, pulling, pullingPod, running, runningPod)
+	client := onFake(t, l, pulling, pullingPod, running, runningPod, usual, usualPod)
 	l.expect(0, []string{
-		"JOB           STATE       AGE    TOOK  WHAT\n", "mops-train-1  running   1h00m  50m00s  forecast/train@2\n", " s3://b/mops1/mops-train-1\n",
+		"JOB           STATE       AGE    TOOK  WHAT\n", "mops-train-1  running   1h00m  50m00s  forecast/train@2\n", " s3://b/mops1/mops-train-1\n", " memory 992Mi: 95% of 30 earlier runs\n",
 		"mops-tool     starting  1m00s          prog:1\n", "! ImagePull: ImagePullBackOff: no such image", "\n2 Jobs: 1 starting, 1 running\n",
 	}, "k8s", "jobs", "-n", "weather")
 	l.expect(0, []string{"There is no Job of mops in namespace other of here."}, "k8s", "jobs", "-n", "other")
 	l.expect(0, []string{"weather/mops-tool "}, "k8s", "jobs", "--all-namespaces")
+	if stdout, _, _ := l.run("k8s", "jobs", "-n", "usual"); !strings.Contains(stdout, "forecast/usual@2") || strings.Contains(stdout, "4Gi") {
+		t.Errorf("memory that the program asks for is nothing to tell: %s", stdout)
+	}
 	stdout, _, _ := l.run("k8s", "jobs", "--json", "-n", "weather")
 	var all []kube.JobStatus
-	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 2 || all[0].State != kube.Running || all[1].Reason != "ImagePull" {
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || len(all) != 2 || all[0].State != kube.Running || all[1].Reason != "ImagePull" ||
+		all[0].Memory != "992Mi" || all[0].MemoryFrom != "95% of 30 earlier runs" {
 		t.Errorf("%+v, %v", all, err)
 	}
 	client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {

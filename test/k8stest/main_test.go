@@ -150,6 +150,7 @@ type Report struct {
 	Answer  Answer
 	Outcome mops.Outcome
 	Work    string
+	URI     string
 	Error   string `json:",omitempty"`
 	Reason  string `json:",omitempty"` // of an ExecError; "func" of a FuncError
 }
@@ -170,7 +171,7 @@ func runCalls(ctx context.Context) error {
 			}
 		}
 	}, mops.Concurrency(len(calls.Works))) {
-		report := Report{Answer: r.Out, Outcome: r.Info.Outcome, Work: r.In.Name}
+		report := Report{Answer: r.Out, Outcome: r.Info.Outcome, Work: r.In.Name, URI: r.Info.URI}
 		if r.Err != nil {
 			report.Error, failed = r.Err.Error(), r.Err
 			if e, ok := errors.AsType[*mops.ExecError](r.Err); ok {

@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 )
@@ -20,6 +21,7 @@ type failure struct {
 	reason  executor.Reason
 	message string // "… was killed", to come after the worker's name
 	tail    string // the container's last lines, where the cluster kept them
+	memory  int64  // that it ran out of, in bytes; 0 if unknown, or if it did not
 }
 
 // signals are what exit codes above 128 say that a container was killed by.
@@ -39,9 +41,9 @@ func failureOf(pod *corev1.Pod, protocol bool) (failure, bool) {
 	switch {
 	case t != nil && t.Reason == "OOMKilled":
 		f.code, f.reason = int(t.ExitCode), executor.OOMKilled
-		limit := memoryOf(pod)
-		if limit == "" {
-			limit = "its node's, as it has no limit"
+		limit := "its node's, as it has no limit"
+		if memory, ok := memoryOf(pod); ok {
+			limit, f.memory = memory.String(), memory.Value()
 		}
 		f.message = fmt.Sprintf("ran out of memory (%s); give it more with k8s.Memory, or let it get more by itself with k8s.MemoryMax", limit)
 	case pod.Status.Reason == "Evicted":
@@ -113,7 +115,7 @@ func (f failure) exit(v View, job *batchv1.JobCondition) executor.Exit {
 	case pods > 1:
 		err.Message += fmt.Sprintf("; it was the last of %d pods (%s)", pods, job.Message)
 	}
-	return executor.Exit{Code: f.code, Err: err}
+	return executor.Exit{Code: f.code, Err: err, PeakMemory: f.memory}
 }
 
 func (f failure) err(v View) *executor.Error {
@@ -124,14 +126,14 @@ func (f failure) err(v View) *executor.Error {
 	return &executor.Error{Reason: f.reason, Message: who + " " + f.message, Tail: f.tail}
 }
 
-// memoryOf is the memory limit of a pod; "" where it has none.
-func memoryOf(pod *corev1.Pod) string {
+// memoryOf is the memory limit of a pod, if it has one.
+func memoryOf(pod *corev1.Pod) (limit resource.Quantity, ok bool) {
 	for _, c := range pod.Spec.Containers {
 		if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == ContainerName {
-			return limit.String()
+			return limit, true
 		}
 	}
-	return ""
+	return limit, false
 }
 
 // Finish waits for a program that was started, as Launch does.

@@ -31,6 +31,11 @@ const (
 	MemoryAnnotation   = domain + "memory"
 	WorkersAnnotation  = domain + "workers" // of a pack: how many share its calls
 
+	// MemoryFromAnnotation says where the memory limit comes from, for people:
+	// MemoryOption, if nothing else but that decided.
+	MemoryFromAnnotation = domain + "memory-from"
+	MemoryOption         = "k8s.Memory"
+
 	// What Jobs are labelled with for those who count costs.
 	UserLabel     = domain + "user"
 	PipelineLabel = domain + "pipeline"

@@ -56,6 +56,10 @@ type JobStatus struct {
 	// in no Job of mops.
 	Caller string `json:"caller,omitempty"`
 
+	// Memory is the limit of a call's pod, and MemoryFrom where that comes from.
+	Memory     string `json:"memory,omitempty"`
+	MemoryFrom string `json:"memory_from,omitempty"`
+
 	Image string `json:"image"`
 	Pod   string `json:"pod,omitempty"` // the newest
 	Node  string `json:"node,omitempty"`
@@ -76,7 +80,8 @@ func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
 	s := JobStatus{
 		Namespace: job.Namespace, Job: job.Name, UID: job.UID, Function: inv.Function, MemoURI: inv.MemoURI, ID: inv.ID,
 		Caller: job.Annotations[CallerAnnotation],
-		Pods:   len(pods), Created: job.CreationTimestamp.Time,
+		Memory: job.Annotations[MemoryAnnotation], MemoryFrom: job.Annotations[MemoryFromAnnotation],
+		Pods: len(pods), Created: job.CreationTimestamp.Time,
 	}
 	s.LeaseID = "" // says nothing to people
 	for _, c := range job.Spec.Template.Spec.Containers {

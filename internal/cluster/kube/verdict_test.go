@@ -7,6 +7,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -31,6 +32,11 @@ func aPod(phase corev1.PodPhase, state corev1.ContainerState, change ...func(*co
 		c(pod)
 	}
 	return pod
+}
+
+func limited(pod *corev1.Pod) {
+	pod.Spec.Containers = []corev1.Container{{Name: ContainerName, Resources: corev1.ResourceRequirements{
+		Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi")}}}}
 }
 
 func running() *corev1.Pod {
@@ -94,7 +100,8 @@ func TestEnds(t *testing.T) {
 		{"complete, no pod", View{Job: aJob(is(batchv1.JobComplete, ""))}, 0, "", ""},
 		{"crashed", View{Job: aJob(backoff), Pods: []*corev1.Pod{exited(2, "Error")}}, 2, executor.WorkerFailed, "crashed"},
 		{"odd code", View{Job: aJob(backoff), Pods: []*corev1.Pod{exited(3, "Error")}}, 3, executor.WorkerFailed, "exit code 3"},
-		{"out of memory", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(137, "OOMKilled")}}, 137, executor.OOMKilled, "k8s.Memory"},
+		{"out of memory", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(137, "OOMKilled", limited)}}, 137, executor.OOMKilled, "(2Gi)"},
+		{"out of its node's memory", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(137, "OOMKilled")}}, 137, executor.OOMKilled, "k8s.Memory"},
 		{"killed", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(137, "Error")}}, -1, executor.Signalled, "SIGKILL"},
 		{"terminated", View{Job: aJob(backoff), Pods: []*corev1.Pod{exited(143, "Error")}}, -1, executor.Signalled, "SIGTERM"},
 		{"not a program", View{Job: aJob(policy), Pods: []*corev1.Pod{exited(128, "StartError")}}, 128, executor.NotStarted, "last words"},
@@ -114,6 +121,9 @@ func TestEnds(t *testing.T) {
 			v := Decide(test.view)
 			if !v.Ended || v.Exit.Code != test.code {
 				t.Fatalf("%+v; want the end with code %d", v, test.code)
+			}
+			if had := v.Exit.PeakMemory; (had == 2<<30) != (test.says == "(2Gi)") {
+				t.Errorf("it had %d bytes of memory", had)
 			}
 			switch e := v.Exit.Err; {
 			case e == nil && test.reason == "":

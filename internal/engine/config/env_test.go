@@ -136,12 +136,12 @@ func TestUnknown(t *testing.T) {
 func TestExecutorsFromEnv(t *testing.T) {
 	said := map[string]string{
 		"MOPS_K8S_QUEUE": "night", "MOPS_K8S_RETRIES": " 2", "MOPS_K8S_SPOT": "yes", "MOPS_K8S_TTL": "2h", "MOPS_K8S_NODE_SELECTOR": "pool=a, zone=b",
-		"MOPS_K8S_PULL_SECRETS": "a,b", "MOPS_K8S_NAMESPACE": "", "MOPS_K8S_MEMORY_LIMIT": "67108864", "MOPS_K8S_CPU_LIMIT": "1500", "MOPS_K8S_STOP_GRACE": "10", "MOPS_K8S_IMAGE": "own:1",
+		"MOPS_K8S_PULL_SECRETS": "a,b", "MOPS_K8S_NAMESPACE": "", "MOPS_K8S_MEMORY_FROM_HISTORY": "off", "MOPS_K8S_MEMORY_FROM": "k8s.Memory", "MOPS_K8S_MEMORY_LIMIT": "67108864", "MOPS_K8S_CPU_LIMIT": "1500", "MOPS_K8S_STOP_GRACE": "10", "MOPS_K8S_IMAGE": "own:1",
 	}
 	lookup := func(name string) (string, bool) { text, ok := said[name]; return text, ok }
 	got, err := ExecutorsFromEnv(lookup)
 	want := Executors{"k8s": {
-		"queue": {"night"}, "retries": {"2"}, "spot": {"true"}, "ttl": {"2h0m0s"}, "node_selector": {"pool=a", "zone=b"}, "pull_secrets": {"a", "b"},
+		"queue": {"night"}, "retries": {"2"}, "spot": {"true"}, "ttl": {"2h0m0s"}, "node_selector": {"pool=a", "zone=b"}, "pull_secrets": {"a", "b"}, "memory_from_history": {"0"},
 	}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v", got, err)
@@ -150,10 +150,11 @@ func TestExecutorsFromEnv(t *testing.T) {
 	if over["k8s"]["queue"][0] != "day" || over["k8s"]["spot"] == nil || got["k8s"]["queue"][0] != "night" {
 		t.Errorf("%v on top of %v", over, got)
 	}
-	said = map[string]string{"MOPS_K8S_RETRIES": "many", "MOPS_K8S_LABELS": "team", "MOPS_K8S_NODE_SELECTOR": "pool=a b"}
+	said = map[string]string{"MOPS_K8S_RETRIES": "many", "MOPS_K8S_LABELS": "team", "MOPS_K8S_NODE_SELECTOR": "pool=a b", "MOPS_K8S_MEMORY_FROM_HISTORY": "NaN"}
 	_, err = ExecutorsFromEnv(lookup)
 	for _, want := range []string{
 		`MOPS_K8S_RETRIES="many": not a whole number; write a whole number from 0 to 1000`,
+		`MOPS_K8S_MEMORY_FROM_HISTORY="NaN": no percentile; write a number from 50 to 100`,
 		`MOPS_K8S_LABELS="team": not all of it has the form name=value`, `MOPS_K8S_NODE_SELECTOR="pool=a b": pool: no label's value`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -33,7 +33,9 @@ var k8s = map[string]entry{
 	"cpu_limit":            word("2", quantity).inFileOnly(),
 	"memory":               word("4Gi", quantity),
 	"memory_request":       word("2Gi", quantity).inFileOnly(),
+	"memory_min":           word("256Mi", quantity),
 	"memory_max":           word("16Gi", quantity),
+	"memory_from_history":  percent,
 	"gpu":                  number(65535),
 	"gpu_resources":        table("amd.com/gpu", "1", anything, wholeNumber),
 	"resources":            table("ephemeral-storage", "10Gi", anything, quantity),
@@ -186,6 +188,33 @@ func number(most int64) entry {
 			return []string{strconv.FormatInt(n, 10)}, nil
 		},
 	}
+}
+
+// percent is a percentile from 50 to 100, or off.
+var percent = entry{
+	fromText: func(text string) (any, error) {
+		if f, err := strconv.ParseFloat(strings.TrimSpace(text), 64); err == nil {
+			return f, nil
+		}
+		return text, nil
+	},
+	read: func(value any) ([]string, error) {
+		share := -1.0
+		switch value := value.(type) {
+		case int64:
+			share = float64(value)
+		case float64:
+			share = value
+		case string:
+			if value == "off" {
+				return []string{"0"}, nil
+			}
+		}
+		if !(share >= 50 && share <= 100) {
+			return nil, errors.New(`no percentile; write a number from 50 to 100, such as 95, or "off"`)
+		}
+		return []string{strconv.FormatFloat(share, 'g', -1, 64)}, nil
+	},
 }
 
 // lasting is a duration, in days, too.

@@ -46,6 +46,7 @@ func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error)
 	}
 	inv := c.f.invocation(c.ID)
 	inv.Env, inv.Failed = []string{worker.Variable + "=" + spec}, c.failed
+	inv.ExhaustedMemory = c.had
 	output := c.f.openOutput(c.RunID)
 	defer output.Close(ctx)
 	inv.Log = output.write
@@ -155,6 +156,9 @@ func (c *computing) failureElsewhere(ctx context.Context, exit executor.Exit) *e
 	}
 	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason != "" {
 		failure := &executor.Error{Reason: left.Run.Reason, Message: left.Run.Error}
+		if failure.Reason == executor.OOMKilled {
+			c.exit.PeakMemory = max(c.exit.PeakMemory, left.Run.MemoryLimit)
+		}
 		if exit.Err != nil {
 			failure.Tail = exit.Err.Tail
 		}

@@ -58,7 +58,7 @@ type Engine struct {
 	roots       map[string]*root
 	flights     map[flightKey]*flight
 	pools       slots.Pools
-	perExecutor map[executor.Executor]*pool
+	perExecutor map[poolKey]*pool
 	packers     map[packerKey]*pack.Packer
 	refreshed   map[resultKey]bool
 	others      others
@@ -71,9 +71,9 @@ type Engine struct {
 // New makes an engine. Close ends it.
 func New(options Options) *Engine {
 	return &Engine{
-		Options: options,
-		roots:   map[string]*root{}, flights: map[flightKey]*flight{},
-		perExecutor: map[executor.Executor]*pool{}, packers: map[packerKey]*pack.Packer{}, refreshed: map[resultKey]bool{}, began: time.Now(),
+		Options: options, past: history.Book{Log: options.Logger},
+		roots: map[string]*root{}, flights: map[flightKey]*flight{},
+		perExecutor: map[poolKey]*pool{}, packers: map[packerKey]*pack.Packer{}, refreshed: map[resultKey]bool{}, began: time.Now(),
 	}
 }
 
@@ -213,13 +213,21 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p, ok := e.perExecutor[ex]; ok {
+	key := poolKey{ex, limited.Limit()}
+	if p, ok := e.perExecutor[key]; ok {
 		return p
 	}
 	p := &pool{name: fmt.Sprintf("%s-%d", kind, len(e.perExecutor)), size: limited.Limit()}
 	p.Pool = e.pools.Pool(p.name, p.size)
-	e.perExecutor[ex] = p
+	e.perExecutor[key] = p
 	return p
+}
+
+// poolKey is what executors have in common that share a pool: they are copies of one,
+// and no setting has given them another limit.
+type poolKey struct {
+	original executor.Executor
+	limit    int
 }
 
 // pool is a number of slots, under a name by which other processes find it.

@@ -47,7 +47,7 @@ func (c *computing) record(failure *executor.Error) record.Run {
 		CPUSeconds: c.exit.CPU.Seconds(),
 	}.Of(c.ID)
 	if failure.Reason == executor.OOMKilled { // of others executors know less well
-		run.PeakMemory = c.exit.PeakMemory
+		run.PeakMemory = max(c.exit.PeakMemory, c.had)
 	}
 	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	return run

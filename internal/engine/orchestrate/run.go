@@ -31,6 +31,7 @@ type computing struct {
 	started time.Time         // of the present run
 	exit    executor.Exit     // of its worker, where that is another process
 	failed  []executor.Reason // why runs failed, other than by the function
+	had     int64             // memory that runs ran out of; see executor.Invocation
 	packed  packed            // how it fares in packs
 	left    bool              // the lease was released, or left to a run that goes on
 }
@@ -211,6 +212,9 @@ func (c *computing) retries(err error, failed int) bool {
 	}
 	if e, ok := errors.AsType[*executor.Error](err); ok {
 		c.failed = append(c.failed, e.Reason)
+		if e.Reason == executor.OOMKilled {
+			c.had = max(c.had, c.exit.PeakMemory)
+		}
 		if ability.MayRetry(c.f.call.Executor, c.failed) {
 			return true
 		}

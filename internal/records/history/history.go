@@ -5,6 +5,7 @@ package history
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,9 +27,11 @@ const (
 	badFor = time.Minute
 )
 
-// Book remembers the histories of functions, for one process. The zero value is
-// empty. It is safe for concurrent use.
+// Book remembers the histories of functions, for one process. It is safe for
+// concurrent use.
 type Book struct {
+	Log *slog.Logger // warns if a store cannot be read; must be set
+
 	opened atomic.Bool // somebody has asked
 
 	mu        sync.Mutex
@@ -112,6 +115,10 @@ func (b *Book) refresh(ctx context.Context, h *history, f function) ([]executor.
 	switch {
 	case err != nil && ctx.Err() != nil: // this caller leaves, and others may want to know
 		return nil, context.Cause(ctx)
+	case err != nil:
+		b.Log.Warn("the earlier runs of a function cannot be read; executors that learn from them do without", "function", f.folder, "error", err)
+	}
+	switch {
 	case err != nil && len(h.runs) > 0:
 		err = nil // what was known is still true
 	case err == nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,7 +220,7 @@ func TestBook(t *testing.T) {
 		d := &slow{Store: memblob.New(), list: 100 * time.Millisecond}
 		store := blob.New("mem://test", d)
 		putResult(t, call(store, "1"), result(ran(1, 1)), 0)
-		var book Book
+		book := Book{Log: slog.New(slog.DiscardHandler)}
 		if book.Asked(store, folder) {
 			t.Error("nobody has asked yet")
 		}
@@ -272,14 +273,15 @@ func TestBookOfAFailingStore(t *testing.T) {
 		d := &slow{Store: memblob.New(), fail: &driver.Error{Kind: driver.Denied, Err: errors.New("you may not list")}}
 		store := blob.New("mem://test", d)
 		putResult(t, call(store, "1"), result(ran(1, 1)), 0)
-		var book Book
+		var logged strings.Builder
+		book := Book{Log: slog.New(slog.NewTextHandler(&logged, nil))}
 		for range 3 {
 			if _, err := book.Of(t.Context(), store, folder); !blob.Is(err, blob.Denied) || !strings.Contains(err.Error(), folder) {
 				t.Error(err)
 			}
 		}
-		if n := d.lists.Load(); n != 1 {
-			t.Errorf("it was asked %d times", n)
+		if n := d.lists.Load(); n != 1 || strings.Count(logged.String(), "you may not list") != 1 {
+			t.Errorf("it was asked %d times: %s", n, &logged)
 		}
 		d.fail = nil
 		time.Sleep(badFor)
@@ -300,7 +302,7 @@ func TestBookLeft(t *testing.T) {
 		d := &slow{Store: memblob.New(), list: time.Second}
 		store := blob.New("mem://test", d)
 		putResult(t, call(store, "1"), result(ran(1, 1)), 0)
-		var book Book
+		book := Book{Log: slog.New(slog.DiscardHandler)}
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() {

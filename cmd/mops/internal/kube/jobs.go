@@ -25,8 +25,9 @@ var jobsCommand = cli.Command{
 	Purpose: "list Jobs of mops: how they are and what they run, or watch them",
 	Teach: `
 It lists the Jobs that calls and mops k8s launch made, oldest first: how old they are,
-how long their program has run, what they run, the memo URI of the call, and behind a
-"!" why one waits or failed. A line at the end counts them. A Job that has ended stays
+how long their program has run, what they run, the memo URI of the call, how much
+memory it has where that was learned from earlier runs or grew after a lack of it, and
+behind a "!" why one waits or failed. A line at the end counts them. A Job that has ended stays
 for an hour (k8s.TTL).
 
 A Job is queued (suspended until Kueue lets it go, or without a pod since a quota is
@@ -286,12 +287,21 @@ func (o *jobsOptions) row(a *cli.App, j kube.JobStatus) []string {
 	if o.all {
 		name = j.Namespace + "/" + j.Job
 	}
-	for _, more := range []string{j.MemoURI, complaintOf(j)} {
+	for _, more := range []string{j.MemoURI, memoryOf(j), complaintOf(j)} {
 		if more != "" {
 			what += "\n" + more
 		}
 	}
 	return []string{name, string(j.State), text.Duration(a.Now().Sub(j.Created)), took(a.Now(), j), what}
+}
+
+// memoryOf is how much memory a worker may have and why, unless it is what the
+// program asks for.
+func memoryOf(j kube.JobStatus) string {
+	if j.Memory == "" || j.MemoryFrom == "" || j.MemoryFrom == kube.MemoryOption {
+		return ""
+	}
+	return fmt.Sprintf("memory %s: %s", j.Memory, j.MemoryFrom)
 }
 
 // whatRuns is a function, or the image of a program; of a pack with its workers.

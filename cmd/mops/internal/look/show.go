@@ -47,6 +47,7 @@ func (o *inspectOptions) showCall(ctx context.Context, a *cli.App, v *view.Call)
 			shown = len(v.Runs)
 		}
 		text.Table(w, "  ", text.WithoutEmpty(view.RunRows(v.Runs, shown)), "")
+		showMemory(a, v)
 		showFields(a, v)
 	}
 	if len(v.Files) > 0 {
@@ -197,6 +198,30 @@ func showLease(a *cli.App, v *view.Call) {
 		fmt.Fprintln(a.Text, "\nLease")
 		v.Lease.Facts(a.Now(), false).Write(a.Text, "  ")
 	}
+}
+
+// showMemory writes where the memory limit of the newest run comes from that has
+// one.
+func showMemory(a *cli.App, v *view.Call) {
+	for _, run := range v.Runs {
+		if run.Run != nil && run.Run.MemoryFrom != "" {
+			fmt.Fprintf(a.Text, "\nMemory limit of run %s\n  %s: %s\n", run.ID, quantity(run.Run.MemoryLimit), text.Clean(run.Run.MemoryFrom))
+			return
+		}
+	}
+}
+
+// quantity is a number of bytes as people write it for Kubernetes: "4Gi".
+func quantity(bytes int64) string {
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"Gi", 1 << 30}, {"Mi", 1 << 20}} {
+		if bytes > 0 && bytes%unit.size == 0 {
+			return fmt.Sprint(bytes/unit.size, unit.name)
+		}
+	}
+	return text.Bytes(bytes)
 }
 
 // showFields writes what functions recorded of themselves.

@@ -136,11 +136,21 @@ func (v *Run) row() []string {
 	if run.CPUSeconds > 0 {
 		row[3] = text.Seconds(run.CPUSeconds)
 	}
-	if run.PeakMemory > 0 {
-		row[4] = text.Bytes(run.PeakMemory)
-	}
+	row[4] = memory(*run)
 	row[5] = Where(*run)
 	return row
+}
+
+// memory is "1.2 GiB of 4.0 GiB": the most that a run had, and what it was allowed.
+func memory(run record.Run) string {
+	peak := ""
+	if run.PeakMemory > 0 {
+		peak = text.Bytes(run.PeakMemory)
+	}
+	if run.MemoryLimit <= 0 {
+		return peak
+	}
+	return cmp.Or(peak, "?") + " of " + text.Bytes(run.MemoryLimit)
 }
 
 // Where is "ada on node-7 (k8s)".
