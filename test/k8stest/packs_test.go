@@ -1,9 +1,17 @@
 package k8stest_test
 
 import (
+	"math/rand/v2"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
 // A pack of calls on a cluster: what a call does to its process or its pod is its
@@ -45,5 +53,76 @@ func TestPackWithMisbehavingCalls(t *testing.T) {
 	if strings.Contains(p.Stderr.String(), "level=ERROR") {
 		t.Error("an error was logged")
 	}
-	t.Logf("%s", p.Stderr)
+}
+
+// packed makes the calls of a rig go into packs.
+func (r *rig) packed(side int) *rig {
+	r.calls.Pack, r.calls.Side = 10*time.Second, side
+	return r
+}
+
+// Ctrl-C leaves no Job, no pod, no lease and no pack.
+func TestPackInterrupted(t *testing.T) {
+	r := newRig(t, 8, func(w *Work) { w.Gate = true }).packed(8)
+	p := r.start()
+	r.awaitBegun(4)
+	p.Signal(syscall.SIGINT)
+	if code := p.Wait(2 * time.Minute); code != 130 {
+		t.Errorf("exit code %d; standard error:\n%s", code, p.Stderr)
+	}
+	if jobs, pods, held := r.jobs(), r.pods(), r.held(); jobs+pods+len(held) > 0 {
+		t.Errorf("%d Jobs, %d pods and %d leases are left; standard error:\n%s", jobs, pods, len(held), p.Stderr)
+	}
+	if left, err := filepath.Glob(filepath.Join(r.calls.Place, "root/mops1-packs/*")); err != nil || len(left) > 0 {
+		t.Errorf("packs are left: %q, %v", left, err)
+	}
+}
+
+// A program that was killed is started again, and goes on with its packs.
+func TestKilledProgramFindsItsPacks(t *testing.T) {
+	r := newRig(t, 8, func(w *Work) { w.Gate = true }).packed(8)
+	p := r.start()
+	r.awaitBegun(8)
+	p.Kill()
+	again := r.start()
+	enginetest.Eventually(t, 2*time.Minute, "the calls are adopted", func() bool {
+		return strings.Count(again.Stderr.String(), "a worker that lost its orchestrator is adopted") == 8
+	})
+	r.open()
+	r.expect(again, 3*time.Minute)
+	r.once()
+}
+
+// Pods of packs are deleted while they compute: every result is right, and only
+// what a pod was computing is computed again.
+func TestPodsOfPacksDie(t *testing.T) {
+	const n, side, kills = 300, 2, 3
+	r := newRig(t, n, func(w *Work) { w.Seconds = 0.1 }).packed(side)
+	r.calls.Limit = 4
+	p := r.start()
+	pods := r.cluster.Client().CoreV1().Pods(r.calls.Namespace)
+	for range kills {
+		before := len(r.begun())
+		enginetest.Eventually(t, time.Minute, "more calls have begun", func() bool { return len(r.begun()) >= before+20 })
+		list, err := pods.List(t.Context(), metav1.ListOptions{FieldSelector: "status.phase=Running"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) == 0 {
+			continue
+		}
+		victim := list.Items[rand.N(len(list.Items))]
+		now := metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}
+		if err := pods.Delete(t.Context(), victim.Name, now); err != nil && !apierrors.IsNotFound(err) {
+			t.Fatal(err)
+		}
+	}
+	r.expect(p, 4*time.Minute)
+	more := 0
+	for _, times := range r.begun() {
+		more += times - 1
+	}
+	if more > kills*side {
+		t.Errorf("%d calls were computed again after %d pods died, want at most %d", more, kills, kills*side)
+	}
 }
