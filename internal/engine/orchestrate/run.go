@@ -209,6 +209,7 @@ func (c *computing) retries(err error, failed int) bool {
 	if e, ok := errors.AsType[*executor.Error](err); ok {
 		c.failed = append(c.failed, e.Reason)
 		if ability.MayRetry(c.f.call.Executor, c.failed) {
+			c.packed.free++
 			return true
 		}
 	}
