@@ -83,6 +83,9 @@ func declare[In, Out any](name, place string, options []FuncOption) *Func[In, Ou
 	if err != nil {
 		panic(fmt.Sprintf("mops: %v (at %s)", err, place))
 	}
+	if o.settings.by != nil {
+		o.settings.by.mustFit(registered, reflect.TypeFor[In]())
+	}
 	addCalls(registered, o.calls)
 	registered.ReadFrom(o.homes...)
 	return &Func[In, Out]{function: registered, defined: o.settings}

@@ -30,7 +30,7 @@ type (
 	}
 
 	// FuncOption is a property of a function: [Version], [Calls], [ReadFrom],
-	// and every Option.
+	// [ByInput], and every Option.
 	FuncOption interface{ setFunc(*funcOptions) }
 
 	// EnvOption is a property of an environment: [Config], [LogTo],
@@ -45,17 +45,23 @@ type (
 type settings struct {
 	config.Settings
 	on     executor.Executor
+	by     *byInput // in place of on
 	detach *bool
+}
+
+// runsOn sets where calls run.
+func (s *settings) runsOn(where executor.Executor, by *byInput) {
+	s.on, s.by, s.Executor = where, by, nil
 }
 
 // overlay returns s, with what is set in over in its place.
 func (s settings) overlay(over settings) settings {
 	s.Settings = s.Settings.Overlay(over.Settings)
 	switch {
-	case over.on != nil:
-		s.on, s.Executor = over.on, nil
+	case over.on != nil, over.by != nil:
+		s.runsOn(over.on, over.by)
 	case over.Executor != nil:
-		s.on = nil
+		s.on, s.by = nil, nil
 	}
 	if over.detach != nil {
 		s.detach = over.detach
@@ -94,7 +100,8 @@ func Pipeline(id string) Option {
 	return option(func(s *settings) { s.Pipeline = &id })
 }
 
-// On sets the executor that runs calls. Default: in process. Make an executor
+// On sets the executor that runs calls; [ByInput] sets it by the input. Default: in
+// process. Make an executor
 // once and use it again: each has its own limit of how many functions run side
 // by side.
 //
@@ -105,7 +112,7 @@ func Pipeline(id string) Option {
 // program again after it died: it finds the results that it had computed, takes
 // over the calls that it had not finished, and computes nothing twice.
 func On(where executor.Executor) Option {
-	return option(func(s *settings) { s.on, s.Executor = where, nil })
+	return option(func(s *settings) { s.runsOn(where, nil) })
 }
 
 // Off turns memoization off: functions run in this process, and nothing is read

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor"
 )
 
 // level is a place where something can be set. The levels stand in the order
@@ -50,6 +51,7 @@ type setting struct {
 // stage makes one call, with executors named after the levels.
 type stage struct {
 	executors map[string]*tally
+	defined   []mops.FuncOption // more of them
 }
 
 var allSettings = []setting{
@@ -95,6 +97,29 @@ func TestSettingsAreSettledOneByOne(t *testing.T) {
 	want := how{root: "mem://precedence-0", pipeline: pipeline.value(byContext), executor: "executor-8", timeout: timeout.value(byDefine)}
 	if h != want {
 		t.Errorf("%+v, want %+v", h, want)
+	}
+}
+
+func TestByInputHasThePlaceOfDefine(t *testing.T) {
+	executors := allSettings[2]
+	for other := level(0); other < levels; other++ {
+		at := newStage()
+		chosen := executors.value(byDefine)
+		at.defined = []mops.FuncOption{mops.ByInput(func(int64) executor.Executor { return at.executors[chosen] })}
+		want := chosen
+		if other >= byDefine { // of two options of Define, too, the last wins
+			want = executors.value(other)
+		}
+		if got := at.call(t, map[level][]setting{byNew: {allSettings[0]}, other: {allSettings[0], executors}}).executor; got != want {
+			t.Errorf("by input and by %v: %q, want %q", other, got, want)
+		}
+	}
+	at := newStage()
+	f := mops.Define("precedence/last", func(_ context.Context, n int64) (int64, error) { return n, nil }, private(),
+		mops.On(at.executors["executor-1"]), mops.ByInput(func(int64) executor.Executor { return at.executors["executor-2"] }))
+	_, ctx := newEnv(t, memoryRoot(t))
+	if _, err := f.Call(ctx, 1); err != nil || at.executors["executor-2"].started.Load() != 1 {
+		t.Errorf("On, then ByInput: %v", err)
 	}
 }
 
@@ -164,7 +189,7 @@ func (at *stage) call(t *testing.T, set map[level][]setting) (h how) {
 			return fmt.Sprintf("%dh", int(time.Until(deadline).Round(time.Hour).Hours())), nil
 		}
 		return "", nil
-	}, private(), mops.Join(options(byDefine)...)).With(options(byWith)...)
+	}, append(at.defined, private(), mops.Join(options(byDefine)...))...).With(options(byWith)...)
 	ctx := mops.WithOptions(env.Context(t.Context()), options(byContext)...)
 	each := mops.Join(options(byEach)...)
 	for r := range f.Each(ctx, slices.Values([]int64{time.Now().UnixNano()}), each) {

@@ -110,6 +110,29 @@ func TestARunLeavesARecord(t *testing.T) {
 	}
 }
 
+// A worker's record has its own memory, and not that of the program that started it.
+func TestARecordHasTheMemoryOfItsWorker(t *testing.T) {
+	const large = 300 << 20
+	memory := make([]byte, large)
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i] = 1
+	}
+	for executor, start := range map[string]func(testing.TB, ...mops.EnvOption) (context.Context, string){"inproc": onDisk, "subprocess": inSubprocesses} {
+		ctx, _ := start(t)
+		_, info, err := remarks.Do(ctx, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peak := header[record.ResultHeader](t, info.URI, "result").Run.PeakMemory
+		if own := executor == "inproc"; peak < 1<<20 || own != (peak >= large) {
+			t.Errorf("%s: %d bytes, and this program has more than %d", executor, peak, large)
+		}
+	}
+	if memory[4096] != 1 {
+		t.Error("it was not used")
+	}
+}
+
 func TestAFunctionKnowsItsRun(t *testing.T) {
 	var logged strings.Builder
 	ctx, _ := onDisk(t, mops.LogTo(textLogger(&logged)))

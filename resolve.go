@@ -60,7 +60,7 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	if env.worker {
 		// A worker's place need not suit all that it calls: a call runs in the worker,
 		// unless its function says otherwise.
-		s.on, s.Executor = nil, nil
+		s.runsOn(nil, nil)
 		if plain.Executor == env.file.Defaults.Executor {
 			plain.Executor = nil
 		}
@@ -115,11 +115,16 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 		return settled, fmt.Errorf("the option CodeCheck is %q: give one of %q", settled.CodeCheck, code.Policies)
 	}
 	var err error
-	if settled.Executor = s.on; settled.Executor == nil {
-		settled.Executor, err = env.executor(valueOr(s.Executor, inProcess))
-	}
-	if settled.Off || settled.ReadOnly { // a worker elsewhere would need the store
+	switch {
+	case settled.Off || settled.ReadOnly: // a worker elsewhere would need the store
 		settled.Executor = env.executors[inProcess]
+	case s.by != nil:
+		settled.ByInput = s.by.chooser(env)
+		return settled, nil
+	case s.on != nil:
+		settled.Executor = s.on
+	default:
+		settled.Executor, err = env.executor(valueOr(s.Executor, inProcess))
 	}
 	if err == nil {
 		settled.Executor, err = env.guarded(settled.Executor)

@@ -65,6 +65,13 @@ type Invocation struct {
 	// call counts while the worker is Running, and people see the stages.
 	Tell func(Stage)
 
+	// History tells how earlier runs of the function went, in the same root and
+	// pipeline and at the same version, oldest first: some of the latest, 200 at
+	// most; none if nothing is kept. The first to ask waits until the store was read,
+	// for 5 s at most. The caller must not change the slice. It may be nil, and
+	// Attach has it, too.
+	History func(ctx context.Context) ([]Past, error)
+
 	// Lives reports whether the worker still gives signs of life through the store,
 	// for an executor that does not hear of it any more in its own way; it reads the
 	// store, and more than one question may be needed until an end is certain. It
@@ -80,6 +87,21 @@ type Invocation struct {
 
 	// Logger takes the executor's remarks about the worker. It may be nil.
 	Logger *slog.Logger
+}
+
+// Past is how an earlier run of a function went: it left a result, or ran out of
+// memory. What a record does not say, or cannot be right, is zero.
+type Past struct {
+	Ended    time.Time     // by the clock of the machine that it ran on, or of this one
+	Executor string        // Name of the executor that had its worker
+	Platform string        // of its machine: "linux/amd64"
+	Wall     time.Duration // from the beginning of the function to its end
+	CPU      time.Duration // user and system, of the whole process
+	Reason   Reason        // "" if it left a result, or OOMKilled
+
+	// PeakMemory is the most memory that the worker had, in bytes; if it ran out of
+	// memory, what it was allowed. A run in process has that of the whole program.
+	PeakMemory int64
 }
 
 // Stage is how far a worker is.
@@ -122,6 +144,12 @@ type (
 	// orchestrator holds back further calls, before they take a lease.
 	Limited interface {
 		Limit() int
+	}
+
+	// Copy is an executor that was made of another, and shares its limit: as many
+	// functions run side by side as one of them allows, on both together.
+	Copy interface {
+		CopyOf() Executor // the original; nil if the limit is its own
 	}
 
 	// Retrier decides for which reasons another attempt is worth it, whatever

@@ -46,6 +46,7 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 		watch.leave()
 		return nil, fmt.Errorf("attach to the worker of %s, Job %s: %w", inv.Function, handle, err)
 	}
+	inv.Workers = kube.Annotated(job.Annotations).Workers
 	w := newWorker(watch, &e.settings, name, inv)
 	w.exists(job)
 	if w.ended() {

@@ -2,10 +2,12 @@ package k8s
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,20 +27,16 @@ type clusterKey struct{ kubeconfig, context string }
 type cluster struct {
 	name    string // for people: the context, or "the cluster of this pod"
 	client  kubernetes.Interface
-	idle    func()        // closes idle connections
-	writes  chan struct{} // a place for each request that changes something
-	streams atomic.Int64  // logs that are being followed
-	unshown atomic.Bool   // the log said that there are too many
-	mute    atomic.Bool   // the log said that there is no permission to read logs
-	reached atomic.Bool   // it answered once
+	idle    func() // closes idle connections
+	writes  *writes
+	streams atomic.Int64 // logs that are being followed
+	unshown atomic.Bool  // the log said that there are too many
+	mute    atomic.Bool  // the log said that there is no permission to read logs
+	reached atomic.Bool  // it answered once
 
 	mu      sync.Mutex
 	watches map[string]*watch
 }
-
-// writesAtOnce bounds the requests of one process that create and delete: more
-// at once do not make an API server faster.
-const writesAtOnce = 32
 
 // connect returns the connection that the settings name.
 func (s *settings) connect() (*cluster, error) {
@@ -52,6 +50,8 @@ func (s *settings) connect() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	w := &writes{bound: writesAtFirst}
+	config.Wrap(func(through http.RoundTripper) http.RoundTripper { return watched{through, w} })
 	transport, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("the connection of %s makes no sense: %w", name, err)
@@ -60,7 +60,7 @@ func (s *settings) connect() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the connection of %s makes no sense: %w", name, err)
 	}
-	found := &cluster{name: name, client: client, idle: transport.CloseIdleConnections, writes: make(chan struct{}, writesAtOnce)}
+	found := &cluster{name: name, client: client, idle: func() { utilnet.CloseIdleConnectionsFor(transport.Transport) }, writes: w}
 	set(&clusters.all, key, found)
 	return found, nil
 }

@@ -97,6 +97,8 @@ var presets = []preset{
 	{"labels", pairs(Label)},
 	{"annotations", pairs(Annotation)},
 	{"limit", parsed("Limit", strconv.Atoi, Limit)},
+	{"pack", parsed("Pack", time.ParseDuration, Pack)},
+	{"side_by_side", parsed("SideBySide", strconv.Atoi, SideBySide)},
 	{"logs", parsed("Logs", func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }, Logs)},
 	{"log_streams", parsed("LogStreams", strconv.Atoi, LogStreams)},
 }

@@ -75,6 +75,8 @@ disruptions = 3
 priority_class = "low"
 queue = "batch"
 limit = 40
+pack = "90s"
+side_by_side = 3
 logs = 0.5
 log_streams = 7
 
@@ -130,7 +132,7 @@ func TestFullFile(t *testing.T) {
 	e := configured(t, file, nil)
 	s := e.settings
 	if s.target != (kube.Target{Kubeconfig: "/etc/team", Context: "team", Namespace: "weather"}) || s.createNamespace ||
-		e.Limit() != 40 || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 3 || s.logShare != 0.5 || s.logStreams != 7 ||
+		e.Limit() != packWindow || e.Packing() != (executor.Packing{Work: 90 * time.Second, Side: 3, Most: 40, Kind: s.kind()}) || s.startGrace != 5*time.Minute || s.roomGrace >= 0 || s.silenceGrace != 3*time.Minute || s.disruptions != 3 || s.logShare != 0.5 || s.logStreams != 7 ||
 		e.RootFor("file:///data/a") != "file:///mnt/data/a" || s.mostMemory() != 8<<30 || s.azure.or(s.usualAzure).binding != "reader" {
 		t.Errorf("%+v", s)
 	}

@@ -29,6 +29,14 @@
 // stays for an hour ([TTL]), for people to look at. [Transform] may change all
 // of it.
 //
+// A Job of many calls (see [Pack]) is an Indexed Job with several pods. Each takes calls
+// from one list until there are no more; it finds its number in MOPS_WORKER_INDEX.
+// Where a pod dies, another goes on in its place, [Retries] times in each place; an exit
+// code ends the Job only if it says that the program is another version or cannot run.
+// If some pods find no room, the others do the work, and the Job is deleted when nothing
+// is left for those that wait. A program that dies each time within seconds of its
+// start, in the same way, is not started again.
+//
 // A pod may have containers beside the worker's: sidecars that Transform or a
 // webhook added. What counts is the worker's container. Sidecars that are init
 // containers with the restart policy Always end with it, by the cluster's own

@@ -15,15 +15,18 @@ import (
 type Executor struct {
 	options  []Option // of the program
 	settings settings
+	original *Executor // which With made it of, if both have one limit
 }
 
 var (
 	_ executor.Executor = (*Executor)(nil)
 	_ executor.Namer    = (*Executor)(nil)
 	_ executor.Limited  = (*Executor)(nil)
+	_ executor.Copy     = (*Executor)(nil)
 	_ executor.Retrier  = (*Executor)(nil)
 	_ executor.Remote   = (*Executor)(nil)
 	_ executor.Mounter  = (*Executor)(nil)
+	_ executor.Packer   = (*Executor)(nil)
 
 	_ executor.Configurable = (*Executor)(nil)
 )
@@ -35,15 +38,37 @@ func New(options ...Option) *Executor {
 }
 
 // With returns an executor with more options, for a function that needs more
-// than the others; e stays as it is.
+// than the others; e stays as it is. Both share connections and, unless the options
+// set another [Limit], that: at most so many functions run on both together.
 func (e *Executor) With(options ...Option) *Executor {
-	return &Executor{options: slices.Concat(e.options, options), settings: e.settings.with(options)}
+	with := &Executor{options: slices.Concat(e.options, options), settings: e.settings.with(options)}
+	if with.settings.limit == e.settings.limit {
+		if with.original = e.original; with.original == nil {
+			with.original = e
+		}
+	}
+	return with
+}
+
+// CopyOf returns the executor whose limit e shares, since [Executor.With] made e of
+// it; nil if the limit is its own.
+func (e *Executor) CopyOf() executor.Executor {
+	if e.original == nil {
+		return nil
+	}
+	return e.original
 }
 
 func (e *Executor) Name() string { return "k8s" }
 
-// Limit returns how many functions may run side by side; 0 means no limit.
-func (e *Executor) Limit() int { return e.settings.limit }
+// Limit returns how many functions may run side by side; 0 means no limit. Where calls
+// are put together, it is how many mops lets in: Packing says how many run.
+func (e *Executor) Limit() int {
+	if e.settings.pack > 0 {
+		return packWindow
+	}
+	return e.settings.limit
+}
 
 // RunsRemotely returns true: workers keep their output in the store by
 // themselves.

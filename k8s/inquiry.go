@@ -3,6 +3,7 @@ package k8s
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -47,12 +48,27 @@ func (q *inquiry) consider(w *worker, job *batchv1.Job, pods []*corev1.Pod) {
 	case job == nil || job.DeletionTimestamp != nil || kube.IsSuspended(job):
 	case kube.LacksPod(job, pods):
 		about = subject{jobEvents, w.job}
-	case len(pods) > 0 && isPreparing(pods[len(pods)-1]):
-		about = subject{podEvents, pods[len(pods)-1].Name}
+	default:
+		if pod := preparing(pods); pod != nil {
+			about = subject{podEvents, pod.Name}
+		}
 	}
 	if about != q.about {
 		*q = inquiry{about: about, since: time.Now()}
 	}
+}
+
+// preparing is the pod to ask about, if none runs.
+func preparing(pods []*corev1.Pod) (found *corev1.Pod) {
+	for _, pod := range kube.Newest(pods) {
+		switch {
+		case kube.IsRunning(pod):
+			return nil
+		case isPreparing(pod):
+			found = pod
+		}
+	}
+	return found
 }
 
 // isPreparing reports whether a pod has a node and does not say what it waits
@@ -73,7 +89,7 @@ func (q *inquiry) answer(job string, pods []*corev1.Pod) string {
 			return q.heard
 		}
 	case podEvents:
-		if len(pods) > 0 && pods[len(pods)-1].Name == q.about.name {
+		if slices.ContainsFunc(kube.Newest(pods), func(pod *corev1.Pod) bool { return pod.Name == q.about.name }) {
 			return q.heard
 		}
 	}

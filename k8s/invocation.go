@@ -25,11 +25,16 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 	t := task{
 		namespace: namespace, name: s.jobName(inv), image: image,
 		final:       kube.FinalCodes,
+		workers:     inv.Workers,
 		memory:      s.memoryAfter(inv.Failed),
 		annotations: kube.Annotations(inv), labels: map[string]string{},
 		usualLabels: usualLabels(inv.Pipeline, programName()),
 	}
 	t.env = append(t.env, variable(kube.FunctionVariable, inv.Function))
+	if inv.Workers > 0 {
+		t.final = kube.PackFinalCodes
+		t.env = append(t.env, field(executor.IndexVariable, "metadata.annotations['"+kube.IndexLabel+"']"))
+	}
 	if caller := kube.Here().Handle(); caller != "" {
 		t.annotations[kube.CallerAnnotation] = caller
 	}
@@ -94,13 +99,18 @@ var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPad
 // of 80 bits, over all that makes this run different from others.
 func (s *settings) jobName(inv executor.Invocation) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", inv.MemoURI, inv.LeaseID, inv.Attempt))
-	return nameWith(s.namePrefix, inv.Function, lowerBase32.EncodeToString(sum[:10]))
+	most := kube.MostName
+	if inv.Workers > 0 {
+		most -= len("-99999") // pods have the name of their Job and their index as a host name
+	}
+	return nameWith(most, s.namePrefix, inv.Function, lowerBase32.EncodeToString(sum[:10]))
 }
 
-// nameWith puts a name together; a middle that is too long loses its beginning.
-func nameWith(prefix, middle, suffix string) string {
+// nameWith puts a name of at most so many characters together; a middle that is too
+// long loses its beginning.
+func nameWith(most int, prefix, middle, suffix string) string {
 	middle = kube.Slug(middle)
-	if most := kube.MostName - len(prefix) - len(suffix) - 2; len(middle) > most {
+	if most := most - len(prefix) - len(suffix) - 2; len(middle) > most {
 		middle = strings.TrimLeft(middle[len(middle)-most:], "-")
 	}
 	if middle == "" {

@@ -98,7 +98,7 @@ func (p Program) plan(ctx context.Context, options []Option) (*Executor, *plan, 
 	run := strings.ToLower(rand.Text())
 	name := p.Name
 	if name == "" {
-		name = nameWith(e.settings.namePrefix, baseName(image), run[:8])
+		name = nameWith(kube.MostName, e.settings.namePrefix, baseName(image), run[:8])
 	}
 	if why := validation.IsDNS1123Label(name); len(why) > 0 {
 		return nil, nil, fmt.Errorf("%q cannot be the name of a Job: %s", name, strings.Join(why, "; "))

@@ -29,6 +29,7 @@ type task struct {
 	labels          map[string]string
 	annotations     map[string]string
 	final           []int32            // exit codes after which trying again is no use
+	workers         int                // that share the calls of a pack; 0: it is one call
 	memory          *resource.Quantity // replaces that of the settings
 }
 
@@ -51,10 +52,17 @@ func (s *settings) job(t task) (*batchv1.Job, error) {
 			Parallelism:             new(int32(1)),
 			BackoffLimit:            new(int32(s.retries)),
 			TTLSecondsAfterFinished: new(seconds[int32](s.ttl)),
-			PodReplacementPolicy:    new(batchv1.Failed), // never two pods at once
+			PodReplacementPolicy:    new(batchv1.Failed), // never two pods of a worker at once
 			PodFailurePolicy:        failurePolicy(t.final),
 			Template:                pod,
 		},
+	}
+	if t.workers > 0 {
+		spec := &job.Spec
+		spec.CompletionMode = new(batchv1.IndexedCompletion)
+		spec.Completions, spec.Parallelism = new(int32(t.workers)), new(int32(t.workers))
+		// A worker whose pods die too often is given up alone: the others go on with the list.
+		spec.BackoffLimit, spec.BackoffLimitPerIndex = nil, spec.BackoffLimit
 	}
 	if s.deadline > 0 {
 		job.Spec.ActiveDeadlineSeconds = new(seconds[int64](s.deadline))

@@ -29,6 +29,13 @@ func call() executor.Invocation {
 	}
 }
 
+// pack is a list of calls for three workers.
+func pack() executor.Invocation {
+	inv := call()
+	inv.MemoURI, inv.Workers = "s3://results/mops1-scratch/packs/abc", 3
+	return inv
+}
+
 func TestJobs(t *testing.T) {
 	t.Setenv(kube.UserVariable, "ada@example.com")
 	const digest = "registry.example.com/forecast@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -51,6 +58,7 @@ func TestJobs(t *testing.T) {
 			TTL(10 * time.Minute), Retries(1), Deadline(time.Hour), StopGrace(1500 * time.Millisecond),
 			PriorityClass("low"), Queue("batch"),
 		}, nil},
+		{"pack", pack(), []Option{Image("forecast:1.4"), Retries(2), Pack(time.Minute), Queue("batch")}, nil},
 		{"gpu", call(), []Option{Image(digest), GPU(1), OnlySpot(), NodeIn("pool", "a100", "h100"), NodeSelector("zone", "a"), LargeCPU()}, nil},
 		{"workload-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data", "weather"), PodIdentity("old-reader")}, nil},
 		{"pod-identity", call(), []Option{Image(digest), WorkloadIdentity("reader", "data"), PodIdentity("old-reader")}, nil},
@@ -118,6 +126,10 @@ func TestNoJob(t *testing.T) {
 		{"no image", "no image was given", nil},
 		{"quantity", `k8s.CPU("lots") is no quantity`, []Option{Image("a"), CPU("lots")}},
 		{"zero", `k8s.MemoryMax("0")`, []Option{Image("a"), MemoryMax("0")}},
+		{"a pack of no time", `k8s.Pack(10ms): `, []Option{Image("a"), Pack(10 * time.Millisecond)}},
+		{"a pack of less than no time", `k8s.Pack(-1s): `, []Option{Image("a"), Pack(-time.Second)}},
+		{"too many side by side", `k8s.SideBySide(1001): `, []Option{Image("a"), SideBySide(1001)}},
+		{"less than none side by side", `k8s.SideBySide(-1): `, []Option{Image("a"), SideBySide(-1)}},
 		{"negative TTL", "k8s.TTL(-1h0m0s)", []Option{Image("a"), TTL(-time.Hour)}},
 		{"negative deadline", "k8s.Deadline(-1ns)", []Option{Image("a"), Deadline(-1)}},
 		{"negative grace", "k8s.StopGrace(-1s)", []Option{Image("a"), StopGrace(-time.Second)}},
@@ -156,6 +168,18 @@ func TestDedicatedNodes(t *testing.T) {
 	}
 	if got := p.job.Spec.Template.Spec.Tolerations; !slices.Equal(got, want) {
 		t.Errorf("it tolerates %+v, want %+v", got, want)
+	}
+}
+
+// Copies share the limit, but for those that set another.
+func TestCopiesShareTheLimit(t *testing.T) {
+	one := New(Limit(3))
+	copies := one.With(CPU("1")).With(Memory("1Gi"), Limit(3))
+	if one.CopyOf() != nil || copies.CopyOf() != executor.Executor(one) || one.With(Limit(4)).CopyOf() != nil || copies.With(Limit(4)).CopyOf() != nil {
+		t.Errorf("%v, %v, %v", one.CopyOf(), copies.CopyOf(), one.With(Limit(4)).CopyOf())
+	}
+	if own := one.With(Limit(4)); own.With(CPU("1")).CopyOf() != executor.Executor(own) {
+		t.Error("the copy of a copy with another limit does not share that")
 	}
 }
 

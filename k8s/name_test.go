@@ -34,6 +34,10 @@ func TestJobNames(t *testing.T) {
 	if len(long) != kube.MostName || !strings.Contains(long, "-last-7-") {
 		t.Errorf("%q has %d characters", long, len(long))
 	}
+	packed := s.jobName(executor.Invocation{Function: strings.Repeat("a", 100) + ".Last@7", Workers: 20_000}) + "-19999"
+	if why := validation.IsDNS1123Label(packed); len(why) > 0 || !strings.Contains(packed, "-last-7-") {
+		t.Errorf("a pod of a pack cannot have the host name %q: %v", packed, why)
+	}
 }
 
 func TestHandles(t *testing.T) {

@@ -48,12 +48,10 @@ func (c *cluster) try(ctx context.Context, request func(context.Context) error) 
 // waits for the end of a request that is under way when the context ends: else
 // nobody would know what it did.
 func (c *cluster) write(ctx context.Context, request func(context.Context) error) error {
-	select {
-	case c.writes <- struct{}{}:
-		defer func() { <-c.writes }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := c.writes.enter(ctx); err != nil {
+		return err
 	}
+	defer c.writes.leave()
 	return c.again(ctx, func() error {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 		defer cancel()

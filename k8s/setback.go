@@ -13,6 +13,7 @@ import (
 type setbackLine struct {
 	to        *slog.Logger
 	disrupted bool
+	last      bool
 	reason    executor.Reason
 	message   string
 }
@@ -26,7 +27,7 @@ func (w *watch) tellSetbacks(workers []*worker) {
 	firsts, times := map[setbackLine]first{}, map[setbackLine]int{}
 	for _, worker := range workers {
 		for _, s := range worker.untoldSetbacks() {
-			about := setbackLine{worker.settings.log(), s.Disrupted, s.Reason, s.Message}
+			about := setbackLine{worker.settings.log(), s.Disrupted, s.Last, s.Reason, s.Message}
 			if times[about]++; times[about] == 1 {
 				firsts[about] = first{worker.name, s}
 			}
@@ -35,7 +36,10 @@ func (w *watch) tellSetbacks(workers []*worker) {
 	for about, n := range times {
 		s := firsts[about]
 		text, uses := "workers failed and are started again", "retry"
-		if s.Disrupted {
+		switch {
+		case s.Last:
+			text = "workers failed too often and are not started again; those beside them go on with their calls"
+		case s.Disrupted:
 			text, uses = "the cluster took pods of workers away; they are started again", "disruption"
 		}
 		nth := fmt.Sprint(s.Nth)

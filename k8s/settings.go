@@ -62,6 +62,10 @@ type settings struct {
 	silenceGrace          time.Duration
 	retries, disruptions  int
 
+	// How calls are put together.
+	pack       time.Duration // 0: each one is a Job
+	sideBySide int           // 0: as many as there are CPUs
+
 	// The rest.
 	namePrefix          string
 	labels, annotations map[string]string

@@ -44,10 +44,7 @@ type silence struct {
 // consider notes the sign that the worker's node does not answer, if its pods show
 // one.
 func (s *silence) consider(pods []*corev1.Pod, now time.Time) {
-	var sign *kube.Silence
-	if len(pods) > 0 {
-		sign = kube.SilenceOf(pods[len(pods)-1])
-	}
+	sign := kube.SilenceOf(pods)
 	switch {
 	case sign == nil:
 		*s = silence{}
@@ -90,9 +87,9 @@ func (w *worker) hearken(ctx context.Context) {
 	}
 	first := !s.told
 	s.told = true
-	quiet, why := now.Sub(s.heard), s.Why
+	quiet, why, node := now.Sub(s.heard), s.Why, s.Node
 	w.mu.Unlock()
-	log, node := w.settings.log(), w.node()
+	log := w.settings.log()
 	if first {
 		log.Warn("the node of a worker does not answer; the worker is left alone while it gives signs of life",
 			"worker", w.name, "node", node, "sign", why, "given_up_after", grace)
@@ -108,30 +105,24 @@ func (w *worker) hearken(ctx context.Context) {
 	}
 }
 
-// newest is the worker's newest pod; nil if there is none.
-func (w *worker) newest() *corev1.Pod {
-	_, pods := w.watch.state(w.job)
-	if len(pods) == 0 {
-		return nil
-	}
-	return pods[len(pods)-1]
-}
-
+// node is the node that does not answer; of a pack, one of them.
 func (w *worker) node() string {
-	if pod := w.newest(); pod != nil {
-		return pod.Spec.NodeName
-	}
-	return ""
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.silence.Node
 }
 
-// giveUp deletes the Job and its pod without waiting for the node, and ends the
+// giveUp deletes the Job and its pods without waiting for their nodes, and ends the
 // worker.
 func (w *worker) giveUp(ctx context.Context, why *executor.Error) error {
-	pod := w.newest()
+	_, pods := w.watch.state(w.job)
 	if err := w.delete(ctx, metav1.DeletePropagationBackground); err != nil {
 		return err
 	}
-	if pod != nil {
+	for _, pod := range kube.Newest(pods) {
+		if !kube.IsAlive(pod) {
+			continue
+		}
 		if err := w.deleteByForce(ctx, pod); err != nil {
 			w.settings.log().Warn("the pod of a worker that was given up could not be deleted, and stays until its node answers or is removed",
 				"worker", w.name, "pod", pod.Name, "error", err)

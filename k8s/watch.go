@@ -215,7 +215,7 @@ func slim(object any) (any, error) {
 	case *batchv1.Job:
 		job := &batchv1.Job{
 			ObjectMeta: slimMeta(&o.ObjectMeta),
-			Spec:       batchv1.JobSpec{Suspend: o.Spec.Suspend, ActiveDeadlineSeconds: o.Spec.ActiveDeadlineSeconds, BackoffLimit: o.Spec.BackoffLimit},
+			Spec:       batchv1.JobSpec{Suspend: o.Spec.Suspend, ActiveDeadlineSeconds: o.Spec.ActiveDeadlineSeconds, BackoffLimit: o.Spec.BackoffLimit, BackoffLimitPerIndex: o.Spec.BackoffLimitPerIndex},
 			Status:     batchv1.JobStatus{Conditions: o.Status.Conditions, Active: o.Status.Active, Succeeded: o.Status.Succeeded, Failed: o.Status.Failed},
 		}
 		if caller := o.Annotations[kube.CallerAnnotation]; caller != "" {
@@ -233,6 +233,9 @@ func slim(object any) (any, error) {
 			},
 		}
 		pod.Labels = map[string]string{jobNameLabel: o.Labels[jobNameLabel]}
+		if index := kube.IndexOf(o); index != "" {
+			pod.Labels[kube.IndexLabel] = index
+		}
 		for _, c := range o.Status.Conditions {
 			switch c.Type {
 			case corev1.PodScheduled, corev1.DisruptionTarget, corev1.PodReady, corev1.ContainersReady:

@@ -16,7 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
-// worker is a Job that this process created or attached to. It has no goroutine
+// worker is the worker of a Job, or the workers of a pack's, that this process created or attached to. It has no goroutine
 // but for its log; the watch lets it look.
 type worker struct {
 	watch    *watch
@@ -24,6 +24,7 @@ type worker struct {
 	job      string
 	name     string // for people
 	protocol bool   // exit codes are those of mops workers
+	workers  int    // of a pack: how many share its calls; 0: it is one call
 	output   *output
 	tell     func(executor.Stage)                    // told how far it is
 	lives    func(ctx context.Context) (bool, error) // whether it gives signs of life
@@ -67,7 +68,7 @@ type kept struct {
 // newWorker makes the watch tell the worker about its Job.
 func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *worker {
 	worker := &worker{
-		watch: w, settings: s, job: job, protocol: inv.MemoURI != "",
+		watch: w, settings: s, job: job, protocol: inv.MemoURI != "", workers: inv.Workers,
 		name: fmt.Sprintf("%s (Job %s/%s)", kindOf(inv), w.namespace, job),
 		tell: inv.Tell, lives: inv.Lives,
 		done: make(chan struct{}), stuck: make(chan struct{}), silent: make(chan struct{}, 1), released: make(chan struct{}),
@@ -86,8 +87,11 @@ func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *work
 
 // kindOf is what runs, for people.
 func kindOf(inv executor.Invocation) string {
-	if inv.MemoURI == "" {
+	switch {
+	case inv.MemoURI == "":
 		return "program " + inv.Function
+	case inv.Workers > 0:
+		return "pack of " + inv.Function
 	}
 	return "worker of " + inv.Function
 }
@@ -110,7 +114,7 @@ func (w *worker) look(now time.Time) {
 	w.silence.consider(pods, now)
 	had := len(w.pods)
 	view := kube.View{
-		Worker: w.name, Job: job, Pods: pods, Former: w.former(pods), Protocol: w.protocol,
+		Worker: w.name, Job: job, Pods: pods, Former: w.former(pods), Protocol: w.protocol, Workers: w.workers,
 		Gone: job == nil && (w.seen || w.gone), Unseen: !w.seen, Events: w.inquiry.answer(w.job, pods),
 		Disruptions: w.settings.disruptions,
 	}

@@ -44,11 +44,13 @@ func TestInterruptLeavesNothing(t *testing.T) {
 		{"sub20", syscall.SIGTERM, 5 * time.Second, false},
 		{"sub20", syscall.SIGINT, 12 * time.Second, true}, // the executor is patient for 5 s
 		{"in2", syscall.SIGINT, 5 * time.Second, false},
+		{"pack20", syscall.SIGINT, 5 * time.Second, false},
+		{"pack20", syscall.SIGINT, 12 * time.Second, true},
 	} {
 		t.Run(fmt.Sprintf("%s %v deaf=%t", c.on, c.signal, c.deaf), func(t *testing.T) {
 			t.Parallel()
 			place := t.TempDir()
-			n := map[string]int{"sub20": 20, "in2": 2}[c.on]
+			n := map[string]int{"sub20": 20, "in2": 2, "pack20": 20}[c.on]
 			if c.deaf {
 				n = 3
 			}

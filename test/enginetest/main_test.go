@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -64,6 +65,8 @@ type Job struct {
 	Read   string // path of a file that the work is given
 	On     string // executor, see executors
 	Detach bool
+
+	Timeout time.Duration
 }
 
 // Jobs is what the program "jobs" does.
@@ -118,6 +121,9 @@ func runJobs(ctx context.Context) error {
 			job.Work.Read = mops.File(job.Read)
 		}
 		options := []mops.Option{mops.On(executors[job.On])}
+		if job.Timeout > 0 {
+			options = append(options, mops.Timeout(job.Timeout))
+		}
 		if job.Detach {
 			options = append(options, mops.Detach())
 		}

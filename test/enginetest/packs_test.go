@@ -55,3 +55,180 @@ func TestPack(t *testing.T) {
 		t.Errorf("left of packs: %q, %v", left, err)
 	}
 }
+
+// packJobs are calls in packs, and where they note what they do.
+func packJobs(t *testing.T, n int, change func(i int, j *Job)) (place string, jobs Jobs) {
+	t.Helper()
+	place = t.TempDir()
+	dir := filepath.Join(place, "dir")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		job := Job{Work: Work{Name: fmt.Sprintf("w%d", i), Dir: dir}, On: "pack"}
+		if change != nil {
+			change(i, &job)
+		}
+		jobs.Jobs = append(jobs.Jobs, job)
+	}
+	return place, jobs
+}
+
+// onceEach checks that each call ran once, and those that were begun again.
+func onceEach(t *testing.T, dir string, n, again int) {
+	t.Helper()
+	more := 0
+	ran := counts(t, enginetest.Tally{Dir: dir})
+	for _, times := range ran {
+		more += times - 1
+	}
+	if len(ran) != n || more > again {
+		t.Errorf("%d of %d calls ran, and %d of them again, want at most %d", len(ran), n, more, again)
+	}
+}
+
+// Two programs that pack the same calls compute each once.
+func TestTwoProgramsPackTheSame(t *testing.T) {
+	t.Parallel()
+	place, jobs := packJobs(t, 100, func(_ int, j *Job) { j.Work.Sleep, j.Work.Chance = 5*time.Millisecond, true })
+	one := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	two := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	for _, p := range []*enginetest.Program{one, two} {
+		if code := p.Wait(time.Minute); code != 0 {
+			t.Errorf("exit code %d:\n%s", code, p.Stderr)
+		}
+	}
+	other := reports(t, two)
+	for i, r := range reports(t, one) {
+		if r.Text == "" || r.Text != other[i].Text {
+			t.Errorf("%d: one program got %q (%s), the other %q (%s)", i, r.Text, r.Error, other[i].Text, other[i].Error)
+		}
+	}
+	onceEach(t, filepath.Join(place, "dir"), 100, 0)
+}
+
+// A call that takes too long is stopped, and nothing beside it.
+func TestTimeoutInPack(t *testing.T) {
+	t.Parallel()
+	place, jobs := packJobs(t, 20, func(i int, j *Job) {
+		if i == 3 {
+			j.Work.Gate, j.Timeout = true, time.Second
+		}
+	})
+	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	p.Wait(time.Minute)
+	for _, r := range reports(t, p) {
+		want := ""
+		if r.Index == 3 {
+			want = "exec DeadlineExceeded"
+		}
+		if r.Kind != want {
+			t.Errorf("%d: %s %s", r.Index, r.Kind, r.Error)
+		}
+	}
+	onceEach(t, filepath.Join(place, "dir"), 20, 0)
+}
+
+// Calls in packs make calls that are packed, too.
+func TestNestedPacks(t *testing.T) {
+	t.Parallel()
+	place, jobs := packJobs(t, 4, func(i int, j *Job) {
+		j.Work.On = "pack"
+		for k := range 3 {
+			j.Work.Calls = append(j.Work.Calls, Work{Name: fmt.Sprintf("w%d-%d", i, k), Dir: j.Work.Dir})
+		}
+	})
+	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	if code := p.Wait(time.Minute); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, p.Stderr)
+	}
+	expect(t, p, jobs)
+	onceEach(t, filepath.Join(place, "dir"), 16, 0)
+}
+
+// Workers die at random, and with them what they compute; whatever is kept is
+// not computed again, and every result is right.
+func TestWorkersOfPacksDie(t *testing.T) {
+	t.Parallel()
+	n, kills := 200, 8
+	place, jobs := packJobs(t, n, func(_ int, j *Job) { j.Work.Sleep = 20 * time.Millisecond })
+	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	dir := filepath.Join(place, "dir")
+	killed := 0
+	for killed < kills {
+		before := len(counts(t, enginetest.Tally{Dir: dir}))
+		select {
+		case <-p.Done():
+			t.Fatalf("it ended after %d kills:\n%s", killed, p.Stderr)
+		default:
+		}
+		for _, pid := range enginetest.Processes(place) {
+			if pid != p.PID() {
+				enginetest.Kill(pid)
+				killed++
+				break
+			}
+		}
+		enginetest.Eventually(t, 30*time.Second, "more calls begin", func() bool {
+			now := len(counts(t, enginetest.Tally{Dir: dir}))
+			return now >= min(before+5, n)
+		})
+	}
+	if code := p.Wait(time.Minute); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, p.Stderr)
+	}
+	expect(t, p, jobs)
+	onceEach(t, dir, n, 2*kills) // two run in a worker
+}
+
+// A program that was killed is followed by one that finds its packs: nothing is
+// computed again, and what was not begun goes on.
+func TestPackIsAdopted(t *testing.T) {
+	t.Parallel()
+	place, jobs := packJobs(t, 20, func(_ int, j *Job) { j.On, j.Work.Gate = "pack20", true })
+	dir := filepath.Join(place, "dir")
+	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 20 })
+	first.Kill()
+	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	enginetest.Eventually(t, time.Minute, "all calls are adopted", func() bool {
+		return strings.Count(second.Stderr.String(), "a worker that lost its orchestrator is adopted") == 20
+	})
+	if n := strings.Count(second.Stderr.String(), "a pack of calls that lost its orchestrator is adopted"); n != 1 {
+		t.Errorf("the pack was adopted %d times", n)
+	}
+	for _, job := range jobs.Jobs {
+		if err := job.Work.openGate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := second.Wait(time.Minute); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, second.Stderr)
+	}
+	expect(t, second, jobs)
+	onceEach(t, dir, 20, 0)
+}
+
+// A program leaves its packs running, and the next one has what they compute.
+func TestPackIsLeft(t *testing.T) {
+	t.Parallel()
+	place, jobs := packJobs(t, 20, func(_ int, j *Job) { j.On, j.Work.Gate, j.Detach = "pack20", true, true })
+	dir := filepath.Join(place, "dir")
+	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 20 })
+	first.Signal(os.Interrupt)
+	if code := first.Wait(time.Minute); code != 130 {
+		t.Errorf("exit code %d:\n%s", code, first.Stderr)
+	}
+	for _, job := range jobs.Jobs {
+		if err := job.Work.openGate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	if code := second.Wait(time.Minute); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, second.Stderr)
+	}
+	expect(t, second, jobs)
+	onceEach(t, dir, 20, 0)
+}

@@ -64,8 +64,8 @@ var executors = map[string]executor.Executor{
 	"sub2":  subprocess.New(subprocess.Limit(2)),
 	"sub20": subprocess.New(subprocess.Limit(20)),
 
-	"pack":  packing(executor.Packing{Work: 2 * time.Second, Side: 2, Most: 4}),
-	"pack1": packing(executor.Packing{Work: time.Minute, Side: 1, Most: 1}),
+	"pack":   packing(executor.Packing{Work: 2 * time.Second, Side: 2, Most: 4}),
+	"pack20": packing(executor.Packing{Work: time.Minute, Side: 20}),
 }
 
 // packing puts calls into packs, whose workers are processes of this machine.

@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 }
 
 // real is the real cluster, and an image in its registry with testdata/worker.
-func real(t *testing.T) (*testcluster.Cluster, string) {
+func real(t testing.TB) (*testcluster.Cluster, string) {
 	t.Helper()
 	c := testcluster.Real(t)
 	image, err := workerImage(c)

@@ -19,8 +19,8 @@ import (
 )
 
 // silences makes the pod of a Job that runs look as those of a node do that the
-// cluster does not hear from.
-func silences(t *testing.T, c *testcluster.Cluster, handle string) {
+// cluster does not hear from, and returns its name.
+func silences(t *testing.T, c *testcluster.Cluster, handle string) string {
 	t.Helper()
 	namespace, job, _ := strings.Cut(handle, "/")
 	pods := c.Client().CoreV1().Pods(namespace)
@@ -44,8 +44,10 @@ func silences(t *testing.T, c *testcluster.Cluster, handle string) {
 		if _, err := pods.Patch(t.Context(), pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
 			t.Fatal(err)
 		}
-		return
+		return pod.Name
 	}
+	t.Fatal("no pod runs")
+	return ""
 }
 
 func TestSilentWorkerIsGivenUp(t *testing.T) {

@@ -109,6 +109,8 @@ type Calls struct {
 	Brief                   bool   // Jobs are removed a second after they have ended
 	SilenceGrace            time.Duration
 	Retries                 int  // of a Job; 0 is one
+	Pack                    time.Duration
+	Side, Limit             int
 	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
 	Nested                  Nested
@@ -133,6 +135,9 @@ func (calls Calls) executor() *k8s.Executor {
 	}
 	if calls.Retries > 0 {
 		at = at.With(k8s.Retries(calls.Retries))
+	}
+	if calls.Pack > 0 {
+		at = at.With(k8s.Pack(calls.Pack), k8s.SideBySide(calls.Side), k8s.Limit(calls.Limit), k8s.Memory("128Mi"))
 	}
 	if calls.SilenceGrace > 0 {
 		at = at.With(k8s.SilenceGrace(calls.SilenceGrace))

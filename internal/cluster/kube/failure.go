@@ -104,17 +104,24 @@ func disrupted(d *corev1.PodCondition) (executor.Reason, string) {
 	return executor.Evicted, fmt.Sprintf("was evicted from its node (%s): %s", d.Reason, d.Message)
 }
 
-// exit is the end of the worker whose last pod failed so.
+// exit is the end of the worker whose last pod failed so, or of the pack.
 func (f failure) exit(v View, job *batchv1.JobCondition) executor.Exit {
 	err := f.err(v)
-	if pods := int(v.Job.Status.Failed); pods > 1 {
+	switch pods := int(v.Job.Status.Failed); {
+	case v.Workers > 0:
+		err.Message += fmt.Sprintf("; it is one of %d pods that failed, of %d workers (%s)", pods, v.Workers, job.Message)
+	case pods > 1:
 		err.Message += fmt.Sprintf("; it was the last of %d pods (%s)", pods, job.Message)
 	}
 	return executor.Exit{Code: f.code, Err: err}
 }
 
 func (f failure) err(v View) *executor.Error {
-	return &executor.Error{Reason: f.reason, Message: fmt.Sprintf("the %s %s", v.Worker, f.message), Tail: f.tail}
+	who := "the " + v.Worker
+	if v.Workers > 0 {
+		who = "pod " + f.pod.Name + " of " + who
+	}
+	return &executor.Error{Reason: f.reason, Message: who + " " + f.message, Tail: f.tail}
 }
 
 // memoryOf is the memory limit of a pod; "" where it has none.

@@ -29,6 +29,7 @@ const (
 	RunAnnotation      = domain + "run-id"
 	AttemptAnnotation  = domain + "attempt"
 	MemoryAnnotation   = domain + "memory"
+	WorkersAnnotation  = domain + "workers" // of a pack: how many share its calls
 
 	// What Jobs are labelled with for those who count costs.
 	UserLabel     = domain + "user"
@@ -44,13 +45,17 @@ const (
 
 // Annotations name the run that a Job works on.
 func Annotations(inv executor.Invocation) map[string]string {
-	return map[string]string{
+	all := map[string]string{
 		FunctionAnnotation: inv.Function,
 		MemoURIAnnotation:  inv.MemoURI,
 		LeaseAnnotation:    inv.LeaseID,
 		RunAnnotation:      inv.RunID,
 		AttemptAnnotation:  strconv.Itoa(inv.Attempt),
 	}
+	if inv.Workers > 0 {
+		all[WorkersAnnotation] = strconv.Itoa(inv.Workers)
+	}
+	return all
 }
 
 // Annotated is the run that annotations name; of a Job that was launched, not
@@ -59,6 +64,7 @@ func Annotated(annotations map[string]string) (inv executor.Invocation) {
 	inv.Function, inv.MemoURI = annotations[FunctionAnnotation], annotations[MemoURIAnnotation]
 	inv.LeaseID, inv.RunID = annotations[LeaseAnnotation], annotations[RunAnnotation]
 	inv.Attempt, _ = strconv.Atoi(annotations[AttemptAnnotation])
+	inv.Workers, _ = strconv.Atoi(annotations[WorkersAnnotation])
 	return inv
 }
 

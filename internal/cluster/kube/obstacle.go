@@ -28,7 +28,8 @@ const (
 	Hopeless                     // it stays like this
 )
 
-// obstacleOf says what keeps a worker from starting, if anything does.
+// obstacleOf says what keeps a worker from starting, if anything does; of a pack, of
+// which none runs, what keeps one of them, and rather a mistake than a want of room.
 func obstacleOf(v View) *Obstacle {
 	if IsSuspended(v.Job) {
 		return nil // it waits in a queue, for as long as that takes
@@ -36,7 +37,21 @@ func obstacleOf(v View) *Obstacle {
 	if len(v.Pods) == 0 {
 		return podless(v.Events)
 	}
-	pod := v.Pods[len(v.Pods)-1]
+	var noRoom *Obstacle
+	for _, pod := range Newest(v.Pods) {
+		switch o := obstacleFor(pod, v.Events); {
+		case o == nil:
+		case o.Kind != NoRoom:
+			return o
+		case noRoom == nil:
+			noRoom = o
+		}
+	}
+	return noRoom
+}
+
+// obstacleFor says what keeps a pod.
+func obstacleFor(pod *corev1.Pod, events string) *Obstacle {
 	if !IsAlive(pod) || pod.DeletionTimestamp != nil {
 		return nil // the Job makes the next one after a pause
 	}
@@ -50,7 +65,7 @@ func obstacleOf(v View) *Obstacle {
 	}
 	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if w := c.State.Waiting; w != nil {
-			if o := waiting(w, v.Events); o != nil {
+			if o := waiting(w, events); o != nil {
 				return o
 			}
 		}

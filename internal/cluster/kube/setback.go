@@ -26,9 +26,10 @@ var FinalCodes = []int32{
 }
 
 // Setback is a pod that failed, or that the cluster took away, in a Job that
-// goes on with another.
+// goes on.
 type Setback struct {
 	Pod       string
+	Last      bool // of a pack: no other pod follows, and the other workers go on
 	Disrupted bool // the cluster took the pod away, which uses up no retry
 	Nth, Most int  // it uses up the nth of so many retries or disruptions; Most may be negative: there is no bound
 	Reason    executor.Reason
@@ -38,50 +39,63 @@ type Setback struct {
 
 // setbacks are those of a Job, oldest first. The error says why the Job must not
 // go on: its worker crashed twice in the same way, or the cluster took its pods
-// away too often; the last of them is named.
+// away too often; the last of them is named. In a pack each call may kill a pod, so
+// there a crash counts as one of the same way while no pod has got anywhere.
 func setbacks(v View) (all []Setback, hopeless *executor.Error, pod string) {
 	if v.Job == nil || v.Job.DeletionTimestamp != nil || Condition(v.Job, batchv1.JobFailed) != nil || Condition(v.Job, batchv1.JobFailureTarget) != nil {
 		return nil, nil, ""
 	}
-	retries, disruptions, most := 0, 0, backoffLimit(v.Job)
+	retries, disruptions, most := map[string]int{}, map[string]int{}, backoffLimit(v.Job) // by worker
 	var before failure
 	for _, pod := range slices.SortedFunc(slices.Values(slices.Concat(v.Former, v.Pods)), ByAge) {
 		f, failed := failureOf(pod, v.Protocol)
+		index := IndexOf(pod)
 		switch {
-		case !failed:
+		case !failed || v.Workers > 0 && hasSucceeded(pod):
 			continue
 		case disruption(pod) != nil:
-			if disruptions++; v.Disruptions >= 0 && disruptions > v.Disruptions {
-				return all, f.tooOften(v, disruptions), f.pod.Name
+			if disruptions[index]++; v.Disruptions >= 0 && disruptions[index] > v.Disruptions {
+				return all, f.tooOften(v, disruptions[index]), f.pod.Name
 			}
-			all = append(all, f.setback(disruptions, v.Disruptions))
+			all = append(all, f.setback(disruptions[index], v.Disruptions))
 			all[len(all)-1].Disrupted = true
 			continue
 		}
-		if retries++; retries > most || isFinal(v, pod) {
+		retries[index]++
+		switch {
+		case isFinal(v, pod) && outlived(pod):
+			return all, f.err(v), f.pod.Name // the Job does not see it
+		case isFinal(v, pod), retries[index] > most && v.Workers == 0:
 			return all, nil, "" // the Job is about to fail
-		}
-		if v.Protocol && before.isLike(f) {
+		case v.Protocol && before.isLike(f) && (v.Workers == 0 || isStillborn(v)):
 			return all, before.again(v, f), f.pod.Name
 		}
-		all = append(all, f.setback(retries, most))
+		all = append(all, f.setback(min(retries[index], most), most))
+		all[len(all)-1].Last = retries[index] > most
 		before = f
 	}
 	return all, nil, ""
 }
 
-// backoffLimit is how many pods of a Job may fail before it does.
+// backoffLimit is how many pods of a worker may fail before it does.
 func backoffLimit(job *batchv1.Job) int {
-	if job.Spec.BackoffLimit == nil {
-		return 6
+	switch {
+	case job.Spec.BackoffLimitPerIndex != nil:
+		return int(*job.Spec.BackoffLimitPerIndex)
+	case job.Spec.BackoffLimit != nil:
+		return int(*job.Spec.BackoffLimit)
 	}
-	return int(*job.Spec.BackoffLimit)
+	return 6
 }
 
 // isFinal reports whether the Job fails with a pod that ended so.
 func isFinal(v View, pod *corev1.Pod) bool {
+	final := FinalCodes
+	if v.Workers > 0 {
+		final = PackFinalCodes
+	}
 	t := Terminated(pod)
-	return v.Protocol && t != nil && slices.Contains(FinalCodes, t.ExitCode)
+	return v.Protocol && t != nil && slices.Contains(final, t.ExitCode)
 }
 
 func (f failure) setback(nth, most int) Setback {

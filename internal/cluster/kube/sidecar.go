@@ -35,7 +35,9 @@ func leavesJob(v View, pod *corev1.Pod, code int) bool {
 // is none.
 func stranded(v View) *corev1.Pod {
 	for _, pod := range v.Pods {
-		if pod.DeletionTimestamp == nil && outlived(pod) {
+		// In a pack, one whose worker succeeded stays until the others have ended: if it
+		// went, the Job would make another.
+		if pod.DeletionTimestamp == nil && outlived(pod) && (v.Workers == 0 || !hasSucceeded(pod)) {
 			return pod
 		}
 	}

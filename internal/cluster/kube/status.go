@@ -47,6 +47,11 @@ type JobStatus struct {
 	MemoURI  string `json:"memo_uri,omitempty"`
 	executor.ID
 
+	// Of a pack.
+	Workers    int `json:"workers,omitempty"`     // that share its calls; 0: it is one call
+	Succeeded  int `json:"succeeded,omitempty"`   // of the workers
+	FailedPods int `json:"failed_pods,omitempty"` // of which others followed, as far as they may
+
 	// Caller is namespace/name of the Job whose program made this one; "" if that was
 	// in no Job of mops.
 	Caller string `json:"caller,omitempty"`
@@ -80,7 +85,11 @@ func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
 		}
 	}
 	s.ofPods(pods)
-	s.state(View{Worker: "program", Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Disruptions: -1})
+	v := View{Worker: kindOfJob(inv), Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Workers: inv.Workers, Disruptions: -1}
+	s.state(v)
+	if v.Workers > 0 {
+		s.ofPack(v)
+	}
 	return s
 }
 
@@ -91,15 +100,46 @@ func (s *JobStatus) ofPods(pods []*corev1.Pod) {
 	}
 	newest := pods[len(pods)-1]
 	s.Pod, s.Node = newest.Name, newest.Spec.NodeName
-	c := WorkerStatus(newest)
+	s.Started, s.Ended = lifeOf(newest)
+	if t := Terminated(newest); t != nil {
+		s.ExitCode = new(int(t.ExitCode))
+	}
+}
+
+// kindOfJob is what runs, for people.
+func kindOfJob(inv executor.Invocation) string {
+	if inv.Workers > 0 {
+		return "pack"
+	}
+	return "program"
+}
+
+// ofPack is what the pods of all workers say.
+func (s *JobStatus) ofPack(v View) {
+	s.Workers, s.Succeeded, s.FailedPods = v.Workers, max(workersThat(v, hasSucceeded), int(v.Job.Status.Succeeded)), int(v.Job.Status.Failed)
+	for _, pod := range v.Pods {
+		begin, end := lifeOf(pod)
+		if s.Started.IsZero() || !begin.IsZero() && begin.Before(s.Started) {
+			s.Started = begin
+		}
+		if s.State.Ended() && end.After(s.Ended) {
+			s.Ended = end
+		}
+	}
+}
+
+// lifeOf is when the program of a pod was started and when it ended; zero for what
+// did not happen.
+func lifeOf(pod *corev1.Pod) (begin, end time.Time) {
+	c := WorkerStatus(pod)
 	switch {
 	case c == nil:
 	case c.State.Running != nil:
-		s.Started = c.State.Running.StartedAt.Time
+		begin = c.State.Running.StartedAt.Time
 	case c.State.Terminated != nil:
-		s.Started, s.Ended = c.State.Terminated.StartedAt.Time, c.State.Terminated.FinishedAt.Time
-		s.ExitCode = new(int(c.State.Terminated.ExitCode))
+		begin, end = c.State.Terminated.StartedAt.Time, c.State.Terminated.FinishedAt.Time
 	}
+	return begin, end
 }
 
 func (s *JobStatus) state(v View) {
@@ -138,7 +178,7 @@ func (s *JobStatus) failed(v View, exit executor.Exit) {
 		return
 	}
 	s.Reason, s.Message = exit.Err.Reason, exit.Err.Message
-	if len(v.Pods) == 0 {
+	if v.Workers > 0 || len(v.Pods) == 0 {
 		return
 	}
 	if f, ok := failureOf(v.Pods[len(v.Pods)-1], v.Protocol); ok && f.reason == s.Reason {

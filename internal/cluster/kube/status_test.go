@@ -116,3 +116,44 @@ func TestStatusAsJSON(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A pack is one line, with what became of its workers.
+func TestStatusOfAPack(t *testing.T) {
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	lasts := func(from, to int, p *corev1.Pod) *corev1.Pod { // in minutes
+		at := func(minute int) metav1.Time { return metav1.NewTime(begin.Add(time.Duration(minute) * time.Minute)) }
+		switch state := &p.Status.ContainerStatuses[0].State; {
+		case state.Running != nil:
+			state.Running.StartedAt = at(from)
+		default:
+			state.Terminated.StartedAt, state.Terminated.FinishedAt = at(from), at(to)
+		}
+		return p
+	}
+	pack := func(failed int32, conditions ...batchv1.JobCondition) *batchv1.Job {
+		job := aJob(conditions...)
+		job.Annotations = Annotations(executor.Invocation{Function: "f@1", MemoURI: "mem://r/mops1-scratch/packs/a", Workers: 2})
+		job.Status.Failed = failed
+		return job
+	}
+	done := func(from, to int) *corev1.Pod { return lasts(from, to, exited(0, "Completed")) }
+	for _, test := range []struct {
+		name string
+		job  *batchv1.Job
+		pods []*corev1.Pod
+		want JobStatus
+	}{
+		{"one is done", pack(1), append(of(0, done(0, 3)), of(1, lasts(0, 1, exited(3, "Error")), lasts(2, 0, running()))...),
+			JobStatus{State: Running, Succeeded: 1, FailedPods: 1, Started: begin}},
+		{"all are done", pack(0), append(of(0, done(1, 5)), of(1, done(0, 3))...),
+			JobStatus{State: Succeeded, Succeeded: 2, Started: begin, Ended: begin.Add(5 * time.Minute)}},
+		{"one died too often", pack(1, is(batchv1.JobFailed, "FailedIndexes")), append(of(0, done(0, 3)), of(1, lasts(0, 1, exited(3, "Error")))...),
+			JobStatus{State: Failed, Reason: executor.WorkerFailed, Succeeded: 1, FailedPods: 1, Started: begin, Ended: begin.Add(3 * time.Minute)}},
+	} {
+		got := StatusOf(test.job, test.pods, "")
+		if got.Workers != 2 || got.State != test.want.State || got.Reason != test.want.Reason || got.Succeeded != test.want.Succeeded ||
+			got.FailedPods != test.want.FailedPods || !got.Started.Equal(test.want.Started) || !got.Ended.Equal(test.want.Ended) {
+			t.Errorf("%s: %+v", test.name, got)
+		}
+	}
+}

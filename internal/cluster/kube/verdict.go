@@ -24,7 +24,11 @@ type View struct {
 	// Protocol says that the exit codes are those of a worker of mops.
 	Protocol bool
 
-	// Disruptions is how often the cluster may take a pod away; negative: always.
+	// Workers is how many share the calls of a pack; 0: it is one call.
+	Workers int
+
+	// Disruptions is how often the cluster may take a worker's pod away; negative:
+	// always.
 	Disruptions int
 }
 
@@ -38,7 +42,7 @@ type Verdict struct {
 	Stuck   *Obstacle // what keeps it from starting
 
 	Leftover bool            // it has ended, and its Job goes on all the same: somebody must delete it
-	Stranded string          // the pod that somebody must delete: its worker crashed, and sidecars keep it
+	Stranded string          // a pod that somebody must delete: its worker crashed, and sidecars keep it
 	Setbacks []Setback       // oldest first, if it has not ended
 	Hopeless *executor.Error // why its Job must not go on
 }
@@ -47,7 +51,7 @@ type Verdict struct {
 //
 // The end of the container is the end of the worker, if its exit code says that
 // the Job will not try again: the Job's own word comes seconds later. All else is
-// the Job's to say.
+// the Job's to say. For several workers see packEnded.
 func Decide(v View) Verdict {
 	d := decide(v)
 	if d.Ended {
@@ -61,16 +65,8 @@ func Decide(v View) Verdict {
 }
 
 func decide(v View) Verdict {
-	if pod, code, ok := lastWord(v); ok {
-		exit := executor.Exit{Code: code}
-		if code == executor.ExitUnfit && v.Protocol {
-			exit.Err = &executor.Error{Reason: executor.WorkerFailed, Message: "the " + v.Worker + " cannot do its work; its last lines say why"}
-		}
-		return Verdict{Ended: true, Pod: pod.Name, Exit: exit, Leftover: leavesJob(v, pod, code)}
-	}
-	if pod := stranded(v); pod != nil && isFinal(v, pod) && disruption(pod) == nil {
-		f, _ := failureOf(pod, v.Protocol)
-		return Verdict{Ended: true, Pod: pod.Name, Exit: executor.Exit{Code: f.code, Err: f.err(v)}, Leftover: leavesJob(v, pod, f.code)}
+	if end, ok := containersSay(v); ok {
+		return end
 	}
 	alive := slices.ContainsFunc(v.Pods, IsAlive)
 	switch {
@@ -91,6 +87,26 @@ func decide(v View) Verdict {
 		return Verdict{} // on its way
 	}
 	return Verdict{Stuck: obstacleOf(v)}
+}
+
+// containersSay is the end of a worker, or of all workers of a pack, by what is known
+// of their containers.
+func containersSay(v View) (end Verdict, ok bool) {
+	if v.Workers > 0 {
+		return packEnded(v)
+	}
+	if pod, code, ok := lastWord(v); ok {
+		exit := executor.Exit{Code: code}
+		if code == executor.ExitUnfit && v.Protocol {
+			exit.Err = &executor.Error{Reason: executor.WorkerFailed, Message: "the " + v.Worker + " cannot do its work; its last lines say why"}
+		}
+		return Verdict{Ended: true, Pod: pod.Name, Exit: exit, Leftover: leavesJob(v, pod, code)}, true
+	}
+	if pod := stranded(v); pod != nil && isFinal(v, pod) && disruption(pod) == nil {
+		f, _ := failureOf(pod, v.Protocol)
+		return Verdict{Ended: true, Pod: pod.Name, Exit: executor.Exit{Code: f.code, Err: f.err(v)}, Leftover: leavesJob(v, pod, f.code)}, true
+	}
+	return Verdict{}, false
 }
 
 // lastWord is the exit code of a container that ends the Job.
@@ -129,10 +145,8 @@ func failed(v View) Verdict {
 				v.Worker, deref(v.Job.Spec.ActiveDeadlineSeconds), c.Message),
 		}}}
 	}
-	for _, pod := range slices.Backward(slices.Concat(v.Former, v.Pods)) {
-		if f, ok := failureOf(pod, v.Protocol); ok {
-			return Verdict{Ended: true, Pod: pod.Name, Exit: f.exit(v, c)}
-		}
+	if f, ok := culprit(v); ok {
+		return Verdict{Ended: true, Pod: f.pod.Name, Exit: f.exit(v, c)}
 	}
 	return Verdict{Ended: true, Hazy: true, Exit: executor.Exit{Code: -1, Err: &executor.Error{
 		Reason: executor.WorkerFailed,

@@ -22,6 +22,17 @@ func MayRetry(e executor.Executor, failed []executor.Reason) bool {
 	return ok && retrier.MayRetry(failed)
 }
 
+// Original is the executor with which e shares its limit: e itself, unless that is a
+// copy.
+func Original(e executor.Executor) executor.Executor {
+	if c, ok := e.(executor.Copy); ok {
+		if of := c.CopyOf(); of != nil {
+			return of
+		}
+	}
+	return e
+}
+
 // RootFor is where an executor's workers find a root.
 func RootFor(e executor.Executor, root string) string {
 	if mounter, ok := e.(executor.Mounter); ok {

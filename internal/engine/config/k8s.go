@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // k8s are the settings of package k8s, by the names of its options. Those that take
@@ -73,6 +74,8 @@ var k8s = map[string]entry{
 	"labels":         table("team", "weather", labelKey, labelValue),
 	"annotations":    table("example.com/owner", "weather", labelKey, anything).inFileOnly(),
 	"limit":          number(1 << 30),
+	"pack":           lastingAtLeast(time.Second),
+	"side_by_side":   number(1000),
 	"logs":           entry{read: readShare}, // k8s itself reads MOPS_K8S_LOGS
 	"log_streams":    number(1 << 30),
 }
@@ -193,6 +196,20 @@ var lasting = entry{fromText: sameText, read: func(value any) ([]string, error) 
 	}
 	return []string{d.String()}, nil
 }}
+
+// lastingAtLeast is a duration that is none, or not shorter than the least.
+func lastingAtLeast(least time.Duration) entry {
+	return entry{fromText: sameText, read: func(value any) ([]string, error) {
+		values, err := lasting.read(value)
+		if err != nil {
+			return nil, err
+		}
+		if d, err := time.ParseDuration(values[0]); err != nil || d != 0 && d < least {
+			return nil, fmt.Errorf("too short; write %v or more, or \"0s\" for none", least)
+		}
+		return values, nil
+	}}
+}
 
 // lastingOrForever is what k8s takes for ever if it is negative.
 var lastingOrForever = entry{fromText: sameText, read: func(value any) ([]string, error) {

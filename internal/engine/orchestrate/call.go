@@ -40,6 +40,10 @@ type Settings struct {
 	RequireResults bool
 	KeepErrors     bool
 
+	// ByInput chooses the executor, if that is not set; in points to an In of its
+	// own. It is the user's: it may panic.
+	ByInput func(in any) (executor.Executor, error)
+
 	// Context holds the options on the caller's context. They go along to a
 	// worker, for the calls that it makes.
 	Context config.Settings

@@ -69,6 +69,7 @@ func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error)
 	if err != nil {
 		return Outcome{}, c.stop(ctx, w)
 	}
+	c.exit = exit
 	return c.outcomeElsewhere(exit)
 }
 
@@ -179,13 +180,9 @@ func (c *computing) leaveRun(ctx context.Context, failure *executor.Error) {
 	if left, err := c.f.place.ReadRun(ctx, c.RunID); err == nil && left.Run.Reason == failure.Reason {
 		return // the worker recorded it, and knows more
 	}
-	run := record.Run{
-		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
-	}.Of(c.ID)
-	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
 	err := c.f.place.PutRun(blob.Patient(ctx, blob.Patience{}), record.RunHeader{
 		Head: c.f.call.Function.Head(c.f.place.Key, c.RunID),
-		Call: c.f.call.Function.Describe(c.f.call.Pipeline), Run: run,
+		Call: c.f.call.Function.Describe(c.f.call.Pipeline), Run: c.record(failure),
 	})
 	if err != nil {
 		c.f.engine.Logger.Warn("a failed run left no record", "call", c.f.place.URI(), "run", c.RunID, "error", err)
@@ -259,8 +256,8 @@ func (e *Engine) portable(s config.Settings, at executor.Executor) config.Settin
 func (f *flight) invocation(id runs.ID) executor.Invocation {
 	return executor.Invocation{
 		Function: f.call.Function.ID(), MemoURI: f.place.URI(), Pipeline: f.call.Pipeline, ID: id,
-		Logger: f.engine.Logger,
-		Lives:  func(ctx context.Context) (bool, error) { return f.lives(ctx, id) },
+		Logger: f.engine.Logger, History: f.history,
+		Lives: func(ctx context.Context) (bool, error) { return f.lives(ctx, id) },
 	}
 }
 

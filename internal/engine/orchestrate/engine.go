@@ -22,6 +22,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
+	"github.com/TrilliantHealth/mops-go/internal/records/history"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -61,6 +62,7 @@ type Engine struct {
 	packers     map[packerKey]*pack.Packer
 	refreshed   map[resultKey]bool
 	others      others
+	past        history.Book
 	alone       uint64        // counts the calls without store
 	server      *slots.Server // serves pools to workers; nil until the first needs it
 	began       time.Time

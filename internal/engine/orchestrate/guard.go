@@ -20,7 +20,7 @@ import (
 // because they must not change under way.
 type guarded struct {
 	executor.Executor
-	given  executor.Executor // which is configured now, if it can be
+	given  executor.Executor // which is configured now, if it can be; of a copy the original
 	name   string
 	limit  int
 	here   bool
@@ -42,7 +42,10 @@ func Guard(inner executor.Executor, settings func(name string) executor.Settings
 			err = fmt.Errorf("the executor of type %T panicked when it was asked what it is: %v", inner, p)
 		}
 	}()
-	given := inner
+	given := ability.Original(inner)
+	if !reflect.ValueOf(given).Comparable() {
+		return nil, fmt.Errorf("the executor of type %T is a copy of one that cannot be told from others, since values of type %T cannot be compared", inner, given)
+	}
 	if configurable, ok := inner.(executor.Configurable); ok {
 		inner = configurable.Configured(settings(inner.Name()))
 	}
@@ -118,11 +121,13 @@ func (g *guarded) renamed(method string) {
 
 func (g *guarded) panicked(method string, p any) *executor.Error {
 	failure := g.failure(executor.LaunchFailed, fmt.Sprintf("panicked in %s: %v", method, p), nil)
-	const enough = 4 << 10
 	stack := debug.Stack()
-	failure.Tail = string(stack[:min(len(stack), enough)])
+	failure.Tail = string(stack[:min(len(stack), enoughStack)])
 	return failure
 }
+
+// enoughStack is how much of a stack an error has, in bytes.
+const enoughStack = 4 << 10
 
 func (g *guarded) failure(reason executor.Reason, did string, err error) *executor.Error {
 	return &executor.Error{Reason: reason, Message: fmt.Sprintf("the executor %s (%T) %s", g.name, g.Executor, did), Err: err}

@@ -58,7 +58,10 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	case f.call.RequireResults && !f.call.Off:
 		f.end(Outcome{}, f.engine.explain(ctx, f, missed))
 	default:
-		if err := f.unfit(); err != nil {
+		if err := f.settleWhere(ctx); err != nil {
+			if ctx.Err() != nil {
+				return interrupted
+			}
 			f.end(Outcome{}, err)
 			return answered
 		}

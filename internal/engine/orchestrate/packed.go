@@ -84,6 +84,7 @@ func (f *flight) packerFor(packing executor.Packing) *pack.Packer {
 		p = pack.New(pack.Config{
 			Executor: at, Packing: packing, Store: f.root.store, Function: f.call.Function.ID(), Pipeline: f.call.Pipeline,
 			Logger: e.Logger, Go: func(do func()) { e.owned.Go(do) },
+			History: f.history,
 			Env: func(_ context.Context, p packs.Pack, side int) ([]string, error) {
 				spec := worker.Spec{
 					Root: ability.RootFor(at, f.root.store.Address()), Function: f.call.Function.Name,
@@ -145,6 +146,8 @@ func (c *computing) inPack(ctx context.Context, clock *limit, p *pack.Packer) (O
 			return Outcome{}, err
 		}
 		return c.elsewhere(ctx, clock)
+	case pack.Again:
+		return c.inPack(ctx, clock, p)
 	case pack.Unrun:
 		clock.tell(executor.Queued)
 		c.packed.unrun++

@@ -29,6 +29,7 @@ type computing struct {
 	handle  string          // of its worker, if known
 	sources []record.SourceLocation
 	started time.Time         // of the present run
+	exit    executor.Exit     // of its worker, where that is another process
 	failed  []executor.Reason // why runs failed, other than by the function
 	packed  packed            // how it fares in packs
 	left    bool              // the lease was released, or left to a run that goes on
@@ -112,7 +113,7 @@ func (c *computing) prepare() error {
 func (c *computing) untilDone() (Outcome, error) {
 	f := c.f
 	for failed := 0; ; failed++ {
-		c.started = time.Now()
+		c.started, c.exit = time.Now(), executor.Exit{}
 		f.item.Starting(c.RunID, c.Executor)
 		outcome, err := c.once()
 		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
@@ -120,6 +121,7 @@ func (c *computing) untilDone() (Outcome, error) {
 		}
 		switch {
 		case err == nil:
+			c.ended(outcome, nil)
 			return outcome, nil
 		case c.ctx.Err() != nil:
 			if !c.left { // it failed while it was cancelled
@@ -129,6 +131,7 @@ func (c *computing) untilDone() (Outcome, error) {
 		case errors.Is(err, lease.ErrLost), c.left:
 			return Outcome{}, err
 		case !c.retries(err, failed):
+			c.ended(outcome, err)
 			c.release(outcomeOf(c.RunID, err))
 			return Outcome{}, err
 		}

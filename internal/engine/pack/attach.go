@@ -120,6 +120,7 @@ func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*g
 	if err != nil {
 		return nil, err
 	}
+	g.read(ctx) // calls that have ended are gone
 	p.mu.Lock()
 	p.others[pack.ID] = g
 	p.groups[g] = true

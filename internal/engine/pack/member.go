@@ -43,6 +43,7 @@ const (
 	Lost               // it was begun, and its worker died; or nobody can say what became of it
 	Unrun              // nobody began it
 	Single             // it was the only one of its pack, so it is to have a worker of its own
+	Again              // it is to join the next pack, nothing having happened
 	Failed             // no worker of the group could work
 )
 
@@ -52,6 +53,9 @@ func (m *Member) Fate() Fate {
 	defer m.packer.mu.Unlock()
 	return m.fate
 }
+
+// URI is the memo URI of the call.
+func (m *Member) URI() string { return m.call.MemoURI }
 
 // Printed reports whether there is a log of a member that has ended.
 func (m *Member) Printed() bool {

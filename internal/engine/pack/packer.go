@@ -33,8 +33,8 @@ type Config struct {
 	// Env returns the environment of the workers of a pack.
 	Env func(ctx context.Context, p packs.Pack, side int) ([]string, error)
 
-	// History returns how long earlier calls took; none if that is not known. May be nil.
-	History func(ctx context.Context) []time.Duration
+	// History tells of earlier runs of the function, as an Invocation's does. May be nil.
+	History func(ctx context.Context) ([]executor.Past, error)
 
 	// Go runs something on a goroutine that the owner of the Packer waits for.
 	Go func(func())
@@ -72,15 +72,16 @@ type Packer struct {
 
 	attaching sync.Mutex
 
-	mu      sync.Mutex
-	wake    chan struct{} // has a token when the loop must look
-	looping bool
-	forming *forming // nil while no call has asked for a pack
-	groups  map[*group]bool
-	others  map[string]*group // by the id of the pack: those that another process started
-	asked   bool              // for the history
-	walls   []time.Duration
-	next    int // in walls
+	mu       sync.Mutex
+	wake     chan struct{} // has a token when the loop must look
+	looping  bool
+	forming  *forming // nil while no call has asked for a pack
+	groups   map[*group]bool
+	others   map[string]*group // by the id of the pack: those that another process started
+	recalled bool              // the history was asked for
+	walls    []time.Duration   // how long calls took
+	sum      time.Duration     // of walls
+	next     int               // the oldest of walls
 }
 
 // forming is a pack that is being put together.
@@ -152,7 +153,7 @@ func (p *Packer) open() *forming {
 // invocation is a pack as its executor sees it.
 func (c Config) invocation(p packs.Pack) executor.Invocation {
 	return executor.Invocation{
-		Function: c.Function, MemoURI: p.URI(), Pipeline: c.Pipeline, Logger: c.Logger,
+		Function: c.Function, MemoURI: p.URI(), Pipeline: c.Pipeline, Logger: c.Logger, History: c.History,
 		ID: executor.ID{LeaseID: p.ID, RunID: p.ID, Attempt: 1, Executor: c.Executor.Name()},
 	}
 }
@@ -182,8 +183,8 @@ func (p *Packer) Join(inv executor.Invocation, handle string) (*Member, error) {
 		p.looping = true
 		p.Go(p.loop)
 	}
-	if len(f.members) == 1 || len(f.members) >= p.full() {
-		p.look()
+	if !p.consider(now) && len(f.members) == 1 {
+		p.look() // from now on it is to be started before long
 	}
 	return m, nil
 }
@@ -201,7 +202,7 @@ func (p *Packer) loop() {
 	p.recall()
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
-	for {
+	for { // a turn costs little, and most come when something happened
 		again, over := p.turn()
 		if over {
 			return
@@ -217,79 +218,102 @@ func (p *Packer) loop() {
 // recall asks for the history, once.
 func (p *Packer) recall() {
 	p.mu.Lock()
-	asked := p.asked
-	p.asked = true
+	recalled := p.recalled
 	p.mu.Unlock()
-	if asked || p.History == nil {
+	if recalled {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), probe)
-	defer cancel()
-	for _, wall := range p.History(ctx) {
-		p.learn(wall)
+	if p.History != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), probe)
+		defer cancel()
+		past, err := p.History(ctx)
+		if err != nil {
+			p.Logger.Debug("how long earlier calls took is not known", "function", p.Function, "error", err)
+		}
+		for _, run := range past {
+			if run.Reason == "" && run.Wall > 0 {
+				p.learn(run.Wall)
+			}
+		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.recalled = true
 }
 
 // learn remembers how long a call took.
 func (p *Packer) learn(wall time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.sum += wall
 	if len(p.walls) < remembered {
 		p.walls = append(p.walls, wall)
 		return
 	}
+	p.sum -= p.walls[p.next]
 	p.walls[p.next] = wall
 	p.next = (p.next + 1) % remembered
 }
 
 // each is how long a call takes, as far as is known. The caller holds mu.
 func (p *Packer) each(now time.Time) (mean time.Duration, known bool) {
-	for _, wall := range p.walls {
-		mean += wall
-	}
-	if len(p.walls) > 0 {
-		return max(mean/time.Duration(len(p.walls)), time.Microsecond), true
+	if n := len(p.walls); n > 0 {
+		return max(p.sum/time.Duration(n), time.Microsecond), true
 	}
 	for g := range p.groups {
-		if since := g.longest(now); since > mean {
-			mean = since
-		}
+		mean = max(mean, g.longest(now))
 	}
 	return mean, mean >= probe
 }
 
-// perWorker is how many calls a worker is to get. The caller holds mu.
-func (p *Packer) perWorker(now time.Time) int {
+// plan is how many calls a worker is to get, and how many workers may be started
+// now. Of calls of which nothing is known, one worker gets one round. The caller
+// holds mu.
+func (p *Packer) plan(now time.Time) (perWorker, free int) {
 	mean, known := p.each(now)
 	if !known {
-		return p.Packing.Side // one round, to find out
+		return p.Packing.Side, max(1-len(p.groups), 0)
 	}
-	return int(min(max(int64(p.Packing.Work)*int64(p.Packing.Side)/int64(mean), 1), mostCalls))
-}
-
-// free is how many workers may be started now. The caller holds mu.
-func (p *Packer) free(now time.Time) int {
-	running := 0
-	for g := range p.groups {
-		running += g.workers
-	}
-	if _, known := p.each(now); !known {
-		return max(1-len(p.groups), 0)
-	}
+	perWorker = int(min(max(int64(p.Packing.Work)*int64(p.Packing.Side)/int64(mean), 1), mostCalls))
 	if p.Packing.Most <= 0 {
-		return mostWorkers
+		return perWorker, mostWorkers
 	}
-	return max(p.Packing.Most/p.Packing.Side, 1) - running
+	free = max(p.Packing.Most/p.Packing.Side, 1)
+	for g := range p.groups {
+		free -= g.workers
+	}
+	return perWorker, max(free, 0)
 }
 
-// full is with how many calls a pack starts at once. The caller holds mu.
-func (p *Packer) full() int {
-	now := time.Now()
-	free := p.free(now)
-	if free <= 0 {
-		return mostCalls + 1
+// consider starts the pack that is being put together if it is full, or if no
+// more calls come. The caller holds mu.
+func (p *Packer) consider(now time.Time) (started bool) {
+	f := p.forming
+	if f == nil || len(f.members) == 0 || !p.recalled {
+		return false
 	}
-	return min(p.perWorker(now)*free, mostCalls)
+	perWorker, free := p.plan(now)
+	full := min(perWorker*free, mostCalls)
+	if free == 0 || len(f.members) < full && now.Before(f.due()) {
+		return false
+	}
+	if _, known := p.each(now); !known && len(f.members) > full { // they came while the history was asked for
+		for _, m := range f.members[full:] {
+			m.end(Again, executor.Exit{})
+		}
+		f.members = f.members[:full]
+	}
+	p.launch(f, min((len(f.members)+perWorker-1)/perWorker, free))
+	return true
+}
+
+// due is when the pack starts though it is not full.
+func (f *forming) due() time.Time {
+	due := f.last.Add(quiet)
+	if last := f.first.Add(patience); last.Before(due) {
+		return last
+	}
+	return due
 }
 
 // turn starts a pack if it is time to. It says when to look again, and whether
@@ -297,28 +321,16 @@ func (p *Packer) full() int {
 func (p *Packer) turn() (again time.Duration, over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f := p.forming
-	if f == nil || len(f.members) == 0 {
-		if len(p.groups) == 0 {
-			p.looping = false
-			return 0, true
-		}
-		return time.Minute, false
-	}
 	now := time.Now()
-	free := p.free(now)
-	if free <= 0 {
-		return quiet, false // perhaps it is known by then how long calls take
+	p.consider(now)
+	switch f := p.forming; {
+	case f != nil && len(f.members) > 0:
+		return max(f.due().Sub(now), quiet/2), false
+	case len(p.groups) == 0:
+		p.looping = false
+		return 0, true
 	}
-	due := f.last.Add(quiet)
-	if last := f.first.Add(patience); last.Before(due) {
-		due = last
-	}
-	if len(f.members) < p.full() && now.Before(due) {
-		return due.Sub(now), false
-	}
-	p.launch(f, min(max((len(f.members)+p.perWorker(now)-1)/p.perWorker(now), 1), free))
-	return quiet, false
+	return time.Minute, false
 }
 
 // launch starts a pack. The caller holds mu.

@@ -1,24 +1,32 @@
 package pack
 
-import "sync"
+import (
+	"math/rand/v2"
+	"sync"
+)
 
 // share hands out the calls of a list to the processes of one worker. Each worker
-// of a group begins with a slice of its own, from the front. When that is done it
-// helps others, from the end of their slices, so that two meet only once, in the
-// middle. Whoever comes second to a call finds its lease taken.
+// of a group begins with a slice of its own. When that is done it helps others, in
+// an order of its own, so that helpers of one worker do not march in step.
+// Whoever comes second to a call finds its lease taken.
 type share struct {
 	calls, workers, index int
 
 	mu     sync.Mutex
 	taken  []bool // somebody began it, or nobody wants it any more
 	own    int    // the next of our own slice
-	helps  int    // how many workers after us we have helped to the end
-	behind int    // the next of the slice that we help with, counted from its end
+	others []int  // the workers left to help
+	extra  []int  // the calls left of the one that is helped now
 }
 
 func newShare(calls, workers, index int) *share {
 	s := &share{calls: calls, workers: workers, index: index, taken: make([]bool, calls)}
 	s.own, _ = s.slice(index)
+	for _, worker := range rand.Perm(workers) {
+		if worker != index {
+			s.others = append(s.others, worker)
+		}
+	}
 	return s
 }
 
@@ -38,16 +46,20 @@ func (s *share) next() (call int, ok bool) {
 			return call, true
 		}
 	}
-	for s.helps < s.workers-1 {
-		from, to := s.slice((s.index + 1 + s.helps) % s.workers)
-		for s.behind < to-from {
-			s.behind++
-			if call = to - s.behind; !s.taken[call] {
-				s.taken[call] = true
-				return call, true
+	for len(s.extra) > 0 || len(s.others) > 0 {
+		if len(s.extra) == 0 {
+			from, to := s.slice(s.others[0])
+			s.others = s.others[1:]
+			for _, i := range rand.Perm(to - from) {
+				s.extra = append(s.extra, from+i)
 			}
+			continue
 		}
-		s.helps, s.behind = s.helps+1, 0
+		call, s.extra = s.extra[0], s.extra[1:]
+		if !s.taken[call] {
+			s.taken[call] = true
+			return call, true
+		}
 	}
 	return 0, false
 }
@@ -65,16 +77,10 @@ func (s *share) take(call int) (open bool) {
 	return open
 }
 
-// helping reports whether the worker has no calls of its own left.
+// helping reports whether the worker's own calls are done, and others' may not be.
 func (s *share) helping() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, end := s.slice(s.index)
-	return s.own >= end
-}
-
-// isOwn reports whether a call is in the worker's own slice.
-func (s *share) isOwn(call int) bool {
-	from, to := s.slice(s.index)
-	return call >= from && call < to
+	return s.own >= end && len(s.extra)+len(s.others) > 0
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/packs"
@@ -38,8 +40,9 @@ type Keeper interface {
 // How often a worker tells and asks.
 const (
 	tellEvery = 250 * time.Millisecond // of what happened
-	askEvery  = time.Second            // what others did, and what nobody wants any more
+	askEvery  = time.Second            // what nobody wants any more
 	lifeEvery = 10 * time.Second       // a sign of life, when nothing happens
+	catchEach = 50 * time.Millisecond  // what others did, when it helps them: so long for each of them
 )
 
 // Run works through the list to its end, and returns the exit code. When ctx
@@ -56,11 +59,15 @@ func (w Worker) Run(ctx context.Context) (code int, err error) {
 		return executor.ExitOK, nil // for a list that is shorter than was thought
 	}
 	r := &working{Worker: w, share: newShare(shape.Calls, shape.Workers, w.Index), parts: map[int][]packs.Call{0: first},
-		pages: make([]int, shape.Workers), running: map[int]executor.Worker{}, givenUp: map[int]bool{}, news: make(chan struct{}, 1)}
-	for worker := range r.pages { // what was begun before this worker replaced another
+		pages: make([]int, shape.Workers), open: map[int]bool{}, running: map[int]executor.Worker{}, givenUp: map[int]bool{}, news: make(chan struct{}, 1)}
+	for worker := range r.pages {
 		if err := r.read(ctx, worker); err != nil {
 			return executor.ExitFailed, err
 		}
+	}
+	for number := range r.open { // this worker replaces one that died with them
+		r.note(packs.Entry{Call: number, Ended: &packs.Ended{Code: -1, Reason: executor.WorkerLost,
+			Message: "the worker that had begun the call, beside others, ended meanwhile"}})
 	}
 	telling, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
 	var beside, processes sync.WaitGroup
@@ -88,8 +95,12 @@ func (w Worker) Run(ctx context.Context) (code int, err error) {
 type working struct {
 	Worker
 	share *share
-	pages []int // the last page that was read of each worker's ledger, or, of our own, written
+	open  map[int]bool // at first: what the worker in our place had begun and not ended
+	pages []int        // the last page that was read of each worker's ledger, or, of our own, written
 	news  chan struct{}
+
+	reading sync.Mutex // guards caught, and pages of others
+	caught  time.Time
 
 	mu      sync.Mutex
 	parts   map[int][]packs.Call
@@ -108,6 +119,7 @@ func (r *working) failed() error {
 // work runs one call after another, until there are none or ctx has ended.
 func (r *working) work(ctx context.Context) {
 	for ctx.Err() == nil {
+		r.catchUp(ctx)
 		number, ok := r.share.next()
 		if !ok {
 			return
@@ -265,8 +277,7 @@ func (r *working) write(ctx context.Context) error {
 	return nil
 }
 
-// ask looks, until ctx ends, for calls that nobody wants any more, and, when this
-// worker helps others, for what they have done.
+// ask looks, until ctx ends, for calls that nobody wants any more.
 func (r *working) ask(ctx context.Context) {
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
@@ -279,15 +290,26 @@ func (r *working) ask(ctx context.Context) {
 		if calls, err := r.GivenUp(ctx); err == nil {
 			r.giveUp(calls)
 		}
-		if !r.share.helping() {
-			continue
-		}
-		for worker := range r.pages {
-			if worker != r.Index {
-				r.read(ctx, worker) // there is a next time
-			}
+	}
+}
+
+// catchUp reads what the others have begun, when this worker is about to help
+// them. What they began since then it learns from leases.
+func (r *working) catchUp(ctx context.Context) {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if !r.share.helping() || time.Since(r.caught) < max(tellEvery, time.Duration(len(r.pages))*catchEach) {
+		return
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for worker := range r.pages {
+		if worker != r.Index {
+			group.Go(func() error { return r.read(ctx, worker) })
 		}
 	}
+	group.Wait() // what cannot be read, leases tell
+	r.caught = time.Now()
 }
 
 // read reads on in a worker's ledger.
@@ -300,6 +322,13 @@ func (r *working) read(ctx context.Context, worker int) error {
 		r.pages[worker]++
 		for _, e := range entries {
 			r.share.take(e.Call)
+			switch {
+			case worker != r.Index:
+			case e.Ended != nil:
+				delete(r.open, e.Call)
+			case e.Began:
+				r.open[e.Call] = true
+			}
 		}
 	}
 }

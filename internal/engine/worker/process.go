@@ -230,7 +230,7 @@ func (p Process) task(place memo.Place, read func() (memo.Found, error)) (Task, 
 	}
 	return Task{
 		Assignment: p.Spec.Assignment, Function: f, Place: place, Input: invocation.Body, Sources: header.Sources,
-		Keep: true, Slot: p.Slot, Files: p.Files, Logger: p.Logger,
+		Keep: true, Apart: true, Container: p.Spec.Container, Slot: p.Slot, Files: p.Files, Logger: p.Logger,
 	}, "", nil
 }
 
@@ -298,6 +298,7 @@ func describe(p record.Program) string {
 // looks for it.
 func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
 	ran := begin(p.Spec.ID)
+	p.Spec.Container.describe(&ran)
 	ran.Ended = ran.Started
 	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, reason, cause.Error()
 	err := place.PutRun(context.Background(), record.RunHeader{

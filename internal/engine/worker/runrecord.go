@@ -41,7 +41,8 @@ func (t Task) end(ran *record.Run, running *Running, cpuBefore time.Duration) {
 	// These are the process's: in process, they include what else the program
 	// did meanwhile.
 	ran.CPUSeconds = (cpu - cpuBefore).Seconds()
-	ran.PeakMemory = peak
+	ran.PeakMemory = t.peakMemory(peak)
+	t.Container.describe(ran)
 	ran.Fields = running.recorded()
 	if wall >= modulesAfter {
 		ran.Modules = record.Modules()

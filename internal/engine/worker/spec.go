@@ -85,6 +85,7 @@ type Spec struct {
 	Handle       string          `json:"handle,omitempty"`     // of this worker; "" means its process identity
 	Context      config.Settings `json:"context,omitzero"`     // of the caller's context
 	Supervised   bool            `json:"supervised,omitempty"` // the worker keeps its own log; see Supervise
+	Container    *Container      `json:"container,omitempty"`  // that of the worker alone; set by Supervise
 
 	Packed bool  `json:"packed,omitempty"` // the call is in a pack, whose workers may all come to it
 	Pack   *Pack `json:"pack,omitempty"`   // this worker works through a pack, and Path is empty

@@ -58,7 +58,7 @@ func Supervise(spec Spec) int {
 	if spec.Pack != nil {
 		return supervisePack(ctx, spec)
 	}
-	spec.Supervised = false
+	spec.Supervised, spec.Container = false, thisContainer()
 	text, err := spec.Encode()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
@@ -117,7 +117,7 @@ func supervisePack(ctx context.Context, spec Spec) int {
 	}
 	code, err := pack.Worker{
 		Pack: packs.Pack{Store: store, ID: spec.Pack.ID}, Side: spec.Pack.Side, Index: index,
-		Executor: subprocess.New(subprocess.Grace(workerGrace()), subprocess.Limit(spec.Pack.Side)),
+		Executor: subprocess.New(subprocess.Stay(), subprocess.Grace(workerGrace()), subprocess.Limit(spec.Pack.Side)),
 		Logger:   logger,
 		Keep: func(call packs.Call) pack.Keeper {
 			one := spec

@@ -33,9 +33,13 @@ type Task struct {
 	Own      []*source.Ref           // the caller's own, if nothing was stored
 	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
 	Keep     bool                    // false: nothing is written to the store
-	Slot     Slot
-	Files    *source.Files
-	Logger   *slog.Logger
+	Apart    bool                    // it has this process for itself
+
+	Container *Container // that it has for itself; nil if there is none
+
+	Slot   Slot
+	Files  *source.Files
+	Logger *slog.Logger
 }
 
 // Done is how a task ended.

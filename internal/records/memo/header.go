@@ -15,22 +15,36 @@ const headerSize = 64 << 10
 // large. So nothing proves that the record is sound: it is for those who only
 // look. The error is one of Result.
 func (p Place) ResultHeader(ctx context.Context) (header record.ResultHeader, err error) {
-	body, _, err := p.Store.Get(ctx, p.result(), blob.Range{Length: headerSize})
-	if err != nil {
+	header, ok, err := p.Glance(ctx)
+	if ok || err != nil {
 		return header, err
-	}
-	beginning, err := io.ReadAll(io.LimitReader(body, headerSize))
-	body.Close()
-	if err == nil {
-		if text, ok := record.Start(record.KindResult, beginning); ok {
-			if _, err := record.Check(text, p.hash()); err == nil {
-				return header, record.Record{Header: text}.Into(&header)
-			}
-		}
 	}
 	found, err := p.Result(ctx) // which knows what is wrong
 	if err != nil {
 		return header, err
 	}
 	return header, found.Into(&header)
+}
+
+// Glance is ResultHeader for those who can do without: ok is false if the
+// beginning of the result is not that of a record of this call, with a header of
+// usual size.
+func (p Place) Glance(ctx context.Context) (header record.ResultHeader, ok bool, err error) {
+	body, _, err := p.Store.Get(ctx, p.result(), blob.Range{Length: headerSize})
+	if err != nil {
+		return header, false, err
+	}
+	defer body.Close()
+	beginning, err := io.ReadAll(io.LimitReader(body, headerSize))
+	if err != nil {
+		return header, false, nil
+	}
+	text, ok := record.Start(record.KindResult, beginning)
+	if !ok {
+		return header, false, nil
+	}
+	if _, err := record.Check(text, p.hash()); err != nil {
+		return header, false, nil
+	}
+	return header, true, record.Record{Header: text}.Into(&header)
 }

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
 // Entry is what a worker says of a call: that it began it, or how it ended. The
@@ -22,14 +22,14 @@ type Entry struct {
 
 // Ended is how a call's worker process ended.
 type Ended struct {
-	Code        int             `json:"code"`
-	Reason      executor.Reason `json:"reason,omitempty"` // of a failure other than the function's
-	Message     string          `json:"message,omitempty"`
-	Tail        string          `json:"tail,omitempty"`
-	WallSeconds float64         `json:"wall_seconds,omitempty"`
-	CPUSeconds  float64         `json:"cpu_seconds,omitempty"`
-	PeakMemory  int64           `json:"peak_memory_bytes,omitempty"`
-	Printed     bool            `json:"printed,omitempty"` // there is a log
+	Code        int         `json:"code"`
+	Reason      runs.Reason `json:"reason,omitempty"` // of a failure other than the function's
+	Message     string      `json:"message,omitempty"`
+	Tail        string      `json:"tail,omitempty"`
+	WallSeconds float64     `json:"wall_seconds,omitempty"`
+	CPUSeconds  float64     `json:"cpu_seconds,omitempty"`
+	PeakMemory  int64       `json:"peak_memory_bytes,omitempty"`
+	Printed     bool        `json:"printed,omitempty"` // there is a log
 }
 
 type ledgerHeader struct {

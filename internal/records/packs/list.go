@@ -22,8 +22,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
 // Prefix is where packs lie below the root of a store.
@@ -37,7 +37,7 @@ const PartSize = 500
 type Call struct {
 	Function string `json:"function"` // name@version
 	MemoURI  string `json:"memo_uri"`
-	executor.ID
+	runs.ID
 	Env []string `json:"env"` // variables of its worker process, "KEY=value"
 }
 

@@ -55,8 +55,10 @@ type Run struct {
 	Started     time.Time      `json:"started,omitzero"` // RFC 3339, by the clock of Host
 	Ended       time.Time      `json:"ended,omitzero"`
 	WallSeconds float64        `json:"wall_seconds"`
-	CPUSeconds  float64        `json:"cpu_seconds,omitempty"`       // user and system; 0 if unknown
-	PeakMemory  int64          `json:"peak_memory_bytes,omitempty"` // 0 if unknown
+	CPUSeconds  float64        `json:"cpu_seconds,omitempty"`        // user and system; 0 if unknown
+	PeakMemory  int64          `json:"peak_memory_bytes,omitempty"`  // 0 if unknown
+	MemoryLimit int64          `json:"memory_limit_bytes,omitempty"` // that its worker was started with; 0 if none
+	MemoryFrom  string         `json:"memory_from,omitempty"`        // where that number comes from, for people
 	Host        string         `json:"host,omitempty"`
 	User        string         `json:"user,omitempty"`
 	PID         int            `json:"pid,omitempty"`

@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/packs"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -100,7 +101,7 @@ func (r *run) removeOld(turn context.Context, c content) error {
 const checksPrefix = "mops1-doctor/"
 
 // removeDead removes the sessions of processes that have long been dead, and
-// what killed checks of the store left.
+// what killed checks of the store, drivers and packs left.
 func (r *run) removeDead(ctx context.Context) error {
 	r.Progress.Begin("looking at sessions", 0)
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -108,7 +109,7 @@ func (r *run) removeDead(ctx context.Context) error {
 	for _, kind := range []struct {
 		prefix string
 		age    time.Duration
-	}{{lease.SessionPrefix, sessionAge}, {checksPrefix, checksAge}, {driver.ScratchPrefix, scratchAge}} {
+	}{{lease.SessionPrefix, sessionAge}, {checksPrefix, checksAge}, {driver.ScratchPrefix, scratchAge}, {packs.Prefix, packAge}} {
 		for info, err := range r.store.List(groupCtx, kind.prefix, "") {
 			if err != nil {
 				return errors.Join(group.Wait(), err)

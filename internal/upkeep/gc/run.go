@@ -32,6 +32,7 @@ const (
 	sessionAge = 7 * 24 * time.Hour // without renewal; the longest TTL of a session is an hour
 	checksAge  = 24 * time.Hour     // what a killed check of the store left
 	scratchAge = 7 * 24 * time.Hour // what a driver left
+	packAge    = 7 * 24 * time.Hour // a list of calls, which may wait for room on a cluster
 
 	defaultParallel = 32
 	mostProblems    = 20

@@ -34,6 +34,10 @@ used up), pending (its pod has no node yet, or there is no new pod yet), startin
 image comes, the container is being made), running, stopping (being deleted),
 succeeded or failed.
 
+A Job of many calls (k8s.Pack) is one line, with the number of workers that share them,
+how many of these are done, and how many of their pods failed. Its URI is that of the
+list of its calls.
+
 --function and --state choose Jobs; --state may name several, with commas. --watch
 goes on and prints each Job whose state changes, until Ctrl-C. --json prints all that
 is known of them; with --watch one object after the other.`,
@@ -278,12 +282,9 @@ func jobOf(pod *corev1.Pod) string {
 }
 
 func (o *jobsOptions) row(a *cli.App, j kube.JobStatus) []string {
-	name, what := j.Job, j.Function
+	name, what := j.Job, whatRuns(j)
 	if o.all {
 		name = j.Namespace + "/" + j.Job
-	}
-	if what == "" {
-		what = j.Image
 	}
 	for _, more := range []string{j.MemoURI, complaintOf(j)} {
 		if more != "" {
@@ -291,6 +292,28 @@ func (o *jobsOptions) row(a *cli.App, j kube.JobStatus) []string {
 		}
 	}
 	return []string{name, string(j.State), text.Duration(a.Now().Sub(j.Created)), took(a.Now(), j), what}
+}
+
+// whatRuns is a function, or the image of a program; of a pack with its workers.
+func whatRuns(j kube.JobStatus) string {
+	switch {
+	case j.Function == "":
+		return j.Image
+	case j.Workers == 0:
+		return j.Function
+	}
+	what := fmt.Sprintf("%s, many calls by %s", j.Function, text.Count(j.Workers, "worker"))
+	var more []string
+	if j.Succeeded > 0 {
+		more = append(more, fmt.Sprintf("%d done", j.Succeeded))
+	}
+	if j.FailedPods > 0 {
+		more = append(more, text.Count(j.FailedPods, "pod")+" failed")
+	}
+	if len(more) > 0 {
+		what += ": " + strings.Join(more, ", ")
+	}
+	return what
 }
 
 func complaintOf(j kube.JobStatus) string {

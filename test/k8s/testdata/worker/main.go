@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/executortest"
 )
 
@@ -32,6 +33,9 @@ func main() {
 		}
 	case "eat": // more memory than there is, or a few MiB if that is enough
 		eat()
+	case "index": // among the workers of a pack; and lines
+		fmt.Println("index", os.Getenv(executor.IndexVariable))
+		lines()
 	case "lines": // numbered, each some time after the one before
 		lines()
 	default:

@@ -1,0 +1,54 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"path"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+)
+
+// history is what an executor may learn of earlier runs of the function.
+func (f *flight) history(ctx context.Context) ([]executor.Past, error) {
+	if f.root == nil {
+		return nil, nil
+	}
+	return f.engine.past.Of(ctx, f.root.store, path.Dir(f.place.Path))
+}
+
+// ended adds how the call ended to the history of the function, if an executor
+// has asked for that.
+func (c *computing) ended(outcome Outcome, err error) {
+	f := c.f
+	if c.held == nil || !f.engine.past.Asked(f.root.store, path.Dir(f.place.Path)) {
+		return
+	}
+	var run record.Run
+	switch e, failed := errors.AsType[*executor.Error](err); {
+	case failed && e.Reason == executor.OOMKilled:
+		run = c.record(e)
+	case err == nil && outcome.How == Computed:
+		var header record.ResultHeader
+		if outcome.Result.Into(&header) != nil {
+			return
+		}
+		run = header.Run
+	}
+	f.engine.past.Add(f.root.store, path.Dir(f.place.Path), run)
+}
+
+// record is what is known of a run that ended without result or error.
+func (c *computing) record(failure *executor.Error) record.Run {
+	run := record.Run{
+		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
+		CPUSeconds: c.exit.CPU.Seconds(),
+	}.Of(c.ID)
+	if failure.Reason == executor.OOMKilled { // of others executors know less well
+		run.PeakMemory = c.exit.PeakMemory
+	}
+	run.WallSeconds = run.Ended.Sub(run.Started).Seconds()
+	return run
+}
