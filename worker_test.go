@@ -67,6 +67,12 @@ func overflow(depth int) string { return overflow(depth+1) + " " }
 
 func TestWhatAFunctionDoesToItsProcessIsReported(t *testing.T) {
 	ctx, _ := inSubprocesses(t)
+	whatAFunctionDoes(t, ctx)
+}
+
+// whatAFunctionDoes lets functions harm their processes. Before each there is one
+// that does not.
+func whatAFunctionDoes(t *testing.T, ctx context.Context) {
 	for how, want := range map[string]struct {
 		reason mops.Reason
 		says   []string
@@ -85,6 +91,9 @@ func TestWhatAFunctionDoesToItsProcessIsReported(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			if s := unix.SignalNum(how); s != 0 && signal.Ignored(s) {
 				t.Skipf("whoever started this test has it ignore %s, as nohup does, and so do its workers", how)
+			}
+			if before := "before " + how; must(misbehave.Call(ctx, before)) != before {
+				t.Error("a function that does no harm returned something else")
 			}
 			_, info, err := misbehave.Do(ctx, how)
 			e, ok := errors.AsType[*mops.ExecError](err)

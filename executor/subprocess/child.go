@@ -4,7 +4,6 @@ package subprocess
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -72,13 +71,7 @@ func (c *child) handle() string {
 // count writes down that another call begins.
 func (c *child) count() error {
 	c.calls++
-	return c.note(c.calls)
-}
-
-// note leaves the number of the present call, 0 for none, where Attach finds it.
-func (c *child) note(call int) error {
-	_, err := c.number.WriteAt(binary.LittleEndian.AppendUint64(nil, uint64(call)), 0)
-	return err
+	return c.number.set(uint64(c.calls))
 }
 
 // handover is how long a process may take to read what it is told.

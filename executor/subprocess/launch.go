@@ -21,7 +21,7 @@ type pipes struct {
 
 	// Only of a process that may stay:
 	socket, socketEnd *os.File // on which it gets calls: our end, its end
-	number            *os.File // the number of its present call
+	number            number   // of its present call
 }
 
 // The worker's descriptors, behind standard input, output and error.
@@ -68,7 +68,7 @@ func (p *pipes) close() {
 
 // closeOurs closes the other ends: the process is not watched any more.
 func (p *pipes) closeOurs() {
-	for _, file := range []*os.File{p.output, p.aliveEnd, p.socket, p.number} {
+	for _, file := range []*os.File{p.output, p.aliveEnd, p.socket, p.number.File} {
 		file.Close()
 	}
 }
@@ -79,7 +79,7 @@ func (p *pipes) launch(path string, arguments []string, dir string, env []string
 	files := []*os.File{p.output, p.alive}
 	if p.socket != nil {
 		inherited = append(inherited, inherit.Pipe{FD: socketFD}, inherit.Pipe{FD: numberFD})
-		files = append(files, p.socketEnd, p.number)
+		files = append(files, p.socketEnd, p.number.File)
 	}
 	// Fd makes the end that the worker writes to blocking, as programs expect of
 	// their output. Our own end must remain non-blocking.

@@ -46,7 +46,9 @@ var roles map[string]func() int
 func init() {
 	roles = map[string]func() int{
 		"nothing":      func() int { return 0 },
-		"again":        again,
+		"again":        func() int { return eachCall(func() int { return 0 }) },
+		"says":         func() int { return eachCall(says) },
+		"holds":        func() int { return eachCall(holder) },
 		"environment":  environment,
 		"descriptors":  descriptors,
 		"inherits":     inherits,
@@ -62,12 +64,20 @@ func init() {
 	}
 }
 
-// again runs one call after another.
-func again() int {
+// eachCall runs one call after another.
+func eachCall(call func() int) int {
 	inherited, _ := inherit.Take()
-	for inherited.Next(0) {
+	for {
+		if code := call(); !inherited.Next(code) {
+			return code
+		}
 	}
-	return 0
+}
+
+// says prints its process and some of its environment.
+func says() int {
+	fmt.Printf("%d A=%s B=%s\n", os.Getpid(), os.Getenv("MOPS_TEST_A"), os.Getenv("MOPS_TEST_B"))
+	return executor.ExitFunc
 }
 
 func invocation(role string, env ...string) executor.Invocation {

@@ -3,9 +3,16 @@
 package subprocess_test
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 )
 
@@ -37,4 +44,126 @@ func BenchmarkStay(b *testing.B) {
 	b.ReportMetric(median(ratios), "ratio")
 	b.ReportMetric(median(ours), "ms/staying")
 	b.ReportMetric(median(bares), "ms/each")
+}
+
+// said runs a role in a process that stays, and returns what it printed.
+func said(t *testing.T, e *subprocess.Executor, env ...string) string {
+	t.Helper()
+	exit, printed := run(t, e, invocation("says", env...))
+	if exit.Err != nil || exit.Code != executor.ExitFunc {
+		t.Fatalf("%+v", exit)
+	}
+	return printed
+}
+
+// TestEnvironmentOfEachCall: a call has the variables of its invocation, and none
+// of the one before.
+func TestEnvironmentOfEachCall(t *testing.T) {
+	t.Setenv("MOPS_TEST_A", "ours")
+	e := subprocess.New(subprocess.Stay())
+	for _, c := range []struct {
+		env  []string
+		want string
+	}{
+		{nil, "A=ours B="},
+		{[]string{"MOPS_TEST_A=theirs", "MOPS_TEST_B=b"}, "A=theirs B=b"},
+		{nil, "A=ours B="},
+	} {
+		if got := said(t, e, c.env...); !strings.Contains(got, c.want+"\n") {
+			t.Errorf("%q: %q, want %q", c.env, got, c.want)
+		}
+	}
+	one := said(t, e)
+	if two := said(t, e); two != one {
+		t.Errorf("two processes: %q, %q", one, two)
+	}
+	t.Setenv("MOPS_TEST_A", "changed")
+	if two := said(t, e); two == one || !strings.Contains(two, "A=changed B=\n") {
+		t.Errorf("our environment was changed, and a worker has %q", two)
+	}
+}
+
+// TestRecycled: a process ends after 1,000 calls, each of which has its own CPU
+// time.
+func TestRecycled(t *testing.T) {
+	e := subprocess.New(subprocess.Stay())
+	handles := map[string]int{}
+	for range 1001 {
+		w := start(t, e, invocation("again"))
+		process, _, _ := strings.Cut(w.Handle(), "#")
+		handles[process]++
+		if exit := wait(t, w); exit.Err != nil || exit.CPU > time.Second || exit.CPU < 0 || exit.PeakMemory <= 0 {
+			t.Fatalf("%+v", exit)
+		}
+	}
+	if len(handles) != 2 {
+		t.Errorf("1,001 calls had the processes %v", handles)
+	}
+}
+
+// TestAttachToACall: a handle names one call, and whoever stops it hits no other.
+func TestAttachToACall(t *testing.T) {
+	g := newGate(t)
+	e := subprocess.New(subprocess.Stay())
+	w := start(t, e, invocation("holds", g.env()))
+	held := g.accept(t)
+	first, err := e.Attach(t.Context(), executor.Invocation{Function: "f@1"}, w.Handle())
+	if err != nil {
+		t.Fatal(err)
+	}
+	held.Close()
+	wait(t, w)
+	wait(t, first) // though the process stays
+	again := start(t, e, invocation("holds", g.env()))
+	held = g.accept(t)
+	if a, b := strings.TrimSuffix(w.Handle(), "#1"), strings.TrimSuffix(again.Handle(), "#2"); a != b {
+		t.Errorf("the handles are %s and %s", w.Handle(), again.Handle())
+	}
+	if err := first.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.Attach(t.Context(), executor.Invocation{Function: "f@1"}, w.Handle()); !errors.Is(err, executor.ErrGone) {
+		t.Errorf("attach to a call that has ended: %v", err)
+	}
+	second, err := e.Attach(t.Context(), executor.Invocation{Function: "f@1"}, again.Handle())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if exit := wait(t, again); exit.Err == nil {
+		t.Errorf("a call that was stopped ended with %+v", exit)
+	}
+	held.Close()
+}
+
+// TestIdleProcessesEnd: nothing is left of those that have nothing to do, and one
+// that was killed meanwhile harms no call.
+func TestIdleProcessesEnd(t *testing.T) {
+	e := subprocess.New(subprocess.Stay())
+	w := start(t, e, invocation("again"))
+	wait(t, w)
+	var pid int
+	fmt.Sscan(strings.Split(w.Handle(), "/")[0], &pid)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	if exit := wait(t, start(t, e, invocation("again"))); exit.Err != nil {
+		t.Error(exit.Err)
+	}
+	if testing.Short() {
+		return
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) { // their end is no event here
+		if unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("there are still children")
+		}
+	}
 }

@@ -131,9 +131,10 @@ func (w *worker) conclude(e *ending) error {
 		w.gone = true
 		close(w.reaped)
 	}()
-	if e.report != nil && e.report.Stays && !w.stopped && w.note(0) == nil {
-		e.stays = true
-		return nil
+	if e.report != nil && e.report.Stays && !w.stopped {
+		if e.stays, _ = w.number.swap(w.calls, noCall); e.stays {
+			return nil
+		}
 	}
 	return w.reap(e)
 }

@@ -139,3 +139,23 @@ func BenchmarkSubprocess(b *testing.B) {
 	bare := func(int) { must(0, exec.Command(self, "-test.run=^$").Run()) }
 	compare(b, 4, 1, 3, call, bare)
 }
+
+// Empty calls in processes that stay against the same calls in a process each.
+// This program links the drivers of all cloud stores, S3's among them.
+func BenchmarkStay(b *testing.B) {
+	ctx, _ := environment(b)
+	staying, each := elsewhere.With(mops.On(subprocess.New(subprocess.Stay()))), elsewhere.With(mops.On(subprocess.New()))
+	const calls = 100
+	next := 0
+	all := func(f *mops.Func[int, int]) func(int) {
+		return func(int) {
+			inputs := make([]int, calls)
+			for i := range inputs {
+				next++
+				inputs[i] = next
+			}
+			must(f.All(ctx, inputs))
+		}
+	}
+	compare(b, 1, calls, 0.2, all(staying), all(each))
+}

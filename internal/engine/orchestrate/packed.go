@@ -30,7 +30,7 @@ type packed struct {
 	alone bool // it is to have a worker of its own from now on
 	unrun int  // how often its pack ended before it was begun
 	next  bool // the present failure is the pack's, and no retry of the caller's
-	free  int  // how many there were of these
+	free  int  // how many there were of these, and of those that the executor tries again by itself
 }
 
 // mostUnrun is how often a call goes into another pack because the last one

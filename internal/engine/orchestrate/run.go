@@ -216,6 +216,7 @@ func (c *computing) retries(err error, failed int) bool {
 			c.had = max(c.had, c.exit.PeakMemory)
 		}
 		if ability.MayRetry(c.f.call.Executor, c.failed) {
+			c.packed.free++
 			return true
 		}
 	}
