@@ -12,6 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/packs"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
@@ -141,11 +142,9 @@ func (c *computing) inPack(ctx context.Context, clock *limit, p *pack.Packer) (O
 	}
 	switch m.Fate() {
 	case pack.Single:
-		c.packed.alone = true
-		if err := c.renamed(ctx, c.f.handle(c.ID)); err != nil {
-			return Outcome{}, err
-		}
-		return c.elsewhere(ctx, clock)
+		outcome, err := c.single(ctx, clock)
+		p.SingleEnded(m, wallOf(outcome, err))
+		return outcome, err
 	case pack.Again:
 		return c.inPack(ctx, clock, p)
 	case pack.Unrun:
@@ -164,6 +163,24 @@ func (c *computing) inPack(ctx context.Context, clock *limit, p *pack.Packer) (O
 		c.packed.next, c.packed.alone = true, true
 	}
 	return outcome, err
+}
+
+// single runs a call in a worker of its own that was alone in its pack.
+func (c *computing) single(ctx context.Context, clock *limit) (Outcome, error) {
+	c.packed.alone = true
+	if err := c.renamed(ctx, c.f.handle(c.ID)); err != nil {
+		return Outcome{}, err
+	}
+	return c.byItself(ctx, clock)
+}
+
+// wallOf is how long the function took; 0 if it failed, or another run was faster.
+func wallOf(outcome Outcome, err error) time.Duration {
+	var header record.ResultHeader
+	if err != nil || outcome.How != Computed || outcome.Result.Into(&header) != nil {
+		return 0
+	}
+	return time.Duration(header.Run.WallSeconds * float64(time.Second))
 }
 
 // join puts the call into the pack that is being put together.

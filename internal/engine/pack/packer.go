@@ -50,11 +50,11 @@ const (
 	quiet    = 100 * time.Millisecond
 	patience = time.Second
 
-	// worth is what a group costs to start, as time. While others run, a pack that is
-	// not full waits so long for each of them, up to mostWorth of them: else a slow
-	// stream of calls would become a stream of small groups.
-	worth     = 2 * time.Second
-	mostWorth = 5
+	// worth is what a group costs to start and to end, as time. While others run, a
+	// pack that is not full waits so long for each of them, and at most a quarter of
+	// what a worker is to be busy: else a stream of calls would become one of small
+	// groups. The next group is there before the last one has ended all the same.
+	worth = 4 * time.Second
 
 	// mostCalls bounds a pack: while it runs, the next one is put together.
 	mostCalls = 4000
@@ -83,11 +83,12 @@ type Packer struct {
 	looping  bool
 	forming  *forming // nil while no call has asked for a pack
 	groups   map[*group]bool
-	others   map[string]*group // by the id of the pack: those that another process started
-	recalled bool              // the history was asked for
-	walls    []time.Duration   // how long calls took
-	sum      time.Duration     // of walls
-	next     int               // the oldest of walls
+	lone     map[*Member]time.Time // calls that have a worker of their own, and since when
+	others   map[string]*group     // by the id of the pack: those that another process started
+	recalled bool                  // the history was asked for
+	walls    []time.Duration       // how long calls took
+	sum      time.Duration         // of walls
+	next     int                   // the oldest of walls
 }
 
 // forming is a pack that is being put together.
@@ -101,7 +102,7 @@ type forming struct {
 // New makes a Packer. It does no I/O.
 func New(c Config) *Packer {
 	c.Packing.Side = max(c.Packing.Side, 1)
-	p := &Packer{Config: c, wake: make(chan struct{}, 1), groups: map[*group]bool{}, others: map[string]*group{}}
+	p := &Packer{Config: c, wake: make(chan struct{}, 1), groups: map[*group]bool{}, others: map[string]*group{}, lone: map[*Member]time.Time{}}
 	if c.Packing.Most > 0 {
 		p.singles = make(chan struct{}, c.Packing.Most)
 	}
@@ -269,7 +270,25 @@ func (p *Packer) each(now time.Time) (mean time.Duration, known bool) {
 	for g := range p.groups {
 		mean = max(mean, g.longest(now))
 	}
+	for _, since := range p.lone {
+		mean = max(mean, now.Sub(since)-worth) // it began after its start
+	}
 	return mean, mean >= probe
+}
+
+// busy is how many groups run, and calls by themselves. The caller holds mu.
+func (p *Packer) busy() int { return len(p.groups) + len(p.lone) }
+
+// SingleEnded says that a member that was Single has ended, and how long its
+// function took; 0 if it failed.
+func (p *Packer) SingleEnded(m *Member, wall time.Duration) {
+	if wall > 0 {
+		p.learn(wall)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.lone, m)
+	p.look()
 }
 
 // plan is how many calls a worker is to get, and how many workers may be started
@@ -278,13 +297,13 @@ func (p *Packer) each(now time.Time) (mean time.Duration, known bool) {
 func (p *Packer) plan(now time.Time) (perWorker, free int) {
 	mean, known := p.each(now)
 	if !known {
-		return p.Packing.Side, max(1-len(p.groups), 0)
+		return p.Packing.Side, max(1-p.busy(), 0)
 	}
 	perWorker = int(min(max(int64(p.Packing.Work)*int64(p.Packing.Side)/int64(mean), 1), mostCalls))
 	if p.Packing.Most <= 0 {
 		return perWorker, mostWorkers
 	}
-	free = max(p.Packing.Most/p.Packing.Side, 1)
+	free = max(p.Packing.Most/p.Packing.Side, 1) - len(p.lone)
 	for g := range p.groups {
 		free -= g.workers
 	}
@@ -317,8 +336,8 @@ func (p *Packer) consider(now time.Time) (started bool) {
 // The caller holds mu.
 func (p *Packer) due() time.Time {
 	f := p.forming
-	if n := len(p.groups); n > 0 {
-		return f.first.Add(worth * time.Duration(min(n, mostWorth)))
+	if n := p.busy(); n > 0 {
+		return f.first.Add(min(worth*time.Duration(n), max(p.Packing.Work/4, patience)))
 	}
 	if due := f.last.Add(quiet); due.Before(f.first.Add(patience)) {
 		return due
@@ -336,7 +355,7 @@ func (p *Packer) turn() (again time.Duration, over bool) {
 	switch f := p.forming; {
 	case f != nil && len(f.members) > 0:
 		return max(min(p.due().Sub(now), worth), quiet/2), false
-	case len(p.groups) == 0:
+	case p.busy() == 0:
 		p.looping = false
 		return 0, true
 	}
@@ -347,6 +366,7 @@ func (p *Packer) turn() (again time.Duration, over bool) {
 func (p *Packer) launch(f *forming, workers int) {
 	p.forming = nil
 	if len(f.members) == 1 && !p.EvenOne {
+		p.lone[f.members[0]] = time.Now()
 		f.members[0].end(Single, executor.Exit{})
 		return
 	}

@@ -193,7 +193,9 @@ func (r rig) wait(t *testing.T, all []*pack.Member) map[pack.Fate]int {
 		if _, err := m.Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		fates[m.Fate()]++
+		if fates[m.Fate()]++; m.Fate() == pack.Single {
+			r.SingleEnded(m, 0)
+		}
 	}
 	r.owned.Wait()
 	return fates
@@ -410,13 +412,30 @@ func TestStopAll(t *testing.T) {
 func TestSlowStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(&cluster{takes: always(10 * time.Millisecond), delay: 2 * time.Second}, executor.Packing{Work: time.Minute})
-		var all []*pack.Member
+		var waiting sync.WaitGroup
+		var mu sync.Mutex
+		fates := map[pack.Fate]int{}
 		for i := range 200 {
-			all = append(all, r.call(fmt.Sprint("call ", i)))
+			waiting.Go(func() {
+				m := r.call(fmt.Sprint("call ", i))
+				m.Wait(t.Context())
+				for m.Fate() == pack.Again {
+					m = r.call(m.URI())
+					m.Wait(t.Context())
+				}
+				if m.Fate() == pack.Single {
+					time.Sleep(2 * time.Second)
+					r.SingleEnded(m, 10*time.Millisecond)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				fates[m.Fate()]++
+			})
 			time.Sleep(150 * time.Millisecond)
 		}
-		fates := r.wait(t, all)
-		if n := len(r.groups) + fates[pack.Single]; fates[pack.Ran] < 190 || n > 20 {
+		waiting.Wait()
+		r.owned.Wait()
+		if n := len(r.groups) + fates[pack.Single]; fates[pack.Ran]+fates[pack.Single] != 200 || n > 20 {
 			t.Errorf("%d groups and Jobs for 30 s; fates %v", n, fates)
 		}
 	})
