@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -56,6 +57,7 @@ func runMany(ctx context.Context) error {
 		return err
 	}
 	at := played{k8s.New(k8s.Kubeconfig(many.Kubeconfig), k8s.Namespace(many.Namespace), k8s.Image("program:1"), k8s.Logs(0), k8s.HostPath("/", "/"))}
+	debug.SetMemoryLimit(1 << 30 / 10 * 9) // as GOMEMLIMIT in a pod with a limit of 1 GiB
 	before := runtime.NumGoroutine()
 	var took Took
 	for r := range square.With(mops.On(at)).Each(ctx, func(yield func(int) bool) {
