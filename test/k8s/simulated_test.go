@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -208,11 +209,16 @@ func TestNamespaceIsCreated(t *testing.T) {
 	}
 }
 
-// Many that are stopped at once leave nothing.
+// Many take no goroutine, and if they are stopped at once, they leave nothing.
 func TestStopMany(t *testing.T) {
 	e, c, namespace := simulated(t, ends(0, time.Hour))
+	before := runtime.NumGoroutine()
+	workers := startMany(t, e, 200)
+	if more := runtime.NumGoroutine() - before; more >= 100 { // the watches, and connections
+		t.Errorf("%d workers have %d goroutines", len(workers), more)
+	}
 	var stopping sync.WaitGroup
-	for _, w := range startMany(t, e, 200) {
+	for _, w := range workers {
 		stopping.Go(func() {
 			if err := w.Stop(t.Context()); err != nil {
 				t.Error(err)
