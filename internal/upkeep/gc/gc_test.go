@@ -312,6 +312,7 @@ func TestRemains(t *testing.T) {
 		put(call + "/out/2611231412-LostRun/copy")
 		put("mops1-doctor/abc/blob")
 		put("mops1-scratch/abc/1")
+		put("mops1-packs/abc/list/000001")
 		put(lease.SessionPrefix + "damaged")
 		options := gc.Options{Remains: true, Delete: true}
 		time.Sleep(23 * time.Hour)
@@ -321,7 +322,7 @@ func TestRemains(t *testing.T) {
 		}
 		time.Sleep(7 * day)
 		report := b.gc(options)
-		if report.Freed.Count != 6+1 || report.Remains.Count != 1 || report.Dead.Count != 4 { // and the lease that was taken
+		if report.Freed.Count != 7+1 || report.Remains.Count != 1 || report.Dead.Count != 5 { // and the lease that was taken
 			t.Errorf("freed %+v, remains %+v, dead %+v", report.Freed, report.Remains, report.Dead)
 		}
 		expectKinds(b, "in the end", map[string]int{"invocation": 2, "lease": 2, "out": 1, "result": 2})
