@@ -41,6 +41,9 @@ func scenarios(dir, file string) map[string][]Job {
 		"subprocess in subprocess": {{Work: Work{Name: "a", Dir: dir, On: "sub", Calls: []Work{leaf("b")}}, On: "sub"}},
 		"in process in subprocess": {{Work: Work{Name: "a", Dir: dir, Calls: []Work{leaf("b")}}, On: "sub"}},
 		"subprocess in process":    {{Work: Work{Name: "a", Dir: dir, On: "sub", Calls: []Work{leaf("b")}}}},
+		"subprocess that stays": {
+			{Work: leaf("a"), On: "stay"}, {Work: Work{Name: "b", Dir: dir, Print: 1000}, On: "stay"}, {Work: leaf("c"), On: "stay"},
+		},
 		"subprocess in packs": {
 			{Work: leaf("a"), On: "pack"}, {Work: Work{Name: "b", Dir: dir, Print: 1000}, On: "pack"},
 			{Work: Work{Name: "c", Dir: dir, End: "fail"}, On: "pack"}, {Work: leaf("d"), On: "pack"},
@@ -168,7 +171,7 @@ func (c *crashRun) fails(jobs Jobs, name string) bool {
 func (c *crashRun) orphaned(jobs Jobs, name string) bool {
 	for _, job := range jobs.Jobs {
 		if job.Work.Name == name {
-			return job.On == "sub" && job.Work.End == ""
+			return (job.On == "sub" || job.On == "stay") && job.Work.End == ""
 		}
 	}
 	return strings.HasSuffix(c.name, "in subprocess")

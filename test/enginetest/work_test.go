@@ -60,6 +60,7 @@ var executors = map[string]executor.Executor{
 	"in2":   inproc.New(inproc.Limit(2)),
 	"in20":  inproc.New(inproc.Limit(20)),
 	"sub":   subprocess.New(subprocess.Limit(4)),
+	"stay":  subprocess.New(subprocess.Limit(4), subprocess.Stay()),
 	"sub1":  subprocess.New(subprocess.Limit(1)),
 	"sub2":  subprocess.New(subprocess.Limit(2)),
 	"sub20": subprocess.New(subprocess.Limit(20)),
