@@ -48,7 +48,7 @@ func setbacks(v View) (all []Setback, hopeless *executor.Error, pod string) {
 	for _, pod := range slices.SortedFunc(slices.Values(slices.Concat(v.Former, v.Pods)), ByAge) {
 		f, failed := failureOf(pod, v.Protocol)
 		switch {
-		case !failed:
+		case !failed || v.Suspended[pod.Name]:
 			continue
 		case disruption(pod) != nil:
 			if disruptions++; v.Disruptions >= 0 && disruptions > v.Disruptions {
