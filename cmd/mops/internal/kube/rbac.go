@@ -20,7 +20,7 @@ import (
 
 var rbacCommand = cli.Command{
 	Name:    "k8s rbac",
-	Usage:   []string{"k8s rbac [--service-account NAME | --user NAME | --group NAME] [--create-namespace] [--copy] [--kueue]"},
+	Usage:   []string{"k8s rbac [--service-account NAME | --user NAME | --group NAME] [flags]"},
 	Purpose: "print the smallest permissions that whoever calls needs, for kubectl apply",
 	Teach: `
 It prints a Role with what a program needs whose calls run as Jobs in one namespace,
