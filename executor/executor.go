@@ -77,6 +77,10 @@ type Invocation struct {
 	// Attach has it, too.
 	History func(ctx context.Context) ([]Past, error)
 
+	// Explain takes why a worker that is Queued is, for people, whenever that changes;
+	// "" says that nobody knows. It may be nil, and is called as Tell is.
+	Explain func(why string)
+
 	// Lives reports whether the worker still gives signs of life through the store,
 	// for an executor that does not hear of it any more in its own way; it reads the
 	// store, and more than one question may be needed until an end is certain. It

@@ -11,6 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
 
 // clusters are the connections that all executors of this process share, by
@@ -27,6 +29,7 @@ type clusterKey struct{ kubeconfig, context string }
 type cluster struct {
 	name    string // for people: the context, or "the cluster of this pod"
 	client  kubernetes.Interface
+	kueue   kube.Kueue
 	idle    func() // closes idle connections
 	writes  *writes
 	streams atomic.Int64 // logs that are being followed
@@ -60,7 +63,7 @@ func (s *settings) connect() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the connection of %s makes no sense: %w", name, err)
 	}
-	found := &cluster{name: name, client: client, idle: func() { utilnet.CloseIdleConnectionsFor(transport.Transport) }, writes: w}
+	found := &cluster{name: name, client: client, kueue: kube.Kueue{Client: client.Discovery().RESTClient()}, idle: func() { utilnet.CloseIdleConnectionsFor(transport.Transport) }, writes: w}
 	set(&clusters.all, key, found)
 	return found, nil
 }

@@ -71,7 +71,7 @@ func (s *settings) job(t task) (*batchv1.Job, error) {
 	}
 	if s.queue != "" {
 		job.Spec.Suspend = new(true)
-		job.Labels["kueue.x-k8s.io/queue-name"] = s.queue // https://kueue.sigs.k8s.io/docs/tasks/run/jobs
+		job.Labels[kube.QueueLabel] = s.queue
 	}
 	return s.transformed(job)
 }

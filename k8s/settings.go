@@ -137,6 +137,8 @@ func (s *settings) grace(kind kube.ObstacleKind) time.Duration {
 		return 0
 	case kube.NoRoom:
 		return s.roomGrace
+	case kube.NoTurn, kube.NeverATurn:
+		return -1
 	}
 	return s.startGrace
 }
@@ -144,7 +146,8 @@ func (s *settings) grace(kind kube.ObstacleKind) time.Duration {
 // warnAfter is when an obstacle is worth a line: want of room often passes at
 // once.
 func (s *settings) warnAfter(kind kube.ObstacleKind) time.Duration {
-	if kind == kube.NoRoom {
+	switch kind {
+	case kube.NoRoom, kube.NoTurn:
 		return 15 * time.Second
 	}
 	return 0

@@ -199,7 +199,11 @@ func isOverQuota(err error) bool {
 func (w *watch) mayTell(about line) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if time.Since(w.told[about]) < tellAgainIn {
+	again := tellAgainIn
+	if about.kind == kube.NoTurn || about.kind == kube.NeverATurn {
+		again = tellTurnsAgainIn
+	}
+	if time.Since(w.told[about]) < again {
 		return false
 	}
 	set(&w.told, about, time.Now())

@@ -66,6 +66,7 @@ func (w *watch) inspect(ctx context.Context, now time.Time) {
 	}
 	if w.health.works() {
 		w.endStranded(ctx, workers)
+		w.askTurns(ctx, now, workers)
 	}
 	w.tell(now, workers)
 	w.tellSetbacks(workers)
@@ -134,6 +135,10 @@ func (w *watch) tell(now time.Time, workers []*worker) {
 		}
 	}
 	for about, workers := range kept {
+		if about.kind == kube.NoTurn || about.kind == kube.NeverATurn {
+			w.tellTurns(about, workers)
+			continue
+		}
 		if about.kind == kube.NoRoom && !w.mayTell(about) {
 			continue // a later line will tell of them, if they still wait then
 		}

@@ -52,6 +52,7 @@ type watch struct {
 	asked   time.Time            // when the last request for events was made
 	told    map[line]time.Time   // when an obstacle was logged last
 	idle    idle                 // is used by the tick alone
+	turns   turns                // likewise
 }
 
 // watch returns the watch of a namespace, which runs until it is left as often.
@@ -220,6 +221,9 @@ func slim(object any) (any, error) {
 		}
 		if caller := o.Annotations[kube.CallerAnnotation]; caller != "" {
 			job.Annotations = map[string]string{kube.CallerAnnotation: caller}
+		}
+		if queue := o.Labels[kube.QueueLabel]; queue != "" {
+			job.Labels = map[string]string{kube.QueueLabel: queue}
 		}
 		return job, nil
 	case *corev1.Pod:

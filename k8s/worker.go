@@ -27,6 +27,7 @@ type worker struct {
 	workers  int    // of a pack: how many share its calls; 0: it is one call
 	output   *output
 	tell     func(executor.Stage)                    // told how far it is
+	explain  func(why string)                        // told why it is queued
 	lives    func(ctx context.Context) (bool, error) // whether it gives signs of life
 
 	done     chan struct{} // closed when it has ended; then exit is set
@@ -51,6 +52,7 @@ type worker struct {
 	kept    kept
 	silence silence
 	inquiry inquiry
+	queue   queue
 
 	setbacks []kube.Setback
 	told     map[string]bool // pods whose setback was logged
@@ -70,11 +72,14 @@ func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *work
 	worker := &worker{
 		watch: w, settings: s, job: job, protocol: inv.MemoURI != "", workers: inv.Workers,
 		name: fmt.Sprintf("%s (Job %s/%s)", kindOf(inv), w.namespace, job),
-		tell: inv.Tell, lives: inv.Lives,
+		tell: inv.Tell, explain: inv.Explain, lives: inv.Lives,
 		done: make(chan struct{}), stuck: make(chan struct{}), silent: make(chan struct{}, 1), released: make(chan struct{}),
 	}
 	if worker.tell == nil {
 		worker.tell = func(executor.Stage) {}
+	}
+	if worker.explain == nil {
+		worker.explain = func(string) {}
 	}
 	if worker.lives == nil {
 		worker.lives = func(context.Context) (bool, error) { return false, nil }
@@ -113,8 +118,11 @@ func (w *worker) look(now time.Time) {
 	w.output.see(pods)
 	w.silence.consider(pods, now)
 	had := len(w.pods)
+	former := w.former(pods)
+	w.queue.consider(job, w.pods, now)
 	view := kube.View{
-		Worker: w.name, Job: job, Pods: pods, Former: w.former(pods), Protocol: w.protocol, Workers: w.workers,
+		Worker: w.name, Job: job, Pods: pods, Former: former, Protocol: w.protocol, Workers: w.workers,
+		Turn: w.queue.turn, Suspended: w.queue.took,
 		Gone: job == nil && (w.seen || w.gone), Unseen: !w.seen, Events: w.inquiry.answer(w.job, pods),
 		Disruptions: w.settings.disruptions,
 	}
@@ -122,6 +130,7 @@ func (w *worker) look(now time.Time) {
 	before := w.stage
 	if !v.Ended {
 		w.goes(kube.StageOf(view))
+		w.queued(v.Stuck)
 	}
 	if len(w.pods) > had || w.stage != before || v.Ended {
 		w.watch.moves(now)
@@ -193,10 +202,10 @@ func (w *worker) keep(by *kube.Obstacle, now time.Time) {
 		w.kept = kept{}
 		return
 	}
-	if old := w.kept.by; old == nil || old.Reason != by.Reason {
+	if old := w.kept.by; old == nil || old.Reason != by.Reason || by.Reason == "" && old.Kind != by.Kind {
 		w.kept = kept{by: by, since: now}
-	} else if len(by.Message) >= len(old.Message) {
-		w.kept.by = by // of "ErrImagePull: …" and "ImagePullBackOff" the one that says more
+	} else if len(by.Message) >= len(old.Message) || by.Reason == "" {
+		w.kept.by = by // of "ErrImagePull: …" and "ImagePullBackOff" the one that says more; of a queue the latest
 	}
 	by = w.kept.by
 	since := w.kept.since

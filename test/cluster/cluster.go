@@ -40,6 +40,9 @@ type Cluster struct {
 
 	mu      sync.Mutex
 	daemons map[string]*daemon
+
+	kueueOnce sync.Once // guards the start of Kueue
+	kueueErr  error
 }
 
 // endpoint is where the servers of the control plane listen.

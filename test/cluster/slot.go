@@ -96,7 +96,10 @@ func (s *slot) release() error {
 }
 
 // ports is how many a slot has on the loopback address.
-const ports = 3
+const ports = 4
+
+// kueuePort is the one of them where Kueue listens.
+const kueuePort = 3
 
 // port returns a port on the loopback address; below those that Linux gives to
 // clients, so that it is still free when a server comes back.

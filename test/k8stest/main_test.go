@@ -1,6 +1,7 @@
 package k8stest_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,7 @@ var soak = os.Getenv("MOPS_SOAK") == "1"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(enginetest.ProgramVariable); name != "" {
-		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
+		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress(cmp.Or(os.Getenv("MOPS_PROGRESS"), "off")))
 	}
 	mops.Init() // in a pod, this binary is the worker
 	os.Exit(cluster.Run(m))
@@ -114,6 +115,7 @@ type Calls struct {
 	Configured              bool // the config file says where, and the program nothing
 	Works                   []Work
 	Nested                  Nested
+	Queue                   Queue
 }
 
 // executor runs the work where the calls say.
@@ -142,7 +144,7 @@ func (calls Calls) executor() *k8s.Executor {
 	if calls.SilenceGrace > 0 {
 		at = at.With(k8s.SilenceGrace(calls.SilenceGrace))
 	}
-	return at
+	return at.With(calls.Queue.options()...)
 }
 
 // Report is what the program says of one call, as a line of JSON.
@@ -164,7 +166,7 @@ func runCalls(ctx context.Context) error {
 	at := calls.executor()
 	out := json.NewEncoder(os.Stdout)
 	var failed error
-	for r := range doWork.With(mops.On(at)).Each(ctx, func(yield func(Work) bool) {
+	for r := range doWork.With(mops.On(at), mops.Timeout(calls.Queue.Timeout)).Each(ctx, func(yield func(Work) bool) {
 		for _, w := range calls.Works {
 			if !yield(w) {
 				return

@@ -27,7 +27,7 @@ type part struct{ text, color string }
 // block is the snapshot as lines that fit into width and height: a line per
 // function that is under way or was lately, and what takes long.
 func block(s Snapshot, width, height int, color bool) []string {
-	functions, more := shownFunctions(s.Functions, min(maxShown, height-3))
+	functions, more := shownFunctions(s.Functions, min(maxShown, height-4))
 	nameWidth, countWidth := 0, 0
 	for _, f := range functions {
 		nameWidth = max(nameWidth, text.Columns(shortName(f.Name)))
@@ -56,6 +56,9 @@ func block(s Snapshot, width, height int, color bool) []string {
 	}
 	if oldest := oldestLine(s); oldest != "" {
 		add(part{oldest, ""})
+	}
+	if queued := queuedLine(s); queued != "" {
+		add(part{queued, ""})
 	}
 	return lines[:min(len(lines), max(height-1, 0))]
 }

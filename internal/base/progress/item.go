@@ -78,6 +78,18 @@ func (i *Item) Stage(stage string) {
 	}
 }
 
+// Why says why a run is queued, for people; "" that nobody knows.
+func (i *Item) Why(reason string) {
+	if i == nil {
+		return
+	}
+	i.function.mu.Lock()
+	defer i.function.mu.Unlock()
+	if i.state == queued && reason != "" {
+		i.function.why = reason
+	}
+}
+
 // End says how the call ended; err is for those that failed. Further ends of an
 // item are ignored.
 func (i *Item) End(outcome Outcome, err error) {
@@ -160,6 +172,9 @@ func (i *Item) move(to state) {
 	count(i.state, -1)
 	i.state = to
 	count(to, +1)
+	if f.counts.Queued == 0 {
+		f.why = ""
+	}
 	if to == running {
 		if i.start.IsZero() {
 			i.start = time.Now()

@@ -46,6 +46,9 @@ func (p *plainLines) next(s Snapshot, after time.Duration) string {
 	if oldest := oldestLine(s); oldest != "" && busy {
 		say(oldest)
 	}
+	if queued := queuedLine(s); queued != "" {
+		say(queued)
+	}
 	return said.String()
 }
 

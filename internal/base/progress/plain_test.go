@@ -99,3 +99,29 @@ func TestPlainHasNoControlCharacters(t *testing.T) {
 		}
 	})
 }
+
+// What is queued says why, as long as it is known and something is queued.
+func TestWhyQueued(t *testing.T) {
+	tracker := NewTracker()
+	item, other := tracker.Begin("f", "mem://r/f@0/a.b"), tracker.Begin("f", "mem://r/f@0/c.d")
+	line := func() string { return queuedLine(tracker.Snapshot()) }
+	item.Why("not yet")
+	if line() != "" {
+		t.Errorf("%q of a call that is not queued", line())
+	}
+	for _, i := range []*Item{item, other} {
+		i.Stage("queued")
+	}
+	if item.Why("1 more\x1b[2J needed"); !strings.HasPrefix(line(), "queued: 1 more") || strings.Contains(line(), "\x1b") {
+		t.Errorf("%q", line())
+	}
+	if lines := block(tracker.Snapshot(), 80, 24, false); !strings.Contains(strings.Join(lines, "\n"), "\nqueued: 1 more") {
+		t.Errorf("%q", lines)
+	}
+	if item.Stage("running"); line() == "" {
+		t.Error("the other one is queued")
+	}
+	if other.Stage("pending"); line() != "" {
+		t.Errorf("%q of nobody", line())
+	}
+}

@@ -73,6 +73,8 @@ type Function struct {
 	Computing time.Duration // how long the computed calls ran, in total
 	Longest   time.Duration // and the longest of them
 
+	Why string // why one of those that are queued is; "" where nobody knows
+
 	firstMiss time.Time
 	oldest    time.Time // since when the call runs that has run the longest and still does; zero for none
 }
@@ -153,7 +155,7 @@ func (f *function) snapshot() Function {
 	counts.Started += hits
 	is := Function{
 		Name: f.name, Counts: counts, First: f.first, LastEnd: f.lastEnd, firstMiss: f.firstMiss,
-		Computing: f.computing, Longest: f.longest,
+		Computing: f.computing, Longest: f.longest, Why: f.why,
 	}
 	if front := f.running.Front(); front != nil {
 		is.oldest = front.Value.(*Item).start

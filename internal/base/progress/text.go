@@ -113,6 +113,16 @@ func oldestLine(s Snapshot) string {
 	return "oldest running: " + strings.Join(names, ", ")
 }
 
+// queuedLine is "queued: …", where it is known why; functions wait for the same, mostly.
+func queuedLine(s Snapshot) string {
+	for _, f := range s.Functions {
+		if f.Queued > 0 && f.Why != "" {
+			return "queued: " + text.Cut(text.Clean(f.Why), 300)
+		}
+	}
+	return ""
+}
+
 // lastLine is what is said at the end: "42 calls: 2 computed, 40 hits in 3.1 s".
 // Nothing where nothing was computed and nothing failed.
 func lastLine(s Snapshot) string {

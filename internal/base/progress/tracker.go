@@ -43,6 +43,7 @@ type function struct {
 	firstMiss, lastEnd time.Time
 	computing, longest time.Duration // of the computed calls
 	running            list.List     // of *Item, by the start of the run
+	why                string        // why one of those that are queued is
 }
 
 func (t *Tracker) function(name string) *function {

@@ -54,6 +54,7 @@ func Examine(ctx context.Context, o Options) *doctor.Report {
 		e.who(ctx)
 		e.permissions(ctx)
 		e.namespace(ctx)
+		e.queue(ctx)
 		e.identity(ctx)
 		e.pods(ctx)
 	}

@@ -13,8 +13,8 @@ import (
 
 // Obstacle is what keeps a worker from starting.
 type Obstacle struct {
-	Reason  executor.Reason
-	Message string // the cluster's own
+	Reason  executor.Reason // "" in a queue
+	Message string          // the cluster's own
 	Advice  string
 	Kind    ObstacleKind
 }
@@ -23,16 +23,18 @@ type Obstacle struct {
 type ObstacleKind int
 
 const (
-	Mistake  ObstacleKind = iota // something is wrong that somebody has to mend: k8s.StartGrace
-	NoRoom                       // others have what it needs: k8s.RoomGrace
-	Hopeless                     // it stays like this
+	Mistake    ObstacleKind = iota // something is wrong that somebody has to mend: k8s.StartGrace
+	NoRoom                         // others have what it needs: k8s.RoomGrace
+	Hopeless                       // it stays like this
+	NoTurn                         // others of its queue come first, and it waits for as long as that takes
+	NeverATurn                     // its queue does not let it go, whoever else is there: it waits all the same
 )
 
 // obstacleOf says what keeps a worker from starting, if anything does; of a pack, of
 // which none runs, what keeps one of them, and rather a mistake than a want of room.
 func obstacleOf(v View) *Obstacle {
 	if IsSuspended(v.Job) {
-		return nil // it waits in a queue, for as long as that takes
+		return v.Turn.obstacle()
 	}
 	if len(v.Pods) == 0 {
 		return podless(v.Events)

@@ -35,6 +35,12 @@ func NamespacePermissions() []Permission {
 	return each("", "namespaces", true, "create", "to make the namespace where it is absent")
 }
 
+// QueuePermissions are what it takes to say why a Job waits in a queue of Kueue's.
+// Without them it waits all the same.
+func QueuePermissions() []Permission {
+	return each(kueueGroup, "workloads", false, "list", "to say why Jobs wait in a queue")
+}
+
 // CopyPermissions are what `mops k8s cp` needs beside [Permissions].
 func CopyPermissions() []Permission {
 	return slices.Concat(

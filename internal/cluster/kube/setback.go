@@ -51,7 +51,7 @@ func setbacks(v View) (all []Setback, hopeless *executor.Error, pod string) {
 		f, failed := failureOf(pod, v.Protocol)
 		index := IndexOf(pod)
 		switch {
-		case !failed || v.Workers > 0 && hasSucceeded(pod):
+		case !failed || v.Suspended[pod.Name] || v.Workers > 0 && hasSucceeded(pod):
 			continue
 		case disruption(pod) != nil:
 			if disruptions[index]++; v.Disruptions >= 0 && disruptions[index] > v.Disruptions {

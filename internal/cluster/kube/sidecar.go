@@ -23,12 +23,12 @@ func outlived(pod *corev1.Pod) bool {
 
 // leavesJob reports whether the Job of a worker that has ended goes on, so that
 // somebody must delete it: its pod runs on, or another follows, as a sidecar
-// failed though the worker did not.
+// failed though the worker did not, or as the Job was suspended meanwhile.
 func leavesJob(v View, pod *corev1.Pod, code int) bool {
 	if v.Gone || v.Job != nil && v.Job.DeletionTimestamp != nil {
 		return false
 	}
-	return outlived(pod) || code == executor.ExitOK && pod.Status.Phase == corev1.PodFailed
+	return v.Job != nil && IsSuspended(v.Job) || outlived(pod) || code == executor.ExitOK && pod.Status.Phase == corev1.PodFailed
 }
 
 // stranded is the pod whose worker has ended and that nobody ends; nil if there

@@ -73,8 +73,9 @@ type JobStatus struct {
 }
 
 // StatusOf says how a Job is, by itself and by its pods. Events is the complaint of
-// the cluster's about a Job without pods, if it is known.
-func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
+// the cluster's about a Job without pods, and turn what Kueue says of one that is
+// suspended, if they are known.
+func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string, turn Turn) JobStatus {
 	pods = slices.SortedFunc(slices.Values(pods), ByAge)
 	inv := Annotated(job.Annotations)
 	s := JobStatus{
@@ -90,7 +91,7 @@ func StatusOf(job *batchv1.Job, pods []*corev1.Pod, events string) JobStatus {
 		}
 	}
 	s.ofPods(pods)
-	v := View{Worker: kindOfJob(inv), Job: job, Pods: pods, Events: events, Protocol: s.MemoURI != "", Workers: inv.Workers, Disruptions: -1}
+	v := View{Worker: kindOfJob(inv), Job: job, Pods: pods, Events: events, Turn: turn, Protocol: s.MemoURI != "", Workers: inv.Workers, Disruptions: -1}
 	s.state(v)
 	if v.Workers > 0 {
 		s.ofPack(v)
@@ -161,7 +162,7 @@ func (s *JobStatus) state(v View) {
 	case v.Job.DeletionTimestamp != nil:
 		s.State = Stopping
 	case IsSuspended(v.Job):
-		s.State = Queued
+		s.State, s.Message = Queued, v.Turn.Message
 	case d.Running:
 		s.State = Running
 	default:

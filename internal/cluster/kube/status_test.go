@@ -82,7 +82,7 @@ func TestStatusOf(t *testing.T) {
 			}
 			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: "sidecar", Image: "b:2"}, {Name: ContainerName, Image: "a:1"}}
 			test.change(job)
-			s := StatusOf(job, test.pods, test.events)
+			s := StatusOf(job, test.pods, test.events, Turn{})
 			if s.State != test.state || s.Reason != test.reason || !strings.Contains(s.Message, test.says) || test.says == "" && s.Message != "" || s.Ended.IsZero() == test.ended {
 				t.Errorf("%+v", s)
 			}
@@ -105,7 +105,7 @@ func TestStatusAsJSON(t *testing.T) {
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ns", Name: "job", Annotations: Annotations(inv), CreationTimestamp: metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 	}}
-	text, err := json.Marshal(StatusOf(job, nil, ""))
+	text, err := json.Marshal(StatusOf(job, nil, "", Turn{}))
 	const want = `{"namespace":"ns","job":"job","state":"pending","exit_code":null,"function":"f@1","memo_uri":"mem://r/mops1/p/f@1/c",` +
 		`"run_id":"2611231412-SkirtBus","attempt":2,"image":"","pods":0,"created":"2026-01-02T03:04:05Z"}`
 	if err != nil || string(text) != want {
@@ -150,7 +150,7 @@ func TestStatusOfAPack(t *testing.T) {
 		{"one died too often", pack(1, is(batchv1.JobFailed, "FailedIndexes")), append(of(0, done(0, 3)), of(1, lasts(0, 1, exited(3, "Error")))...),
 			JobStatus{State: Failed, Reason: executor.WorkerFailed, Succeeded: 1, FailedPods: 1, Started: begin, Ended: begin.Add(3 * time.Minute)}},
 	} {
-		got := StatusOf(test.job, test.pods, "")
+		got := StatusOf(test.job, test.pods, "", Turn{})
 		if got.Workers != 2 || got.State != test.want.State || got.Reason != test.want.Reason || got.Succeeded != test.want.Succeeded ||
 			got.FailedPods != test.want.FailedPods || !got.Started.Equal(test.want.Started) || !got.Ended.Equal(test.want.Ended) {
 			t.Errorf("%s: %+v", test.name, got)

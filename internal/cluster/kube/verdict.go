@@ -21,6 +21,12 @@ type View struct {
 	Unseen bool          // gone before it was ever seen
 	Events string        // what the cluster says of a Job without pods, or of a pod that is being prepared
 
+	Turn Turn // why the Job is suspended
+
+	// Suspended are the pods that were there when the Job was suspended, by name: the
+	// queue took its turn back. They use up neither a retry nor a disruption.
+	Suspended map[string]bool
+
 	// Protocol says that the exit codes are those of a worker of mops.
 	Protocol bool
 
@@ -117,8 +123,8 @@ func lastWord(v View) (pod *corev1.Pod, code int, ok bool) {
 		case t == nil:
 		case t.ExitCode == executor.ExitOK:
 			return p, executor.ExitOK, true
-		// In a pod that was disrupted nothing but success counts.
-		case v.Protocol && disruption(p) == nil &&
+		// In a pod that was taken away nothing but success counts.
+		case v.Protocol && disruption(p) == nil && !v.Suspended[p.Name] &&
 			(t.ExitCode == executor.ExitFunc || t.ExitCode == executor.ExitLost || t.ExitCode == executor.ExitUnfit):
 			return p, int(t.ExitCode), true
 		}

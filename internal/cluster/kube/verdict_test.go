@@ -189,4 +189,10 @@ func TestObstacles(t *testing.T) {
 	if v := Decide(View{Job: suspended, Events: "Suspended: Job suspended"}); v.Stuck != nil {
 		t.Errorf("a Job in a queue is kept by %+v", v.Stuck)
 	}
+	for _, turn := range []Turn{{Message: "1 more needed"}, {Message: "no such queue", Advice: "make it"}} {
+		v := Decide(View{Job: suspended, Turn: turn})
+		if v.Stuck == nil || v.Stuck.Message != turn.Message || v.Stuck.Advice != turn.Advice || (v.Stuck.Kind == NeverATurn) != (turn.Advice != "") {
+			t.Errorf("%+v: %+v", turn, v.Stuck)
+		}
+	}
 }

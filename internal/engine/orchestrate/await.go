@@ -261,7 +261,7 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 	}
 	f.item.Running(state.RunID, state.Handle)
 	defer f.item.Awaiting() // unless the call has ended then
-	inv.Tell = func(stage executor.Stage) { f.item.Stage(string(stage)) }
+	inv.Tell, inv.Explain = func(stage executor.Stage) { f.item.Stage(string(stage)) }, f.item.Why
 	w, err := f.attach(ctx, inv, state.Handle)
 	if errors.Is(err, executor.ErrGone) {
 		return sight{}, nil

@@ -47,6 +47,7 @@ func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error)
 	inv := c.f.invocation(c.ID)
 	inv.Env, inv.Failed = []string{worker.Variable + "=" + spec}, c.failed
 	inv.ExhaustedMemory = c.had
+	inv.Explain = c.f.item.Why
 	output := c.f.openOutput(c.RunID)
 	defer output.Close(ctx)
 	inv.Log = output.write

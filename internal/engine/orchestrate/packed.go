@@ -196,7 +196,7 @@ func (c *computing) join(ctx context.Context, clock *limit, p *pack.Packer) (*pa
 		}
 		inv := c.f.invocation(c.ID)
 		inv.Env = []string{worker.Variable + "=" + spec}
-		inv.Tell = func(stage executor.Stage) { c.tell(stage, clock) }
+		inv.Tell, inv.Explain = func(stage executor.Stage) { c.tell(stage, clock) }, c.f.item.Why
 		inv.Tell(executor.Queued)
 		m, err := p.Join(inv, handle)
 		if !errors.Is(err, pack.ErrLaunched) {

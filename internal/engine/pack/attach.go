@@ -115,7 +115,7 @@ func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*g
 		g.numbers[call.ID] = number
 	}
 	inv := p.invocation(pack)
-	inv.Workers, inv.Tell, inv.Lives = g.workers, g.tell, g.lives
+	inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
 	workers, err := p.Executor.Attach(ctx, inv, handle)
 	if err != nil {
 		return nil, err

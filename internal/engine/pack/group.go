@@ -99,7 +99,7 @@ func (g *group) start(ctx context.Context) (executor.Worker, error) {
 	if inv.Env, err = p.Env(ctx, g.pack, p.Packing.Side); err != nil {
 		return nil, err
 	}
-	inv.Workers, inv.Tell, inv.Lives = g.workers, g.tell, g.lives
+	inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
 	p.Logger.Debug("a pack of calls is started", "function", p.Function, "pack", g.pack.ID, "calls", len(calls), "workers", g.workers)
 	return p.Executor.Start(ctx, inv)
 }
@@ -111,17 +111,30 @@ func (g *group) tell(stage executor.Stage) {
 		g.sign.CompareAndSwap(0, time.Now().UnixNano())
 		stage = executor.Queued // until it is the call's turn
 	}
-	g.packer.mu.Lock()
-	var told []*Member
-	for m := range g.here() {
-		if !m.begun && !m.ended {
-			told = append(told, m)
-		}
-	}
-	g.packer.mu.Unlock()
-	for _, m := range told {
+	for _, m := range g.waiting() {
 		m.tell(stage)
 	}
+}
+
+// explain hands on why the workers are queued.
+func (g *group) explain(why string) {
+	for _, m := range g.waiting() {
+		if m.inv.Explain != nil {
+			m.inv.Explain(why)
+		}
+	}
+}
+
+// waiting are the members that nobody has begun.
+func (g *group) waiting() (all []*Member) {
+	g.packer.mu.Lock()
+	defer g.packer.mu.Unlock()
+	for m := range g.here() {
+		if !m.begun && !m.ended {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 func (m *Member) tell(stage executor.Stage) {

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
@@ -228,29 +229,60 @@ func (c *Cluster) jobs(ctx context.Context) ([]kube.JobStatus, error) {
 	for i := range jobs.Items {
 		job := &jobs.Items[i]
 		own := pods[job.Namespace+"/"+job.Name]
-		said, err := events.of(ctx, job, own)
+		said, turn, err := events.of(ctx, job, own)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, kube.StatusOf(job, own, said))
+		all = append(all, kube.StatusOf(job, own, said, turn))
 	}
 	slices.SortStableFunc(all, func(a, b kube.JobStatus) int { return a.Created.Compare(b.Created) })
 	return all, nil
 }
 
-// complaints are what the cluster says of Jobs that have no pod.
+// complaints are what the cluster says of Jobs that have no pod, or wait in a queue.
 type complaints struct {
 	cluster *Cluster
 	heard   map[string]string // by "namespace/name"
 	asked   time.Time
+
+	kueue  kube.Kueue
+	turns  map[types.UID]kube.Turn
+	unsaid error // why there are none
+	turned time.Time
 }
 
 // askAgain is how old they may be.
 const askAgain = 5 * time.Second
 
-// of is what the cluster says of a Job, if it has no pod. Whoever may not list
-// events hears nothing.
-func (e *complaints) of(ctx context.Context, job *batchv1.Job, pods []*corev1.Pod) (string, error) {
+// of is what the cluster says of a Job. Whoever may not list events, or Workloads,
+// hears nothing.
+func (e *complaints) of(ctx context.Context, job *batchv1.Job, pods []*corev1.Pod) (said string, turn kube.Turn, err error) {
+	if kube.WaitsInQueue(job) {
+		return "", e.turnOf(ctx, job), nil
+	}
+	said, err = e.eventsOf(ctx, job, pods)
+	return said, kube.Turn{}, err
+}
+
+// turnOf is what Kueue says of a Job that waits in a queue.
+func (e *complaints) turnOf(ctx context.Context, job *batchv1.Job) kube.Turn {
+	if time.Since(e.turned) > askAgain {
+		e.kueue.Client = e.cluster.Client.Discovery().RESTClient()
+		e.turns, e.unsaid = e.kueue.Turns(ctx, e.cluster.Namespace)
+		e.turned = time.Now()
+	}
+	turn, ok := e.turns[job.UID]
+	if !ok && e.turns != nil && time.Since(job.CreationTimestamp.Time) < 2*askAgain {
+		return kube.Turn{} // Kueue may not have seen it yet
+	}
+	if !ok && (e.turns != nil || e.unsaid != nil) {
+		return kube.NoTurnOf(e.unsaid)
+	}
+	return turn
+}
+
+// eventsOf are the events of a Job that has no pod.
+func (e *complaints) eventsOf(ctx context.Context, job *batchv1.Job, pods []*corev1.Pod) (string, error) {
 	if !kube.LacksPod(job, pods) {
 		return "", nil
 	}

@@ -20,7 +20,7 @@ import (
 
 var rbacCommand = cli.Command{
 	Name:    "k8s rbac",
-	Usage:   []string{"k8s rbac [--service-account NAME | --user NAME | --group NAME] [--create-namespace] [--copy]"},
+	Usage:   []string{"k8s rbac [--service-account NAME | --user NAME | --group NAME] [flags]"},
 	Purpose: "print the smallest permissions that whoever calls needs, for kubectl apply",
 	Teach: `
 It prints a Role with what a program needs whose calls run as Jobs in one namespace,
@@ -31,8 +31,8 @@ the same service account does for them, given by k8s.ServiceAccount.
 
 The namespace itself has to be there: a service account in it is the first thing that
 is made. Whoever makes namespaces by calling gets --create-namespace, which adds a
-ClusterRole. mops k8s cp also needs --copy. Nothing is sent to the cluster: it only
-prints.`,
+ClusterRole. mops k8s cp also needs --copy. Where Jobs wait in queues of Kueue,
+--kueue lets them see why. Nothing is sent to the cluster: it only prints.`,
 	Example: `
 mops k8s rbac --namespace weather | kubectl apply -f -
 mops k8s rbac --namespace weather --group weather-team --copy | kubectl apply -f -`,
@@ -44,6 +44,7 @@ mops k8s rbac --namespace weather --group weather-team --copy | kubectl apply -f
 		flags.StringVar(&o.group, "group", "", "who may: the group of this `NAME`")
 		flags.BoolVar(&o.createNamespace, "create-namespace", false, "also to make namespaces, for the whole cluster")
 		flags.BoolVar(&o.copy, "copy", false, "also to copy files to and from pods")
+		flags.BoolVar(&o.kueue, "kueue", false, "also to see why Jobs wait in queues of Kueue")
 		return o.run
 	},
 }
@@ -53,8 +54,9 @@ const usualAccount = "mops"
 
 type rbacOptions struct {
 	ClusterFlags
-	account, user, group  string
-	createNamespace, copy bool
+	account, user, group string
+	createNamespace      bool
+	copy, kueue          bool
 }
 
 func (o *rbacOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
@@ -125,6 +127,10 @@ func (o *rbacOptions) objects(namespace string) (objects []any) {
 	if o.copy {
 		permissions = slices.Concat(permissions, kube.CopyPermissions())
 		name += "-copy"
+	}
+	if o.kueue {
+		permissions = slices.Concat(permissions, kube.QueuePermissions())
+		name += "-kueue"
 	}
 	// Several may have the role: what binds it is called after who has it.
 	binding := name + "-" + subject.Name

@@ -58,7 +58,7 @@ func (o *jobsOptions) follow(ctx context.Context, a *cli.App, c *Cluster) error 
 		}
 		again, err := f.showChange(ctx, a, key)
 		if again {
-			changed.AddAfter(key, askAgain) // no event of the Job's or a pod's tells of a quota
+			changed.AddAfter(key, askAgain) // no event of the Job's or a pod's tells of a quota, or a queue
 		}
 		changed.Done(key)
 		if err == nil {
@@ -98,14 +98,14 @@ func (f *following) showChange(ctx context.Context, a *cli.App, key string) (aga
 			own = append(own, pod.(*corev1.Pod))
 		}
 		job := object.(*batchv1.Job)
-		again = kube.LacksPod(job, own)
-		said := ""
+		again = kube.LacksPod(job, own) || kube.WaitsInQueue(job)
+		said, turn := "", kube.Turn{}
 		if known { // a new one gets its pod at once, if it gets one
-			if said, err = f.events.of(ctx, job, own); err != nil {
+			if said, turn, err = f.events.of(ctx, job, own); err != nil {
 				return false, f.events.cluster.explain(err, "")
 			}
 		}
-		now = kube.StatusOf(job, own, said)
+		now = kube.StatusOf(job, own, said, turn)
 	case known:
 		now = before
 		now.State, now.Reason, now.Message = gone, "", ""
@@ -113,7 +113,8 @@ func (f *following) showChange(ctx context.Context, a *cli.App, key string) (aga
 	default:
 		return false, nil
 	}
-	if known && now.State == before.State && now.Reason == before.Reason {
+	explained := now.State == kube.Queued && now.Message != "" && before.Message == ""
+	if known && now.State == before.State && now.Reason == before.Reason && !explained {
 		return again, nil
 	}
 	if there {
