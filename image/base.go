@@ -106,7 +106,11 @@ func (s *settings) foundation(ctx context.Context, r *repository, p program) (v1
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	environment := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	if len(libraries) > 0 {
-		environment = append(environment, "LD_LIBRARY_PATH="+libraryFolder)
+		folders := libraryFolder
+		if p.opens {
+			folders += ":" + driverFolder
+		}
+		environment = append(environment, "LD_LIBRARY_PATH="+folders)
 	}
 	if image, err = mutate.Config(image, v1.Config{Env: environment}); err != nil {
 		return nil, nil, err

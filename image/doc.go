@@ -14,7 +14,9 @@
 // Without [Base] nothing is pulled: the rest is /tmp, /etc/passwd and
 // /etc/group, the certificate authorities of this machine (SSL_CERT_FILE, or
 // where Linux and macOS have them) and the shared libraries of the program, if
-// it is linked dynamically. Time zones are in the program: this package imports
+// it is linked dynamically. A program that opens libraries while it runs (dlopen)
+// has the whole C library, since those may need it: a GPU's driver comes from the
+// node and finds it there. Time zones are in the program: this package imports
 // time/tzdata.
 //
 // # Which program

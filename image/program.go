@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
@@ -23,6 +24,7 @@ type program struct {
 	size   int64
 	name   string
 	loader string // of a dynamically linked program, such as /lib64/ld-linux-x86-64.so.2
+	opens  bool   // it may open libraries while it runs: that of a GPU's driver, say
 }
 
 // machines are those of programs, by GOARCH.
@@ -161,6 +163,11 @@ func (s *settings) inspect(p *program) error {
 			p.loader = string(bytes.TrimRight(loader, "\x00"))
 		}
 	}
+	imported, err := headers.ImportedSymbols()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		return err
+	}
+	p.opens = slices.ContainsFunc(imported, func(symbol elf.ImportedSymbol) bool { return symbol.Name == "dlopen" })
 	return nil
 }
 
@@ -171,6 +178,15 @@ func howToBuild(platform string) string {
 // libraryFolder is where the default base has shared libraries, beside the
 // loader.
 const libraryFolder = "/usr/local/lib"
+
+// What a program that opens libraries has besides, on the default base. The library
+// comes from the node, and the rest of the C library that it needs has to be of the
+// same release as the program's: so the image has it. Google's GPU nodes have the
+// driver's libraries in a folder that no loader searches by itself.
+const (
+	restOfC      = "libdl.so.2 libm.so.6 libpthread.so.0 librt.so.1"
+	driverFolder = "/usr/local/nvidia/lib64"
+)
 
 // libraries are the files that load the program: the loader, at the path that
 // the program names, and the shared libraries that this machine's loader finds.
@@ -185,6 +201,9 @@ func (s *settings) libraries(ctx context.Context, p program) ([]entry, error) {
 	// As ldd does, but for the very file that is open (ld.so(8), --list).
 	list := exec.CommandContext(ctx, p.loader, "--list", "/proc/self/fd/3")
 	list.ExtraFiles = []*os.File{p.file}
+	if p.opens {
+		list.Env = append(os.Environ(), "LD_PRELOAD="+restOfC) // a loader ignores those that are not there
+	}
 	out, err := list.Output()
 	if err != nil {
 		if e, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -80,6 +80,30 @@ func TestProgramRuns(t *testing.T) {
 	}
 }
 
+// A program that opens libraries while it runs has the whole C library for them, and
+// finds those that a GPU node brings.
+func TestProgramThatOpensLibraries(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skipf("left out: the program is for amd64, this is %s", runtime.GOARCH)
+	}
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skipf("left out: linking dynamically takes a C compiler: %v", err)
+	}
+	program := filepath.Join(t.TempDir(), "opens")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "./testdata/opens")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s := start(t, nil)
+	image, _ := fetch(t, publish(t, s.repository(), Binary(program)))
+	libraries := strings.Fields(restOfC)
+	want := strings.Join(libraries, ": opened\n") + ": opened\n/usr/local/lib:/usr/local/nvidia/lib64\n"
+	if got := run(t, image, libraries...); got != want {
+		t.Errorf("it says\n%swant\n%s", got, want)
+	}
+}
+
 // The running program is the test itself, in whatever way it was linked.
 func TestRunningProgram(t *testing.T) {
 	if platform := runtime.GOOS + "/" + runtime.GOARCH; platform != "linux/amd64" && platform != "linux/arm64" {

@@ -11,8 +11,14 @@
 //
 //	go run ./examples/mldemo -on k8s -image ghcr.io/team/mldemo -secret store-credentials
 //
-// With -gpu 1, training lands on nodes with a GPU. The arithmetic here is plain Go
-// and leaves it alone: a function that uses one asks for it in this way.
+// Built with the tag gpu, on Linux, training computes on an NVIDIA GPU where there is
+// one, and on the CPU otherwise. On a cluster, -gpu 1 has it land on nodes with one:
+//
+//	go run -tags gpu ./examples/mldemo -on k8s -gpu 1 -image ghcr.io/team/mldemo -secret store-credentials
+//
+// Files to copy for a function of your own: internal/cuda is all that speaks to the
+// driver, internal/cuda/dl and gpu_load.go load it, kernel has what runs on the GPU,
+// and gpu.go calls it.
 package main
 
 import (

@@ -43,19 +43,59 @@ version 1
 platform linux/amd64
 go go1.26
 package github.com/TrilliantHealth/mops-go/examples/mldemo
-code dd8be60acf1c7d781bedecf76cad74e2
+code 30f01520c17638d1f8b14b5781d8a5ee
+same dd8be60acf1c7d781bedecf76cad74e2 2026-11-29 "on a CPU the same; on a GPU, if there is one, the same within 0.0001 for each weight"
 uses type github.com/TrilliantHealth/mops-go/examples/mldemo.Layer d103fa96c3 examples/mldemo/network.go:13
 uses method github.com/TrilliantHealth/mops-go/examples/mldemo.Layer.learn cc7819ae7e examples/mldemo/network.go:39
 uses method github.com/TrilliantHealth/mops-go/examples/mldemo.Layer.values 860fe93a85 examples/mldemo/network.go:27
-uses type github.com/TrilliantHealth/mops-go/examples/mldemo.Lesson c5323500b2 examples/mldemo/learn.go:12
+uses type github.com/TrilliantHealth/mops-go/examples/mldemo.Lesson c5323500b2 examples/mldemo/learn.go:14
 uses type github.com/TrilliantHealth/mops-go/examples/mldemo.Network d2c1cc3041 examples/mldemo/network.go:10
 uses method github.com/TrilliantHealth/mops-go/examples/mldemo.Network.answer df645b5fa4 examples/mldemo/network.go:53
 uses method github.com/TrilliantHealth/mops-go/examples/mldemo.Network.learn bf71473832 examples/mldemo/network.go:71
 uses type github.com/TrilliantHealth/mops-go/examples/mldemo.Set 81b54729a3 examples/mldemo/draw.go:19
 uses method github.com/TrilliantHealth/mops-go/examples/mldemo.Set.digit ac74799ee8 examples/mldemo/draw.go:24
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo.begin 6775e72c6b examples/mldemo/learn.go:55
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo.checkForGPU 764025db09 examples/mldemo/gpu.go:38
+uses var github.com/TrilliantHealth/mops-go/examples/mldemo.kernel c23ab195e7 examples/mldemo/gpu.go:13
 uses func github.com/TrilliantHealth/mops-go/examples/mldemo.newLayer 4d407925dc examples/mldemo/network.go:16
+uses type github.com/TrilliantHealth/mops-go/examples/mldemo.pupil c7a35c0083 examples/mldemo/gpu.go:49
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo.pupil.enroll 9da3a110a8 examples/mldemo/gpu.go:56
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo.pupil.epoch 3abdf7dee0 examples/mldemo/gpu.go:72
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo.pupil.network a5fd8c8486 examples/mldemo/gpu.go:84
 uses const github.com/TrilliantHealth/mops-go/examples/mldemo.side ff79279755 examples/mldemo/draw.go:10
-uses func github.com/TrilliantHealth/mops-go/examples/mldemo.train 939c404daa examples/mldemo/learn.go:20
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo.teach 905aa1e245 examples/mldemo/learn.go:61
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo.train 03a95160f6 examples/mldemo/learn.go:27
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo.trainOnCPU 6d6441af83 examples/mldemo/learn.go:44
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo.trainOnGPU f1f3629692 examples/mldemo/gpu.go:17
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Allocate 00ba098aa7 examples/mldemo/internal/cuda/cuda.go:127
+uses var github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.ErrNoGPU 8f2e610941 examples/mldemo/internal/cuda/cuda.go:20
+uses type github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Error 09cf8af433 examples/mldemo/internal/cuda/driver.go:78
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Error.Error 803506a432 examples/mldemo/internal/cuda/driver.go:85
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Error.Is f61f6b9d78 examples/mldemo/internal/cuda/driver.go:95
+uses type github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.GPU a422f45293 examples/mldemo/internal/cuda/cuda.go:29
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.GPU.Run 7508dcf57a examples/mldemo/internal/cuda/cuda.go:156
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Get 85f6dc212a examples/mldemo/internal/cuda/cuda.go:138
+uses var github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Load cf19d79c72 examples/mldemo/internal/cuda/driver.go:12
+uses type github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Memory 62c428dd19 examples/mldemo/internal/cuda/cuda.go:124
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Put e41ea83488 examples/mldemo/internal/cuda/cuda.go:133
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.Upload 1740169ea7 examples/mldemo/internal/cuda/cuda.go:143
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.With b9dbb4dabc examples/mldemo/internal/cuda/cuda.go:40
+uses var github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.advices 591e7c2e55 examples/mldemo/internal/cuda/driver.go:98
+uses type github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.driver a361e94843 examples/mldemo/internal/cuda/driver.go:28
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.driver.check 41a382f111 examples/mldemo/internal/cuda/driver.go:117
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.driver.compile 0182f7ea75 examples/mldemo/internal/cuda/cuda.go:109
+uses method github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.driver.first 70479b6aa9 examples/mldemo/internal/cuda/cuda.go:69
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.goString c25019a889 examples/mldemo/internal/cuda/driver.go:132
+uses var github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.libraries 95c26053ac examples/mldemo/internal/cuda/driver.go:16
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.load 97c57e2c24 examples/mldemo/internal/cuda/driver.go:48
+uses const github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.noDevice aebeb0333a examples/mldemo/internal/cuda/driver.go:93
+uses const github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.oldestCapability 9bfc225527 examples/mldemo/internal/cuda/cuda.go:25
+uses const github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.oldestDriver 67698d20d0 examples/mldemo/internal/cuda/cuda.go:24
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.pointer 1608c268b6 examples/mldemo/internal/cuda/cuda.go:151
+uses type github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.result 54844df8df examples/mldemo/internal/cuda/driver.go:75
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.size 268c1168e8 examples/mldemo/internal/cuda/cuda.go:152
+uses func github.com/TrilliantHealth/mops-go/examples/mldemo/internal/cuda.untilNUL 46c12cde8e examples/mldemo/internal/cuda/cuda.go:184
+uses file github.com/TrilliantHealth/mops-go/examples/mldemo/kernel/train.ptx 89afcfad54 examples/mldemo/kernel/train.ptx
 uses go go go1.26 go1.26
 `)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 	"github.com/TrilliantHealth/mops-go/k8s"
@@ -20,14 +23,22 @@ import (
 )
 
 // The example trains on the cluster, without and with GPUs, in the namespace that
-// is the user's by default; run again, it has all results.
+// is the user's by default; run again, it has all results. The GPU is that of the
+// example's own tests: a library that runs the kernel on a CPU. The node has it in a
+// folder that it mounts into pods, where Google's GPU nodes do, too.
 func TestMLDemo(t *testing.T) {
 	c := cluster.Real(t)
 	program := filepath.Join(t.TempDir(), "mldemo")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./examples/mldemo")
+	build := exec.Command("go", "build", "-tags=gpu", "-trimpath", "-ldflags=-s -w", "-o", program, "./examples/mldemo")
 	build.Dir = "../.."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	driver := t.TempDir()
+	compile := exec.Command("gcc", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-DMOST_THREADS=1", "-o", filepath.Join(driver, "libcuda.so.1"),
+		"../../examples/mldemo/testdata/driver.c", "-Wl,--no-as-needed", "-l:libm.so.6", "-l:librt.so.1") // as NVIDIA's, it needs more than libc
+	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if err := c.AdvertiseGPU(t.Context(), 2); err != nil {
@@ -42,15 +53,19 @@ func TestMLDemo(t *testing.T) {
 	if _, err := c.Client().CoreV1().Secrets(namespace).Create(t.Context(), secret, v1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for name, gpus := range map[string]string{"CPU": "0", "GPU": "1"} {
-		t.Run(name, func(t *testing.T) {
+	for gpus, device := range map[string]string{"0": "CPU: no GPU: NVIDIA's driver is not here: there is no libcuda.so.1", "1": "Fake GPU"} {
+		t.Run(device[:4], func(t *testing.T) {
+			var mounts string
+			if gpus == "1" {
+				mounts = "/usr/local/nvidia/lib64=" + driver
+			}
 			root := s3.At(t, address)
 			run := func() string {
 				t.Helper()
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 				defer cancel()
 				demo := exec.CommandContext(ctx, program, "-on", "k8s", "-image", c.Registry+"/mldemo", "-insecure", "-secret", secret.Name, "-digits", "300", "-gpu", gpus)
-				demo.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "MOPS_ROOT="+root, "MOPS_CACHE="+t.TempDir())
+				demo.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "MOPS_ROOT="+root, "MOPS_CACHE="+t.TempDir(), "MOPS_K8S_HOST_PATHS="+mounts)
 				var printed, told strings.Builder
 				demo.Stdout, demo.Stderr = &printed, &told
 				if err := demo.Run(); err != nil {
@@ -68,6 +83,9 @@ func TestMLDemo(t *testing.T) {
 				t.Errorf("the first run printed\n%s, the second\n%s%s", first, again, calls)
 			}
 			t.Log("first:", strings.TrimSpace(first[len(verdict):]), "- second:", strings.TrimSpace(calls))
+			if got := devices(t, root); len(got) != 1 || got[device] != 9 {
+				t.Errorf("it was trained on %v", got)
+			}
 			client := c.Client().BatchV1().Jobs(namespace)
 			jobs, err := client.List(t.Context(), v1.ListOptions{})
 			if err != nil || len(jobs.Items) != 9 {
@@ -84,6 +102,33 @@ func TestMLDemo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// devices are those that results in a root name, with the number of these.
+func devices(t *testing.T, root string) map[string]int {
+	t.Helper()
+	store, err := blob.Open(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	found := map[string]int{}
+	for blob, err := range store.List(t.Context(), "mops1/", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path.Base(blob.Key) != "result" {
+			continue
+		}
+		data, _, err := store.ReadAll(t.Context(), blob.Key, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if device := regexp.MustCompile(`"device":"([^"]*)"`).FindSubmatch(data); device != nil {
+			found[string(device[1])]++
+		}
+	}
+	return found
 }
 
 // usersNamespace creates the namespace that calls have by default, as the user would
