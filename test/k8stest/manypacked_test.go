@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
+// window is how many calls are under way at a time: as many as packs take.
+const window = 10_000
+
 // square is a call that takes no time.
 var square = mops.Define("k8stest/square", func(_ context.Context, n int) (int, error) { return n * n, nil })
 
@@ -26,15 +28,14 @@ var square = mops.Define("k8stest/square", func(_ context.Context, n int) (int, 
 type Packed struct {
 	Kubeconfig, Namespace string
 	Calls, Side, Limit    int
-	Heap                  string // a file for a profile of the heap at its largest; "": none
 }
 
 // TookPacked is what they took.
 type TookPacked struct {
 	Right      int // results
 	Errors     []string
-	Goroutines int // at the most
-	Resident   int64
+	Goroutines int   // at the most
+	Resident   int64 // memory at the most, in bytes
 }
 
 // runPacked makes calls that are put together.
@@ -53,7 +54,7 @@ func runPacked(ctx context.Context) error {
 				return
 			}
 		}
-	}, mops.Concurrency(10_000)) {
+	}, mops.Concurrency(window)) {
 		took.Goroutines = max(took.Goroutines, runtime.NumGoroutine())
 		switch {
 		case r.Err == nil && r.Out == r.In*r.In:
@@ -74,12 +75,6 @@ func TestManyPackedCalls(t *testing.T) {
 	n, start := 3000, cluster.Simulated
 	if soak {
 		n, start = 100_000, ownSimulated
-	}
-	if text := os.Getenv("MOPS_TEST_CALLS"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
 	}
 	binary, err := program()
 	if err != nil {
@@ -109,6 +104,9 @@ func TestManyPackedCalls(t *testing.T) {
 		pods.jobs.most, pods.pods.most, pods.jobs.ever, pods.pods.ever)
 	if took.Right != n {
 		t.Errorf("%d of %d results are right; of the others: %s", took.Right, n, took.Errors)
+	}
+	if took.Goroutines > 2*window+500 { // of each call that was let in its caller's and its own
+		t.Errorf("%d calls had %d goroutines", n, took.Goroutines)
 	}
 	if took.Resident <= 0 || took.Resident >= 1<<30 {
 		t.Errorf("%d calls took %d MiB", n, took.Resident>>20)
