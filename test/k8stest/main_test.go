@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are the programs under test, by name.
-var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "sidecar": runSidecar, "nested": runNested}
+var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "packed": runPacked, "sidecar": runSidecar, "nested": runNested}
 
 // version is that of doWork; see TestVersionSkew.
 var version = "0"
