@@ -32,6 +32,7 @@ type group struct {
 	// Under packer.mu:
 	members []*Member             // by number; nil where nobody here waits for the call
 	began   map[*Member]time.Time // those that run
+	live    int                   // how many of those have not ended, of a pack of our own
 	any     bool                  // one was begun
 	settled bool
 	said    []packs.Entry // what ledgers said of calls that nobody waits for yet; nil for a pack of our own

@@ -70,6 +70,9 @@ func (m *Member) end(fate Fate, exit executor.Exit) {
 		return
 	}
 	m.ended, m.fate, m.exit = true, fate, exit
+	if m.group != nil {
+		m.group.live--
+	}
 	close(m.done)
 }
 

@@ -336,7 +336,13 @@ func (p *Packer) consider(now time.Time) (started bool) {
 // The caller holds mu.
 func (p *Packer) due() time.Time {
 	f := p.forming
-	if n := p.busy(); n > 0 {
+	n := len(p.lone)
+	for g := range p.groups {
+		if g.live > 0 {
+			n++
+		}
+	}
+	if n > 0 {
 		return f.first.Add(min(worth*time.Duration(n), max(p.Packing.Work/4, patience)))
 	}
 	if due := f.last.Add(quiet); due.Before(f.first.Add(patience)) {
@@ -370,7 +376,7 @@ func (p *Packer) launch(f *forming, workers int) {
 		f.members[0].end(Single, executor.Exit{})
 		return
 	}
-	g := &group{packer: p, pack: f.pack, members: f.members, workers: workers, pages: make([]int, workers),
+	g := &group{packer: p, pack: f.pack, members: f.members, live: len(f.members), workers: workers, pages: make([]int, workers),
 		began: map[*Member]time.Time{}, stops: make(chan struct{}, 1), over: make(chan struct{})}
 	for number, m := range f.members {
 		m.group, m.number = g, number
