@@ -5,14 +5,19 @@ package enginetest_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/groups"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
 // skewVariable makes a worker that differs from its caller, as another build would.
@@ -20,6 +25,7 @@ const skewVariable = "ENGINETEST_SKEW"
 
 var (
 	skewed     func(context.Context, mops.Option) (string, error)
+	skewedPack func(context.Context, mops.Option) []error // of three calls
 	skewCallee = mops.Define("enginetest/callee", func(context.Context, int) (int, error) { return 0, nil }, mops.Version(skewOf("callee", "2", "1")))
 )
 
@@ -51,6 +57,12 @@ func init() {
 		skewed = func(ctx context.Context, option mops.Option) (string, error) {
 			got, err := f.With(option).Call(ctx, in{7})
 			return got.A, err
+		}
+		skewedPack = func(ctx context.Context, option mops.Option) (errs []error) {
+			for r := range f.With(option).Each(ctx, slices.Values([]in{{1}, {2}, {3}})) {
+				errs = append(errs, r.Err)
+			}
+			return errs
 		}
 	}
 }
@@ -86,6 +98,29 @@ func TestVersionSkew(t *testing.T) {
 				t.Errorf("the right worker: got %q, %v", got, err)
 			}
 		})
+	}
+}
+
+// In a pack each call says so, and none is tried again by itself.
+func TestVersionSkewInPack(t *testing.T) {
+	t.Parallel()
+	at := func(env ...string) mops.Option {
+		return mops.On(&groups.Executor{Dir: t.TempDir(), Pack: executor.Packing{Work: time.Minute, Side: 4}, Env: env})
+	}
+	var logged syncbuf.Buffer
+	ctx := fileContext(t, mops.LogTo(slog.New(slog.NewTextHandler(&logged, nil))))
+	for _, err := range skewedPack(ctx, at(skewVariable+"=version")) {
+		if kindOf(err) != "exec VersionSkew" || !strings.Contains(err.Error(), "2026-02") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if strings.Contains(logged.String(), "tried again") {
+		t.Errorf("%s", logged.String())
+	}
+	for _, err := range skewedPack(ctx, at()) {
+		if err != nil {
+			t.Errorf("the right workers: %v", err)
+		}
 	}
 }
 

@@ -110,6 +110,34 @@ func TestKueuePreempts(t *testing.T) {
 	}
 }
 
+// A pack gives its turn to a call of a higher priority, and goes on later where it was:
+// only what its pod was computing is computed again.
+func TestKueuePreemptsPack(t *testing.T) {
+	const side = 2
+	low := newQueue(t, 40, func(w *Work) { w.Seconds = 0.3 }).packed(side)
+	class := &schedulingv1.PriorityClass{ObjectMeta: v1.ObjectMeta{Name: "higher-" + low.calls.Namespace}, Value: 1000}
+	classes := low.cluster.Client().SchedulingV1().PriorityClasses()
+	if _, err := classes.Create(t.Context(), class, v1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { classes.Delete(t.Context(), class.Name, v1.DeleteOptions{}) })
+	p := low.start("MOPS_PROGRESS=plain")
+	low.awaitBegun(2*side + 2)
+
+	high := newRig(t, 1, nil)
+	high.calls.Namespace, high.calls.Queue = low.calls.Namespace, low.calls.Queue
+	high.calls.Queue.Priority = class.Name
+	high.expect(high.start(), time.Minute)
+	low.expect(p, 2*time.Minute)
+	more := 0
+	for _, times := range low.begun() {
+		more += times - 1
+	}
+	if more > side {
+		t.Errorf("%d calls were computed again, want at most %d", more, side)
+	}
+}
+
 // A Job that its queue never lets go says so, and Ctrl-C leaves nothing of it.
 func TestKueueNeverLetsGo(t *testing.T) {
 	r := newQueue(t, 2, nil)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,8 @@ type Executor struct {
 	Dir     string
 	Pack    executor.Packing
 	Replace int
-	Window  int // how many calls the engine lets in; 0: no limit
+	Window  int      // how many calls the engine lets in; 0: no limit
+	Env     []string // of workers, "KEY=value"
 }
 
 var (
@@ -74,7 +76,7 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 
 func (e *Executor) start(ctx context.Context, g *group, index int) error {
 	inv := g.inv
-	inv.Env = append(inv.Env[:len(inv.Env):len(inv.Env)], fmt.Sprintf("%s=%d", executor.IndexVariable, index))
+	inv.Env = append(slices.Concat(e.Env, inv.Env), fmt.Sprintf("%s=%d", executor.IndexVariable, index))
 	inv.Tell = nil
 	w, err := starter().Start(ctx, inv)
 	if err != nil {
