@@ -12,6 +12,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
@@ -197,8 +198,31 @@ func TestPackOnASilentNode(t *testing.T) {
 	for other := range pods {
 		exits(t, c, namespace, other, 0)
 	}
+	_, name, _ := strings.Cut(w.Handle(), "/")
+	selector := metav1.ListOptions{LabelSelector: "job-name=" + name}
+	events, err := c.Client().CoreV1().Pods(namespace).Watch(t.Context(), selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Stop()
 	failsWith(t, await(t, w).Err, executor.NodeLost, "its node "+c.NodeName()+" is not ready")
-	isGoneSoon(t, c, w)
+	if _, ok := jobIn(t, c, w.Handle()); ok {
+		t.Error("its Job is there")
+	}
+	for { // the Job did not wait for its pods
+		left, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left.Items) == 0 {
+			return
+		}
+		for event := range events.ResultChan() {
+			if event.Type == watch.Deleted {
+				break
+			}
+		}
+	}
 }
 
 // Stop ends all pods.

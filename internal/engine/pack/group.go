@@ -107,7 +107,8 @@ func (g *group) start(ctx context.Context) (executor.Worker, error) {
 
 // tell hands on how far the workers are to those that wait for them.
 func (g *group) tell(stage executor.Stage) {
-	g.stage.Store(&stage)
+	reached := stage
+	g.stage.Store(&reached)
 	if stage == executor.Running {
 		g.sign.CompareAndSwap(0, time.Now().UnixNano())
 		stage = executor.Queued // until it is the call's turn
