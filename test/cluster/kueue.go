@@ -140,6 +140,8 @@ func (c *Cluster) startKueue(ctx context.Context) error {
 		"clientConnection":       map[string]any{"qps": 1000, "burst": 2000},
 		"integrations":           map[string]any{"frameworks": []string{"batch/job"}},
 		"featureGates":           map[string]bool{"VisibilityOnDemand": false},
+		// Tests without Kueue share the cluster, and play it with Jobs that name a queue.
+		"managedJobsNamespaceSelector": map[string]any{"matchLabels": map[string]any{kueueLabel: "true"}},
 	})
 	if err != nil {
 		return err

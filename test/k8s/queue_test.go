@@ -85,7 +85,6 @@ func TestQueueUnseen(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	list.Items[0].Spec.Suspend = new(false)
-	delete(list.Items[0].Labels, "kueue.x-k8s.io/queue-name") // it leaves the queue, else Kueue takes its turn back
 	if _, err := jobs.Update(t.Context(), &list.Items[0], metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
