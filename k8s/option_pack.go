@@ -67,7 +67,8 @@ func (s *settings) kind() string {
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Appendf(text, "%+v %p %s %v %s %s", s.target, s.image, s.pack, s.percentile, &s.memoryMin, &s.memoryMax))
+	least, most := s.memoryMin.DeepCopy(), s.memoryMax.DeepCopy() // String writes into a quantity
+	sum := sha256.Sum256(fmt.Appendf(text, "%+v %p %s %v %s %s", s.target, s.image, s.pack, s.percentile, &least, &most))
 	return lowerBase32.EncodeToString(sum[:10])
 }
 

@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,4 +74,18 @@ func TestKindOfPacks(t *testing.T) {
 			t.Errorf("%s: %s and %s", name, got, kind)
 		}
 	}
+}
+
+// Many calls ask at once.
+func TestKindSideBySide(t *testing.T) {
+	e := New(Image("forecast:1"), Pack(time.Minute), CPU("2"), MemoryFromHistory(95), MemoryMin("1000000000"), MemoryMax("64Gi"))
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			if e.Packing().Kind == "" {
+				t.Error("there is none")
+			}
+		})
+	}
+	asking.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"sync"
 	"time"
 	"unicode"
 
@@ -25,7 +26,7 @@ type guarded struct {
 	limit  int
 	here   bool
 	remote bool
-	pack   executor.Packing
+	pack   func() executor.Packing // asked once, and only if a call is computed
 }
 
 // Guard returns an executor that keeps the contract whatever the inner one does,
@@ -42,7 +43,7 @@ func Guard(inner executor.Executor, settings func(name string) executor.Settings
 			err = fmt.Errorf("the executor of type %T panicked when it was asked what it is: %v", inner, p)
 		}
 	}()
-	given := ability.Original(inner)
+	asked, given := inner, ability.Original(inner)
 	if !reflect.ValueOf(given).Comparable() {
 		return nil, fmt.Errorf("the executor of type %T is a copy of one that cannot be told from others, since values of type %T cannot be compared", inner, given)
 	}
@@ -56,9 +57,13 @@ func Guard(inner executor.Executor, settings func(name string) executor.Settings
 	if limited, ok := inner.(executor.Limited); ok {
 		g.limit = limited.Limit()
 	}
-	if g.pack = ability.Packing(inner); g.pack.Work > 0 && g.pack.Kind == "" {
-		g.pack.Kind = fmt.Sprintf("%p", given)
-	}
+	g.pack = sync.OnceValue(func() executor.Packing {
+		packing := ability.Packing(inner)
+		if packing.Work > 0 && packing.Kind == "" {
+			packing.Kind = fmt.Sprintf("%p", asked)
+		}
+		return packing
+	})
 	return g, nil
 }
 
@@ -78,7 +83,10 @@ func (g *guarded) RunsHere() bool     { return g.here }
 func (g *guarded) RunsRemotely() bool { return g.remote }
 
 // Packing is zero if the executor is no Packer.
-func (g *guarded) Packing() executor.Packing { return g.pack }
+func (g *guarded) Packing() executor.Packing {
+	defer g.renamed("Packing")
+	return g.pack()
+}
 
 // mostHandle bounds a handle, in bytes: it is stored in the lease.
 const mostHandle = 4 << 10
