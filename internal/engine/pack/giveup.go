@@ -84,41 +84,33 @@ func (g *group) stop(ctx context.Context, workers executor.Worker) (left bool) {
 	}
 	p := g.packer
 	p.mu.Lock()
-	all, anyReleased := true, false
 	var numbers []int
 	var unbegun []*Member
+	released := false
 	for m := range g.here() {
-		switch {
-		case m.released:
-			anyReleased = true
-		case m.ended:
-			if m.stopping {
-				numbers = append(numbers, m.number)
-			}
-		case !m.stopping:
-			all = false
-		default:
+		released = released || m.released
+		if m.stopping && !m.released { // those that have ended, too: the workers are told all of it
 			numbers = append(numbers, m.number)
-			if !m.begun {
+			if !m.ended && !m.begun {
 				unbegun = append(unbegun, m)
 			}
 		}
 	}
+	isLeft, isGivenUp := g.isLeft(), g.isGivenUp()
 	p.mu.Unlock()
 	switch {
-	case len(numbers) == 0 && !all:
-		return false
-	case all && anyReleased && len(numbers) == 0:
+	case isLeft && released:
 		workers.Release()
 		return true
-	case all && !anyReleased:
+	case isGivenUp:
 		settle, cancel := context.WithTimeout(ctx, stopAll)
 		defer cancel()
 		if err := workers.Stop(settle); err != nil {
 			p.Logger.Warn("the workers of a pack could not be stopped", "pack", g.pack.ID, "error", err)
-			return false
 		}
 		return false // their end is about to be told
+	case len(numbers) == 0:
+		return false
 	}
 	if err := g.pack.GiveUp(ctx, numbers); err != nil {
 		p.Logger.Warn("the workers of a pack could not be told that calls were given up", "pack", g.pack.URI(), "error", err)

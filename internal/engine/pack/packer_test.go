@@ -378,6 +378,29 @@ func TestStopOne(t *testing.T) {
 	})
 }
 
+// A program that gave one call up can leave the others running.
+func TestLeaveAfterStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(&cluster{takes: always(time.Hour)}, executor.Packing{Work: time.Hour, Side: 2}, func(c *pack.Config) {
+			c.History = took(time.Second)
+		})
+		all := r.calls(4)
+		time.Sleep(5 * time.Second)
+		if err := all[0].Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		began := time.Now()
+		for _, m := range all[1:] {
+			m.Release()
+		}
+		r.owned.Wait()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("that took %v", took)
+		}
+		time.Sleep(3 * time.Hour) // the workers run on, and end
+	})
+}
+
 // All calls are given up at once: their workers are stopped, as on Ctrl-C.
 func TestStopAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
