@@ -199,16 +199,9 @@ var percent = entry{
 		return text, nil
 	},
 	read: func(value any) ([]string, error) {
-		share := -1.0
-		switch value := value.(type) {
-		case int64:
-			share = float64(value)
-		case float64:
-			share = value
-		case string:
-			if value == "off" {
-				return []string{"0"}, nil
-			}
+		share := fraction(value, nil)
+		if value == "off" {
+			return []string{"0"}, nil
 		}
 		if !(share >= 50 && share <= 100) {
 			return nil, errors.New(`no percentile; write a number from 50 to 100, such as 95, or "off"`)
@@ -348,20 +341,24 @@ func readChoices(value any) ([]string, error) {
 	})
 }
 
-// readShare reads a share, from 0 to 1.
-func readShare(value any) ([]string, error) {
-	share := -1.0
+// fraction is the value, or what a word means; -1 for anything else.
+func fraction(value any, words map[string]float64) float64 {
 	switch value := value.(type) {
 	case int64:
-		share = float64(value)
+		return float64(value)
 	case float64:
-		share = value
+		return value
 	case string:
-		share = map[string]float64{"all": 1, "none": 0}[value]
-		if value != "all" && value != "none" {
-			share = -1
+		if means, ok := words[value]; ok {
+			return means
 		}
 	}
+	return -1
+}
+
+// readShare reads a share, from 0 to 1.
+func readShare(value any) ([]string, error) {
+	share := fraction(value, map[string]float64{"all": 1, "none": 0})
 	if !(share >= 0 && share <= 1) {
 		return nil, errors.New(`no share; write "all", "none", or a number from 0 to 1`)
 	}

@@ -206,12 +206,12 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		return "", err
 	}
 	at := c.f.call.Executor
-	remote := ability.RunsRemotely(at)
+	remote, packed := ability.RunsRemotely(at), c.isPacked()
 	spec := worker.Spec{
 		Assignment: c.assignment(), Surroundings: e.Surroundings,
 		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Schema: c.f.call.Function.SchemaHash(),
 		LeaseVersion: version, Orchestrator: state.Orchestrator, Handle: c.handle,
-		Context: e.portable(c.f.call.Context, at), Supervised: remote && !c.isPacked(), Packed: c.isPacked(),
+		Context: e.portable(c.f.call.Context, at), Supervised: remote && !packed, Packed: packed,
 	}
 	spec.Origin = c.f.call.Function.Origin()
 	spec.Edited = c.f.call.Function.EditedNearby()
