@@ -84,7 +84,8 @@ type Packer struct {
 	forming  *forming // nil while no call has asked for a pack
 	groups   map[*group]bool
 	lone     map[*Member]time.Time // calls that have a worker of their own, and since when
-	others   map[string]*group     // by the id of the pack: those that another process started
+	others   map[string]*list      // by the id of the pack: those that another process put together
+	drained  bool                  // no more calls come
 	recalled bool                  // the history was asked for
 	walls    []time.Duration       // how long calls took
 	sum      time.Duration         // of walls
@@ -102,7 +103,7 @@ type forming struct {
 // New makes a Packer. It does no I/O.
 func New(c Config) *Packer {
 	c.Packing.Side = max(c.Packing.Side, 1)
-	p := &Packer{Config: c, wake: make(chan struct{}, 1), groups: map[*group]bool{}, others: map[string]*group{}, lone: map[*Member]time.Time{}}
+	p := &Packer{Config: c, wake: make(chan struct{}, 1), groups: map[*group]bool{}, others: map[string]*list{}, lone: map[*Member]time.Time{}}
 	if c.Packing.Most > 0 {
 		p.singles = make(chan struct{}, c.Packing.Most)
 	}
@@ -299,7 +300,7 @@ func (p *Packer) plan(now time.Time) (perWorker, free int) {
 	if !known {
 		return p.Packing.Side, max(1-p.busy(), 0)
 	}
-	perWorker = int(min(max(int64(p.Packing.Work)*int64(p.Packing.Side)/int64(mean), 1), mostCalls))
+	perWorker = int(max(int64(p.Packing.Work)*int64(p.Packing.Side)/int64(mean), 1))
 	if p.Packing.Most <= 0 {
 		return perWorker, mostWorkers
 	}
@@ -317,9 +318,15 @@ func (p *Packer) consider(now time.Time) (started bool) {
 	if f == nil || len(f.members) == 0 || !p.recalled {
 		return false
 	}
+	if g, ready := p.takes(len(f.members), now); g != nil {
+		if ready = ready && (len(f.members) >= mostCalls || !now.Before(p.due(true))); ready {
+			p.hand(f, g)
+		}
+		return ready
+	}
 	perWorker, free := p.plan(now)
 	full := min(perWorker*free, mostCalls)
-	if free == 0 || len(f.members) < full && now.Before(p.due()) {
+	if free == 0 || len(f.members) < full && now.Before(p.due(false)) {
 		return false
 	}
 	if _, known := p.each(now); !known && len(f.members) > full { // they came while the history was asked for
@@ -332,17 +339,17 @@ func (p *Packer) consider(now time.Time) (started bool) {
 	return true
 }
 
-// due is when the pack that is being put together starts though it is not full.
-// The caller holds mu.
-func (p *Packer) due() time.Time {
+// due is when the pack that is being put together starts though it is not full, or
+// is handed over. The caller holds mu.
+func (p *Packer) due(handed bool) time.Time {
 	f := p.forming
 	n := len(p.lone)
 	for g := range p.groups {
-		if g.live > 0 {
+		if g.live() {
 			n++
 		}
 	}
-	if n > 0 {
+	if n > 0 && !handed {
 		return f.first.Add(min(worth*time.Duration(n), max(p.Packing.Work/4, patience)))
 	}
 	if due := f.last.Add(quiet); due.Before(f.first.Add(patience)) {
@@ -358,14 +365,16 @@ func (p *Packer) turn() (again time.Duration, over bool) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	p.consider(now)
+	again = p.dismiss(now)
 	switch f := p.forming; {
 	case f != nil && len(f.members) > 0:
-		return max(min(p.due().Sub(now), worth), quiet/2), false
+		g, _ := p.takes(len(f.members), now)
+		return max(min(p.due(g != nil).Sub(now), worth, again), quiet/2), false
 	case p.busy() == 0:
 		p.looping = false
 		return 0, true
 	}
-	return time.Minute, false
+	return again, false
 }
 
 // launch starts a pack. The caller holds mu.
@@ -376,11 +385,10 @@ func (p *Packer) launch(f *forming, workers int) {
 		f.members[0].end(Single, executor.Exit{})
 		return
 	}
-	g := &group{packer: p, pack: f.pack, members: f.members, live: len(f.members), workers: workers, pages: make([]int, workers),
-		began: map[*Member]time.Time{}, stops: make(chan struct{}, 1), over: make(chan struct{})}
-	for number, m := range f.members {
-		m.group, m.number = g, number
-	}
+	_, handle, _ := SplitHandle(f.handle)
+	g := p.newGroup(f.pack, handle, workers)
+	g.open = true
+	g.add(f)
 	p.groups[g] = true
 	p.Go(g.run)
 }
@@ -390,6 +398,8 @@ func (p *Packer) leave(g *group) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.groups, g)
-	delete(p.others, g.pack.ID)
+	for _, l := range g.lists {
+		delete(p.others, l.pack.ID)
+	}
 	p.look()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/records/packs"
 )
 
@@ -45,44 +46,35 @@ const (
 	catchEach = 50 * time.Millisecond  // what others did, when it helps them: so long for each of them
 )
 
-// Run works through the list to its end, and returns the exit code. When ctx
-// ends, it stops what runs and says so.
+// Run works through the list, and through those that follow, to the end, and
+// returns the exit code. When ctx ends, it stops what runs and says so.
 func (w Worker) Run(ctx context.Context) (code int, err error) {
-	first, shape, err := w.Part(ctx, 0)
-	if err != nil {
-		if blob.Is(err, blob.NotFound) {
-			err = fmt.Errorf("the list of this pack is gone: its program has ended, or somebody removed it: %w", err)
-		}
+	way := &way{Worker: w, seeking: make(chan struct{}, 1)}
+	first, err := way.open(ctx, w.Pack)
+	switch {
+	case blob.Is(err, blob.NotFound):
+		return executor.ExitUnfit, fmt.Errorf("the list of this pack is gone: its program has ended, or somebody removed it: %w", err)
+	case err != nil:
 		return executor.ExitUnfit, err
+	case first == nil:
+		return executor.ExitOK, nil
 	}
-	if w.Index >= shape.Workers {
-		return executor.ExitOK, nil // for a list that is shorter than was thought
-	}
-	r := &working{Worker: w, share: newShare(shape.Calls, shape.Workers, w.Index), parts: map[int][]packs.Call{0: first},
-		pages: make([]int, shape.Workers), open: map[int]bool{}, running: map[int]executor.Worker{}, givenUp: map[int]bool{}, news: make(chan struct{}, 1)}
-	for worker := range r.pages {
-		if err := r.read(ctx, worker); err != nil {
-			return executor.ExitFailed, err
-		}
-	}
-	for number := range r.open { // this worker replaces one that died with them
-		r.note(packs.Entry{Call: number, Ended: &packs.Ended{Code: -1, Reason: executor.WorkerLost,
-			Message: "the worker that had begun the call, beside others, ended meanwhile"}})
-	}
-	telling, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
-	var beside, processes sync.WaitGroup
-	beside.Go(func() { r.tell(telling) })
-	beside.Go(func() { r.ask(telling) })
+	var processes sync.WaitGroup
 	for range max(w.Side, 1) {
-		processes.Go(func() { r.work(ctx) })
+		processes.Go(func() {
+			for number := 0; ; number++ {
+				r := way.at(ctx, number)
+				if r == nil {
+					return
+				}
+				r.work(ctx)
+				r.processes.Done()
+			}
+		})
 	}
 	processes.Wait()
-	stopTelling()
-	beside.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	err = errors.Join(r.failed(), r.write(last))
-	switch {
+	way.beside.Wait()
+	switch err := way.failed(); {
 	case err != nil:
 		return executor.ExitFailed, err
 	case ctx.Err() != nil:
@@ -91,13 +83,149 @@ func (w Worker) Run(ctx context.Context) (code int, err error) {
 	return executor.ExitOK, nil
 }
 
-// working is a worker at work.
+// way is the packs that a worker comes to, one after another. Each of its processes
+// goes on to the next pack by itself: none waits for a slow call of the last one.
+type way struct {
+	Worker
+	beside sync.WaitGroup
+
+	seeking chan struct{} // holds a token while a process waits for the next pack
+
+	mu    sync.Mutex
+	packs []*working
+	ended bool
+	err   error
+}
+
+// at is the pack with a number, from 0; nil if there is none, and there will not be.
+func (w *way) at(ctx context.Context, number int) *working {
+	if r, over := w.known(ctx, number); over {
+		return r
+	}
+	w.seeking <- struct{}{}
+	defer func() { <-w.seeking }()
+	for {
+		if r, over := w.known(ctx, number); over {
+			return r
+		}
+		if err := w.seek(ctx, number); err != nil {
+			w.end(err)
+		}
+	}
+}
+
+// known reports whether it is known what the pack with a number is, or that there
+// is none.
+func (w *way) known(ctx context.Context, number int) (r *working, over bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if number < len(w.packs) {
+		return w.packs[number], true
+	}
+	return nil, w.ended || ctx.Err() != nil
+}
+
+// How a worker waits for the next pack.
+const (
+	seekLocal  = 50 * time.Millisecond
+	seekRemote = 250 * time.Millisecond
+	seekEach   = 10 * time.Millisecond // at least so long for each worker
+
+	// forsaken is after how long without work a worker ends of its own accord: its
+	// program, which says when to end, is dead.
+	forsaken = 3 * worth
+)
+
+// seek waits for the pack with a number, or for word that there is none.
+func (w *way) seek(ctx context.Context, number int) error {
+	every := seekRemote
+	if w.Store.IsLocal() {
+		every = seekLocal
+	}
+	every = max(every, time.Duration(w.packs[0].workers)*seekEach)
+	for began := time.Now(); ; {
+		id, found, err := w.Next(ctx, number)
+		switch {
+		case err != nil:
+			return err
+		case found && id == "":
+			w.end(nil)
+			return nil
+		case found:
+			r, err := w.open(ctx, packs.Pack{Store: w.Store, ID: id})
+			if r == nil && (err == nil || blob.Is(err, blob.NotFound)) { // its calls have ended, and their program cleared it away
+				w.end(nil)
+				return nil
+			}
+			return err
+		case time.Since(began) > forsaken:
+			if err := w.PutNext(ctx, number, ""); err != nil && !blob.Is(err, blob.Exists) {
+				return err
+			}
+			continue // whoever was first
+		}
+		if !sleep.For(ctx, every) {
+			return nil
+		}
+	}
+}
+
+// end notes that no pack follows.
+func (w *way) end(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended, w.err = true, errors.Join(w.err, err)
+}
+
+func (w *way) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// open begins with a pack. It returns nil for a list that is shorter than was
+// thought, with no use for this worker.
+func (w *way) open(ctx context.Context, p packs.Pack) (*working, error) {
+	first, shape, err := p.Part(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if w.Index >= shape.Workers {
+		return nil, nil
+	}
+	r := &working{Worker: w.Worker, workers: shape.Workers, share: newShare(shape.Calls, shape.Workers, w.Index), parts: map[int][]packs.Call{0: first},
+		pages: make([]int, shape.Workers), open: map[int]bool{}, running: map[int]executor.Worker{}, givenUp: map[int]bool{}, news: make(chan struct{}, 1)}
+	r.Pack = p
+	for worker := range r.pages {
+		if err := r.read(ctx, worker); err != nil {
+			return nil, err
+		}
+	}
+	for number := range r.open { // this worker replaces one that died with them
+		r.note(packs.Entry{Call: number, Ended: &packs.Ended{Code: -1, Reason: executor.WorkerLost,
+			Message: "the worker that had begun the call, beside others, ended meanwhile"}})
+	}
+	r.processes.Add(max(w.Side, 1))
+	w.beside.Go(func() {
+		if err := r.report(ctx); err != nil {
+			w.end(err)
+		}
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.packs = append(w.packs, r)
+	return r, nil
+}
+
+// working is a worker at work on one pack.
 type working struct {
 	Worker
-	share *share
-	open  map[int]bool // at first: what the worker in our place had begun and not ended
-	pages []int        // the last page that was read of each worker's ledger, or, of our own, written
-	news  chan struct{}
+	workers   int
+	processes sync.WaitGroup // those that are not through with the pack
+	share     *share
+	open      map[int]bool // at first: what the worker in our place had begun and not ended
+	pages     []int        // the last page that was read of each worker's ledger, or, of our own, written
+	news      chan struct{}
 
 	reading sync.Mutex // guards caught, and pages of others
 	caught  time.Time
@@ -108,6 +236,21 @@ type working struct {
 	running map[int]executor.Worker
 	givenUp map[int]bool
 	err     error
+}
+
+// report tells of the calls, and asks which ones nobody wants any more, until the
+// processes are through with the pack.
+func (r *working) report(ctx context.Context) error {
+	working, done := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	beside.Go(func() { r.tell(working) })
+	beside.Go(func() { r.ask(working) })
+	r.processes.Wait()
+	done()
+	beside.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return errors.Join(r.failed(), r.write(last))
 }
 
 func (r *working) failed() error {
