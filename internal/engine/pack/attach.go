@@ -138,6 +138,7 @@ func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*l
 	p.mu.Unlock()
 	p.Logger.Info("a pack of calls that lost its orchestrator is adopted", "function", p.Function, "pack", pack.ID, "calls", len(calls))
 	if !found {
+		p.Go(func() { g.dismiss(1) }) // who would have handed them more is dead
 		p.Go(func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()

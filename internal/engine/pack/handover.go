@@ -117,15 +117,23 @@ func (p *Packer) dismiss(now time.Time) (again time.Duration) {
 		}
 		g.open = false
 		number := len(g.lists)
-		p.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), removeTime)
-			defer cancel()
-			if err := g.first.PutNext(ctx, number, ""); err != nil && !blob.Is(err, blob.Exists) {
-				p.Logger.Debug("workers were not told to end; they will, by themselves", "pack", g.first.URI(), "error", err)
-			}
-		})
+		p.Go(func() { g.dismiss(number) })
 	}
 	return again
+}
+
+// dismiss tells the workers to end when they have begun all that they were given,
+// the last of it under a number before this one or a later one.
+func (g *group) dismiss(number int) {
+	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+	defer cancel()
+	err := g.first.PutNext(ctx, number, "")
+	for ; blob.Is(err, blob.Exists); number++ {
+		err = g.first.PutNext(ctx, number+1, "")
+	}
+	if err != nil {
+		g.packer.Logger.Debug("workers were not told to end; they will, by themselves", "pack", g.first.URI(), "error", err)
+	}
 }
 
 // Drain says that no more calls come: groups end when they have nothing to begin.
