@@ -54,6 +54,8 @@ type Event struct {
 	Wall       time.Duration // from the beginning of the function to its end; of a failed attempt, from its start
 	CPU        time.Duration // user and system, of the whole process; 0 if unknown
 	PeakMemory int64         // bytes, of the whole process; 0 if unknown
+
+	Missed uint64 // how many events before this one the observer did not get, since it was too slow
 }
 
 // Kind is what happened.
