@@ -135,6 +135,7 @@ type Place struct {
 	Node     string // the machine on which a pod is
 	Requests Resources
 	Limits   Resources
+	Spot     bool // capacity that is cheaper and may be taken away
 }
 
 // Resources are what a worker asks for, or may have at most; 0 is nothing said.
