@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/mops/internal/roots": {
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
+		"internal/records/programs",
 	},
 	"cmd/mops/internal/cli": {"internal/base/progress", "internal/base/text"},
 	"cmd/mops-lock":         {"internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
