@@ -48,6 +48,11 @@ type Options struct {
 	// makes one if it is empty.
 	ProgramRun string
 
+	// Fields are the user's own of the run, for the records of its calls. RunRoot
+	// opens the root in which the run is kept, "" if it is not kept; nil is never.
+	Fields  worker.Fields
+	RunRoot func(context.Context) string
+
 	worker.Surroundings
 	Elsewhere bool // config file and variables come from another machine
 }
@@ -76,6 +81,9 @@ type Engine struct {
 
 // New makes an engine. Close ends it.
 func New(options Options) *Engine {
+	if options.RunRoot == nil {
+		options.RunRoot = func(context.Context) string { return "" }
+	}
 	options.ProgramRun = cmp.Or(options.ProgramRun, runs.NewRunID())
 	return &Engine{
 		Options: options, past: history.Book{Log: options.Logger},

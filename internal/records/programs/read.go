@@ -348,3 +348,36 @@ func Remove(ctx context.Context, store *blob.Store, id string) (blobs int, bytes
 	}
 	return blobs, bytes, store.Delete(ctx, headKey(id))
 }
+
+// ReadState reads what a run counted, without its calls: all that is known at its
+// end, or, while it goes on, what its processes last wrote.
+func ReadState(ctx context.Context, store *blob.Store, e Entry) (State, *End, error) {
+	newest := map[string]string{} // keys by worker
+	for info, err := range store.List(ctx, folder(e.ID)+segmentPrefix, "") {
+		if err != nil {
+			return State{}, nil, err
+		}
+		if worker, ok := segmentOf(info.Key); ok {
+			newest[worker] = info.Key
+		}
+	}
+	end, err := ReadEnd(ctx, store, e.ID)
+	if err != nil {
+		return State{}, nil, err
+	}
+	var states []State
+	if end != nil {
+		states = append(states, end.State)
+		delete(newest, "")
+	}
+	for _, worker := range slices.Sorted(maps.Keys(newest)) {
+		s, err := readSegment(ctx, store, newest[worker])
+		if err != nil {
+			return State{}, end, err
+		}
+		if s.state != nil {
+			states = append(states, *s.state)
+		}
+	}
+	return merged(states), end, nil
+}

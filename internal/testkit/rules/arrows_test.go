@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
 	"cmd/mops/internal/look": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config", "internal/values/dynamic",
-		"internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/summary",
+		"internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/records/programs",
 		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
 	"cmd/mops/internal/module": {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint"},
@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
-		"internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
+		"internal/base/progress", "internal/sources/source", "internal/engine/journal", "internal/base/event", "internal/records/programs", "internal/base/text", "internal/engine/worker",
 		"internal/records/record", "internal/trust/code", "internal/trust/edits",
 	},
 	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
@@ -98,8 +98,7 @@ var arrows = map[string][]string{
 	"internal/sources/filehash":   {"internal/base/openfile"},
 	"internal/base/localcache":    {"internal/base/openfile", "internal/base/sleep"},
 	"internal/sources/sweep":      {"blob", "internal/base/sleep"},
-	"internal/engine/summary":     {"internal/base/openfile", "internal/base/progress", "internal/records/record", "internal/base/text"},
-	"internal/engine/config":      {"internal/records/memokey", "internal/base/openfile", "internal/trust/code"},
+	"internal/engine/config":      {"internal/records/memokey", "internal/records/programs", "internal/base/openfile", "internal/trust/code"},
 	"internal/cluster/archive":    {"internal/base/openfile"},
 	"internal/records/memokey":    {"internal/base/words"},
 	"image":                       {"internal/base/openfile"},
