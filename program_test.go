@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,8 +20,9 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/records/programs"
+	programruns "github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
 // program/double is the function that the programs under test call.
@@ -371,12 +373,12 @@ func TestACurrentFolderOfSomebodyElse(t *testing.T) {
 }
 
 // runsIn reads the runs of programs that a root has, the oldest first.
-func runsIn(t *testing.T, root string) (all []*programs.Run) {
+func runsIn(t *testing.T, root string) (all []*programruns.Run) {
 	t.Helper()
 	store := must(blob.Open(t.Context(), root))
-	for _, e := range must(programs.List(t.Context(), store)) {
-		all = append(all, must(programs.Read(t.Context(), store, e.ID)))
+	for _, e := range must(programruns.List(t.Context(), store)) {
+		all = append(all, must(programruns.Read(t.Context(), store, e.ID)))
 	}
-	slices.SortFunc(all, func(a, b *programs.Run) int { return a.Start.Compare(b.Start) })
+	slices.SortFunc(all, func(a, b *programruns.Run) int { return a.Start.Compare(b.Start) })
 	return all
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -172,7 +171,7 @@ func (r *rig) program(name string, at executor.Executor, change ...func(*Options
 		err = p.f.DecodeOut(ctx, body, &out)
 		return out, err
 	}
-	options := Options{Files: r.files(), Tracker: progress.NewTracker(), Logger: r.logger.With("program", name)}
+	options := Options{Files: r.files(), Logger: r.logger.With("program", name)}
 	for _, change := range change {
 		change(&options)
 	}

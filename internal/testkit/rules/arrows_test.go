@@ -64,7 +64,7 @@ var arrows = map[string][]string{
 	"internal/trust/snapshot":    {"internal/trust/code"},
 	"internal/engine/orchestrate": {
 		"blob", "executor", "executor/inproc", "internal/engine/ability", "internal/engine/config", "internal/base/errtree", "internal/records/explain", "internal/engine/function", "internal/records/history", "internal/records/lease", "internal/records/memo",
-		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
+		"internal/records/memokey", "internal/base/event", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/pack", "internal/engine/worker", "internal/records/packs", "internal/trust/code",
 	},
 	"internal/engine/journal": {"blob", "executor", "internal/base/event", "internal/base/text", "internal/records/programs"},
@@ -77,7 +77,8 @@ var arrows = map[string][]string{
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
 	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/values/dynamic":    {"internal/base/text"},
-	"internal/base/progress":     {"internal/base/text", "internal/base/words"},
+	"internal/base/event":        {"executor"},
+	"internal/base/progress":     {"executor", "internal/base/event", "internal/base/text", "internal/base/words"},
 	"internal/records/runs":      {"executor", "internal/base/words"},
 	"internal/engine/function":   {"internal/values/codec", "internal/base/errtree", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/sources/source", "internal/trust/code"},
 	"internal/values/codec":      {"internal/values/schema"},
