@@ -123,6 +123,9 @@ func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.
 	if err := f.function.Prepare(); err != nil {
 		return nil, orchestrate.Call{}, fmt.Errorf("mops: %w", err)
 	}
+	if !settings.Off && !settings.ReadOnly {
+		env.journal.In(settings.Root)
+	}
 	c := orchestrate.Call{Function: f.function, Settings: settings}
 	if c.Sources, err = f.function.InRefs(ctx, in); err != nil {
 		return nil, c, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)

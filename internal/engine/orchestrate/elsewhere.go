@@ -216,6 +216,9 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 	spec.AtStake = max(time.Since(e.began), worker.FromContext(c.ctx).AtStake())
 	spec.Defaults, spec.Environ = e.portable(e.Defaults, at), e.portable(e.Environ, at)
 	spec.Since, spec.Tree = e.since(ctx, c.f.root), nil
+	if root := e.RunRoot(ctx); root != "" {
+		spec.RunRoot = ability.RootFor(at, root)
+	}
 	switch {
 	case !remote && !e.Elsewhere:
 		spec.ConfigText, spec.Environ, spec.Executors = "", config.Settings{}, nil // it sees ours
@@ -233,7 +236,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 // assignment is what the run is told of itself, wherever it runs.
 func (c *computing) assignment() worker.Assignment {
 	f := c.f
-	return worker.Assignment{ID: c.ID, Terms: f.call.Terms, Chain: f.chain.Push(f.place.Key), Replace: f.miss.info.Version}
+	return worker.Assignment{ID: c.ID, Caller: f.caller(), Terms: f.call.Terms, Fields: f.engine.Fields, Chain: f.chain.Push(f.place.Key), Replace: f.miss.info.Version}
 }
 
 // portable makes settings fit for a worker, which may have another current

@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
 	"cmd/mops/internal/look": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config", "internal/values/dynamic",
-		"internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/summary",
+		"internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/records/programs",
 		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
 	"cmd/mops/internal/module": {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint"},
@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/mops/internal/roots": {
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
+		"internal/records/programs",
 	},
 	"cmd/mops/internal/cli": {"internal/base/progress", "internal/base/text"},
 	"cmd/mops-lock":         {"internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
@@ -50,7 +51,7 @@ var arrows = map[string][]string{
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
-		"internal/base/event", "internal/base/progress", "internal/sources/source", "internal/engine/summary", "internal/base/text", "internal/engine/worker",
+		"internal/base/progress", "internal/sources/source", "internal/engine/journal", "internal/base/event", "internal/records/programs", "internal/base/text", "internal/engine/worker",
 		"internal/records/record", "internal/trust/code", "internal/trust/edits",
 	},
 	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
@@ -66,7 +67,8 @@ var arrows = map[string][]string{
 		"internal/records/memokey", "internal/base/event", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/pack", "internal/engine/worker", "internal/records/packs", "internal/trust/code",
 	},
-	"internal/engine/pack": {"blob", "executor", "internal/base/sleep", "internal/records/lease", "internal/records/packs"},
+	"internal/engine/journal": {"blob", "executor", "internal/base/event", "internal/base/text", "internal/records/programs"},
+	"internal/engine/pack":    {"blob", "executor", "internal/base/sleep", "internal/records/lease", "internal/records/packs"},
 	"internal/engine/worker": {
 		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/process", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/slots", "internal/sources/source",
@@ -84,6 +86,7 @@ var arrows = map[string][]string{
 	"internal/records/lease":     {"blob", "blob/driver", "internal/base/process", "internal/records/record", "internal/records/runs", "internal/base/sleep"},
 	"internal/records/record":    {"blob", "internal/records/runs"},
 	"internal/records/runlog":    {"blob"},
+	"internal/records/programs":  {"blob", "internal/records/record", "internal/base/words"},
 	"internal/records/packs":     {"blob", "internal/records/record", "internal/records/runs"},
 	"internal/upkeep/doctor":     {"blob", "blob/blobtest", "blob/driver", "internal/base/progress", "internal/base/text"},
 	"internal/engine/ability":    {"executor"},
@@ -96,8 +99,7 @@ var arrows = map[string][]string{
 	"internal/sources/filehash":   {"internal/base/openfile"},
 	"internal/base/localcache":    {"internal/base/openfile", "internal/base/sleep"},
 	"internal/sources/sweep":      {"blob", "internal/base/sleep"},
-	"internal/engine/summary":     {"internal/base/event", "internal/base/openfile", "internal/base/progress", "internal/records/record", "internal/base/text"},
-	"internal/engine/config":      {"internal/records/memokey", "internal/base/openfile", "internal/trust/code"},
+	"internal/engine/config":      {"internal/records/memokey", "internal/records/programs", "internal/base/openfile", "internal/trust/code"},
 	"internal/cluster/archive":    {"internal/base/openfile"},
 	"internal/records/memokey":    {"internal/base/words"},
 	"image":                       {"internal/base/openfile"},
