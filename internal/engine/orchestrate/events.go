@@ -73,7 +73,8 @@ type tale struct {
 	mu      sync.Mutex
 	uri     string
 	asked   bool       // it was told that the call is under way
-	moved   bool       // and more than that
+	joined  bool       // it was told that somebody else waits for it
+	moved   bool       // more than that was told
 	ended   bool       // nothing more is told
 	wait    event.Wait // what was told last; "" if that was something else
 	holder  runs.ID    // who it waits for then
@@ -88,7 +89,9 @@ type attempt struct {
 }
 
 // tell tells an event, of which the caller sets what is special.
-func (f *flight) tell(e event.Event) { f.tellIf(e, func(*tale) bool { return true }) }
+func (f *flight) tell(e event.Event) { f.tellIf(e, always) }
+
+func always(*tale) bool { return true }
 
 // tellIf tells an event if that is still right.
 func (f *flight) tellIf(e event.Event, right func(*tale) bool) {
@@ -130,7 +133,10 @@ func (f *flight) send(e *event.Event) {
 	if t.uri == "" {
 		t.uri = f.place.URI()
 	}
-	e.Call, e.Function, e.MemoURI, e.Path = t.number, f.call.Function.ID(), t.uri, f.place.Path
+	e.Call, e.Function = t.number, f.call.Function.ID()
+	if e.MemoURI == "" { // else it is that of an old home
+		e.MemoURI, e.Path = t.uri, f.place.Path
+	}
 	if e.Kind != event.Joined {
 		e.Asked, e.Caller, e.CallerCall = f.asked, t.caller.uri, t.caller.number
 	}
@@ -152,6 +158,7 @@ func (t *tale) isNews(e *event.Event) bool {
 	switch e.Kind {
 	case event.Asked, event.Joined:
 		t.asked = t.asked || e.Kind == event.Asked
+		t.joined = t.joined || e.Kind == event.Joined
 		return true
 	case event.Waiting:
 		if e.Wait == t.wait && e.ID == t.holder {
@@ -237,6 +244,12 @@ func (f *flight) tellAsked(missed *miss) {
 	f.tell(e)
 }
 
+// tellWaitsForSlot tells that the call waits until its executor has one, if that is
+// still right.
+func (f *flight) tellWaitsForSlot(right func(*tale) bool) {
+	f.tellIf(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name()}, right)
+}
+
 // tellStarted tells that a run begins. In this process it runs at once.
 func (c *computing) tellStarted() {
 	e := event.Event{Kind: event.Started, ID: c.ID, Worker: c.handle}
@@ -287,6 +300,9 @@ func (f *flight) tellEnded(outcome Outcome, err error) {
 	e := event.Event{Kind: event.Ended, Outcome: outcome.How, Err: err, Unkept: outcome.Unkept}
 	if err == nil {
 		ofResult(&e, outcome.Result)
+		if outcome.How == Hit {
+			e.MemoURI, e.Path = outcome.Place.URI(), outcome.Place.Path
+		}
 	} else {
 		if e.Outcome = event.Failed; f.ctx != nil && f.ctx.Err() != nil {
 			e.Outcome = event.Cancelled
@@ -309,12 +325,17 @@ func ofFailure(e *event.Event, err error) {
 }
 
 // tellHandedOver ends what is told of a flight that goes on under its exact key: the
-// flight there tells the rest.
+// flight there tells the rest. If nobody has heard of it, nobody has to.
 func (f *flight) tellHandedOver() {
-	f.tellIf(event.Event{Kind: event.Ended, Outcome: event.Awaited}, func(t *tale) bool {
-		t.ended = !t.asked
-		return t.asked
-	})
+	t := &f.tale
+	t.mu.Lock()
+	silent := !t.asked && !t.joined
+	t.ended = t.ended || silent
+	t.mu.Unlock()
+	if !silent {
+		f.tellIf(event.Event{Kind: event.Asked}, func(t *tale) bool { return !t.asked })
+		f.tell(event.Event{Kind: event.Ended, Outcome: event.Awaited})
+	}
 }
 
 // logEvent says what people should know of a call that is not as usual.

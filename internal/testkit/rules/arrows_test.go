@@ -118,6 +118,7 @@ var arrows = map[string][]string{
 	"blob/internal/cloud":         {"blob", "blob/driver"},
 	"blob/blobtest":               {"blob", "blob/driver"},
 	"internal/testkit/blobcount":  {"blob", "blob/driver"},
+	"internal/testkit/eventlog":   {"internal/base/event"},
 	"internal/testkit/emulator":   {"internal/testkit/faultproxy"},
 	"internal/testkit/faultproxy": {"internal/base/sleep"},
 	"internal/testkit/groups":     {"executor", "executor/subprocess"},
