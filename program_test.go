@@ -341,7 +341,7 @@ func unprivileged(t *testing.T, cmd *exec.Cmd, readOnly string) {
 			}
 		}
 	}
-	cmd.Env = append(cmd.Env, "HOME=/nonexistent", "MOPS_CACHE="+filepath.Join(bin, "cache"), "MOPS_STATE="+filepath.Join(bin, "state"))
+	cmd.Env = append(cmd.Env, "HOME=/nonexistent", "MOPS_CACHE="+filepath.Join(bin, "cache"))
 }
 
 func TestARootOfSomebodyElse(t *testing.T) {

@@ -94,7 +94,7 @@ var arrows = map[string][]string{
 	"internal/cluster/k8sdoctor": {"executor", "internal/upkeep/doctor", "internal/cluster/kube", "k8s"},
 	"internal/upkeep/gc": {
 		"blob", "blob/driver", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/process", "internal/base/progress",
-		"internal/records/packs", "internal/records/record", "internal/records/runs", "internal/base/sleep", "internal/sources/source", "internal/sources/sweep",
+		"internal/records/packs", "internal/records/programs", "internal/records/record", "internal/records/runs", "internal/base/sleep", "internal/sources/source", "internal/sources/sweep",
 	},
 	"internal/sources/source":     {"blob", "internal/sources/filehash", "internal/base/localcache", "internal/base/openfile", "internal/sources/sweep"},
 	"internal/sources/filehash":   {"internal/base/openfile"},
