@@ -215,18 +215,20 @@ func init() {
 func TestWorkersRecordTheirCode(t *testing.T) {
 	for _, options := range [][]mops.EnvOption{nil, {mops.On(subprocess.New())}} {
 		silence(t)
-		ctx, root := onDisk(t, options...)
+		root := "file://" + t.TempDir()
+		env, ctx := newEnv(t, append([]mops.EnvOption{mops.Root(root), mops.CacheDir(t.TempDir())}, options...)...)
 		if _, err := lockedSum.Call(ctx, 3); err != nil {
 			t.Fatal(err)
 		}
-		for f, c := range map[string]struct {
-			call   interface{ URI() string }
-			origin string
-		}{
-			"sum":    {must(lockedSum.Start(ctx, 3)), `"code":"code-sum","callees":"test/locked-square@0=code-square"`},
-			"square": {must(lockedSquare.Start(ctx, 3)), `"code":"code-square"`},
+		sum, square := must(lockedSum.Start(ctx, 3)).URI(), must(lockedSquare.Start(ctx, 3)).URI()
+		if err := env.Close(); err != nil { // by then the store knows which code that is
+			t.Fatal(err)
+		}
+		for f, c := range map[string]struct{ uri, origin string }{
+			"sum":    {sum, `"code":"code-sum","callees":"test/locked-square@0=code-square"`},
+			"square": {square, `"code":"code-square"`},
 		} {
-			path := strings.TrimPrefix(c.call.URI(), "file://")
+			path := strings.TrimPrefix(c.uri, "file://")
 			for _, kind := range []string{"/result", "/invocation"} {
 				record := must(os.ReadFile(path + kind))
 				if want := `",` + c.origin + `,"func":"github.com/TrilliantHealth/mops-go_test","schema":`; !strings.Contains(string(record), want) {

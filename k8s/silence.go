@@ -116,7 +116,9 @@ func (w *worker) node() string {
 // worker.
 func (w *worker) giveUp(ctx context.Context, why *executor.Error) error {
 	_, pods := w.watch.state(w.job)
+	former := w.blame(nil, why) // first: the cluster may tell of the end before it answers
 	if err := w.delete(ctx, metav1.DeletePropagationBackground); err != nil {
+		w.blame(why, former)
 		return err
 	}
 	for _, pod := range kube.Newest(pods) {
@@ -135,6 +137,18 @@ func (w *worker) giveUp(ctx context.Context, why *executor.Error) error {
 		w.end(kube.Verdict{Ended: true, Exit: executor.Exit{Code: -1, Err: why}})
 	}
 	return nil
+}
+
+// blame replaces why this process deletes the Job, unless somebody else said why, and
+// returns what stood there.
+func (w *worker) blame(former, why *executor.Error) *executor.Error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.cause
+	if was == former {
+		w.cause = why
+	}
+	return was
 }
 
 // deleteByForce deletes a pod without asking its node.

@@ -15,11 +15,21 @@ import (
 // administrator's kubeconfig that leads through it. It ends with the test.
 func (c *Cluster) Behind(tb testing.TB) (proxy *faultproxy.Proxy, kubeconfig string) {
 	tb.Helper()
-	through, err := rest.TransportFor(c.config)
+	return c.BehindAs(tb, c.Kubeconfig)
+}
+
+// BehindAs is Behind for the user of another kubeconfig.
+func (c *Cluster) BehindAs(tb testing.TB, as string) (proxy *faultproxy.Proxy, kubeconfig string) {
+	tb.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", as)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	proxy = faultproxy.New(tb, c.config.Host)
+	through, err := rest.TransportFor(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proxy = faultproxy.New(tb, config.Host)
 	proxy.Through(through)
 	kubeconfig = filepath.Join(tb.TempDir(), "kubeconfig")
 	err = clientcmd.WriteToFile(api.Config{

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -41,17 +40,10 @@ func TestMain(m *testing.M) {
 		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
 	}
 	mops.Init() // of tests that make calls themselves
-	flag.Parse()
-	if !given("test.parallel") { // most of these tests wait for something, so more than there are CPUs may run
-		flag.Set("test.parallel", "8")
-	}
-	os.Exit(m.Run())
-}
-
-// given reports whether a flag was set on the command line.
-func given(name string) (found bool) {
-	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
-	return found
+	enginetest.SideBySide("8")
+	code := m.Run()
+	enginetest.RemoveBuilt()
+	os.Exit(code)
 }
 
 // programs are the programs under test, by name.

@@ -16,18 +16,15 @@ func TestLargeOutput(t *testing.T) {
 	}
 	t.Parallel()
 	size := 48 << 20 // more than is kept
-	switch {
-	case soak:
+	if soak {
 		size = 1 << 30
-	case raceEnabled: // twenty times as slow
-		size = 36 << 20
 	}
 	peak := map[int]int64{}
 	for _, n := range []int{0, size} {
 		place := t.TempDir()
 		jobs := Jobs{Jobs: []Job{{Work: Work{Name: "a", Dir: place, Print: n}, On: "sub"}}}
 		began := time.Now()
-		p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+		p := enginetest.StartPlain(t, place, "jobs", jobs, rootVariable("file", place))
 		for running := true; running; {
 			peak[n] = max(peak[n], enginetest.PeakMemory(p.PID()))
 			select {
@@ -43,11 +40,8 @@ func TestLargeOutput(t *testing.T) {
 		}
 	}
 	// What is kept of the beginning may wait for the store in memory, and some of
-	// it twice; the race detector takes several times that.
-	most := int64(128 << 20)
-	if raceEnabled {
-		most *= 4
-	}
+	// it twice.
+	const most = 128 << 20
 	if more := peak[size] - peak[0]; more > most {
 		t.Errorf("%d MiB of output took %d MiB of memory", size>>20, more>>20)
 	}

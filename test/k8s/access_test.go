@@ -109,6 +109,7 @@ func without(missing ...string) (rest []string) {
 
 // A namespace that is there needs no permission to look at it, or to create it.
 func TestNamespaceOfSomebodyWhoSeesNone(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, 0))
 	ada := newPerson(t, c).may(namespace, enough...)
 	e = e.With(Kubeconfig(ada.kubeconfig))
@@ -121,6 +122,7 @@ func TestNamespaceOfSomebodyWhoSeesNone(t *testing.T) {
 }
 
 func TestNamespaceIsCreatedByWhoMay(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, 0))
 	absent := namespace + "-new"
 	ada := newPerson(t, c).may("", enough...).may("", rights(kube.NamespacePermissions())...)
@@ -137,6 +139,7 @@ func TestNamespaceIsCreatedByWhoMay(t *testing.T) {
 
 // What is missing is named at once, and what to do about it.
 func TestMissingPermissions(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, 0))
 	absent := namespace + "-absent"
 	for name, test := range map[string]struct {
@@ -172,6 +175,7 @@ func TestMissingPermissions(t *testing.T) {
 }
 
 func TestMissingPermissionToDelete(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Hour))
 	ada := newPerson(t, c).may(namespace, without("delete jobs.batch")...)
 	w := start(t, e.With(Kubeconfig(ada.kubeconfig)), newCall())
@@ -183,6 +187,7 @@ func TestMissingPermissionToDelete(t *testing.T) {
 
 // Who may not read logs is told so once, and calls work.
 func TestMissingPermissionToReadLogs(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Second), Logs(1))
 	ada := newPerson(t, c).may(namespace, without("get pods/log")...)
 	var told bytes.Buffer

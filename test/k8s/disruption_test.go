@@ -16,6 +16,7 @@ import (
 // A worker whose pod the cluster takes away each time is given up, whatever is
 // left of the retries.
 func TestDisruptions(t *testing.T) {
+	t.Parallel()
 	said := &syncbuf.Buffer{}
 	e, c, namespace := simulated(t, ends(0, time.Hour), Disruptions(2), logTo(said))
 	w := start(t, e, newCall())

@@ -25,6 +25,7 @@ func numbered(n int, prefix string) string {
 // A log is whole though its stream breaks again and again, also where lines come
 // faster than the seconds in which a log can be asked for.
 func TestLogsSurviveBrokenStreams(t *testing.T) {
+	t.Parallel()
 	e, c, _ := onReal(t, does("lines", "LINES", "2000 2ms"))
 	proxy, kubeconfig := c.Behind(t)
 	for _, after := range []int{0, 100, 10_000, 30_000, 31_000, 50_000} {
@@ -39,6 +40,7 @@ func TestLogsSurviveBrokenStreams(t *testing.T) {
 
 // The pods of a Job that is tried again are shown one after the other.
 func TestLogsOfRetriedPods(t *testing.T) {
+	t.Parallel()
 	e, _, _ := onReal(t, does("lines", "LINES", "10 1ms", "CODE", "3"), Retries(1))
 	_, exit, printed := run(t, e, newCall())
 	failsWith(t, exit.Err, executor.WorkerFailed, "2 pods")

@@ -84,6 +84,7 @@ func TestAPIServerStartsAgain(t *testing.T) {
 }
 
 func TestHitches(t *testing.T) {
+	t.Parallel()
 	isWatch := func(r *http.Request) bool {
 		return strings.Contains(r.URL.RawQuery, "watch=true") || strings.Contains(r.URL.RawQuery, "watch=1")
 	}
@@ -106,6 +107,7 @@ func TestHitches(t *testing.T) {
 		{"lists fail", 4, status(500, "InternalError"), faultproxy.Method(http.MethodGet)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			e, c, namespace := simulated(t, ends(0, 4*time.Second))
 			proxy, kubeconfig := c.Behind(t)
 			struck := 0
@@ -123,6 +125,7 @@ func TestHitches(t *testing.T) {
 		})
 	}
 	t.Run("a token expires", func(t *testing.T) {
+		t.Parallel()
 		e, c, namespace := simulated(t, ends(0, 4*time.Second))
 		proxy, kubeconfig := c.Behind(t)
 		e = e.With(Kubeconfig(kubeconfig))
@@ -133,6 +136,7 @@ func TestHitches(t *testing.T) {
 		allEnd(t, c, namespace, append(workers, startMany(t, e, 10)...))
 	})
 	t.Run("a token that is none", func(t *testing.T) {
+		t.Parallel()
 		e, c, _ := simulated(t)
 		proxy, kubeconfig := c.Behind(t)
 		proxy.Strike(-1, status(401, "Unauthorized"), faultproxy.Any)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestLaunch(t *testing.T) {
+	t.Parallel()
 	_, c, namespace := simulated(t)
 	options := func(more ...Option) []Option {
 		return append([]Option{Kubeconfig(c.Kubeconfig), Namespace(namespace), Image("program:1")}, more...)

@@ -15,12 +15,14 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/executortest"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(kubeconfigVariable) != "" { // a helper of the conformance suite
 		executortest.Main(m, maker)
 	}
+	enginetest.SideBySide("6")
 	os.Exit(testcluster.Run(m))
 }
 

@@ -75,6 +75,7 @@ func runsOn(t *testing.T, w executor.Worker) {
 
 // A pack is one Job, which has ended when all of its workers have.
 func TestPackEnds(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Hour), Pack(time.Minute))
 	inv := newPack(3)
 	w := start(t, e, inv)
@@ -104,6 +105,7 @@ func TestPackEnds(t *testing.T) {
 // A worker that dies is replaced, whatever its exit code says of a single call; another
 // program than the caller's ends the pack.
 func TestPackGoesOn(t *testing.T) {
+	t.Parallel()
 	said := &syncbuf.Buffer{}
 	e, c, namespace := simulated(t, ends(0, time.Hour), logTo(said))
 	w := start(t, e, newPack(2))
@@ -132,6 +134,7 @@ func TestPackGoesOn(t *testing.T) {
 
 // A place whose pods died too often stays empty, with a line, and the others finish.
 func TestPackLosesAPlace(t *testing.T) {
+	t.Parallel()
 	said := &syncbuf.Buffer{}
 	e, c, namespace := simulated(t, ends(0, time.Hour), Retries(0), logTo(said))
 	w := start(t, e, newPack(2))
@@ -148,6 +151,7 @@ func TestPackLosesAPlace(t *testing.T) {
 // Where a cluster has room for few of the pods, these do the work, and what still waits
 // when they have ended goes with its Job.
 func TestPackWithoutRoomForAll(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Hour), CPU("1"), RoomGrace(2*time.Second))
 	limit(t, c, namespace, "small", corev1.ResourceRequestsCPU, "1")
 	w := start(t, e, newPack(3))
@@ -171,6 +175,7 @@ func TestPackWithoutRoomForAll(t *testing.T) {
 
 // A pack of which no pod can start fails as a single call does, and its Job goes.
 func TestPackNeverStarts(t *testing.T) {
+	t.Parallel()
 	e, c, _ := simulated(t, NodeSelector("planet", "mars"), RoomGrace(2*time.Second))
 	w := start(t, e, newPack(3))
 	failsWith(t, await(t, w).Err, executor.Unschedulable, "the pack of weather/Forecast@3")
@@ -179,6 +184,7 @@ func TestPackNeverStarts(t *testing.T) {
 
 // A program that dies at its start each time is not started for ever.
 func TestPackStillborn(t *testing.T) {
+	t.Parallel()
 	e, c, _ := simulated(t, ends(3, 0))
 	w := start(t, e, newPack(3))
 	failsWith(t, await(t, w).Err, executor.WorkerFailed, "crashed twice in the same way")
@@ -188,6 +194,7 @@ func TestPackStillborn(t *testing.T) {
 // While one worker is heard of, a silent one is left alone. If nobody hears of it when
 // the others have ended, the pack is given up.
 func TestPackOnASilentNode(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Hour), SilenceGrace(time.Second))
 	inv := newPack(2)
 	inv.Lives = func(context.Context) (bool, error) { return false, nil }
@@ -227,6 +234,7 @@ func TestPackOnASilentNode(t *testing.T) {
 
 // Stop ends all pods.
 func TestPackIsStopped(t *testing.T) {
+	t.Parallel()
 	e, c, _ := simulated(t, ends(0, time.Hour))
 	w := start(t, e, newPack(3))
 	podOf(t, c, w, 2, "")
@@ -244,6 +252,7 @@ func TestPackIsStopped(t *testing.T) {
 // On real nodes each worker knows its index, and the pod that follows one that was
 // deleted has that one's.
 func TestPackOnNodes(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := onReal(t, does("index", "LINES", "10 1s"), CPU("10m"), Memory("32Mi"))
 	inv := newPack(2)
 	var printed syncbuf.Buffer

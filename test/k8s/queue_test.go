@@ -3,6 +3,8 @@ package k8s_test
 import (
 	"bytes"
 	"log/slog"
+	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -19,40 +21,40 @@ import (
 // However many Jobs wait in a queue, Kueue is asked about them in one request every
 // few seconds, and one line tells of all.
 func TestRequestsOfAQueue(t *testing.T) {
-	const n, seconds = 120, 20
+	t.Parallel()
+	const n, every = 120, 5 * time.Second
 	e, c, namespace := simulated(t, CPU("2"))
 	proxy, kubeconfig := c.Behind(t)
 	var asked requests
 	proxy.Observe(asked.note)
 	var log syncbuf.Buffer
 	e = e.With(Kubeconfig(kubeconfig), Queue(c.Queue(t, namespace, "1")), Logger(slog.New(slog.NewTextHandler(&log, nil))))
-	var mu sync.Mutex
-	explained := ""
+	explained := make(chan int, 10*n) // the numbers of workers that know why they wait
 	var workers []executor.Worker
 	began := time.Now()
-	for range n {
+	for i := range n {
 		inv := newCall()
 		inv.Explain = func(why string) {
-			mu.Lock()
-			defer mu.Unlock()
-			explained = why
+			if strings.Contains(why, "> maximum capacity (1)") {
+				explained <- i
+			}
 		}
 		workers = append(workers, start(t, e, inv))
 	}
-	time.Sleep(seconds * time.Second) // requests are counted
+	knows, late := map[int]bool{}, time.After(time.Minute)
+	for len(knows) < n {
+		select {
+		case i := <-explained:
+			knows[i] = true
+		case <-late:
+			t.Fatalf("%d of %d workers know why they wait; it was said:\n%s", len(knows), n, log.Take())
+		}
+	}
 	asked.mu.Lock()
 	lists, version := asked.times["GET workloads"], asked.times["GET kueue.x-k8s.io"]
 	asked.mu.Unlock()
-	if took := time.Since(began); lists < 2 || lists > int(took.Seconds())/5+1 || version != 1 {
+	if took := time.Since(began); lists > int(took/every)+1 || version != 1 {
 		t.Errorf("%d requests for Workloads in %v, %d for the version", lists, took, version)
-	}
-	mu.Lock()
-	if !strings.Contains(explained, "> maximum capacity (1)") {
-		t.Errorf("explained by %q", explained)
-	}
-	mu.Unlock()
-	if text := log.Take(); strings.Count(text, "a queue that does not let them go") != 1 {
-		t.Errorf("told:\n%s", text)
 	}
 	var stopping sync.WaitGroup
 	for _, w := range workers {
@@ -63,22 +65,37 @@ func TestRequestsOfAQueue(t *testing.T) {
 		})
 	}
 	stopping.Wait()
+	if text := log.Take(); strings.Count(text, "a queue that does not let them go") != 1 {
+		t.Errorf("told:\n%s", text)
+	}
 }
 
 // Who may not see Workloads waits without an explanation, and runs when it is its
 // turn.
 func TestQueueUnseen(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Hour))
 	c.WithKueue(t)
 	var told bytes.Buffer
 	ada := newPerson(t, c).may(namespace, enough...)
-	e = e.With(Kubeconfig(ada.kubeconfig), Queue("batch"), Logger(slog.New(slog.NewTextHandler(&told, nil))))
+	proxy, kubeconfig := c.BehindAs(t, ada.kubeconfig)
+	asked := make(chan struct{}, 100)
+	proxy.Observe(func(r *http.Request) {
+		if path.Base(r.URL.Path) == "workloads" {
+			asked <- struct{}{}
+		}
+	})
+	e = e.With(Kubeconfig(kubeconfig), Queue("batch"), Logger(slog.New(slog.NewTextHandler(&told, nil))))
 	inv, seen := newCall(), &stages{news: make(chan struct{}, 1)}
 	inv.Tell = seen.tell
 	inv.Explain = func(why string) { t.Errorf("explained: %q", why) }
 	w := start(t, e, inv)
 	seen.await(t, executor.Queued)
-	time.Sleep(5 * time.Second) // nothing is said
+	select {
+	case <-asked: // it is refused, and nothing is said
+	case <-time.After(time.Minute):
+		t.Fatal("nobody asked for Workloads")
+	}
 	jobs := c.Client().BatchV1().Jobs(namespace)
 	list, err := jobs.List(t.Context(), metav1.ListOptions{LabelSelector: kube.Selector})
 	if err != nil || len(list.Items) != 1 {

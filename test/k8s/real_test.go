@@ -78,6 +78,7 @@ func runs(pod *corev1.Pod) bool {
 }
 
 func TestWorkersKnowTheirPlace(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := onReal(t, does("environment"), CPU("100m"), CPULimit("1500m"), Memory("64Mi"), Env("ODD", "$(HOME) $$ %"))
 	inv := newCall()
 	w, exit, printed := run(t, e, inv)
@@ -98,6 +99,7 @@ func TestWorkersKnowTheirPlace(t *testing.T) {
 
 // Nodes take their own image from an index of several platforms.
 func TestImageOfSeveralPlatforms(t *testing.T) {
+	t.Parallel()
 	e, c, _ := onReal(t, does("environment"), Memory("64Mi"))
 	options := []image.Option{image.Insecure(), image.Platforms("linux/amd64", "linux/arm64")}
 	for _, architecture := range []string{"amd64", "arm64"} {
@@ -117,6 +119,7 @@ func TestImageOfSeveralPlatforms(t *testing.T) {
 
 // A worker that runs out of memory is no use to try again as it is. With more, it is.
 func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
 	e, c, _ := onReal(t, does("eat", "BYTES", "100000000"), Memory("32Mi"), Env("GOMEMLIMIT", "off"))
 	inv := newCall()
 	var failed []executor.Reason
@@ -144,6 +147,7 @@ func TestOutOfMemory(t *testing.T) {
 
 // What cannot start fails with the cluster's message, and its Job is deleted.
 func TestCannotStart(t *testing.T) {
+	t.Parallel()
 	e, c, _ := onReal(t, StartGrace(3*time.Second), RoomGrace(3*time.Second))
 	refuses := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "who are you?", http.StatusForbidden) })}
 	listener := c.Listen(t)
@@ -183,6 +187,7 @@ func TestCannotStart(t *testing.T) {
 
 // What befalls a worker while it runs.
 func TestBefalls(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := onReal(t, does("lines", "LINES", "600 1s"))
 	pods := c.Client().CoreV1().Pods(namespace)
 	for _, test := range []struct {

@@ -50,6 +50,7 @@ func (r *requests) are(t *testing.T, what string, want map[string]int) {
 // A call is one request. What a process asks once for a namespace are two lists and
 // two watches.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	e, c, _ := simulated(t)
 	proxy, kubeconfig := c.Behind(t)
 	e = e.With(Kubeconfig(kubeconfig))
@@ -80,6 +81,7 @@ func TestRequests(t *testing.T) {
 
 // A log that is shown takes one request more.
 func TestRequestsForLogs(t *testing.T) {
+	t.Parallel()
 	e, c, _ := onReal(t, does("lines", "LINES", "10 20ms"))
 	proxy, kubeconfig := c.Behind(t)
 	e = e.With(Kubeconfig(kubeconfig))
@@ -101,6 +103,7 @@ func TestRequestsForLogs(t *testing.T) {
 // A server that throttles is obeyed: what it refused is asked again after the time
 // that it named, not sooner, however often. All is done, and once.
 func TestThrottled(t *testing.T) {
+	t.Parallel()
 	const n, perSecond = 24, 2
 	e, c, namespace := simulated(t, ends(0, 0))
 	proxy, kubeconfig := c.Behind(t)

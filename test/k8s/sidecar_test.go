@@ -73,6 +73,7 @@ func isGoneSoon(t *testing.T, c *testcluster.Cluster, w executor.Worker) {
 
 // What counts is the worker's container. Sidecars end when it has.
 func TestSidecars(t *testing.T) {
+	t.Parallel()
 	e, c, _ := onReal(t)
 	crashes := does("lines", "LINES", "2 1ms", "CODE", "3")
 	for _, test := range []struct {
@@ -127,6 +128,7 @@ func awaitJob(t *testing.T, c *testcluster.Cluster, w executor.Worker, isSo func
 
 // Who may not delete pods gets an error, not a call that hangs.
 func TestSidecarsWithoutThePermissionToDeletePods(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := onReal(t, does("lines", "LINES", "2 1ms", "CODE", "3"), agent(false))
 	ada := newPerson(t, c).may(namespace, without("delete pods")...)
 	w := start(t, e.With(Kubeconfig(ada.kubeconfig)), newCall())
@@ -141,6 +143,7 @@ func TestSidecarsWithoutThePermissionToDeletePods(t *testing.T) {
 // A crash is tried again once, with a line. If the worker crashes in the same
 // way, that is all.
 func TestCrashTwiceInTheSameWay(t *testing.T) {
+	t.Parallel()
 	said := &syncbuf.Buffer{}
 	e, c, _ := simulated(t, ends(3, 0), logTo(said))
 	w := start(t, e, newCall())

@@ -3,6 +3,7 @@ package k8s_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
@@ -51,7 +53,14 @@ func silences(t *testing.T, c *testcluster.Cluster, handle string) string {
 }
 
 func TestSilentWorkerIsGivenUp(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t)
+	proxy, kubeconfig := c.Behind(t)
+	isOfPod := func(r *http.Request) bool {
+		return r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/pods/")
+	}
+	proxy.Strike(-1, faultproxy.Delay(6*time.Second), isOfPod) // the cluster tells first that Job and pod are gone
+	e = e.With(Kubeconfig(kubeconfig))
 	said := &syncbuf.Buffer{}
 	inv := newCall()
 	var lives atomic.Bool

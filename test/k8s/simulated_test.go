@@ -89,6 +89,7 @@ func jobIn(t *testing.T, c *testcluster.Cluster, handle string) (*batchv1.Job, b
 }
 
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	e, _, _ := simulated(t)
 	for _, code := range []int{executor.ExitOK, executor.ExitFunc, executor.ExitLost, executor.ExitUnfit} {
 		inv := newCall()
@@ -106,6 +107,7 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestCrashIsTriedAgainByTheJob(t *testing.T) {
+	t.Parallel()
 	e, c, _ := simulated(t)
 	w := start(t, e.With(ends(3, 0), Retries(1)), newCall())
 	exit := await(t, w)
@@ -116,6 +118,7 @@ func TestCrashIsTriedAgainByTheJob(t *testing.T) {
 }
 
 func TestKilledIsNotTriedAgainByTheJob(t *testing.T) {
+	t.Parallel()
 	e, c, _ := simulated(t)
 	w := start(t, e.With(ends(137, 0)), newCall())
 	exit := await(t, w)
@@ -126,6 +129,7 @@ func TestKilledIsNotTriedAgainByTheJob(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
+	t.Parallel()
 	e, c, _ := simulated(t)
 	w := start(t, e.With(ends(0, time.Hour)), newCall())
 	if err := w.Stop(t.Context()); err != nil {
@@ -140,6 +144,7 @@ func TestStop(t *testing.T) {
 }
 
 func TestDeletedByOthers(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t)
 	for _, policy := range []metav1.DeletionPropagation{metav1.DeletePropagationForeground, metav1.DeletePropagationBackground} {
 		w := start(t, e.With(ends(0, time.Hour)), newCall())
@@ -152,6 +157,7 @@ func TestDeletedByOthers(t *testing.T) {
 }
 
 func TestAttach(t *testing.T) {
+	t.Parallel()
 	e, _, namespace := simulated(t)
 	inv := newCall()
 	w := start(t, e.With(ends(0, 3*time.Second)), inv)
@@ -178,6 +184,7 @@ func TestAttach(t *testing.T) {
 // A Job that is there already under the very name was created by a request whose
 // answer was lost.
 func TestStartTwiceIsOneJob(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, 0))
 	inv := newCall()
 	one, two := start(t, e, inv), start(t, e, inv)
@@ -194,6 +201,7 @@ func TestStartTwiceIsOneJob(t *testing.T) {
 }
 
 func TestNamespaceIsCreated(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, 0))
 	absent := namespace + "-more"
 	_, err := e.With(Namespace(absent), CreateNamespace(false)).Start(t.Context(), newCall())
@@ -236,6 +244,7 @@ func TestStopMany(t *testing.T) {
 // Pods satisfy the restricted Pod Security Standard, and a Job that waits in a
 // queue is not one that cannot start.
 func TestQueueInARestrictedNamespace(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, 0), Queue("batch"), StartGrace(time.Second), RoomGrace(time.Second))
 	label := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`)
 	if _, err := c.Client().CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, label, metav1.PatchOptions{}); err != nil {

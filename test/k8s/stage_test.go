@@ -53,6 +53,7 @@ func (s *stages) await(t *testing.T, want executor.Stage) {
 // A Job in a queue waits for its turn, runs, and waits again when the queue takes
 // its turn back, as Kueue does.
 func TestStagesOfAQueue(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t, Queue("batch"), ends(0, time.Hour))
 	inv, seen := newCall(), &stages{news: make(chan struct{}, 1)}
 	inv.Tell = seen.tell
@@ -77,6 +78,7 @@ func TestStagesOfAQueue(t *testing.T) {
 
 // A pod that fits nowhere is pending.
 func TestStageOfAPodWithoutANode(t *testing.T) {
+	t.Parallel()
 	e, _, _ := simulated(t, NodeSelector("planet", "mars"))
 	inv, seen := newCall(), &stages{news: make(chan struct{}, 1)}
 	inv.Tell = seen.tell

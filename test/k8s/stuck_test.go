@@ -47,6 +47,7 @@ func limit(t *testing.T, c *testcluster.Cluster, namespace, name string, what co
 // What never starts fails with the cluster's own words, its Job is deleted, and
 // there was one line before.
 func TestNeverStarts(t *testing.T) {
+	t.Parallel()
 	e, c, namespace := simulated(t)
 	strict := c.Namespace(t)
 	client := c.Client()
@@ -86,6 +87,7 @@ func TestNeverStarts(t *testing.T) {
 
 // Who waits for room waits as long as others of this process run: they make room.
 func TestRoomGraceCountsFromTheLastThatRan(t *testing.T) {
+	t.Parallel()
 	e, _, _ := simulated(t, RoomGrace(2*time.Second))
 	other := start(t, e.With(ends(0, 6*time.Second)), newCall())
 	begun := time.Now()
@@ -99,6 +101,7 @@ func TestRoomGraceCountsFromTheLastThatRan(t *testing.T) {
 
 // A quota of Jobs lets them wait for each other, too.
 func TestQuotaOfJobs(t *testing.T) {
+	t.Parallel()
 	said := &syncbuf.Buffer{}
 	e, c, namespace := simulated(t, ends(0, 2*time.Second), RoomGrace(30*time.Second), TTL(0), logTo(said))
 	limit(t, c, namespace, "few", "count/jobs.batch", "2")
@@ -118,6 +121,7 @@ func TestQuotaOfJobs(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
+	t.Parallel()
 	e, _, _ := simulated(t)
 	w := start(t, e.With(ends(0, time.Hour), Deadline(2*time.Second)), newCall())
 	failsWith(t, await(t, w).Err, executor.DeadlineExceeded, "after 2 s")
