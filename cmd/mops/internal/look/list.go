@@ -51,11 +51,12 @@ len(), any(In.Items, .Price > 3). Times are written date("2026-01-31"), duration
 duration("1h30m") or duration("2d"), huge integers bigint("1000…"); files and folders
 have a Hash and a Size; hex() makes a string of bytes. A field that is nil is neither
 more nor less than anything. What a function's types do not have, its calls do not
-meet; a field that no call has is an error. --newest takes the newest of those found. As values in records have no names of
-types, a name between quotes, In.Labels["zone"], is a key that may be missing.
+meet; a field that no call has is an error, but for one between quotes, as the key of a
+map: In.Labels["zone"].
 
 Outputs are read only if they are asked for. Records that cannot be read are left out,
-and counted at the end. A table cuts long values; --json and --csv do not.
+and counted at the end. A table cuts long values; --json and --csv do not. --newest
+takes the newest of the calls that were found.
 
 A call has a result; an error, if its last run failed; is running, if somebody
 holds its lease; is abandoned, if that somebody is dead; is released, if its run
@@ -71,7 +72,7 @@ mops ls --failed --since 2d --show Err,Run.Host
 mops ls --where 'Run.Wall > duration("1h")' --show 'In, Run.PeakMemory' --csv > slow.csv`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := lsOptions{source: sourceFlag(flags)}
-		flags.IntVar(&o.newest, "newest", 0, "of a function: only the `N` calls that were written last")
+		flags.IntVar(&o.newest, "newest", 0, "only the `N` calls that were written last, of a function or of those found")
 		flags.StringVar(&o.where, "where", "", "only calls that meet this `CONDITION`")
 		flags.Var(&o.show, "show", "these `EXPRESSIONS` of each call, with commas between")
 		flags.Var(&o.since, "since", "only calls of which something was written in this `AGE`: 2d, 12h")

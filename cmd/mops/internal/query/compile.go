@@ -64,6 +64,7 @@ const (
 	same     = " same "
 	isUnset  = " unset "
 	isAbsent = " absent "
+	length   = " length "
 )
 
 // functions are ours. The library compares with what it knows, and panics where a
@@ -76,6 +77,7 @@ var functions = []expr.Option{
 	expr.Function(same, func(args ...any) (any, error) { return equal(args[0], args[1]), nil }, new(func(any, any) bool)),
 	expr.Function(isUnset, func(args ...any) (any, error) { return unset(args[0]), nil }, new(func(any) bool)),
 	expr.Function(isAbsent, func(args ...any) (any, error) { return args[0] == nil, nil }, new(func(any) bool)),
+	expr.Function(length, func(args ...any) (any, error) { return lengthOf(args[0]) }, new(func(any) int)),
 	expr.Function("duration", func(args ...any) (any, error) { return duration(args[0].(string)) }, new(func(string) time.Duration)),
 	expr.Function("bigint", func(args ...any) (any, error) { return bigint(args[0].(string)) }, new(func(string) any)),
 	expr.Function("hex", func(args ...any) (any, error) { return hexed(args[0]) }, new(func(any) string)),
@@ -86,6 +88,7 @@ type program struct {
 	code    *vm.Program
 	absent  []gap           // fields that this type has not, as far as is known
 	present []file.Location // of those that it has
+	applies bool            // it is not for other types altogether
 	problem error           // it does not fit the type
 }
 
@@ -169,6 +172,7 @@ func (w *rewriter) part(n *ast.Node) bool {
 		}
 		return false
 	}
+	w.applies = true
 	ast.Walk(n, w)
 	return true
 }
@@ -216,6 +220,11 @@ func (w *rewriter) Visit(n *ast.Node) {
 		w.step(n, node)
 	case *ast.CallNode:
 		w.constant(n, node)
+	case *ast.BuiltinNode:
+		if node.Name == "len" && len(node.Arguments) == 1 {
+			ast.Patch(n, call(length, node.Arguments[0]))
+			(*n).SetNature(nature.NatureOf(0))
+		}
 	case *ast.BinaryNode:
 		switch node.Operator {
 		case "==", "!=", "<", "<=", ">", ">=":
@@ -235,7 +244,12 @@ func (w *rewriter) step(n *ast.Node, m *ast.MemberNode) {
 	var safe ast.Node = &ast.ChainNode{Node: m}
 	safe.SetNature(own)
 	of := w.shapes.of(m.Node.Nature())
-	if name, ok := m.Property.(*ast.StringNode); ok && of != nil && !w.e.bracketed(m.Property.Location()) {
+	if own.IsArray() && !own.IsByteSlice() { // a nil list is an empty one
+		var instead ast.Node = &ast.ConstantNode{Value: []any{}}
+		instead.SetNature(own)
+		safe = &ast.BinaryNode{Operator: "??", Left: safe, Right: instead}
+		safe.SetNature(own)
+	} else if name, ok := m.Property.(*ast.StringNode); ok && of != nil && !w.e.bracketed(m.Property.Location()) {
 		if f := of.fields[name.Value]; f != nil && of.leftOut(f) {
 			if zero, ok := of.zero(f); ok {
 				var nothing, instead ast.Node = &ast.NilNode{}, &ast.ConstantNode{Value: zero}

@@ -330,7 +330,7 @@ func (q *Query) Misfits() (some []Misfit, err error) {
 			if p.problem != nil {
 				wrong = append(wrong, Misfit{t.Function, t.calls, p.problem})
 			}
-			fits = fits || p.problem == nil && len(p.absent) == 0
+			fits = fits || p.problem == nil && p.applies
 		}
 		if len(wrong) > 0 && !fits {
 			return nil, wrong[0].Problem

@@ -181,6 +181,13 @@ func (s *shape) node(g schema.Graph, number int, needs *need, depth int) {
 	}
 	if word == "map" {
 		s.isMap, s.fields = true, nil
+		if key, known := n.Parts[schema.Key]; known {
+			if g[key].Kind == "string" {
+				s.kinds |= aStruct
+			} else {
+				s.kinds |= aMap
+			}
+		}
 	}
 }
 
@@ -212,7 +219,9 @@ func (s *shape) zero(f *field) (zero any, ok bool) {
 	case aList:
 		return []any{}, true
 	case aStruct:
-		return map[string]any{}, f.empty
+		return map[string]any{}, f.empty || f.isMap
+	case aMap:
+		return map[any]any{}, true
 	}
 	return nil, false
 }

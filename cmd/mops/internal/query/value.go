@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"math/big"
 	"reflect"
 	"time"
+	"unicode/utf8"
 
 	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
 )
@@ -18,7 +20,7 @@ import (
 func value(v any, needs *need) any {
 	switch v := v.(type) {
 	case int64:
-		return int(v)
+		return integer(v)
 	case uint64:
 		return new(big.Int).SetUint64(v)
 	case []byte:
@@ -32,7 +34,7 @@ func value(v any, needs *need) any {
 	case dynamic.Map:
 		return mapping(v, needs)
 	case dynamic.Source:
-		return map[string]any{"Kind": v.Kind, "Hash": v.Hash, "Size": int(v.Size)}
+		return map[string]any{"Kind": v.Kind, "Hash": v.Hash, "Size": integer(v.Size)}
 	case dynamic.Object:
 		return value(v.Value, needs)
 	case dynamic.Tagged:
@@ -41,6 +43,14 @@ func value(v any, needs *need) any {
 		return nil
 	}
 	return v // nil, bool, *big.Int, float64, string, time.Time
+}
+
+// integer is an int where it fits: there are machines on which it may not.
+func integer(n int64) any {
+	if int64(int(n)) == n {
+		return int(n)
+	}
+	return big.NewInt(n)
 }
 
 func mapping(m dynamic.Map, needs *need) any {
@@ -226,3 +236,18 @@ func empty(v any) bool {
 // unset is empty, or the zero of its type: a field that may be left out, and is nil
 // or zero then.
 func unset(v any) bool { return empty(v) || reflect.ValueOf(v).IsZero() }
+
+// lengthOf is the length of a text in characters, and of what else has one. That of
+// nil is 0.
+func lengthOf(v any) (int, error) {
+	if text, ok := v.(string); ok {
+		return utf8.RuneCountInString(text), nil
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Invalid:
+		return 0, nil
+	case reflect.Slice, reflect.Array, reflect.Map:
+		return r.Len(), nil
+	}
+	return 0, fmt.Errorf("len does not go with %T", v)
+}
