@@ -1,6 +1,7 @@
 // Package words makes names that people can say and tell apart, of bits: three
 // words for a memo key, two for a run. It depends on nothing; memokey and those
-// who start runs use it. The list of words is part of the store format.
+// who start runs use it. The list of words is part of the store format. It also finds
+// the word that somebody meant who mistyped it.
 package words
 
 import (

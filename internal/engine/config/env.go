@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
 
 // FromEnv reads the settings from MOPS_ROOT, MOPS_PIPELINE, MOPS_EXECUTOR,
@@ -111,7 +113,7 @@ func Unknown(environ []string) (warnings []string) {
 			continue
 		}
 		warning := fmt.Sprintf("the environment variable %q is no setting of mops and has no effect", name)
-		if meant := nearest(short, known); meant != "" {
+		if meant := words.Nearest(short, known); meant != "" {
 			warning += fmt.Sprintf("; did you mean MOPS_%s?", meant)
 		}
 		warnings = append(warnings, warning)

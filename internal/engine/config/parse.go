@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
 
@@ -122,7 +123,7 @@ func (p *parser) document(document map[string]any) {
 		case isTable:
 			if _, known := settingOf(key); known {
 				p.setting(&p.file.Defaults, value, key)
-			} else if nearest(key, []string{"function"}) != "" {
+			} else if words.Nearest(key, []string{"function"}) != "" {
 				p.fail(p.lines.at(key), `unknown table %q; did you mean [function."name"]?`, key)
 			} else {
 				p.fail(p.lines.at(key), "unknown table %q; write settings for the functions of that name below [function.%q]", key, key)
@@ -220,7 +221,7 @@ func (p *parser) setting(into *Settings, value any, path ...string) {
 		candidates = append(candidates, s.key)
 	}
 	slices.Sort(candidates)
-	if meant := nearest(key, candidates); meant != "" {
+	if meant := words.Nearest(key, candidates); meant != "" {
 		p.fail(line, "unknown setting %q; did you mean %s?", key, meant)
 		return
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
 
 // Executors are what a file or the environment says of executors, by their names and
@@ -68,7 +70,7 @@ func (p *parser) table(name string, value any) {
 		line := p.lines.at(name, key)
 		e, ok := tables[name][key]
 		if !ok {
-			if meant := nearest(key, known); meant != "" {
+			if meant := words.Nearest(key, known); meant != "" {
 				p.fail(line, "unknown setting %q below [%s]; did you mean %s?", key, name, meant)
 			} else {
 				p.fail(line, "unknown setting %q below [%s]; docs/configuration.md lists them, and all else is said in the program", key, name)

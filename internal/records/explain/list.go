@@ -19,6 +19,7 @@ type Listed struct {
 	Folder               bool      `json:"-"` // as every call is
 	Invocation           blob.Info `json:"-"`
 	Result, Error, Lease bool      `json:"-"`
+	ResultBytes          int64     `json:"-"`
 }
 
 // List yields the calls below a prefix: keys come in byte order, so all blobs of a
@@ -48,7 +49,7 @@ func List(ctx context.Context, store *blob.Store, prefix string) iter.Seq2[Liste
 			case "invocation":
 				c.Invocation = info
 			case "result":
-				c.Result = true
+				c.Result, c.ResultBytes = true, info.Size
 			case "error":
 				c.Error = true
 			case "lease":

@@ -20,10 +20,12 @@ const module = "github.com/TrilliantHealth/mops-go"
 var arrows = map[string][]string{
 	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
 	"cmd/mops/internal/look": {
-		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config", "internal/values/dynamic",
-		"internal/records/explain", "internal/records/lease", "internal/records/lineage", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/records/programs",
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/query", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config",
+		"internal/records/explain", "internal/records/lease", "internal/records/lineage", "internal/records/memo", "internal/records/memokey", "internal/records/programs", "internal/records/record",
+		"internal/records/runlog", "internal/records/runs", "internal/values/dynamic",
 		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
+	"cmd/mops/internal/query":  {"internal/base/text", "internal/base/words", "internal/records/record", "internal/values/dynamic", "internal/values/schema"},
 	"cmd/mops/internal/module": {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint"},
 	"cmd/mops/internal/upkeep": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/kube", "cmd/mops/internal/roots", "image", "internal/upkeep/doctor", "internal/upkeep/gc",
@@ -100,7 +102,7 @@ var arrows = map[string][]string{
 	"internal/sources/filehash":   {"internal/base/openfile"},
 	"internal/base/localcache":    {"internal/base/openfile", "internal/base/sleep"},
 	"internal/sources/sweep":      {"blob", "internal/base/sleep"},
-	"internal/engine/config":      {"internal/records/memokey", "internal/records/programs", "internal/base/openfile", "internal/trust/code"},
+	"internal/engine/config":      {"internal/records/memokey", "internal/records/programs", "internal/base/openfile", "internal/trust/code", "internal/base/words"},
 	"internal/cluster/archive":    {"internal/base/openfile"},
 	"internal/records/memokey":    {"internal/base/words"},
 	"image":                       {"internal/base/openfile"},

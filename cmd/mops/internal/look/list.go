@@ -21,8 +21,11 @@ import (
 
 // List is mops ls.
 var List = cli.Command{
-	Name:    "ls",
-	Usage:   []string{"ls [--json] [ROOT]", "ls [--json] [--newest N] [--code] URI"},
+	Name: "ls",
+	Usage: []string{
+		"ls [--json] [ROOT]", "ls [--json] [--newest N] [--code] URI",
+		"ls [--where CONDITION] [--show EXPRESSIONS] [--since AGE] [--failed] [--newest N] [URI]",
+	},
 	Purpose: "list pipelines, functions and calls, with numbers, sizes and ages",
 	Teach: `
 Without an argument it lists the functions of the default root, by pipeline: how
@@ -36,6 +39,25 @@ call, it lists the blobs that it consists of. --code adds by which code each res
 was computed, and which of these codes is the one of the module around the current
 folder, or around --source DIR; it reads the beginning of each result.
 
+--where, --show, --since and --failed find calls by what is in them, of a function, a
+pipeline or a whole root: --where 'In.City == "Oslo" && Out.Degrees > 20'. What can be
+asked for is In and Out, as the program declared them; Err, the message of the last
+failed run; State; Run (Started, Ended, Wall, CPU, PeakMemory, MemoryLimit, Host, User,
+Executor, Attempt, Outcome, Reason, Program, ID); Fields, what the program recorded;
+Function, Version, Pipeline, Code, Func, URI, Words, Bytes, Oldest, Newest, Injected.
+
+The language is that of expr-lang.org: and, or, not, in, contains, startsWith, matches,
+len(), any(In.Items, .Price > 3). Times are written date("2026-01-31"), durations
+duration("1h30m") or duration("2d"), huge integers bigint("1000…"); files and folders
+have a Hash and a Size; hex() makes a string of bytes. A field that is nil is neither
+more nor less than anything. What a function's types do not have, its calls do not
+meet; a field that no call has is an error, but for one between quotes, as the key of a
+map: In.Labels["zone"].
+
+Outputs are read only if they are asked for. Records that cannot be read are left out,
+and counted at the end. A table cuts long values; --json and --csv do not. --newest
+takes the newest of the calls that were found.
+
 A call has a result; an error, if its last run failed; is running, if somebody
 holds its lease; is abandoned, if that somebody is dead; is released, if its run
 ended otherwise; or is unfinished, of which nothing better is known.`,
@@ -44,10 +66,18 @@ mops ls
 mops ls file:///data/mops
 mops ls mops1/default/forecast/train@2
 mops ls --newest 20 mops1/default/forecast/train@2
-mops ls --code mops1/default/forecast/train@2`,
+mops ls --code mops1/default/forecast/train@2
+mops ls --where 'In.City == "Oslo" && Out.Degrees > 20' --show In.Date,Out mops1/default/forecast
+mops ls --failed --since 2d --show Err,Run.Host
+mops ls --where 'Run.Wall > duration("1h")' --show 'In, Run.PeakMemory' --csv > slow.csv`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := lsOptions{source: sourceFlag(flags)}
-		flags.IntVar(&o.newest, "newest", 0, "of a function: only the `N` calls that were written last")
+		flags.IntVar(&o.newest, "newest", 0, "only the `N` calls that were written last, of a function or of those found")
+		flags.StringVar(&o.where, "where", "", "only calls that meet this `CONDITION`")
+		flags.Var(&o.show, "show", "these `EXPRESSIONS` of each call, with commas between")
+		flags.Var(&o.since, "since", "only calls of which something was written in this `AGE`: 2d, 12h")
+		flags.BoolVar(&o.failed, "failed", false, "only calls whose last run failed")
+		flags.BoolVar(&o.csv, "csv", false, "print calls as CSV")
 		flags.BoolVar(&o.code, "code", false, "of a function: by which code the results were computed")
 		return o.run
 	},
@@ -57,11 +87,28 @@ type lsOptions struct {
 	newest int // 0: all
 	code   bool
 	source *string
+
+	where  string // with one of these, it lists calls by what is in them: see finder
+	show   expressions
+	since  text.Age
+	failed bool
+	csv    bool
+}
+
+// finds reports whether calls are to be found by what is in them.
+func (o *lsOptions) finds(line cli.Line) bool {
+	return o.where != "" || len(o.show) > 0 || line.Given("since") || o.failed || o.csv
 }
 
 func (o *lsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 	if o.newest < 1 && line.Given("newest") {
 		return cli.Usagef("--newest takes a number from 1 on")
+	}
+	if o.code && o.finds(line) {
+		return cli.Usagef("--code does not go with --where, --show, --since, --failed and --csv; --show Code shows the code of each result")
+	}
+	if o.csv && a.JSON {
+		return cli.Usagef("--csv and --json are two ways to print: take one")
 	}
 	x := roots.Address{}
 	var err error
@@ -76,6 +123,13 @@ func (o *lsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.finds(line) {
+		switch x.Kind {
+		case roots.KindRoot, roots.KindGroup, roots.KindFunction:
+			return o.find(ctx, a, x)
+		}
+		return cli.Usagef("--where, --show, --since, --failed and --csv list calls of a root, a pipeline or a function; %s is one call, or a part of it", x.URI())
 	}
 	if o.newest != 0 && x.Kind != roots.KindFunction {
 		return cli.Usagef("--newest goes with the address of a function; %s is none", x.URI())

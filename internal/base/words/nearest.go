@@ -1,10 +1,10 @@
-package config
+package words
 
 import "strings"
 
-// nearest is the candidate that somebody who wrote word most likely meant, or
+// Nearest is the candidate that somebody who wrote word most likely meant, or
 // "" where none is close.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	if len(word) > 64 {
 		return "" // nobody mistypes that much
 	}

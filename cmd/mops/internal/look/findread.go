@@ -1,0 +1,218 @@
+package look
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/query"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/lease"
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
+)
+
+// callHeader is what the headers of all records of a call have that a query asks for.
+type callHeader struct {
+	Schema  json.RawMessage `json:"schema"`
+	In, Out string
+}
+
+// load reads as much of a call as the query asks for. What is wrong with its records
+// is counted, and no error.
+func (f *finder) load(ctx context.Context, c *candidate) error {
+	call, err := memokey.Parse(c.Path)
+	if err != nil {
+		return nil // it is none
+	}
+	c.of = call
+	place := memo.Place{Store: f.of.Store, Path: c.Path, Key: call.Key}
+	l := loader{finder: f, candidate: c, place: place, call: &query.Call{
+		Key: query.Key{Function: call.Name + "@" + call.Version},
+		Values: map[string]any{
+			"Function": call.Name, "Version": call.Version, "Pipeline": call.Pipeline, "URI": place.URI(), "Words": words.Of(c.Path),
+			"Bytes": c.Bytes, "Oldest": c.Oldest, "Newest": c.Newest, "Injected": false,
+			query.Err: "", query.Code: "", query.Func: "", query.Fields: dynamic.Map{},
+		},
+	}}
+	switch err := l.load(ctx); {
+	case errors.Is(err, errLeftOut):
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		why, known := unreadable(err)
+		if !known {
+			return err
+		}
+		f.print.trouble(why, place.URI(), err)
+		return nil
+	}
+	f.q.Learn(l.call)
+	c.known = l.call
+	return nil
+}
+
+// errLeftOut says that a call is not one that is asked for.
+var errLeftOut = errors.New("not asked for")
+
+type loader struct {
+	*finder
+	*candidate
+	place memo.Place
+	call  *query.Call
+}
+
+func (l *loader) load(ctx context.Context) error {
+	if err := l.readState(ctx); err != nil {
+		return err
+	}
+	if l.q.Needs(query.In) && l.Invocation.Key != "" {
+		found, err := l.place.Invocation(ctx)
+		if err != nil {
+			return err
+		}
+		if err := l.take(ctx, query.In, found.Record); err != nil {
+			return err
+		}
+	}
+	switch ofRun := l.q.Needs(query.Run, query.Fields, query.Code, query.Func, "Injected"); {
+	case l.Result && l.q.Needs(query.Out):
+		found, err := l.place.Result(ctx)
+		if err != nil {
+			return err
+		}
+		if err := l.take(ctx, query.Out, found.Record); err != nil {
+			return err
+		}
+		if !ofRun {
+			return nil
+		}
+		var header record.ResultHeader
+		if err := found.Into(&header); err != nil {
+			return err
+		}
+		l.takeRun(header.RunHeader, header.Injected)
+	case l.Result && ofRun:
+		header, err := l.place.ResultHeader(ctx)
+		if err != nil {
+			return err
+		}
+		l.takeRun(header.RunHeader, header.Injected)
+	case !l.Result && l.Error && (ofRun || l.q.Needs(query.Err)):
+		found, err := l.place.Error(ctx)
+		if err != nil {
+			return err
+		}
+		var header record.ErrorHeader
+		if err := found.Into(&header); err != nil {
+			return err
+		}
+		l.takeRun(header.RunHeader, false)
+		l.call.Values[query.Err] = header.Message
+		if failure, err := record.DecodeFuncError(found.Body); err == nil { // it is longer
+			l.call.Values[query.Err] = failure.Message
+		}
+	}
+	return nil
+}
+
+// readState finds out how far the call is: only without a result does that take a look
+// at its lease. The run of a call that left neither result nor error is known by that.
+func (l *loader) readState(ctx context.Context) error {
+	var held *view.Lease
+	if !l.Result && l.Lease {
+		l.mu.Lock() // few calls are in this state, and many of them have one session
+		read, wrong, err := view.ReadLease(ctx, l.place.Store, l.Path+"/lease", l.sights, time.Time{})
+		l.mu.Unlock()
+		if err != nil && !blob.Is(err, blob.NotFound) {
+			return err
+		}
+		if wrong == nil { // one that cannot be read says nothing
+			held = read
+		}
+	}
+	l.state = view.StateOf(l.Result, l.Error, held)
+	l.call.Values[query.State] = string(l.state)
+	if l.o.failed && l.state != view.HasError && !runFailed(l.state, held) {
+		return errLeftOut
+	}
+	if l.Result || l.Error || held == nil || held.Outcome == nil {
+		return nil
+	}
+	l.call.Values[query.Err] = view.OutcomeText(*held.Outcome)
+	if l.q.Needs(query.Run, query.Fields) && held.Outcome.RunID != "" {
+		if header, err := l.place.ReadRun(ctx, held.Outcome.RunID); err == nil { // or it left none
+			l.takeRun(header, false)
+		}
+	}
+	return nil
+}
+
+// runFailed reports whether the last run of a call left no error, and failed.
+func runFailed(state view.State, held *view.Lease) bool {
+	if state != view.Released || held == nil || held.Outcome == nil {
+		return false
+	}
+	switch held.Outcome.Kind {
+	case runs.FuncError, runs.Panic, runs.ExecError:
+		return true
+	}
+	return false
+}
+
+// take takes the value of a record.
+func (l *loader) take(ctx context.Context, name string, found record.Record) error {
+	var header callHeader
+	if err := found.Into(&header); err != nil {
+		return err
+	}
+	l.call.Key.In, l.call.Key.Out, l.call.Schema = header.In, header.Out, header.Schema
+	v, err := dynamic.Decode(ctx, found.Body)
+	if err != nil && !errors.Is(err, dynamic.ErrTooLarge) {
+		return &record.FormatError{Format: record.Format, Reason: "its body does not decode: " + err.Error()}
+	}
+	l.call.Values[name] = v
+	return nil
+}
+
+func (l *loader) takeRun(header record.RunHeader, injected bool) {
+	l.call.Key.In, l.call.Key.Out = header.In, header.Out
+	if l.call.Schema == nil {
+		l.call.Schema = header.Schema
+	}
+	values := l.call.Values
+	values[query.Code], values[query.Func], values["Injected"] = header.Code, header.Func, injected
+	values[query.Run] = query.RunValue(header.RunID, header.Run)
+	if header.Run.Fields != nil {
+		values[query.Fields] = query.FieldsValue(header.Run.Fields)
+	}
+}
+
+// trouble is why a call was left out.
+type trouble int
+
+const (
+	damaged trouble = iota
+	removed
+	foreign
+	denied
+	notEvaluated
+	troubles // how many there are
+)
+
+// whyUnreadable tells a record that is damaged from one that is not ours.
+func whyUnreadable(err error) (why trouble, ok bool) {
+	if errors.Is(err, record.ErrDamaged) || errors.Is(err, lease.ErrDamaged) {
+		return damaged, true
+	}
+	_, format := errors.AsType[*record.FormatError](err)
+	_, other := errors.AsType[*record.ForeignError](err)
+	return foreign, format || other
+}

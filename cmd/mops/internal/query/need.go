@@ -1,0 +1,73 @@
+package query
+
+import "github.com/expr-lang/expr/ast"
+
+// need is how much of a value expressions ask for.
+type need struct {
+	all    bool
+	fields map[string]*need
+}
+
+var everything = &need{all: true}
+
+// below is how much of a field is asked for; nil if none of it is.
+func (n *need) below(name string) *need {
+	if n == nil || n.all {
+		return n
+	}
+	return n.fields[name]
+}
+
+func (n *need) add(path []string) {
+	for _, name := range path {
+		if n.fields == nil {
+			n.fields = map[string]*need{}
+		}
+		next := n.fields[name]
+		if next == nil {
+			next = new(need)
+			n.fields[name] = next
+		}
+		n = next
+	}
+	n.all = true
+}
+
+// pathFinder collects what an expression reads of its variables: the longest steps
+// by name, such as In.Area.Name.
+type pathFinder struct {
+	reads  map[ast.Node][]string
+	within map[ast.Node]bool // it is a part of a longer path
+}
+
+// pathsOf are the paths that an expression reads, each with its variable first.
+func pathsOf(root ast.Node) (paths [][]string, whole []string) {
+	p := pathFinder{map[ast.Node][]string{}, map[ast.Node]bool{}}
+	ast.Walk(&root, &p)
+	for n, path := range p.reads {
+		if !p.within[n] {
+			paths = append(paths, path)
+		}
+	}
+	return paths, p.reads[root]
+}
+
+// Visit implements ast.Visitor: parts come before the whole.
+func (p *pathFinder) Visit(n *ast.Node) {
+	extend := func(from ast.Node, more ...string) {
+		if path, ok := p.reads[from]; ok {
+			p.reads[*n] = append(path[:len(path):len(path)], more...)
+			p.within[from] = true
+		}
+	}
+	switch node := (*n).(type) {
+	case *ast.IdentifierNode:
+		p.reads[node] = []string{node.Value}
+	case *ast.ChainNode:
+		extend(node.Node)
+	case *ast.MemberNode:
+		if name, ok := node.Property.(*ast.StringNode); ok {
+			extend(node.Node, name.Value)
+		}
+	}
+}
