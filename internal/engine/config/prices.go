@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
@@ -44,7 +45,7 @@ func (p *parser) price(executor string, table map[string]any) {
 		line := p.lines.at("prices", executor, key)
 		to, ok := fields[key]
 		if !ok {
-			if meant := nearest(key, known); meant != "" {
+			if meant := words.Nearest(key, known); meant != "" {
 				p.fail(line, "unknown price %q below [prices.%s]; did you mean %s?", key, executor, meant)
 			} else {
 				p.fail(line, "unknown price %q below [prices.%s]; there are cpu, memory (of a GiB) and gpu, by the hour, and spot", key, executor)
