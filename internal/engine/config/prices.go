@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
+	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
