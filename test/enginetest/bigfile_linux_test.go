@@ -54,6 +54,7 @@ const mostMemory = 128 << 20
 // A big file goes to a worker and another one comes back, through a store that
 // is not local, and neither process keeps much of it in memory.
 func TestBigFile(t *testing.T) {
+	t.Parallel()
 	for name, remote := range remoteRoots() {
 		t.Run(name, func(t *testing.T) {
 			arguments, limit := bigFile{Size: min(192<<20, remote.most/16) + 5}, 2*time.Minute

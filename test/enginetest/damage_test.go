@@ -16,6 +16,7 @@ import (
 
 // A damaged result is computed again and replaced; it is never returned.
 func TestDamagedResult(t *testing.T) {
+	t.Parallel()
 	b := newTable(t, Work{Name: "a", Dir: t.TempDir(), Chance: true})
 	first := b.mustCall("the first call")
 	sound := b.read(b.path + "/result")
@@ -72,6 +73,7 @@ func TestDamagedResultOfLiveHolder(t *testing.T) {
 
 // A damaged invocation is replaced by who computes the call.
 func TestDamagedInvocation(t *testing.T) {
+	t.Parallel()
 	b := newTable(t, Work{Name: "a", Dir: t.TempDir(), Chance: true})
 	b.mustCall("the first call")
 	sound := b.read(b.path + "/invocation")
@@ -90,6 +92,7 @@ func TestDamagedInvocation(t *testing.T) {
 
 // A damaged error is none: the function runs again, and its error is replaced.
 func TestDamagedError(t *testing.T) {
+	t.Parallel()
 	b := newTable(t, Work{Name: "a", Dir: t.TempDir(), End: "fail"})
 	_, first := b.call(mops.KeepErrors())
 	if _, again := b.call(mops.KeepErrors()); kindOf(again) != "func" || again.Error() != first.Error() {

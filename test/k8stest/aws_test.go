@@ -125,6 +125,7 @@ func newAWS(t *testing.T, c *cluster.Cluster) (*aws, *trip) {
 // A pod with a service account that is tied to a role (IRSA) reads and writes the
 // bucket with nothing else.
 func TestAWSRoleOfAServiceAccount(t *testing.T) {
+	t.Parallel()
 	a, trip := newAWS(t, cluster.Real(t))
 	trip.succeeds()
 	if a.signIns == 0 || a.signIns > 3 || a.writes == 0 {
@@ -133,6 +134,7 @@ func TestAWSRoleOfAServiceAccount(t *testing.T) {
 }
 
 func TestAWSRoleFails(t *testing.T) {
+	t.Parallel()
 	c := cluster.Real(t)
 	for name, test := range map[string]struct {
 		change func(*aws, *trip)
@@ -143,6 +145,7 @@ func TestAWSRoleFails(t *testing.T) {
 		"no webhook":        {func(_ *aws, v *trip) { v.visit.Cloud = "none" }, "no AWS credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a, trip := newAWS(t, c)
 			trip.visit.Variables = append(trip.visit.Variables, "AWS_REGION="+awsRegion)
 			test.change(a, trip)

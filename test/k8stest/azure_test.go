@@ -178,6 +178,7 @@ func newAzure(t *testing.T, c *cluster.Cluster, domain, authority string) (*azur
 // A pod with a service account that is tied to an identity of Azure's reads and
 // writes the store with nothing else.
 func TestAzureWorkloadIdentity(t *testing.T) {
+	t.Parallel()
 	c := cluster.Real(t)
 	for name, at := range map[string]struct{ domain, authority string }{
 		"public":            {"core.windows.net", "login.microsoftonline.com"},
@@ -185,6 +186,7 @@ func TestAzureWorkloadIdentity(t *testing.T) {
 		"private authority": {"core.windows.net", "login.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a, trip := newAzure(t, c, at.domain, at.authority)
 			trip.succeeds()
 			if a.signIns == 0 || a.signIns > 3 || a.writes == 0 {
@@ -196,6 +198,7 @@ func TestAzureWorkloadIdentity(t *testing.T) {
 }
 
 func TestAzureWorkloadIdentityFails(t *testing.T) {
+	t.Parallel()
 	c := cluster.Real(t)
 	for name, test := range map[string]struct {
 		change func(*azure, *trip)
@@ -208,6 +211,7 @@ func TestAzureWorkloadIdentityFails(t *testing.T) {
 		"access expired":    {func(a *azure, v *trip) { a.expired = true }, "token is expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a, trip := newAzure(t, c, "core.windows.net", "login.microsoftonline.com")
 			test.change(a, trip)
 			trip.fails(test.says)

@@ -166,6 +166,7 @@ func (r *rig) held() (held []string) {
 // A call runs in a pod, its lines are on the screen and in the store, and the
 // next program that makes it has a hit.
 func TestCalls(t *testing.T) {
+	t.Parallel()
 	n := 30
 	if soak {
 		n = 100
@@ -197,6 +198,7 @@ func TestCalls(t *testing.T) {
 
 // Ctrl-C leaves no Job, no pod and no lease.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	n := 8
 	if soak {
 		n = 200
@@ -216,6 +218,7 @@ func TestInterrupt(t *testing.T) {
 // A program that was killed is started again: it finds its Jobs, whether their
 // pods have begun or not, shows what they print, and computes nothing twice.
 func TestKilledProgramFindsItsJobs(t *testing.T) {
+	t.Parallel()
 	n := 6
 	if soak {
 		n = 60
@@ -227,6 +230,7 @@ func TestKilledProgramFindsItsJobs(t *testing.T) {
 		"while all functions run":     func(r *rig) bool { return len(r.begun()) == n },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, n, func(w *Work) { w.Gate = true })
 			p := r.start()
 			enginetest.Eventually(t, 3*time.Minute, name, func() bool { return killable(r) })
@@ -285,6 +289,7 @@ func TestAPIServerRestarts(t *testing.T) {
 // A program that was suspended, a laptop that slept, finds its Jobs gone when it
 // goes on: the cluster removed them after their time. The results are there.
 func TestJobsRemovedBeforeTheyWereSeen(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 3, func(w *Work) { w.Gate = true })
 	r.calls.Brief = true
 	p := r.start()

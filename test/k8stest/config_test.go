@@ -12,6 +12,7 @@ import (
 
 // A team writes its settings once, and programs say k8s.New().
 func TestProgramThatSaysNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, func(w *Work) { w.Seconds = 3 })
 	r.calls.Configured = true
 	file := filepath.Join(r.calls.Place, "team.toml")

@@ -4,11 +4,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
 // Each way in which a worker may end, all of them at once: the error says what
 // happened, in the words of the worker or of the cluster.
 func TestFailures(t *testing.T) {
+	t.Parallel()
 	want := map[string]struct {
 		work   Work
 		begun  int    // how often it ran
@@ -56,6 +59,7 @@ func TestFailures(t *testing.T) {
 // A worker that crashes is started again once, with a line that says why. When it
 // has crashed in the same way, that is all, though six retries are allowed.
 func TestCrashes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 0, nil)
 	r.calls.Retries = 6
 	r.calls.Works = []Work{{Name: "goroutine", End: "crash"}, {Name: "exit", End: "exit"}}
@@ -88,8 +92,9 @@ func TestCrashes(t *testing.T) {
 // The image holds another version of the program: the worker refuses, nothing
 // runs, and nothing is tried again.
 func TestVersionSkew(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1, nil)
-	other, err := built("-s -w -X github.com/TrilliantHealth/mops-go/test/k8stest_test.version=2")
+	other, err := enginetest.Build("-X github.com/TrilliantHealth/mops-go/test/k8stest_test.version=2")
 	if err != nil {
 		t.Fatal(err)
 	}

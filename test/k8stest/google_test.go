@@ -132,6 +132,7 @@ func newGoogle(t *testing.T, c *cluster.Cluster, annotations map[string]string) 
 // A pod with a service account that is bound to a Google one reads and writes the
 // bucket with nothing else.
 func TestGoogleWorkloadIdentity(t *testing.T) {
+	t.Parallel()
 	g, trip := newGoogle(t, cluster.Real(t), map[string]string{"iam.gke.io/gcp-service-account": googleAccount})
 	trip.succeeds()
 	if g.signIns == 0 || g.signIns > 3 || g.writes == 0 {
@@ -140,6 +141,7 @@ func TestGoogleWorkloadIdentity(t *testing.T) {
 }
 
 func TestGoogleWorkloadIdentityFails(t *testing.T) {
+	t.Parallel()
 	_, trip := newGoogle(t, cluster.Real(t), nil)
 	trip.fails("iam.serviceAccounts.getAccessToken", "workload identity")
 }

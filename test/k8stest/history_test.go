@@ -37,6 +37,7 @@ func (r *rig) recorded(uri string) record.Run {
 // A program learns from the runs of an earlier one how much memory a worker needs,
 // and a call that needs more gets that all the same.
 func TestMemoryFromHistory(t *testing.T) {
+	t.Parallel()
 	const usual, need = 512, 40 // MiB
 	r := newRig(t, 20, func(w *Work) { w.MiB = need })
 	r.expect(r.start("MOPS_K8S_MEMORY=512Mi"), 5*time.Minute)

@@ -59,6 +59,7 @@ func (r *rig) says(p *enginetest.Program, what ...string) {
 // Calls wait for their turn and say why. A program that was killed meanwhile finds its
 // Jobs again, those that run and those that wait, and each is computed once.
 func TestKueueLetsGo(t *testing.T) {
+	t.Parallel()
 	r := newQueue(t, 3, func(w *Work) { w.Gate = true })
 	const lacks = "insufficient unused quota for cpu in flavor default, 100m more needed"
 	p := r.start("MOPS_PROGRESS=plain")
@@ -79,6 +80,7 @@ func TestKueueLetsGo(t *testing.T) {
 // A call of a higher priority takes the turn of one that runs, which goes on later as
 // if nothing had been, though it waits for longer than it may take.
 func TestKueuePreempts(t *testing.T) {
+	t.Parallel()
 	low := newQueue(t, 1, func(w *Work) { w.Gate = true })
 	low.calls.Queue.Timeout = 10 * time.Second
 	class := &schedulingv1.PriorityClass{ObjectMeta: v1.ObjectMeta{Name: "high-" + low.calls.Namespace}, Value: 1000}
@@ -113,8 +115,10 @@ func TestKueuePreempts(t *testing.T) {
 // A pack gives its turn to a call of a higher priority, and goes on later where it was:
 // only what its pod was computing is computed again.
 func TestKueuePreemptsPack(t *testing.T) {
+	t.Parallel()
 	const side = 2
 	low := newQueue(t, 40, func(w *Work) { w.Seconds = 0.3 }).packed(side)
+	low.calls.Limit = side // one pod: what a queue has no room for waits for ever
 	class := &schedulingv1.PriorityClass{ObjectMeta: v1.ObjectMeta{Name: "higher-" + low.calls.Namespace}, Value: 1000}
 	classes := low.cluster.Client().SchedulingV1().PriorityClasses()
 	if _, err := classes.Create(t.Context(), class, v1.CreateOptions{}); err != nil {
@@ -140,6 +144,7 @@ func TestKueuePreemptsPack(t *testing.T) {
 
 // A Job that its queue never lets go says so, and Ctrl-C leaves nothing of it.
 func TestKueueNeverLetsGo(t *testing.T) {
+	t.Parallel()
 	r := newQueue(t, 2, nil)
 	large, nowhere := r.calls.Queue, r.calls.Queue
 	large.CPU, nowhere.Name = "1", "nowhere"
@@ -160,7 +165,7 @@ func TestKueueNeverLetsGo(t *testing.T) {
 			t.Errorf("exit code %d; standard error:\n%s", code, p.Stderr)
 		}
 	}
-	enginetest.Eventually(t, 10*time.Second, "no Job and no Workload is left", func() bool {
+	enginetest.Eventually(t, time.Minute, "no Job and no Workload is left", func() bool {
 		return r.jobs()+len(r.cluster.Workloads(t, r.calls.Namespace)) == 0
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -34,7 +33,10 @@ func TestMain(m *testing.M) {
 		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress(cmp.Or(os.Getenv("MOPS_PROGRESS"), "off")))
 	}
 	mops.Init() // in a pod, this binary is the worker
-	os.Exit(cluster.Run(m))
+	enginetest.SideBySide("4")
+	code := cluster.Run(m)
+	enginetest.RemoveBuilt()
+	os.Exit(code)
 }
 
 // programs are the programs under test, by name.
@@ -187,29 +189,11 @@ func runCalls(ctx context.Context) error {
 	return failed
 }
 
-// program is this test binary for the cluster's nodes: without cgo, and so
-// without the race detector.
-var program = sync.OnceValues(func() (string, error) { return built("-s -w") })
-
-func built(linkerFlags string) (string, error) {
-	dir, err := os.MkdirTemp("", "mops-k8stest-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "program")
-	build := exec.Command("go", "test", "-c", "-trimpath", "-ldflags="+linkerFlags, "-o", path, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%v: %s", err, out)
-	}
-	return path, nil
-}
-
-// pushed is the image of the program in the registry of the cluster, of which there
+// pushed is the image of this test binary in the registry of the cluster, of which there
 // is one: it is made once, which takes a while with the race detector.
 func pushed(t testing.TB, c *cluster.Cluster) string {
 	t.Helper()
-	path, err := program()
+	path, err := enginetest.Plain()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -221,7 +221,7 @@ func serverSize(t *testing.T, c *cluster.Cluster) string {
 // the most.
 func runProgram(t *testing.T, name string, arguments, report any) {
 	t.Helper()
-	path, err := program()
+	path, err := enginetest.Plain()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func TestManyPackedCalls(t *testing.T) {
 	if soak {
 		n, start = 100_000, ownSimulated
 	}
-	binary, err := program()
+	binary, err := enginetest.Plain()
 	if err != nil {
 		t.Fatal(err)
 	}

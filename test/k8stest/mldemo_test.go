@@ -27,6 +27,7 @@ import (
 // example's own tests: a library that runs the kernel on a CPU. The node has it in a
 // folder that it mounts into pods, where Google's GPU nodes do, too.
 func TestMLDemo(t *testing.T) {
+	t.Parallel()
 	c := cluster.Real(t)
 	program := filepath.Join(t.TempDir(), "mldemo")
 	build := exec.Command("go", "build", "-tags=gpu", "-trimpath", "-ldflags=-s -w", "-o", program, "./examples/mldemo")

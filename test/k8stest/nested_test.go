@@ -64,6 +64,7 @@ func runNested(ctx context.Context) error {
 // in the pod's own cluster and namespace, and with the rights that mops k8s rbac
 // prints. Without them, the error says what to do.
 func TestNestedJobs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 0, nil)
 	core, rbac := r.cluster.Client().CoreV1(), r.cluster.Client().RbacV1()
 	for _, account := range []string{"mops", "reader"} {

@@ -18,6 +18,7 @@ import (
 // own affair. It is run again in a Job of its own, and those beside it have their
 // results.
 func TestPackWithMisbehavingCalls(t *testing.T) {
+	t.Parallel()
 	ends := map[int]struct{ end, reason string }{
 		3: {"exit", "WorkerFailed"}, 9: {"crash", "WorkerFailed"}, 12: {"error", "func"}, 17: {"panic", "func"}, 20: {"memory", "OOMKilled"},
 	}
@@ -63,6 +64,7 @@ func (r *rig) packed(side int) *rig {
 
 // Ctrl-C leaves no Job, no pod, no lease and no pack.
 func TestPackInterrupted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 8, func(w *Work) { w.Gate = true }).packed(8)
 	p := r.start()
 	r.awaitBegun(4)
@@ -80,6 +82,7 @@ func TestPackInterrupted(t *testing.T) {
 
 // A program that was killed is started again, and goes on with its packs.
 func TestKilledProgramFindsItsPacks(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 8, func(w *Work) { w.Gate = true }).packed(8)
 	p := r.start()
 	r.awaitBegun(8)
@@ -96,6 +99,7 @@ func TestKilledProgramFindsItsPacks(t *testing.T) {
 // Pods of packs are deleted while they compute: every result is right, and only
 // what a pod was computing is computed again.
 func TestPodsOfPacksDie(t *testing.T) {
+	t.Parallel()
 	const n, side, kills = 300, 2, 3
 	r := newRig(t, n, func(w *Work) { w.Seconds = 0.1 }).packed(side)
 	r.calls.Limit = 4

@@ -77,6 +77,7 @@ func (r *rig) injects(c corev1.Container) {
 // Pods get a sidecar that nobody asked for. Each call has its result or its
 // error as soon as its worker has ended, and nothing runs when the program has.
 func TestSidecarsOfAWebhook(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 0, nil)
 	ends := map[string]string{"well": "", "badly": "error", "killed": "kill once", "crashes": "exit"}
 	for name, end := range ends {

@@ -40,7 +40,9 @@ func killPods(t *testing.T, namespace string) {
 }
 
 // A node falls silent: its kubelet is stopped where it is. The cluster is this
-// test's own, since all pods of the node suffer.
+// test's own, since all pods of the node suffer. It takes most of a minute to notice,
+// so that one silence is for three programs: one whose worker dies, one whose worker
+// lives, and one that is interrupted.
 func TestNodeFallsSilent(t *testing.T) {
 	t.Parallel()
 	cluster.Real(t) // leaves the test out where there can be none
@@ -53,95 +55,79 @@ func TestNodeFallsSilent(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for name, test := range map[string]func(t *testing.T, c *cluster.Cluster){
-		"worker dead": silentAndDead, "worker lives": silentAndAlive, "Ctrl-C": interruptedOnASilentNode,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, c) })
-	}
-}
+	gate := func(w *Work) { w.Gate = true }
+	dead, lives, stopped := newRigOn(t, c, 1, gate), newRigOn(t, c, 1, gate), newRigOn(t, c, 3, gate)
+	dead.calls.SilenceGrace, lives.calls.SilenceGrace = 5*time.Second, time.Second
+	ofDead, ofLives, ofStopped := dead.start(), lives.start(), stopped.start()
+	resume := fallsSilent(t, c, dead, lives, stopped)
+	killPods(t, dead.calls.Namespace)
+	killPods(t, stopped.calls.Namespace)
 
-// fallsSilent stops the kubelet, once it has said of all pods that they run, until
-// the returned function, or the test's end.
-func (r *rig) fallsSilent() (resume func()) {
-	r.Helper()
-	enginetest.Eventually(r, time.Minute, "the cluster knows that all pods run", func() bool {
-		pods, err := r.cluster.Client().CoreV1().Pods(r.calls.Namespace).List(r.Context(), v1.ListOptions{FieldSelector: "status.phase=Running"})
-		if err != nil {
-			r.Fatal(err)
-		}
-		return len(pods.Items) == len(r.calls.Works)
-	})
-	if err := r.cluster.PauseKubelet(); err != nil {
-		r.Fatal(err)
+	// Ctrl-C does not wait for pods on a node that does not answer.
+	ofStopped.Signal(syscall.SIGINT)
+	if code := ofStopped.Wait(90 * time.Second); code != 130 {
+		t.Errorf("exit code %d; standard error:\n%s", code, ofStopped.Stderr)
 	}
-	resume = sync.OnceFunc(func() {
-		if err := r.cluster.ResumeKubelet(); err != nil {
-			r.Error(err)
-		}
-	})
-	r.Cleanup(resume)
-	return resume
-}
+	if jobs, pods, held := stopped.jobs(), stopped.pods(), stopped.held(); jobs+pods+len(held) > 0 {
+		t.Errorf("%d Jobs, %d pods and %d leases are left; standard error:\n%s", jobs, pods, len(held), ofStopped.Stderr)
+	}
 
-// There is one warning, the pod is deleted by force after its time, and the call
-// goes on elsewhere.
-func silentAndDead(t *testing.T, c *cluster.Cluster) {
-	r := newRigOn(t, c, 1, func(w *Work) { w.Gate = true })
-	r.calls.SilenceGrace = 5 * time.Second
-	p := r.start()
-	r.awaitBegun(1)
-	resume := r.fallsSilent()
-	killPods(t, r.calls.Namespace)
-	said := func(what string) func() bool {
-		return func() bool { return strings.Contains(p.Stderr.String(), what) }
+	// There is one warning, the pod is deleted by force after its time, and the call
+	// goes on elsewhere.
+	const warning = "the node of a worker does not answer"
+	says := func(p *enginetest.Program, what string, longest time.Duration) {
+		t.Helper()
+		enginetest.Eventually(t, longest, what, func() bool { return strings.Contains(p.Stderr.String(), what) })
 	}
-	enginetest.Eventually(t, 3*time.Minute, "a warning", said("the node of a worker does not answer"))
-	enginetest.Eventually(t, time.Minute, "another attempt", said("a run failed and is tried again"))
+	says(ofLives, warning, 3*time.Minute)
+	warned := time.Now()
+	says(ofDead, warning, 3*time.Minute)
+	says(ofDead, "a run failed and is tried again", time.Minute)
 	enginetest.Eventually(t, time.Minute, "the Job and the pod of the first attempt are gone", func() bool {
-		return r.jobs() == 1 && r.pods() == 1
+		return dead.jobs() == 1 && dead.pods() == 1
 	})
+
+	// A worker that renews its session is left alone, and its result is taken.
+	const longest = 24*time.Second + time.Second                 // after which a silent session is dead, and the grace
+	time.Sleep(time.Until(warned.Add(longest + 10*time.Second))) // nothing must happen
+	lives.open()
+	enginetest.Eventually(t, time.Minute, "the result is there", func() bool { return len(lives.held()) == 0 })
+
 	resume() // there is no other node
-	r.open()
-	r.expect(p, 3*time.Minute)
-	if begun := r.begun(); begun["w0"] != 2 {
+	lives.expect(ofLives, 3*time.Minute)
+	lives.once()
+	dead.open()
+	dead.expect(ofDead, 3*time.Minute)
+	if begun := dead.begun(); begun["w0"] != 2 {
 		t.Errorf("%v", begun)
 	}
-	if n := strings.Count(p.Stderr.String(), "the node of a worker does not answer"); n != 1 {
-		t.Errorf("%d warnings:\n%s", n, p.Stderr)
+	if n := strings.Count(ofDead.Stderr.String(), warning); n != 1 {
+		t.Errorf("%d warnings:\n%s", n, ofDead.Stderr)
 	}
 }
 
-// A worker that renews its session is left alone, and its result is taken.
-func silentAndAlive(t *testing.T, c *cluster.Cluster) {
-	r := newRigOn(t, c, 1, func(w *Work) { w.Gate = true })
-	r.calls.SilenceGrace = time.Second
-	p := r.start()
-	r.awaitBegun(1)
-	resume := r.fallsSilent()
-	enginetest.Eventually(t, 3*time.Minute, "a warning", func() bool {
-		return strings.Contains(p.Stderr.String(), "the node of a worker does not answer")
+// fallsSilent stops the kubelet, once functions of all rigs run, and it has said of all
+// their pods that they do, until the returned function, or the test's end.
+func fallsSilent(t *testing.T, c *cluster.Cluster, rigs ...*rig) (resume func()) {
+	t.Helper()
+	for _, r := range rigs {
+		r.awaitBegun(len(r.calls.Works))
+		enginetest.Eventually(t, time.Minute, "the cluster knows that all pods run", func() bool {
+			pods, err := c.Client().CoreV1().Pods(r.calls.Namespace).List(t.Context(), v1.ListOptions{FieldSelector: "status.phase=Running"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(pods.Items) == len(r.calls.Works)
+		})
+	}
+	if err := c.PauseKubelet(); err != nil {
+		t.Fatal(err)
+	}
+	resume = sync.OnceFunc(func() {
+		if err := c.ResumeKubelet(); err != nil {
+			t.Error(err)
+		}
 	})
-	const longest = 24*time.Second + time.Second // after which a silent session is dead, and the grace
-	time.Sleep(longest + 10*time.Second)         // nothing must happen
-	r.open()
-	enginetest.Eventually(t, time.Minute, "the result is there", func() bool { return len(r.held()) == 0 })
-	resume()
-	r.expect(p, 3*time.Minute)
-	r.once()
-}
-
-// Ctrl-C does not wait for pods on a node that does not answer.
-func interruptedOnASilentNode(t *testing.T, c *cluster.Cluster) {
-	r := newRigOn(t, c, 3, func(w *Work) { w.Gate = true })
-	p := r.start()
-	r.awaitBegun(3)
-	r.fallsSilent()
-	killPods(t, r.calls.Namespace)
-	p.Signal(syscall.SIGINT)
-	if code := p.Wait(90 * time.Second); code != 130 {
-		t.Errorf("exit code %d; standard error:\n%s", code, p.Stderr)
-	}
-	if jobs, pods, held := r.jobs(), r.pods(), r.held(); jobs+pods+len(held) > 0 {
-		t.Errorf("%d Jobs, %d pods and %d leases are left; standard error:\n%s", jobs, pods, len(held), p.Stderr)
-	}
+	t.Cleanup(resume)
+	return resume
 }

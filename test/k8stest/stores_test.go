@@ -43,8 +43,10 @@ func (r *rig) useSecret(variables []string) {
 // Pods reach the store over the network, with credentials from a Secret, which
 // stand neither in the Job nor in what is printed or kept.
 func TestStoresFromPods(t *testing.T) {
+	t.Parallel()
 	for name, c := range reachable {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, 3, nil)
 			server := c.start(t)
 			r.root = server.At(t, r.cluster.Forward(t, server.Address()))
@@ -75,6 +77,7 @@ func TestStoresFromPods(t *testing.T) {
 // The store is away, for program and pods, when functions end: what they computed
 // is kept, and nothing runs twice.
 func TestOutageWhenPodsEnd(t *testing.T) {
+	t.Parallel()
 	outage, ran := 20*time.Second, time.Duration(0) // eight tries take 13 at most, and the least patience is a minute
 	if soak {
 		outage, ran = 3*time.Minute, 4*time.Minute
