@@ -72,6 +72,9 @@ func (s *settings) job(t task) (*batchv1.Job, error) {
 	if s.queue != "" {
 		job.Spec.Suspend = new(true)
 		job.Labels[kube.QueueLabel] = s.queue
+		if _, set := job.Annotations[kube.MinParallelismAnnotation]; t.workers > 1 && !set {
+			job.Annotations[kube.MinParallelismAnnotation] = "1" // one worker is enough to come to the end of a pack
+		}
 	}
 	return s.transformed(job)
 }

@@ -118,7 +118,6 @@ func TestKueuePreemptsPack(t *testing.T) {
 	t.Parallel()
 	const side = 2
 	low := newQueue(t, 40, func(w *Work) { w.Seconds = 0.3 }).packed(side)
-	low.calls.Limit = side // one pod: what a queue has no room for waits for ever
 	class := &schedulingv1.PriorityClass{ObjectMeta: v1.ObjectMeta{Name: "higher-" + low.calls.Namespace}, Value: 1000}
 	classes := low.cluster.Client().SchedulingV1().PriorityClasses()
 	if _, err := classes.Create(t.Context(), class, v1.CreateOptions{}); err != nil {
@@ -139,6 +138,37 @@ func TestKueuePreemptsPack(t *testing.T) {
 	}
 	if more > side {
 		t.Errorf("%d calls were computed again, want at most %d", more, side)
+	}
+}
+
+// A pack that wants more pods than its queue ever has room for begins with those that
+// fit: here one.
+func TestKueueLetsPartOfPackGo(t *testing.T) {
+	t.Parallel()
+	const side = 2
+	r := newQueue(t, 60, func(w *Work) { w.Seconds = 0.5 }).packed(side)
+	r.calls.Pack = 3 * time.Second
+	p := r.start("MOPS_PROGRESS=plain")
+	most := 0
+	enginetest.Eventually(t, 2*time.Minute, "the program has ended", func() bool {
+		jobs, err := r.cluster.Client().BatchV1().Jobs(r.calls.Namespace).List(t.Context(), v1.ListOptions{})
+		if err != nil {
+			return false
+		}
+		for _, job := range jobs.Items {
+			most = max(most, int(*job.Spec.Completions))
+		}
+		select {
+		case <-p.Done():
+			return true
+		default:
+			return false
+		}
+	})
+	r.expect(p, time.Minute)
+	r.once()
+	if most < 2 {
+		t.Errorf("no pack wanted more than %d pod: this test shows nothing", most)
 	}
 }
 

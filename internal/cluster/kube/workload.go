@@ -23,6 +23,11 @@ import (
 // (https://kueue.sigs.k8s.io/docs/tasks/run/jobs).
 const QueueLabel = "kueue.x-k8s.io/queue-name"
 
+// MinParallelismAnnotation lets a Job begin with fewer pods than it has, as many as
+// its queue has room for now or ever
+// (https://kueue.sigs.k8s.io/docs/tasks/run/jobs/#partial-admission).
+const MinParallelismAnnotation = "kueue.x-k8s.io/job-min-parallelism"
+
 // What Workloads are, and the label with the UID of the Job that one is for.
 const (
 	kueueGroup  = "kueue.x-k8s.io"
