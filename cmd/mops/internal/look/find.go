@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,11 +30,11 @@ const (
 	readAtOnce = 48
 	readHere   = 8
 	// readBytes is how much of large records is held at once; one that is larger is read alone.
-	readBytes = 512 << 20
+	readBytes = 128 << 20
 	// judgedTogether is how many calls are read before the first of them is judged:
 	// what fields a type has shows in its values.
 	judgedTogether = 1000
-	judgedBytes    = 64 << 20
+	judgedBytes    = 16 << 20
 )
 
 // finder finds the calls that meet a condition.
@@ -46,9 +45,6 @@ type finder struct {
 	q     *query.Query
 	print *foundPrinter
 	since time.Time // calls of which nothing was written since then are left out
-
-	mu     sync.Mutex // of the sights
-	sights view.Sights
 
 	listed, read atomic.Int64
 	waiting      []*candidate // to be judged together
@@ -71,7 +67,7 @@ func (o *lsOptions) find(ctx context.Context, a *cli.App, x roots.Address) error
 	if err != nil {
 		return cli.Usage(err)
 	}
-	f := &finder{a: a, of: x, o: o, q: q, sights: view.Sights{}, print: newFoundPrinter(a, x, o, q.Titles())}
+	f := &finder{a: a, of: x, o: o, q: q, print: newFoundPrinter(a, x, o, q.Titles())}
 	if o.since != 0 {
 		f.since = a.Now().Add(-time.Duration(o.since))
 	}
@@ -180,8 +176,9 @@ func (f *finder) each(ctx context.Context, calls iter.Seq2[explain.Listed, error
 	})
 	for range width {
 		group.Go(func() error {
+			sights := view.Sights{} // of sessions, which many calls have in common
 			for c := range toRead {
-				if err := f.load(ctx, c); err != nil {
+				if err := f.load(ctx, c, sights); err != nil {
 					return err
 				}
 				room.Release(c.room())

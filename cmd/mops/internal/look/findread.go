@@ -26,7 +26,7 @@ type callHeader struct {
 
 // load reads as much of a call as the query asks for. What is wrong with its records
 // is counted, and no error.
-func (f *finder) load(ctx context.Context, c *candidate) error {
+func (f *finder) load(ctx context.Context, c *candidate, sights view.Sights) error {
 	call, err := memokey.Parse(c.Path)
 	if err != nil {
 		return nil // it is none
@@ -41,7 +41,7 @@ func (f *finder) load(ctx context.Context, c *candidate) error {
 			query.Err: "", query.Code: "", query.Func: "", query.Fields: dynamic.Map{},
 		},
 	}}
-	switch err := l.load(ctx); {
+	switch err := l.load(ctx, sights); {
 	case errors.Is(err, errLeftOut):
 		return nil
 	case ctx.Err() != nil:
@@ -69,8 +69,8 @@ type loader struct {
 	call  *query.Call
 }
 
-func (l *loader) load(ctx context.Context) error {
-	if err := l.readState(ctx); err != nil {
+func (l *loader) load(ctx context.Context, sights view.Sights) error {
+	if err := l.readState(ctx, sights); err != nil {
 		return err
 	}
 	if l.q.Needs(query.In) && l.Invocation.Key != "" {
@@ -125,12 +125,10 @@ func (l *loader) load(ctx context.Context) error {
 
 // readState finds out how far the call is: only without a result does that take a look
 // at its lease. The run of a call that left neither result nor error is known by that.
-func (l *loader) readState(ctx context.Context) error {
+func (l *loader) readState(ctx context.Context, sights view.Sights) error {
 	var held *view.Lease
 	if !l.Result && l.Lease {
-		l.mu.Lock() // few calls are in this state, and many of them have one session
-		read, wrong, err := view.ReadLease(ctx, l.place.Store, l.Path+"/lease", l.sights, time.Time{})
-		l.mu.Unlock()
+		read, wrong, err := view.ReadLease(ctx, l.place.Store, l.place.Lease(), sights, time.Time{})
 		if err != nil && !blob.Is(err, blob.NotFound) {
 			return err
 		}

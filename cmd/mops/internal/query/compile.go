@@ -351,15 +351,28 @@ func (unchecked) Visit(n *ast.Node) {
 	}
 }
 
-// rootsOf are the variables that may be nil of which a part reads fields.
+// rootsOf are the variables that a part of a condition reads and that may be nil. Where
+// it asks for nil itself, they are those of which it reads fields.
 func rootsOf(n ast.Node) (roots []string) {
+	var about nilSeeker
+	ast.Walk(&n, &about)
 	paths, _ := pathsOf(n)
 	for _, path := range paths {
-		if len(path) > 1 && slices.Contains(mayBeNil, path[0]) && !slices.Contains(roots, path[0]) {
+		if (len(path) > 1 || !about.found) && slices.Contains(mayBeNil, path[0]) && !slices.Contains(roots, path[0]) {
 			roots = append(roots, path[0])
 		}
 	}
 	return roots
+}
+
+// nilSeeker looks for nil, and for what stands in its place.
+type nilSeeker struct{ found bool }
+
+// Visit implements ast.Visitor.
+func (s *nilSeeker) Visit(n *ast.Node) {
+	_, isNil := (*n).(*ast.NilNode)
+	b, isBinary := (*n).(*ast.BinaryNode)
+	s.found = s.found || isNil || isBinary && b.Operator == "??"
 }
 
 // problem makes one of ours of an error of the library.
