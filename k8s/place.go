@@ -17,13 +17,38 @@ func placeOf(pods []*corev1.Pod) (p executor.Place) {
 		return p
 	}
 	pod := slices.MaxFunc(pods, kube.ByAge)
-	p.Host, p.Node = pod.Name, pod.Spec.NodeName
+	p.Host, p.Node, p.Spot = pod.Name, pod.Spec.NodeName, onSpot(pod)
 	for _, c := range pod.Spec.Containers {
 		if c.Name == kube.ContainerName {
 			p.Requests, p.Limits = resourcesOf(c.Resources.Requests), resourcesOf(c.Resources.Limits)
 		}
 	}
 	return p
+}
+
+// onSpot reports whether a pod may run on spot nodes only. Of one that may run on
+// others, too, the nodes would have to be asked.
+func onSpot(pod *corev1.Pod) bool {
+	affinity := pod.Spec.Affinity
+	if affinity == nil || affinity.NodeAffinity == nil || affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return false
+	}
+	terms := affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	for _, term := range terms {
+		if !slices.ContainsFunc(term.MatchExpressions, isSpot) {
+			return false
+		}
+	}
+	return len(terms) > 0
+}
+
+func isSpot(r corev1.NodeSelectorRequirement) bool {
+	for _, spot := range spotLabels {
+		if r.Key == spot.key && r.Operator == corev1.NodeSelectorOpIn && slices.Equal(r.Values, []string{spot.value}) {
+			return true
+		}
+	}
+	return false
 }
 
 func resourcesOf(list corev1.ResourceList) (r executor.Resources) {

@@ -46,6 +46,7 @@ type Event struct {
 	Outcome Outcome         // how the call came to its end: with Ended
 	Reason  executor.Reason // why the attempt failed, if the function did not: with AttemptEnded and Ended
 	Err     error           // of what failed; it may be shared: do not change it
+	Result  string          // hash of what the function returned: with Ended, of a call that was computed
 	Unkept  bool            // the store does not have the result: with Ended
 
 	// With AttemptEnded:

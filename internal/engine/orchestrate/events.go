@@ -3,6 +3,8 @@ package orchestrate
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"sync"
@@ -300,6 +302,10 @@ func (f *flight) tellEnded(outcome Outcome, err error) {
 	e := event.Event{Kind: event.Ended, Outcome: outcome.How, Err: err, Unkept: outcome.Unkept}
 	if err == nil {
 		ofResult(&e, outcome.Result)
+		if outcome.How == Computed {
+			sum := sha256.Sum256(outcome.Result.Body)
+			e.Result = hex.EncodeToString(sum[:8])
+		}
 		if outcome.How == Hit {
 			e.MemoURI, e.Path = outcome.Place.URI(), outcome.Place.Path
 		}
