@@ -189,6 +189,9 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 	}
 	env.environ.Settings = in.spec.Environ.Overlay(env.environ.Settings)
 	env.executorEnviron = in.spec.Executors.Overlay(env.executorEnviron)
+	if in.spec.Replay != nil { // whatever else is set, nothing is written
+		env.environ.ReadOnly = new(true)
+	}
 	if !in.worker { // the process that started it has said so
 		for _, warning := range config.Unknown(os.Environ()) {
 			env.logger.Warn(warning)

@@ -125,10 +125,26 @@ var (
 		return sum, err
 	})
 
+	exits = mops.Define("shop/exits", func(_ context.Context, code int) (int, error) {
+		os.Exit(code)
+		return 0, nil
+	}, mops.On(subprocess.New()))
+
+	changes = defineChanges()
+
 	waits = mops.Define("shop/waits", func(ctx context.Context, n int) (int, error) {
 		return n, waitFor(ctx, os.Getenv("PROG_WAIT"))
 	})
 )
+
+// defineChanges defines a function of one of two types.
+func defineChanges() *mops.Func[string, int] {
+	if os.Getenv("PROG_CHANGED") != "" {
+		mops.Define("shop/changes", func(context.Context, tradeIn) (int, error) { return 1, nil })
+		return nil
+	}
+	return mops.Define("shop/changes", func(context.Context, string) (int, error) { return 0, errors.New("not of this type") })
+}
 
 func orDefault(variable string) string {
 	if version := os.Getenv(variable); version != "" {
@@ -193,6 +209,10 @@ func progRun(ctx context.Context, args []string) error {
 			return err
 		}
 		return said(flaky.Do(ctx, number(1)))
+	case "exits":
+		return said(exits.Do(ctx, number(1)))
+	case "changes":
+		return said(changes.Do(ctx, args[1]))
 	case "waits":
 		return said(waits.Do(ctx, number(1)))
 	}
