@@ -34,6 +34,11 @@ type tradeOut struct {
 	Shape  shape
 }
 
+type withHidden struct {
+	N   int
+	Say func() `mops:"-"`
+}
+
 type shape interface{ Area() float64 }
 
 type square struct{ Side float64 }
@@ -130,6 +135,13 @@ var (
 		return 0, nil
 	}, mops.On(subprocess.New()))
 
+	hidden = mops.Define("shop/hidden", func(_ context.Context, in withHidden) (int, error) { return in.N, nil })
+
+	outer = mops.Define("shop/outer", func(ctx context.Context, in mops.Source) (int64, error) {
+		out, err := files.Call(ctx, in)
+		return out.Size(), err
+	})
+
 	changes = defineChanges()
 
 	waits = mops.Define("shop/waits", func(ctx context.Context, n int) (int, error) {
@@ -209,6 +221,10 @@ func progRun(ctx context.Context, args []string) error {
 			return err
 		}
 		return said(flaky.Do(ctx, number(1)))
+	case "hidden":
+		return said(hidden.Do(ctx, withHidden{N: number(1)}))
+	case "outer":
+		return said(outer.Do(ctx, mops.File(args[1])))
 	case "exits":
 		return said(exits.Do(ctx, number(1)))
 	case "changes":
