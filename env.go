@@ -16,6 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
@@ -47,6 +48,7 @@ type Env struct {
 	engine  *orchestrate.Engine
 	files   *source.Files
 	tracker *progress.Tracker
+	events  *event.Stream
 	logger  *slog.Logger
 	worker  bool // a function in a worker makes the calls
 
@@ -107,7 +109,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	} else {
 		o.logger = slog.New(calm{o.logger.Handler()})
 	}
-	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
+	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, events: new(event.Stream), worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
 	configPath, err := env.configure(&o, in)
 	if err != nil {
@@ -146,8 +148,9 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	around.Isolated = around.Isolated || o.isolated
 	around.Defaults, around.Environ, around.Executors = env.code.Settings, env.environ.Settings, env.executorEnviron
 	around.Defaults.Executor = nil
+	env.observe(o.observers)
 	env.engine = orchestrate.New(orchestrate.Options{
-		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger,
+		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
 		Surroundings: around, Elsewhere: in.elsewhere(),
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
@@ -262,6 +265,7 @@ func (env *Env) Close() error {
 	env.closeOnce.Do(func() {
 		env.endLook()
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
+		env.events.Close()
 	})
 	return env.closed
 }

@@ -252,6 +252,7 @@ type envOptions struct {
 	cacheSize  *int64
 	readCache  *int64
 	progress   string
+	observers  []func(Event)
 	edited     EditPolicy
 	isolated   bool
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
@@ -30,9 +30,9 @@ import (
 
 // Options are what an engine works with.
 type Options struct {
-	Files   *source.Files
-	Tracker *progress.Tracker
-	Logger  *slog.Logger
+	Files  *source.Files
+	Events *event.Stream // is told what happens to calls; may be nil
+	Logger *slog.Logger
 
 	// CacheDir is the folder for results read from stores elsewhere, or "" for
 	// none; CacheSize bounds it in bytes. See memo.Cache.

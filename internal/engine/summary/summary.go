@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
@@ -70,12 +71,12 @@ type Function struct {
 
 // Call is one call that stands out.
 type Call struct {
-	Function string           `json:"function"`
-	MemoURI  string           `json:"memo_uri"`
-	Run      string           `json:"run,omitempty"`
-	Seconds  float64          `json:"seconds,omitempty"`
-	Outcome  progress.Outcome `json:"outcome"`
-	Error    string           `json:"error,omitempty"` // its first line
+	Function string        `json:"function"`
+	MemoURI  string        `json:"memo_uri"`
+	Run      string        `json:"run,omitempty"`
+	Seconds  float64       `json:"seconds,omitempty"`
+	Outcome  event.Outcome `json:"outcome"`
+	Error    string        `json:"error,omitempty"` // its first line
 }
 
 // New begins the summary of this process.

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 )
 
@@ -58,17 +60,25 @@ func TestWithoutSecrets(t *testing.T) {
 func TestCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracker := progress.NewTracker()
-		tracker.Hit("a")
-		for _, took := range []time.Duration{time.Second, 2500 * time.Millisecond} {
-			item := tracker.Begin("a", "mem://r/a/x")
-			item.Running("run1", "here")
-			time.Sleep(took)
-			item.End(progress.Computed, nil)
+		call := func(function, uri string) func(event.Kind, event.Event) {
+			number := event.NextCall()
+			return func(kind event.Kind, e event.Event) {
+				e.Kind, e.Time, e.Call, e.Function, e.MemoURI = kind, time.Now(), number, function, uri
+				tracker.Observe(e)
+			}
 		}
-		tracker.Begin("b", "mem://r/b/y").End(progress.Failed, errors.New("boom\nat line 3"))
-		tracker.Begin("b", "mem://r/b/z").End(progress.Awaited, nil)
-		tracker.Begin("b", "mem://r/b/z").End(progress.Cancelled, nil)
-		tracker.Begin("b", "mem://r/b/z")
+		call("a@0", "")(event.Ended, event.Event{Outcome: event.Hit})
+		for _, took := range []time.Duration{time.Second, 2500 * time.Millisecond} {
+			tell := call("a@0", "mem://r/a/x")
+			tell(event.Asked, event.Event{})
+			tell(event.Started, event.Event{ID: executor.ID{RunID: "run1"}, Stage: executor.Running})
+			time.Sleep(took)
+			tell(event.Ended, event.Event{Outcome: event.Computed})
+		}
+		call("b@0", "mem://r/b/y")(event.Ended, event.Event{Outcome: event.Failed, Err: errors.New("boom\nat line 3")})
+		call("b@0", "mem://r/b/z")(event.Ended, event.Event{Outcome: event.Awaited})
+		call("b@0", "mem://r/b/z")(event.Ended, event.Event{Outcome: event.Cancelled})
+		call("b@0", "mem://r/b/z")(event.Asked, event.Event{})
 
 		var s Summary
 		s.Count(tracker.Snapshot())
