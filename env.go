@@ -50,7 +50,8 @@ type Env struct {
 	tracker *progress.Tracker
 	events  *event.Stream
 	logger  *slog.Logger
-	worker  bool // a function in a worker makes the calls
+	worker  bool  // a function in a worker makes the calls
+	plan    *plan // nil if calls are computed
 
 	looking     sync.WaitGroup // for edits; see look
 	stopLooking func()
@@ -143,6 +144,9 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
+	if env.plan, err = o.planned(in); err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
 	around := in.spec.Surroundings
 	around.Config, around.ConfigText = configPath, string(env.file.Text)
 	around.Isolated = around.Isolated || o.isolated
@@ -151,7 +155,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	env.observe(o.observers)
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
-		Surroundings: around, Elsewhere: in.elsewhere(),
+		Plan: env.plan != nil, Surroundings: around, Elsewhere: in.elsewhere(),
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -264,6 +268,7 @@ func envOf(ctx context.Context) *Env {
 func (env *Env) Close() error {
 	env.closeOnce.Do(func() {
 		env.endLook()
+		env.plan.show(env.engine)
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 		env.events.Close()
 	})
@@ -273,7 +278,7 @@ func (env *Env) Close() error {
 // leaveSummary writes down what the environment did.
 func (env *Env) leaveSummary(exit int, cancelled bool) {
 	snapshot := env.tracker.Snapshot()
-	if env.stateDir == "" || len(snapshot.Functions) == 0 {
+	if env.stateDir == "" || env.plan != nil || len(snapshot.Functions) == 0 {
 		return
 	}
 	s := summary.New(env.started)

@@ -85,6 +85,9 @@ func Observe(observe func(Event)) EnvOption {
 // observe lets all who tell of calls hear of them.
 func (env *Env) observe(observers []func(Event)) {
 	env.events.Direct(env.tracker.Observe)
+	if env.plan != nil {
+		env.events.Direct(env.plan.observe)
+	}
 	for _, observe := range observers {
 		env.events.Queued(func(e Event) {
 			name, _, _ := strings.Cut(e.Function, "@")

@@ -42,6 +42,9 @@ type Options struct {
 	// Output returns where to show the lines of a worker. May be nil.
 	Output func(function, memoURI string) io.WriteCloser
 
+	// Plan ends calls without a result by ErrPlanned, and nothing is written.
+	Plan bool
+
 	worker.Surroundings
 	Elsewhere bool // config file and variables come from another machine
 }
