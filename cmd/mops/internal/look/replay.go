@@ -137,6 +137,7 @@ func (o *replayOptions) run(ctx context.Context, a *cli.App, line cli.Line) erro
 	defer os.Remove(dir) // unless files of the function stay in it
 	spec := specAgain(x, "replay", filepath.Join(dir, "made"))
 	spec.Replay = &worker.Replay{Dir: dir}
+	spec.Environ.ReadOnly = new(true) // a program of an older release heeds this
 	defer os.Remove(spec.Replay.Said())
 	defer os.Remove(spec.Verify)
 	variable, err := specVariable(a, x.Store, spec)
