@@ -89,7 +89,9 @@ type attempt struct {
 }
 
 // tell tells an event, of which the caller sets what is special.
-func (f *flight) tell(e event.Event) { f.tellIf(e, func(*tale) bool { return true }) }
+func (f *flight) tell(e event.Event) { f.tellIf(e, always) }
+
+func always(*tale) bool { return true }
 
 // tellIf tells an event if that is still right.
 func (f *flight) tellIf(e event.Event, right func(*tale) bool) {
@@ -240,6 +242,12 @@ func (f *flight) tellAsked(missed *miss) {
 		e.Why = missed.why
 	}
 	f.tell(e)
+}
+
+// tellWaitsForSlot tells that the call waits until its executor has one, if that is
+// still right.
+func (f *flight) tellWaitsForSlot(right func(*tale) bool) {
+	f.tellIf(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name()}, right)
 }
 
 // tellStarted tells that a run begins. In this process it runs at once.
