@@ -188,7 +188,7 @@ func (v *replayView) show(a *cli.App, x roots.Address) {
 		fmt.Fprintf(to.Text, "  then    run %s, %s; it took %s\n", v.Then.RunID, text.Ago(v.Then.Run.Ended, a.Now()), took)
 	}
 	v.showCompared(&to)
-	showChanges(&to, "  ", v.Changes, "")
+	showChanges(&to, "  code: ", v.Changes, "")
 	for _, note := range v.Notes {
 		fmt.Fprintf(to.Text, "  ! %s\n", note)
 	}
