@@ -45,7 +45,7 @@ func (e *Engine) tellHit(ctx context.Context, c *Call, asked time.Time, place me
 		Asked: asked, Caller: by.uri, CallerCall: by.number, Outcome: event.Hit,
 	}
 	ofResult(&is, found)
-	e.Events.Send(is)
+	e.Events.Send(&is)
 }
 
 // ofResult fills in the run that made a result.
@@ -140,7 +140,7 @@ func (f *flight) send(e *event.Event) {
 	if e.Kind != event.Joined {
 		e.Asked, e.Caller, e.CallerCall = f.asked, t.caller.uri, t.caller.number
 	}
-	f.engine.Events.Send(*e)
+	f.engine.Events.Send(e)
 }
 
 // expects makes a run the one whose stages are told, once it is told to have begun.
