@@ -50,7 +50,8 @@ type Env struct {
 	tracker *progress.Tracker
 	events  *event.Stream
 	logger  *slog.Logger
-	worker  bool // a function in a worker makes the calls
+	worker  bool  // a function in a worker makes the calls
+	plan    *plan // nil if calls are computed
 
 	looking     sync.WaitGroup // for edits; see look
 	stopLooking func()
@@ -125,6 +126,9 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
+	if env.plan, err = o.planned(in); err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
 	if err := env.keep(&o, in); err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
@@ -157,7 +161,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	env.observe(o.observers)
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
-		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address,
+		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address, Plan: env.plan != nil,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -198,6 +202,9 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 	}
 	env.environ.Settings = in.spec.Environ.Overlay(env.environ.Settings)
 	env.executorEnviron = in.spec.Executors.Overlay(env.executorEnviron)
+	if in.spec.Replay != nil { // whatever else is set, nothing is written
+		env.environ.ReadOnly = new(true)
+	}
 	if !in.worker { // the process that started it has said so
 		for _, warning := range config.Unknown(os.Environ()) {
 			env.logger.Warn(warning)
@@ -269,6 +276,7 @@ func (env *Env) Close() error {
 func (env *Env) shut() error {
 	env.closeOnce.Do(func() {
 		env.endLook()
+		env.plan.show(env.engine)
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 		env.events.Close()
 	})

@@ -25,6 +25,9 @@ var (
 	// computing one.
 	ErrNoResult = orchestrate.ErrNoResult
 
+	// ErrPlanned says that there is no result, and that a [Plan] computes none.
+	ErrPlanned = orchestrate.ErrPlanned
+
 	// ErrNotImplemented says that a function was declared and never implemented in
 	// this program.
 	ErrNotImplemented = function.ErrNotImplemented

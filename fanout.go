@@ -127,6 +127,23 @@ func (f *Func[In, Out]) each(ctx context.Context, ins iter.Seq[In], take func(In
 	}()
 	for r := range results {
 		if !yield(r) {
+			if errors.Is(r.Err, ErrPlanned) {
+				lookOn(results)
+			}
+			return
+		}
+	}
+}
+
+// mostLookedAt bounds for how many more inputs a plan looks after the loop over the
+// results was left: an iterator may have no end.
+const mostLookedAt = 1_000_000
+
+// lookOn lets the other calls of a plan be made, though the program has left the
+// loop at the first one that it has no result for: they are to be counted.
+func lookOn[In, Out any](results <-chan Result[In, Out]) {
+	for range mostLookedAt {
+		if _, ok := <-results; !ok {
 			return
 		}
 	}

@@ -76,8 +76,7 @@ func (s *staying) close() {
 
 func (s *staying) run(ctx context.Context, spec worker.Spec) int {
 	if err := s.prepare(ctx, spec); err != nil {
-		fmt.Fprintln(os.Stderr, "mops worker:", err)
-		return exitFailed
+		return spec.Refuse(err)
 	}
 	env := s.env
 	p := worker.Process{

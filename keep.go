@@ -85,7 +85,7 @@ func (env *Env) keep(o *envOptions, in inside) error {
 	} else if o.isolated {
 		on = false
 	}
-	if !on {
+	if !on || env.plan != nil {
 		return nil
 	}
 	env.journal = journal.New(journal.Options{Head: env.head(), Open: openQuietly, Logger: env.logger})

@@ -19,13 +19,14 @@ import (
 const (
 	exitOK          = 0
 	exitFailed      = 1
+	exitPlanned     = 3
 	exitInterrupted = 130 // 128 + SIGINT, as shells report it
 )
 
 // Main is a program's whole main function. If the process was started as a
 // worker, Main becomes the worker. Otherwise it makes the environment, shows
-// progress on standard error, runs run, and exits: with 0, or with 1 if run
-// failed. It never returns.
+// progress on standard error, runs run, and exits: with 0, with 1 if run failed,
+// or with 3 if a [Plan] could go no further. It never returns.
 //
 // On Ctrl-C, and on SIGTERM, the context of run ends: mops stops the workers
 // and releases the leases, and the exit code is 130. A second Ctrl-C exits at
@@ -66,6 +67,10 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 	switch {
 	case interrupted:
 		exit = exitInterrupted
+	case env.plan != nil && errors.Is(err, ErrPlanned):
+		exit = exitPlanned
+		fmt.Fprintln(display.Writer(), "this was a plan, and the program went as far as it could:", text.CleanLines(err.Error()))
+		err = nil
 	case err != nil:
 		exit = exitFailed
 	}
@@ -103,9 +108,13 @@ func (env *Env) closeSoon() error {
 }
 
 func show(options []EnvOption) (*progress.Display, *progress.Tracker, error) {
-	mode, err := progress.ParseMode(cmp.Or(gather(options).progress, os.Getenv("MOPS_PROGRESS")))
+	o := gather(options)
+	mode, err := progress.ParseMode(cmp.Or(o.progress, os.Getenv("MOPS_PROGRESS")))
 	if err != nil {
 		return nil, nil, fmt.Errorf("mops: %w", err)
+	}
+	if planned, _ := o.planned(inside{}); planned != nil { // nothing is under way
+		mode = progress.Off
 	}
 	tracker := progress.NewTracker()
 	return progress.Start(tracker, mode), tracker, nil

@@ -88,6 +88,9 @@ func (env *Env) observe(observers []func(Event)) {
 	if env.journal != nil {
 		env.events.Direct(env.journal.Observe)
 	}
+	if env.plan != nil {
+		env.events.Direct(env.plan.observe)
+	}
 	for _, observe := range observers {
 		env.events.Queued(func(e Event) {
 			if e.Err != nil {

@@ -255,6 +255,7 @@ type envOptions struct {
 	progress   string
 	observers  []func(Event)
 	edited     EditPolicy
+	plan       bool
 	isolated   bool
 	keepRun    *bool
 	runFields  worker.Fields
@@ -339,6 +340,19 @@ func Progress(mode string) EnvOption {
 // outside of [CacheDir]. It is for tests.
 func Isolated() EnvOption {
 	return envOption(func(e *envOptions) { e.isolated = true })
+}
+
+// Plan makes the run of the program a plan, as MOPS_PLAN=1 does: a call whose
+// result is there returns it, and a call without one is not computed but fails
+// with an error that is [ErrPlanned]. So the program goes as far as it can without
+// that result. [Func.All] and [Func.Each] go on to the other inputs, even if the
+// program leaves the loop over the results, and up to 1,000,000 further ones. Nothing
+// is written to a store. [Env.Close], which [Main] calls, prints for each function
+// how many calls were hits and how many are to be computed, with the time, the
+// CPU-hours and the memory that earlier runs took, on standard error. A program
+// that ends with ErrPlanned exits with 3.
+func Plan() EnvOption {
+	return envOption(func(e *envOptions) { e.plan = true })
 }
 
 // RegistryOption is what [In] returns: it is valid wherever functions are

@@ -382,3 +382,46 @@ func runsIn(t *testing.T, root string) (all []*programruns.Run) {
 	slices.SortFunc(all, func(a, b *programruns.Run) int { return a.Start.Compare(b.Start) })
 	return all
 }
+
+func TestAPlanUnderMain(t *testing.T) {
+	cmd := program(t, "main", "3", "4", "5")
+	cmd.Env = append(cmd.Env, "MOPS_PLAN=1")
+	stdout, stderr, code := run(t, cmd)
+	if code != 3 || stdout != "" {
+		t.Errorf("exit code %d, %q", code, stdout)
+	}
+	for _, text := range []string{
+		"plan: nothing was computed, and nothing was written\n", "program/double@0     0           1  no earlier run\n",
+		"not in the table: calls that these would make in turn",
+		"this was a plan, and the program went as far as it could: program/double: file://",
+	} {
+		if !strings.Contains(stderr, text) {
+			t.Errorf("%q is missing in\n%s", text, stderr)
+		}
+	}
+	if strings.Contains(stderr, "error:") {
+		t.Errorf("it is called an error:\n%s", stderr)
+	}
+	if entries, _ := os.ReadDir(strings.TrimPrefix(lookupIn(cmd.Env, "MOPS_ROOT"), "file://")); len(entries) > 0 {
+		t.Errorf("the root holds %v", entries)
+	}
+	if entries, _ := os.ReadDir(lookupIn(cmd.Env, "MOPS_STATE")); len(entries) > 0 {
+		t.Errorf("a summary was left: %v", entries)
+	}
+
+	compute := again(t, cmd)
+	compute.Env = append(compute.Env, "MOPS_PLAN=")
+	run(t, compute)
+	stdout, stderr, code = run(t, again(t, cmd))
+	if code != 0 || stdout != "6 hit\n8 hit\n10 hit\n" || !strings.Contains(stderr, "every result that the program asked for is there") {
+		t.Errorf("with all results: exit code %d, %q\n%s", code, stdout, stderr)
+	}
+}
+
+func TestAWrongPlanVariable(t *testing.T) {
+	cmd := program(t, "main", "3")
+	cmd.Env = append(cmd.Env, "MOPS_PLAN=maybe")
+	if stdout, stderr, code := run(t, cmd); code != 1 || stdout != "" || !strings.Contains(stderr, `MOPS_PLAN="maybe": neither yes nor no`) {
+		t.Errorf("exit code %d, %q\n%s", code, stdout, stderr)
+	}
+}

@@ -34,6 +34,11 @@ type tradeOut struct {
 	Shape  shape
 }
 
+type withHidden struct {
+	N   int
+	Say func() `mops:"-"`
+}
+
 type shape interface{ Area() float64 }
 
 type square struct{ Side float64 }
@@ -138,6 +143,20 @@ var (
 		return lists.Call(ctx, copied)
 	}, mops.Calls(tax, files, lists))
 
+	exits = mops.Define("shop/exits", func(_ context.Context, code int) (int, error) {
+		os.Exit(code)
+		return 0, nil
+	}, mops.On(subprocess.New()))
+
+	hidden = mops.Define("shop/hidden", func(_ context.Context, in withHidden) (int, error) { return in.N, nil })
+
+	outer = mops.Define("shop/outer", func(ctx context.Context, in mops.Source) (int64, error) {
+		out, err := files.Call(ctx, in)
+		return out.Size(), err
+	})
+
+	changes = defineChanges()
+
 	waits = mops.Define("shop/waits", func(ctx context.Context, n int) (int, error) {
 		return n, waitFor(ctx, os.Getenv("PROG_WAIT"))
 	})
@@ -146,6 +165,15 @@ var (
 type seasonIn struct {
 	Orders mops.Source
 	Days   int
+}
+
+// defineChanges defines a function of one of two types.
+func defineChanges() *mops.Func[string, int] {
+	if os.Getenv("PROG_CHANGED") != "" {
+		mops.Define("shop/changes", func(context.Context, tradeIn) (int, error) { return 1, nil })
+		return nil
+	}
+	return mops.Define("shop/changes", func(context.Context, string) (int, error) { return 0, errors.New("not of this type") })
 }
 
 func orDefault(variable string) string {
@@ -213,6 +241,14 @@ func progRun(ctx context.Context, args []string) error {
 			return err
 		}
 		return said(flaky.Do(ctx, number(1)))
+	case "hidden":
+		return said(hidden.Do(ctx, withHidden{N: number(1)}))
+	case "outer":
+		return said(outer.Do(ctx, mops.File(args[1])))
+	case "exits":
+		return said(exits.Do(ctx, number(1)))
+	case "changes":
+		return said(changes.Do(ctx, args[1]))
 	case "waits":
 		return said(waits.Do(ctx, number(1)))
 	}

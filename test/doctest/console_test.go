@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/test/delve"
 )
 
 // standIn is what is done in place of a command that a test cannot run as it
@@ -27,10 +29,30 @@ var standIns = []standIn{
 	{"go get -tool " + module + "/cmd/mops-pure", `go get -tool ` + module + `/cmd/mops-pure`, "the checkout under test stands for the published one"},
 	{"go mod tidy", `go mod edit -replace ` + module + `="$REPOSITORY" && go get ` + module + ` ` + module + `/k8s ` + module + `/image ` + module + `/blob/s3blob`, "the checkout under test stands for the published one"},
 	{"go install " + module + "/cmd/mops@latest", `(cd "$REPOSITORY" && go install ./cmd/mops)`, "the checkout under test stands for the published one"},
+	{"go install github.com/go-delve/delve/cmd/dlv@latest", `ln -s "$DLV" "$GOBIN/dlv"`, "a known version stands for the newest"},
+	{"mops replay van-juniper-yonder -- dlv exec ./weather", inDebugger("mops replay van-juniper-yonder -- dlv exec ./weather", "break main.measure", "continue", "print day.City", "continue", "exit"), "a pipe stands for who types"},
+	{"mops replay club-tiny-cider -- dlv exec ./weather", inDebugger("mops replay club-tiny-cider -- dlv exec ./weather", "continue", "stack", "exit"), "a pipe stands for who types"},
+	{"mops replay van-juniper-yonder -- dlv exec ./weather --headless --listen 127.0.0.1:2345", headless, "dlv stands for an editor, and any free port for that one"},
+	{"mops replay van-juniper-yonder -- perf record -g ./weather", `perf record -g -o perf.data true >/dev/null 2>&1 || exit 0; mops replay van-juniper-yonder -- perf record -g ./weather; test $? = 1 -a -s perf.data`, "left out where perf does not record"},
 	{"make test", "", "this test is part of it"},
 	{"make soak", "", "it takes as long as one lets it"},
 	{"make bench", "", "it measures, and needs the machine for itself"},
 }
+
+// inDebugger is a command that starts a debugger, with what is typed there, on pipes
+// that show it as a terminal does.
+func inDebugger(command string, typed ...string) string {
+	return fmt.Sprintf(`printf '%s\n' | %s --allow-non-terminal-interactive=true 2>&1 | awk -v all='%s' '
+		BEGIN { split(all, typed, "|") }
+		{ while (sub(/^\(dlv\) /, "")) print "(dlv) " typed[++n]; print }'`, strings.Join(typed, `\n`), command, strings.Join(typed, "|"))
+}
+
+// headless is a debugger without a terminal, and another that connects to it.
+const headless = `mops replay van-juniper-yonder -- dlv exec ./weather --headless >headless.txt 2>&1 &
+replay=$!
+until address=$(sed -n 's/.*listening at: //p' headless.txt) && test -n "$address"; do kill -0 $replay || exit; sleep 0.1; done
+echo continue | dlv connect "$address" --allow-non-terminal-interactive=true >/dev/null 2>&1
+wait $replay; cat headless.txt`
 
 // command is one line of a console block and what it prints.
 type command struct {
@@ -80,6 +102,9 @@ func TestCommands(t *testing.T) {
 			var variables []string
 			if strings.HasPrefix(p.name, "docs/kubernetes") && slices.ContainsFunc(p.blocks, func(b block) bool { return len(b.commands()) > 0 }) {
 				variables = onCluster(t)
+			}
+			if p.name == "docs/replay.md" {
+				variables = append(variables, "DLV="+delve.Program(t))
 			}
 			if p.name != "docs/code.md" { // what is said of edits depends on how fast the machine is
 				variables = append(variables, "MOPS_EDITED=off")

@@ -46,7 +46,7 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 // Variables of mops that are no settings of functions. MOPS_STATE said where
 // summaries lay before runs were kept in the root; it means nothing any more.
 var otherVariables = []string{
-	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_CACHE", "MOPS_STATE", keepRunsVariable, runFieldsVariable, CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
+	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_CACHE", "MOPS_STATE", keepRunsVariable, runFieldsVariable, CacheSizeVariable, ReadCacheVariable, PlanVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
 
 	// Those that package k8s tells a pod's program.
 	"MOPS_K8S_JOB", "MOPS_K8S_NAMESPACE", "MOPS_K8S_POD", "MOPS_K8S_NODE", "MOPS_K8S_CPU_REQUEST", "MOPS_K8S_CPU_LIMIT",

@@ -81,6 +81,8 @@ type Outcome struct {
 var (
 	// ErrCycle says that a call would wait for itself.
 	ErrCycle = errtree.Sentinel("cycle", errors.New("the call waits for itself"))
+	// ErrPlanned says that there is no result, and that this is a plan.
+	ErrPlanned = errtree.Sentinel("planned", passing("there is no result, and a plan computes none"))
 	// ErrNoResult says that there is no result and that nothing may run.
 	ErrNoResult = errtree.Sentinel("no-result", passing("there is no result, and results are required"))
 )

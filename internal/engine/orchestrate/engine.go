@@ -53,6 +53,9 @@ type Options struct {
 	Fields  worker.Fields
 	RunRoot func(context.Context) string
 
+	// Plan ends calls without a result by ErrPlanned, and nothing is written.
+	Plan bool
+
 	worker.Surroundings
 	Elsewhere bool // config file and variables come from another machine
 }

@@ -6,7 +6,9 @@ import (
 	"path"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/records/history"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
@@ -17,6 +19,32 @@ func (f *flight) history(ctx context.Context) ([]executor.Past, error) {
 		return nil, nil
 	}
 	return f.engine.past.Of(ctx, f.root.store, path.Dir(f.place.Path))
+}
+
+// Past is how earlier runs of a function went, whose calls lie in a folder of an
+// open root. Where no run of that version is known, they are another version's,
+// which is named.
+func (e *Engine) Past(ctx context.Context, root, folder string) (past []executor.Past, otherVersion string, err error) {
+	store := e.openStore(root)
+	if store == nil {
+		return nil, "", nil
+	}
+	if past, err = e.past.Of(ctx, store, folder); err != nil || len(past) > 0 {
+		return past, "", err
+	}
+	return history.OtherVersion(ctx, store, folder)
+}
+
+// openStore is the open store of a root; nil if there is none.
+func (e *Engine) openStore(uri string) *blob.Store {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.roots {
+		if r.store.Root() == uri {
+			return r.store
+		}
+	}
+	return nil
 }
 
 // ended adds how the call ended to the history of the function, if an executor

@@ -30,6 +30,8 @@ func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 	switch {
 	case c.Off:
 		return errors.New("the option Off is set (by an option, the config file or MOPS_OFF), so nothing may be put into the store: inject without it")
+	case e.Plan:
+		return fmt.Errorf("a plan puts nothing into the store: %w", ErrPlanned)
 	case c.ReadOnly:
 		return errors.New("the option ReadOnly is set (by an option, the config file or MOPS_READ_ONLY), so nothing may be put into the store: inject without it")
 	}

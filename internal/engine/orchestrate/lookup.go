@@ -64,6 +64,10 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 			f.end(Outcome{}, err)
 			return answered
 		}
+		if f.engine.Plan {
+			f.end(Outcome{}, fmt.Errorf("%s: %w", f.place.URI(), ErrPlanned))
+			return answered
+		}
 		f.miss = missed
 		f.tellAsked(missed)
 		return absent

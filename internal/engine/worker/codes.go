@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
@@ -17,6 +18,12 @@ type FunctionCode struct {
 	Origin  record.Origin     `json:"origin,omitzero"`
 	Code    *code.Fingerprint `json:"code,omitempty"` // nil if it is not known
 	Same    []code.Same       `json:"same,omitempty"` // declared equal to it
+}
+
+// codeOf is by which code this program computes a function, after Prepare.
+func codeOf(f *function.Function) FunctionCode {
+	is, same := f.Code()
+	return FunctionCode{Name: f.Name, Version: f.Version, Origin: f.Origin(), Code: is, Same: same}
 }
 
 // codes writes by which code this program computes the functions that it
@@ -31,8 +38,7 @@ func (p Process) codes() int {
 			fmt.Fprintln(os.Stderr, "mops worker:", err)
 			return executor.ExitFailed
 		}
-		is, same := f.Code()
-		all = append(all, FunctionCode{Name: f.Name, Version: f.Version, Origin: f.Origin(), Code: is, Same: same})
+		all = append(all, codeOf(f))
 	}
 	text, err := json.Marshal(all)
 	if err == nil {

@@ -36,14 +36,20 @@ func isGoexit(err error) bool {
 
 // guard calls the user's function and then, however the function ended, calls
 // then with its output. A panic and a runtime.Goexit become errors. After a
-// Goexit, guard does not return.
-func guard(ctx context.Context, f *function.Function, in any, then func(out any, err error)) {
+// Goexit, guard does not return. With crash, a panic goes on after then: it ends
+// the program, and a debugger stops there, with the function's frames still on
+// the stack.
+func guard(ctx context.Context, f *function.Function, in any, crash bool, then func(out any, err error)) {
 	var out any
 	var err error
 	returned := false
 	defer func() {
 		if !returned {
-			out, err = nil, &panicked{value: recover(), stack: string(debug.Stack())}
+			value := recover()
+			out, err = nil, &panicked{value: value, stack: string(debug.Stack())}
+			if crash && value != nil {
+				defer panic(value)
+			}
 		}
 		then(out, err)
 	}()

@@ -51,8 +51,11 @@ type Process struct {
 // Main runs the invocation and returns the exit code. If mops itself fails, it
 // says so on standard error and, with the reason, in the record of the run.
 func (p Process) Main(ctx context.Context) int {
-	if p.Spec.Codes != "" {
+	switch {
+	case p.Spec.Codes != "":
 		return p.codes()
+	case p.Spec.Replay != nil:
+		return p.replay(ctx)
 	}
 	caller := ctx
 	ctx, stop := signal.NotifyContext(caller, syscall.SIGTERM)

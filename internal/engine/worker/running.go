@@ -27,7 +27,9 @@ type Running struct {
 	place  memo.Place
 	within *Running // whose function made this call, in this process; may be nil
 
-	slot   Slot
+	slot    Slot
+	outDirs string // folder for OutDir; "" is the one for temporary files
+
 	mu     sync.Mutex
 	fields map[string]any
 	outDir string
@@ -88,12 +90,20 @@ func (r *Running) OutDir() (string, error) {
 	if r.outDir != "" {
 		return r.outDir, nil
 	}
-	dir, err := os.MkdirTemp("", "mops-out-"+r.RunID+"-")
+	dir, err := os.MkdirTemp(r.outDirs, "mops-out-"+r.RunID+"-")
 	if err != nil {
 		return "", fmt.Errorf("a folder for the files that %s returns cannot be made (set TMPDIR to one that is writable): %w", r.Function, err)
 	}
 	r.outDir = dir
 	return dir, nil
+}
+
+// outDirsOf is where the calls that the function makes have theirs.
+func (r *Running) outDirsOf() string {
+	if r == nil {
+		return ""
+	}
+	return r.outDirs
 }
 
 func (r *Running) madeOutDir() string {

@@ -115,6 +115,10 @@ type Spec struct {
 	// this time. If set, the run takes no lease and stores nothing.
 	Verify string `json:"verify,omitempty"`
 
+	// Replay is set if a person looks on, perhaps in a debugger. Verify is then set,
+	// too: a program of an older release takes that.
+	Replay *Replay `json:"replay,omitempty"`
+
 	// Codes is the path of a file for the code of each function, a list of
 	// FunctionCode. If set, the worker writes that and runs nothing.
 	Codes string `json:"codes,omitempty"`

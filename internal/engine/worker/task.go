@@ -5,6 +5,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type Task struct {
 	Local    any                     // the caller's own input, in process only: for fields that stay out of the key
 	Keep     bool                    // false: nothing is written to the store
 	Apart    bool                    // it has this process for itself
+	Crash    bool                    // a panic of the function ends the process, when done has been called
+	OutDirs  string                  // folder for the OutDirs of this run and of the calls that it makes; "": the one for temporary files
 
 	Container *Container // that it has for itself; nil if there is none
 
@@ -91,7 +94,7 @@ func (t Task) Run(ctx context.Context) (done Done) {
 func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
 		Function: t.Function.ID(), URI: t.Place.URI(), ID: t.ID,
-		Chain: t.Chain, slot: t.Slot,
+		Chain: t.Chain, slot: t.Slot, outDirs: cmp.Or(t.OutDirs, FromContext(ctx).outDirsOf()),
 		logger: t.Logger, place: t.Place, within: FromContext(ctx), fields: t.Fields.Values(),
 	}
 	ran := begin(t.Assignment)
@@ -103,7 +106,7 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	}
 	cpuBefore, _ := process.Usage()
 	ctx = blob.Patient(ctx, t.patience(running.since))
-	guard(running.in(ctx), t.Function, in, func(out any, err error) {
+	guard(running.in(ctx), t.Function, in, t.Crash, func(out any, err error) {
 		t.end(&ran, running, cpuBefore)
 		end := t.conclude(ctx, running, out, err, ran)
 		end.Exits = isGoexit(err)

@@ -130,6 +130,7 @@ var arrows = map[string][]string{
 	"test/benchmark":           {"*"},
 	"test/cluster":             {"image", "internal/cluster/kube", "internal/testkit/faultproxy", "internal/base/process", "test/emulator/s3", "test/toolcache"},
 	"test/cluster/cmd/cluster": {"internal/base/process", "test/cluster"},
+	"test/delve":               {"test/toolcache"},
 	"test/emulator":            {"internal/testkit/emulator", "test/emulator/s3", "test/toolcache"},
 	"test/enginetest":          {"*"},
 	"test/k8stest":             {"*"},

@@ -23,7 +23,7 @@ const ExitCodes = `    0  it worked
     2  the command line makes no sense
     3  what was asked for is not there
   130  it was interrupted (Ctrl-C)
-    n  k8s launch, k8s orchestrate: what the program in the pod exited with
+    n  replay, k8s launch, k8s orchestrate: what the program exited with
 `
 
 // exitError is a failure with an exit code of its own.

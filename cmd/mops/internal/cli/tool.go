@@ -53,7 +53,7 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 	if flushErr := a.Text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
 		err = flushErr // who reads only the first lines is no failure
 	}
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrSaid) {
 		fmt.Fprintf(a.Stderr, "mops %s: interrupted\n", c.Name)
 		return ExitInterrupted
 	}

@@ -199,20 +199,28 @@ func (s *changedSearch) function(ctx context.Context, own worker.FunctionCode) (
 			return f, nil
 		}
 	}
-	at := s.here
-	mine, err := at.of(ctx, s.a, own.Name, own.Origin.Func)
+	at, mine, err := s.here.ofProgram(ctx, s.a, own)
 	if err != nil {
 		return nil, err
-	}
-	switch {
-	case mine.Source == nil || mine.Version != "" && mine.Version != own.Version:
-		at, mine = &here{}, byProgram(own)
-	case own.Code != nil && own.Code.Hash == mine.Source.Hash:
-		mine.Lock = lockOf(own)
 	}
 	f := &changedFunction{Function: own.Name, Version: own.Version, Here: at.view(mine), Codes: []*changedCode{}, mine: mine}
 	s.found.Functions = append(s.found.Functions, f)
 	return f, nil
+}
+
+// ofProgram is the code of a function that a program has: as the source here says
+// if the program was built from it, else as the program does.
+func (h *here) ofProgram(ctx context.Context, a *cli.App, own worker.FunctionCode) (at *here, mine *module.Code, err error) {
+	if mine, err = h.of(ctx, a, own.Name, own.Origin.Func); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case mine.Source == nil || mine.Version != "" && mine.Version != own.Version:
+		return &here{}, byProgram(own), nil
+	case own.Code != nil && own.Code.Hash == mine.Source.Hash:
+		mine.Lock = lockOf(own)
+	}
+	return h, mine, nil
 }
 
 // lockOf is what the lock in the program says; nil if there is none.

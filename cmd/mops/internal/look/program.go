@@ -27,15 +27,23 @@ import (
 // returns the record of that. What it prints is shown on standard error. A program
 // whose code is known is not warned that it is another build than its caller.
 func runAgain(ctx context.Context, a *cli.App, x roots.Address, program []string, by record.Origin, dir string) ([]byte, error) {
-	pipeline, made := x.Call.Pipeline, filepath.Join(dir, "made")
-	spec := worker.Spec{
+	made := filepath.Join(dir, "made")
+	spec := specAgain(x, "verify", made)
+	spec.Origin = by
+	return asWorker(ctx, a, x.Store, program, spec, dir, made)
+}
+
+// specAgain is what a worker is told that runs a stored call again and leaves in a
+// file what the function returned.
+func specAgain(x roots.Address, as, made string) worker.Spec {
+	pipeline := x.Call.Pipeline
+	return worker.Spec{
 		Assignment: worker.Assignment{
-			ID: runs.New("", "verify", runs.NewRunID()), Terms: worker.Terms{Pipeline: pipeline, CodeCheck: code.Off}, Chain: worker.Chain{worker.Link(x.Call.Key)},
+			ID: runs.New("", as, runs.NewRunID()), Terms: worker.Terms{Pipeline: pipeline, CodeCheck: code.Off}, Chain: worker.Chain{worker.Link(x.Call.Key)},
 		},
 		Surroundings: worker.Surroundings{Defaults: config.Settings{Pipeline: &pipeline}},
-		Path:         x.Path, Function: x.Call.Name, Origin: by, Verify: made,
+		Path:         x.Call.Path(), Function: x.Call.Name, Verify: made,
 	}
-	return asWorker(ctx, a, x.Store, program, spec, dir, made)
 }
 
 // programCodes asks the program by which code it computes its functions.
@@ -69,24 +77,14 @@ func programCodes(ctx context.Context, a *cli.App, store *blob.Store, program []
 // asWorker starts a program as a worker of a root, and returns what it left in a
 // file.
 func asWorker(ctx context.Context, a *cli.App, store *blob.Store, program []string, spec worker.Spec, dir, made string) ([]byte, error) {
-	root := store.Address()
-	spec.Root, spec.Defaults.Root = root, &root
-	configPath, found := config.Find("", a.Lookup) // as the program itself would find it
-	if found {
-		var err error
-		if configPath, err = filepath.Abs(configPath); err != nil {
-			return nil, err
-		}
-	}
-	spec.Config = configPath
-	encoded, err := spec.Encode()
+	variable, err := specVariable(a, store, spec)
 	if err != nil {
 		return nil, err
 	}
 	printed := cli.NewTextWriter(a.Stderr)
 	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
 	// Files that the function returns stay in its temporary folder, and go with it.
-	cmd.Env = append(os.Environ(), worker.Variable+"="+encoded, "TMPDIR="+dir)
+	cmd.Env = append(os.Environ(), variable, "TMPDIR="+dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	var last lastLine
@@ -107,6 +105,22 @@ func asWorker(ctx context.Context, a *cli.App, store *blob.Store, program []stri
 		return nil, fmt.Errorf("the program ended with %w", err)
 	}
 	return nil, errors.New("the program did not act as a worker: one that calls mops.Main, or mops.Init first of all in main, does")
+}
+
+// specVariable is the variable that makes a program a worker of a root.
+func specVariable(a *cli.App, store *blob.Store, spec worker.Spec) (string, error) {
+	root := store.Address()
+	spec.Root, spec.Defaults.Root = root, &root
+	configPath, found := config.Find("", a.Lookup) // as the program itself would find it
+	if found {
+		var err error
+		if configPath, err = filepath.Abs(configPath); err != nil {
+			return "", err
+		}
+	}
+	spec.Config = configPath
+	encoded, err := spec.Encode()
+	return worker.Variable + "=" + encoded, err
 }
 
 // lastLine keeps the end of what a worker says.
