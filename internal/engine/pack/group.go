@@ -213,9 +213,12 @@ func (g *group) read(ctx context.Context) {
 	}
 	g.packer.mu.Lock()
 	var open []*list
-	for _, l := range g.lists {
-		if l.live > 0 || l.said != nil {
+	for i, l := range g.lists {
+		switch {
+		case l.live > 0 || l.said != nil:
 			open = append(open, l)
+		case !g.handing || i < len(g.lists)-1:
+			l.members = nil // workers may go on for long
 		}
 	}
 	g.packer.mu.Unlock()

@@ -203,9 +203,9 @@ func TestMistakes(t *testing.T) {
 		"In.City ==\n\t\"x\" && In.Ctiy": "\n   \"x\" && In.Ctiy\n             ^^^^",
 		`In.City matches "("`:            "missing closing )",
 	} {
-		q, err := Parse(where, nil)
+		_, err := Parse(where, nil)
 		if err == nil {
-			_, q = ask(t, where, nil, weather...)
+			_, q := ask(t, where, nil, weather...)
 			_, err = q.Misfits()
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
