@@ -9,6 +9,7 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/checker/nature"
 	"github.com/expr-lang/expr/compiler"
@@ -221,9 +222,12 @@ func (w *rewriter) Visit(n *ast.Node) {
 	case *ast.CallNode:
 		w.constant(n, node)
 	case *ast.BuiltinNode:
-		if node.Name == "len" && len(node.Arguments) == 1 {
+		switch {
+		case node.Name == "len" && len(node.Arguments) == 1:
 			ast.Patch(n, call(length, node.Arguments[0]))
 			(*n).SetNature(nature.NatureOf(0))
+		case node.Name == "date":
+			w.date(n, node)
 		}
 	case *ast.BinaryNode:
 		switch node.Operator {
@@ -240,6 +244,11 @@ func (w *rewriter) step(n *ast.Node, m *ast.MemberNode) {
 		return
 	}
 	own := *m.Nature()
+	if base, index := categoryOf(m.Node.Nature()), categoryOf(m.Property.Nature()); base == aSequence && index == aNumber {
+		ast.Patch(n, &ast.BuiltinNode{Name: "get", Arguments: []ast.Node{m.Node, m.Property}}) // nil where there is none
+		(*n).SetNature(own)
+		return
+	}
 	m.Optional = true
 	var safe ast.Node = &ast.ChainNode{Node: m}
 	safe.SetNature(own)
@@ -289,6 +298,29 @@ func (w *rewriter) constant(n *ast.Node, c *ast.CallNode) {
 		return
 	}
 	ast.Patch(n, &ast.ConstantNode{Value: value})
+	(*n).SetNature(nature.NatureOf(value))
+}
+
+// date is constant for a date.
+func (w *rewriter) date(n *ast.Node, call *ast.BuiltinNode) {
+	var args []any
+	for _, arg := range call.Arguments {
+		text, ok := arg.(*ast.StringNode)
+		if !ok {
+			return
+		}
+		args = append(args, text.Value)
+	}
+	if len(args) == 0 {
+		return
+	}
+	value, err := builtin.Builtins[builtin.Index["date"]].Func(args...)
+	if err != nil {
+		w.fail(call.Arguments[0], "%v; write one as date(\"2026-01-31\") or date(\"2026-01-31T12:00:00Z\")", err)
+		return
+	}
+	ast.Patch(n, &ast.ConstantNode{Value: value})
+	(*n).SetNature(nature.NatureOf(value))
 }
 
 // comparison checks the operands, and puts ours in the place of the library's operator.
