@@ -277,6 +277,17 @@ func TestRootPackageIsLight(t *testing.T) {
 	}
 }
 
+// The language of conditions is a matter of the tool: no program links it.
+func TestOnlyTheToolLinksExpressions(t *testing.T) {
+	for _, p := range everything(t) {
+		from, _ := room(p.ImportPath)
+		links := slices.ContainsFunc(p.Deps, func(dep string) bool { return strings.HasPrefix(dep, "github.com/expr-lang/expr") })
+		if links && from != "cmd/mops" && !strings.HasPrefix(from, "cmd/mops/") {
+			t.Errorf("%q links the library of expressions, which is for the tool alone", from)
+		}
+	}
+}
+
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	for _, p := range everything(t) {
 		if len(p.GoFiles) > 0 && len(p.Doc) < 30 {

@@ -1,87 +1,19 @@
 package query
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/checker/nature"
 	"github.com/expr-lang/expr/compiler"
-	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
-	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 )
-
-// expression is one of a query.
-type expression struct {
-	flag, source string // as the user wrote it
-	condition    bool   // rather than a value to show
-
-	paths [][]string // what it reads; see pathsOf
-	whole []string   // the path that it is, if it is no more
-}
-
-func newExpression(flag, source string, condition bool) (*expression, error) {
-	e := &expression{flag: flag, source: source, condition: condition}
-	tree, err := parser.ParseWithConfig(source, e.config(nil))
-	if err != nil {
-		return nil, e.problem(err)
-	}
-	e.paths, e.whole = pathsOf(tree.Node)
-	for _, path := range e.paths {
-		if path[0] == "$env" {
-			return nil, &Problem{e: e, message: "there is no $env here"}
-		}
-	}
-	return e, e.compile(&Type{}).problem // whatever the types are, some mistakes can be seen
-}
-
-// config is the language: that of the library, with functions of ours.
-func (e *expression) config(env types.Map) *conf.Config {
-	c := conf.CreateNew()
-	for _, set := range append(functions, expr.Env(env), expr.DisableBuiltin("duration")) {
-		set(c)
-	}
-	if e.condition {
-		expr.AsBool()(c)
-	}
-	for name := range c.Disabled {
-		delete(c.Builtins, name)
-	}
-	return c
-}
-
-// The names of functions that stand for operators: nobody can write them.
-const (
-	ordered  = " order "
-	same     = " same "
-	isUnset  = " unset "
-	isAbsent = " absent "
-	length   = " length "
-)
-
-// functions are ours. The library compares with what it knows, and panics where a
-// value is nil.
-var functions = []expr.Option{
-	expr.Function(ordered, func(args ...any) (any, error) {
-		n, ok := order(args[1], args[2])
-		return ok && map[string]bool{"<": n < 0, "<=": n <= 0, ">": n > 0, ">=": n >= 0}[args[0].(string)], nil
-	}, new(func(string, any, any) bool)),
-	expr.Function(same, func(args ...any) (any, error) { return equal(args[0], args[1]), nil }, new(func(any, any) bool)),
-	expr.Function(isUnset, func(args ...any) (any, error) { return unset(args[0]), nil }, new(func(any) bool)),
-	expr.Function(isAbsent, func(args ...any) (any, error) { return args[0] == nil, nil }, new(func(any) bool)),
-	expr.Function(length, func(args ...any) (any, error) { return lengthOf(args[0]) }, new(func(any) int)),
-	expr.Function("duration", func(args ...any) (any, error) { return duration(args[0].(string)) }, new(func(string) time.Duration)),
-	expr.Function("bigint", func(args ...any) (any, error) { return bigint(args[0].(string)) }, new(func(string) any)),
-	expr.Function("hex", func(args ...any) (any, error) { return hexed(args[0]) }, new(func(any) string)),
-}
 
 // program is an expression for calls of one type.
 type program struct {
@@ -221,9 +153,12 @@ func (w *rewriter) Visit(n *ast.Node) {
 	case *ast.CallNode:
 		w.constant(n, node)
 	case *ast.BuiltinNode:
-		if node.Name == "len" && len(node.Arguments) == 1 {
+		switch {
+		case node.Name == "len" && len(node.Arguments) == 1:
 			ast.Patch(n, call(length, node.Arguments[0]))
 			(*n).SetNature(nature.NatureOf(0))
+		case node.Name == "date":
+			w.date(n, node)
 		}
 	case *ast.BinaryNode:
 		switch node.Operator {
@@ -240,6 +175,11 @@ func (w *rewriter) step(n *ast.Node, m *ast.MemberNode) {
 		return
 	}
 	own := *m.Nature()
+	if base, index := categoryOf(m.Node.Nature()), categoryOf(m.Property.Nature()); base == aSequence && index == aNumber {
+		ast.Patch(n, &ast.BuiltinNode{Name: "get", Arguments: []ast.Node{m.Node, m.Property}}) // nil where there is none
+		(*n).SetNature(own)
+		return
+	}
 	m.Optional = true
 	var safe ast.Node = &ast.ChainNode{Node: m}
 	safe.SetNature(own)
@@ -289,6 +229,29 @@ func (w *rewriter) constant(n *ast.Node, c *ast.CallNode) {
 		return
 	}
 	ast.Patch(n, &ast.ConstantNode{Value: value})
+	(*n).SetNature(nature.NatureOf(value))
+}
+
+// date is constant for a date.
+func (w *rewriter) date(n *ast.Node, call *ast.BuiltinNode) {
+	var args []any
+	for _, arg := range call.Arguments {
+		text, ok := arg.(*ast.StringNode)
+		if !ok {
+			return
+		}
+		args = append(args, text.Value)
+	}
+	if len(args) == 0 {
+		return
+	}
+	value, err := builtin.Builtins[builtin.Index["date"]].Func(args...)
+	if err != nil {
+		w.fail(call.Arguments[0], "%v; write one as date(\"2026-01-31\") or date(\"2026-01-31T12:00:00Z\")", err)
+		return
+	}
+	ast.Patch(n, &ast.ConstantNode{Value: value})
+	(*n).SetNature(nature.NatureOf(value))
 }
 
 // comparison checks the operands, and puts ours in the place of the library's operator.
@@ -373,18 +336,4 @@ func (s *nilSeeker) Visit(n *ast.Node) {
 	_, isNil := (*n).(*ast.NilNode)
 	b, isBinary := (*n).(*ast.BinaryNode)
 	s.found = s.found || isNil || isBinary && b.Operator == "??"
-}
-
-// problem makes one of ours of an error of the library.
-func (e *expression) problem(err error) error {
-	if p, ok := errors.AsType[*Problem](err); ok {
-		return p
-	}
-	if at, ok := errors.AsType[*file.Error](err); ok {
-		return e.reword(&Problem{e: e, at: at.Location, placed: true, message: at.Message})
-	}
-	if got, ok := strings.CutPrefix(err.Error(), "expected bool, but got "); ok {
-		return &Problem{e: e, message: "a condition is true or false, and this is " + goTypes.Replace(got)}
-	}
-	return &Problem{e: e, message: err.Error()}
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -53,6 +54,20 @@ func (p *Problem) line() (line string, before, marked int) {
 	end = min(end, start+most)
 	shown := []rune(text.Clean(strings.ReplaceAll(string(source[start:end]), "\t", " ")))
 	return string(shown), text.Columns(string(source[start:from])), max(1, min(to, end)-from)
+}
+
+// problem makes one of ours of an error of the library.
+func (e *expression) problem(err error) error {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if at, ok := errors.AsType[*file.Error](err); ok {
+		return e.reword(&Problem{e: e, at: at.Location, placed: true, message: at.Message})
+	}
+	if got, ok := strings.CutPrefix(err.Error(), "expected bool, but got "); ok {
+		return &Problem{e: e, message: "a condition is true or false, and this is " + goTypes.Replace(got)}
+	}
+	return &Problem{e: e, message: err.Error()}
 }
 
 var (
