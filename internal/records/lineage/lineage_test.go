@@ -12,6 +12,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
@@ -31,7 +32,7 @@ func functionOf(name string) string {
 }
 
 // put writes the records of a call as a worker would.
-func put(t *testing.T, store *blob.Store, function, caller string, made, from []string, change func(*record.Run)) {
+func put(t testing.TB, store *blob.Store, function, caller string, made, from []string, change func(*record.Run)) {
 	t.Helper()
 	call, err := memokey.Parse(pathOf(function))
 	if err != nil {
@@ -241,4 +242,22 @@ func TestNamesHaveNoSecrets(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, at, want)
 		}
 	}
+}
+
+// The time is of one call among 4,000 in a root on this machine.
+func BenchmarkWhole(b *testing.B) {
+	store, err := blob.Open(b.Context(), "file://"+b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	const calls = 4000
+	for i := range calls {
+		put(b, store, fmt.Sprint("f", i), pathOf("f0"), []string{pathOf(fmt.Sprint("f", i/2))}, nil, nil)
+	}
+	for b.Loop() {
+		if _, err := Whole(b.Context(), store, new(atomic.Int64)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*calls), "ns/call")
 }
