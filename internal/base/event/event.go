@@ -33,7 +33,8 @@ type Event struct {
 	CallerCall uint64    // number of that call, if its function runs in this process; else 0
 
 	// ID names the attempt: RunID, LeaseID, Attempt and Executor. For a hit, RunID
-	// is the run that made the result long ago, and the others are not set.
+	// and Executor are those of the run that made the result long ago, and the others
+	// are not set.
 	executor.ID
 	Worker string         // the handle of the attempt's worker; "" in this process
 	Place  executor.Place // where the attempt runs, and with what

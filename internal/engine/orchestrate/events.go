@@ -53,7 +53,11 @@ func (e *Engine) tellHit(ctx context.Context, c *Call, asked time.Time, place me
 // ofResult fills in the run that made a result.
 func ofResult(e *event.Event, found memo.Found) {
 	e.RunID = found.RunID
-	took(e, record.FiguresOf(found.Header))
+	by := record.FiguresOf(found.Header)
+	took(e, by)
+	if e.Executor == "" {
+		e.Executor = by.Executor
+	}
 }
 
 func took(e *event.Event, f record.Figures) {

@@ -12,11 +12,12 @@ type Figures struct {
 	PeakMemory  int64 // bytes
 	MemoryLimit int64 // bytes
 	Host        string
+	Executor    string
 }
 
 // Figures are those of a run.
 func (r Run) Figures() Figures {
-	return Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, MemoryLimit: r.MemoryLimit, Host: r.Host}
+	return Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, MemoryLimit: r.MemoryLimit, Host: r.Host, Executor: r.Executor}
 }
 
 func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -36,54 +37,51 @@ func FiguresOf(header []byte) Figures {
 // written, and no key before it has its name: what users name stands behind it, or
 // in strings.
 func scanFigures(header []byte) (f Figures, ok bool) {
-	rest := header
-	for whole := false; !whole; { // a field of a type may have a name that ends so
-		before, after, found := bytes.Cut(rest, []byte(`wall_seconds":`)) // begins with a letter: quotation marks are everywhere
-		if !found {
-			return f, false
-		}
-		whole, rest = bytes.HasSuffix(before, []byte(`"`)), after
-	}
-	wall, rest, ok := scanNumber(rest)
-	if !ok {
+	at := bytes.Index(header, []byte(`"wall_seconds":`))
+	if at < 0 {
 		return f, false
 	}
-	f.Wall = inSeconds(wall)
-	if after, is := cutPrefix(rest, `,"cpu_seconds":`); is {
-		var cpu float64
-		if cpu, rest, ok = scanNumber(after); !ok {
+	var wall, cpu, peak, limit float64
+	rest := header[at:]
+	for _, field := range []struct {
+		begin string
+		to    *float64
+	}{{`"wall_seconds":`, &wall}, {`,"cpu_seconds":`, &cpu}, {`,"peak_memory_bytes":`, &peak}, {`,"memory_limit_bytes":`, &limit}} {
+		if rest, ok = scanNumber(rest, field.begin, field.to); !ok {
 			return f, false
 		}
-		f.CPU = inSeconds(cpu)
 	}
-	f.PeakMemory, rest = scanBytes(rest, `,"peak_memory_bytes":`)
-	f.MemoryLimit, rest = scanBytes(rest, `,"memory_limit_bytes":`)
 	if _, rest, ok = scanField(rest, `,"memory_from":"`); !ok {
 		return f, false
 	}
 	rest = bytes.TrimPrefix(rest, []byte(`"`)) // that scanField left
-	host, _, ok := scanField(rest, `,"host":"`)
-	f.Host = string(host)
+	host, rest, ok := scanField(rest, `,"host":"`)
+	if !ok {
+		return f, false
+	}
+	if _, rest, ok = scanField(bytes.TrimPrefix(rest, []byte(`"`)), `,"user":"`); !ok {
+		return f, false
+	}
+	var pid float64
+	if rest, ok = scanNumber(bytes.TrimPrefix(rest, []byte(`"`)), `,"pid":`, &pid); !ok {
+		return f, false
+	}
+	executor, _, ok := scanField(rest, `,"executor":"`)
+	f = Figures{Wall: inSeconds(wall), CPU: inSeconds(cpu), PeakMemory: int64(peak), MemoryLimit: int64(limit), Host: string(host), Executor: string(executor)}
 	return f, ok
 }
 
-func scanNumber(text []byte) (n float64, rest []byte, ok bool) {
-	end := 0
-	for end < len(text) && text[end] != ',' && text[end] != '}' {
-		end++
-	}
-	n, err := strconv.ParseFloat(string(text[:end]), 64)
-	return n, text[end:], err == nil
-}
-
-// scanBytes is the value of an optional field, a whole number.
-func scanBytes(header []byte, begin string) (n int64, rest []byte) {
+// scanNumber is the value of an optional field.
+func scanNumber(header []byte, begin string, to *float64) (rest []byte, ok bool) {
 	rest, found := cutPrefix(header, begin)
 	if !found {
-		return 0, header
+		return header, true
 	}
-	for len(rest) > 0 && '0' <= rest[0] && rest[0] <= '9' {
-		n, rest = n*10+int64(rest[0]-'0'), rest[1:]
+	end := 0
+	for end < len(rest) && rest[end] != ',' && rest[end] != '}' {
+		end++
 	}
-	return n, rest
+	n, err := strconv.ParseFloat(string(rest[:end]), 64)
+	*to = n
+	return rest[end:], err == nil
 }

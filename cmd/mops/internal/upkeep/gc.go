@@ -19,7 +19,7 @@ import (
 // GC is mops gc.
 var GC = cli.Command{
 	Name:    "gc",
-	Usage:   []string{"gc [--json] [ROOT]", "gc [--older AGE] [--pipeline P] [--function F] [--content] [--remains] [--runs AGE]\n          [--delete] [ROOT]"},
+	Usage:   []string{"gc [--json] [ROOT]", "gc [--older AGE] [--pipeline P] [--function F] [--content] [--remains] [--delete] [ROOT]", "gc [--runs AGE] [--delete] [ROOT]"},
 	Purpose: "show what a root holds by age, and remove what is no longer wanted",
 	Teach: `
 Without flags it shows what is there, by pipeline, function and age. With flags it
