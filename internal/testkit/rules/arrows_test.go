@@ -70,7 +70,7 @@ var arrows = map[string][]string{
 	"internal/engine/worker": {
 		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/process", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/slots", "internal/sources/source",
-		"internal/engine/pack", "internal/records/packs", "internal/trust/code",
+		"internal/engine/pack", "internal/records/packs", "internal/records/usage", "internal/trust/code",
 	},
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
 	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
@@ -83,6 +83,7 @@ var arrows = map[string][]string{
 	"internal/records/lease":     {"blob", "blob/driver", "internal/base/process", "internal/records/record", "internal/records/runs", "internal/base/sleep"},
 	"internal/records/record":    {"blob", "internal/records/runs"},
 	"internal/records/runlog":    {"blob"},
+	"internal/records/usage":     {"blob", "internal/base/process"},
 	"internal/records/packs":     {"blob", "internal/records/record", "internal/records/runs"},
 	"internal/upkeep/doctor":     {"blob", "blob/blobtest", "blob/driver", "internal/base/progress", "internal/base/text"},
 	"internal/engine/ability":    {"executor"},
