@@ -84,6 +84,7 @@ var arrows = map[string][]string{
 	"internal/records/record":    {"blob", "internal/records/runs"},
 	"internal/records/runlog":    {"blob"},
 	"internal/records/usage":     {"blob", "internal/base/process"},
+	"internal/records/programs":  {"blob", "internal/records/record", "internal/base/words"},
 	"internal/records/packs":     {"blob", "internal/records/record", "internal/records/runs"},
 	"internal/upkeep/doctor":     {"blob", "blob/blobtest", "blob/driver", "internal/base/progress", "internal/base/text"},
 	"internal/engine/ability":    {"executor"},

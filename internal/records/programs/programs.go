@@ -1,0 +1,345 @@
+// Package programs is the store format of the runs of programs: who ran what,
+// where and when, and what became of its calls, for everybody who shares the root.
+// A "run" here is one execution of a program, not of a call (see package runs).
+//
+//	<root>/mops1-runs/<run id>/head.json                      what is known at the start
+//	<root>/mops1-runs/<run id>/calls-000001.jsonl …           what happened since the segment before
+//	<root>/mops1-runs/<run id>/calls-<worker>-000001.jsonl …  the same of a worker whose function makes calls
+//	<root>/mops1-runs/<run id>/end.json                       how it ended; missing while it runs, and if it was killed
+//
+// Nothing is ever changed: a segment is written once and whole. Its first line is a
+// [State], each further one a [Call] that has ended since. Of each function's hits
+// the first [MostHits] are listed; the others are in the totals alone.
+//
+// The format is for people and tools: JSON, seconds as decimal numbers, times of a
+// call in seconds since the run's start. Since the first release only optional
+// fields come along. Readers ignore fields and files that they do not know, and
+// refuse a head of a later format.
+package programs
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+)
+
+// Prefix is where runs lie below the root of a store.
+const Prefix = "mops1-runs/"
+
+// Format is the number in each head.
+const Format = 1
+
+// What a run lists.
+const (
+	MostHits = 1000 // of each function, in each process
+	MostOpen = 100  // calls under way, in each state
+)
+
+// Head says what is known of a run when it begins. It has no values of arguments
+// and no credentials: those may be secrets.
+type Head struct {
+	Format    int               `json:"mops_run"`
+	ID        string            `json:"id"`
+	Program   string            `json:"program"` // path of the executable
+	Build     record.Program    `json:"build,omitzero"`
+	OS        string            `json:"os,omitempty"`
+	Arch      string            `json:"arch,omitempty"`
+	Arguments int               `json:"arguments"` // how many
+	Host      string            `json:"host,omitempty"`
+	User      string            `json:"user,omitempty"`
+	PID       int               `json:"pid"`
+	Start     time.Time         `json:"start"` // by the clock of Host
+	Root      string            `json:"root,omitempty"`
+	Pipeline  string            `json:"pipeline,omitempty"`
+	Options   map[string]string `json:"options,omitempty"` // settings that are not the default: "executor": "k8s"
+	Fields    map[string]any    `json:"fields,omitempty"`  // the user's own
+}
+
+// At is the moment of a time of a call.
+func (h Head) At(seconds float64) time.Time {
+	return h.Start.Add(time.Duration(seconds * float64(time.Second)))
+}
+
+// Seconds is a duration as the format has it, to the microsecond.
+func Seconds(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e6 }
+
+// Interval is how long after a segment the next one comes, in a run of this age: a
+// kill loses seconds at first, and the folder of a long run stays small.
+func Interval(age time.Duration) time.Duration {
+	return min(max(age/200, 3*time.Second), time.Minute)
+}
+
+// Overdue is how long after its newest segment a run of this age, at that moment,
+// counts as broken off: some segments may have met a store that was away.
+func Overdue(age time.Duration) time.Duration { return 3*Interval(age) + 30*time.Second }
+
+// State is what one process has counted up to a moment.
+type State struct {
+	At        float64        `json:"at"`                // seconds since the run's start
+	Next      float64        `json:"next,omitempty"`    // the next segment comes within so many seconds; 0 for the last one
+	Functions []Function     `json:"functions"`         // in the order of their first calls
+	Open      []Open         `json:"open,omitempty"`    // at most MostOpen, oldest first
+	Dropped   int64          `json:"dropped,omitempty"` // calls that are not listed since the store was away
+	Fields    map[string]any `json:"fields,omitempty"`  // the user's own that came since the start
+}
+
+// Function is what was counted of one function.
+type Function struct {
+	Name string `json:"name"`
+	Totals
+	Used  []Use `json:"used,omitempty"`  // by runs of calls that this run computed, failed ones too
+	Saved []Use `json:"saved,omitempty"` // that hits avoided: what their results once took
+}
+
+// Totals are numbers of calls, and how long those ran that were computed.
+type Totals struct {
+	Calls     int64 `json:"calls"`
+	Hits      int64 `json:"hits,omitempty"`
+	Listed    int64 `json:"hits_listed,omitempty"` // of the hits
+	Computed  int64 `json:"computed,omitempty"`
+	Awaited   int64 `json:"awaited,omitempty"` // somebody else computed it
+	Failed    int64 `json:"failed,omitempty"`
+	Cancelled int64 `json:"cancelled,omitempty"`
+
+	// Those that have not ended, by how far they are.
+	Waiting  int64 `json:"waiting,omitempty"`  // for a slot
+	Awaiting int64 `json:"awaiting,omitempty"` // for somebody else
+	Queued   int64 `json:"queued,omitempty"`
+	Pending  int64 `json:"pending,omitempty"`
+	Starting int64 `json:"starting,omitempty"`
+	Running  int64 `json:"running,omitempty"`
+
+	ComputingSeconds float64 `json:"computing_seconds,omitempty"` // of the computed calls, all together
+	LongestSeconds   float64 `json:"longest_seconds,omitempty"`
+}
+
+// Open is how many calls have not ended.
+func (t Totals) Open() int64 {
+	return t.Waiting + t.Awaiting + t.Queued + t.Pending + t.Starting + t.Running
+}
+
+// Plus is the sum of two.
+func (t Totals) Plus(u Totals) Totals {
+	return Totals{
+		Calls: t.Calls + u.Calls, Hits: t.Hits + u.Hits, Listed: t.Listed + u.Listed, Computed: t.Computed + u.Computed,
+		Awaited: t.Awaited + u.Awaited, Failed: t.Failed + u.Failed, Cancelled: t.Cancelled + u.Cancelled,
+		Waiting: t.Waiting + u.Waiting, Awaiting: t.Awaiting + u.Awaiting, Queued: t.Queued + u.Queued,
+		Pending: t.Pending + u.Pending, Starting: t.Starting + u.Starting, Running: t.Running + u.Running,
+		ComputingSeconds: t.ComputingSeconds + u.ComputingSeconds, LongestSeconds: max(t.LongestSeconds, u.LongestSeconds),
+	}
+}
+
+// Use is what runs of calls on one executor took, all together. What was held is
+// what was asked for, for as long as the run took; where nothing was asked for, it
+// is what was used.
+type Use struct {
+	Executor         string  `json:"executor,omitempty"`
+	Spot             bool    `json:"spot,omitempty"`
+	Runs             int64   `json:"runs"`
+	WallSeconds      float64 `json:"wall_seconds,omitempty"`
+	CPUSeconds       float64 `json:"cpu_seconds,omitempty"`        // used
+	CPUHeld          float64 `json:"cpu_held_seconds,omitempty"`   // CPUs times seconds
+	MemoryGiBSeconds float64 `json:"memory_gib_seconds,omitempty"` // held; where nothing was asked for, the peak
+	GPUSeconds       float64 `json:"gpu_seconds,omitempty"`        // GPUs times seconds
+}
+
+// Of adds a run.
+func (u Use) Of(r Resources) Use {
+	u.Runs++
+	u.WallSeconds += r.WallSeconds
+	u.CPUSeconds += r.CPUSeconds
+	if r.CPUs > 0 {
+		u.CPUHeld += r.CPUs * r.WallSeconds
+	} else {
+		u.CPUHeld += r.CPUSeconds
+	}
+	memory := r.MemoryLimit
+	if memory == 0 {
+		memory = r.PeakMemory
+	}
+	u.MemoryGiBSeconds += float64(memory) / (1 << 30) * r.WallSeconds
+	u.GPUSeconds += r.GPUs * r.WallSeconds
+	return u
+}
+
+// Plus is the sum of two on one executor.
+func (u Use) Plus(v Use) Use {
+	u.Runs += v.Runs
+	u.WallSeconds += v.WallSeconds
+	u.CPUSeconds += v.CPUSeconds
+	u.CPUHeld += v.CPUHeld
+	u.MemoryGiBSeconds += v.MemoryGiBSeconds
+	u.GPUSeconds += v.GPUSeconds
+	return u
+}
+
+// Add adds to the use of the same executor in a list.
+func Add(list []Use, more Use) []Use {
+	for i, u := range list {
+		if u.Executor == more.Executor && u.Spot == more.Spot {
+			list[i] = u.Plus(more)
+			return list
+		}
+	}
+	return append(list, more)
+}
+
+// Open is a call that has not ended.
+type Open struct {
+	Call     int64   `json:"call"`
+	Function string  `json:"function"`
+	Memo     string  `json:"memo,omitempty"` // as in Call
+	Caller   string  `json:"caller,omitempty"`
+	Stage    string  `json:"stage"` // waiting, awaiting, queued, pending, starting, running
+	Reason   string  `json:"reason,omitempty"`
+	Asked    float64 `json:"asked"`
+	Started  float64 `json:"started,omitempty"`
+	Run      string  `json:"run,omitempty"`
+	Executor string  `json:"executor,omitempty"`
+	Worker   string  `json:"worker,omitempty"`
+}
+
+// Call is a call that has ended.
+type Call struct {
+	Call     int64  `json:"call"` // number in its process, from 1
+	Function string `json:"function"`
+	Memo     string `json:"memo,omitempty"`   // mops1/<pipeline>/<name>@<version>/<words>.<key>, or a URI in another root
+	Caller   string `json:"caller,omitempty"` // the same of the calling call; "" for the program
+	Outcome  string `json:"outcome"`          // hit, computed, awaited, failed, cancelled
+	Error    string `json:"error,omitempty"`  // first line
+
+	// Seconds since the run's start. What did not happen is 0.
+	Asked    float64 `json:"asked"`
+	Queued   float64 `json:"queued,omitempty"`   // a queueing system or a quota held its worker back
+	Pending  float64 `json:"pending,omitempty"`  // its worker waited for a place
+	Starting float64 `json:"starting,omitempty"` // its worker was being made
+	Started  float64 `json:"started,omitempty"`  // its last attempt began to run
+	Ended    float64 `json:"ended"`
+
+	// Of the last attempt.
+	Run      string    `json:"run,omitempty"` // run id of the call
+	Executor string    `json:"executor,omitempty"`
+	Spot     bool      `json:"spot,omitempty"`
+	Worker   string    `json:"worker,omitempty"`   // host or pod
+	Attempts []Attempt `json:"attempts,omitempty"` // the earlier ones
+	Resources
+
+	Saved *Saved `json:"saved,omitempty"` // of a hit: what its result once took
+}
+
+// Attempt is a run of a call that failed and was followed by another.
+type Attempt struct {
+	Run      string  `json:"run,omitempty"`
+	Executor string  `json:"executor,omitempty"`
+	Worker   string  `json:"worker,omitempty"`
+	Started  float64 `json:"started,omitempty"` // seconds since the run's start
+	Ended    float64 `json:"ended,omitempty"`
+	Reason   string  `json:"reason,omitempty"` // such as oom
+	Error    string  `json:"error,omitempty"`
+}
+
+// Resources are what one run of a call took and what was asked for. Unknown is 0.
+type Resources struct {
+	WallSeconds float64 `json:"wall_seconds,omitempty"`
+	CPUSeconds  float64 `json:"cpu_seconds,omitempty"`
+	PeakMemory  int64   `json:"peak_memory_bytes,omitempty"`
+	CPUs        float64 `json:"cpus,omitempty"`               // asked for
+	MemoryLimit int64   `json:"memory_limit_bytes,omitempty"` // asked for
+	GPUs        float64 `json:"gpus,omitempty"`               // asked for
+}
+
+// Saved is what a result took when it was made.
+type Saved struct {
+	Executor string `json:"executor,omitempty"`
+	Spot     bool   `json:"spot,omitempty"`
+	Resources
+}
+
+// End says how a run ended.
+type End struct {
+	End       time.Time `json:"end"`
+	Exit      int       `json:"exit"`
+	Cancelled bool      `json:"cancelled,omitempty"` // by a signal
+	Error     string    `json:"error,omitempty"`     // first line
+	State               // of the program's own process, at the end
+}
+
+// merged is what several processes of one run counted.
+func merged(states []State) (all State) {
+	at := map[string]int{}
+	for _, s := range states {
+		all.At = max(all.At, s.At)
+		all.Dropped += s.Dropped
+		all.Open = append(all.Open, s.Open...)
+		if len(s.Fields) > 0 {
+			if all.Fields == nil {
+				all.Fields = map[string]any{}
+			}
+			maps.Copy(all.Fields, s.Fields)
+		}
+		for _, f := range s.Functions {
+			i, known := at[f.Name]
+			if !known {
+				at[f.Name] = len(all.Functions)
+				f.Used, f.Saved = slices.Clone(f.Used), slices.Clone(f.Saved)
+				all.Functions = append(all.Functions, f)
+				continue
+			}
+			sum := &all.Functions[i]
+			sum.Totals = sum.Totals.Plus(f.Totals)
+			for _, u := range f.Used {
+				sum.Used = Add(sum.Used, u)
+			}
+			for _, u := range f.Saved {
+				sum.Saved = Add(sum.Saved, u)
+			}
+		}
+	}
+	return all
+}
+
+// Total is the sum over all functions.
+func (s State) Total() (total Function) {
+	for _, f := range s.Functions {
+		total.Totals = total.Totals.Plus(f.Totals)
+		for _, u := range f.Used {
+			total.Used = Add(total.Used, u)
+		}
+		for _, u := range f.Saved {
+			total.Saved = Add(total.Saved, u)
+		}
+	}
+	return total
+}
+
+// folder is where a run lies below the root.
+func folder(id string) string { return Prefix + id + "/" }
+
+func headKey(id string) string { return folder(id) + "head.json" }
+func endKey(id string) string  { return folder(id) + "end.json" }
+
+const segmentPrefix, segmentSuffix = "calls-", ".jsonl"
+
+func segmentKey(id, worker string, n int) string {
+	if worker != "" {
+		worker += "-"
+	}
+	return fmt.Sprintf("%s%s%s%06d%s", folder(id), segmentPrefix, worker, n, segmentSuffix)
+}
+
+// segmentOf is the worker of a segment, "" for the program itself.
+func segmentOf(key string) (worker string, ok bool) {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	name, begins := strings.CutPrefix(name, segmentPrefix)
+	name, ends := strings.CutSuffix(name, segmentSuffix)
+	if !begins || !ends || name == "" {
+		return "", false
+	}
+	i := strings.LastIndexByte(name, '-')
+	return name[:max(i, 0)], true
+}

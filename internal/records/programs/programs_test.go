@@ -1,0 +1,254 @@
+package programs
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	_ "github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+func open(t *testing.T) *blob.Store {
+	t.Helper()
+	store, err := blob.Open(t.Context(), "mem://"+strings.ReplaceAll(t.Name(), "/", "-"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+var noon = time.Date(2026, 11, 23, 12, 0, 4, 0, time.UTC)
+
+const id = "2611231200-SkirtBusRiver"
+
+var (
+	head = Head{
+		Program: "/usr/local/bin/forecast", Build: record.Program{Path: "example.com/forecast", Version: "v0.3.1", Revision: "3f2a1c9d", Dirty: true, Go: "go1.26.0"},
+		OS: "linux", Arch: "amd64", Arguments: 2, Host: "node-1", User: "ada", PID: 4711, Start: noon,
+		Root: "adls://account/box", Pipeline: "daily", Options: map[string]string{"executor": "k8s"}, Fields: map[string]any{"ticket": "ML-17"},
+	}
+	train = Call{
+		Call: 3, Function: "train", Memo: "mops1/daily/train@0/amber-kite-river.a1b2", Caller: "mops1/daily/all@0/blue-oak-sea.c3d4", Outcome: "failed", Error: `no <data> for "Oslo"`,
+		Asked: 0.25, Queued: 0.5, Pending: 1, Starting: 1.5, Started: 62.000001, Ended: 100,
+		Run: "2611231201-CupTree", Executor: "k8s", Spot: true, Worker: "train-x7k2",
+		Attempts:  []Attempt{{Run: "2611231200-SkirtBus", Executor: "k8s", Worker: "train-abcd", Started: 2, Ended: 60, Reason: "oom", Error: "it ran out of memory"}},
+		Resources: Resources{WallSeconds: 38, CPUSeconds: 70, PeakMemory: 1 << 30, CPUs: 2, MemoryLimit: 4 << 30, GPUs: 1},
+	}
+	hit = Call{
+		Call: 1, Function: "clean", Memo: "mops1/daily/clean@2/red-sun-hill.ffff", Outcome: "hit", Asked: 0.1, Ended: 0.1001, Run: "2611201200-OldRun",
+		Saved: &Saved{Executor: "subprocess", Resources: Resources{WallSeconds: 10, CPUSeconds: 9, PeakMemory: 1 << 29}},
+	}
+	state = State{
+		At: 101, Dropped: 2, Fields: map[string]any{"log": "https://logs/1"},
+		Functions: []Function{
+			{Name: "clean", Totals: Totals{Calls: 2000, Hits: 2000, Listed: 1000}, Saved: []Use{Use{Executor: "subprocess"}.Of(hit.Saved.Resources)}},
+			{Name: "train", Totals: Totals{Calls: 2, Failed: 1, Running: 1}, Used: []Use{Use{Executor: "k8s", Spot: true}.Of(train.Resources)}},
+		},
+		Open: []Open{{Call: 4, Function: "train", Memo: "mops1/daily/train@0/oak-oak-oak.eeee", Stage: "running", Asked: 0.3, Started: 70, Run: "2611231201-RedTea", Executor: "k8s", Worker: "train-y"}},
+	}
+)
+
+// The stored form: it only grows, by fields that may be missing.
+func TestFormat(t *testing.T) {
+	store := open(t)
+	w := Writer{Store: store, ID: id}
+	ofWorker := Writer{Store: store, ID: id, Worker: "2611231200-SkirtBus"}
+	if err := errors.Join(
+		w.Begin(t.Context(), head),
+		w.Append(t.Context(), state, Encode(Encode(nil, hit), train)),
+		ofWorker.Append(t.Context(), State{At: 7, Functions: []Function{{Name: "clean", Totals: Totals{Calls: 1, Computed: 1}}}}, nil),
+		w.End(t.Context(), End{End: noon.Add(2 * time.Minute), Exit: 130, Cancelled: true, Error: "interrupted", State: State{At: 120, Functions: state.Functions}}),
+	); err != nil {
+		t.Fatal(err)
+	}
+	var all bytes.Buffer
+	for info, err := range store.List(t.Context(), "", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _, err := store.ReadAll(t.Context(), info.Key, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "== %s\n%s", info.Key, data)
+	}
+	golden(t, "run.txt", all.Bytes())
+
+	run, err := Read(t.Context(), store, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.EqualFunc(run.Calls, []Call{hit, train}, func(a, b Call) bool { return reflect.DeepEqual(a, b) }) {
+		t.Errorf("calls: %+v", run.Calls)
+	}
+	if run.Ended == nil || run.Ended.Exit != 130 || run.Live(run.Written) || run.Damaged != 0 || run.PID != 4711 {
+		t.Errorf("got %+v", run)
+	}
+	if clean := run.State.Functions[0]; clean.Calls != 2001 || clean.Hits != 2000 || clean.Computed != 1 {
+		t.Errorf("the program's and its worker's calls together: %+v", clean)
+	}
+	if used := run.State.Total().Used; len(used) != 1 || used[0].CPUHeld != 76 || used[0].MemoryGiBSeconds != 152 || used[0].GPUSeconds != 38 {
+		t.Errorf("used: %+v", used)
+	}
+}
+
+// A colleague sees a run while it lasts; a run that was killed is not live for ever.
+func TestLive(t *testing.T) {
+	store := open(t)
+	w := Writer{Store: store, ID: id}
+	if err := w.Begin(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	run, err := Read(t.Context(), store, id)
+	if err != nil || len(run.Calls) != 0 {
+		t.Fatal(run, err)
+	}
+	if changed, err := run.Update(t.Context()); changed || err != nil {
+		t.Errorf("nothing came, and: %v, %v", changed, err)
+	}
+	if err := w.Append(t.Context(), state, Encode(nil, train)); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := run.Update(t.Context()); !changed || err != nil || len(run.Calls) != 1 || len(run.State.Open) != 1 {
+		t.Errorf("got %v, %v, %+v", changed, err, run)
+	}
+	run.ID = time.Now().UTC().Format("0601021504") + "-Now"
+	if !run.Live(run.Written.Add(20*time.Second)) || run.Live(run.Written.Add(time.Hour)) {
+		t.Error("live for too long or too short")
+	}
+	entries, err := List(t.Context(), store)
+	if err != nil || len(entries) != 1 || entries[0].ID != id || entries[0].Ended || !entries[0].Begun || entries[0].Segments != 1 {
+		t.Errorf("got %+v, %v", entries, err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	store := open(t)
+	if _, err := Find(t.Context(), store, "latest"); !errors.Is(err, ErrNone) {
+		t.Errorf("got %v", err)
+	}
+	// The minute of the id is the start's; the last two began in one minute.
+	for id, second := range map[string]int{"2611221200-OldOneTwo": 0, "2611231200-BigRiverSea": 40, "2611231200-BigZebraSea": 20} {
+		w, h := Writer{Store: store, ID: id}, head
+		h.Start = time.Date(2026, 11, 23, 12, 0, second, 0, time.UTC)
+		if err := w.Begin(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Begin(t.Context(), h); !blob.Is(err, blob.Exists) {
+			t.Errorf("a second run of the id: %v", err)
+		}
+	}
+	if _, err := store.PutBytes(t.Context(), Prefix+"notes/head.json", []byte("mine"), blob.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"latest": "2611231200-BigRiverSea", "26112312": "", "2611231200-BigZ": "2611231200-BigZebraSea", "2611221200-OldOneTwo": "2611221200-OldOneTwo", "27": "", "notes": ""} {
+		got, err := Find(t.Context(), store, name)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// What lies there may be of a later release, damaged, or half removed.
+func TestOddThings(t *testing.T) {
+	store := open(t)
+	w := Writer{Store: store, ID: id}
+	put := func(name, content string) {
+		t.Helper()
+		if _, err := store.PutBytes(t.Context(), folder(id)+name, []byte(content), blob.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Begin(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Append(t.Context(), state, Encode(nil, hit)); err != nil {
+		t.Fatal(err)
+	}
+	put("calls-000002.jsonl", "not JSON\n"+string(Encode(nil, train))+`{"call":`)
+	put("calls-000003.jsonl", `{"at":5,"news":true}`+"\n"+`{"call":9,"function":"f","news":[1]}`+"\n")
+	put("news/of-later.bin", "\x00")
+	run, err := Read(t.Context(), store, id)
+	if err != nil || len(run.Calls) != 3 || run.Damaged != 2 || run.State.At != 5 {
+		t.Errorf("%+v, %v", run, err)
+	}
+	// A writer goes on behind what is there already.
+	if err := w.Append(t.Context(), State{At: 6}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.Update(t.Context()); err != nil || run.State.At != 6 {
+		t.Errorf("%+v, %v", run.State, err)
+	}
+	if n, size, err := Remove(t.Context(), store, id); n != 6 || size == 0 || err != nil {
+		t.Errorf("removed %d blobs of %d bytes, %v", n, size, err)
+	}
+	if _, err := Read(t.Context(), store, id); !errors.Is(err, ErrNone) {
+		t.Errorf("got %v", err)
+	}
+	put("head.json", `{"mops_run":2}`)
+	if _, err := Read(t.Context(), store, id); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("a later format: %v", err)
+	}
+	put("head.json", `{`)
+	if _, err := Read(t.Context(), store, id); err == nil || !strings.Contains(err.Error(), "head.json is damaged") {
+		t.Errorf("a damaged head: %v", err)
+	}
+}
+
+// A list does not go through all that a long run has left.
+func TestListOfLongRun(t *testing.T) {
+	store := open(t)
+	w := Writer{Store: store, ID: id}
+	if err := w.Begin(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	for range mostOfRun + 50 {
+		if err := w.Append(t.Context(), State{}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.End(t.Context(), End{}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := List(t.Context(), store)
+	if err != nil || len(entries) != 1 || !entries[0].Ended || !entries[0].Begun || entries[0].Segments != mostOfRun {
+		t.Errorf("got %+v, %v", entries, err)
+	}
+}
+
+func TestInterval(t *testing.T) {
+	for age, want := range map[time.Duration]time.Duration{0: 3 * time.Second, time.Hour: 18 * time.Second, 24 * time.Hour: time.Minute} {
+		if got := Interval(age); got != want {
+			t.Errorf("at %v: %v", age, got)
+		}
+	}
+}
