@@ -102,7 +102,16 @@ func (o opener) open(ctx context.Context, uri string) (*blob.Store, error) {
 // Bare opens the root of the one argument that a command may have, else the
 // default root, so that what fails is not tried again.
 func Bare(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
-	o := opener{a, true}
+	return opener{a, true}.openOne(ctx, line)
+}
+
+// Root opens the root of the one argument that a command may have, else the default
+// root.
+func Root(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
+	return opener{App: a}.openOne(ctx, line)
+}
+
+func (o opener) openOne(ctx context.Context, line cli.Line) (*blob.Store, error) {
 	if line.Empty() {
 		return o.openDefault(ctx)
 	}
