@@ -81,6 +81,11 @@ type Invocation struct {
 	// "" says that nobody knows. It may be nil, and is called as Tell is.
 	Explain func(why string)
 
+	// Placed takes where the worker is and what it asked for, whenever more of that is
+	// known. It may be nil, and is called as Tell is: before it, where the place is
+	// new with the stage.
+	Placed func(Place)
+
 	// Lives reports whether the worker still gives signs of life through the store,
 	// for an executor that does not hear of it any more in its own way; it reads the
 	// store, and more than one question may be needed until an end is certain. It
@@ -123,6 +128,22 @@ const (
 	Starting Stage = "starting" // it has a place and is being made: its image, its volumes
 	Running  Stage = "running"  // its program runs
 )
+
+// Place is where a worker is, on another machine. What is not known is zero.
+type Place struct {
+	Host     string // the name that the worker has for it: of a pod, the pod's
+	Node     string // the machine on which a pod is
+	Requests Resources
+	Limits   Resources
+	Spot     bool // capacity that is cheaper and may be taken away
+}
+
+// Resources are what a worker asks for, or may have at most; 0 is nothing said.
+type Resources struct {
+	CPU    float64 // cores
+	Memory int64   // bytes
+	GPU    int64   // devices, of any vendor
+}
 
 // Executor starts workers and attaches to those that run already. It is safe
 // for concurrent use.

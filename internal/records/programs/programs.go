@@ -202,16 +202,18 @@ type Open struct {
 	Run      string  `json:"run,omitempty"`
 	Executor string  `json:"executor,omitempty"`
 	Worker   string  `json:"worker,omitempty"`
+	Node     string  `json:"node,omitempty"`
 }
 
 // Call is a call that has ended.
 type Call struct {
-	Call     int64  `json:"call"` // number in its process, from 1
-	Function string `json:"function"`
-	Memo     string `json:"memo,omitempty"`   // mops1/<pipeline>/<name>@<version>/<words>.<key>, or a URI in another root
-	Caller   string `json:"caller,omitempty"` // the same of the calling call; "" for the program
-	Outcome  string `json:"outcome"`          // hit, computed, awaited, failed, cancelled
-	Error    string `json:"error,omitempty"`  // first line
+	Call     int64    `json:"call"`             // number in its process, from 1
+	Function string   `json:"function"`         // name@version
+	Memo     string   `json:"memo,omitempty"`   // mops1/<pipeline>/<name>@<version>/<words>.<key>, or a URI in another root
+	Caller   string   `json:"caller,omitempty"` // the same of the calling call; "" for the program
+	Joined   []string `json:"joined,omitempty"` // further callers that waited for it: ten at most
+	Outcome  string   `json:"outcome"`          // hit, computed, awaited, failed, cancelled
+	Error    string   `json:"error,omitempty"`  // first line
 
 	// Seconds since the run's start. What did not happen is 0.
 	Asked    float64 `json:"asked"`
@@ -225,7 +227,8 @@ type Call struct {
 	Run      string    `json:"run,omitempty"` // run id of the call
 	Executor string    `json:"executor,omitempty"`
 	Spot     bool      `json:"spot,omitempty"`
-	Worker   string    `json:"worker,omitempty"`   // host or pod
+	Worker   string    `json:"worker,omitempty"`   // pod or host; "" for the run's
+	Node     string    `json:"node,omitempty"`     // the machine of a pod
 	Attempts []Attempt `json:"attempts,omitempty"` // the earlier ones
 	Resources
 

@@ -8,13 +8,16 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 )
 
-// Writer writes the run of one process. It is for one goroutine at a time. A method
-// that failed may be called again with the same or with more.
+// Writer writes the run of one process. Begin, Append (or Retry) and End may
+// be called at the same time, each by one goroutine.
 type Writer struct {
 	Store  *blob.Store
 	ID     string
 	Worker string // the run id of the call whose function makes the calls; "" for the program
-	next   int
+
+	next    int // number of the latest segment
+	pending []byte
+	failed  bool // to write it, as far as is known
 }
 
 // Begin writes the head. If there is a run of this id already, the error's kind is
@@ -25,17 +28,32 @@ func (w *Writer) Begin(ctx context.Context, head Head) error {
 }
 
 // Append writes the next segment: the calls encoded by [Encode], one after another.
+// It takes them over: if it fails, what it was given is pending.
 func (w *Writer) Append(ctx context.Context, state State, calls []byte) error {
-	data := append(append(lines(state), '\n'), calls...)
+	w.pending = append(append(lines(state), '\n'), calls...)
 	for {
-		err := w.put(ctx, segmentKey(w.ID, w.Worker, w.next+1), data, true)
-		if err == nil || blob.Is(err, blob.Exists) {
-			w.next++
-		}
+		w.next++
+		err := w.Retry(ctx)
 		if !blob.Is(err, blob.Exists) {
 			return err
 		}
 	}
+}
+
+// Pending is the size of the segment that could not be written, in bytes.
+func (w *Writer) Pending() int { return len(w.pending) }
+
+// Retry writes the segment that is pending.
+func (w *Writer) Retry(ctx context.Context) error {
+	err := w.put(ctx, segmentKey(w.ID, w.Worker, w.next), w.pending, true)
+	if blob.Is(err, blob.Exists) && w.failed {
+		err = nil // it was written, and the answer was lost
+	}
+	w.failed = err != nil && !blob.Is(err, blob.Exists)
+	if err == nil {
+		w.pending = nil
+	}
+	return err
 }
 
 // End writes how the run ended.

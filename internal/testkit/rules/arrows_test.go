@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/mops/internal/roots": {
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
+		"internal/records/programs",
 	},
 	"cmd/mops/internal/cli": {"internal/base/progress", "internal/base/text"},
 	"cmd/mops-lock":         {"internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
@@ -66,7 +67,8 @@ var arrows = map[string][]string{
 		"internal/records/memokey", "internal/base/progress", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/pack", "internal/engine/worker", "internal/records/packs", "internal/trust/code",
 	},
-	"internal/engine/pack": {"blob", "executor", "internal/records/lease", "internal/records/packs"},
+	"internal/engine/journal": {"blob", "executor", "internal/base/event", "internal/base/text", "internal/records/programs"},
+	"internal/engine/pack":    {"blob", "executor", "internal/records/lease", "internal/records/packs"},
 	"internal/engine/worker": {
 		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/process", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/slots", "internal/sources/source",
