@@ -148,7 +148,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	around.Defaults.Executor = nil
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger,
-		Surroundings: around, Elsewhere: in.elsewhere(),
+		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: in.spec.ProgramRun,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},

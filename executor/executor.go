@@ -31,6 +31,10 @@ type ID struct {
 	RunID    string `json:"run_id,omitempty"`   // its own, such as 2611231412-SkirtBus
 	Attempt  int    `json:"attempt,omitempty"`  // 1 for the first under its lease
 	Executor string `json:"executor,omitempty"` // Name of the executor that has its worker
+
+	// ProgramRun is the id of the run of the program that wanted it; "" if that is
+	// not known. The calls that its function makes are of the same run.
+	ProgramRun string `json:"program_run,omitempty"`
 }
 
 // Invocation is one execution of one call by one worker, as executors see it.

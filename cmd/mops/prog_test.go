@@ -125,10 +125,28 @@ var (
 		return sum, err
 	})
 
+	season = mops.Define("shop/season", func(ctx context.Context, in seasonIn) (int64, error) {
+		for day := range in.Days {
+			if _, err := tax.Call(ctx, float64(day)); err != nil {
+				return 0, err
+			}
+		}
+		copied, err := files.Call(ctx, in.Orders)
+		if err != nil {
+			return 0, err
+		}
+		return lists.Call(ctx, copied)
+	}, mops.Calls(tax, files, lists))
+
 	waits = mops.Define("shop/waits", func(ctx context.Context, n int) (int, error) {
 		return n, waitFor(ctx, os.Getenv("PROG_WAIT"))
 	})
 )
+
+type seasonIn struct {
+	Orders mops.Source
+	Days   int
+}
 
 func orDefault(variable string) string {
 	if version := os.Getenv(variable); version != "" {
@@ -186,6 +204,8 @@ func progRun(ctx context.Context, args []string) error {
 		return said(files.Do(ctx, mops.File(args[1])))
 	case "lists":
 		return said(lists.Do(ctx, mops.Dir(args[1])))
+	case "season":
+		return said(season.Do(ctx, seasonIn{mops.File(args[1]), number(2)}))
 	case "sums":
 		return said(sums.Do(ctx, mops.Share([]int{number(1), number(2)})))
 	case "inject":

@@ -1,7 +1,7 @@
-// Package frozen_test holds the store format mops1 to its promise: a store that
-// an earlier release wrote, testdata/root, is read by this one, all of it. It is
-// never written again. A change of the format gets a new name, and a folder
-// beside this one.
+// Package frozen_test holds the store format mops1 to its promise: the stores that
+// earlier releases wrote, testdata/root and testdata/root-0.2, are read by this one,
+// all of them. None is ever written again. A release whose records have new fields
+// leaves one more.
 package frozen_test
 
 import (
@@ -12,13 +12,24 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/records/lineage"
 )
 
-// variable has the store written, once for each format, when it is a folder.
+// variable has the store of this release written, once, when it is a folder.
 const variable = "MOPS_WRITE_FROZEN"
+
+// stores are the calls of each store.
+var stores = map[string]func(*testing.T, context.Context, mops.Outcome){
+	"root":     calls,
+	"root-0.2": laterCalls,
+}
 
 func environment(t *testing.T, root string, options ...mops.EnvOption) context.Context {
 	t.Helper()
@@ -37,13 +48,27 @@ func environment(t *testing.T, root string, options ...mops.EnvOption) context.C
 }
 
 func TestAStoreOfAnEarlierReleaseIsRead(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "root")
-	if dir := os.Getenv(variable); dir != "" {
-		calls(t, environment(t, dir), mops.Computed)
-		root = dir
-	} else if err := os.CopyFS(root, os.DirFS("testdata/root")); err != nil {
-		t.Fatal(err)
+	for name, calls := range stores {
+		t.Run(name, func(t *testing.T) {
+			root := filepath.Join(t.TempDir(), "root")
+			if err := os.CopyFS(root, os.DirFS(filepath.Join("testdata", name))); err != nil {
+				t.Fatal(err)
+			}
+			isRead(t, root, calls)
+		})
 	}
+}
+
+func TestTheStoreOfThisReleaseIsRead(t *testing.T) {
+	root := os.Getenv(variable)
+	if root == "" {
+		root = t.TempDir()
+	}
+	laterCalls(t, environment(t, root), mops.Computed)
+	isRead(t, root, laterCalls)
+}
+
+func isRead(t *testing.T, root string, calls func(*testing.T, context.Context, mops.Outcome)) {
 	for name, options := range map[string][]mops.EnvOption{
 		"writable":   nil,
 		"read-only":  {mops.ReadOnly(), mops.RequireResults()},
@@ -63,6 +88,71 @@ func TestAStoreOfAnEarlierReleaseIsRead(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What calls of the second release were made from is read from its records, and that
+// those of the first do not say it.
+func TestLineageOfEarlierReleases(t *testing.T) {
+	for name, want := range map[string][]string{
+		"root":     nil,
+		"root-0.2": {"called frozen/upper", "called frozen/upper", "read frozen/upper"},
+	} {
+		store, err := blob.Open(t.Context(), "file://"+must(filepath.Abs(filepath.Join("testdata", name))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := lineage.Whole(t.Context(), store, new(atomic.Int64))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for info, err := range store.List(t.Context(), "mops1/", "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, isResult := strings.CutSuffix(info.Key, "/result")
+			if !isResult {
+				continue
+			}
+			c := g.Call(path)
+			if known := c.Unknown == "" && c.ProgramRun != ""; known != (want != nil) {
+				t.Errorf("%s: %+v", path, c)
+			}
+			if c.Home.Name == "frozen/twice" {
+				for _, e := range g.From(path) {
+					got = append(got, string(e.How)+" "+g.Call(e.From).Home.Name)
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// laterCalls are calls with what records of the first release did not say: a source
+// that was read from a result, and who made a call.
+func laterCalls(t *testing.T, ctx context.Context, want mops.Outcome) {
+	t.Helper()
+	calls(t, ctx, want)
+	out, err := upper.Call(ctx, mops.File("testdata/words.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, info, err := twice.Do(ctx, out)
+	if err != nil || info.Outcome != want {
+		t.Fatal(info.Outcome, err)
+	}
+	if text := read(t, ctx, out); text != "SOME WORDS\n" {
+		t.Errorf("the file says %q", text)
 	}
 }
 

@@ -84,6 +84,25 @@ var upper = mops.Define("frozen/upper", func(ctx context.Context, in mops.Source
 	return mops.File(out), os.WriteFile(out, []byte(strings.ToUpper(string(data))), 0o666)
 })
 
+// twice calls upper with what it gets, and with what comes of that.
+var twice = mops.Define("frozen/twice", func(ctx context.Context, in mops.Source) (mops.Source, error) {
+	runs++
+	out, err := upper.Call(ctx, in)
+	if err != nil {
+		return mops.Source{}, err
+	}
+	dir, err := mops.OutDir(ctx)
+	if err != nil {
+		return mops.Source{}, err
+	}
+	other := filepath.Join(dir, "other.txt")
+	if err := os.WriteFile(other, []byte("other words\n"), 0o666); err != nil {
+		return mops.Source{}, err
+	}
+	_, err = upper.Call(ctx, mops.File(other))
+	return out, err
+}, mops.Calls(upper))
+
 var tree = mops.Define("frozen/tree", func(ctx context.Context, in mops.Source) (mops.Source, error) {
 	runs++
 	dir, err := mops.OutDir(ctx)

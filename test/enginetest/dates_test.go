@@ -123,7 +123,7 @@ func TestSilentHolderElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		held := lease.State{ID: runs.New(lease.NewID(), "inproc"), Status: lease.StatusHeld, Session: session.ID, Orchestrator: session.ID}
+		held := lease.State{ID: runs.New(lease.NewID(), "inproc", ""), Status: lease.StatusHeld, Session: session.ID, Orchestrator: session.ID}
 		if _, err := lease.Put(t.Context(), b.store, b.path+"/lease", version, held); err != nil {
 			t.Fatal(err)
 		}

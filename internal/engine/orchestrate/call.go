@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"context"
 	"errors"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -106,6 +107,18 @@ func (e *FuncError) Error() string { return e.Failed.Message }
 // decodes each time, because all waiters of a flight share this error and must
 // not share memory.
 func (e *FuncError) Unwrap() error { return errtree.Tame(e.function.DecodeError(e.Failed.Registered)) }
+
+// programRun is the run of the program that a call belongs to: in a worker, that
+// of who made the call which it runs.
+func (e *Engine) programRun(ctx context.Context) string {
+	if running := worker.FromContext(ctx); running != nil {
+		return running.ProgramRun
+	}
+	return e.ProgramRun
+}
+
+// caller names the call whose function made this one; "" if none did.
+func (f *flight) caller() string { return worker.FromContext(f.ctx).NameIn(f.place.Store) }
 
 // unkept is the place of a call that has no store.
 func unkept(c Call) memo.Place {

@@ -163,7 +163,7 @@ func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 	if err := codeKnown(f.ctx, f.call.Function); err != nil { // the records will say it
 		return Outcome{}, err
 	}
-	id := runs.New(lease.NewID(), f.call.Executor.Name())
+	id := runs.New(lease.NewID(), f.call.Executor.Name(), f.engine.programRun(f.ctx))
 	handle := f.firstHandle(id)
 	ctx, held, err := f.root.session.Take(f.ctx, f.place.Lease(), from, lease.State{ID: id, Handle: handle})
 	switch {

@@ -239,7 +239,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 // assignment is what the run is told of itself, wherever it runs.
 func (c *computing) assignment() worker.Assignment {
 	f := c.f
-	return worker.Assignment{ID: c.ID, Terms: f.call.Terms, Chain: f.chain.Push(f.place.Key), Replace: f.miss.info.Version}
+	return worker.Assignment{ID: c.ID, Caller: f.caller(), Terms: f.call.Terms, Chain: f.chain.Push(f.place.Key), Replace: f.miss.info.Version}
 }
 
 // portable makes settings fit for a worker, which may have another current

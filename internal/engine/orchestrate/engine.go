@@ -5,6 +5,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/history"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
+	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
 )
 
@@ -41,6 +43,10 @@ type Options struct {
 
 	// Output returns where to show the lines of a worker. May be nil.
 	Output func(function, memoURI string) io.WriteCloser
+
+	// ProgramRun is the id of the program's run, for the records of its calls; New
+	// makes one if it is empty.
+	ProgramRun string
 
 	worker.Surroundings
 	Elsewhere bool // config file and variables come from another machine
@@ -70,6 +76,7 @@ type Engine struct {
 
 // New makes an engine. Close ends it.
 func New(options Options) *Engine {
+	options.ProgramRun = cmp.Or(options.ProgramRun, runs.NewRunID())
 	return &Engine{
 		Options: options, past: history.Book{Log: options.Logger},
 		roots: map[string]*root{}, flights: map[flightKey]*flight{},

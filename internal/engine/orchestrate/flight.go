@@ -80,6 +80,12 @@ const (
 // Do makes a call and waits for its outcome, which says how this caller came to
 // it.
 func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
+	outcome, err := e.do(ctx, c, leave)
+	worker.FromContext(ctx).Makes(outcome.Place)
+	return outcome, err
+}
+
+func (e *Engine) do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 	outcome, known, hit := e.glance(ctx, &c)
 	if hit {
 		return outcome, nil

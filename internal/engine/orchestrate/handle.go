@@ -73,7 +73,13 @@ func (h *Handle) Outcome() Outcome {
 }
 
 // Wait returns when the call has ended, was given up, or ctx has ended.
-func (h *Handle) Wait(ctx context.Context) (outcome Outcome, err error) {
+func (h *Handle) Wait(ctx context.Context) (Outcome, error) {
+	outcome, err := h.wait(ctx)
+	worker.FromContext(h.ctx).Makes(outcome.Place)
+	return outcome, err
+}
+
+func (h *Handle) wait(ctx context.Context) (outcome Outcome, err error) {
 	outcome.Place = h.flight.place
 	select {
 	case <-h.left:

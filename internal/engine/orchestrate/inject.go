@@ -59,8 +59,11 @@ func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 		e.Files.Forget(time.Now())
 	}
 	other, won, err := worker.Task{
-		Assignment: worker.Assignment{ID: runs.ID{RunID: runs.NewRunID()}, Terms: c.Terms, Replace: found.Info.Version},
-		Function:   c.Function, Place: place, Keep: true, Files: e.Files, Logger: e.Logger,
+		Assignment: worker.Assignment{
+			ID: runs.ID{RunID: runs.NewRunID(), ProgramRun: e.programRun(ctx)}, Caller: worker.FromContext(ctx).NameIn(place.Store),
+			Terms: c.Terms, Replace: found.Info.Version,
+		},
+		Function: c.Function, Place: place, Keep: true, Files: e.Files, Logger: e.Logger,
 	}.Inject(ctx, out)
 	switch {
 	case err != nil:

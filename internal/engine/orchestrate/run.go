@@ -50,7 +50,7 @@ func (f *flight) handle(id runs.ID) string {
 // computeUnkept computes the call in this process and keeps nothing: with Off,
 // and for a root that may only be read and has no result.
 func (f *flight) computeUnkept() (Outcome, error) {
-	c := &computing{f: f, ctx: f.ctx, ID: runs.New("", f.call.Executor.Name()), sources: memo.WhereTheyAre(f.call.Sources)}
+	c := &computing{f: f, ctx: f.ctx, ID: runs.New("", f.call.Executor.Name(), f.engine.programRun(f.ctx)), sources: memo.WhereTheyAre(f.call.Sources)}
 	outcome, err := c.untilDone()
 	return outcome, f.cancelled(err)
 }
@@ -100,12 +100,12 @@ func (c *computing) prepare() error {
 		if err != nil {
 			return fmt.Errorf("the files for %s: %w", f.place.URI(), err)
 		}
-		c.sources = memo.Locations(locations)
+		c.sources = f.place.Locations(f.call.Sources, locations)
 	}
 	header := record.InvocationHeader{
 		Head: f.call.Function.Head(f.place.Key, c.RunID),
 		Call: f.call.Function.Describe(f.call.Pipeline), LeaseID: c.LeaseID,
-		Program: record.ThisProgram(), Sources: c.sources,
+		Caller: f.caller(), ProgramRun: c.ProgramRun, Program: record.ThisProgram(), Sources: c.sources,
 	}
 	return f.place.PutInvocation(c.ctx, header, f.call.Input, f.call.StorageTTL)
 }

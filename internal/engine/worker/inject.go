@@ -13,7 +13,7 @@ import (
 // its files first. Nothing runs. If there is already a sound result, other than
 // the one to replace, Inject leaves it and returns it.
 func (t Task) Inject(ctx context.Context, out any) (other memo.Found, won bool, err error) {
-	ran := begin(t.ID)
+	ran := begin(t.Assignment)
 	ran.Outcome = runs.Injected
 	ran.Started = ran.Started.UTC()
 	ran.Ended = ran.Started

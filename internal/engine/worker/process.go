@@ -300,7 +300,7 @@ func describe(p record.Program) string {
 // explain leaves the reason of a failure of mops itself where the orchestrator
 // looks for it.
 func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
-	ran := begin(p.Spec.ID)
+	ran := begin(p.Spec.Assignment)
 	p.Spec.Container.describe(&ran)
 	ran.Ended = ran.Started
 	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, reason, cause.Error()

@@ -55,7 +55,7 @@ func newBench(t *testing.T, store *blob.Store) *bench {
 	key := f.Key(input)
 	b.place = memo.Place{Store: store, Path: memokey.Path("p", "f", "0", key), Key: key}
 	b.session = b.newSession()
-	id := runs.New(lease.NewID(), "test")
+	id := runs.New(lease.NewID(), "test", "")
 	_, held, err := b.session.Take(t.Context(), b.place.Lease(), "", lease.State{ID: id, Handle: "worker"})
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +282,7 @@ func TestWorkerComesSecond(t *testing.T) {
 	b.do = func(ctx context.Context, n int) (int, error) {
 		f, _ := b.process.Registry.Lookup("f")
 		other := Task{
-			Assignment: Assignment{ID: runs.New("another", "test"), Terms: Terms{Pipeline: "p"}}, Function: f, Place: b.place,
+			Assignment: Assignment{ID: runs.New("another", "test", ""), Terms: Terms{Pipeline: "p"}}, Function: f, Place: b.place,
 			Files: b.process.Files, Logger: b.process.Logger, Keep: true,
 		}
 		out := 7
@@ -336,7 +336,7 @@ func TestSpecTravels(t *testing.T) {
 	root := "file:///data"
 	spec := Spec{
 		Assignment: Assignment{
-			ID: runs.New("lease", "k8s"), Terms: Terms{Pipeline: "p", Timeout: time.Hour, StorageTTL: 24 * time.Hour},
+			ID: runs.New("lease", "k8s", ""), Terms: Terms{Pipeline: "p", Timeout: time.Hour, StorageTTL: 24 * time.Hour},
 			Chain: Chain{"aa", "bb"}, Replace: "v1", AtStake: time.Minute,
 		},
 		Surroundings: Surroundings{

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
@@ -23,11 +24,14 @@ type Running struct {
 	Chain  Chain // this call and those that wait for it
 	logger *slog.Logger
 	since  time.Time // when this run began, or the first of those that wait for it
+	place  memo.Place
+	within *Running // whose function made this call, in this process; may be nil
 
 	slot   Slot
 	mu     sync.Mutex
 	fields map[string]any
 	outDir string
+	made   calls
 }
 
 type contextKey struct{}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/base/process"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
-	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
 // whereabouts does not change while the process lives.
@@ -24,8 +23,9 @@ var whereabouts = sync.OnceValue(func() record.Run {
 })
 
 // begin starts the record of a run.
-func begin(id runs.ID) record.Run {
-	ran := whereabouts().Of(id)
+func begin(a Assignment) record.Run {
+	ran := whereabouts().Of(a.ID)
+	ran.Caller = a.Caller
 	ran.Started = time.Now()
 	return ran
 }
@@ -44,6 +44,7 @@ func (t Task) end(ran *record.Run, running *Running, cpuBefore time.Duration) {
 	ran.PeakMemory = t.peakMemory(peak)
 	t.Container.describe(ran)
 	ran.Fields = running.recorded()
+	ran.Made, ran.MoreMade = running.madeCalls(t.Place.Store)
 	if wall >= modulesAfter {
 		ran.Modules = record.Modules()
 	}

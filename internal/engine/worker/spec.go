@@ -30,6 +30,7 @@ type Terms struct {
 // that is added here reaches the task by the spec as well as in process.
 type Assignment struct {
 	runs.ID
+	Caller string `json:"caller,omitempty"` // the call whose function made this one; see record.Run
 	Terms
 	Chain   Chain         `json:"chain,omitempty"`   // the call and those that wait for it
 	Replace blob.Version  `json:"replace,omitempty"` // write the result over this version; "" means only if there is none

@@ -92,9 +92,9 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
 		Function: t.Function.ID(), URI: t.Place.URI(), ID: t.ID,
 		Chain: t.Chain, slot: t.Slot,
-		logger: t.Logger,
+		logger: t.Logger, place: t.Place, within: FromContext(ctx),
 	}
-	ran := begin(t.ID)
+	ran := begin(t.Assignment)
 	running.since = ran.Started.Add(-max(t.AtStake, FromContext(ctx).AtStake()))
 	in, err := t.decode(ctx)
 	if err != nil {
@@ -276,5 +276,5 @@ func (t Task) publish(ctx context.Context, running *Running, refs []*source.Ref)
 		return memo.WhereTheyAre(refs), err
 	}
 	locations, err := t.Files.Publish(ctx, t.Place.Store, t.Place.Path, t.RunID, running.madeOutDir(), refs, t.StorageTTL)
-	return memo.Locations(locations), err
+	return t.Place.Locations(refs, locations), err
 }

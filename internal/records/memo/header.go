@@ -15,36 +15,62 @@ const headerSize = 64 << 10
 // large. So nothing proves that the record is sound: it is for those who only
 // look. The error is one of Result.
 func (p Place) ResultHeader(ctx context.Context) (header record.ResultHeader, err error) {
-	header, ok, err := p.Glance(ctx)
-	if ok || err != nil {
-		return header, err
-	}
-	found, err := p.Result(ctx) // which knows what is wrong
+	text, err := p.Header(ctx, record.KindResult)
 	if err != nil {
 		return header, err
 	}
-	return header, found.Into(&header)
+	return header, record.Record{Header: text}.Into(&header)
+}
+
+// Header is the text of the header of a result, an invocation or an error; see
+// ResultHeader.
+func (p Place) Header(ctx context.Context, kind record.Kind) ([]byte, error) {
+	key := p.keyOf(kind)
+	text, ok, err := p.glance(ctx, key, kind)
+	if ok || err != nil {
+		return text, err
+	}
+	found, err := p.read(blob.Fresh(ctx), key, kind) // which knows what is wrong
+	return found.Header, err
+}
+
+func (p Place) keyOf(kind record.Kind) string {
+	switch kind {
+	case record.KindInvocation:
+		return p.invocation()
+	case record.KindError:
+		return p.failure()
+	}
+	return p.result()
 }
 
 // Glance is ResultHeader for those who can do without: ok is false if the
 // beginning of the result is not that of a record of this call, with a header of
 // usual size.
 func (p Place) Glance(ctx context.Context) (header record.ResultHeader, ok bool, err error) {
-	body, _, err := p.Store.Get(ctx, p.result(), blob.Range{Length: headerSize})
+	text, ok, err := p.glance(ctx, p.result(), record.KindResult)
+	if ok {
+		err = record.Record{Header: text}.Into(&header)
+	}
+	return header, ok, err
+}
+
+func (p Place) glance(ctx context.Context, key string, kind record.Kind) (header []byte, ok bool, err error) {
+	body, _, err := p.Store.Get(ctx, key, blob.Range{Length: headerSize})
 	if err != nil {
-		return header, false, err
+		return nil, false, err
 	}
 	defer body.Close()
 	beginning, err := io.ReadAll(io.LimitReader(body, headerSize))
 	if err != nil {
-		return header, false, nil
+		return nil, false, nil
 	}
-	text, ok := record.Start(record.KindResult, beginning)
+	header, ok = record.Start(kind, beginning)
 	if !ok {
-		return header, false, nil
+		return nil, false, nil
 	}
-	if _, err := record.Check(text, p.hash()); err != nil {
-		return header, false, nil
+	if _, err := record.Check(header, p.hash()); err != nil {
+		return nil, false, nil
 	}
-	return header, true, record.Record{Header: text}.Into(&header)
+	return header, true, nil
 }

@@ -34,6 +34,15 @@ func (p Place) URI() string {
 	return p.Store.URI(p.Path)
 }
 
+// NameIn is what records in a store name the call by: its path if it is in the same
+// root, which may be mounted elsewhere later; else its URI.
+func (p Place) NameIn(store *blob.Store) string {
+	if store == p.Store || store != nil && p.Store != nil && store.Identity() == p.Store.Identity() {
+		return p.Path
+	}
+	return p.URI()
+}
+
 // hash is the memo key as records have it: the last part of the path.
 func (p Place) hash() string { return p.Path[len(p.Path)-hex.EncodedLen(len(p.Key)):] }
 
@@ -179,7 +188,7 @@ func (p Place) PutInvocation(ctx context.Context, header record.InvocationHeader
 			err = there.Into(&found)
 		}
 		switch {
-		case err == nil && slices.Equal(found.Sources, header.Sources) && (ttl <= 0 || p.Store.Age(ctx, there.Info) <= source.RelyFor(ttl)):
+		case err == nil && slices.EqualFunc(found.Sources, header.Sources, record.SourceLocation.SamePlace) && (ttl <= 0 || p.Store.Age(ctx, there.Info) <= source.RelyFor(ttl)):
 			return nil
 		case err == nil, errors.Is(err, record.ErrDamaged):
 			options = blob.PutOptions{IfVersion: there.Info.Version}

@@ -68,11 +68,23 @@ type Run struct {
 	Program     Program        `json:"program,omitzero"`
 	Fields      map[string]any `json:"fields,omitempty"`  // the user's own
 	Modules     []string       `json:"modules,omitempty"` // path@version; of long runs only
+
+	// These say what the run has to do with other calls. A call is named by its memo
+	// path if it is in the same root, else by its memo URI. Records of the first
+	// release have none of them, and callers are those of the run, not of later hits.
+	Caller     string   `json:"caller,omitempty"`      // the call whose function made this one
+	ProgramRun string   `json:"program_run,omitempty"` // id of the run of the program that wanted it
+	Made       []string `json:"made,omitempty"`        // the calls that its function made, hits too: the first MostMade
+	MoreMade   int      `json:"more_made,omitempty"`   // how many more it made
 }
+
+// MostMade is how many of the calls that its function made a run lists: more
+// would make hits on its result slower.
+const MostMade = 100
 
 // Of adds the identity of the run.
 func (r Run) Of(is runs.ID) Run {
-	r.LeaseID, r.Attempt, r.Executor = is.LeaseID, is.Attempt, is.Executor
+	r.LeaseID, r.Attempt, r.Executor, r.ProgramRun = is.LeaseID, is.Attempt, is.Executor, is.ProgramRun
 	return r
 }
 
@@ -83,6 +95,16 @@ type SourceLocation struct {
 	Kind     string `json:"kind,omitempty"`
 	Size     int64  `json:"size"`               // bytes
 	Location string `json:"location,omitempty"` // relative to the root, or a URI
+
+	// From names the call from whose result it was read, as Run names calls; "" if it
+	// was not, or nobody knows.
+	From string `json:"from,omitempty"`
+}
+
+// SamePlace reports whether both say the same of where the bytes are.
+func (l SourceLocation) SamePlace(other SourceLocation) bool {
+	l.From, other.From = "", ""
+	return l == other
 }
 
 // RunHeader says what a record tells of a run. By itself it is the content of
@@ -105,9 +127,11 @@ type ResultHeader struct {
 type InvocationHeader struct {
 	Head
 	Call
-	LeaseID string           `json:"lease_id,omitempty"`
-	Program Program          `json:"program,omitzero"` // the caller's
-	Sources []SourceLocation `json:"sources,omitempty"`
+	LeaseID    string           `json:"lease_id,omitempty"`
+	Caller     string           `json:"caller,omitempty"`      // as in Run
+	ProgramRun string           `json:"program_run,omitempty"` // as in Run
+	Program    Program          `json:"program,omitzero"`      // the caller's
+	Sources    []SourceLocation `json:"sources,omitempty"`
 }
 
 // ErrorHeader is the header of an error; the body is a FuncError.

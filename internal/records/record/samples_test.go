@@ -37,6 +37,9 @@ func samples() []sample {
 	}
 	later := head
 	later.Origin = Origin{Code: "3cd71bc6f1e0a2b4", Callees: "forecast/clean@0=0a2b43cd71bc6f1e", Func: "example.org/forecast.(*Model[...]).Train"}
+	related, came := failed, []SourceLocation{sources[0]}
+	related.ProgramRun, came[0].From = "2611231410-ToastOwl", "mops1/forecast/forecast/clean@0/amber-kite-river."+sampleKey
+	related.Caller, related.Made, related.MoreMade = "mops1/forecast/forecast/all@0/amber-kite-river."+sampleKey, []string{came[0].From, "s3://other/" + came[0].From}, 2
 	return []sample{
 		{"result", KindResult, ResultHeader{RunHeader: RunHeader{head, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
 		{"invocation", KindInvocation, InvocationHeader{Head: head, Call: call, LeaseID: "lease-1", Program: program, Sources: sources}, []byte("\xa1dCity\x62\x0a\x0a")},
@@ -44,6 +47,10 @@ func samples() []sample {
 		{"lease", KindLease, map[string]any{"lease_id": "lease-1", "status": "held"}, nil},
 		{"session", KindSession, map[string]any{"session_id": "session-1", "state": "live"}, nil},
 
+		{"invocation-0.2", KindInvocation, InvocationHeader{
+			Head: later, Call: call, LeaseID: "lease-1", Caller: related.Caller, ProgramRun: related.ProgramRun, Program: program, Sources: came,
+		}, []byte("\xa1dCity\x62\x0a\x0a")},
+		{"error-0.2", KindError, ErrorHeader{RunHeader: RunHeader{later, call, related}, Message: "no such city"}, body},
 		{"result-0.2", KindResult, ResultHeader{RunHeader: RunHeader{later, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
 	}
 }

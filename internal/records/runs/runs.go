@@ -14,9 +14,9 @@ import (
 // more of a run embed it: a field added to it travels to all of them.
 type ID = executor.ID
 
-// New is the first run under a lease.
-func New(leaseID, executor string) ID {
-	return ID{LeaseID: leaseID, RunID: NewRunID(), Attempt: 1, Executor: executor}
+// New is the first run under a lease, within a run of a program.
+func New(leaseID, executor, programRun string) ID {
+	return ID{LeaseID: leaseID, RunID: NewRunID(), Attempt: 1, Executor: executor, ProgramRun: programRun}
 }
 
 // Next is the run that follows when a run has failed.

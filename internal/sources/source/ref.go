@@ -20,6 +20,13 @@ type Ref struct {
 	mu      sync.Mutex
 	files   *Files   // of the environment that knows it
 	content *content // nil until hashed or decoded; replaced, never changed
+	from    From     // the zero value if it was not read from a result
+}
+
+// From is the call from whose result a source was read.
+type From struct {
+	Store *blob.Store // nil for one that this process knows by its address only
+	Path  string      // memo path; without a Store, the memo URI
 }
 
 // content is the content of a Ref at one moment.
@@ -173,6 +180,20 @@ func (r *Ref) Attach(f *Files) {
 	if r.files == nil {
 		r.files = f
 	}
+}
+
+// From is the call from whose result the source was read, as far as that is known.
+func (r *Ref) From() From {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.from
+}
+
+// ReadFrom notes the call from whose result the source was read.
+func (r *Ref) ReadFrom(from From) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.from = from
 }
 
 func (r *Ref) snapshot() *content {

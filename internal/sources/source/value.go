@@ -65,8 +65,9 @@ func (o *object) inMemory(ctx context.Context) ([]byte, error) {
 	return o.data, nil
 }
 
-// Adopt gives decoded values that no store has the content of the sources that
-// they were encoded from. It comes before Bind.
+// Adopt is for sources that were decoded from what from was encoded as, and no store
+// has: they are from the same results, and values get their content. It comes
+// before Bind.
 func (f *Files) Adopt(refs, from []*Ref) {
 	values := map[Identity]*content{}
 	for _, r := range from {
@@ -74,9 +75,12 @@ func (f *Files) Adopt(refs, from []*Ref) {
 			values[c.id] = c
 		}
 	}
-	for _, r := range refs {
+	for i, r := range refs {
 		if c := r.snapshot(); c != nil && values[c.id] != nil {
 			r.set(f, values[c.id])
+		}
+		if i < len(from) && from[i].Hash() == r.Hash() { // both are in order of appearance
+			r.ReadFrom(from[i].From())
 		}
 	}
 }

@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
 	"cmd/mops/internal/look": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config", "internal/values/dynamic",
-		"internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/summary",
+		"internal/records/explain", "internal/records/lease", "internal/records/lineage", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/summary",
 		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
 	"cmd/mops/internal/module": {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint"},
@@ -75,6 +75,7 @@ var arrows = map[string][]string{
 		"internal/engine/pack", "internal/records/packs", "internal/records/usage", "internal/trust/code",
 	},
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
+	"internal/records/lineage":   {"blob", "internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/values/dynamic":    {"internal/base/text"},
 	"internal/base/progress":     {"internal/base/text", "internal/base/words"},

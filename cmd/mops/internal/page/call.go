@@ -39,6 +39,7 @@ type callPage struct {
 	Fields    map[string]any
 	Code      string
 	Problem   string
+	Lineage   lineage
 	MoreFiles int
 }
 
@@ -85,6 +86,7 @@ func newCallPage(ctx context.Context, x roots.Address, now time.Time, full bool)
 		p.LeaseText = v.Lease.Facts(now, false)
 	}
 	p.addHistory()
+	p.Lineage = lineageOf(v)
 	if len(v.Files) > mostFiles {
 		v.Files, p.MoreFiles = v.Files[:mostFiles], len(v.Files)-mostFiles
 	}
@@ -189,6 +191,48 @@ func (p *callPage) addHistory() {
 		p.History = append(p.History, row)
 	}
 }
+
+// lineage is what the call has to do with others, as far as its records say so. Calls
+// are named by their memo path, or in another root by their URI.
+type lineage struct {
+	Run    string // of the program that wanted it
+	Caller string
+	Made   []string // calls that its function made
+	More   int      // that are not in Made
+	Read   []readFrom
+}
+
+// readFrom is a source in the input that was read from the result of a call.
+type readFrom struct {
+	Call string
+	What string
+}
+
+func lineageOf(v *view.Call) (l lineage) {
+	var asked record.InvocationHeader
+	if v.Invocation != nil {
+		v.Invocation.Into(&asked)
+	}
+	l.Run, l.Caller = asked.ProgramRun, asked.Caller
+	for _, s := range asked.Sources {
+		if s.From != "" {
+			l.Read = append(l.Read, readFrom{s.From, fmt.Sprintf("%s of %s", s.Kind, text.Bytes(s.Size))})
+		}
+	}
+	for _, r := range []*view.Record{v.Error, v.Result} {
+		var ran record.RunHeader
+		if r != nil {
+			r.Into(&ran)
+		}
+		if ran.Run.ProgramRun != "" {
+			l.Run, l.Caller, l.Made, l.More = ran.Run.ProgramRun, ran.Run.Caller, ran.Run.Made, ran.Run.MoreMade
+		}
+	}
+	return l
+}
+
+// Known reports whether there is anything to say.
+func (l lineage) Known() bool { return l.Run != "" || l.Caller != "" || len(l.Made)+len(l.Read) > 0 }
 
 // useChart is what a run used over time.
 type useChart struct {

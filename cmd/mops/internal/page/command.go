@@ -20,7 +20,7 @@ import (
 // Page is mops page.
 var Page = cli.Command{
 	Name:    "page",
-	Usage:   []string{"page [--root ROOT] [-o FILE] RUN"},
+	Usage:   []string{"page [-o FILE] RUN"},
 	Purpose: "write a run of a program as one HTML file",
 	Teach: `
 The file shows what the run did: its failures with error, stack and the end of the
@@ -29,41 +29,29 @@ or worker, who called whom, and a table of the calls that sorts and filters. It 
 nothing else: send it to a colleague, or attach it to a ticket. It holds what the
 records say, so whoever gets it can read that.
 
-RUN is the id of a run, its beginning if no other run has that, or latest; mops runs
-lists them. The file is mops-run-ID.html in the current folder, or what -o says; -o -
+RUN is the id of a run, its beginning if no other run has that, or latest; in another
+root than the default one it stands behind ROOT/mops1-runs/. The file is mops-run-ID.html in the current folder, or what -o says; -o -
 writes it to standard output.`,
 	Example: `
 mops page latest
-mops page --root s3://box/mops -o run.html 2611231412-Skirt`,
+mops page -o run.html s3://box/mops/mops1-runs/2611231412-SkirtBus`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := pageOptions{}
-		flags.StringVar(&o.root, "root", "", "the `ROOT` in which the run is, if it is not the default one")
 		flags.StringVar(&o.out, "o", "", "the `FILE` to write; - is standard output")
 		return o.run
 	},
 }
 
-type pageOptions struct{ root, out string }
+type pageOptions struct{ out string }
 
 func (o *pageOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 	name, err := line.One("a run: its id, or latest")
 	if err != nil {
 		return err
 	}
-	rootLine := cli.Line{}
-	if o.root != "" {
-		rootLine.Args = []string{o.root}
-	}
-	store, err := roots.Root(ctx, a, rootLine)
+	store, id, err := roots.Run(ctx, a, name)
 	if err != nil {
 		return err
-	}
-	id, err := programs.Find(ctx, store, name)
-	if errors.Is(err, programs.ErrNone) {
-		return cli.NotFoundf("%w", err)
-	}
-	if err != nil {
-		return cli.Usage(err)
 	}
 	run, err := programs.Read(ctx, store, id)
 	if err != nil {

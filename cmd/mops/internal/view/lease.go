@@ -24,6 +24,7 @@ type Lease struct {
 	Handle       string         `json:"handle,omitempty"`
 	Attempt      int            `json:"attempt,omitempty"`
 	RunID        string         `json:"run_id,omitempty"`
+	ProgramRun   string         `json:"program_run,omitempty"`
 	Host         string         `json:"host,omitempty"`
 	User         string         `json:"user,omitempty"`
 	Outcome      *lease.Outcome `json:"outcome,omitempty"`
@@ -46,7 +47,7 @@ func ReadLease(ctx context.Context, store *blob.Store, key string, seen Sights, 
 	}
 	v = &Lease{
 		URI: store.URI(key), Status: state.Status, LeaseID: state.LeaseID, Since: state.Since, AgeSeconds: ageSeconds(state.Since, now),
-		Executor: state.Executor, Handle: state.Handle, Attempt: state.Attempt, RunID: state.RunID,
+		Executor: state.Executor, Handle: state.Handle, Attempt: state.Attempt, RunID: state.RunID, ProgramRun: state.ProgramRun,
 		Host: state.Host, User: state.User, Outcome: state.Outcome, Version: version, State: state,
 	}
 	if v.Holder, err = seen.Of(ctx, store, state.Session); err == nil && state.Orchestrator != state.Session {
