@@ -24,6 +24,11 @@ var arrows = map[string][]string{
 		"internal/records/explain", "internal/records/lease", "internal/records/lineage", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/summary",
 		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
+	"cmd/mops/internal/page": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/values/dynamic",
+		"internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/programs", "internal/records/record", "internal/records/runlog", "internal/records/usage",
+		"internal/base/text", "internal/base/words",
+	},
 	"cmd/mops/internal/module": {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint"},
 	"cmd/mops/internal/upkeep": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/kube", "cmd/mops/internal/roots", "image", "internal/upkeep/doctor", "internal/upkeep/gc",

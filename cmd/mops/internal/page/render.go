@@ -20,6 +20,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
@@ -121,8 +123,25 @@ func render(w io.Writer, name string, page any) error {
 	if err := templates().ExecuteTemplate(&out, name, page); err != nil {
 		return fmt.Errorf("the page cannot be written: %w", err)
 	}
-	_, err := w.Write(out.Bytes())
+	_, err := w.Write(visible(out.Bytes()))
 	return err
+}
+
+// visible replaces what nobody would see, and what would turn text around, wherever in
+// a page it stands.
+func visible(page []byte) []byte {
+	odd := func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || unicode.Is(unicode.Bidi_Control, r)
+	}
+	if bytes.IndexFunc(page, odd) < 0 {
+		return page
+	}
+	return bytes.Map(func(r rune) rune {
+		if odd(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, page)
 }
 
 // jsonText is a value inside of a script element of type application/json: the
