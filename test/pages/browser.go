@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -198,4 +199,18 @@ func (t *Tab) Shot(whole bool) ([]byte, error) {
 		return chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	}
 	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
+}
+
+// Text is what is to be read of an element, without a script on the page.
+func (t *Tab) Text(selector string) (string, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Text(chromedp.CSS(selector)))
+}
+
+// forgive takes the problems with a text out, which a test made on purpose.
+func (t *Tab) forgive(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problems = slices.DeleteFunc(t.problems, func(p string) bool { return strings.Contains(p, text) })
 }

@@ -28,7 +28,8 @@ type columns struct {
 	Executor column[int] `json:"executor,omitempty"`
 	Worker   column[int] `json:"worker,omitempty"`
 
-	// Microseconds. Asked is since that of the call before, the others since Asked.
+	// Microseconds. Asked is since that of the call before, each other since the one
+	// before it that happened; at least 1, as 0 is what did not happen.
 	Asked    column[int64] `json:"asked,omitempty"`
 	Queued   column[int64] `json:"queued,omitempty"`
 	Pending  column[int64] `json:"pending,omitempty"`
@@ -49,15 +50,16 @@ type columns struct {
 	Attempts map[int][]programs.Attempt `json:"attempts,omitempty"` // by index of the call
 	Stages   map[int]string             `json:"stages,omitempty"`   // of calls under way
 
-	// Memos are the calls and their callers: the keys as base64 without padding, one
-	// behind the other, 43 characters each, and the index of the folder of each. One
+	// Keys are those of calls and callers, as base64 without padding, one
+	// behind the other, 43 characters each; Folders has the folder of each. One
 	// that is not <folder>/<words>.<key> is a word, and its key is all zeros.
 	Keys    string `json:"keys"`
 	Folders []int  `json:"folders"`
 
-	word map[string]int
-	memo map[string]int
-	keys strings.Builder
+	word         map[string]int
+	memo         map[string]int
+	keys         strings.Builder
+	self, caller int // of the call before
 }
 
 // column is a list of one property, one for each call.
@@ -109,19 +111,24 @@ func (c *columns) add(call, before programs.Call) {
 	i := c.Count
 	c.Count++
 	c.Function.add(i, c.wordOf(call.Function))
-	c.Memo.add(i, c.memoOf(call.Memo))
-	c.Caller.add(i, c.memoOf(call.Caller))
+	self, caller := c.memoOf(call.Memo), c.memoOf(call.Caller)
+	c.Memo.add(i, self-c.self)
+	c.Caller.add(i, caller-c.caller)
+	c.self, c.caller = self, caller
 	c.Outcome.add(i, c.wordOf(call.Outcome))
 	c.Error.add(i, c.wordOf(call.Error))
 	c.Executor.add(i, c.wordOf(call.Executor))
 	c.Worker.add(i, c.wordOf(call.Worker))
 
 	c.Asked.add(i, micros(call.Asked)-micros(before.Asked))
+	last := micros(call.Asked)
 	since := func(at float64) int64 {
 		if at == 0 {
 			return 0
 		}
-		return max(micros(at)-micros(call.Asked), 1) // 0 is what did not happen
+		took := max(micros(at)-last, 1)
+		last += took
+		return took
 	}
 	c.Queued.add(i, since(call.Queued))
 	c.Pending.add(i, since(call.Pending))

@@ -26,8 +26,8 @@ func TestColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"words":["","train","mops1/daily/train@2","computed","node","hit","other","s3://else/where","failed","two lines red�","open"],"n":5,` +
-		`"function":[1,1,6,1,1],"caller":[2,0,0,0,1],"memo":[1,3,4,1,5],"outcome":[3,5,8,5,10],"error":[0,0,9],"worker":[4],` +
-		`"asked":[1500000,-500000,-1000000,5000000,1000000],"starting":[1],"started":[500000],"ended":[2750000,1,1,1],` +
+		`"function":[1,1,6,1,1],"memo":[1,2,1,-3,4],"caller":[2,-2,0,0,1],"outcome":[3,5,8,5,10],"error":[0,0,9],"worker":[4],` +
+		`"asked":[1500000,-500000,-1000000,5000000,1000000],"starting":[1],"started":[499999],"ended":[2250000,1,1,1],` +
 		`"wall":[2250],"peak":[5120],"saved_wall":[0,7000],"stages":{"4":"queued"},"keys":"KEYS","folders":[2,2,2,7,2]}`
 	keys := ""
 	for _, n := range []byte{1, 9, 2} {

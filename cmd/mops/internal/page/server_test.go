@@ -99,15 +99,15 @@ func TestWhoIsAnswered(t *testing.T) {
 func TestWhatIsNotThere(t *testing.T) {
 	s, store := testServer(t)
 	for path, want := range map[string]string{
-		"/run/2611231412-SkirtBus":                       "There is nothing here",
-		"/call/mops1/daily/train@2/amber":                "is not the address of a call",
+		"/run/2611231412-SkirtBus":                         "There is nothing here",
+		"/call/mops1/daily/train@2/amber":                  "is not the address of a call",
 		"/call/" + memoOf(1):                               "There is nothing here",
 		"/call/s3:/other/" + memoOf(1):                     "is not the address of a call",
-		"/function/mops1/daily/none@1":                   "has no calls",
+		"/function/mops1/daily/none@1":                     "has no calls",
 		"/log/" + memoOf(1) + "?run=x":                     "has no log",
 		"/log/" + memoOf(1):                                "does not say of which run",
 		"/log/" + memoOf(1) + "?run=" + "..%2F..%2Fsecret": "does not say of which run",
-		"/elsewhere": "404",
+		"/elsewhere":                                       "404",
 	} {
 		w := get(s, path)
 		if w.Code != http.StatusNotFound || !strings.Contains(textOf(w), want) && want != "404" {

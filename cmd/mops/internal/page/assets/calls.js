@@ -26,20 +26,26 @@ class Calls {
     const first = this.closed, n = data.n;
     const word = data.words.map((w) => this.word(w));
     const memo = this.addMemos(data, word);
-    const ints = (name) => data[name] || [];
-    const copy = (to, from, map) => { for (let i = 0; i < n; i++) to.push(map(from[i] || 0)); };
-    for (const name of ["function", "outcome", "error", "executor", "worker"]) copy(this[name], ints(name), (v) => word[v]);
-    for (const name of ["memo", "caller"]) copy(this[name], ints(name), (v) => (v ? memo[v - 1] : 0));
-    for (const name of ["peak", "limit"]) copy(this[name], ints(name), (v) => v * 1024);
-    for (const name of ["wall", "cpu", "saved_wall", "saved_cpu"]) copy(this[name], ints(name), (v) => v / 1e3);
-    for (const name of ["cpus", "gpus"]) copy(this[name], ints(name), (v) => v);
-    const run = ints("run");
-    for (let i = 0; i < n; i++) this.run.push(run[i] || "");
+    // fill appends a list; what it leaves out is 0.
+    const fill = (name, map) => {
+      const from = data[name] || [], to = this[name];
+      for (let i = 0; i < n; i++) to.push(map(from[i] || 0));
+    };
+    for (const name of ["function", "outcome", "error", "executor", "worker"]) fill(name, (v) => word[v]);
+    for (const name of ["memo", "caller"]) {
+      let at = 0;
+      fill(name, (v) => ((at += v) ? memo[at - 1] : 0));
+    }
+    for (const name of ["peak", "limit"]) fill(name, (v) => v * 1024);
+    for (const name of ["wall", "cpu", "saved_wall", "saved_cpu"]) fill(name, (v) => v / 1e3);
+    for (const name of ["cpus", "gpus"]) fill(name, (v) => v);
+    fill("run", (v) => v || "");
     let asked = 0;
-    copy(this.asked, ints("asked"), (v) => (asked += v) / 1e6);
+    fill("asked", (v) => (asked += v) / 1e6);
+    const last = this.asked.slice(first);
     for (const name of ["queued", "pending", "starting", "started", "ended"]) {
-      const from = ints(name), to = this[name];
-      for (let i = 0; i < n; i++) to.push(from[i] ? this.asked[first + i] + from[i] / 1e6 : -1);
+      const from = data[name] || [], to = this[name];
+      for (let i = 0; i < n; i++) to.push(from[i] ? (last[i] += from[i] / 1e6) : -1);
     }
     for (const [i, list] of Object.entries(data.attempts || {})) this.attempts.set(first + +i, list);
     for (const [i, stage] of Object.entries(data.stages || {})) this.stage.set(first + +i, stage);
@@ -144,9 +150,10 @@ class Calls {
     this.words.forEach((w, i) => { if (i > 0 && w.toLowerCase().includes(token)) has[i] = 1; });
     const parts = token.split("-");
     const inName = /^[a-z]+(-[a-z]*){0,2}$/.test(token) ? this.nameMatcher(parts) : () => false;
+    const inRun = token.length > 5; // shorter ones stand in ids by chance
     const hex = /^([a-z]+-){0,2}[a-z]*\.?([0-9a-f]{6,64})$/.exec(token);
     return (i) => has[this.function[i]] || has[this.outcome[i]] || has[this.error[i]] || has[this.worker[i]] || has[this.executor[i]] || has[this.memoFolder[this.memo[i]]] ||
-      inName(i) || this.run[i].toLowerCase().includes(token) || (this.isOpen(i) && this.stage.get(i).includes(token)) ||
+      inName(i) || (inRun && this.run[i].toLowerCase().includes(token)) || (this.isOpen(i) && this.stage.get(i).includes(token)) ||
       (hex !== null && this.memo[i] > 0 && this.memoBits[this.memo[i]] >= 0 && hexOf(this.memoKey[this.memo[i]], 0).startsWith(hex[2]));
   }
 

@@ -17,17 +17,21 @@ class Graph {
       if (!nodes.has(name)) nodes.set(name, { id: name, label: name, n: 0, failed: 0, open: 0, hits: 0, pick: () => this.options.pickFunction(name) });
       return nodes.get(name);
     };
-    const ofMemo = [""];
-    for (let m = 1; m < c.memoFolder.length; m++) ofMemo.push(c.functionOf(m));
+    const ofMemo = [0], between = new Map(), names = c.words.length; // numbers of words rather than words: it is done for each call
+    for (let m = 1; m < c.memoFolder.length; m++) ofMemo.push(-1);
+    const failed = c.wordAt.get("failed"), hit = c.wordAt.get("hit"), n = new Float64Array(names), bad = new Float64Array(names), hits = new Float64Array(names), open = new Float64Array(names);
     for (let i = 0; i < c.n; i++) {
-      const to = node(c.of("function", i)), outcome = c.of("outcome", i);
-      to.n++;
-      if (outcome === "failed") to.failed++;
-      if (outcome === "hit") to.hits++;
-      if (c.isOpen(i)) to.open++;
-      const from = node(ofMemo[c.caller[i]]), key = from.id + "\n" + to.id;
-      edges.set(key, { from, to, n: (edges.get(key)?.n || 0) + 1 });
+      const f = c.function[i], m = c.caller[i];
+      n[f]++;
+      if (c.outcome[i] === failed) bad[f]++;
+      if (c.outcome[i] === hit) hits[f]++;
+      if (c.isOpen(i)) open[f]++;
+      if (ofMemo[m] < 0) ofMemo[m] = c.word(c.functionOf(m));
+      const key = ofMemo[m] * 1e6 + f;
+      between.set(key, (between.get(key) || 0) + 1);
     }
+    n.forEach((count, f) => { if (count) Object.assign(node(c.words[f]), { n: count, failed: bad[f], hits: hits[f], open: open[f] }); });
+    for (const [key, count] of between) edges.set(key, { from: node(c.words[Math.floor(key / 1e6)]), to: node(c.words[key % 1e6]), n: count });
     for (const n of nodes.values()) if (n.id) n.sub = number(n.n) + " calls" + (n.hits ? ", " + number(n.hits) + " hits" : "") + (n.open ? ", " + n.open + " open" : "");
     return { nodes: [...nodes.values()], edges: [...edges.values()] };
   }

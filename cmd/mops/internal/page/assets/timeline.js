@@ -110,10 +110,12 @@ class Timeline {
       else if (this.by === "function" || c.begins(i) >= 0 || key === 0) g.calls.push(i);
       if (c.of("outcome", i) === "failed") g.failed.push(i);
     }
-    const at = this.by === "function" ? (i) => c.asked[i] : (i) => Math.max(c.begins(i), c.asked[i]);
     const first = (g) => Math.min(...[g.calls[0], g.hits[0]].filter((i) => i !== undefined).map((i) => c.asked[i]));
     this.groups = [...groups.values()];
-    for (const g of this.groups) g.calls.sort((a, b) => at(a) - at(b));
+    for (const g of this.groups) {
+      g.calls = ordered(g.calls, (i) => c.asked[i]);
+      g.begun = ordered(g.calls.filter((i) => c.begins(i) >= 0 || (this.by === "worker" && g.key === 0)), (i) => c.begins(i));
+    }
     this.groups.sort(this.by === "function" ? (a, b) => first(a) - first(b) : (a, b) => (a.key === 0) - (b.key === 0) || (a.label < b.label ? -1 : 1));
     this.later();
   }
@@ -153,7 +155,7 @@ class Timeline {
       g.whole = g.packed !== null;
     }
     if (!g.packed) {
-      g.ran = g.seen.filter((i) => c.begins(i) >= 0 || (this.by === "worker" && g.key === 0)).sort((a, b) => begins(a) - begins(b));
+      g.ran = g.begun.filter((i) => begins(i) <= this.to && c.endOf(i, now) >= this.from);
       g.packed = this.pack(g.ran, begins);
       g.whole = false;
       g.waits = this.by === "function";
@@ -439,6 +441,12 @@ class Timeline {
     this.chosen = i;
     this.later();
   }
+}
+
+// ordered is a list of calls by a number of each.
+function ordered(list, of) {
+  const keys = Float64Array.from(list, of);
+  return Array.from(Uint32Array.from(list, (_, k) => k).sort((a, b) => keys[a] - keys[b] || a - b), (k) => list[k]);
 }
 
 function label(ctx, text, x, y, colour) {
