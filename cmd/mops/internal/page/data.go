@@ -20,9 +20,8 @@ type columns struct {
 	Count int      `json:"n"`
 
 	Function column[int] `json:"function,omitempty"`
-	Folder   column[int] `json:"folder,omitempty"` // mops1/<pipeline>/<name>@<version>
-	Caller   column[int] `json:"caller,omitempty"` // index in Memos, from 1; 0 for the program
-	Memo     column[int] `json:"memo,omitempty"`   // the same of the call itself
+	Memo     column[int] `json:"memo,omitempty"`   // index of its address, from 1, less that of the call before; see Keys
+	Caller   column[int] `json:"caller,omitempty"` // the same of its caller; the program is 0
 	Outcome  column[int] `json:"outcome,omitempty"`
 	Error    column[int] `json:"error,omitempty"`
 	Executor column[int] `json:"executor,omitempty"`
