@@ -180,15 +180,20 @@ func Eval[T any](t *Tab, expression string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// Await waits until an expression is true.
+// Await waits until an expression is true, on whatever page the tab is then.
 func (t *Tab) Await(expression string) error {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void](expression))
-	if err != nil {
-		return fmt.Errorf("wait for %s: %w", expression, err)
+	for {
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if is && err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for %s: %w, %v", expression, ctx.Err(), err)
+		}
+		time.Sleep(20 * time.Millisecond) // no event says that a page has changed
 	}
-	return nil
 }
 
 // Shot is a picture of the page: of what is in sight, or of all of it.

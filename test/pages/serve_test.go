@@ -58,7 +58,7 @@ func TestServe(t *testing.T) {
 	p := tab(t, b, at+"/run/"+id, View{})
 	is(t, p, `document.getElementById("state").textContent.trim()`, "running")
 	is(t, p, `document.getElementById("calls-n").textContent`, "2")
-	is(t, p, `["running", "pod-7", "1.5", "3.0 GiB", "1.0 MiB swapped"].every(s => document.querySelector("#open tbody").textContent.includes(s))`, true)
+	is(t, p, `["running", "pod-7", "1.2", "3.0 GiB", "1.0 MiB swapped"].every(s => document.querySelector("#open tbody").textContent.includes(s))`, true)
 	is(t, p, `document.querySelector("#open polyline").getAttribute("points").split(" ").length`, 3)
 	is(t, p, `document.querySelector(".failure") === null`, true)
 

@@ -81,13 +81,14 @@ func (c *runCache) get(ctx context.Context, id string, use func(*programs.Run) e
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
 	var err error
-	switch {
-	case entry.run == nil:
+	if entry.run == nil {
 		entry.run, err = programs.Read(ctx, c.store, id)
 		entry.read = time.Now()
-	case entry.run.Ended == nil && time.Since(entry.read) > freshFor:
+	} else if time.Since(entry.read) > freshFor {
 		entry.read = time.Now()
-		_, err = entry.run.Update(ctx)
+		if _, err = programs.ReadHead(ctx, c.store, id); err == nil && entry.run.Ended == nil { // else it may have been removed
+			_, err = entry.run.Update(ctx)
+		}
 	}
 	if err != nil {
 		if entry.run == nil || errors.Is(err, programs.ErrNone) {
