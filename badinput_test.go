@@ -142,7 +142,7 @@ func TestAResultNestedTooDeepIsTheFunctionsError(t *testing.T) {
 }
 
 func TestADeclaredFunctionIsOnlyMissedWhereItMustRun(t *testing.T) {
-	ctx, root := onDisk(t)
+	ctx, root := onDisk(t, mops.KeepRun(false))
 	declared := mops.Declare[int, int]("f", private())
 	for name, f := range map[string]*mops.Func[int, int]{"plain": declared, "off": declared.With(mops.Off()), "kept errors": declared.With(mops.KeepErrors())} {
 		_, err := f.Call(ctx, 1)

@@ -4,17 +4,19 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 )
 
-// Outcome is how a call came to its result.
-type Outcome string
+// Outcome is how a call came to its end.
+type Outcome = event.Outcome
 
 const (
-	Hit      = Outcome(progress.Hit)      // the result was there
-	Computed = Outcome(progress.Computed) // this call computed it
-	Awaited  = Outcome(progress.Awaited)  // somebody else computed it, and this call waited
+	Hit       = event.Hit       // the result was there
+	Computed  = event.Computed  // this call computed it
+	Awaited   = event.Awaited   // somebody else computed it, and this call waited
+	Failed    = event.Failed    // it failed; in events only
+	Cancelled = event.Cancelled // nobody wanted it any more; in events only
 )
 
 // Info is what is known of a call apart from its result.
@@ -121,6 +123,9 @@ func (f *Func[In, Out]) prepare(ctx context.Context, in *In) (*Env, orchestrate.
 	if err := f.function.Prepare(); err != nil {
 		return nil, orchestrate.Call{}, fmt.Errorf("mops: %w", err)
 	}
+	if !settings.Off && !settings.ReadOnly {
+		env.journal.In(settings.Root)
+	}
 	c := orchestrate.Call{Function: f.function, Settings: settings}
 	if c.Sources, err = f.function.InRefs(ctx, in); err != nil {
 		return nil, c, fmt.Errorf("%s: its input cannot be encoded: %w", f.function.Name, err)
@@ -166,5 +171,5 @@ func infoOf(outcome orchestrate.Outcome) Info {
 	if outcome.Place.Path == "" {
 		return Info{} // the call was never made
 	}
-	return Info{URI: outcome.Place.URI(), Outcome: Outcome(outcome.How), Run: outcome.Result.RunID}
+	return Info{URI: outcome.Place.URI(), Outcome: outcome.How, Run: outcome.Result.RunID}
 }

@@ -16,10 +16,11 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
+	"github.com/TrilliantHealth/mops-go/internal/engine/journal"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
-	"github.com/TrilliantHealth/mops-go/internal/engine/summary"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -47,6 +48,7 @@ type Env struct {
 	engine  *orchestrate.Engine
 	files   *source.Files
 	tracker *progress.Tracker
+	events  *event.Stream
 	logger  *slog.Logger
 	worker  bool // a function in a worker makes the calls
 
@@ -54,7 +56,9 @@ type Env struct {
 	stopLooking func()
 
 	started   time.Time
-	stateDir  string // of the summary; "" for none
+	runID     string           // of this run of the program, or, in a worker, of that which wanted it
+	runFields worker.Fields    // the user's own of that run
+	journal   *journal.Journal // keeps it; nil if it is not kept
 	closeOnce sync.Once
 	closed    error
 }
@@ -107,7 +111,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	} else {
 		o.logger = slog.New(calm{o.logger.Handler()})
 	}
-	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
+	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, events: new(event.Stream), worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
 	configPath, err := env.configure(&o, in)
 	if err != nil {
@@ -121,8 +125,12 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
+	if err := env.keep(&o, in); err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
 	defer func() {
 		if err != nil {
+			env.endRun(exitFailed, false, err)
 			env.stopLooking()
 			env.looking.Wait()
 		}
@@ -146,9 +154,10 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	around.Isolated = around.Isolated || o.isolated
 	around.Defaults, around.Environ, around.Executors = env.code.Settings, env.environ.Settings, env.executorEnviron
 	around.Defaults.Executor = nil
+	env.observe(o.observers)
 	env.engine = orchestrate.New(orchestrate.Options{
-		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Tracker: env.tracker, Logger: env.logger,
-		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: in.spec.ProgramRun,
+		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
+		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -198,7 +207,7 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 }
 
 // openFiles prepares the folders of this machine. A folder that cannot be had
-// is no reason to fail: then files are hashed anew, or there is no summary.
+// is no reason to fail: then files are hashed anew.
 func (env *Env) openFiles(o *envOptions, in inside) (cache string, err error) {
 	cache = o.cacheDir
 	if cache == "" && !o.isolated {
@@ -207,11 +216,6 @@ func (env *Env) openFiles(o *envOptions, in inside) (cache string, err error) {
 	if cache == "" && !o.isolated {
 		if user, err := os.UserCacheDir(); err == nil {
 			cache = filepath.Join(user, "mops")
-		}
-	}
-	if !o.isolated && !in.worker {
-		if env.stateDir, err = summary.Dir(os.LookupEnv); err != nil {
-			env.logger.Debug("no summary of this run will be kept", "error", err)
 		}
 	}
 	size, err := o.sourceCacheSize(in)
@@ -256,28 +260,19 @@ func envOf(ctx context.Context) *Env {
 // does not heed its context. Later calls fail with [ErrClosed]; closing again
 // returns the same error.
 func (env *Env) Close() error {
+	err := env.shut()
+	env.endRun(exitOK, false, nil)
+	return err
+}
+
+// shut is Close without the end of the run.
+func (env *Env) shut() error {
 	env.closeOnce.Do(func() {
 		env.endLook()
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
+		env.events.Close()
 	})
 	return env.closed
-}
-
-// leaveSummary writes down what the environment did.
-func (env *Env) leaveSummary(exit int, cancelled bool) {
-	snapshot := env.tracker.Snapshot()
-	if env.stateDir == "" || len(snapshot.Functions) == 0 {
-		return
-	}
-	s := summary.New(env.started)
-	s.Exit, s.Cancelled = exit, cancelled
-	if settings, err := env.base(); err == nil {
-		s.Root, s.Pipelines = settings.Root, []string{settings.Pipeline}
-	}
-	s.Count(snapshot)
-	if err := summary.Write(env.stateDir, s); err != nil {
-		env.logger.Debug("no summary of this run is kept", "error", err)
-	}
 }
 
 // calm wraps a user's handler so that its panics end no call: mops logs on

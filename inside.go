@@ -30,11 +30,14 @@ func RunInfo(ctx context.Context) Run {
 // many rows were read, how good the fit was. The field is no part of the
 // result. Record encodes value at once, with encoding/json; if JSON cannot
 // encode it (NaN, a channel), a text with the reason replaces it. The last
-// value of a key stays. Outside of a run Record does nothing. It is safe for
-// concurrent use.
+// value of a key stays. Outside of a function the field is one of the program's
+// run, beside those of [RunField]. Without an environment Record does nothing. It
+// is safe for concurrent use.
 func Record(ctx context.Context, key string, value any) {
 	if running := worker.FromContext(ctx); running != nil {
 		running.Record(key, value)
+	} else if env := envOf(ctx); env != nil {
+		env.journal.Record(key, value)
 	}
 }
 

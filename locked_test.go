@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"testing/synctest"
 
 	"github.com/TrilliantHealth/mops-go"
@@ -232,7 +233,15 @@ func TestWorkersRecordTheirCode(t *testing.T) {
 					t.Errorf("no %s in %s", want, record)
 				}
 			}
-			described := must(os.ReadFile(filepath.Join(strings.TrimPrefix(root, "file://"), "mops1-blobs/code/code-"+f+".json")))
+			file := filepath.Join(strings.TrimPrefix(root, "file://"), "mops1-blobs/code/code-"+f+".json")
+			described, err := os.ReadFile(file)
+			for wait := 0; err != nil && wait < 500; wait++ { // it is written beside the call
+				time.Sleep(10 * time.Millisecond)
+				described, err = os.ReadFile(file)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 			if !strings.Contains(string(described), `{"kind":"func","name":"example.com/forecast.clean","file":"clean.go","line":12,"hash":"`+f+`"}`) {
 				t.Errorf("%s", described)
 			}

@@ -56,7 +56,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 	}
 	defer onInterrupt(display, cancel, func() {
 		display.Close()
-		env.leaveSummary(exitInterrupted, true)
+		env.endRun(exitInterrupted, true, errInterrupted)
 	})()
 	err = errtree.Tame(run(env.Context(ctx)))
 	interrupted := errors.Is(context.Cause(ctx), errInterrupted)
@@ -72,7 +72,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted))) {
 		fmt.Fprintln(display.Writer(), "error:", text.CleanLines(err.Error()))
 	}
-	env.leaveSummary(exit, interrupted)
+	env.endRun(exit, interrupted, err)
 	return exit
 }
 
@@ -80,13 +80,13 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 // not heed their context.
 const closeTime = 10 * time.Second
 
-// closeSoon is Close, but does not wait for ever: a function in this process
+// closeSoon is shut, but does not wait for ever: a function in this process
 // that does not heed its context cannot be stopped, and must not keep the
 // program from ending. Its lease ends with the process.
 func (env *Env) closeSoon() error {
 	env.endLook()
 	closed := make(chan error, 1)
-	go func() { closed <- env.Close() }() // ends with Close, or with the process
+	go func() { closed <- env.shut() }() // ends with shut, or with the process
 	for {
 		select {
 		case err := <-closed:

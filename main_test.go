@@ -59,7 +59,6 @@ func runTests(m *testing.M) int {
 	}
 	os.Setenv("TMPDIR", home) // functions without a store leave files behind
 	os.Setenv("MOPS_CACHE", filepath.Join(home, "cache"))
-	os.Setenv("MOPS_STATE", filepath.Join(home, "state"))
 	os.Setenv("MOPS_READ_CACHE", "off") // stores in memory are new each time a test runs
 	return m.Run()
 }
@@ -77,7 +76,7 @@ func program(t *testing.T, name string, arguments ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(t.Context(), self, arguments...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), programVariable+"="+name, "MOPS_ROOT=file://"+t.TempDir(), "MOPS_STATE="+t.TempDir())
+	cmd.Env = append(os.Environ(), programVariable+"="+name, "MOPS_ROOT=file://"+t.TempDir())
 	return cmd
 }
 

@@ -28,7 +28,7 @@ func TestOperationsOfACall(t *testing.T) {
 		made = append(made, string(op)+" "+what)
 		return nil
 	})
-	_, ctx := newEnv(t, root)
+	_, ctx := newEnv(t, root, mops.KeepRun(false))
 	f, _ := counted(t)
 	for _, step := range []struct {
 		name  string
@@ -64,7 +64,7 @@ func TestOperationsForFiles(t *testing.T) {
 		}
 		return nil
 	})
-	_, ctx := newEnv(t, root, mops.CacheDir(t.TempDir()))
+	_, ctx := newEnv(t, root, mops.KeepRun(false), mops.CacheDir(t.TempDir()))
 	f := mops.Define("f", func(context.Context, pair[int, []mops.Source]) (int, error) { return 0, nil }, private())
 	files := []mops.Source{mops.File(file(t, "x", "x")), mops.Dir(folder(t, map[string]string{"a": "a", "b/c": "c"}))}
 	inputs := make([]pair[int, []mops.Source], 1000)

@@ -9,6 +9,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
 
@@ -252,8 +253,11 @@ type envOptions struct {
 	cacheSize  *int64
 	readCache  *int64
 	progress   string
+	observers  []func(Event)
 	edited     EditPolicy
 	isolated   bool
+	keepRun    *bool
+	runFields  worker.Fields
 }
 
 func gather(options []EnvOption) envOptions {
@@ -331,7 +335,7 @@ func Progress(mode string) EnvOption {
 }
 
 // Isolated shuts out the program's surroundings: mops reads no config file and
-// no MOPS_* variable, leaves no summary, and keeps nothing on this machine
+// no MOPS_* variable, keeps no run unless [KeepRun] says so, and keeps nothing on this machine
 // outside of [CacheDir]. It is for tests.
 func Isolated() EnvOption {
 	return envOption(func(e *envOptions) { e.isolated = true })

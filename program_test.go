@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,8 +20,9 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
-	"github.com/TrilliantHealth/mops-go/internal/engine/summary"
+	programruns "github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
 // program/double is the function that the programs under test call.
@@ -167,15 +169,15 @@ func TestAProgramUnderMain(t *testing.T) {
 	if entries := must(os.ReadDir(cmd.Dir)); len(entries) != 0 {
 		t.Errorf("the current folder has %v", entries)
 	}
-	// Each run left a summary, for mops summary.
-	summaries, err := summary.List(lookupIn(cmd.Env, "MOPS_STATE"), "")
-	if err != nil || len(summaries) != 2 {
-		t.Fatalf("%v, %v", summaries, err)
+	// Each run is kept in the root.
+	kept := runsIn(t, lookupIn(cmd.Env, "MOPS_ROOT"))
+	if len(kept) != 2 {
+		t.Fatalf("%v", kept)
 	}
-	for i, hits := range []int64{2, 0} { // the newest first
-		s := must(summary.Read(summaries[i].Path))
-		if s.Exit != 0 || s.Cancelled || s.Totals.Hits != hits || s.Totals.Computed != 2-hits {
-			t.Errorf("%+v", s)
+	for i, hits := range []int64{0, 2} {
+		total := kept[i].State.Total()
+		if kept[i].Ended == nil || kept[i].Ended.Exit != 0 || kept[i].Ended.Cancelled || total.Hits != hits || total.Computed != 2-hits || len(kept[i].Calls) != 2 {
+			t.Errorf("%+v", kept[i])
 		}
 	}
 }
@@ -339,7 +341,7 @@ func unprivileged(t *testing.T, cmd *exec.Cmd, readOnly string) {
 			}
 		}
 	}
-	cmd.Env = append(cmd.Env, "HOME=/nonexistent", "MOPS_CACHE="+filepath.Join(bin, "cache"), "MOPS_STATE="+filepath.Join(bin, "state"))
+	cmd.Env = append(cmd.Env, "HOME=/nonexistent", "MOPS_CACHE="+filepath.Join(bin, "cache"))
 }
 
 func TestARootOfSomebodyElse(t *testing.T) {
@@ -368,4 +370,15 @@ func TestACurrentFolderOfSomebodyElse(t *testing.T) {
 			t.Errorf("%s: exit code %d, printed %s, %s", where, code, stdout, stderr)
 		}
 	}
+}
+
+// runsIn reads the runs of programs that a root has, the oldest first.
+func runsIn(t *testing.T, root string) (all []*programruns.Run) {
+	t.Helper()
+	store := must(blob.Open(t.Context(), root))
+	for _, e := range must(programruns.List(t.Context(), store)) {
+		all = append(all, must(programruns.Read(t.Context(), store, e.ID)))
+	}
+	slices.SortFunc(all, func(a, b *programruns.Run) int { return a.Start.Compare(b.Start) })
+	return all
 }

@@ -62,7 +62,7 @@ var unlike = mops.Define("test/unlike", func(context.Context, int) (string, erro
 func init() {
 	programs["far"] = func() { // calls unlike with its arguments
 		mops.Init()
-		env := must(mops.New(context.Background()))
+		env := must(mops.New(context.Background(), mops.KeepRun(false)))
 		for _, argument := range os.Args[1:] {
 			out, info, err := unlike.Do(env.Context(context.Background()), must(strconv.Atoi(argument)))
 			fmt.Println(out, info.Outcome, err)
@@ -131,7 +131,7 @@ type machine struct {
 func (m machine) do(options ...mops.EnvOption) (value string, outcome mops.Outcome, price int) {
 	m.t.Helper()
 	before := asked(m.root)
-	env, err := mops.New(m.t.Context(), append([]mops.EnvOption{mops.Root(m.root), mops.CacheDir(m.cache), mops.ReadCache(1 << 20)}, options...)...)
+	env, err := mops.New(m.t.Context(), append([]mops.EnvOption{mops.KeepRun(false), mops.Root(m.root), mops.CacheDir(m.cache), mops.ReadCache(1 << 20)}, options...)...)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestARefreshIsSeenByTheCallsAfterIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := machine{t, "afar://" + t.TempDir(), t.TempDir()}
 			old, _, _ := m.do()
-			_, ctx := newEnv(t, mops.Root(m.root), mops.CacheDir(m.cache), mops.ReadCache(1<<20), mops.Refresh(), on)
+			_, ctx := newEnv(t, mops.KeepRun(false), mops.Root(m.root), mops.CacheDir(m.cache), mops.ReadCache(1<<20), mops.Refresh(), on)
 			values := map[string]int{}
 			var mu sync.Mutex
 			var calls sync.WaitGroup
@@ -263,10 +263,10 @@ func TestAFanOutOfHitsThatWereSeenBeforeAsksNothing(t *testing.T) {
 		inputs[i] = i
 	}
 	f, runs := counted(t)
-	_, ctx := newEnv(t, options...)
+	_, ctx := newEnv(t, append(options, mops.KeepRun(false))...)
 	must(f.All(ctx, inputs))
 	before := asked(m.root)
-	_, ctx = newEnv(t, options...)
+	_, ctx = newEnv(t, append(options, mops.KeepRun(false))...)
 	out, err := f.All(ctx, inputs)
 	if err != nil || len(out) != 300 || out[299] != 598 || runs.Load() != 300 || asked(m.root) != before {
 		t.Errorf("%v, %d runs, %d operations", err, runs.Load(), asked(m.root)-before)
@@ -284,7 +284,7 @@ func TestWhereNoResultsAreCached(t *testing.T) {
 		"isolated, and asked for": {mops.Root("afar://" + t.TempDir()), mops.Isolated(), mops.ReadCache(1 << 20)},
 	} {
 		cache := t.TempDir()
-		_, ctx := newEnv(t, append(options, mops.CacheDir(cache))...)
+		_, ctx := newEnv(t, append(options, mops.CacheDir(cache), mops.KeepRun(false))...)
 		for range 2 {
 			must(unlike.Call(ctx, 1))
 		}

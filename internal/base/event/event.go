@@ -39,15 +39,19 @@ type Event struct {
 	Place  executor.Place // where the attempt runs, and with what
 
 	Stage executor.Stage // how far the attempt is: with Stage
-	Wait  Wait           // what the call waits for: with Waiting
-	For   string         // for whom or what it waits, for people: with Waiting
-	Why   string         // for people: why a result is computed again (Asked), why the worker is queued (Stage)
+	Wait  Wait           // what the call waits for: with Waiting; for a lease, ID is the attempt under it
+	For   string         // whom or what it waits for, for people: with Waiting
+	Why   string         // for people: why there is a result and it is computed again (Asked), why the worker is queued (Stage), why it waits again (Waiting)
 
 	Outcome Outcome         // how the call came to its end: with Ended
 	Reason  executor.Reason // why the attempt failed, if the function did not: with AttemptEnded and Ended
 	Err     error           // of what failed; it may be shared: do not change it
-	Again   bool            // another attempt follows: with AttemptEnded
 	Unkept  bool            // the store does not have the result: with Ended
+
+	// With AttemptEnded:
+	Again    bool // another attempt follows
+	Unbegun  bool // its worker ended before it had begun
+	Detached bool // its worker runs on, and nobody here follows it any more
 
 	// What the attempt took, with AttemptEnded; what the run took that made the
 	// result, with Ended. For a hit this is what it saved.
@@ -70,6 +74,7 @@ const (
 	Adopted      Kind = "adopted"       // an attempt that another process had started is followed from now on
 	Stage        Kind = "stage"         // how far the attempt is, or where, has changed
 	AttemptEnded Kind = "attempt-ended" // successfully, where there is no Err
+	TakenOver    Kind = "taken-over"    // who computed the call is dead: ID is the attempt, Place.Host the machine, For the session
 	Ended        Kind = "ended"         // the call has its outcome
 )
 

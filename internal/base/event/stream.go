@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -85,10 +86,12 @@ type queue struct {
 	vain     int     // looks in a row that found nothing
 	panicked bool
 
+	handed atomic.Uint64
+
 	mu      sync.Mutex
 	waiting []Event
-	missed  uint64 // since the last event that was taken
-	lost    uint64 // all that were missed
+	missed  uint64 // dropped since the last event that was taken
+	sent    uint64 // all, those that were dropped, too
 	idle    bool   // the goroutine has to be woken
 	closed  bool
 }
@@ -101,11 +104,11 @@ func (q *queue) put(e Event) {
 		return
 	case len(q.waiting) == mostQueued:
 		q.missed++
-		q.lost++
 	default:
 		e.Missed, q.missed = q.missed, 0
 		q.waiting = append(q.waiting, e)
 	}
+	q.sent++
 	wake := q.idle || len(q.waiting) == mostQueued/2
 	q.idle = false
 	q.mu.Unlock()
@@ -130,9 +133,9 @@ func (q *queue) close() {
 
 func (q *queue) sayMissed() {
 	q.mu.Lock()
-	lost, left := q.lost, len(q.waiting)
+	sent := q.sent
 	q.mu.Unlock()
-	if n := lost + uint64(left); n > 0 {
+	if n := sent - q.handed.Load(); n > 0 {
 		q.log.Warn("an observer was slower than the calls and missed events: let it do less, or hand on what takes long", "missed", n)
 	}
 }
@@ -164,6 +167,7 @@ func (q *queue) hand(e Event) {
 			q.log.Error("an observer of calls panicked; it gets what follows all the same", "event", e.Kind, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
+	q.handed.Add(1)
 	q.observe(e)
 }
 

@@ -48,7 +48,7 @@ func start(tracker *Tracker, s screen) *Display {
 		tracker: tracker, screen: s, begin: time.Now(),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if s.mode == Off || tracker == nil {
+	if s.mode == Off {
 		close(d.stopped)
 		return d
 	}
@@ -102,7 +102,7 @@ func (d *Display) run() {
 // failed. What is written to Writer afterwards goes straight through.
 func (d *Display) Close() {
 	d.closing.Do(func() {
-		if d.live() && d.tracker != nil {
+		if d.live() {
 			d.tracker.onIdle.Store(nil)
 		}
 		close(d.stop)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 )
 
 // on runs a test with a tracker shown on a terminal, by a clock of its own.
@@ -30,15 +32,15 @@ func TestBlock(t *testing.T) {
 	on(t, 100, 24, func(tracker *Tracker, display *Display, term *terminal) {
 		tracker.Expect("forecast/train", 1000)
 		for range 380 {
-			tracker.Hit("forecast/train")
+			hit(tracker, "forecast/train")
 		}
-		var running []*Item
+		var running []call
 		for i := range 40 {
-			item := tracker.Begin("forecast/train", fmt.Sprintf("mem://r/forecast/train@0/amber-kite-%d.abc", i))
-			item.Running("run", "pod-7")
+			item := beginCall(tracker, "forecast/train", fmt.Sprintf("mem://r/forecast/train@0/amber-kite-%d.abc", i))
+			item.running("run", "pod-7")
 			running = append(running, item)
 		}
-		tracker.Begin("clean", "mem://r/clean@0/blue-oak-sea.def")
+		beginCall(tracker, "clean", "mem://r/clean@0/blue-oak-sea.def")
 		pass(time.Second)
 		term.expect(`
 forecast/train  [=======>            ]  380/1000  1 s  40 running, 380 hits
@@ -46,9 +48,9 @@ clean           [>                   ]       0/1  1 s  1 waiting`)
 		pass(9 * time.Second)
 		for i, item := range running[:30] {
 			if i < 2 {
-				item.End(Failed, errors.New("boom"))
+				item.end(event.Failed, errors.New("boom"))
 			} else {
-				item.End(Computed, nil)
+				item.end(event.Computed, nil)
 			}
 		}
 		pass(time.Second)
@@ -57,7 +59,7 @@ forecast/train  [========>           ]  410/1000  11 s, about 20 s left  2 faile
 clean           [>                   ]       0/1  11 s  1 waiting
 oldest running: forecast/train amber-kite-30 (11 s, pod-7), forecast/train amber-kite-31 (11 s, ...`)
 		for _, item := range running[30:] {
-			item.End(Computed, nil)
+			item.end(event.Computed, nil)
 		}
 		display.Close()
 		term.expect("mops: 421 calls: 380 hits, 38 computed, 2 failed, 1 not finished in 11 s")
@@ -66,10 +68,10 @@ oldest running: forecast/train amber-kite-30 (11 s, pod-7), forecast/train amber
 
 func TestQuickProgramsShowNothing(t *testing.T) {
 	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
-		item := tracker.Begin("f", "x")
-		item.Running("", "")
+		item := beginCall(tracker, "f", "x")
+		item.running("", "")
 		pass(490 * time.Millisecond)
-		item.End(Computed, nil)
+		item.end(event.Computed, nil)
 		display.Close()
 		if term.frames() != 0 {
 			t.Errorf("wrote %q", term.bytes())
@@ -79,7 +81,7 @@ func TestQuickProgramsShowNothing(t *testing.T) {
 
 func TestHitsOnlyHaveNoLastLine(t *testing.T) {
 	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
-		tracker.Hit("f")
+		hit(tracker, "f")
 		pass(time.Minute)
 		display.Close()
 		term.expect("")
@@ -88,8 +90,8 @@ func TestHitsOnlyHaveNoLastLine(t *testing.T) {
 
 func TestLogsAppearAboveTheBlock(t *testing.T) {
 	on(t, 80, 6, func(tracker *Tracker, display *Display, term *terminal) {
-		item := tracker.Begin("f", "x")
-		item.Running("", "")
+		item := beginCall(tracker, "f", "x")
+		item.running("", "")
 		pass(time.Second)
 		log := display.Writer()
 		var want strings.Builder
@@ -102,7 +104,7 @@ func TestLogsAppearAboveTheBlock(t *testing.T) {
 		io.WriteString(log, " and half\nthe rest")
 		want.WriteString("half and half\n")
 		term.expect(want.String() + "f  [>                   ]  0/1  1 s  1 running")
-		item.End(Computed, nil)
+		item.end(event.Computed, nil)
 		term.expect(want.String())
 		display.Close()
 		term.expect(want.String() + "the rest\nmops: 1 call: 1 computed in 1 s")
@@ -116,8 +118,8 @@ func TestForeignLinesStay(t *testing.T) {
 	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
 		for i := range 5 {
 			for _, name := range []string{"f", "g"} {
-				item := tracker.Begin(name, "x")
-				defer item.End(Computed, nil)
+				item := beginCall(tracker, name, "x")
+				defer item.end(event.Computed, nil)
 			}
 			pass(time.Second)
 			fmt.Fprintf(term, "result %d\n", i)
@@ -135,12 +137,12 @@ func TestForeignLinesStay(t *testing.T) {
 func TestTheBlockGoesWithTheLastCall(t *testing.T) {
 	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
 		for i := range 3 {
-			item := tracker.Begin("f", "x")
+			item := beginCall(tracker, "f", "x")
 			pass(time.Second)
 			if !strings.Contains(term.text(), "1 waiting") {
 				t.Errorf("no block:\n%s", term.text())
 			}
-			item.End(Computed, nil)
+			item.end(event.Computed, nil)
 			fmt.Fprintln(term, "result", i)
 		}
 		pass(time.Minute)
@@ -150,14 +152,14 @@ func TestTheBlockGoesWithTheLastCall(t *testing.T) {
 
 func TestCalm(t *testing.T) {
 	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
-		item := tracker.Begin("f", "x")
-		item.Running("", "")
+		item := beginCall(tracker, "f", "x")
+		item.running("", "")
 		pass(10 * time.Second)
 		if frames := term.frames(); frames > 11 {
 			t.Errorf("%d frames in 10 s in which only the time went on", frames)
 		}
 		for range 1000 {
-			tracker.Begin("f", "x")
+			beginCall(tracker, "f", "x")
 			pass(10 * time.Millisecond)
 		}
 		if frames := term.frames(); frames > 81 {
@@ -169,9 +171,9 @@ func TestCalm(t *testing.T) {
 func TestManyFunctionsAndResizing(t *testing.T) {
 	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
 		for i := range 20 {
-			item := tracker.Begin(fmt.Sprintf("f%02d", i), "x")
+			item := beginCall(tracker, fmt.Sprintf("f%02d", i), "x")
 			if i < 15 { // the first ones have ended
-				item.End(Computed, nil)
+				item.end(event.Computed, nil)
 			}
 			pass(10 * time.Millisecond)
 		}
@@ -201,8 +203,8 @@ func TestManyFunctionsAndResizing(t *testing.T) {
 
 func TestUserTextIsCleaned(t *testing.T) {
 	on(t, 100, 24, func(tracker *Tracker, display *Display, term *terminal) {
-		item := tracker.Begin("f\x1b[2J\x07", "mem://r/a\x1b[31mb.c")
-		item.Running("\x1b[5m", "pod\x1b[2J\t\x00x")
+		item := beginCall(tracker, "f\x1b[2J\x07", "mem://r/a\x1b[31mb.c")
+		item.running("\x1b[5m", "pod\x1b[2J\t\x00x")
 		pass(time.Minute)
 		if text := term.text(); !strings.Contains(text, "pod \ufffdx)") {
 			t.Errorf("got\n%s", text)
@@ -219,8 +221,8 @@ func TestColourIsForFailures(t *testing.T) {
 			tracker, term := NewTracker(), newTerminal(t, 80, 24)
 			display := start(tracker, term.screen(color))
 			defer display.Close()
-			tracker.Begin("f", "x").End(Failed, nil)
-			tracker.Begin("f", "x")
+			beginCall(tracker, "f", "x").end(event.Failed, nil)
+			beginCall(tracker, "f", "x")
 			pass(time.Second)
 			if got := strings.Contains(term.bytes(), red+"1 failed"+plain); got != color || display.Color() != color {
 				t.Errorf("color %v: got %q", color, term.bytes())
@@ -238,9 +240,9 @@ func TestConcurrentUse(t *testing.T) {
 			lines := NewLines(display.Writer(), fmt.Sprint("w", w), false)
 			defer lines.Close()
 			for i := range 100 {
-				item := tracker.Begin("f", "x")
+				item := beginCall(tracker, "f", "x")
 				fmt.Fprintf(lines, "line %d\n", i)
-				item.End(Computed, nil)
+				item.end(event.Computed, nil)
 				// Frames come once in an eighth of a second: draw by hand.
 				display.show(tracker.Snapshot(), true)
 			}
@@ -265,11 +267,11 @@ func TestOffAndNothingToShow(t *testing.T) {
 		for _, display := range []func(*terminal) *Display{
 			func(term *terminal) *Display {
 				tracker := NewTracker()
-				tracker.Begin("f", "x").End(Failed, nil)
+				beginCall(tracker, "f", "x").end(event.Failed, nil)
 				return start(tracker, screen{out: term, mode: Off})
 			},
-			func(term *terminal) *Display { return start(nil, term.screen(false)) },
-			func(term *terminal) *Display { return start(nil, screen{out: term, mode: Plain}) },
+			func(term *terminal) *Display { return start(NewTracker(), term.screen(false)) },
+			func(term *terminal) *Display { return start(NewTracker(), screen{out: term, mode: Plain}) },
 		} {
 			term := newTerminal(t, 80, 24)
 			d := display(term)

@@ -4,20 +4,8 @@ import (
 	"container/list"
 	"time"
 
-	"github.com/TrilliantHealth/mops-go/internal/base/text"
-)
-
-// Outcome is how a call ended. Engine, summaries and the root package use these
-// words.
-type Outcome string
-
-// The outcomes.
-const (
-	Hit       Outcome = "hit"       // the result was there
-	Computed  Outcome = "computed"  // this process, or a worker of its, made the result
-	Awaited   Outcome = "awaited"   // somebody else made it meanwhile
-	Failed    Outcome = "failed"    // with an error
-	Cancelled Outcome = "cancelled" // nobody wanted it any more
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 )
 
 type state uint8
@@ -32,130 +20,95 @@ const (
 	ended
 )
 
-// stages are the states by the names that they have for executors.
-var stages = map[string]state{"queued": queued, "pending": pending, "starting": starting, "running": running}
+var stages = map[executor.Stage]state{
+	"": starting, executor.Queued: queued, executor.Pending: pending, executor.Starting: starting, executor.Running: running,
+}
 
-// Item is one call that was no hit. Its fields are guarded by its function's mutex.
-type Item struct {
-	tracker  *Tracker
+// item is one call that was no hit. Its fields are guarded by its function's mutex.
+type item struct {
 	function *function
 	memoURI  string
 	runID    string
 	where    string
 	state    state
-	start    time.Time     // of its run
+	start    time.Time     // of its run: when it first ran
 	at       *list.Element // of those that run, while it does
 }
 
-// Waiting says that the call waits for a slot, as it does from Begin on.
-func (i *Item) Waiting() { i.change(waiting) }
-
-// Awaiting says that somebody else computes the call.
-func (i *Item) Awaiting() { i.change(awaiting) }
-
-// Starting says that a run of the call begins, and where: on which executor, in
-// which pod.
-func (i *Item) Starting(runID, where string) { i.run(runID, where, starting) }
-
-// Running says that a run is under way that begins to be seen now.
-func (i *Item) Running(runID, where string) { i.run(runID, where, running) }
-
-func (i *Item) run(runID, where string, to state) {
-	if i == nil {
-		return
-	}
-	i.function.mu.Lock()
-	i.runID, i.where = runID, where
-	i.function.mu.Unlock()
-	i.change(to)
+// begin takes the first event of a call that is no hit.
+func (f *function) begin(e event.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.items[e.Call] = f.item(e)
 }
 
-// Stage says how far the run is: "queued", "pending", "starting" or "running".
-// The time of the call counts from when it first runs.
-func (i *Item) Stage(stage string) {
-	if to, ok := stages[stage]; ok {
-		i.change(to)
+func (f *function) item(e event.Event) *item {
+	if f.firstMiss.IsZero() {
+		f.firstMiss = e.Time
 	}
+	f.counts.Started++
+	f.counts.Waiting++
+	return &item{function: f, memoURI: e.MemoURI, state: waiting}
 }
 
-// Why says why a run is queued, for people; "" that nobody knows.
-func (i *Item) Why(reason string) {
-	if i == nil {
-		return
-	}
-	i.function.mu.Lock()
-	defer i.function.mu.Unlock()
-	if i.state == queued && reason != "" {
-		i.function.why = reason
-	}
-}
-
-// End says how the call ended; err is for those that failed. Further ends of an
-// item are ignored.
-func (i *Item) End(outcome Outcome, err error) {
-	if i == nil {
-		return
-	}
-	ending, first := i.end(outcome)
-	if !first {
-		return
-	}
-	if err != nil {
-		ending.Error = text.FirstLine(err.Error())
-	}
-	i.tracker.note(ending)
-	if i.tracker.outstanding.Add(-1) == 0 {
-		if idle := i.tracker.onIdle.Load(); idle != nil {
-			(*idle)()
+// observe takes an event between the first and the last.
+func (f *function) observe(e event.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := f.items[e.Call]
+	switch {
+	case i == nil:
+	case e.Kind == event.Waiting && e.Wait == event.ForLease:
+		i.move(awaiting, e.Time)
+	case e.Kind == event.Waiting:
+		i.move(waiting, e.Time)
+	case e.Kind == event.Started:
+		i.runID, i.where = e.RunID, e.Executor
+		i.move(stages[e.Stage], e.Time)
+	case e.Kind == event.Adopted:
+		i.runID, i.where = e.RunID, e.Worker
+		i.move(stages[e.Stage], e.Time)
+	case e.Kind == event.Stage:
+		i.move(stages[e.Stage], e.Time)
+		if i.state == queued && e.Why != "" {
+			f.why = e.Why
 		}
 	}
 }
 
-func (i *Item) end(outcome Outcome) (ending Ended, first bool) {
-	f := i.function
+// end takes the last event of a call that is no hit. It may be the only one: then
+// the call had not begun.
+func (f *function) end(e event.Event) (is Ended, begun bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if i.state == ended {
-		return Ended{}, false
+	i, begun := f.items[e.Call]
+	if !begun {
+		i = f.item(e)
 	}
-	i.move(ended)
-	now := time.Now()
-	f.lastEnd = now
-	ending = Ended{Function: f.name, MemoURI: i.memoURI, RunID: i.runID, Outcome: outcome}
+	delete(f.items, e.Call)
+	i.move(ended, e.Time)
+	f.lastEnd = e.Time
+	is = Ended{Function: f.name, MemoURI: i.memoURI, RunID: i.runID, Outcome: e.Outcome}
 	if !i.start.IsZero() {
-		ending.Took = now.Sub(i.start)
+		is.Took = e.Time.Sub(i.start)
 	}
 	c := &f.counts
-	switch outcome {
-	case Hit:
-		c.Hits++
-	case Computed:
+	switch e.Outcome {
+	case event.Computed:
 		c.Computed++
-		f.computing += ending.Took
-		f.longest = max(f.longest, ending.Took)
-	case Awaited:
+		f.computing += is.Took
+		f.longest = max(f.longest, is.Took)
+	case event.Awaited:
 		c.Awaited++
-	case Failed:
+	case event.Failed:
 		c.Failed++
-	case Cancelled:
+	case event.Cancelled:
 		c.Cancelled++
 	}
-	return ending, true
+	return is, begun
 }
 
-func (i *Item) change(to state) {
-	if i == nil {
-		return
-	}
-	i.function.mu.Lock()
-	defer i.function.mu.Unlock()
-	if i.state != ended {
-		i.move(to)
-	}
-}
-
-// move changes the state under the function's mutex.
-func (i *Item) move(to state) {
+func (i *item) move(to state, now time.Time) {
 	if i.state == to {
 		return
 	}
@@ -177,16 +130,16 @@ func (i *Item) move(to state) {
 	}
 	if to == running {
 		if i.start.IsZero() {
-			i.start = time.Now()
+			i.start = now
 		}
 		i.at = f.enlist(i)
 	}
 }
 
 // enlist puts an item into the list of those that run, by its start: mostly at the end.
-func (f *function) enlist(i *Item) *list.Element {
+func (f *function) enlist(i *item) *list.Element {
 	for before := f.running.Back(); before != nil; before = before.Prev() {
-		if !before.Value.(*Item).start.After(i.start) {
+		if !before.Value.(*item).start.After(i.start) {
 			return f.running.InsertAfter(i, before)
 		}
 	}

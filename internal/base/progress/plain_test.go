@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
@@ -26,18 +28,18 @@ func TestPlainLines(t *testing.T) {
 		}
 		tracker.Expect("forecast/train", 1000)
 		for range 900 {
-			tracker.Hit("forecast/train")
+			hit(tracker, "forecast/train")
 		}
-		var items []*Item
+		var items []call
 		for range 100 {
-			item := tracker.Begin("forecast/train", "mem://r/forecast/train@0/amber-kite-river.abc")
-			item.Running("run", "pod-7")
+			item := beginCall(tracker, "forecast/train", "mem://r/forecast/train@0/amber-kite-river.abc")
+			item.running("run", "pod-7")
 			items = append(items, item)
 		}
 		at(4 * time.Second)
 		expect("")
-		items[0].End(Failed, errors.New("boom \x1b[2J\nand more"))
-		items[1].End(Failed, errors.New("boom too"))
+		items[0].end(event.Failed, errors.New("boom \x1b[2J\nand more"))
+		items[1].end(event.Failed, errors.New("boom too"))
 		at(4500 * time.Millisecond)
 		expect(`
 mops: forecast/train amber-kite-river failed: boom
@@ -47,7 +49,7 @@ mops: forecast/train amber-kite-river failed: boom
 mops: forecast/train 902/1000: 2 failed, 98 running, 900 hits; 5 s
 `)
 		at(11 * time.Second)
-		items[2].End(Computed, nil)
+		items[2].end(event.Computed, nil)
 		expect(`
 mops: forecast/train 902/1000: 2 failed, 98 running, 900 hits; 10 s
 mops: oldest running: forecast/train amber-kite-river (10 s, pod-7), forecast/train amber-kite-river (10 s, pod-7), forecast/train amber-kite-river (10 s, pod-7)
@@ -64,7 +66,7 @@ mops: oldest running: forecast/train amber-kite-river (10 s, pod-7), forecast/tr
 			t.Errorf("%d lines in the next hour", times)
 		}
 		for _, item := range items[3:] {
-			item.End(Computed, nil)
+			item.end(event.Computed, nil)
 		}
 		at(80 * time.Minute)
 		expect(`
@@ -84,8 +86,8 @@ func TestPlainHasNoControlCharacters(t *testing.T) {
 		var out syncbuf.Buffer
 		tracker := NewTracker()
 		display := start(tracker, screen{out: &out, mode: Plain})
-		tracker.Begin("f\x1b[2J", "m\x07.x").End(Failed, errors.New("\x1b]0;x\x07"+strings.Repeat("boom\x00", 1000)))
-		tracker.Begin("f\x1b[2J", "m\x07.x").Running("\r", "\x1b[1m\n")
+		beginCall(tracker, "f\x1b[2J", "m\x07.x").end(event.Failed, errors.New("\x1b]0;x\x07"+strings.Repeat("boom\x00", 1000)))
+		beginCall(tracker, "f\x1b[2J", "m\x07.x").running("\r", "\x1b[1m\n")
 		pass(time.Hour)
 		display.Close()
 		text := out.Take()
@@ -103,25 +105,25 @@ func TestPlainHasNoControlCharacters(t *testing.T) {
 // What is queued says why, as long as it is known and something is queued.
 func TestWhyQueued(t *testing.T) {
 	tracker := NewTracker()
-	item, other := tracker.Begin("f", "mem://r/f@0/a.b"), tracker.Begin("f", "mem://r/f@0/c.d")
+	item, other := beginCall(tracker, "f", "mem://r/f@0/a.b"), beginCall(tracker, "f", "mem://r/f@0/c.d")
 	line := func() string { return queuedLine(tracker.Snapshot()) }
-	item.Why("not yet")
+	item.tell(event.Stage, event.Event{Stage: executor.Pending, Why: "not yet"})
 	if line() != "" {
 		t.Errorf("%q of a call that is not queued", line())
 	}
-	for _, i := range []*Item{item, other} {
-		i.Stage("queued")
+	for _, i := range []call{item, other} {
+		i.stage("queued")
 	}
-	if item.Why("1 more\x1b[2J needed"); !strings.HasPrefix(line(), "queued: 1 more") || strings.Contains(line(), "\x1b") {
+	if item.why("1 more\x1b[2J needed"); !strings.HasPrefix(line(), "queued: 1 more") || strings.Contains(line(), "\x1b") {
 		t.Errorf("%q", line())
 	}
 	if lines := block(tracker.Snapshot(), 80, 24, false); !strings.Contains(strings.Join(lines, "\n"), "\nqueued: 1 more") {
 		t.Errorf("%q", lines)
 	}
-	if item.Stage("running"); line() == "" {
+	if item.stage("running"); line() == "" {
 		t.Error("the other one is queued")
 	}
-	if other.Stage("pending"); line() != "" {
+	if other.stage("pending"); line() != "" {
 		t.Errorf("%q of nobody", line())
 	}
 }

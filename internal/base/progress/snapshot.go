@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 )
 
 // How many single calls a snapshot names.
@@ -88,7 +90,7 @@ type Running struct {
 // Ended is a call that was no hit and has ended.
 type Ended struct {
 	Function, MemoURI, RunID string
-	Outcome                  Outcome
+	Outcome                  event.Outcome
 	Took                     time.Duration // of its runs; 0 where it never ran here
 	Error                    string        // first line, where it failed
 }
@@ -102,7 +104,7 @@ type endings struct {
 func (t *Tracker) note(e Ended) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e.Outcome == Failed && len(t.ended.failures) < maxFailures {
+	if e.Outcome == event.Failed && len(t.ended.failures) < maxFailures {
 		t.ended.failures = append(t.ended.failures, e)
 	}
 	longest := t.ended.longest
@@ -116,9 +118,6 @@ func (t *Tracker) note(e Ended) {
 
 // Snapshot costs microseconds per function, however many calls are under way.
 func (t *Tracker) Snapshot() Snapshot {
-	if t == nil {
-		return Snapshot{Time: time.Now()}
-	}
 	t.mu.Lock()
 	functions := slices.Clone(t.order)
 	s := Snapshot{
@@ -158,7 +157,7 @@ func (f *function) snapshot() Function {
 		Computing: f.computing, Longest: f.longest, Why: f.why,
 	}
 	if front := f.running.Front(); front != nil {
-		is.oldest = front.Value.(*Item).start
+		is.oldest = front.Value.(*item).start
 	}
 	return is
 }
@@ -167,7 +166,7 @@ func (f *function) appendOldest(to []Running) []Running {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for n, at := 0, f.running.Front(); at != nil && n < maxOldest; n, at = n+1, at.Next() {
-		i := at.Value.(*Item)
+		i := at.Value.(*item)
 		to = append(to, Running{Function: f.name, MemoURI: i.memoURI, RunID: i.runID, Where: i.where, Since: i.start})
 	}
 	return to

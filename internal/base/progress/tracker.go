@@ -1,23 +1,27 @@
 // Package progress counts the calls of a process and shows them while they
 // last. A [Tracker] counts; a [Display] shows what it counted, as a block that
 // is redrawn in place on a terminal and as plain lines elsewhere; [Lines]
-// prefixes what workers print. Of mops it knows package text alone: the
-// orchestrator reports to the tracker, the root package owns the display.
+// prefixes what workers print. The tracker reads the engine's events; the root
+// package owns the display.
 package progress
 
 import (
 	"container/list"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
-// Tracker counts calls, per function. It is safe for concurrent use, and its
-// methods and those of its items may be called on nil, which counts nothing.
+// Tracker counts calls, per function, from their events. It is safe for
+// concurrent use.
 type Tracker struct {
 	functions   atomic.Pointer[map[string]*function] // copied on write: there are few
-	outstanding atomic.Int64                         // items without an end
+	outstanding atomic.Int64                         // calls without an end
 	onIdle      atomic.Pointer[func()]               // called when the last one ends
 
 	mu    sync.Mutex
@@ -40,9 +44,10 @@ type function struct {
 
 	mu                 sync.Mutex
 	counts             Counts // without the hits above
+	items              map[uint64]*item
 	firstMiss, lastEnd time.Time
 	computing, longest time.Duration // of the computed calls
-	running            list.List     // of *Item, by the start of the run
+	running            list.List     // of *item, by the start of the run
 	why                string        // why one of those that are queued is
 }
 
@@ -56,7 +61,7 @@ func (t *Tracker) function(name string) *function {
 	if f, ok := known[name]; ok {
 		return f
 	}
-	f := &function{name: name, first: time.Now()}
+	f := &function{name: name, first: time.Now(), items: map[uint64]*item{}}
 	more := maps.Clone(known)
 	more[name] = f
 	t.functions.Store(&more)
@@ -67,38 +72,36 @@ func (t *Tracker) function(name string) *function {
 // Expect announces n more calls of a function, so that the display can say how
 // many are left. Negative n takes back calls that will not be made.
 func (t *Tracker) Expect(function string, n int) {
-	if t == nil {
-		return
-	}
 	f := t.function(function)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.counts.Expected = max(f.counts.Expected+int64(n), 0)
 }
 
-// Hit counts a call whose result was there at the first look. It costs some ten
-// nanoseconds and allocates nothing.
-func (t *Tracker) Hit(function string) {
-	if t == nil {
+// Observe takes an event. A hit costs some ten nanoseconds and allocates nothing.
+func (t *Tracker) Observe(e event.Event) {
+	name, _, _ := strings.Cut(e.Function, "@")
+	f := t.function(name)
+	if e.Outcome == event.Hit {
+		f.hits.add()
 		return
 	}
-	t.function(function).hits.add()
-}
-
-// Begin counts a call whose result was not there. Whoever begins an item ends it.
-func (t *Tracker) Begin(function, memoURI string) *Item {
-	if t == nil {
-		return nil
+	switch e.Kind {
+	case event.Asked:
+		t.outstanding.Add(1)
+		f.begin(e)
+	case event.Ended:
+		is, begun := f.end(e)
+		if e.Err != nil {
+			is.Error = text.FirstLine(e.Err.Error())
+		}
+		t.note(is)
+		if begun && t.outstanding.Add(-1) == 0 {
+			if idle := t.onIdle.Load(); idle != nil {
+				(*idle)()
+			}
+		}
+	default:
+		f.observe(e)
 	}
-	f := t.function(function)
-	item := &Item{tracker: t, function: f, memoURI: memoURI, state: waiting}
-	t.outstanding.Add(1)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.firstMiss.IsZero() {
-		f.firstMiss = time.Now()
-	}
-	f.counts.Started++
-	f.counts.Waiting++
-	return item
 }

@@ -8,28 +8,30 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 )
 
 func TestCounts(t *testing.T) {
 	tracker := NewTracker()
 	tracker.Expect("a", 10)
 	for range 3 {
-		tracker.Hit("a")
+		hit(tracker, "a")
 	}
-	computed := tracker.Begin("a", "mem://r/a/one.1")
-	computed.Running("run1", "here")
-	computed.End(Computed, nil)
-	awaited := tracker.Begin("a", "mem://r/a/two.2")
-	awaited.Awaiting()
-	awaited.End(Awaited, nil)
-	tracker.Begin("a", "x").End(Hit, nil)
-	tracker.Begin("a", "x").End(Cancelled, nil)
-	tracker.Begin("a", "x").End(Failed, errors.New("boom\nmore"))
-	tracker.Begin("a", "x")
-	tracker.Begin("a", "x").Running("run2", "there")
-	elsewhere := tracker.Begin("b", "y")
-	elsewhere.Running("run3", "pod")
-	elsewhere.Awaiting()
+	computed := beginCall(tracker, "a", "mem://r/a/one.1")
+	computed.running("run1", "here")
+	computed.end(event.Computed, nil)
+	awaited := beginCall(tracker, "a", "mem://r/a/two.2")
+	awaited.awaiting()
+	awaited.end(event.Awaited, nil)
+	hit(tracker, "a")
+	beginCall(tracker, "a", "x").end(event.Cancelled, nil)
+	beginCall(tracker, "a", "x").end(event.Failed, errors.New("boom\nmore"))
+	beginCall(tracker, "a", "x")
+	beginCall(tracker, "a", "x").running("run2", "there")
+	elsewhere := beginCall(tracker, "b", "y")
+	elsewhere.running("run3", "pod")
+	elsewhere.awaiting()
 
 	s := tracker.Snapshot()
 	want := []Counts{
@@ -48,7 +50,7 @@ func TestCounts(t *testing.T) {
 	if len(s.Oldest) != 1 || s.Oldest[0].RunID != "run2" || s.Oldest[0].Where != "there" {
 		t.Errorf("oldest %+v", s.Oldest)
 	}
-	if len(s.Failures) != 1 || s.Failures[0].Error != "boom" || s.Failures[0].Outcome != Failed {
+	if len(s.Failures) != 1 || s.Failures[0].Error != "boom" || s.Failures[0].Outcome != event.Failed {
 		t.Errorf("failures %+v", s.Failures)
 	}
 	tracker.Expect("a", -100)
@@ -59,11 +61,10 @@ func TestCounts(t *testing.T) {
 
 func TestEndIsFinal(t *testing.T) {
 	tracker := NewTracker()
-	item := tracker.Begin("a", "x")
-	item.End(Computed, nil)
-	item.End(Failed, errors.New("late"))
-	item.Running("late", "")
-	item.Waiting()
+	item := beginCall(tracker, "a", "x")
+	item.end(event.Computed, nil)
+	item.running("late", "")
+	item.waiting()
 	want := Counts{Started: 1, Computed: 1}
 	if s := tracker.Snapshot(); s.Total().Counts != want || len(s.Failures) != 0 || len(s.Oldest) != 0 {
 		t.Errorf("got %+v", s)
@@ -73,17 +74,16 @@ func TestEndIsFinal(t *testing.T) {
 	}
 }
 
-func TestNilCountsNothing(t *testing.T) {
-	var tracker *Tracker
-	tracker.Expect("a", 1)
-	tracker.Hit("a")
-	item := tracker.Begin("a", "x")
-	item.Waiting()
-	item.Awaiting()
-	item.Running("r", "w")
-	item.End(Computed, nil)
-	if s := tracker.Snapshot(); len(s.Functions) != 0 {
+// A call that fails before it is computed has one event.
+func TestEndAlone(t *testing.T) {
+	tracker := NewTracker()
+	tracker.Observe(event.Event{Kind: event.Ended, Time: time.Now(), Call: 1, Function: "a@0", MemoURI: "x", Outcome: event.Failed, Err: errors.New("no result")})
+	want := Counts{Started: 1, Failed: 1}
+	if s := tracker.Snapshot(); s.Total().Counts != want || len(s.Failures) != 1 || s.Failures[0].Error != "no result" {
 		t.Errorf("got %+v", s)
+	}
+	if n := tracker.outstanding.Load(); n != 0 {
+		t.Errorf("%d outstanding", n)
 	}
 }
 
@@ -91,26 +91,26 @@ func TestOldestLongestAndTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracker := NewTracker()
 		begin := time.Now()
-		var items []*Item
+		var items []call
 		for i := range 15 {
-			item := tracker.Begin([]string{"a", "b"}[i%2], fmt.Sprint(i))
-			item.Running("", "")
+			item := beginCall(tracker, []string{"a", "b"}[i%2], fmt.Sprint(i))
+			item.running("", "")
 			items = append(items, item)
 			time.Sleep(time.Second)
 		}
 		// One that gave its slot back and runs again is as old as it was.
-		items[2].Waiting()
+		items[2].waiting()
 		if oldest := tracker.Snapshot().Oldest; oldest[2].MemoURI != "3" {
 			t.Errorf("a call that waits is shown as running: %+v", oldest)
 		}
-		items[2].Running("", "")
+		items[2].running("", "")
 		for i, r := range tracker.Snapshot().Oldest {
 			if want := begin.Add(time.Duration(i) * time.Second); r.MemoURI != fmt.Sprint(i) || !r.Since.Equal(want) {
 				t.Errorf("oldest %d: %+v", i, r)
 			}
 		}
 		for _, item := range items { // the first has run for 15 s, the last for 1 s
-			item.End(Computed, nil)
+			item.end(event.Computed, nil)
 		}
 		s := tracker.Snapshot()
 		if len(s.Oldest) != 0 || len(s.Longest) != maxLongest {
@@ -153,14 +153,14 @@ func TestConcurrentCounting(t *testing.T) {
 		group.Go(func() {
 			for i := range each {
 				name := fmt.Sprint("f", i%5)
-				tracker.Hit(name)
-				item := tracker.Begin(name, "x")
-				item.Running("r", "w")
+				hit(tracker, name)
+				item := beginCall(tracker, name, "x")
+				item.running("r", "w")
 				if w%2 == 0 {
-					item.Waiting()
-					item.Running("r", "w")
+					item.waiting()
+					item.running("r", "w")
 				}
-				item.End([]Outcome{Computed, Failed, Cancelled, Awaited}[i%4], errors.New("e"))
+				item.end([]event.Outcome{event.Computed, event.Failed, event.Cancelled, event.Awaited}[i%4], errors.New("e"))
 			}
 		})
 	}
@@ -180,7 +180,8 @@ func TestConcurrentCounting(t *testing.T) {
 
 func TestHitAllocatesNothing(t *testing.T) {
 	tracker := NewTracker()
-	if n := testing.AllocsPerRun(1000, func() { tracker.Hit("forecast/train") }); n != 0 {
+	e := event.Event{Kind: event.Ended, Call: 1, Function: "forecast/train@0", Outcome: event.Hit}
+	if n := testing.AllocsPerRun(1000, func() { tracker.Observe(e) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -190,9 +191,9 @@ func TestManyOutstanding(t *testing.T) {
 	tracker := NewTracker()
 	const n = 100_000
 	for range n {
-		tracker.Begin("a", "mem://root/mops1/p/a@0/x").Running("run", "here")
+		beginCall(tracker, "a", "mem://root/mops1/p/a@0/x").running("run", "here")
 	}
-	if size := reflect.TypeFor[Item]().Size(); size > 160 {
+	if size := reflect.TypeFor[item]().Size(); size > 160 {
 		t.Errorf("an item has %d bytes", size)
 	}
 	begin := time.Now()
@@ -210,7 +211,7 @@ func BenchmarkHit(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			tracker.Hit("forecast/train")
+			hit(tracker, "forecast/train")
 		}
 	})
 }
@@ -220,9 +221,9 @@ func BenchmarkMiss(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			item := tracker.Begin("forecast/train", "x")
-			item.Running("run", "here")
-			item.End(Computed, nil)
+			item := beginCall(tracker, "forecast/train", "x")
+			item.running("run", "here")
+			item.end(event.Computed, nil)
 		}
 	})
 }
@@ -230,7 +231,7 @@ func BenchmarkMiss(b *testing.B) {
 func BenchmarkSnapshot(b *testing.B) {
 	tracker := NewTracker()
 	for range 100_000 {
-		tracker.Begin("a", "x").Running("run", "here")
+		beginCall(tracker, "a", "x").running("run", "here")
 	}
 	for b.Loop() {
 		tracker.Snapshot()

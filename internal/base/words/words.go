@@ -53,6 +53,12 @@ func RunID(now time.Time, random uint32) string {
 	return now.UTC().Format(minuteLayout) + "-" + capitalised(word(random>>wordBits)) + capitalised(word(random))
 }
 
+// NewProgramRunID names a run of a program that starts now, as NewRunID does a run of a
+// call, but by three words: many programs of many people share a root.
+func NewProgramRunID(now time.Time) string {
+	return NewRunID(now) + capitalised(word(rand.Uint32()))
+}
+
 // Minute is the minute in which a run began, by its id; zero where that is none.
 func Minute(runID string) time.Time {
 	stamp, _, _ := strings.Cut(runID, "-")

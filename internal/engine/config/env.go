@@ -41,9 +41,10 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 	return found, nil
 }
 
-// Variables of mops that are no settings of functions.
+// Variables of mops that are no settings of functions. MOPS_STATE said where
+// summaries lay before runs were kept in the root; it means nothing any more.
 var otherVariables = []string{
-	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_STATE", "MOPS_CACHE", CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
+	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_CACHE", "MOPS_STATE", keepRunsVariable, runFieldsVariable, CacheSizeVariable, ReadCacheVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
 
 	// Those that package k8s tells a pod's program.
 	"MOPS_K8S_JOB", "MOPS_K8S_NAMESPACE", "MOPS_K8S_POD", "MOPS_K8S_NODE", "MOPS_K8S_CPU_REQUEST", "MOPS_K8S_CPU_LIMIT",
@@ -117,4 +118,42 @@ func Unknown(environ []string) (warnings []string) {
 	}
 	slices.Sort(warnings)
 	return warnings
+}
+
+// These variables are of the run of a program: whether it is kept in the root, and
+// fields of the user's own.
+const (
+	keepRunsVariable  = "MOPS_RUNS"
+	runFieldsVariable = "MOPS_RUN_FIELDS"
+)
+
+// KeepRuns reads MOPS_RUNS. An empty variable is as good as none: then found is
+// false. lookup is [os.LookupEnv] or the like.
+func KeepRuns(lookup func(string) (string, bool)) (keep, found bool, err error) {
+	text, _ := lookup(keepRunsVariable)
+	if text == "" {
+		return false, false, nil
+	}
+	value, err := textToBool(text)
+	if err != nil {
+		return false, false, fmt.Errorf("%s=%q: %w", keepRunsVariable, text, err)
+	}
+	return value == true, true, nil
+}
+
+// RunFields reads MOPS_RUN_FIELDS: "ticket=ML-17,by=cron".
+func RunFields(lookup func(string) (string, bool)) (map[string]string, error) {
+	text, _ := lookup(runFieldsVariable)
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	fields := map[string]string{}
+	for part := range strings.SplitSeq(text, ",") {
+		key, value, ok := strings.Cut(part, "=")
+		if key = strings.TrimSpace(key); !ok || key == "" {
+			return nil, fmt.Errorf("%s: not all of it has the form name=value; write it such as ticket=ML-17,by=cron", runFieldsVariable)
+		}
+		fields[key] = strings.TrimSpace(value)
+	}
+	return fields, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
+	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
 // FileName is the config file that is looked for in the current folder.
@@ -24,7 +25,8 @@ type File struct {
 	Defaults Settings // of the top level
 	Entries  []Entry  // sorted by prefix
 
-	Executors Executors // what it says of executors
+	Executors Executors       // what it says of executors
+	Prices    programs.Prices // what their resources cost, for the tool
 }
 
 // Entry is what a file says for the functions below a name prefix.

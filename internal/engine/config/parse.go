@@ -113,6 +113,8 @@ func (p *parser) document(document map[string]any) {
 		case key == "function" && isTable: // below
 		case key == "function":
 			p.fail(p.lines.at(key), `function is %s; write settings for functions below [function."name"]`, typeName(value))
+		case key == "prices":
+			p.prices(value)
 		case tables[key] != nil:
 			p.table(key, value)
 		case key == "force":

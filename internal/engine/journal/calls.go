@@ -104,7 +104,7 @@ func (j *Journal) follow(f *function, e event.Event) {
 			o.Joined = append(o.Joined, by)
 		}
 	case event.Waiting:
-		o.reason = ""
+		o.reason = cmp.Or(e.Why, e.For)
 		if e.Wait == event.ForLease {
 			o.to(awaiting)
 		} else {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -132,6 +133,7 @@ func (w *waiting) lookAtHolder(ctx context.Context, state lease.State, version b
 		return sight{now: free, version: version}, nil
 	}
 	w.held = state.LeaseID
+	f.tell(event.Event{Kind: event.Waiting, Wait: event.ForLease, ID: state.ID, For: holderOf(state)})
 	seen, err := f.examine(ctx, state, version)
 	if err == nil && seen.now == busy {
 		err = w.circle.look(ctx, state)
@@ -195,8 +197,7 @@ func (f *flight) examine(ctx context.Context, state lease.State, version blob.Ve
 	if !dead {
 		return sight{recheck: recheck}, nil
 	}
-	f.engine.Logger.Info("a call whose holder is dead is taken over",
-		"call", f.place.URI(), "holder", state.Session, "host", state.Host, "lease", state.LeaseID)
+	f.tell(event.Event{Kind: event.TakenOver, ID: state.ID, For: state.Session, Place: executor.Place{Host: state.Host}})
 	return sight{now: free, version: version}, nil
 }
 
@@ -241,7 +242,7 @@ func (f *flight) sharedFailure(ctx context.Context, outcome *lease.Outcome) erro
 		}
 		// Another run failed meanwhile and wrote over the record; the lease has
 		// the essence.
-		return f.newFuncError(outcome.RunID, record.FuncError{Message: outcome.Message})
+		return f.newFuncError(outcome.RunID, record.FuncError{Message: outcome.Message}, record.Figures{})
 	case runs.ExecError:
 		return &executor.Error{Reason: outcome.Reason, Message: outcome.Message, Tail: outcome.Detail}
 	default:
@@ -259,9 +260,8 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 		defer output.Close(ctx)
 		inv.Log = output.write
 	}
-	f.item.Running(state.RunID, state.Handle)
-	defer f.item.Awaiting() // unless the call has ended then
-	inv.Tell, inv.Explain = func(stage executor.Stage) { f.item.Stage(string(stage)) }, f.item.Why
+	f.tale.expects(state.ID)
+	f.tellOf(&inv, func(executor.Stage) {})
 	w, err := f.attach(ctx, inv, state.Handle)
 	if errors.Is(err, executor.ErrGone) {
 		return sight{}, nil
@@ -281,7 +281,7 @@ func (f *flight) adopt(ctx context.Context, state lease.State, version blob.Vers
 		}
 		return sight{}, err
 	}
-	f.engine.Logger.Info("a worker that lost its orchestrator is adopted", "call", f.place.URI(), "run", state.RunID, "worker", state.Handle)
+	f.tell(event.Event{Kind: event.Adopted, ID: state.ID, Worker: state.Handle})
 	seen, err := f.follow(ctx, w, state)
 	_, incompatible := isIncompatible(err)
 	switch failed, ok := errors.AsType[*FuncError](err); {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
@@ -62,12 +62,12 @@ func (c Call) path(key memokey.Key) string {
 }
 
 // How a call came to its result: in one of these ways.
-type How = progress.Outcome
+type How = event.Outcome
 
 const (
-	Hit      = progress.Hit
-	Computed = progress.Computed
-	Awaited  = progress.Awaited
+	Hit      = event.Hit
+	Computed = event.Computed
+	Awaited  = event.Awaited
 )
 
 // Outcome is the result of a call, still encoded.
@@ -99,6 +99,7 @@ type FuncError struct {
 	Failed   record.FuncError
 
 	function *function.Function
+	took     record.Figures // zero if that is not known
 }
 
 func (e *FuncError) Error() string { return e.Failed.Message }

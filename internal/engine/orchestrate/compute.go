@@ -8,7 +8,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -19,7 +19,6 @@ import (
 // hundred thousand flights may wait for one, so if the slots belong to this
 // process, a waiting flight holds no goroutine.
 func (f *flight) compute() {
-	f.item = f.engine.Tracker.Begin(f.call.Function.Name, f.place.URI())
 	if f.pool = f.engine.pool(f.call.Executor); f.pool == nil {
 		f.inSlot(nil)
 		return
@@ -27,6 +26,7 @@ func (f *flight) compute() {
 	f.slot = worker.Slot{Pool: f.pool, Holder: lease.NewID()}
 	queue, ok := f.pool.Pool.(slots.Queue)
 	if !ok {
+		f.tellWaitsForSlot(always)
 		f.inSlot(f.slot.Pool.Acquire(f.ctx, f.slot.Holder))
 		return
 	}
@@ -35,6 +35,8 @@ func (f *flight) compute() {
 		f.inSlot(context.Cause(f.ctx))
 	case got:
 		f.inSlot(nil) // a slot was free: no need for another goroutine
+	default: // meanwhile it may have gone on
+		f.tellWaitsForSlot(func(t *tale) bool { return !t.moved })
 	}
 }
 
@@ -65,12 +67,10 @@ func (f *flight) inSlot(err error) {
 func (f *flight) land(outcome Outcome, err error) {
 	f.slot.Release()
 	if other, found := isIncompatible(err); found { // another program put it while this flight waited
-		f.item.End(progress.Awaited, nil)
 		f.incompatible = other
 		f.exactly()
 		return
 	}
-	f.item.End(f.tracked(outcome, err), err)
 	f.end(outcome, err)
 }
 
@@ -96,17 +96,6 @@ func failureOf(panicked any) error {
 	return fmt.Errorf("mops panicked while it made the call: %v\n%s", panicked, debug.Stack())
 }
 
-// tracked is the tracker's word for the end of a call.
-func (f *flight) tracked(outcome Outcome, err error) progress.Outcome {
-	switch {
-	case err != nil && f.ctx.Err() != nil:
-		return progress.Cancelled
-	case err != nil:
-		return progress.Failed
-	}
-	return outcome.How
-}
-
 const (
 	// mostLosses is how often a call may lose its lease while it is computed
 	// before it fails: a broken worker could report a lost lease for ever.
@@ -130,7 +119,7 @@ func (f *flight) underLease() (Outcome, error) {
 				return Outcome{}, &executor.Error{Reason: executor.LeaseLost, Err: err, Message: fmt.Sprintf(
 					"its lease was lost %d times while it was computed; the logs of its runs may say why", losses)}
 			}
-			f.engine.Logger.Warn("a lease was lost while its call was computed; waiting for who has it now", "call", f.place.URI())
+			f.tell(event.Event{Kind: event.Waiting, Wait: event.ForLease, Why: "its lease was lost"})
 		case !errors.Is(err, errTaken):
 			return outcome, f.cancelled(err)
 		}
@@ -146,7 +135,9 @@ func (f *flight) underLease() (Outcome, error) {
 				return Outcome{}, f.cancelled(err)
 			}
 		}
-		f.item.Waiting()
+		if f.pool != nil { // else there is nothing to wait for
+			f.tellWaitsForSlot(func(t *tale) bool { return t.wait == event.ForLease })
+		}
 		if err := f.slot.Resume(f.ctx); err != nil {
 			return Outcome{}, f.cancelled(err)
 		}
@@ -186,7 +177,6 @@ func (f *flight) takeAndCompute(from blob.Version) (Outcome, error) {
 // its slot back.
 func (f *flight) awaitTurn() (sight, error) {
 	f.slot.Pause()
-	f.item.Awaiting()
 	return f.await(f.ctx)
 }
 

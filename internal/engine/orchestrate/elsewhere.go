@@ -47,15 +47,14 @@ func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error)
 	inv := c.f.invocation(c.ID)
 	inv.Env, inv.Failed = []string{worker.Variable + "=" + spec}, c.failed
 	inv.ExhaustedMemory = c.had
-	inv.Explain = c.f.item.Why
 	output := c.f.openOutput(c.RunID)
 	defer output.Close(ctx)
 	inv.Log = output.write
 	var told atomic.Bool
-	inv.Tell = func(stage executor.Stage) {
+	c.f.tellOf(&inv, func(stage executor.Stage) {
 		told.Store(true)
-		c.tell(stage, clock)
-	}
+		clock.tell(stage)
+	})
 	w, err := c.f.call.Executor.Start(ctx, inv)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -63,6 +62,7 @@ func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error)
 		}
 		return Outcome{}, err
 	}
+	c.tellWorker(w.Handle())
 	if !told.Load() {
 		inv.Tell(executor.Running)
 	}
@@ -73,12 +73,6 @@ func (c *computing) byItself(ctx context.Context, clock *limit) (Outcome, error)
 	}
 	c.exit = exit
 	return c.outcomeElsewhere(exit)
-}
-
-// tell notes how far the worker is.
-func (c *computing) tell(stage executor.Stage, clock *limit) {
-	c.f.item.Stage(string(stage))
-	clock.tell(stage)
 }
 
 // stop ends a worker whose run was cancelled or timed out. With Detach, a
@@ -94,7 +88,7 @@ func (c *computing) stop(ctx context.Context, w executor.Worker) error {
 	if c.f.call.Detach && !late && w.Handle() != "" {
 		w.Release()
 		c.resign()
-		c.f.engine.Logger.Info("a worker is left running", "call", c.f.place.URI(), "run", c.RunID, "worker", w.Handle())
+		c.detached = true
 		return context.Cause(ctx)
 	}
 	c.f.engine.stopping.Add(1)
@@ -222,6 +216,9 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 	spec.AtStake = max(time.Since(e.began), worker.FromContext(c.ctx).AtStake())
 	spec.Defaults, spec.Environ = e.portable(e.Defaults, at), e.portable(e.Environ, at)
 	spec.Since, spec.Tree = e.since(ctx, c.f.root), nil
+	if root := e.RunRoot(ctx); root != "" {
+		spec.RunRoot = ability.RootFor(at, root)
+	}
 	switch {
 	case !remote && !e.Elsewhere:
 		spec.ConfigText, spec.Environ, spec.Executors = "", config.Settings{}, nil // it sees ours
@@ -239,7 +236,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 // assignment is what the run is told of itself, wherever it runs.
 func (c *computing) assignment() worker.Assignment {
 	f := c.f
-	return worker.Assignment{ID: c.ID, Caller: f.caller(), Terms: f.call.Terms, Chain: f.chain.Push(f.place.Key), Replace: f.miss.info.Version}
+	return worker.Assignment{ID: c.ID, Caller: f.caller(), Terms: f.call.Terms, Fields: f.engine.Fields, Chain: f.chain.Push(f.place.Key), Replace: f.miss.info.Version}
 }
 
 // portable makes settings fit for a worker, which may have another current

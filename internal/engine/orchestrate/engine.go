@@ -19,7 +19,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
@@ -32,9 +32,9 @@ import (
 
 // Options are what an engine works with.
 type Options struct {
-	Files   *source.Files
-	Tracker *progress.Tracker
-	Logger  *slog.Logger
+	Files  *source.Files
+	Events *event.Stream // is told what happens to calls; may be nil
+	Logger *slog.Logger
 
 	// CacheDir is the folder for results read from stores elsewhere, or "" for
 	// none; CacheSize bounds it in bytes. See memo.Cache.
@@ -47,6 +47,11 @@ type Options struct {
 	// ProgramRun is the id of the program's run, for the records of its calls; New
 	// makes one if it is empty.
 	ProgramRun string
+
+	// Fields are the user's own of the run, for the records of its calls. RunRoot
+	// opens the root in which the run is kept, "" if it is not kept; nil is never.
+	Fields  worker.Fields
+	RunRoot func(context.Context) string
 
 	worker.Surroundings
 	Elsewhere bool // config file and variables come from another machine
@@ -76,6 +81,9 @@ type Engine struct {
 
 // New makes an engine. Close ends it.
 func New(options Options) *Engine {
+	if options.RunRoot == nil {
+		options.RunRoot = func(context.Context) string { return "" }
+	}
 	options.ProgramRun = cmp.Or(options.ProgramRun, runs.NewRunID())
 	return &Engine{
 		Options: options, past: history.Book{Log: options.Logger},

@@ -63,6 +63,7 @@ func (f *flight) exactly() {
 		f.end(Outcome{}, f.cancelled(err))
 		return
 	}
+	f.tellHandedOver()
 	var once sync.Once
 	unhook := context.AfterFunc(f.ctx, func() {
 		if last := exact.leave(f.ctx, context.Cause(f.ctx)); !last { // others want it

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
@@ -51,8 +51,8 @@ type flight struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when outcome and err are set
 
-	item         *progress.Item // set once it is computed
-	pool         *pool          // nil: no limit
+	tale         tale
+	pool         *pool // nil: no limit
 	slot         worker.Slot
 	miss         *miss              // why it is computed, and what it replaces
 	incompatible *incompatibleError // why it uses its exact key; see exactly
@@ -86,7 +86,7 @@ func (e *Engine) Do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 }
 
 func (e *Engine) do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
-	outcome, known, hit := e.glance(ctx, &c)
+	outcome, known, hit := e.glance(ctx, &c, time.Now())
 	if hit {
 		return outcome, nil
 	}
@@ -117,7 +117,7 @@ func (e *Engine) do(ctx context.Context, c Call, leave Leave) (Outcome, error) {
 
 // join finds or makes the flight of a call, and counts the caller in.
 func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err error) {
-	place := unkept(c)
+	place, by, asked := unkept(c), callerOf(ctx), time.Now()
 	var r *root
 	if !c.Off {
 		if r, err = e.root(ctx, c.Root); err != nil {
@@ -133,7 +133,10 @@ func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err e
 		return nil, false, fmt.Errorf("%s: %w: it is being computed further up this chain of calls, with the same input", place.URI(), ErrCycle)
 	}
 	for {
-		f, leads, err := e.tryJoin(&flight{engine: e, call: c, root: r, place: place, chain: chain, values: ctx})
+		f, leads, err := e.tryJoin(&flight{engine: e, call: c, root: r, place: place, chain: chain, values: ctx, tale: tale{caller: by}})
+		if err == nil && !leads {
+			f.tell(event.Event{Kind: event.Joined, Asked: asked, Caller: by.uri, CallerCall: by.number})
+		}
 		if !errors.Is(err, errDying) {
 			return f, leads, err
 		}
@@ -171,7 +174,7 @@ func (e *Engine) tryJoin(new *flight) (f *flight, leads bool, err error) {
 		return f, false, errDying
 	case !found:
 		f = new
-		f.key, f.asked, f.done = key, time.Now(), make(chan struct{})
+		f.key, f.asked, f.tale.number, f.done = key, time.Now(), event.NextCall(), make(chan struct{})
 		e.flights[key] = f
 		e.owned.Add(1) // here, since nothing may be added once Close waits
 	}
@@ -303,6 +306,7 @@ func (f *flight) end(outcome Outcome, err error) {
 		outcome.Place = f.place
 	}
 	f.outcome, f.err = outcome, err
+	f.tellEnded(outcome, err)
 	e := f.engine
 	defer e.owned.Done()
 	e.mu.Lock()

@@ -87,6 +87,7 @@ func (c *computing) watch(ctx context.Context) (moved func() bool) {
 // moveOn goes on with the flight without its function.
 func (c *computing) moveOn(ctx context.Context) {
 	f, err := c.f, c.heedless(ctx)
+	c.tellEnd(Outcome{}, err, false)
 	if errors.Is(err, lease.ErrLost) { // somebody else has the call now
 		f.engine.owned.Go(func() { f.land(f.computed()) })
 		return
@@ -149,7 +150,7 @@ func (c *computing) outcomeHere(ctx context.Context, done worker.Done) (Outcome,
 	}
 	switch {
 	case done.Failed != nil:
-		return Outcome{}, f.newFuncError(c.RunID, *done.Failed)
+		return Outcome{}, f.newFuncError(c.RunID, *done.Failed, done.Run.Figures())
 	case done.Unkept != nil: // waiters of this call must compute it, too
 		c.release(lease.Outcome{Kind: runs.Cancelled, RunID: c.RunID, Message: done.Unkept.Error()})
 	case done.Err != nil && ctx.Err() != nil:

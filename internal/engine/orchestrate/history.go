@@ -46,7 +46,7 @@ func (c *computing) record(failure *executor.Error) record.Run {
 		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
 		CPUSeconds: c.exit.CPU.Seconds(),
 	}.Of(c.ID)
-	run.Caller = c.f.caller()
+	run.Caller, run.Fields = c.f.caller(), c.f.engine.Fields.Values()
 	if failure.Reason == executor.OOMKilled { // of others executors know less well
 		run.PeakMemory = max(c.exit.PeakMemory, c.had)
 	}

@@ -61,7 +61,7 @@ func (e *Engine) inject(ctx context.Context, c Call, out any) error {
 	other, won, err := worker.Task{
 		Assignment: worker.Assignment{
 			ID: runs.ID{RunID: runs.NewRunID(), ProgramRun: e.programRun(ctx)}, Caller: worker.FromContext(ctx).NameIn(place.Store),
-			Terms: c.Terms, Replace: found.Info.Version,
+			Terms: c.Terms, Fields: e.Fields, Replace: found.Info.Version,
 		},
 		Function: c.Function, Place: place, Keep: true, Files: e.Files, Logger: e.Logger,
 	}.Inject(ctx, out)

@@ -53,7 +53,6 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	case err != nil:
 		f.end(Outcome{}, err)
 	case missed == nil:
-		f.engine.Tracker.Hit(f.call.Function.Name)
 		f.end(outcome, nil)
 	case f.call.RequireResults && !f.call.Off:
 		f.end(Outcome{}, f.engine.explain(ctx, f, missed))
@@ -65,10 +64,8 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 			f.end(Outcome{}, err)
 			return answered
 		}
-		if missed.stale {
-			f.engine.Logger.Info("a result is computed again", "call", f.place.URI(), "why", missed.why)
-		}
 		f.miss = missed
+		f.tellAsked(missed)
 		return absent
 	}
 	return answered
@@ -79,7 +76,7 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 // than finding out whether another call is about to. Everything else is left to
 // a flight, which is told of a plain miss. If the usual key is of no use,
 // glance switches the call to its exact key.
-func (e *Engine) glance(ctx context.Context, c *Call) (outcome Outcome, known *miss, hit bool) {
+func (e *Engine) glance(ctx context.Context, c *Call, asked time.Time) (outcome Outcome, known *miss, hit bool) {
 	if c.Off || c.Refresh || c.KeepErrors || ctx.Err() != nil {
 		return Outcome{}, nil, false
 	}
@@ -104,7 +101,7 @@ func (e *Engine) glance(ctx context.Context, c *Call) (outcome Outcome, known *m
 	}
 	if other, ok := isIncompatible(c.fits(found, place)); ok {
 		c.incompatible = other
-		return e.glance(ctx, c)
+		return e.glance(ctx, c, asked)
 	}
 	if missed, err := c.aged(ctx, found, place); err != nil || missed != nil {
 		return Outcome{}, nil, false
@@ -112,7 +109,7 @@ func (e *Engine) glance(ctx context.Context, c *Call) (outcome Outcome, known *m
 	if missed, err := e.otherCode(ctx, c, found, place); err != nil || missed != nil {
 		return Outcome{}, nil, false
 	}
-	e.Tracker.Hit(c.Function.Name)
+	e.tellHit(ctx, c, asked, place, found)
 	return Outcome{Place: place, Result: found, How: Hit}, nil, true
 }
 
@@ -234,13 +231,13 @@ func (f *flight) funcError(found memo.Found) error {
 	if err != nil {
 		return fmt.Errorf("the error record of %s: %w", f.place.URI(), err)
 	}
-	return f.newFuncError(found.RunID, failed)
+	return f.newFuncError(found.RunID, failed, record.FiguresOf(found.Header))
 }
 
-func (f *flight) newFuncError(runID string, failed record.FuncError) error {
+func (f *flight) newFuncError(runID string, failed record.FuncError, took record.Figures) error {
 	return &FuncError{
 		Function: f.call.Function.Name, URI: f.place.URI(), RunID: runID,
-		Failed: failed, function: f.call.Function,
+		Failed: failed, function: f.call.Function, took: took,
 	}
 }
 

@@ -3,7 +3,6 @@ package orchestrate
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -45,15 +44,6 @@ func (p *packed) again(err error) bool {
 		p.free++
 	}
 	return again
-}
-
-// level is how loud another try is told: of a call that was not begun, people
-// need not know.
-func (p *packed) level() slog.Level {
-	if p.unrun > 0 && !p.alone {
-		return slog.LevelDebug
-	}
-	return slog.LevelWarn
 }
 
 // packerKey tells apart calls that cannot be in one pack.
@@ -150,6 +140,7 @@ func (c *computing) inPack(ctx context.Context, clock *limit, p *pack.Packer) (O
 	case pack.Unrun:
 		clock.tell(executor.Queued)
 		c.packed.unrun++
+		c.unbegun = true
 		c.packed.next, c.packed.alone = true, c.packed.unrun > mostUnrun
 		return Outcome{}, exit.Err
 	}
@@ -196,7 +187,7 @@ func (c *computing) join(ctx context.Context, clock *limit, p *pack.Packer) (*pa
 		}
 		inv := c.f.invocation(c.ID)
 		inv.Env = []string{worker.Variable + "=" + spec}
-		inv.Tell, inv.Explain = func(stage executor.Stage) { c.tell(stage, clock) }, c.f.item.Why
+		c.f.tellOf(&inv, clock.tell)
 		inv.Tell(executor.Queued)
 		m, err := p.Join(inv, handle)
 		if !errors.Is(err, pack.ErrLaunched) {
@@ -212,6 +203,7 @@ func (c *computing) renamed(ctx context.Context, handle string) error {
 		return nil
 	}
 	c.handle = handle
+	c.tellWorker(handle)
 	return c.held.Update(ctx, func(s *lease.State) { s.Handle = handle })
 }
 

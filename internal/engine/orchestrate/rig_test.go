@@ -22,12 +22,13 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/eventlog"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
@@ -161,6 +162,7 @@ type program struct {
 	root string
 	at   executor.Executor
 
+	told   *eventlog.Log      // its events
 	f      *function.Function // its version of it
 	decode func(ctx context.Context, body []byte) (int, error)
 }
@@ -172,16 +174,19 @@ func (r *rig) program(name string, at executor.Executor, change ...func(*Options
 		err = p.f.DecodeOut(ctx, body, &out)
 		return out, err
 	}
-	options := Options{Files: r.files(), Tracker: progress.NewTracker(), Logger: r.logger.With("program", name)}
+	told := new(eventlog.Log)
+	options := Options{Files: r.files(), Events: new(event.Stream), Logger: r.logger.With("program", name)}
 	for _, change := range change {
 		change(&options)
 	}
-	p.Engine = New(options)
+	options.Events.Direct(told.Observe)
+	p.Engine, p.told = New(options), told
 	r.Cleanup(func() {
 		p.returns()
 		if err := p.Close(); err != nil {
 			r.Errorf("close: %v", err)
 		}
+		told.Check(r)
 	})
 	return p
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
+	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
@@ -34,6 +35,9 @@ type computing struct {
 	had     int64             // memory that runs ran out of; see executor.Invocation
 	packed  packed            // how it fares in packs
 	left    bool              // the lease was released, or left to a run that goes on
+
+	unbegun  bool // the present run ended before its worker had begun it
+	detached bool // its worker was left to run on
 }
 
 var errTimeout = errors.New("the run took longer than its timeout")
@@ -114,30 +118,32 @@ func (c *computing) prepare() error {
 func (c *computing) untilDone() (Outcome, error) {
 	f := c.f
 	for failed := 0; ; failed++ {
-		c.started, c.exit = time.Now(), executor.Exit{}
-		f.item.Starting(c.RunID, c.Executor)
+		c.started, c.exit, c.unbegun = time.Now(), executor.Exit{}, false
+		c.tellStarted()
 		outcome, err := c.once()
 		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
 			f.engine.Files.Forget(time.Now()) // perhaps a file of the input was gone
 		}
+		cancelled := err != nil && c.ctx.Err() != nil
+		final := err == nil || cancelled || c.left || errors.Is(err, lease.ErrLost)
+		again := !final && c.retries(err, failed)
+		c.tellEnd(outcome, err, again)
 		switch {
 		case err == nil:
 			c.ended(outcome, nil)
 			return outcome, nil
-		case c.ctx.Err() != nil:
+		case cancelled:
 			if !c.left { // it failed while it was cancelled
 				c.release(outcomeOf(c.RunID, err))
 			}
 			return Outcome{}, context.Cause(c.ctx)
-		case errors.Is(err, lease.ErrLost), c.left:
+		case final:
 			return Outcome{}, err
-		case !c.retries(err, failed):
+		case !again:
 			c.ended(outcome, err)
 			c.release(outcomeOf(c.RunID, err))
 			return Outcome{}, err
 		}
-		f.engine.Logger.Log(c.ctx, c.packed.level(), "a run failed and is tried again", "call", f.place.URI(), "run", c.RunID,
-			"attempt", c.Attempt, "error", err)
 		if err := c.next(failed); err != nil {
 			return Outcome{}, err
 		}
@@ -161,7 +167,6 @@ func (c *computing) once() (Outcome, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
 		defer cancel()
 	}
-	c.f.item.Stage(string(executor.Running))
 	if _, ours := c.f.call.Executor.(*inproc.Executor); ours {
 		return c.here(ctx)
 	}
@@ -248,6 +253,7 @@ func (c *computing) next(failed int) error {
 // as long each time, up to 10 s; half of it is random.
 func (c *computing) pause(failed int) error {
 	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
+	c.f.tell(event.Event{Kind: event.Waiting, Wait: event.ForRetry})
 	c.f.slot.Pause()
 	sleep.For(c.ctx, pause/2+rand.N(pause/2)) // what follows heeds the end of the context
 	return c.f.slot.Resume(c.ctx)

@@ -104,7 +104,7 @@ func TestStagesAreCounted(t *testing.T) {
 		tracker := progress.NewTracker()
 		p := r.program("a", &staged{r.fleet, []stage{
 			{executor.Queued, time.Minute}, {executor.Pending, time.Minute}, {executor.Starting, time.Minute}, {executor.Running, time.Minute},
-		}}, func(o *Options) { o.Tracker = tracker })
+		}}, func(o *Options) { o.Events.Direct(tracker.Observe) })
 		call := p.begin(r.Context(), 1)
 		time.Sleep(30 * time.Second)
 		for _, want := range []progress.Counts{{Queued: 1}, {Pending: 1}, {Starting: 1}, {Running: 1}} {

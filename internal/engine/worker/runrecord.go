@@ -26,6 +26,7 @@ var whereabouts = sync.OnceValue(func() record.Run {
 func begin(a Assignment) record.Run {
 	ran := whereabouts().Of(a.ID)
 	ran.Caller = a.Caller
+	ran.Fields = a.Fields.Values()
 	ran.Started = time.Now()
 	return ran
 }

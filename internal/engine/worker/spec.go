@@ -34,7 +34,23 @@ type Assignment struct {
 	Terms
 	Chain   Chain         `json:"chain,omitempty"`   // the call and those that wait for it
 	Replace blob.Version  `json:"replace,omitempty"` // write the result over this version; "" means only if there is none
+	Fields  Fields        `json:"fields,omitempty"`  // the user's own of the program's run, for the record of this run, too
 	AtStake time.Duration `json:"at_stake,omitzero"` // how long the runs that wait for this run have gone on, in nanoseconds
+}
+
+// Fields are a user's own, encoded.
+type Fields map[string]json.RawMessage
+
+// Values are the fields as records and runs hold them.
+func (f Fields) Values() map[string]any {
+	if len(f) == 0 {
+		return nil
+	}
+	all := make(map[string]any, len(f))
+	for key, value := range f {
+		all[key] = value
+	}
+	return all
 }
 
 // Surroundings are what an environment hands on to those of its workers, and
@@ -54,6 +70,10 @@ type Surroundings struct {
 	// otherwise each worker would refresh anew what all of them call. Zero at the
 	// top.
 	Since time.Time `json:"since,omitzero"`
+
+	// RunRoot opens the root in which the run of the program is kept, to which the
+	// calls of workers belong; "" if it is not kept.
+	RunRoot string `json:"run_root,omitempty"`
 
 	Edited map[string]function.Edited `json:"edited,omitempty"` // functions that differ from their locks
 

@@ -92,7 +92,7 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	running := &Running{
 		Function: t.Function.ID(), URI: t.Place.URI(), ID: t.ID,
 		Chain: t.Chain, slot: t.Slot,
-		logger: t.Logger, place: t.Place, within: FromContext(ctx),
+		logger: t.Logger, place: t.Place, within: FromContext(ctx), fields: t.Fields.Values(),
 	}
 	ran := begin(t.Assignment)
 	running.since = ran.Started.Add(-max(t.AtStake, FromContext(ctx).AtStake()))

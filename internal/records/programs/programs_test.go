@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,8 +209,10 @@ func TestOddThings(t *testing.T) {
 	if _, err := run.Update(t.Context()); err != nil || run.State.At != 6 {
 		t.Errorf("%+v, %v", run.State, err)
 	}
-	if n, size, err := Remove(t.Context(), store, id); n != 6 || size == 0 || err != nil {
-		t.Errorf("removed %d blobs of %d bytes, %v", n, size, err)
+	var removed, size atomic.Int64
+	count := func(bytes int64) { removed.Add(1); size.Add(bytes) }
+	if err := Remove(t.Context(), store, id, count); removed.Load() != 6 || size.Load() == 0 || err != nil {
+		t.Errorf("removed %d blobs of %d bytes, %v", removed.Load(), size.Load(), err)
 	}
 	if _, err := Read(t.Context(), store, id); !errors.Is(err, ErrNone) {
 		t.Errorf("got %v", err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -36,16 +37,28 @@ type Entry struct {
 	Begun    bool      // there is a head: without it a run is being removed
 	Written  time.Time // when the newest part of it that the list saw was written, by the store's clock
 	Segments int       // seen: of a long run not all
+	Blobs    int       // seen
+	Bytes    int64     // of those
 }
 
 // Live reports whether the run seems to go on, as [Run.Live] does.
 func (e Entry) Live(now time.Time) bool { return !e.Ended && live(e.ID, e.Written, now) }
 
 // List lists the runs in a store, newest first, by the names of their blobs alone.
+// Of a run that has very many it does not look at all.
 func List(ctx context.Context, store *blob.Store) ([]Entry, error) {
+	return listUpTo(ctx, store, mostOfRun)
+}
+
+// Survey is List that looks at all blobs, and so knows what the runs take.
+func Survey(ctx context.Context, store *blob.Store) ([]Entry, error) {
+	return listUpTo(ctx, store, math.MaxInt)
+}
+
+func listUpTo(ctx context.Context, store *blob.Store, most int) ([]Entry, error) {
 	var all []Entry
 	for startAt := ""; ; {
-		skipped, err := list(ctx, store, startAt, &all)
+		skipped, err := list(ctx, store, startAt, most, &all)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +68,7 @@ func List(ctx context.Context, store *blob.Store) ([]Entry, error) {
 		startAt = skipped
 	}
 	for i, e := range all {
-		if e.Segments < mostOfRun || e.Ended {
+		if e.Segments < most || e.Ended {
 			continue
 		}
 		for info, err := range store.List(ctx, folder(e.ID), "") { // for its newest segment
@@ -73,7 +86,7 @@ func List(ctx context.Context, store *blob.Store) ([]Entry, error) {
 
 // list goes through the blobs from a key on. When a run has very many it returns
 // where to go on: behind its segments.
-func list(ctx context.Context, store *blob.Store, startAt string, all *[]Entry) (next string, err error) {
+func list(ctx context.Context, store *blob.Store, startAt string, most int, all *[]Entry) (next string, err error) {
 	for info, err := range store.List(ctx, Prefix, startAt) {
 		if err != nil {
 			return "", err
@@ -86,12 +99,14 @@ func list(ctx context.Context, store *blob.Store, startAt string, all *[]Entry) 
 			*all = append(*all, Entry{ID: id})
 		}
 		entry := &(*all)[len(*all)-1]
+		entry.Blobs++
+		entry.Bytes += info.Size
 		if info.ModTime.After(entry.Written) {
 			entry.Written = info.ModTime
 		}
 		switch _, isSegment := segmentOf(info.Key); {
 		case isSegment:
-			if entry.Segments++; entry.Segments == mostOfRun {
+			if entry.Segments++; entry.Segments == most {
 				return endKey(id), nil
 			}
 		case name == "head.json":
@@ -329,22 +344,64 @@ func readSegment(ctx context.Context, store *blob.Store, key string) (s segment,
 }
 
 // Remove removes a run, its head last: what is left of it after a break is no run
-// any more, but the next sweep finds it.
-func Remove(ctx context.Context, store *blob.Store, id string) (blobs int, bytes int64, err error) {
+// any more, but the next sweep finds it. It calls removed with the size of each blob.
+func Remove(ctx context.Context, store *blob.Store, id string, removed func(bytes int64)) error {
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
+	remove := func(info blob.Info) error {
+		err := store.Delete(within, info.Key)
+		if err == nil {
+			removed(info.Size)
+		}
+		return err
+	}
+	var head *blob.Info
 	for info, err := range store.List(ctx, folder(id), "") {
+		switch {
+		case err != nil:
+			return errors.Join(group.Wait(), err)
+		case info.Key == headKey(id):
+			head = &info
+		default:
+			group.Go(func() error { return remove(info) })
+		}
+	}
+	if err := group.Wait(); err != nil || head == nil {
+		return err
+	}
+	within = ctx
+	return remove(*head)
+}
+
+// ReadState reads what a run counted, without its calls: all that is known at its
+// end, or, while it goes on, what its processes last wrote.
+func ReadState(ctx context.Context, store *blob.Store, e Entry) (State, *End, error) {
+	newest := map[string]string{} // keys by worker
+	for info, err := range store.List(ctx, folder(e.ID)+segmentPrefix, "") {
 		if err != nil {
-			return blobs, bytes, errors.Join(group.Wait(), err)
+			return State{}, nil, err
 		}
-		blobs++
-		bytes += info.Size
-		if info.Key != headKey(id) {
-			group.Go(func() error { return store.Delete(within, info.Key) })
+		if worker, ok := segmentOf(info.Key); ok {
+			newest[worker] = info.Key
 		}
 	}
-	if err := group.Wait(); err != nil {
-		return blobs, bytes, err
+	end, err := ReadEnd(ctx, store, e.ID)
+	if err != nil {
+		return State{}, nil, err
 	}
-	return blobs, bytes, store.Delete(ctx, headKey(id))
+	var states []State
+	if end != nil {
+		states = append(states, end.State)
+		delete(newest, "")
+	}
+	for _, worker := range slices.Sorted(maps.Keys(newest)) {
+		s, err := readSegment(ctx, store, newest[worker])
+		if err != nil {
+			return State{}, end, err
+		}
+		if s.state != nil {
+			states = append(states, *s.state)
+		}
+	}
+	return merged(states), end, nil
 }

@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
+
+// NewID names a run that begins now.
+func NewID(now time.Time) string { return words.NewProgramRunID(now) }
 
 // Writer writes the run of one process. Begin, Append (or Retry) and End may
 // be called at the same time, each by one goroutine.

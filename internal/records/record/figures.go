@@ -65,9 +65,9 @@ func scanNumber(header []byte, begin string, to *float64) (rest []byte, ok bool)
 	if !found {
 		return header, true
 	}
-	end := bytes.IndexAny(rest, ",}")
-	if end < 0 {
-		return header, false
+	end := 0
+	for end < len(rest) && rest[end] != ',' && rest[end] != '}' {
+		end++
 	}
 	n, err := strconv.ParseFloat(string(rest[:end]), 64)
 	*to = n

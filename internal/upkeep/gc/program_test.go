@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
@@ -69,7 +68,7 @@ func newProgram(t testing.TB, root string, ttl time.Duration) *program {
 		},
 		Shared: func(reflect.Type) reflect.Type { return nil },
 	})}
-	p.engine = orchestrate.New(orchestrate.Options{Files: files, Tracker: progress.NewTracker(), Logger: slog.New(slog.DiscardHandler)})
+	p.engine = orchestrate.New(orchestrate.Options{Files: files, Logger: slog.New(slog.DiscardHandler)})
 	define(t, p, "upper", func(ctx context.Context, in in) (string, error) { return in.Name + " in capitals", nil })
 	define(t, p, "wait", func(ctx context.Context, in in) (string, error) {
 		select {

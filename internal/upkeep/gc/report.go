@@ -70,6 +70,7 @@ type Report struct {
 	Functions []Function `json:"functions"`
 	Shared    ByAge      `json:"shared"`   // content that calls share
 	Sessions  ByAge      `json:"sessions"` // of processes, past and present
+	Runs      ByAge      `json:"runs"`     // of programs; as old as what they wrote last
 	Unknown   Total      `json:"unknown"`  // blobs among the calls that are not mops's
 
 	Chosen  Total          `json:"chosen"`  // calls that match the selection
@@ -77,6 +78,8 @@ type Report struct {
 	Remains Total          `json:"remains"` // of calls: unfinished ones, and files of runs that came second
 	Content Total          `json:"content"` // old content that no record names
 	Dead    Total          `json:"dead"`    // sessions of dead processes, and what checks left behind
+
+	OldRuns Total `json:"old_runs"` // runs of programs that are chosen
 
 	Freed    Total    `json:"freed"`    // blobs that were removed
 	Problems []string `json:"problems"` // failures, in words; some if there are many

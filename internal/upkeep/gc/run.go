@@ -40,9 +40,11 @@ const (
 
 // Options say what to look for and what to do with it.
 type Options struct {
-	Calls   Selection     // the calls to remove
-	Content bool          // content that no record names
-	Remains bool          // what crashed programs left: sessions, unfinished calls, files of runs that came second
+	Calls   Selection // the calls to remove
+	Content bool      // content that no record names
+	Remains bool      // what crashed programs left: sessions, unfinished calls, files of runs that came second
+	Runs    bool      // runs of programs that wrote nothing for longer than RunsAge, and are not live
+	RunsAge time.Duration
 	Grace   time.Duration // how long files stay after their result went or was replaced; 0: they go with it
 	TTL     time.Duration // of the storage, as programs are told; content must be at least that old to go; DefaultTTL if 0
 
@@ -81,7 +83,7 @@ func Run(ctx context.Context, bare *blob.Store, o Options) (*Report, error) {
 	if o.TTL == 0 {
 		o.TTL = DefaultTTL
 	}
-	if o.TTL < LeastTTL || o.Grace < 0 || o.Calls.Older < 0 {
+	if o.TTL < LeastTTL || o.Grace < 0 || o.Calls.Older < 0 || o.RunsAge < 0 {
 		return nil, fmt.Errorf("gc: the TTL %v is less than %v, or an age is negative", o.TTL, LeastTTL)
 	}
 	if o.Parallel <= 0 {
@@ -113,6 +115,9 @@ func (r *run) all(ctx context.Context) (err error) {
 	}
 	r.report.Now = r.now
 	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	if err := r.removeRuns(ctx); err != nil {
 		return err
 	}
 	if r.Content || r.Delete && r.filesAreDue {

@@ -1,112 +1,251 @@
 package look
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"flag"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
-	"github.com/TrilliantHealth/mops-go/internal/base/text"
-	"github.com/TrilliantHealth/mops-go/internal/engine/summary"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
+	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
 // Summary is mops summary.
 var Summary = cli.Command{
 	Name:    "summary",
-	Usage:   []string{"summary [--json] [PROGRAM]", "summary --list [--json] [PROGRAM]"},
-	Purpose: "show what the last run of a program did",
+	Usage:   []string{"summary [--json] [--root ROOT] [PROGRAM]", "summary [--json] RUN"},
+	Purpose: "show what a run of a program did, by default the last one",
 	Teach: `
-Each run of a program under mops.Main leaves a small file in your state folder
-(MOPS_STATE, else ~/.local/state/mops on Linux): how many calls of each function it
-made, which were hits, computed, waited for or failed, the longest, and the failures
-with their addresses. The last 200 are kept. Without the name of a program, the last
-run of any is shown.`,
+It shows how many calls of each function the run made, which were hits, computed,
+waited for or failed, the longest, the failures with their addresses, and what all
+that took and what the hits saved. Runs are kept in the root, so it shows those of
+colleagues, and those that are still going on, too; mops runs lists them.
+
+RUN is the id of a run, the beginning of one, or latest, if need be behind
+ROOT/mops1-runs/. Given the name of a program, it shows the last run of that; without
+an argument, the last run of any, in the default root or that of --root.`,
 	Example: `
 mops summary
 mops summary ./forecast
-mops summary --list`,
+mops summary 2611231412-SkirtBusRiver
+mops summary s3://bucket/mops/mops1-runs/latest`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := summaryOptions{}
-		flags.BoolVar(&o.list, "list", false, "list the runs that are kept, newest first")
+		flags.StringVar(&o.root, "root", "", "the `ROOT` in which to look for runs of a program")
 		return o.run
 	},
 }
 
 type summaryOptions struct {
-	list bool
+	root string
 }
 
-type summaryEntry struct {
-	Program string    `json:"program"`
-	PID     int       `json:"pid"`
-	Start   time.Time `json:"start"`
-	Path    string    `json:"path"`
-	Exit    int       `json:"exit"`
-	Seconds float64   `json:"seconds"`
-	Calls   int64     `json:"calls"`
-	Failed  int64     `json:"failed"`
-	Problem string    `json:"problem,omitempty"`
+// How many single calls a summary names.
+const (
+	mostLongest  = 10
+	mostFailures = 100
+)
+
+// summaryView is what summary prints for programs. Times are in UTC, seconds are decimal.
+type summaryView struct {
+	Format    int               `json:"mops_summary"`
+	ID        string            `json:"id"`
+	Program   string            `json:"program"` // path of the executable
+	Version   string            `json:"version,omitempty"`
+	Revision  string            `json:"revision,omitempty"`
+	Dirty     bool              `json:"dirty,omitempty"`
+	Arguments int               `json:"arguments"`
+	Host      string            `json:"host,omitempty"`
+	User      string            `json:"user,omitempty"`
+	PID       int               `json:"pid"`
+	Start     time.Time         `json:"start"`
+	End       time.Time         `json:"end"` // of what is known
+	Live      bool              `json:"live"`
+	Ended     bool              `json:"ended"`
+	Exit      int               `json:"exit"`
+	Cancelled bool              `json:"cancelled,omitempty"`
+	Error     string            `json:"error,omitempty"`
+	Root      string            `json:"root,omitempty"`
+	Pipelines []string          `json:"pipelines,omitempty"`
+	Options   map[string]string `json:"options,omitempty"`
+	Fields    map[string]any    `json:"fields,omitempty"`
+	Unlisted  int64             `json:"unlisted,omitempty"` // calls that are counted only, since the store was away
+
+	Totals    totalsView     `json:"totals"`
+	Functions []functionView `json:"functions"`
+	Longest   []callView     `json:"longest,omitempty"`
+	Failures  []callView     `json:"failures,omitempty"`
+	Used      programs.Cost  `json:"used"`
+	Saved     programs.Cost  `json:"saved"`
 }
 
-func (o *summaryOptions) run(_ context.Context, a *cli.App, line cli.Line) error {
+// totalsView names each number, those that are 0, too.
+type totalsView struct {
+	Calls            int64   `json:"calls"`
+	Hits             int64   `json:"hits"`
+	Computed         int64   `json:"computed"`
+	Awaited          int64   `json:"awaited"`
+	Failed           int64   `json:"failed"`
+	Cancelled        int64   `json:"cancelled"`
+	Open             int64   `json:"open,omitempty"`
+	Queued           int64   `json:"queued,omitempty"`
+	Pending          int64   `json:"pending,omitempty"`
+	Starting         int64   `json:"starting,omitempty"`
+	Running          int64   `json:"running,omitempty"`
+	ComputingSeconds float64 `json:"computing_seconds"`
+	LongestSeconds   float64 `json:"longest_seconds"`
+}
+
+func totalsOf(t programs.Totals) totalsView {
+	return totalsView{
+		Calls: t.Calls, Hits: t.Hits, Computed: t.Computed, Awaited: t.Awaited, Failed: t.Failed, Cancelled: t.Cancelled, Open: t.Open(),
+		Queued: t.Queued, Pending: t.Pending, Starting: t.Starting, Running: t.Running,
+		ComputingSeconds: t.ComputingSeconds, LongestSeconds: t.LongestSeconds,
+	}
+}
+
+type functionView struct {
+	Name string `json:"name"`
+	totalsView
+	Used  programs.Cost `json:"used"`
+	Saved programs.Cost `json:"saved"`
+}
+
+// callView is one call that stands out.
+type callView struct {
+	Function string  `json:"function"`
+	MemoURI  string  `json:"memo_uri"`
+	Run      string  `json:"run,omitempty"`
+	Seconds  float64 `json:"seconds,omitempty"`
+	Outcome  string  `json:"outcome"`
+	Error    string  `json:"error,omitempty"` // its first line
+}
+
+func (o *summaryOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 	if len(line.Args) > 1 || len(line.Program) > 0 {
-		return cli.Usagef("it takes at most one argument, the name of a program")
+		return cli.Usagef("it takes at most one argument, the name of a program or a run")
 	}
 	name := ""
 	if len(line.Args) == 1 {
 		name = line.Args[0]
 	}
-	dir, err := summary.Dir(a.Lookup)
+	prices, err := pricesOf(a)
 	if err != nil {
 		return err
 	}
-	if o.list {
-		return o.printList(a, dir, name)
-	}
-	s, _, err := summary.Latest(dir, name)
-	switch {
-	case errors.Is(err, summary.ErrNone):
-		return cli.NotFoundf("%w; programs leave one when they run under mops.Main and make calls", err)
-	case err != nil:
+	store, id, err := o.find(ctx, a, name)
+	if err != nil {
 		return err
-	case a.JSON:
+	}
+	run, err := programs.Read(ctx, store, id)
+	if err != nil {
+		return err
+	}
+	s := summarise(run, store, prices, storeTime(ctx, a, store))
+	if a.JSON {
 		return a.PrintJSON(s)
 	}
-	return summary.Render(a.Text, s)
+	_, err = a.Text.Write([]byte(s.render(prices)))
+	return err
 }
 
-func (o *summaryOptions) printList(a *cli.App, dir, program string) error {
-	entries, err := summary.List(dir, program)
+// find finds the run that is meant.
+func (o *summaryOptions) find(ctx context.Context, a *cli.App, name string) (*blob.Store, string, error) {
+	if roots.IsRun(name) {
+		if o.root != "" {
+			name = strings.TrimSuffix(o.root, "/") + "/" + programs.Prefix + name
+		}
+		return roots.Run(ctx, a, name)
+	}
+	root := cli.Line{}
+	if o.root != "" {
+		root.Args = []string{o.root}
+	}
+	store, err := roots.Opened(ctx, a, root)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	views := []summaryEntry{}
-	for _, entry := range entries {
-		view := summaryEntry{Program: entry.Program, PID: entry.PID, Start: entry.Start, Path: entry.Path}
-		if s, err := summary.Read(entry.Path); err != nil {
-			view.Problem = err.Error()
-		} else {
-			view.Program, view.Exit, view.Seconds = s.Program, s.Exit, s.End.Sub(s.Start).Seconds()
-			view.Calls, view.Failed = s.Totals.Calls, s.Totals.Failed
+	of := runsOptions{newest: 1, program: name}
+	found, _, err := of.list(ctx, a, store)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case len(found) == 0 && name != "":
+		return nil, "", cli.NotFoundf("%w of %s in %s; mops runs lists those that there are", programs.ErrNone, name, store.Root())
+	case len(found) == 0:
+		return nil, "", cli.NotFoundf("no program has left a run in %s yet; programs leave one when they make calls, unless they are told not to (MOPS_RUNS=off)", store.Root())
+	}
+	return store, found[0].entry.ID, nil
+}
+
+// summarise is the view of a run that was read.
+func summarise(run *programs.Run, store *blob.Store, prices programs.Prices, now time.Time) summaryView {
+	total := run.State.Total()
+	s := summaryView{
+		Format: 1, ID: run.ID, Program: run.Program, Revision: run.Build.Revision, Dirty: run.Build.Dirty, Arguments: run.Arguments,
+		Host: run.Host, User: run.User, PID: run.PID, Start: run.Start, End: run.At(run.State.At).UTC(), Live: run.Live(now),
+		Root: cmp.Or(run.Root, store.Root()), Options: run.Options, Fields: maps.Clone(run.Fields), Unlisted: run.State.Dropped,
+		Totals: totalsOf(total.Totals), Functions: []functionView{}, Used: prices.Of(total.Used), Saved: prices.Of(total.Saved),
+	}
+	if v := run.Build.Version; v != "(devel)" {
+		s.Version = v
+	}
+	if run.Pipeline != "" {
+		s.Pipelines = []string{run.Pipeline}
+	}
+	if len(run.State.Fields) > 0 {
+		if s.Fields == nil {
+			s.Fields = map[string]any{}
 		}
-		views = append(views, view)
+		maps.Copy(s.Fields, run.State.Fields)
 	}
-	if a.JSON {
-		return a.PrintJSON(views)
+	if e := run.Ended; e != nil {
+		s.Ended, s.Exit, s.Cancelled, s.Error, s.End = true, e.Exit, e.Cancelled, e.Error, e.End
 	}
-	if len(views) == 0 {
-		return cli.NotFoundf("no summary is kept in %s; programs leave one when they run under mops.Main and make calls", dir)
+	for _, f := range run.State.Functions {
+		s.Functions = append(s.Functions, functionView{f.Name, totalsOf(f.Totals), prices.Of(f.Used), prices.Of(f.Saved)})
 	}
-	rows := [][]string{{"started", "took", "exit", "calls", "failed", "program"}}
-	for _, v := range views {
-		if v.Problem != "" {
-			rows = append(rows, []string{text.Ago(v.Start, a.Now()), "", "", "", "", v.Program + " (" + v.Problem + ")"})
-			continue
+	var longest []programs.Call
+	for _, c := range run.Calls {
+		if c.Outcome == "failed" && len(s.Failures) < mostFailures {
+			s.Failures = append(s.Failures, outstanding(store, c))
 		}
-		rows = append(rows, []string{text.Ago(v.Start, a.Now()), text.Seconds(v.Seconds),
-			text.Number(v.Exit), text.Number(v.Calls), text.Number(v.Failed), v.Program})
+		if c.Outcome != "hit" && c.WallSeconds > 0 {
+			longest = append(longest, c)
+		}
 	}
-	text.Table(a.Text, "", rows, " >>>>")
-	return nil
+	slices.SortStableFunc(longest, func(a, b programs.Call) int { return cmp.Compare(b.WallSeconds, a.WallSeconds) })
+	for _, c := range longest[:min(len(longest), mostLongest)] {
+		s.Longest = append(s.Longest, outstanding(store, c))
+	}
+	return s
+}
+
+func outstanding(store *blob.Store, c programs.Call) callView {
+	uri := c.Memo
+	if !strings.Contains(uri, "://") && uri != "" {
+		uri = store.URI(uri)
+	}
+	return callView{Function: c.Function, MemoURI: withoutSecrets(uri), Run: c.Run, Seconds: milliseconds(c.WallSeconds), Outcome: c.Outcome, Error: c.Error}
+}
+
+// milliseconds are seconds to the millisecond: more says nothing about a run.
+func milliseconds(seconds float64) float64 {
+	return float64(time.Duration(seconds*float64(time.Second)).Round(time.Millisecond)/time.Millisecond) / 1000
+}
+
+// withoutSecrets is a URI without user, password and query.
+func withoutSecrets(uri string) string {
+	parsed, err := url.Parse(uri)
+	if err != nil || parsed.User == nil && parsed.RawQuery == "" {
+		return uri
+	}
+	parsed.User, parsed.RawQuery, parsed.ForceQuery = nil, "", false
+	return parsed.String()
 }

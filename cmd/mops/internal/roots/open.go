@@ -102,16 +102,16 @@ func (o opener) open(ctx context.Context, uri string) (*blob.Store, error) {
 // Bare opens the root of the one argument that a command may have, else the
 // default root, so that what fails is not tried again.
 func Bare(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
-	return opener{a, true}.openOne(ctx, line)
+	return opener{a, true}.ofLine(ctx, line)
 }
 
 // Root opens the root of the one argument that a command may have, else the default
 // root.
 func Root(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
-	return opener{App: a}.openOne(ctx, line)
+	return opener{App: a}.ofLine(ctx, line)
 }
 
-func (o opener) openOne(ctx context.Context, line cli.Line) (*blob.Store, error) {
+func (o opener) ofLine(ctx context.Context, line cli.Line) (*blob.Store, error) {
 	if line.Empty() {
 		return o.openDefault(ctx)
 	}
@@ -137,4 +137,9 @@ func (o opener) openDefault(ctx context.Context) (*blob.Store, error) {
 		return nil, fmt.Errorf("the default root: %w", err)
 	}
 	return o.open(ctx, uri)
+}
+
+// Opened is Bare with what fails tried again.
+func Opened(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
+	return opener{App: a}.ofLine(ctx, line)
 }

@@ -19,7 +19,7 @@ import (
 // GC is mops gc.
 var GC = cli.Command{
 	Name:    "gc",
-	Usage:   []string{"gc [--json] [ROOT]", "gc [--older AGE] [--pipeline P] [--function F] [--content] [--remains] [--delete] [ROOT]"},
+	Usage:   []string{"gc [--json] [ROOT]", "gc [--older AGE] [--pipeline P] [--function F] [--content] [--remains] [--runs AGE] [--delete] [ROOT]"},
 	Purpose: "show what a root holds by age, and remove what is no longer wanted",
 	Teach: `
 Without flags it shows what is there, by pipeline, function and age. With flags it
@@ -41,11 +41,14 @@ mops wrote it, no content is removed.
 --remains chooses what crashed programs left: sessions, calls without result and
 error, and files of runs that came second, all of them a week old.
 
+--runs chooses what is kept of runs of programs, for mops runs and summary: of those
+that wrote nothing for that age, and are not live. No call needs them.
+
 An age is a number and a unit: w, d, h, m (minutes) or s.`,
 	Example: `
 mops gc                                              what is there
 mops gc --older 90d                                  what would go
-mops gc --older 90d --content --remains --delete     every night, say
+mops gc --older 90d --content --remains --runs 90d --delete     every night, say
 mops gc --pipeline tryout --delete s3://bucket/mops
 mops gc --function forecast/train@1 --delete`,
 	Define: func(flags *flag.FlagSet) cli.Action {
@@ -55,6 +58,7 @@ mops gc --function forecast/train@1 --delete`,
 		flags.StringVar(&o.function, "function", "", "calls of this function, `NAME` or NAME@VERSION")
 		flags.BoolVar(&o.content, "content", false, "shared content that no record names")
 		flags.BoolVar(&o.remains, "remains", false, "what crashed programs left")
+		flags.Var(&o.runs, "runs", "runs of programs that wrote nothing for this `AGE`")
 		flags.BoolVar(&o.remove, "delete", false, "remove it")
 		flags.Var(&o.grace, "grace", "how long the files of a call outlive its result, an `AGE` (24h)")
 		flags.Var(&o.ttl, "storage-ttl", "the longest TTL that programs are told of, an `AGE` (60d)")
@@ -68,7 +72,8 @@ type gcOptions struct {
 	function         string
 	content, remains bool
 	remove           bool
-	grace, ttl       text.Age
+	grace, ttl, runs text.Age
+	ofRuns           bool
 }
 
 // gcView is what gc prints for programs.
@@ -98,7 +103,7 @@ func (o *gcOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 	var far gc.Progress
 	status := a.Status(func() string { return gcLine(far.Now()) })
 	report, err := gc.Run(ctx, store, gc.Options{
-		Calls: o.calls, Content: o.content, Remains: o.remains, Delete: o.remove,
+		Calls: o.calls, Content: o.content, Remains: o.remains, Runs: o.ofRuns, RunsAge: time.Duration(o.runs), Delete: o.remove,
 		Grace: time.Duration(o.grace), TTL: time.Duration(o.ttl), Progress: &far,
 	})
 	status.Stop()
@@ -134,9 +139,10 @@ func (o *gcOptions) check(line cli.Line) error {
 		}
 	}
 	chosen := !o.calls.Empty()
+	o.ofRuns = line.Given("runs")
 	switch {
-	case o.remove && !chosen && !o.content && !o.remains:
-		return cli.Usagef("--delete goes with what is to be removed: --older, --pipeline, --function, --content or --remains")
+	case o.remove && !chosen && !o.content && !o.remains && !o.ofRuns:
+		return cli.Usagef("--delete goes with what is to be removed: --older, --pipeline, --function, --content, --remains or --runs")
 	case line.Given("storage-ttl") && !o.content:
 		return cli.Usagef("--storage-ttl goes with --content")
 	case line.Given("storage-ttl") && time.Duration(o.ttl) < gc.LeastTTL:
@@ -182,7 +188,7 @@ func (o *gcOptions) show(a *cli.App, root string, r *gc.Report) {
 	if r.Unknown.Count > 0 {
 		fmt.Fprintf(a.Text, "  %s among the calls, %s, that are none of mops's\n", text.Count(r.Unknown.Count, "blob"), text.Bytes(r.Unknown.Bytes))
 	}
-	if o.calls.Empty() && !o.content && !o.remains {
+	if o.calls.Empty() && !o.content && !o.remains && !o.ofRuns {
 		fmt.Fprintln(a.Text, "\nmops gc --older 90d says which calls are older than that; mops help gc, what else can be chosen.")
 		return
 	}
@@ -225,7 +231,7 @@ func showByAge(a *cli.App, r *gc.Report) {
 	for _, shared := range []struct {
 		name  string
 		byAge gc.ByAge
-	}{{"shared content", r.Shared}, {"sessions", r.Sessions}} {
+	}{{"shared content", r.Shared}, {"sessions", r.Sessions}, {"runs of programs", r.Runs}} {
 		total := gc.Total{}
 		for _, t := range shared.byAge {
 			total.Count += t.Count
@@ -280,6 +286,13 @@ func (o *gcOptions) showChosen(a *cli.App, r *gc.Report) {
 		rows = append(rows,
 			[]string{text.Count(r.Remains.Count, "call"), text.Bytes(r.Remains.Bytes), "without result and error, that nobody went on with"},
 			[]string{text.Count(r.Dead.Count, "blob"), text.Bytes(r.Dead.Bytes), "of sessions, and of checks, that ended long ago"})
+	}
+	if o.ofRuns {
+		of := "of programs"
+		if o.runs > 0 {
+			of += ", older than " + o.runs.Words()
+		}
+		rows = append(rows, []string{text.Count(r.OldRuns.Count, "run"), text.Bytes(r.OldRuns.Bytes), of})
 	}
 	fmt.Fprintln(a.Text, "Chosen")
 	text.Table(a.Text, "  ", rows, ">>")

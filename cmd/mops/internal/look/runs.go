@@ -1,0 +1,319 @@
+package look
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/records/programs"
+)
+
+// Runs is mops runs.
+var Runs = cli.Command{
+	Name:    "runs",
+	Usage:   []string{"runs [--json] [--newest N] [--program PROGRAM] [--cost] [ROOT]"},
+	Purpose: "list the runs of programs: who ran what, and what it did",
+	Teach: `
+Each run of a program that makes calls is kept in its root, where all who share the
+root see it, while it goes on, too. A run that is live has written something lately;
+one that is "broken off" has neither ended nor done so: it was killed, or its machine
+is away. Newest runs come first.
+
+--cost adds what the calls that were computed took, in CPU-hours, GiB-hours of memory
+and GPU-hours, and, behind "saved", what the hits had once taken: what this run did
+not spend since the results were there. What is counted is what workers asked for, for
+as long as they ran; where nothing was asked for, what they used. In money it is by
+the table [prices] of the config file.
+
+mops summary RUN shows one of them; mops gc --runs AGE removes old ones. RUN is an id,
+the beginning of one, or latest.`,
+	Example: `
+mops runs
+mops runs s3://bucket/mops
+mops runs --program forecast --newest 5
+mops runs --cost`,
+	Define: func(flags *flag.FlagSet) cli.Action {
+		o := runsOptions{}
+		flags.IntVar(&o.newest, "newest", 20, "only the `N` runs that began last; 0 is all")
+		flags.StringVar(&o.program, "program", "", "only runs of this `PROGRAM`, a path or a base name")
+		flags.BoolVar(&o.cost, "cost", false, "add what was spent and saved")
+		return o.run
+	},
+}
+
+type runsOptions struct {
+	newest  int
+	program string
+	cost    bool
+}
+
+// runRow is a run in the list.
+type runRow struct {
+	ID        string         `json:"id"`
+	Path      string         `json:"path"` // its URI
+	Program   string         `json:"program"`
+	PID       int            `json:"pid"`
+	Host      string         `json:"host,omitempty"`
+	User      string         `json:"user,omitempty"`
+	Start     time.Time      `json:"start"`
+	Live      bool           `json:"live"`
+	Ended     bool           `json:"ended"`
+	Exit      int            `json:"exit"`
+	Cancelled bool           `json:"cancelled,omitempty"`
+	Seconds   float64        `json:"seconds"`
+	Written   time.Time      `json:"written"` // when it last wrote something, by the store's clock
+	Calls     int64          `json:"calls"`
+	Hits      int64          `json:"hits"`
+	Computed  int64          `json:"computed"`
+	Failed    int64          `json:"failed"`
+	Open      int64          `json:"open"`
+	Used      *programs.Cost `json:"used,omitempty"`
+	Saved     *programs.Cost `json:"saved,omitempty"`
+	Fields    map[string]any `json:"fields,omitempty"`
+	Problem   string         `json:"problem,omitempty"`
+}
+
+func (o *runsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
+	if o.newest < 0 {
+		return cli.Usagef("--newest takes a number from 0 on")
+	}
+	store, err := roots.Opened(ctx, a, line)
+	if err != nil {
+		return err
+	}
+	prices, err := pricesOf(a)
+	if err != nil {
+		return err
+	}
+	rows, more, err := o.list(ctx, a, store)
+	if err != nil {
+		return err
+	}
+	views := []runRow{}
+	for _, r := range rows {
+		views = append(views, r.row(a, store, prices, o.cost))
+	}
+	if a.JSON {
+		return a.PrintJSON(views)
+	}
+	if len(views) == 0 {
+		of := ""
+		if o.program != "" {
+			of = " of " + o.program
+		}
+		return cli.NotFoundf("%w%s in %s; programs leave one when they make calls, unless they are told not to (MOPS_RUNS=off)", programs.ErrNone, of, store.Root())
+	}
+	o.show(a, store, views, prices, more)
+	return nil
+}
+
+// outline is what a list tells of a run without reading its calls.
+type outline struct {
+	entry programs.Entry
+	head  programs.Head
+	end   *programs.End
+	state programs.State
+	live  bool
+	err   error
+}
+
+// list reads the newest runs, some at a time until there are enough of the program.
+func (o *runsOptions) list(ctx context.Context, a *cli.App, store *blob.Store) (rows []outline, more bool, err error) {
+	entries, err := programs.List(ctx, store)
+	if err != nil {
+		return nil, false, err
+	}
+	now := storeTime(ctx, a, store)
+	enough := cmp.Or(o.newest, len(entries))
+	for len(entries) > 0 && len(rows) < enough {
+		n := min(len(entries), max(enough, 16))
+		some := make([]outline, n)
+		group, within := errgroup.WithContext(ctx)
+		group.SetLimit(16)
+		for i, e := range entries[:n] {
+			group.Go(func() error { some[i] = readOutline(within, store, e, now); return nil })
+		}
+		group.Wait()
+		if ctx.Err() != nil {
+			return nil, false, context.Cause(ctx)
+		}
+		entries = entries[n:]
+		for _, r := range some {
+			switch {
+			case errors.Is(r.err, programs.ErrNone): // being removed
+			case o.program != "" && !isProgram(r.head.Program, o.program):
+			default:
+				rows = append(rows, r)
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b outline) int { return b.head.Start.Compare(a.head.Start) })
+	return rows[:min(len(rows), enough)], len(rows) > enough || len(entries) > 0, nil
+}
+
+// storeTime is the time by the store's clock, as near as may be.
+func storeTime(ctx context.Context, a *cli.App, store *blob.Store) time.Time {
+	if now, ok, err := store.Now(ctx); ok && err == nil && !store.IsLocal() {
+		return now
+	}
+	return a.Now()
+}
+
+func isProgram(path, wanted string) bool {
+	if filepath.IsAbs(wanted) {
+		return path == filepath.Clean(wanted)
+	}
+	return filepath.Base(path) == filepath.Base(wanted)
+}
+
+func readOutline(ctx context.Context, store *blob.Store, e programs.Entry, now time.Time) (r outline) {
+	r.entry, r.live = e, e.Live(now)
+	if r.head, r.err = programs.ReadHead(ctx, store, e.ID); r.err != nil {
+		return r
+	}
+	r.state, r.end, r.err = programs.ReadState(ctx, store, e)
+	return r
+}
+
+func (r outline) row(a *cli.App, store *blob.Store, prices programs.Prices, cost bool) runRow {
+	v := runRow{
+		ID: r.entry.ID, Path: store.URI(programs.Prefix + r.entry.ID), Program: r.head.Program, PID: r.head.PID, Host: r.head.Host, User: r.head.User,
+		Start: r.head.Start, Live: r.live, Written: r.entry.Written, Seconds: r.state.At, Fields: r.head.Fields,
+	}
+	if r.err != nil {
+		v.Problem = r.err.Error()
+		return v
+	}
+	if r.end != nil {
+		v.Ended, v.Exit, v.Cancelled, v.Seconds = true, r.end.Exit, r.end.Cancelled, r.end.End.Sub(r.head.Start).Seconds()
+	}
+	total := r.state.Total()
+	v.Calls, v.Hits, v.Computed, v.Failed, v.Open = total.Calls, total.Hits, total.Computed, total.Failed, total.Open()
+	if cost {
+		used, saved := prices.Of(total.Used), prices.Of(total.Saved)
+		v.Used, v.Saved = &used, &saved
+	}
+	return v
+}
+
+// how says how far a run is.
+func (v runRow) how() string {
+	switch {
+	case v.Ended && v.Cancelled:
+		return fmt.Sprintf("exit %d, cancelled", v.Exit)
+	case v.Ended:
+		return fmt.Sprintf("exit %d", v.Exit)
+	case v.Live:
+		return "live"
+	}
+	return "broken off"
+}
+
+func (o *runsOptions) show(a *cli.App, store *blob.Store, views []runRow, prices programs.Prices, more bool) {
+	rows := [][]string{{"run", "started", "took", "", "calls", "hits", "computed", "failed", "open"}}
+	align := "  > >>>>>"
+	if o.cost {
+		rows[0] = append(rows[0], costColumns(prices, "")...)
+		rows[0] = append(rows[0], costColumns(prices, "saved ")...)
+		align += ">>>>>>>>"
+	}
+	rows[0] = append(rows[0], "who", "program")
+	for _, v := range views {
+		row := []string{v.ID, text.Ago(v.Start, a.Now()), text.Seconds(v.Seconds), v.how()}
+		for _, n := range []int64{v.Calls, v.Hits, v.Computed, v.Failed, v.Open} {
+			cell := ""
+			if n > 0 {
+				cell = text.Number(n)
+			}
+			row = append(row, cell)
+		}
+		if o.cost {
+			row = append(append(row, costCells(prices, v.Used)...), costCells(prices, v.Saved)...)
+		}
+		who := v.User + "@" + v.Host
+		row = append(row, who, text.Clean(v.Program))
+		if v.Problem != "" {
+			row[len(row)-1] += " (" + v.Problem + ")"
+		}
+		rows = append(rows, row)
+	}
+	text.Table(a.Text, "", text.WithoutEmpty(rows), align)
+	if more {
+		fmt.Fprintln(a.Text, "and older ones; --newest says how many to show")
+	}
+	sayUnpriced(a, views, prices)
+}
+
+func sayUnpriced(a *cli.App, views []runRow, prices programs.Prices) {
+	for _, v := range views {
+		if v.Used != nil && v.Used.Unpriced || v.Saved != nil && v.Saved.Unpriced {
+			fmt.Fprintln(a.Text, "some executors have no prices in the config file; what ran there counts as free")
+			return
+		}
+	}
+}
+
+// pricesOf are those of the config file.
+func pricesOf(a *cli.App) (programs.Prices, error) {
+	file, err := roots.ConfigFile(a)
+	if err != nil {
+		return programs.Prices{}, cli.Usage(err)
+	}
+	return file.Prices, nil
+}
+
+// costColumns are the heads of what costCells are.
+func costColumns(prices programs.Prices, of string) []string {
+	columns := []string{of + "CPU-h", of + "GiB-h", of + "GPU-h", ""}
+	if len(prices.By) > 0 {
+		columns[3] = of + cmp.Or(prices.Currency, "money")
+	}
+	return columns
+}
+
+func costCells(prices programs.Prices, c *programs.Cost) []string {
+	if c == nil {
+		return make([]string, 4)
+	}
+	cells := []string{hours(c.CPUHours), hours(c.MemoryGiBHours), hours(c.GPUHours), ""}
+	if len(prices.By) > 0 {
+		cells[3] = money(c.Money)
+	}
+	return cells
+}
+
+// hours are few digits: a thousandth of an hour is seconds.
+func hours(h float64) string {
+	switch {
+	case h == 0:
+		return ""
+	case h < 0.001:
+		return "0.001"
+	case h < 10:
+		return fmt.Sprintf("%.3f", h)
+	case h < 1000:
+		return fmt.Sprintf("%.1f", h)
+	}
+	return text.Number(int64(h + 0.5))
+}
+
+func money(m float64) string {
+	switch {
+	case m == 0:
+		return ""
+	case m < 0.01:
+		return "0.01"
+	}
+	return fmt.Sprintf("%.2f", m)
+}
