@@ -57,7 +57,11 @@ func (o *pageOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	if err != nil {
 		return err
 	}
-	p := newRunPage(ctx, store, run, a.Now(), 0)
+	config, err := roots.ConfigFile(a)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	p := newRunPage(ctx, store, run, config.Prices, a.Now(), 0)
 	p.Live, p.Policy = false, policy()
 	if o.out == "-" {
 		return render(a.Stdout, "run.html", p)
@@ -123,9 +127,13 @@ mops serve --port 8080 s3://box/mops`,
 type serveOptions struct{ port int }
 
 func (o *serveOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
-	store, err := roots.Root(ctx, a, line)
+	store, err := roots.Opened(ctx, a, line)
 	if err != nil {
 		return err
+	}
+	config, err := roots.ConfigFile(a)
+	if err != nil {
+		return cli.Usage(err)
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port)))
 	if err != nil {
@@ -140,5 +148,5 @@ func (o *serveOptions) run(ctx context.Context, a *cli.App, line cli.Line) error
 	if err := a.Text.Flush(); err != nil {
 		return err
 	}
-	return newServer(ctx, store, a.Now, slog.New(slog.NewTextHandler(a.Stderr, nil))).serve(listener)
+	return newServer(ctx, store, config.Prices, a.Now, slog.New(slog.NewTextHandler(a.Stderr, nil))).serve(listener)
 }

@@ -97,6 +97,7 @@ var functions = template.FuncMap{
 	"more":   func(all, shown int) string { return text.Number(all - shown) },
 	"gib":    func(gibSeconds float64) string { return strings.Replace(hours(gibSeconds), " h", " GiB·h", 1) },
 	"meter":  meter,
+	"money":  func(n float64) string { return fmt.Sprintf("%.2f", n) },
 	"field":  field,
 	"goOn":   goOn,
 	"uri":    uriOf,

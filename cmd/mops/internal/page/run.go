@@ -35,6 +35,9 @@ type runPage struct {
 	Outcomes  []outcome
 	Used      programs.Use // of all executors
 	Saved     programs.Use
+	Currency  string // "" without prices
+	Cost      programs.Cost
+	SavedCost programs.Cost
 	Functions []functionRow
 	Failures  []*failure
 	Unshown   int // failures of other kinds than those shown
@@ -108,8 +111,10 @@ type functionRow struct {
 	Median   float64 // seconds, of runs that are listed
 	UsedAll  programs.Use
 	SavedAll programs.Use
-	Peak     int64 // bytes: the most that one of its calls had
-	Limit    int64 // bytes: the most that one of them asked for
+	Cost     float64 // money
+	CostOff  float64 // that hits saved
+	Peak     int64   // bytes: the most that one of its calls had
+	Limit    int64   // bytes: the most that one of them asked for
 	CPUs     float64
 }
 
@@ -145,7 +150,7 @@ func sum(list []programs.Use) (all programs.Use) {
 const mostShown = 2000
 
 // newRunPage puts a page together. From is how many of the calls the reader has.
-func newRunPage(ctx context.Context, store *blob.Store, run *programs.Run, now time.Time, from int) *runPage {
+func newRunPage(ctx context.Context, store *blob.Store, run *programs.Run, prices programs.Prices, now time.Time, from int) *runPage {
 	p := &runPage{Head: run.Head, Words: strings.TrimLeft(run.ID, "0123456789-"), Listed: len(run.Calls), Damaged: run.Damaged, Dropped: run.State.Dropped, From: min(from, len(run.Calls))}
 	p.Title = path.Base(text.Clean(run.Program)) + " " + p.Words
 	p.Kind, p.Root, p.Now, p.Live, p.frame.Run = "run", store.Root(), now, run.Live(now), run.ID
@@ -165,7 +170,14 @@ func newRunPage(ctx context.Context, store *blob.Store, run *programs.Run, now t
 		p.Fields = map[string]any{}
 	}
 	maps.Copy(p.Fields, run.State.Fields)
+	p.Cost, p.SavedCost = prices.Of(p.Total.Used), prices.Of(p.Total.Saved)
 	p.Functions = functionRows(run)
+	if len(prices.By) > 0 {
+		p.Currency = cmp.Or(prices.Currency, "money")
+		for i, f := range p.Functions {
+			p.Functions[i].Cost, p.Functions[i].CostOff = prices.Of(f.Used).Money, prices.Of(f.Saved).Money
+		}
+	}
 	p.addFailures(ctx, store, run)
 	var open []programs.Open
 	if p.Live {

@@ -22,17 +22,18 @@ import (
 
 // server shows a root. Nothing that it does writes to the store.
 type server struct {
-	ctx   context.Context // of what goes on behind requests
-	store *blob.Store
-	now   func() time.Time
-	log   *slog.Logger
-	runs  *runCache
-	index *index
+	ctx    context.Context // of what goes on behind requests
+	store  *blob.Store
+	now    func() time.Time
+	log    *slog.Logger
+	prices programs.Prices
+	runs   *runCache
+	index  *index
 }
 
-func newServer(ctx context.Context, store *blob.Store, now func() time.Time, log *slog.Logger) *server {
+func newServer(ctx context.Context, store *blob.Store, prices programs.Prices, now func() time.Time, log *slog.Logger) *server {
 	return &server{
-		ctx: ctx, store: store, now: now, log: log,
+		ctx: ctx, store: store, prices: prices, now: now, log: log,
 		runs: &runCache{store: store, whole: map[string]*cachedRun{}, rows: map[string]runRow{}}, index: &index{store: store},
 	}
 }
@@ -141,7 +142,7 @@ func (s *server) root(w http.ResponseWriter, r *http.Request) error {
 func (s *server) run(w http.ResponseWriter, r *http.Request) error {
 	from, _ := strconv.Atoi(r.URL.Query().Get("from"))
 	return s.runs.get(r.Context(), r.PathValue("id"), func(run *programs.Run) error {
-		p := newRunPage(r.Context(), s.store, run, s.now(), max(from, 0))
+		p := newRunPage(r.Context(), s.store, run, s.prices, s.now(), max(from, 0))
 		p.Served = true
 		return s.show(w, "run.html", p)
 	})

@@ -25,7 +25,7 @@ import (
 func testServer(t testing.TB) (*server, *blob.Store) {
 	store := blob.New("mem://"+t.Name(), memblob.New())
 	ctx, cancel := context.WithCancel(t.Context())
-	s := newServer(ctx, store, time.Now, slog.New(slog.DiscardHandler))
+	s := newServer(ctx, store, programs.Prices{By: map[string]programs.Price{"k8s": {CPU: .05}}}, time.Now, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { cancel(); s.index.wait() })
 	return s, store
 }

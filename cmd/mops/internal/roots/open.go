@@ -105,12 +105,6 @@ func Bare(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
 	return opener{a, true}.ofLine(ctx, line)
 }
 
-// Root opens the root of the one argument that a command may have, else the default
-// root.
-func Root(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {
-	return opener{App: a}.ofLine(ctx, line)
-}
-
 func (o opener) ofLine(ctx context.Context, line cli.Line) (*blob.Store, error) {
 	if line.Empty() {
 		return o.openDefault(ctx)
