@@ -27,6 +27,7 @@ var standIns = []standIn{
 	{"go get -tool " + module + "/cmd/mops-pure", `go get -tool ` + module + `/cmd/mops-pure`, "the checkout under test stands for the published one"},
 	{"go mod tidy", `go mod edit -replace ` + module + `="$REPOSITORY" && go get ` + module + ` ` + module + `/k8s ` + module + `/image ` + module + `/blob/s3blob`, "the checkout under test stands for the published one"},
 	{"go install " + module + "/cmd/mops@latest", `(cd "$REPOSITORY" && go install ./cmd/mops)`, "the checkout under test stands for the published one"},
+	{"mops serve", `timeout --preserve-status --signal=INT 2 mops serve --port 0`, "it goes on until somebody ends it, at a port that may be taken"},
 	{"make test", "", "this test is part of it"},
 	{"make soak", "", "it takes as long as one lets it"},
 	{"make bench", "", "it measures, and needs the machine for itself"},

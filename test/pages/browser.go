@@ -103,7 +103,7 @@ func (b *Browser) Open(address string, v View) (*Tab, error) {
 		return nil, fmt.Errorf("open %s: %w", address, err)
 	}
 	if !v.NoScript {
-		if err := t.Await(`performance.getEntriesByName("mops-ready").length > 0`); err != nil {
+		if err := t.Await(ready); err != nil {
 			t.Close()
 			return nil, fmt.Errorf("%s is not ready: %w; %v", address, err, t.Problems())
 		}
@@ -205,6 +205,17 @@ func (t *Tab) Shot(whole bool) ([]byte, error) {
 	}
 	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
 }
+
+// reload loads the page again.
+func (t *Tab) reload() error {
+	if err := t.Do(chromedp.Reload()); err != nil {
+		return err
+	}
+	return t.Await(ready)
+}
+
+// ready is true when a page is.
+const ready = `performance.getEntriesByName("mops-ready").length > 0`
 
 // Text is what is to be read of an element, without a script on the page.
 func (t *Tab) Text(selector string) (string, error) {

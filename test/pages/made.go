@@ -96,7 +96,7 @@ func (m Made) Put(ctx context.Context, store *blob.Store) error {
 				c := calls[len(calls)-1-i]
 				stage := []string{"running", "running", "running", "starting", "pending", "queued", "waiting"}[i%7]
 				open := programs.Open{
-					Call: int64(len(calls) + i), Function: "fit", Memo: path("fit@7", m.Seed, 1<<40+i), Caller: c.Caller, Stage: stage,
+					Call: int64(len(calls) + i), Function: "fit@7", Memo: path("fit@7", m.Seed, 1<<40+i), Caller: c.Caller, Stage: stage,
 					Asked: end - 40 - float64(i), Executor: "k8s", Run: words.RunID(m.Start, uint32(77+i)), Worker: c.Worker,
 				}
 				if stage == "running" {
@@ -149,13 +149,12 @@ func (m Made) make(random *rand.Rand) []made {
 	}
 	per := 40 // calls of a day
 	days := max(m.Calls/per, 1)
-	plan := made{Call: programs.Call{Call: 1, Function: "plan", Memo: path("plan@2", m.Seed, 0), Outcome: "computed", Executor: "inproc", Worker: "workbench-7"}}
+	plan := made{Call: programs.Call{Call: 1, Function: "plan@2", Memo: path("plan@2", m.Seed, 0), Outcome: "computed", Executor: "inproc", Worker: "workbench-7"}}
 	all := make([]made, 0, days*per+1)
 	n := int64(1)
 	next := func(function string, i int, caller string, ready float64) made {
 		n++
-		name, _, _ := strings.Cut(function, "@")
-		return made{Call: programs.Call{Call: n, Function: name, Memo: path(function, m.Seed, i), Caller: caller}, ready: ready}
+		return made{Call: programs.Call{Call: n, Function: function, Memo: path(function, m.Seed, i), Caller: caller}, ready: ready}
 	}
 	hit := func(c made, took float64) made {
 		c.Asked, c.Outcome = c.ready, "hit"

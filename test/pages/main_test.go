@@ -13,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob"
 	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
+	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 )
 
 // shared is what all tests use: the tool and a browser.
@@ -24,6 +26,11 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	_, isWorker := os.LookupEnv(worker.Variable)
+	if os.Getenv(programVariable) != "" || isWorker {
+		mops.Main(program)
+		return
+	}
 	os.Exit(run(m))
 }
 

@@ -65,7 +65,7 @@ func TestManyCalls(t *testing.T) {
 	}
 	timed("sorting", column("ran")+`.firstChild.click()`)
 	is(t, p, column("ran")+`.getAttribute("aria-sort")`, "descending")
-	is(t, p, first+`[1].textContent`, "plan") // which waits for all others
+	is(t, p, first+`[1].textContent`, "plan@2") // which waits for all others
 	timed("sorting anew", column("call")+`.firstChild.click()`)
 	is(t, p, first+`[2].textContent <= document.querySelectorAll(".vt-row")[1].children[2].textContent`, true)
 	timed("scrolling to the end", `document.querySelector(".vt").scrollTop = 1e9`)
@@ -93,8 +93,8 @@ func TestManyCalls(t *testing.T) {
 	timed("one outcome", `[...document.querySelectorAll("#outcome-filter button")].find(b => b.textContent === "cancelled").click()`)
 	is(t, p, `[...document.querySelectorAll(".vt-row:not([hidden])")].every(r => r.children[0].textContent === "cancelled")`, true)
 	do(t, p, `[...document.querySelectorAll("#outcome-filter button")].find(b => b.textContent === "cancelled").click()`)
-	timed("one function", `const s = document.getElementById("function-filter"); s.value = "score"; s.dispatchEvent(new Event("change"))`)
-	is(t, p, `[...document.querySelectorAll(".vt-row:not([hidden])")].every(r => r.children[1].textContent === "score")`, true)
+	timed("one function", `const s = document.getElementById("function-filter"); s.value = "score@3"; s.dispatchEvent(new Event("change"))`)
+	is(t, p, `[...document.querySelectorAll(".vt-row:not([hidden])")].every(r => r.children[1].textContent === "score@3")`, true)
 	timed("zooming", `document.getElementById("zoom-in").click()`)
 	timed("rows by worker", `document.getElementById("by-worker").click()`)
 }
@@ -189,15 +189,15 @@ func TestRunPage(t *testing.T) {
 	if err := p.Do(chromedp.MouseClickXY(at[0]+at[2]/2, at[1]+28)); err != nil { // plan, which takes all the time
 		t.Fatal(err)
 	}
-	await(t, p, `!document.getElementById("detail").hidden && document.querySelector("#detail h2").textContent.startsWith("plan ")`)
+	await(t, p, `!document.getElementById("detail").hidden && document.querySelector("#detail h2").textContent.startsWith("plan@2 ")`)
 
 	// The graphs.
-	is(t, p, `[...document.querySelectorAll("#graph-at .node text:nth-of-type(1)")].map(n => n.textContent).sort().join()`, "day,fetch,fit,plan,program,score")
+	is(t, p, `[...document.querySelectorAll("#graph-at .node text:nth-of-type(1)")].map(n => n.textContent).sort().join()`, "day@4,fetch@11,fit@7,plan@2,program,score@3")
 	do(t, p, `document.getElementById("graph-calls").click()`)
 	await(t, p, `document.querySelector("#graph-at .chosen") !== null && document.querySelectorAll("#graph-at .node").length > 3`)
-	do(t, p, `[...document.querySelectorAll("#graph-at .node.many")].find(n => n.textContent.includes("of day")).dispatchEvent(new Event("click"))`)
-	is(t, p, `document.getElementById("function-filter").value`, "day")
-	is(t, p, `document.querySelector(".vt-row").children[1].textContent`, "day")
+	do(t, p, `[...document.querySelectorAll("#graph-at .node.many")].find(n => n.textContent.includes("of day@4")).dispatchEvent(new Event("click"))`)
+	is(t, p, `document.getElementById("function-filter").value`, "day@4")
+	is(t, p, `document.querySelector(".vt-row").children[1].textContent`, "day@4")
 
 	// A script that somebody gets into the page does not run.
 	do(t, p, `window.ran = false; document.addEventListener("securitypolicyviolation", () => { window.refused = true; }); const s = document.createElement("script"); s.textContent = "window.ran = true"; document.body.append(s)`)

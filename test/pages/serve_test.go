@@ -35,14 +35,14 @@ func TestServe(t *testing.T) {
 	state := func(calls, running int64, open ...programs.Open) programs.State {
 		return programs.State{
 			At: time.Since(began).Seconds(), Next: 3, Open: open,
-			Functions: []programs.Function{{Name: "fit", Totals: programs.Totals{Calls: calls, Computed: calls - running, Running: running}}},
+			Functions: []programs.Function{{Name: "fit@7", Totals: programs.Totals{Calls: calls, Computed: calls - running, Running: running}}},
 		}
 	}
 	line := func(n int, outcome string) []byte {
 		at := time.Since(began).Seconds()
-		return programs.Encode(nil, programs.Call{Function: "fit", Memo: path("fit@7", 77, n), Outcome: outcome, Error: strings.Repeat("went wrong", len(outcome)%2), Asked: at, Started: at, Ended: at + 1, Worker: "pod-1"})
+		return programs.Encode(nil, programs.Call{Function: "fit@7", Memo: path("fit@7", 77, n), Outcome: outcome, Error: strings.Repeat("went wrong", len(outcome)%2), Asked: at, Started: at, Ended: at + 1, Worker: "pod-1"})
 	}
-	open := programs.Open{Function: "fit", Memo: path("fit@7", 77, 9), Stage: "running", Asked: .1, Started: .2, Run: "2611231412-SkirtBus", Worker: "pod-7"}
+	open := programs.Open{Function: "fit@7", Memo: path("fit@7", 77, 9), Stage: "running", Asked: .1, Started: .2, Run: "2611231412-SkirtBus", Worker: "pod-7"}
 	if err := w.Append(t.Context(), state(2, 1, open), line(1, "computed")); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestRemovedMeanwhile(t *testing.T) {
 	at := serve(t, mops, store.Root())
 	p := tab(t, b, at+"/run/"+m.ID(), View{})
 	await(t, p, `document.getElementById("live").textContent === "live"`)
-	if _, _, err := programs.Remove(t.Context(), store, m.ID()); err != nil {
+	if err := programs.Remove(t.Context(), store, m.ID(), func(int64) {}); err != nil {
 		t.Fatal(err)
 	}
 	await(t, p, `document.getElementById("live").textContent === "removed meanwhile"`)

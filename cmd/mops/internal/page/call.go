@@ -59,7 +59,7 @@ type callRun struct {
 }
 
 const (
-	fullValue = 4 << 20 // bytes of a value's text that a page shows at most
+	fullValue = 512 << 10 // bytes of a value's text that a page shows at most: browsers take long over more
 	mostFiles = 200
 )
 

@@ -104,10 +104,10 @@ class Calls {
     return path.includes("://") ? path : facts.root + "/" + path;
   }
 
-  // functionOf is the name of the function of a memo.
+  // functionOf is the function of a memo, as name@version.
   functionOf(m) {
     const folder = this.words[this.memoFolder[m]];
-    return folder.slice(folder.lastIndexOf("/") + 1).split("@")[0];
+    return folder.slice(folder.lastIndexOf("/") + 1);
   }
 
   of(name, i) { return this.words[this[name][i]]; }
