@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -91,6 +93,7 @@ func (b *Browser) Open(address string, v View) (*Tab, error) {
 	}
 	err := chromedp.Do(t.ctx, // the first, so the page lives as long as this context
 		call(network.Enable, network.EnableParams{}), call(log.Enable, cdp.Empty{}), call(runtime.Enable, cdp.Empty{}),
+		call(performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}),
 		call(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: v.Width, Height: v.Height, DeviceScaleFactor: 1, Mobile: v.Mobile}),
 		call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: v.NoScript}),
 		call(emulation.SetEmulatedMedia, media),
@@ -216,6 +219,22 @@ func (t *Tab) reload() error {
 
 // ready is true when a page is.
 const ready = `performance.getEntriesByName("mops-ready").length > 0`
+
+// threadTime is how long the main thread of the page has worked so far, in ms.
+func (t *Tab) threadTime() (float64, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	metrics, err := chromedp.Call(ctx, performance.GetMetrics, cdp.Empty{})
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range metrics.Metrics {
+		if m.Name == "TaskDuration" {
+			return m.Value * 1000, nil
+		}
+	}
+	return 0, errors.New("the browser does not say how long its thread has worked")
+}
 
 // Text is what is to be read of an element, without a script on the page.
 func (t *Tab) Text(selector string) (string, error) {

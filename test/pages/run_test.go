@@ -21,9 +21,11 @@ func TestManyCalls(t *testing.T) {
 	store := rootOf(t, m)
 	address := file(t, mops, store.Root(), m.ID())
 
+	// Others may be at work on this machine, so what counts is the time of the
+	// page's own thread, unless the clock on the wall says less.
 	var p *Tab
-	best := 1e9
-	for range 5 { // others may be at work on this machine
+	wall, own := 1e9, 1e9
+	for range 3 {
 		if p != nil {
 			p.Close()
 		}
@@ -32,13 +34,17 @@ func TestManyCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if best = min(best, ready); best < 2000 {
+		spent, err := p.threadTime()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wall, own = min(wall, ready), min(own, spent); wall < 2000 {
 			break
 		}
 	}
-	t.Logf("ready after %.0f ms", best)
-	if best > 2000 {
-		t.Errorf("the page is ready after %.0f ms", best)
+	t.Logf("ready after %.0f ms, of which its thread worked at most %.0f ms", wall, own)
+	if min(wall, own) > 2000 {
+		t.Errorf("the page is ready after %.0f ms, and its thread worked %.0f ms", wall, own)
 	}
 	if requests := p.Requests(); len(requests) != 1 || requests[0] != address {
 		t.Errorf("it asks for %v", requests)

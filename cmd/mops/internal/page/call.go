@@ -112,7 +112,7 @@ func valueOf(ctx context.Context, r *view.Record, full bool) *value {
 	if r.Value != nil {
 		var out limited
 		dynamic.Write(ctx, &out, r.Value.Value, dynamic.Options{Full: full, Hint: "show all"})
-		v.Text = strings.TrimRight(text.CleanLines(out.String()), "\n")
+		v.Text = strings.TrimRight(text.CleanLines(strings.ToValidUTF8(out.kept.String(), "")), "\n")
 		if out.cut {
 			v.Text += "\n… and more; mops inspect --full shows all of it"
 		}
@@ -122,17 +122,15 @@ func valueOf(ctx context.Context, r *view.Record, full bool) *value {
 
 // limited keeps the beginning of what is written.
 type limited struct {
-	bytes.Buffer
-	cut bool
+	kept bytes.Buffer
+	cut  bool
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if room := fullValue - l.Len(); len(p) > room {
-		l.cut = true
-		l.Buffer.Write(p[:max(room, 0)])
-		return len(p), nil
-	}
-	return l.Buffer.Write(p)
+	room := max(fullValue-l.kept.Len(), 0)
+	l.cut = l.cut || len(p) > room
+	l.kept.Write(p[:min(len(p), room)])
+	return len(p), nil
 }
 
 func cut(message string, full bool) string {

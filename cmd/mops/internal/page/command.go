@@ -30,8 +30,9 @@ nothing else: send it to a colleague, or attach it to a ticket. It holds what th
 records say, so whoever gets it can read that.
 
 RUN is the id of a run, its beginning if no other run has that, or latest; in another
-root than the default one it stands behind ROOT/mops1-runs/. The file is mops-run-ID.html in the current folder, or what -o says; -o -
-writes it to standard output.`,
+root than the default one it stands behind ROOT/mops1-runs/. The file is
+mops-run-ID.html in the current folder, or what -o says; -o - writes it to standard
+output.`,
 	Example: `
 mops page latest
 mops page -o run.html s3://box/mops/mops1-runs/2611231412-SkirtBus`,
@@ -111,9 +112,10 @@ It shows the root at http://127.0.0.1:6677/, until Ctrl-C: the runs of programs 
 their timelines, the functions, and each call with input, output, error, log and
 history. What still runs is shown as it goes on. Nothing is written to the root.
 
-It answers this machine alone, and only under the names localhost and 127.0.0.1. Everybody who has an
-account on the machine can open the pages, so on a shared machine think of who that
-is. From elsewhere, forward the port: ssh -L 6677:localhost:6677 HOST.`,
+It answers this machine alone, and only under the names localhost and 127.0.0.1.
+Everybody who has an account on the machine can open the pages, so on a shared machine
+think of who that is. From elsewhere, forward the port:
+ssh -L 6677:localhost:6677 HOST.`,
 	Example: `
 mops serve
 mops serve --port 8080 s3://box/mops`,

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
@@ -189,6 +191,28 @@ func TestHostileRecords(t *testing.T) {
 	w2 := get(s, "/log/"+memoOf(1)+"?run=2611231412-SkirtBus")
 	if kind := w2.Header().Get("Content-Type"); kind != "text/plain; charset=utf-8" || strings.ContainsAny(w2.Body.String(), "\x00\x1b\u202e") {
 		t.Errorf("the log is %s: %q", kind, w2.Body)
+	}
+}
+
+// All of a long value is much, and never more than a browser can show.
+func TestLongValue(t *testing.T) {
+	s, store := testServer(t)
+	body, err := cbor.Marshal(map[string]string{"Text": strings.Repeat("long ", 2<<20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := memokey.Key{1, 1, 2, 3}
+	sealed, err := record.Seal(record.KindInvocation, record.InvocationHeader{Head: record.Head{MemoKey: key.String()}}, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, store, memoOf(1)+"/invocation", string(sealed))
+	short, long := textOf(get(s, "/call/"+memoOf(1))), textOf(get(s, "/call/"+memoOf(1)+"?full"))
+	if len(short) > 8<<10 || !strings.Contains(short, "(10,485,760 bytes)") {
+		t.Errorf("%d bytes, %.5000s", len(short), short)
+	}
+	if len(long) < fullValue || len(long) > 2*fullValue || !strings.Contains(long, "mops inspect --full shows all of it") {
+		t.Errorf("%d bytes", len(long))
 	}
 }
 
