@@ -72,7 +72,8 @@ class Table {
   }
 
   draw() {
-    const top = this.box.scrollTop, height = this.printing ? 1e9 : this.box.clientHeight;
+    const height = this.printing ? 1e9 : this.box.clientHeight;
+    const top = Math.min(this.box.scrollTop, Math.max(this.order.length * rowHeight - height + 2 * rowHeight, 0)); // rows may just have become fewer
     const first = Math.max(Math.floor(top / rowHeight) - 4, 0);
     const last = Math.min(Math.ceil((top + height) / rowHeight) + 4, this.order.length, first + (this.printing || 200));
     for (let at = first; at < last; at++) this.fill(this.row(at - first), at);
