@@ -5,15 +5,20 @@ package mops_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/groups"
 )
 
 // A small family of functions: grow calls sow twice, reap with what sow returned, lose
@@ -116,6 +121,39 @@ func TestRecordsSayWhoMadeACallAndFromWhat(t *testing.T) {
 				t.Errorf("what a function returns as it came: %+v", out.Sources)
 			}
 		})
+	}
+}
+
+// Workers that share a list of calls, as pods do, get it with each call.
+func TestCallsInPacksSayWhoMadeThem(t *testing.T) {
+	ctx, root := inSubprocesses(t, mops.On(&groups.Executor{Dir: t.TempDir(), Pack: executor.Packing{Work: time.Minute, Side: 2}}))
+	var uris [4]string
+	var calls sync.WaitGroup
+	for i := range uris {
+		calls.Go(func() {
+			_, info, err := grow.Do(ctx, fmt.Sprint("pack ", i))
+			if err != nil {
+				t.Error(err)
+			}
+			uris[i] = info.URI
+		})
+	}
+	calls.Wait()
+	programs := map[string]bool{}
+	for _, uri := range uris {
+		of := header[record.ResultHeader](t, uri, "result").Run
+		programs[of.ProgramRun] = true
+		if of.Executor != "groups" || len(of.Made) != 4 {
+			t.Errorf("by %s: it made %q", of.Executor, of.Made)
+		}
+		for _, made := range of.Made {
+			if in := header[record.InvocationHeader](t, root+"/"+made, "invocation"); root+"/"+in.Caller != uri || in.ProgramRun != of.ProgramRun {
+				t.Errorf("%s: by %q in run %q", made, in.Caller, in.ProgramRun)
+			}
+		}
+	}
+	if len(programs) != 1 || programs[""] {
+		t.Errorf("one run of a program has the ids %v", programs)
 	}
 }
 

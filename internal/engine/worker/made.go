@@ -12,7 +12,7 @@ import (
 // calls are the calls that a function made: each once, as far as they are listed.
 type calls struct {
 	places []memo.Place
-	listed map[memo.Place]bool
+	listed map[string]*blob.Store // by memo path, which is shorter to hash than a place
 	more   int
 }
 
@@ -45,14 +45,14 @@ func (r *Running) Makes(call memo.Place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch m := &r.made; {
-	case m.listed[call]:
+	case m.listed[call.Path] == call.Store:
 	case len(m.places) == record.MostMade:
 		m.more++
 	default:
 		if m.listed == nil {
-			m.listed = map[memo.Place]bool{}
+			m.listed = map[string]*blob.Store{}
 		}
-		m.listed[call] = true
+		m.listed[call.Path] = call.Store
 		m.places = append(m.places, call)
 	}
 }

@@ -2,6 +2,7 @@ package memo
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -27,7 +28,7 @@ func (p Place) ResultHeader(ctx context.Context) (header record.ResultHeader, er
 func (p Place) Header(ctx context.Context, kind record.Kind) ([]byte, error) {
 	key := p.keyOf(kind)
 	text, ok, err := p.glance(ctx, key, kind)
-	if ok || err != nil {
+	if ok && json.Valid(text) || err != nil {
 		return text, err
 	}
 	found, err := p.read(blob.Fresh(ctx), key, kind) // which knows what is wrong

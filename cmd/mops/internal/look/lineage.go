@@ -40,7 +40,7 @@ and DOT always have all. --depth 1 shows only the nearest calls. In JSON, edges 
 URI: "of" was made from "from".`,
 	Example: `
 mops lineage amber-kite-river
-mops lineage --back --depth 1 file:///data/mops/mops1/default/forecast/train@2/amber-kite-river.9f86…
+mops lineage --back --depth 1 mops1/default/forecast/train@2/amber-kite-river.9f86…
 mops lineage --json URI | jq -r '.edges[] | select(.how=="read") | .from'
 mops lineage --dot URI | dot -Tsvg > lineage.svg`,
 	Define: func(flags *flag.FlagSet) cli.Action {

@@ -30,7 +30,7 @@ func runAgain(ctx context.Context, a *cli.App, x roots.Address, program []string
 	pipeline, made := x.Call.Pipeline, filepath.Join(dir, "made")
 	spec := worker.Spec{
 		Assignment: worker.Assignment{
-			ID: runs.New("", "verify", ""), Terms: worker.Terms{Pipeline: pipeline, CodeCheck: code.Off}, Chain: worker.Chain{worker.Link(x.Call.Key)},
+			ID: runs.New("", "verify", runs.NewRunID()), Terms: worker.Terms{Pipeline: pipeline, CodeCheck: code.Off}, Chain: worker.Chain{worker.Link(x.Call.Key)},
 		},
 		Surroundings: worker.Surroundings{Defaults: config.Settings{Pipeline: &pipeline}},
 		Path:         x.Path, Function: x.Call.Name, Origin: by, Verify: made,

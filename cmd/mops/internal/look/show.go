@@ -2,6 +2,7 @@ package look
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,6 +30,7 @@ func (o *inspectOptions) showCall(ctx context.Context, a *cli.App, v *view.Call)
 	f.Add("state", stateText(a, v))
 	head := callOf(v)
 	f.Add("calls", strings.Join(head.Calls, ", "))
+	f.Add("called by", callerOf(v))
 	f.Add("memo key", v.MemoKey)
 	f.Write(w, "  ")
 
@@ -69,6 +71,24 @@ func callOf(v *view.Call) (call record.Call) {
 		}
 	}
 	return call
+}
+
+// callerOf names the call whose function made this one, as the records do.
+func callerOf(v *view.Call) string {
+	for _, r := range []*view.Record{v.Result, v.Error, v.Invocation} {
+		if r == nil {
+			continue
+		}
+		var header struct {
+			Caller string
+			Run    struct{ Caller string }
+		}
+		r.Into(&header)
+		if caller := cmp.Or(header.Run.Caller, header.Caller); caller != "" {
+			return caller
+		}
+	}
+	return ""
 }
 
 // stateText says in a line how far a call is.
