@@ -90,8 +90,10 @@ func (env *Env) observe(observers []func(Event)) {
 	}
 	for _, observe := range observers {
 		env.events.Queued(func(e Event) {
-			name, _, _ := strings.Cut(e.Function, "@")
-			e.Err = public(name, e.MemoURI, e.Err)
+			if e.Err != nil {
+				name, _, _ := strings.Cut(e.Function, "@")
+				e.Err = public(name, e.MemoURI, e.Err)
+			}
 			observe(e)
 		}, env.logger)
 	}

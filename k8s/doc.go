@@ -46,7 +46,7 @@
 // SIGKILL after [StopGrace]. The call does not wait for that.
 //
 // Jobs and pods are labelled mops.trilliant.health/user (the account's name, or
-// MOPS_K8S_USER), /pipeline, /program, /function, /run-id and /attempt. [Label]
+// MOPS_K8S_USER), /pipeline, /program, /function, /run-id, /attempt and /program-run. [Label]
 // may give other values to the first three.
 //
 // A worker finds in its environment, beside the variables that options add:

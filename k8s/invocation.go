@@ -42,7 +42,7 @@ func (s *settings) task(inv executor.Invocation, namespace, image string) task {
 		t.env = append(t.env, variable(name, value))
 	}
 	function, _, _ := strings.Cut(inv.Function, "@")
-	for key, value := range map[string]string{kube.FunctionAnnotation: labelValue(function), kube.RunAnnotation: inv.RunID, kube.AttemptAnnotation: strconv.Itoa(inv.Attempt)} {
+	for key, value := range map[string]string{kube.FunctionAnnotation: labelValue(function), kube.RunAnnotation: inv.RunID, kube.ProgramRunLabel: inv.ProgramRun, kube.AttemptAnnotation: strconv.Itoa(inv.Attempt)} {
 		if value != "" && len(validation.IsValidLabelValue(value)) == 0 {
 			t.labels[key] = value
 		}

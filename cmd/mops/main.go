@@ -40,7 +40,7 @@ results, who computes them, what they printed, and why one was not found. It
 examines the stores in which they are kept, and removes what is no longer wanted.
 `,
 	Commands: []cli.Command{
-		look.Inspect, look.List, look.Logs, look.Why, look.Lineage, look.Lease, look.Verify, look.Runs, look.Summary,
+		look.Inspect, look.List, look.Logs, look.Why, look.Lineage, look.Lease, look.Verify, look.Runs, look.Summary, look.Diff,
 		page.Page, page.Serve,
 		upkeep.Doctor, upkeep.GC, look.Version,
 	},

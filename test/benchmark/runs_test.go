@@ -26,7 +26,7 @@ func BenchmarkHitsOfARun(b *testing.B) {
 			}
 		}
 	}
-	compare(b, 10, 10_000, 1.01, hits(kept), hits(bare))
+	compare(b, 1, 10_000, 1.01, hits(kept), hits(bare))
 	close()
 	closeBare()
 	var size int64

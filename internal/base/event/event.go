@@ -33,7 +33,8 @@ type Event struct {
 	CallerCall uint64    // number of that call, if its function runs in this process; else 0
 
 	// ID names the attempt: RunID, LeaseID, Attempt and Executor. For a hit, RunID
-	// is the run that made the result long ago, and the others are not set.
+	// and Executor are those of the run that made the result long ago, and the others
+	// are not set.
 	executor.ID
 	Worker string         // the handle of the attempt's worker; "" in this process
 	Place  executor.Place // where the attempt runs, and with what
@@ -46,6 +47,7 @@ type Event struct {
 	Outcome Outcome         // how the call came to its end: with Ended
 	Reason  executor.Reason // why the attempt failed, if the function did not: with AttemptEnded and Ended
 	Err     error           // of what failed; it may be shared: do not change it
+	Result  string          // hash of what the function returned: with Ended, of a call that was computed
 	Unkept  bool            // the store does not have the result: with Ended
 
 	// With AttemptEnded:

@@ -30,13 +30,13 @@ func (s *Stream) Queued(observe func(Event), logger *slog.Logger) {
 	go q.run()
 }
 
-// Send hands an event to all observers.
-func (s *Stream) Send(e Event) {
+// Send hands an event to all observers. It does not keep e.
+func (s *Stream) Send(e *Event) {
 	if s == nil {
 		return
 	}
 	for _, observe := range s.direct {
-		observe(e)
+		observe(*e)
 	}
 	for _, q := range s.queues {
 		q.put(e)
@@ -96,7 +96,7 @@ type queue struct {
 	closed  bool
 }
 
-func (q *queue) put(e Event) {
+func (q *queue) put(e *Event) {
 	q.mu.Lock()
 	switch {
 	case q.closed:
@@ -105,8 +105,8 @@ func (q *queue) put(e Event) {
 	case len(q.waiting) == mostQueued:
 		q.missed++
 	default:
-		e.Missed, q.missed = q.missed, 0
-		q.waiting = append(q.waiting, e)
+		q.waiting = append(q.waiting, *e)
+		q.waiting[len(q.waiting)-1].Missed, q.missed = q.missed, 0
 	}
 	q.sent++
 	wake := q.idle || len(q.waiting) == mostQueued/2
@@ -154,13 +154,13 @@ func (q *queue) run() {
 	for q.more() {
 		for q.next < len(q.batch) {
 			q.next++
-			q.hand(q.batch[q.next-1])
+			q.hand(&q.batch[q.next-1])
 		}
 	}
 	ended = true
 }
 
-func (q *queue) hand(e Event) {
+func (q *queue) hand(e *Event) {
 	defer func() {
 		if p := recover(); p != nil && !q.panicked {
 			q.panicked = true
@@ -168,7 +168,7 @@ func (q *queue) hand(e Event) {
 		}
 	}()
 	q.handed.Add(1)
-	q.observe(e)
+	q.observe(*e)
 }
 
 // more waits for the next batch. It returns false when the stream is closed and

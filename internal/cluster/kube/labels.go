@@ -28,6 +28,7 @@ const (
 	LeaseAnnotation    = domain + "lease-id"
 	RunAnnotation      = domain + "run-id"
 	AttemptAnnotation  = domain + "attempt"
+	ProgramRunLabel    = domain + "program-run" // the run of the program that wanted it
 	MemoryAnnotation   = domain + "memory"
 	WorkersAnnotation  = domain + "workers" // of a pack: how many share its calls
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/event"
@@ -42,8 +43,14 @@ func (f *function) hit(saved programs.Resources, e event.Event) {
 	s.mu.Unlock()
 }
 
+// inProcess is the name of the executor that runs calls in this process.
+const inProcess = "inproc"
+
 // charge adds a run to what its executor took.
 func charge(list []programs.Use, r programs.Resources, e event.Event) []programs.Use {
+	if e.Executor == inProcess { // the process's CPU and memory, which its calls share
+		r.CPUSeconds, r.PeakMemory = min(r.CPUSeconds, r.WallSeconds), 0
+	}
 	for i := range list {
 		if u := &list[i]; u.Executor == e.Executor && u.Spot == e.Place.Spot {
 			*u = u.Of(r)
@@ -99,6 +106,7 @@ func (j *Journal) follow(f *function, e event.Event) {
 	}
 	switch e.Kind {
 	case event.Asked:
+		o.Why = e.Why
 	case event.Joined:
 		if by := cmp.Or(e.Caller, "program"); by != o.Caller && len(o.Joined) < mostJoined && !slices.Contains(o.Joined, by) {
 			o.Joined = append(o.Joined, by)
@@ -128,6 +136,9 @@ func (j *Journal) follow(f *function, e event.Event) {
 	case event.AttemptEnded:
 		o.locate(e)
 		e.Place = o.place
+		if e.Wall == 0 && !e.Unbegun {
+			e.Wall = max(e.Time.Sub(j.start)-time.Duration(cmp.Or(o.Started, o.at)*float64(time.Second)), 0)
+		}
 		o.Resources = resources(e)
 		f.used = charge(f.used, o.Resources, e)
 		if e.Again {
@@ -203,7 +214,7 @@ func (j *Journal) finish(o *open, e event.Event) {
 	j.unlist(o)
 	c, t := &o.Call, &o.f.totals
 	c.Outcome, c.Ended, c.Memo = string(e.Outcome), j.since(e.Time), e.MemoURI
-	c.Run = cmp.Or(e.RunID, c.Run)
+	c.Run, c.Result = cmp.Or(e.RunID, c.Run), e.Result
 	if e.Err != nil {
 		c.Error = text.FirstLine(e.Err.Error())
 	}

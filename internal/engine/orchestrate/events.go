@@ -3,6 +3,8 @@ package orchestrate
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"sync"
@@ -45,13 +47,17 @@ func (e *Engine) tellHit(ctx context.Context, c *Call, asked time.Time, place me
 		Asked: asked, Caller: by.uri, CallerCall: by.number, Outcome: event.Hit,
 	}
 	ofResult(&is, found)
-	e.Events.Send(is)
+	e.Events.Send(&is)
 }
 
 // ofResult fills in the run that made a result.
 func ofResult(e *event.Event, found memo.Found) {
 	e.RunID = found.RunID
-	took(e, record.FiguresOf(found.Header))
+	by := record.FiguresOf(found.Header)
+	took(e, by)
+	if e.Executor == "" {
+		e.Executor = by.Executor
+	}
 }
 
 func took(e *event.Event, f record.Figures) {
@@ -140,7 +146,7 @@ func (f *flight) send(e *event.Event) {
 	if e.Kind != event.Joined {
 		e.Asked, e.Caller, e.CallerCall = f.asked, t.caller.uri, t.caller.number
 	}
-	f.engine.Events.Send(*e)
+	f.engine.Events.Send(e)
 }
 
 // expects makes a run the one whose stages are told, once it is told to have begun.
@@ -300,6 +306,10 @@ func (f *flight) tellEnded(outcome Outcome, err error) {
 	e := event.Event{Kind: event.Ended, Outcome: outcome.How, Err: err, Unkept: outcome.Unkept}
 	if err == nil {
 		ofResult(&e, outcome.Result)
+		if outcome.How == Computed {
+			sum := sha256.Sum256(outcome.Result.Body)
+			e.Result = hex.EncodeToString(sum[:8])
+		}
 		if outcome.How == Hit {
 			e.MemoURI, e.Path = outcome.Place.URI(), outcome.Place.Path
 		}

@@ -213,6 +213,8 @@ type Call struct {
 	Caller   string   `json:"caller,omitempty"` // the same of the calling call; "" for the program
 	Joined   []string `json:"joined,omitempty"` // further callers that waited for it: ten at most
 	Outcome  string   `json:"outcome"`          // hit, computed, awaited, failed, cancelled
+	Result   string   `json:"result,omitempty"` // hash of what the function returned, if the call was computed
+	Why      string   `json:"why,omitempty"`    // why there was a result and it was computed again
 	Error    string   `json:"error,omitempty"`  // first line
 
 	// Seconds since the run's start. What did not happen is 0.

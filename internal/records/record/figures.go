@@ -12,11 +12,12 @@ type Figures struct {
 	PeakMemory  int64 // bytes
 	MemoryLimit int64 // bytes
 	Host        string
+	Executor    string
 }
 
 // Figures are those of a run.
 func (r Run) Figures() Figures {
-	return Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, MemoryLimit: r.MemoryLimit, Host: r.Host}
+	return Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, MemoryLimit: r.MemoryLimit, Host: r.Host, Executor: r.Executor}
 }
 
 func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -54,8 +55,19 @@ func scanFigures(header []byte) (f Figures, ok bool) {
 		return f, false
 	}
 	rest = bytes.TrimPrefix(rest, []byte(`"`)) // that scanField left
-	host, _, ok := scanField(rest, `,"host":"`)
-	f = Figures{Wall: inSeconds(wall), CPU: inSeconds(cpu), PeakMemory: int64(peak), MemoryLimit: int64(limit), Host: string(host)}
+	host, rest, ok := scanField(rest, `,"host":"`)
+	if !ok {
+		return f, false
+	}
+	if _, rest, ok = scanField(bytes.TrimPrefix(rest, []byte(`"`)), `,"user":"`); !ok {
+		return f, false
+	}
+	var pid float64
+	if rest, ok = scanNumber(bytes.TrimPrefix(rest, []byte(`"`)), `,"pid":`, &pid); !ok {
+		return f, false
+	}
+	executor, _, ok := scanField(rest, `,"executor":"`)
+	f = Figures{Wall: inSeconds(wall), CPU: inSeconds(cpu), PeakMemory: int64(peak), MemoryLimit: int64(limit), Host: string(host), Executor: string(executor)}
 	return f, ok
 }
 
