@@ -195,7 +195,10 @@ func (t *Tab) Await(expression string) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("wait for %s: %w, %v", expression, ctx.Err(), err)
 		}
-		time.Sleep(20 * time.Millisecond) // no event says that a page has changed
+		select { // no event says that a page has changed
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

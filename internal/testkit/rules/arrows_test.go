@@ -137,6 +137,7 @@ var arrows = map[string][]string{
 	"test/emulator":            {"internal/testkit/emulator", "test/emulator/s3", "test/toolcache"},
 	"test/enginetest":          {"*"},
 	"test/k8stest":             {"*"},
+	"test/pages":               {"*"},
 }
 
 // floors are the folders of internal, and what the rooms of each may import of

@@ -21,9 +21,10 @@ type index struct {
 
 	mu        sync.Mutex
 	listing   bool
-	listed    int64     // blobs of calls so far, of the list that is being made
-	functions []indexed // of the last list
-	at        time.Time // when that was begun; zero before the first
+	done      chan struct{} // closed when that list is made
+	listed    int64         // blobs of calls so far, of the list that is being made
+	functions []indexed     // of the last list
+	at        time.Time     // when that was begun; zero before the first
 	took      time.Duration
 	err       error
 	group     sync.WaitGroup
@@ -70,7 +71,7 @@ func (x *index) start(ctx context.Context) {
 	if x.listing || ctx.Err() != nil || !x.at.IsZero() && time.Since(x.at) < max(staleAfter, 10*x.took) {
 		return
 	}
-	x.listing, x.listed = true, 0
+	x.listing, x.listed, x.done = true, 0, make(chan struct{})
 	x.group.Go(func() { x.list(ctx) })
 }
 
@@ -103,6 +104,7 @@ func (x *index) list(ctx context.Context) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	defer close(x.done)
 	x.listing, x.err = false, err
 	if err == nil {
 		x.functions, x.at, x.took = functions, began, time.Since(began)
@@ -148,16 +150,21 @@ type snapshot struct {
 // within returns what is known; before the first list is whole it waits for it, for
 // at most so long.
 func (x *index) within(ctx context.Context, wait time.Duration) snapshot {
-	until := time.Now().Add(wait)
-	for {
-		x.mu.Lock()
-		s := snapshot{x.functions, x.at, x.listing, x.listed, x.err}
-		x.mu.Unlock()
-		if !s.at.IsZero() || !s.listing || time.Now().After(until) || ctx.Err() != nil {
-			return s
+	x.mu.Lock()
+	first, done := x.at.IsZero() && x.listing, x.done
+	x.mu.Unlock()
+	if first {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-done:
+		case <-timer.C:
+		case <-ctx.Done():
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return snapshot{x.functions, x.at, x.listing, x.listed, x.err}
 }
 
 // find is the function with that folder.
