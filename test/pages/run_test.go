@@ -192,7 +192,7 @@ func TestRunPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, p, `!document.getElementById("lanes").dataset.view.startsWith("0.000 ")`)
-	if err := p.Do(chromedp.MouseClickXY(at[0]+at[2]/2, at[1]+28)); err != nil { // plan, which takes all the time
+	if err := p.Do(chromedp.MouseClickXY(at[0]+at[2]/2, at[1]+31)); err != nil { // plan, which takes all the time
 		t.Fatal(err)
 	}
 	await(t, p, `!document.getElementById("detail").hidden && document.querySelector("#detail h2").textContent.startsWith("plan@2 ")`)

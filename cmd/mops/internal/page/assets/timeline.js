@@ -171,7 +171,7 @@ class Timeline {
     if (!w) return;
     this.left = w < 700 ? 92 : 170;
     this.width = Math.max(w - this.left - 12, 50);
-    let y = axisHeight;
+    let y = axisHeight + 4;
     for (const g of this.groups) {
       this.form(g);
       g.y = y;
