@@ -14,6 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/kube"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/look"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/page"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/upkeep"
 
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // the roots that the tool can open
@@ -40,6 +41,7 @@ examines the stores in which they are kept, and removes what is no longer wanted
 `,
 	Commands: []cli.Command{
 		look.Inspect, look.List, look.Logs, look.Why, look.Lineage, look.Lease, look.Verify, look.Replay, look.Runs, look.Summary, look.Diff,
+		page.Page, page.Serve,
 		upkeep.Doctor, upkeep.GC, look.Version,
 	},
 	Groups: []cli.Group{kube.Commands},

@@ -34,6 +34,7 @@ var standIns = []standIn{
 	{"mops replay club-tiny-cider -- dlv exec ./weather", inDebugger("mops replay club-tiny-cider -- dlv exec ./weather", "continue", "stack", "exit"), "a pipe stands for who types"},
 	{"mops replay van-juniper-yonder -- dlv exec ./weather --headless --listen 127.0.0.1:2345", headless, "dlv stands for an editor, and any free port for that one"},
 	{"mops replay van-juniper-yonder -- perf record -g ./weather", `perf record -g -o perf.data true >/dev/null 2>&1 || exit 0; mops replay van-juniper-yonder -- perf record -g ./weather; test $? = 1 -a -s perf.data`, "left out where perf does not record"},
+	{"mops serve", `timeout --preserve-status --signal=INT 2 mops serve --port 0`, "it goes on until somebody ends it, at a port that may be taken"},
 	{"make test", "", "this test is part of it"},
 	{"make soak", "", "it takes as long as one lets it"},
 	{"make bench", "", "it measures, and needs the machine for itself"},

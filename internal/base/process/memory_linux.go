@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // residentPeak is VmHWM of proc_pid_status(5). The ru_maxrss of getrusage(2) of a
@@ -29,6 +30,55 @@ func childrenPeak() int64 {
 	return PeakMemory(&used)
 }
 
+// childrenCPU is the CPU time of all processes that this one has waited for.
+func childrenCPU() time.Duration {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &used) != nil {
+		return 0
+	}
+	return CPU(&used)
+}
+
+// residentNow is VmRSS and VmSwap of proc_pid_status(5).
+func residentNow() Use {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return Use{}
+	}
+	return Use{Memory: number(status, "VmRSS:") << 10, Swapped: number(status, "VmSwap:") << 10}
+}
+
+// containerInUse is what the control group, of version 2, says, less the cached files
+// as in containerPeak.
+func containerInUse(root string, process Use) Use {
+	for _, group := range controlGroups(root) {
+		current, ok := count(group, "memory.current")
+		if !ok {
+			continue
+		}
+		stat, _ := os.ReadFile(filepath.Join(group, "memory.stat"))
+		cached := number(stat, "file") - number(stat, "shmem")
+		use := Use{CPU: process.CPU, Memory: max(process.Memory, current-max(cached, 0))}
+		use.Swapped, _ = count(group, "memory.swap.current")
+		cpu, _ := os.ReadFile(filepath.Join(group, "cpu.stat"))
+		if all := number(cpu, "usage_usec"); all > 0 {
+			use.CPU = time.Duration(all) * time.Microsecond
+		}
+		return use
+	}
+	return process
+}
+
+// count is the number in a file of a control group.
+func count(group, file string) (n int64, ok bool) {
+	text, err := os.ReadFile(filepath.Join(group, file))
+	if err != nil {
+		return 0, false
+	}
+	n, err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return n, err == nil && n >= 0
+}
+
 // containerPeak is what the control group, of version 2, says: memory.peak, less the
 // files that are cached now, if that is not less than what its processes have had. See
 // https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files. A cache
@@ -36,12 +86,8 @@ func childrenPeak() int64 {
 // would say nothing.
 func containerPeak(root string, processes int64) int64 {
 	for _, group := range controlGroups(root) {
-		text, err := os.ReadFile(filepath.Join(group, "memory.peak"))
-		if err != nil {
-			continue
-		}
-		peak, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-		if err != nil || peak <= 0 {
+		peak, ok := count(group, "memory.peak")
+		if !ok || peak == 0 {
 			continue
 		}
 		stat, _ := os.ReadFile(filepath.Join(group, "memory.stat"))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A process does not take over the memory of the one that started it.
@@ -83,5 +84,43 @@ func TestContainerPeak(t *testing.T) {
 				t.Errorf("%d, want %d", got, c.want)
 			}
 		})
+	}
+}
+
+// A container uses what its control group says, without what the kernel has cached,
+// and never less than this process.
+func TestContainerInUse(t *testing.T) {
+	process := Use{CPU: 3 * time.Second, Memory: 100, Swapped: 5}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  Use
+	}{
+		"all of it": {map[string]string{
+			"memory.current": "1000\n", "memory.stat": "file 300\nshmem 50\n", "memory.swap.current": "40\n", "cpu.stat": "usage_usec 7000000\n",
+		}, Use{7 * time.Second, 750, 40}},
+		"memory alone":              {map[string]string{"memory.current": "1000\n"}, Use{3 * time.Second, 1000, 0}},
+		"less than its process has": {map[string]string{"memory.current": "90\n"}, Use{3 * time.Second, 100, 0}},
+		"no control group":          {nil, process},
+		"nonsense":                  {map[string]string{"memory.current": "max\n"}, process},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for file, text := range c.files {
+				path := filepath.Join(root, "sys/fs/cgroup", file)
+				os.MkdirAll(filepath.Dir(path), 0o777)
+				if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := containerInUse(root, process); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestInUse(t *testing.T) {
+	if use := InUse(); use.CPU <= 0 || use.Memory < 1<<20 {
+		t.Errorf("this process uses %v", use)
 	}
 }

@@ -7,6 +7,7 @@ package words
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,10 @@ func Of(memoURI string) string {
 	words, _, _ := strings.Cut(memoURI[strings.LastIndexByte(memoURI, '/')+1:], ".")
 	return words
 }
+
+// All are the words in order, for those who make the names elsewhere, as the script
+// of a page does.
+func All() []string { return slices.Clone(list[:]) }
 
 // word is the word for the lowest 10 bits.
 func word(bits uint32) string { return list[bits%Count] }

@@ -48,3 +48,11 @@ func (t Task) peakMemory(ofProgram int64) int64 {
 	}
 	return ofProgram
 }
+
+// inUse is what the worker uses now: its container, or the process where it has none.
+func (c *Container) inUse() process.Use {
+	if c != nil {
+		return process.ContainerInUse()
+	}
+	return process.InUse()
+}

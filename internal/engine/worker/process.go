@@ -23,6 +23,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/records/runlog"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+	"github.com/TrilliantHealth/mops-go/internal/records/usage"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
@@ -116,7 +117,9 @@ func (p Process) run(ctx context.Context, place memo.Place, session *lease.Sessi
 	}
 	ctx, cancel := p.bounded(ctx, place)
 	defer cancel()
+	endUsage := usage.Keep(ctx, place.Store, place.Usage(p.Spec.RunID), p.Spec.Container.inUse, p.Logger)
 	done := task.Run(p.Context(ctx))
+	endUsage()
 	switch {
 	case done.Unkept != nil:
 		return executor.ExitFailed, executor.WorkerFailed, done.Unkept

@@ -60,6 +60,9 @@ func (p Place) Run(runID string) string { return p.Path + "/runs/" + runID + ".j
 // Log is the folder of the chunks of what a run printed.
 func (p Place) Log(runID string) string { return p.Path + "/runs/" + runID + ".log" }
 
+// Usage is the key of the samples of what a run used.
+func (p Place) Usage(runID string) string { return p.Path + "/runs/" + runID + ".usage" }
+
 // Found is a record as it lies in the store.
 type Found struct {
 	record.Record

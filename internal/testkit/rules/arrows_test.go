@@ -26,6 +26,11 @@ var arrows = map[string][]string{
 		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
 	"cmd/mops/internal/query":  {"internal/base/text", "internal/base/words", "internal/records/record", "internal/values/dynamic", "internal/values/schema"},
+	"cmd/mops/internal/page": {
+		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/values/dynamic",
+		"internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/programs", "internal/records/record", "internal/records/runlog", "internal/records/usage",
+		"internal/base/text", "internal/base/words",
+	},
 	"cmd/mops/internal/module": {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint"},
 	"cmd/mops/internal/upkeep": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/kube", "cmd/mops/internal/roots", "image", "internal/upkeep/doctor", "internal/upkeep/gc",
@@ -74,7 +79,7 @@ var arrows = map[string][]string{
 	"internal/engine/worker": {
 		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/process", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/slots", "internal/sources/source",
-		"internal/engine/pack", "internal/records/packs", "internal/trust/code",
+		"internal/engine/pack", "internal/records/packs", "internal/records/usage", "internal/trust/code",
 	},
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
 	"internal/records/lineage":   {"blob", "internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
@@ -89,6 +94,7 @@ var arrows = map[string][]string{
 	"internal/records/lease":     {"blob", "blob/driver", "internal/base/process", "internal/records/record", "internal/records/runs", "internal/base/sleep"},
 	"internal/records/record":    {"blob", "internal/records/runs"},
 	"internal/records/runlog":    {"blob"},
+	"internal/records/usage":     {"blob", "internal/base/process"},
 	"internal/records/programs":  {"blob", "internal/records/record", "internal/base/words"},
 	"internal/records/packs":     {"blob", "internal/records/record", "internal/records/runs"},
 	"internal/upkeep/doctor":     {"blob", "blob/blobtest", "blob/driver", "internal/base/progress", "internal/base/text"},
@@ -134,6 +140,7 @@ var arrows = map[string][]string{
 	"test/emulator":            {"internal/testkit/emulator", "test/emulator/s3", "test/toolcache"},
 	"test/enginetest":          {"*"},
 	"test/k8stest":             {"*"},
+	"test/pages":               {"*"},
 }
 
 // floors are the folders of internal, and what the rooms of each may import of

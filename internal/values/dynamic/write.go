@@ -15,6 +15,7 @@ import (
 type Options struct {
 	Indent string // before every line
 	Full   bool   // shorten nothing
+	Hint   string // what shows all of what was shortened; "" is "--full shows all"
 
 	// Locate says where the bytes of a source are; "" where nobody knows. May be nil.
 	Locate func(Source) string
@@ -40,7 +41,7 @@ func Write(ctx context.Context, to io.Writer, value any, options Options) {
 	w := writer{to: to, Options: options, ended: ctx.Err}
 	w.top(value)
 	if w.lines > mostLines && !w.Full {
-		io.WriteString(to, w.Indent+"… and more (--full shows all)\n")
+		io.WriteString(to, w.Indent+"… and more ("+w.hint()+")\n")
 	}
 }
 
@@ -50,6 +51,8 @@ type writer struct {
 	lines int
 	ended func() error
 }
+
+func (w *writer) hint() string { return cmp.Or(w.Hint, "--full shows all") }
 
 // stopped reports whether no more lines are to be written.
 func (w *writer) stopped() bool {
@@ -132,7 +135,7 @@ func (w *writer) several(indent string, n, few int, what string, one func(i int)
 		case w.stopped():
 			return
 		case i == few && !w.Full:
-			w.line(indent, fmt.Sprintf("… %s more of %s (--full shows all)", text.Number(n-i), text.Count(n, what)))
+			w.line(indent, fmt.Sprintf("… %s more of %s (%s)", text.Number(n-i), text.Count(n, what), w.hint()))
 			return
 		}
 		one(i)
@@ -152,8 +155,8 @@ func (w *writer) inline(list []any, width int) (line string, ok bool) {
 		parts = append(parts, w.scalar(element))
 	}
 	if !w.Full && len(list) > len(parts) {
-		line = fmt.Sprintf("[%s, … %s more] (%s; --full shows all)",
-			strings.Join(parts, ", "), text.Number(len(list)-len(parts)), text.Count(len(list), "element"))
+		line = fmt.Sprintf("[%s, … %s more] (%s; %s)",
+			strings.Join(parts, ", "), text.Number(len(list)-len(parts)), text.Count(len(list), "element"), w.hint())
 	} else {
 		line = "[" + strings.Join(parts, ", ") + "]"
 	}

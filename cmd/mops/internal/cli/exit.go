@@ -51,6 +51,12 @@ func NotFoundf(format string, args ...any) error {
 	return exitError{error: fmt.Errorf(format, args...), code: ExitNotFound}
 }
 
+// IsNotFound reports whether an error says that what was asked for is not there.
+func IsNotFound(err error) bool {
+	own, ok := errors.AsType[exitError](err)
+	return ok && own.code == ExitNotFound
+}
+
 // ErrSaid fails a command that has printed already what is wrong.
 var ErrSaid = errors.New("said already")
 
