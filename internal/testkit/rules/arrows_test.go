@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 		"internal/records/runlog", "internal/records/runs", "internal/values/dynamic",
 		"internal/base/text", "internal/base/words", "internal/engine/worker", "internal/trust/code",
 	},
-	"cmd/mops/internal/query":  {"internal/base/text", "internal/base/words", "internal/records/record", "internal/values/dynamic", "internal/values/schema"},
+	"cmd/mops/internal/query": {"internal/base/text", "internal/base/words", "internal/records/record", "internal/values/dynamic", "internal/values/schema"},
 	"cmd/mops/internal/page": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/values/dynamic",
 		"internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/programs", "internal/records/record", "internal/records/runlog", "internal/records/usage",
