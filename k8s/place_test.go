@@ -39,3 +39,20 @@ func TestPlaceOf(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
+
+// A pod is on spot capacity if it may go nowhere else.
+func TestPlaceOnSpot(t *testing.T) {
+	only, usual := &corev1.Pod{}, &corev1.Pod{}
+	only.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{}}}
+	terms := &only.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	for _, spot := range spotLabels {
+		*terms = append(*terms, corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: spot.key, Operator: corev1.NodeSelectorOpIn, Values: []string{spot.value}}}})
+	}
+	if !placeOf([]*corev1.Pod{only}).Spot || placeOf([]*corev1.Pod{usual}).Spot {
+		t.Error("which pods are on spot capacity is not seen")
+	}
+	*terms = append(*terms, corev1.NodeSelectorTerm{})
+	if placeOf([]*corev1.Pod{only}).Spot {
+		t.Error("a pod that may go elsewhere counts as cheaper")
+	}
+}
