@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"testing/synctest"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
