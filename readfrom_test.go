@@ -183,7 +183,7 @@ func TestOperationsOfAnOldHome(t *testing.T) {
 		}
 		return nil
 	})
-	_, ctx := newEnv(t, root)
+	_, ctx := newEnv(t, root, mops.KeepRun(false))
 	old := mops.Define("old", double, private())
 	must(old.Call(ctx, 1))
 	home := "staged://" + t.Name() + "/mops1/default/"
@@ -215,7 +215,7 @@ func TestCallersShareTheLookAtAnOldHome(t *testing.T) {
 		}
 		return nil
 	})
-	_, ctx := newEnv(t, root)
+	_, ctx := newEnv(t, root, mops.KeepRun(false))
 	must(mops.Define("old", double, private()).Call(ctx, 1))
 	moving.Store(true)
 	f := moved(t, "new", mops.ReadFrom("staged://"+t.Name()+"/mops1/default/old@0"))

@@ -80,7 +80,7 @@ func TestASharedValueTakesEachWayOnce(t *testing.T) {
 		{"cold", false, 1, 1, 1, 1},
 		{"hits", true, 1, 0, 0, 0}, // encoded to find its hash; nothing more
 	} {
-		_, ctx := newEnv(t, root, mops.CacheDir(t.TempDir()))
+		_, ctx := newEnv(t, root, mops.KeepRun(false), mops.CacheDir(t.TempDir()))
 		encoded, decoded := ledgersEncoded.Load(), ledgersDecoded.Load()
 		clear(made)
 		outs, err := lookUp.All(ctx, entriesOf(mops.Share(ledger{numbers}), calls))
