@@ -45,12 +45,13 @@ type Env struct {
 
 	executorEnviron config.Executors // of MOPS_* variables
 
-	engine  *orchestrate.Engine
-	files   *source.Files
-	tracker *progress.Tracker
-	events  *event.Stream
-	logger  *slog.Logger
-	worker  bool // a function in a worker makes the calls
+	engine      *orchestrate.Engine
+	files       *source.Files
+	tracker     *progress.Tracker
+	events      *event.Stream
+	instruments instruments
+	logger      *slog.Logger
+	worker      bool // a function in a worker makes the calls
 
 	looking     sync.WaitGroup // for edits; see look
 	stopLooking func()
@@ -109,7 +110,8 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	} else {
 		o.logger = slog.New(calm{o.logger.Handler()})
 	}
-	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, events: new(event.Stream), worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
+	instruments := newInstruments(&o, in.worker)
+	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, events: new(event.Stream), instruments: instruments, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
 	configPath, err := env.configure(&o, in)
 	if err != nil {
@@ -127,6 +129,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 		if err != nil {
 			env.stopLooking()
 			env.looking.Wait()
+			env.instruments.close()
 		}
 	}()
 	if in.worker {
@@ -149,8 +152,10 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	around.Defaults, around.Environ, around.Executors = env.code.Settings, env.environ.Settings, env.executorEnviron
 	around.Defaults.Executor = nil
 	env.observe(o.observers)
+	env.instruments.listen(env)
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
+		Carry: instruments.carry, Over: instruments.over,
 		Surroundings: around, Elsewhere: in.elsewhere(),
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
@@ -263,6 +268,7 @@ func (env *Env) Close() error {
 		env.endLook()
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 		env.events.Close()
+		env.instruments.close()
 	})
 	return env.closed
 }

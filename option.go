@@ -253,6 +253,7 @@ type envOptions struct {
 	readCache  *int64
 	progress   string
 	observers  []func(Event)
+	instrument []func(worker bool) Instruments
 	edited     EditPolicy
 	isolated   bool
 }
