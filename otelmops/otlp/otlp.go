@@ -13,7 +13,8 @@
 //
 // A program does not notice whether a collector is there. What cannot be sent is
 // dropped; the log says so once. The end of the program waits for at most 3 s, that of
-// a worker for 1 s.
+// a worker for 1 s, and both hardly at all once the program has seen that nobody
+// listens.
 package otlp
 
 import (
@@ -25,6 +26,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
@@ -81,6 +83,28 @@ func Export(options ...Option) mops.EnvOption {
 			trouble.tellTo(slog.New(next), worker)
 			return log(next)
 		}
+		carry, begin, closing := made.Carry, made.Begin, made.Close
+		made.Carry = func(ctx context.Context) map[string]string {
+			carried := carry(ctx)
+			if sending.fails.Load() {
+				carried[failsKey] = "1"
+			}
+			return carried
+		}
+		made.Begin = func(ctx context.Context, carried map[string]string, run mops.Run) (context.Context, func(error)) {
+			if carried[failsKey] != "" {
+				sending.fails.Store(true)
+			}
+			return begin(ctx, carried, run)
+		}
+		made.Close = func(ctx context.Context) {
+			if sending.fails.Load() {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, lastTry)
+				defer cancel()
+			}
+			closing(ctx)
+		}
 		return made
 	})
 }
@@ -93,23 +117,24 @@ func setUp(metrics bool) {
 	ctx := context.Background() // nothing is sent or waited for
 	from := ourResource(ctx)
 	if wanted("OTEL_TRACES_EXPORTER") {
-		if to, err := otlptracehttp.New(ctx); err != nil {
+		if to, err := otlptracehttp.New(ctx, otlptracehttp.WithRetry(otlptracehttp.RetryConfig(again))); err != nil {
 			trouble.Handle(err)
 		} else {
-			otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithResource(from), sdktrace.WithBatcher(to, queue()...)))
+			sending.SpanExporter = to
+			otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithResource(from), sdktrace.WithBatcher(sending, queue()...)))
 		}
 	}
 	if !metrics {
 		otel.SetMeterProvider(noop.NewMeterProvider())
 	} else if wanted("OTEL_METRICS_EXPORTER") {
-		if to, err := otlpmetrichttp.New(ctx); err != nil {
+		if to, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(again))); err != nil {
 			trouble.Handle(err)
 		} else {
 			otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithResource(from), sdkmetric.WithReader(sdkmetric.NewPeriodicReader(to))))
 		}
 	}
 	if wanted("OTEL_LOGS_EXPORTER") {
-		if to, err := otlploghttp.New(ctx); err != nil {
+		if to, err := otlploghttp.New(ctx, otlploghttp.WithRetry(otlploghttp.RetryConfig(again))); err != nil {
 			trouble.Handle(err)
 		} else {
 			logglobal.SetLoggerProvider(sdklog.NewLoggerProvider(sdklog.WithResource(from), sdklog.WithProcessor(sdklog.NewBatchProcessor(to))))
@@ -117,6 +142,29 @@ func setUp(metrics bool) {
 	}
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
 }
+
+// again is brief: what is sent next will show whether somebody listens.
+var again = otlptracehttp.RetryConfig{Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: time.Second, MaxElapsedTime: time.Second}
+
+// sending notes whether the last spans could be sent. If not, a program tells its
+// workers, and nobody waits at the end as if somebody listened.
+var sending = new(watched)
+
+type watched struct {
+	sdktrace.SpanExporter
+	fails atomic.Bool
+}
+
+func (w *watched) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	err := w.SpanExporter.ExportSpans(ctx, spans)
+	w.fails.Store(err != nil)
+	return err
+}
+
+const (
+	failsKey = "mops-otlp-fails"      // is carried
+	lastTry  = 100 * time.Millisecond // for the end, where sending has failed
+)
 
 // queue is larger than usual: thousands of calls may end at once.
 func queue() []sdktrace.BatchSpanProcessorOption {
