@@ -251,7 +251,7 @@ func slim(object any) (any, error) {
 		}
 		for _, c := range o.Spec.Containers {
 			if c.Name == kube.ContainerName {
-				pod.Spec.Containers = []corev1.Container{{Name: c.Name, Resources: corev1.ResourceRequirements{Limits: c.Resources.Limits}}}
+				pod.Spec.Containers = []corev1.Container{{Name: c.Name, Resources: corev1.ResourceRequirements{Requests: c.Resources.Requests, Limits: c.Resources.Limits}}}
 			}
 		}
 		return pod, nil

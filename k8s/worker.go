@@ -27,6 +27,7 @@ type worker struct {
 	workers  int    // of a pack: how many share its calls; 0: it is one call
 	output   *output
 	tell     func(executor.Stage)                    // told how far it is
+	placed   func(executor.Place)                    // told where it is
 	explain  func(why string)                        // told why it is queued
 	lives    func(ctx context.Context) (bool, error) // whether it gives signs of life
 
@@ -44,6 +45,7 @@ type worker struct {
 	gone    bool      // and has it no more
 	left    bool      // ended or released: the watch has dropped it
 	stage   executor.Stage
+	place   executor.Place
 	pods    map[string]*corev1.Pod // as last seen
 	cause   *executor.Error        // why this process deleted the Job
 	exit    executor.Exit
@@ -72,11 +74,14 @@ func newWorker(w *watch, s *settings, job string, inv executor.Invocation) *work
 	worker := &worker{
 		watch: w, settings: s, job: job, protocol: inv.MemoURI != "", workers: inv.Workers,
 		name: fmt.Sprintf("%s (Job %s/%s)", kindOf(inv), w.namespace, job),
-		tell: inv.Tell, explain: inv.Explain, lives: inv.Lives,
+		tell: inv.Tell, placed: inv.Placed, explain: inv.Explain, lives: inv.Lives,
 		done: make(chan struct{}), stuck: make(chan struct{}), silent: make(chan struct{}, 1), released: make(chan struct{}),
 	}
 	if worker.tell == nil {
 		worker.tell = func(executor.Stage) {}
+	}
+	if worker.placed == nil || worker.workers > 0 { // many pods are in no one place
+		worker.placed = func(executor.Place) {}
 	}
 	if worker.explain == nil {
 		worker.explain = func(string) {}
@@ -128,6 +133,10 @@ func (w *worker) look(now time.Time) {
 	}
 	v := kube.Decide(view)
 	before := w.stage
+	if p := placeOf(pods); p != w.place && p.Host != "" {
+		w.place = p
+		w.placed(p)
+	}
 	if !v.Ended {
 		w.goes(kube.StageOf(view))
 		w.queued(v.Stuck)

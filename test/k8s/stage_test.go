@@ -89,3 +89,31 @@ func TestStageOfAPodWithoutANode(t *testing.T) {
 		t.Errorf("%q", seen.all)
 	}
 }
+
+// Where a worker is, and what it asked for, is told before it is told to run.
+func TestPlaceIsTold(t *testing.T) {
+	e, _, _ := simulated(t, CPU("500m"), Memory("64Mi"), ends(0, time.Second))
+	inv := newCall()
+	var mu sync.Mutex
+	var last, atRunning executor.Place
+	inv.Placed = func(p executor.Place) {
+		mu.Lock()
+		defer mu.Unlock()
+		last = p
+	}
+	inv.Tell = func(stage executor.Stage) {
+		mu.Lock()
+		defer mu.Unlock()
+		if stage == executor.Running {
+			atRunning = last
+		}
+	}
+	if _, err := start(t, e, inv).Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if p := atRunning; p.Node == "" || !strings.HasPrefix(p.Host, "mops-") || p.Requests.CPU != 0.5 || p.Requests.Memory != 64<<20 || p.Limits.Memory != 64<<20 {
+		t.Errorf("%+v", p)
+	}
+}

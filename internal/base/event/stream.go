@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,16 +44,16 @@ func (s *Stream) Queued(observe func(Event), logger *slog.Logger) {
 }
 
 // Send hands an event, which happened in ctx, to all observers, and returns the
-// context for what follows; see [Trace].
-func (s *Stream) Send(ctx context.Context, e Event) context.Context {
+// context for what follows; see [Trace]. It does not keep e.
+func (s *Stream) Send(ctx context.Context, e *Event) context.Context {
 	if s == nil {
 		return ctx
 	}
 	for _, trace := range s.traces {
-		ctx = trace(ctx, e)
+		ctx = trace(ctx, *e)
 	}
 	for _, observe := range s.direct {
-		observe(e)
+		observe(*e)
 	}
 	for _, q := range s.queues {
 		q.put(e)
@@ -103,15 +104,17 @@ type queue struct {
 	vain     int     // looks in a row that found nothing
 	panicked bool
 
+	handed atomic.Uint64
+
 	mu      sync.Mutex
 	waiting []Event
-	missed  uint64 // since the last event that was taken
-	lost    uint64 // all that were missed
+	missed  uint64 // dropped since the last event that was taken
+	sent    uint64 // all, those that were dropped, too
 	idle    bool   // the goroutine has to be woken
 	closed  bool
 }
 
-func (q *queue) put(e Event) {
+func (q *queue) put(e *Event) {
 	q.mu.Lock()
 	switch {
 	case q.closed:
@@ -119,11 +122,11 @@ func (q *queue) put(e Event) {
 		return
 	case len(q.waiting) == mostQueued:
 		q.missed++
-		q.lost++
 	default:
-		e.Missed, q.missed = q.missed, 0
-		q.waiting = append(q.waiting, e)
+		q.waiting = append(q.waiting, *e)
+		q.waiting[len(q.waiting)-1].Missed, q.missed = q.missed, 0
 	}
+	q.sent++
 	wake := q.idle || len(q.waiting) == mostQueued/2
 	q.idle = false
 	q.mu.Unlock()
@@ -148,9 +151,9 @@ func (q *queue) close() {
 
 func (q *queue) sayMissed() {
 	q.mu.Lock()
-	lost, left := q.lost, len(q.waiting)
+	sent := q.sent
 	q.mu.Unlock()
-	if n := lost + uint64(left); n > 0 {
+	if n := sent - q.handed.Load(); n > 0 {
 		q.log.Warn("an observer was slower than the calls and missed events: let it do less, or hand on what takes long", "missed", n)
 	}
 }
@@ -169,20 +172,21 @@ func (q *queue) run() {
 	for q.more() {
 		for q.next < len(q.batch) {
 			q.next++
-			q.hand(q.batch[q.next-1])
+			q.hand(&q.batch[q.next-1])
 		}
 	}
 	ended = true
 }
 
-func (q *queue) hand(e Event) {
+func (q *queue) hand(e *Event) {
 	defer func() {
 		if p := recover(); p != nil && !q.panicked {
 			q.panicked = true
 			q.log.Error("an observer of calls panicked; it gets what follows all the same", "event", e.Kind, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
-	q.observe(e)
+	q.handed.Add(1)
+	q.observe(*e)
 }
 
 // more waits for the next batch. It returns false when the stream is closed and

@@ -26,7 +26,7 @@ func (f *flight) compute() {
 	f.slot = worker.Slot{Pool: f.pool, Holder: lease.NewID()}
 	queue, ok := f.pool.Pool.(slots.Queue)
 	if !ok {
-		f.tellWaitsForSlot()
+		f.tellWaitsForSlot(always)
 		f.inSlot(f.slot.Pool.Acquire(f.ctx, f.slot.Holder))
 		return
 	}
@@ -36,12 +36,8 @@ func (f *flight) compute() {
 	case got:
 		f.inSlot(nil) // a slot was free: no need for another goroutine
 	default: // meanwhile it may have gone on
-		f.tellIf(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name()}, func(t *tale) bool { return !t.moved })
+		f.tellWaitsForSlot(func(t *tale) bool { return !t.moved })
 	}
-}
-
-func (f *flight) tellWaitsForSlot() {
-	f.tell(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name()})
 }
 
 // enqueue takes a free slot, or has the flight go on when there is one. The
@@ -139,7 +135,9 @@ func (f *flight) underLease() (Outcome, error) {
 				return Outcome{}, f.cancelled(err)
 			}
 		}
-		f.tellWaitsForSlot()
+		if f.pool != nil { // else there is nothing to wait for
+			f.tellWaitsForSlot(func(t *tale) bool { return t.wait == event.ForLease })
+		}
 		if err := f.slot.Resume(f.ctx); err != nil {
 			return Outcome{}, f.cancelled(err)
 		}

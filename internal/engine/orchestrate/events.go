@@ -45,7 +45,7 @@ func (e *Engine) tellHit(ctx context.Context, c *Call, asked time.Time, place me
 		Asked: asked, Caller: by.uri, CallerCall: by.number, Outcome: event.Hit,
 	}
 	ofResult(&is, found)
-	e.Events.Send(ctx, is)
+	e.Events.Send(ctx, &is)
 }
 
 // ofResult fills in the run that made a result.
@@ -94,8 +94,10 @@ func (f *flight) tell(e event.Event) { f.tellIn(context.Background(), e) }
 // tellIn tells an event that happened in ctx, and returns the context for what
 // follows; see event.Trace.
 func (f *flight) tellIn(ctx context.Context, e event.Event) context.Context {
-	return f.tellInIf(ctx, e, func(*tale) bool { return true })
+	return f.tellInIf(ctx, e, always)
 }
+
+func always(*tale) bool { return true }
 
 // tellIf tells an event if that is still right.
 func (f *flight) tellIf(e event.Event, right func(*tale) bool) {
@@ -157,7 +159,7 @@ func (f *flight) send(ctx context.Context, e *event.Event) context.Context {
 	if e.Kind != event.Joined {
 		e.Asked, e.Caller, e.CallerCall = f.asked, t.caller.uri, t.caller.number
 	}
-	return f.engine.Events.Send(ctx, *e)
+	return f.engine.Events.Send(ctx, e)
 }
 
 // expects makes a run the one whose stages are told, once it is told to have begun.
@@ -263,6 +265,12 @@ func (f *flight) tellAsked(missed *miss) {
 	} else {
 		f.ctx = f.tellIn(f.ctx, e)
 	}
+}
+
+// tellWaitsForSlot tells that the call waits until its executor has one, if that is
+// still right.
+func (f *flight) tellWaitsForSlot(right func(*tale) bool) {
+	f.tellIf(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name()}, right)
 }
 
 // tellStarted tells that a run begins, and returns its context. In this process it

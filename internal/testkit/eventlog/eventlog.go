@@ -67,7 +67,7 @@ func Words(call []event.Event) string {
 		case event.Ended:
 			word += " " + string(e.Outcome)
 		}
-		words = append(words, strings.TrimSpace(word))
+		words = append(words, strings.Join(strings.Fields(word), " "))
 	}
 	return strings.Join(words, ", ")
 }
