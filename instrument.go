@@ -11,7 +11,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
-	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
 
@@ -134,13 +133,13 @@ func (s instruments) carries(ctx context.Context) map[string]string {
 }
 
 // beginner tells instruments of what a worker does.
-func (s instruments) beginner(spec worker.Spec) func(context.Context, memo.Place) (context.Context, func(error)) {
+func (s instruments) beginner(spec worker.Spec) func(context.Context, string) (context.Context, func(error)) {
 	if len(s.all) == 0 {
 		return nil
 	}
-	return func(ctx context.Context, call memo.Place) (context.Context, func(error)) {
-		run := Run{Function: spec.Function, URI: call.URI(), ID: spec.RunID, Attempt: spec.Attempt}
-		if names, err := memokey.Parse(call.Path); err == nil {
+	return func(ctx context.Context, memoURI string) (context.Context, func(error)) {
+		run := Run{Function: spec.Function, URI: memoURI, ID: spec.RunID, Attempt: spec.Attempt}
+		if names, err := memokey.Parse(spec.Path); err == nil {
 			run.Function = names.Name + "@" + names.Version
 		}
 		return s.begins(ctx, spec.Carried, run)

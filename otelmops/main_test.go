@@ -49,7 +49,10 @@ var quadruple = mops.Define("test/quadruple", func(ctx context.Context, n int) (
 	return double.Call(ctx, n)
 }, mops.Calls(double))
 
-const programVariable = "TEST_PROGRAM"
+const (
+	programVariable = "TEST_PROGRAM"
+	stayVariable    = "TEST_STAY" // workers take one call after another
+)
 
 // The test binary is the program under test, and its workers.
 func TestMain(m *testing.M) {
@@ -58,6 +61,9 @@ func TestMain(m *testing.M) {
 			ctx, span := otel.Tracer("test").Start(ctx, "program")
 			defer span.End()
 			far := mops.On(subprocess.New())
+			if os.Getenv(stayVariable) != "" {
+				far = mops.On(subprocess.New(subprocess.Stay(), subprocess.Limit(1)))
+			}
 			n, err := quadruple.With(far).Call(ctx, 1)
 			if err != nil {
 				return err

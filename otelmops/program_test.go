@@ -15,8 +15,13 @@ import (
 // The spans of a program, of its calls, of their workers and of the functions form one
 // trace; its log lines are in it.
 func TestOneTrace(t *testing.T) {
+	t.Run("a process for each call", func(t *testing.T) { testOneTrace(t) })
+	t.Run("processes that stay", func(t *testing.T) { testOneTrace(t, stayVariable+"=1") })
+}
+
+func testOneTrace(t *testing.T, env ...string) {
 	c := newCollector(t)
-	out, _ := program(t, c.URL)
+	out, _ := program(t, c.URL, env...)
 	var paths []string
 	for _, s := range c.spans {
 		if string(s.TraceId) != string(c.spans[0].TraceId) {

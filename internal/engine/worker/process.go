@@ -49,7 +49,7 @@ type Process struct {
 
 	// Begin is called before the work begins, and the function that it returns when
 	// that has ended. May be nil.
-	Begin func(ctx context.Context, call memo.Place) (_ context.Context, end func(error))
+	Begin func(ctx context.Context, memoURI string) (_ context.Context, end func(error))
 }
 
 // Main runs the invocation and returns the exit code. If mops itself fails, it
@@ -105,7 +105,7 @@ func (p Process) begun(ctx context.Context, place memo.Place, session *lease.Ses
 	if p.Begin == nil {
 		return p.run(ctx, place, session)
 	}
-	ctx, end := p.Begin(ctx, place)
+	ctx, end := p.Begin(ctx, place.URI())
 	code, reason, err = p.run(ctx, place, session)
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -267,6 +268,27 @@ func TestRootPackageIsLight(t *testing.T) {
 		}
 		if !slices.ContainsFunc(allowed, func(m string) bool { return dep == m || strings.HasPrefix(dep, m+"/") }) {
 			t.Errorf("the root package pulls in %s", dep)
+		}
+	}
+}
+
+// OpenTelemetry is in module otelmops, and no package of this module uses that or
+// fetches the SDK.
+func TestNoOpenTelemetry(t *testing.T) {
+	for _, p := range everything(t) {
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(imported, "go.opentelemetry.io/") || strings.HasPrefix(imported, module+"/otelmops") {
+				t.Errorf("%s imports %s: that belongs into module otelmops", p.ImportPath, imported)
+			}
+		}
+	}
+	text, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heavy := range []string{"go.opentelemetry.io/otel/sdk ", "go.opentelemetry.io/otel/exporters", module + "/otelmops"} {
+		if strings.Contains(string(text), heavy) {
+			t.Errorf("go.mod requires %s", heavy)
 		}
 	}
 }
