@@ -101,6 +101,7 @@ func program(t *testing.T, endpoint string, env ...string) (out string, took tim
 // collector keeps what it gets.
 type collector struct {
 	*httptest.Server
+	got     chan struct{} // has something after each request
 	mu      sync.Mutex
 	spans   []*spans.Span
 	metrics map[string]*metrics.Metric // the last of each name
@@ -108,7 +109,7 @@ type collector struct {
 }
 
 func newCollector(t *testing.T) *collector {
-	c := &collector{metrics: map[string]*metrics.Metric{}}
+	c := &collector{got: make(chan struct{}, 1000), metrics: map[string]*metrics.Metric{}}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
 	return c
@@ -120,6 +121,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	defer func() { c.got <- struct{}{} }()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch r.URL.Path {
@@ -152,6 +154,35 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+}
+
+// await waits for the spans of workers and the lines of functions.
+func (c *collector) await(t *testing.T, runs, lines int) {
+	late := time.After(10 * time.Second)
+	for {
+		c.mu.Lock()
+		haveRuns, haveLines := 0, 0
+		for _, s := range c.spans {
+			if strings.HasPrefix(s.Name, "run ") {
+				haveRuns++
+			}
+		}
+		for _, l := range c.logs {
+			if l.Body.GetStringValue() == "doubling" {
+				haveLines++
+			}
+		}
+		c.mu.Unlock()
+		if haveRuns >= runs && haveLines >= lines {
+			return
+		}
+		select {
+		case <-c.got:
+		case <-late:
+			t.Errorf("%d workers of %d and %d lines of %d have been told of", haveRuns, runs, haveLines, lines)
+			return
+		}
 	}
 }
 

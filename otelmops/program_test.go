@@ -22,6 +22,9 @@ func TestOneTrace(t *testing.T) {
 func testOneTrace(t *testing.T, env ...string) {
 	c := newCollector(t)
 	out, _ := program(t, c.URL, env...)
+	c.await(t, 2, 3) // processes that stay end after the program
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var paths []string
 	for _, s := range c.spans {
 		if string(s.TraceId) != string(c.spans[0].TraceId) {
