@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/log"
-	logglobal "go.opentelemetry.io/otel/log/global"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -38,7 +37,7 @@ func WithTracerProvider(p trace.TracerProvider) Option { return func(c *config) 
 func WithMeterProvider(p metric.MeterProvider) Option { return func(c *config) { c.meters = p } }
 
 // WithLoggerProvider sets who gets what mops and functions log, beside the logger of
-// the environment. Default: the provider of package log/global.
+// the environment. Default: otel.GetLoggerProvider.
 func WithLoggerProvider(p log.LoggerProvider) Option { return func(c *config) { c.loggers = p } }
 
 // WithPropagator sets what travels from a call to its worker, where people who may
@@ -65,7 +64,7 @@ func Instrument(options ...Option) mops.EnvOption {
 // environment begins or ends.
 func New(worker bool, options ...Option) mops.Instruments {
 	c := config{
-		tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), loggers: logglobal.GetLoggerProvider(),
+		tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), loggers: otel.GetLoggerProvider(),
 		propagator: propagation.TraceContext{},
 	}
 	for _, option := range options {
