@@ -209,6 +209,36 @@ func TestPackIsAdopted(t *testing.T) {
 	onceEach(t, dir, 20, 0)
 }
 
+// So is one that finds a pack which workers came to after another.
+func TestSecondPackIsAdopted(t *testing.T) {
+	t.Parallel()
+	place, jobs := packJobs(t, 40, func(i int, j *Job) { j.On, j.Work.Gate = "pack20", i%4 == 0 })
+	dir := filepath.Join(place, "dir")
+	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	enginetest.Eventually(t, time.Minute, "all functions have begun", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 40 })
+	if groups, err := os.ReadDir(filepath.Join(place, "groups")); err != nil || len(groups) != 1 {
+		t.Errorf("%d groups of workers, %v", len(groups), err)
+	}
+	first.Kill()
+	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	enginetest.Eventually(t, time.Minute, "all calls that run are adopted", func() bool {
+		return strings.Count(second.Stderr.String(), "a worker that lost its orchestrator is adopted") >= 10
+	})
+	if n := strings.Count(second.Stderr.String(), "a pack of calls that lost its orchestrator is adopted"); n != 2 {
+		t.Errorf("%d packs were adopted", n)
+	}
+	for _, job := range jobs.Jobs {
+		if err := job.Work.openGate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := second.Wait(time.Minute); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, second.Stderr)
+	}
+	expect(t, second, jobs)
+	onceEach(t, dir, 40, 0)
+}
+
 // A program leaves its packs running, and the next one has what they compute.
 func TestPackIsLeft(t *testing.T) {
 	t.Parallel()

@@ -95,6 +95,9 @@ func (e *Engine) Close() error {
 	for _, f := range e.flights {
 		f.giveUp(ErrClosed)
 	}
+	for _, p := range e.packers {
+		p.Drain()
+	}
 	e.mu.Unlock()
 	e.owned.Wait()
 	e.others.close(e)

@@ -26,11 +26,11 @@ func (p *Packer) Attach(ctx context.Context, inv executor.Invocation, handle str
 	p.attaching.Lock()
 	defer p.attaching.Unlock()
 	p.mu.Lock()
-	g := p.others[id]
+	l := p.others[id]
 	p.mu.Unlock()
-	if g == nil {
+	if l == nil {
 		var err error
-		if g, err = p.attach(ctx, packs.Pack{Store: p.Store, ID: id}, workers); err != nil {
+		if l, err = p.attach(ctx, packs.Pack{Store: p.Store, ID: id}, workers); err != nil {
 			if blob.Is(err, blob.NotFound) {
 				return nil, gone("its list is gone")
 			}
@@ -38,21 +38,21 @@ func (p *Packer) Attach(ctx context.Context, inv executor.Invocation, handle str
 		}
 	}
 	p.mu.Lock()
-	if g.settled {
+	if l.group.settled {
 		p.mu.Unlock()
 		return nil, gone("it has ended")
 	}
-	number, ok := g.numbers[inv.ID]
+	number, ok := l.numbers[inv.ID]
 	var m *Member
 	if ok {
-		if m = g.members[number]; m == nil || m.released {
-			m = &Member{packer: p, handle: handle, inv: inv, done: make(chan struct{}), group: g, number: number, call: packs.Call{
+		if m = l.members[number]; m == nil || m.released {
+			m = &Member{packer: p, handle: handle, inv: inv, done: make(chan struct{}), list: l, number: number, call: packs.Call{
 				Function: inv.Function, MemoURI: inv.MemoURI, ID: inv.ID}}
-			g.members[number] = m
+			l.members[number] = m
 		}
 		m.watchers++
 	}
-	begins := ok && g.applyTo(m, g.said[number], time.Now())
+	begins := ok && l.applyTo(m, l.said[number], time.Now())
 	ended := ok && m.ended
 	p.mu.Unlock()
 	switch {
@@ -103,34 +103,60 @@ func (w *watcher) Release() {
 	})
 }
 
-func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*group, error) {
+// attach follows a pack, and its workers if nobody here does yet.
+func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*list, error) {
 	calls, shape, err := pack.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	g := &group{packer: p, pack: pack, workers: shape.Workers, pages: make([]int, shape.Workers), stops: make(chan struct{}, 1),
-		members: make([]*Member, len(calls)), said: make([]packs.Entry, len(calls)), numbers: map[executor.ID]int{},
-		began: map[*Member]time.Time{}, over: make(chan struct{})}
+	first := pack
+	if shape.First != "" {
+		first.ID, handle = shape.First, shape.Handle
+	}
+	g, found := p.groupOf(first)
+	var workers executor.Worker
+	if !found {
+		g = p.newGroup(first, handle, shape.Workers)
+		inv := p.invocation(first)
+		inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
+		if workers, err = p.Executor.Attach(ctx, inv, handle); err != nil {
+			return nil, err
+		}
+	}
+	l := &list{group: g, pack: pack, pages: make([]int, shape.Workers), members: make([]*Member, len(calls)), said: make([]packs.Entry, len(calls)),
+		numbers: map[executor.ID]int{}, began: map[*Member]time.Time{}}
 	for number, call := range calls {
-		g.numbers[call.ID] = number
+		l.numbers[call.ID] = number
 	}
-	inv := p.invocation(pack)
-	inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
-	workers, err := p.Executor.Attach(ctx, inv, handle)
-	if err != nil {
-		return nil, err
+	if err := l.read(ctx); err != nil { // calls that have ended are gone
+		p.Logger.Warn("what became of the calls of a pack cannot be read yet", "pack", pack.URI(), "error", err)
 	}
-	g.read(ctx) // calls that have ended are gone
 	p.mu.Lock()
-	p.others[pack.ID] = g
+	p.others[pack.ID] = l
+	g.lists = append(g.lists, l)
 	p.groups[g] = true
 	p.mu.Unlock()
 	p.Logger.Info("a pack of calls that lost its orchestrator is adopted", "function", p.Function, "pack", pack.ID, "calls", len(calls))
-	p.Go(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		defer p.leave(g)
-		g.follow(ctx, workers)
-	})
-	return g, nil
+	if !found {
+		p.Go(func() { g.dismiss(1) }) // who would have handed them more is dead
+		p.Go(func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			defer p.leave(g)
+			g.follow(ctx, workers)
+		})
+	}
+	return l, nil
+}
+
+// groupOf finds the workers whose first pack is known.
+func (p *Packer) groupOf(first packs.Pack) (g *group, found bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for g := range p.groups {
+		if g.first == first && !g.settled {
+			return g, true
+		}
+	}
+	return nil, false
 }

@@ -84,19 +84,22 @@ func (g *group) stop(ctx context.Context, workers executor.Worker) (left bool) {
 	}
 	p := g.packer
 	p.mu.Lock()
-	var numbers []int
+	numbers := map[*list][]int{}
 	var unbegun []*Member
 	released := false
 	for m := range g.here() {
 		released = released || m.released
 		if m.stopping && !m.released { // those that have ended, too: the workers are told all of it
-			numbers = append(numbers, m.number)
+			numbers[m.list] = append(numbers[m.list], m.number)
 			if !m.ended && !m.begun {
 				unbegun = append(unbegun, m)
 			}
 		}
 	}
 	isLeft, isGivenUp := g.isLeft(), g.isGivenUp()
+	if isLeft && released || isGivenUp {
+		g.open = false
+	}
 	p.mu.Unlock()
 	switch {
 	case isLeft && released:
@@ -106,15 +109,15 @@ func (g *group) stop(ctx context.Context, workers executor.Worker) (left bool) {
 		settle, cancel := context.WithTimeout(ctx, stopAll)
 		defer cancel()
 		if err := workers.Stop(settle); err != nil {
-			p.Logger.Warn("the workers of a pack could not be stopped", "pack", g.pack.ID, "error", err)
+			p.Logger.Warn("the workers of a pack could not be stopped", "pack", g.first.ID, "error", err)
 		}
 		return false // their end is about to be told
-	case len(numbers) == 0:
-		return false
 	}
-	if err := g.pack.GiveUp(ctx, numbers); err != nil {
-		p.Logger.Warn("the workers of a pack could not be told that calls were given up", "pack", g.pack.URI(), "error", err)
-		return false
+	for l, numbers := range numbers {
+		if err := l.pack.GiveUp(ctx, numbers); err != nil {
+			p.Logger.Warn("the workers of a pack could not be told that calls were given up", "pack", l.pack.URI(), "error", err)
+			return false
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -3,21 +3,20 @@ package pack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/packs"
 )
 
-// group is a pack that was started, with the workers that share it.
+// group is workers that were started, with the packs that they share, one after
+// another.
 type group struct {
 	packer  *Packer
-	pack    packs.Pack
+	first   packs.Pack // names the workers; what they come to next stands there
+	handle  string     // of the executor
 	workers int
 	stops   chan struct{} // has a token when members stop or were released
 	over    chan struct{} // closed when the workers have ended
@@ -25,17 +24,16 @@ type group struct {
 	stage atomic.Pointer[executor.Stage]
 	sign  atomic.Int64 // when a worker last gave a sign of life, in Unix nanoseconds; 0 for never
 
-	pages []int // the last page that was read of each worker's ledger
-
-	numbers map[executor.ID]int // of a pack that another process started: which call is which
-
 	// Under packer.mu:
-	members []*Member             // by number; nil where nobody here waits for the call
-	began   map[*Member]time.Time // those that run
-	live    int                   // how many of those have not ended, of a pack of our own
-	any     bool                  // one was begun
+	lists   []*list
+	any     bool // a call was begun
 	settled bool
-	said    []packs.Entry // what ledgers said of calls that nobody waits for yet; nil for a pack of our own
+
+	// Of a group of our own: whether it takes further packs, see handover.go.
+	open    bool
+	handing bool      // one is being handed over
+	given   int       // how many calls it got
+	idle    time.Time // since when all of them have begun; zero: they have not
 }
 
 const (
@@ -50,11 +48,17 @@ const (
 	askPerTurn = 20
 )
 
+func (p *Packer) newGroup(first packs.Pack, handle string, workers int) *group {
+	return &group{packer: p, first: first, handle: handle, workers: workers, stops: make(chan struct{}, 1), over: make(chan struct{})}
+}
+
 // longest is how long the call has run that runs longest. The caller holds
 // packer.mu.
 func (g *group) longest(now time.Time) (d time.Duration) {
-	for _, since := range g.began {
-		d = max(d, now.Sub(since))
+	for _, l := range g.lists {
+		for _, since := range l.began {
+			d = max(d, now.Sub(since))
+		}
 	}
 	return d
 }
@@ -63,45 +67,59 @@ func (g *group) longest(now time.Time) (d time.Duration) {
 // caller holds packer.mu.
 func (g *group) here() iter.Seq[*Member] {
 	return func(yield func(*Member) bool) {
-		for _, m := range g.members {
-			if m != nil && !yield(m) {
-				return
+		for _, l := range g.lists {
+			for m := range l.here() {
+				if !yield(m) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// run sees the pack from its start to its end.
+// live reports whether a member has not ended. The caller holds packer.mu.
+func (g *group) live() bool {
+	for _, l := range g.lists {
+		if l.live > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// run sees the group from its start to its end.
 func (g *group) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer g.packer.leave(g)
 	workers, err := g.startUnlessGivenUp(ctx)
 	if err != nil {
-		g.endAll(Failed, executor.Exit{Code: -1, Err: asFailure(err)})
+		g.packer.mu.Lock()
+		g.settled, g.open = true, false
+		for m := range g.here() {
+			m.end(Failed, executor.Exit{Code: -1, Err: asFailure(err)})
+		}
+		g.packer.mu.Unlock()
 		g.remove()
 		return
 	}
 	g.follow(ctx, workers)
 }
 
-// start writes the list and starts the workers.
+// start writes the first list and starts the workers.
 func (g *group) start(ctx context.Context) (executor.Worker, error) {
 	p := g.packer
-	calls := make([]packs.Call, len(g.members))
-	for i, m := range g.members {
-		calls[i] = m.call
+	first := g.lists[0]
+	if err := first.put(ctx, packs.Shape{Workers: g.workers}); err != nil {
+		return nil, err
 	}
-	if err := g.pack.PutList(ctx, calls, g.workers); err != nil {
-		return nil, fmt.Errorf("the list of %d calls of %s could not be written: %w", len(calls), p.Function, err)
-	}
-	inv := p.invocation(g.pack)
+	inv := p.invocation(g.first)
 	var err error
-	if inv.Env, err = p.Env(ctx, g.pack, p.Packing.Side); err != nil {
+	if inv.Env, err = p.Env(ctx, g.first, p.Packing.Side); err != nil {
 		return nil, err
 	}
 	inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
-	p.Logger.Debug("a pack of calls is started", "function", p.Function, "pack", g.pack.ID, "calls", len(calls), "workers", g.workers)
+	p.Logger.Debug("a pack of calls is started", "function", p.Function, "pack", g.first.ID, "calls", len(first.members), "workers", g.workers)
 	return p.Executor.Start(ctx, inv)
 }
 
@@ -139,12 +157,6 @@ func (g *group) waiting() (all []*Member) {
 	return all
 }
 
-func (m *Member) tell(stage executor.Stage) {
-	if m.inv.Tell != nil {
-		m.inv.Tell(stage)
-	}
-}
-
 // lives reports whether a worker gave a sign of life lately.
 func (g *group) lives(context.Context) (bool, error) {
 	return time.Since(time.Unix(0, g.sign.Load())) < deadAfter, nil
@@ -164,7 +176,7 @@ func (g *group) follow(ctx context.Context, workers executor.Worker) {
 		end <- ended{exit, err}
 	})
 	every := readRemote
-	if g.pack.Store.IsLocal() {
+	if g.first.Store.IsLocal() {
 		every = readLocal
 	}
 	ticker := time.NewTicker(max(every, time.Duration(g.workers)*readEach))
@@ -199,87 +211,30 @@ func (g *group) read(ctx context.Context) {
 	if stage := g.stage.Load(); stage != nil && *stage != executor.Running && g.sign.Load() == 0 {
 		return // nobody can have written anything
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
-	for worker := range g.pages {
-		group.Go(func() error {
-			for {
-				entries, found, err := g.pack.Page(ctx, worker, g.pages[worker]+1)
-				if err != nil || !found {
-					return err
-				}
-				g.pages[worker]++
-				g.sign.Store(time.Now().UnixNano())
-				g.apply(entries)
-			}
-		})
-	}
-	if err := group.Wait(); err != nil && ctx.Err() == nil {
-		g.packer.Logger.Warn("what became of the calls of a pack cannot be read", "pack", g.pack.URI(), "error", err)
-	}
-}
-
-// apply takes in what a ledger says.
-func (g *group) apply(entries []packs.Entry) {
-	now := time.Now()
-	for _, e := range entries {
-		p := g.packer
-		p.mu.Lock()
-		var m *Member
-		begins := false
-		if e.Call >= 0 && e.Call < len(g.members) {
-			if m = g.members[e.Call]; m != nil {
-				begins = g.applyTo(m, e, now)
-			} else if g.said != nil {
-				g.said[e.Call] = packs.Entry{Call: e.Call, Began: e.Began || g.said[e.Call].Began, Ended: e.Ended}
-			}
-		}
-		p.mu.Unlock()
-		if begins {
-			m.tell(executor.Running)
-		} else if e.Ended != nil && e.Ended.Code == executor.ExitOK {
-			p.learn(seconds(e.Ended.WallSeconds))
+	g.packer.mu.Lock()
+	var open []*list
+	for _, l := range g.lists {
+		if l.live > 0 || l.said != nil {
+			open = append(open, l)
 		}
 	}
-	g.packer.look()
-}
-
-// applyTo takes in what a ledger says of a member, and reports whether it begins.
-// The caller holds packer.mu.
-func (g *group) applyTo(m *Member, e packs.Entry, now time.Time) (begins bool) {
-	if begins = e.Began && !m.begun; begins {
-		m.begun, g.any = true, true
-		g.began[m] = now
-	}
-	switch {
-	case e.Ended == nil:
-	case e.Ended.Code == executor.ExitLost:
-		// Another worker of the group was faster, and says what became of the call. If
-		// nobody does, it is lost when the pack ends.
-		m.code = executor.ExitLost
-	default:
-		delete(g.began, m)
-		m.printed = e.Ended.Printed
-		exit := exitOf(e.Ended)
-		if exit.Err != nil && m.stopping {
-			exit.Err.Err = context.Canceled
+	g.packer.mu.Unlock()
+	for _, l := range open {
+		if err := l.read(ctx); err != nil && ctx.Err() == nil {
+			g.packer.Logger.Warn("what became of the calls of a pack cannot be read", "pack", l.pack.URI(), "error", err)
 		}
-		m.end(Ran, exit)
 	}
-	return begins
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // lookForDead finds calls that have run for long and whose worker gives no sign
 // of life: it died in a way that nobody saw.
 func (g *group) lookForDead(ctx context.Context) {
-	now, asked := time.Now(), 0
+	now := time.Now()
 	g.packer.mu.Lock()
 	var old []*Member
-	for m, since := range g.began {
-		if now.Sub(since) > deadAfter && asked < askPerTurn && !m.ended && m.inv.Lives != nil {
-			old, asked = append(old, m), asked+1
+	for m := range g.here() {
+		if since, runs := m.list.began[m]; runs && now.Sub(since) > deadAfter && len(old) < askPerTurn && !m.ended && m.inv.Lives != nil {
+			old = append(old, m)
 		}
 	}
 	g.packer.mu.Unlock()
@@ -288,7 +243,7 @@ func (g *group) lookForDead(ctx context.Context) {
 			continue
 		}
 		g.packer.mu.Lock()
-		delete(g.began, m)
+		delete(m.list.began, m)
 		m.end(Lost, m.lostExit(executor.Exit{}))
 		g.packer.mu.Unlock()
 	}
@@ -299,39 +254,45 @@ func (g *group) settle(exit executor.Exit) {
 	p := g.packer
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g.settled = true
+	g.settled, g.open = true, false
 	unrun := executor.Exit{Code: -1, Err: exit.Err}
 	for m := range g.here() {
 		switch {
 		case m.stopping:
 			m.end(Unrun, m.stopped())
-		case exit.Err == nil || m.begun:
+		case m.begun || exit.Err == nil && m.list == g.lists[0]:
 			m.end(Lost, m.lostExit(exit))
+		case exit.Err == nil: // they did not come to it
+			m.end(Unrun, m.lostExit(exit))
 		case !g.any:
 			m.end(Failed, unrun)
 		default:
 			m.end(Unrun, unrun)
 		}
 	}
-	clear(g.began)
-}
-
-func (g *group) endAll(fate Fate, exit executor.Exit) {
-	g.packer.mu.Lock()
-	defer g.packer.mu.Unlock()
-	for m := range g.here() {
-		m.end(fate, exit)
+	for _, l := range g.lists {
+		clear(l.began)
 	}
 }
 
-// removeTime bounds how long a pack that has ended is cleared away.
+// removeTime bounds how long packs that have ended are cleared away.
 const removeTime = time.Minute
 
-// remove clears the pack away; gc finds what is left.
+// remove clears the packs away; gc finds what is left.
 func (g *group) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
-	if err := g.pack.Remove(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		g.packer.Logger.Debug("a pack was not cleared away", "pack", g.pack.URI(), "error", err)
+	g.packer.mu.Lock()
+	all := []packs.Pack{g.first}
+	for _, l := range g.lists {
+		if l.pack != g.first {
+			all = append(all, l.pack)
+		}
+	}
+	g.packer.mu.Unlock()
+	for _, pack := range all {
+		if err := pack.Remove(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			g.packer.Logger.Debug("a pack was not cleared away", "pack", pack.URI(), "error", err)
+		}
 	}
 }

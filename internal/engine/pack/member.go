@@ -19,7 +19,7 @@ type Member struct {
 	done   chan struct{} // closed when it has ended, or was released
 
 	// Under packer.mu:
-	group    *group // nil while the pack is being put together
+	list     *list // nil while the pack is being put together
 	number   int
 	begun    bool
 	stopping bool
@@ -64,14 +64,31 @@ func (m *Member) Printed() bool {
 	return m.printed
 }
 
+func (m *Member) tell(stage executor.Stage) {
+	if m.inv.Tell != nil {
+		m.inv.Tell(stage)
+	}
+}
+
+// begin notes that a worker began the member. The caller holds packer.mu.
+func (m *Member) begin() {
+	m.begun, m.list.group.any = true, true
+	if !m.ended {
+		m.list.unbegun--
+	}
+}
+
 // end notes how the member ended. The caller holds packer.mu.
 func (m *Member) end(fate Fate, exit executor.Exit) {
 	if m.ended || m.released {
 		return
 	}
 	m.ended, m.fate, m.exit = true, fate, exit
-	if m.group != nil {
-		m.group.live--
+	if m.list != nil {
+		m.list.live--
+		if !m.begun {
+			m.list.unbegun--
+		}
 	}
 	close(m.done)
 }
@@ -108,12 +125,12 @@ func (m *Member) Stop(ctx context.Context) error {
 	case m.released:
 		p.mu.Unlock()
 		return m.errReleased()
-	case m.group == nil:
+	case m.list == nil:
 		p.forming.members = slices.DeleteFunc(p.forming.members, func(other *Member) bool { return other == m })
 		m.end(Unrun, m.stopped())
 	case !m.stopping:
 		m.stopping = true
-		m.group.news()
+		m.list.group.news()
 	}
 	p.mu.Unlock()
 	select {
@@ -144,11 +161,11 @@ func (m *Member) Release() {
 	}
 	m.released = true
 	close(m.done)
-	switch g := m.group; {
-	case g == nil:
+	switch l := m.list; {
+	case l == nil:
 		p.look() // it starts all the same
-	case g.isLeft():
-		g.news()
+	case l.group.isLeft():
+		l.group.news()
 	}
 }
 

@@ -61,13 +61,6 @@ const (
 
 	// mostWorkers bounds a group where nothing else does.
 	mostWorkers = 100
-
-	// probe is how long calls of which nothing is known may run before that is
-	// taken for their duration.
-	probe = 5 * time.Second
-
-	// remembered is of how many calls the mean duration is taken.
-	remembered = 500
 )
 
 // Packer puts the calls of one function on executors that are alike into packs.
@@ -84,7 +77,8 @@ type Packer struct {
 	forming  *forming // nil while no call has asked for a pack
 	groups   map[*group]bool
 	lone     map[*Member]time.Time // calls that have a worker of their own, and since when
-	others   map[string]*group     // by the id of the pack: those that another process started
+	others   map[string]*list      // by the id of the pack: those that another process put together
+	drained  bool                  // no more calls come
 	recalled bool                  // the history was asked for
 	walls    []time.Duration       // how long calls took
 	sum      time.Duration         // of walls
@@ -102,7 +96,7 @@ type forming struct {
 // New makes a Packer. It does no I/O.
 func New(c Config) *Packer {
 	c.Packing.Side = max(c.Packing.Side, 1)
-	p := &Packer{Config: c, wake: make(chan struct{}, 1), groups: map[*group]bool{}, others: map[string]*group{}, lone: map[*Member]time.Time{}}
+	p := &Packer{Config: c, wake: make(chan struct{}, 1), groups: map[*group]bool{}, others: map[string]*list{}, lone: map[*Member]time.Time{}}
 	if c.Packing.Most > 0 {
 		p.singles = make(chan struct{}, c.Packing.Most)
 	}
@@ -222,60 +216,6 @@ func (p *Packer) loop() {
 	}
 }
 
-// recall asks for the history, once.
-func (p *Packer) recall() {
-	p.mu.Lock()
-	recalled := p.recalled
-	p.mu.Unlock()
-	if recalled {
-		return
-	}
-	if p.History != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), probe)
-		defer cancel()
-		past, err := p.History(ctx)
-		if err != nil {
-			p.Logger.Debug("how long earlier calls took is not known", "function", p.Function, "error", err)
-		}
-		for _, run := range past {
-			if run.Reason == "" && run.Wall > 0 {
-				p.learn(run.Wall)
-			}
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.recalled = true
-}
-
-// learn remembers how long a call took.
-func (p *Packer) learn(wall time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sum += wall
-	if len(p.walls) < remembered {
-		p.walls = append(p.walls, wall)
-		return
-	}
-	p.sum -= p.walls[p.next]
-	p.walls[p.next] = wall
-	p.next = (p.next + 1) % remembered
-}
-
-// each is how long a call takes, as far as is known. The caller holds mu.
-func (p *Packer) each(now time.Time) (mean time.Duration, known bool) {
-	if n := len(p.walls); n > 0 {
-		return max(p.sum/time.Duration(n), time.Microsecond), true
-	}
-	for g := range p.groups {
-		mean = max(mean, g.longest(now))
-	}
-	for _, since := range p.lone {
-		mean = max(mean, now.Sub(since)-worth) // it began after its start
-	}
-	return mean, mean >= probe
-}
-
 // busy is how many groups run, and calls by themselves. The caller holds mu.
 func (p *Packer) busy() int { return len(p.groups) + len(p.lone) }
 
@@ -291,25 +231,6 @@ func (p *Packer) SingleEnded(m *Member, wall time.Duration) {
 	p.look()
 }
 
-// plan is how many calls a worker is to get, and how many workers may be started
-// now. Of calls of which nothing is known, one worker gets one round. The caller
-// holds mu.
-func (p *Packer) plan(now time.Time) (perWorker, free int) {
-	mean, known := p.each(now)
-	if !known {
-		return p.Packing.Side, max(1-p.busy(), 0)
-	}
-	perWorker = int(min(max(int64(p.Packing.Work)*int64(p.Packing.Side)/int64(mean), 1), mostCalls))
-	if p.Packing.Most <= 0 {
-		return perWorker, mostWorkers
-	}
-	free = max(p.Packing.Most/p.Packing.Side, 1) - len(p.lone)
-	for g := range p.groups {
-		free -= g.workers
-	}
-	return perWorker, max(free, 0)
-}
-
 // consider starts the pack that is being put together if it is full, or if no
 // more calls come. The caller holds mu.
 func (p *Packer) consider(now time.Time) (started bool) {
@@ -317,9 +238,15 @@ func (p *Packer) consider(now time.Time) (started bool) {
 	if f == nil || len(f.members) == 0 || !p.recalled {
 		return false
 	}
+	if g, ready := p.takes(len(f.members), now); g != nil {
+		if ready = ready && (len(f.members) >= mostCalls || !now.Before(p.due(true))); ready {
+			p.hand(f, g)
+		}
+		return ready
+	}
 	perWorker, free := p.plan(now)
 	full := min(perWorker*free, mostCalls)
-	if free == 0 || len(f.members) < full && now.Before(p.due()) {
+	if free == 0 || len(f.members) < full && now.Before(p.due(false)) {
 		return false
 	}
 	if _, known := p.each(now); !known && len(f.members) > full { // they came while the history was asked for
@@ -332,17 +259,17 @@ func (p *Packer) consider(now time.Time) (started bool) {
 	return true
 }
 
-// due is when the pack that is being put together starts though it is not full.
-// The caller holds mu.
-func (p *Packer) due() time.Time {
+// due is when the pack that is being put together starts though it is not full, or
+// is handed over. The caller holds mu.
+func (p *Packer) due(handed bool) time.Time {
 	f := p.forming
 	n := len(p.lone)
 	for g := range p.groups {
-		if g.live > 0 {
+		if g.live() {
 			n++
 		}
 	}
-	if n > 0 {
+	if n > 0 && !handed {
 		return f.first.Add(min(worth*time.Duration(n), max(p.Packing.Work/4, patience)))
 	}
 	if due := f.last.Add(quiet); due.Before(f.first.Add(patience)) {
@@ -358,14 +285,16 @@ func (p *Packer) turn() (again time.Duration, over bool) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	p.consider(now)
+	again = p.dismiss(now)
 	switch f := p.forming; {
 	case f != nil && len(f.members) > 0:
-		return max(min(p.due().Sub(now), worth), quiet/2), false
+		g, _ := p.takes(len(f.members), now)
+		return max(min(p.due(g != nil).Sub(now), worth, again), quiet/2), false
 	case p.busy() == 0:
 		p.looping = false
 		return 0, true
 	}
-	return time.Minute, false
+	return again, false
 }
 
 // launch starts a pack. The caller holds mu.
@@ -376,11 +305,10 @@ func (p *Packer) launch(f *forming, workers int) {
 		f.members[0].end(Single, executor.Exit{})
 		return
 	}
-	g := &group{packer: p, pack: f.pack, members: f.members, live: len(f.members), workers: workers, pages: make([]int, workers),
-		began: map[*Member]time.Time{}, stops: make(chan struct{}, 1), over: make(chan struct{})}
-	for number, m := range f.members {
-		m.group, m.number = g, number
-	}
+	_, handle, _ := SplitHandle(f.handle)
+	g := p.newGroup(f.pack, handle, workers)
+	g.open = true
+	g.add(f)
 	p.groups[g] = true
 	p.Go(g.run)
 }
@@ -390,6 +318,8 @@ func (p *Packer) leave(g *group) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.groups, g)
-	delete(p.others, g.pack.ID)
+	for _, l := range g.lists {
+		delete(p.others, l.pack.ID)
+	}
 	p.look()
 }

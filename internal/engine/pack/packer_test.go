@@ -29,19 +29,14 @@ type cluster struct {
 
 	mu     sync.Mutex
 	groups []executor.Invocation
-	sizes  []int
 	begun  map[string]int // how often a call was begun
 }
 
 func (c *cluster) Name() string { return "cluster" }
 
 func (c *cluster) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
-	_, shape, err := (packs.Pack{Store: c.store, ID: inv.LeaseID}).Part(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
 	c.mu.Lock()
-	c.groups, c.sizes = append(c.groups, inv), append(c.sizes, shape.Calls)
+	c.groups = append(c.groups, inv)
 	c.mu.Unlock()
 	run, cancel := context.WithCancel(context.Background())
 	g := &fakeGroup{cancel: cancel, done: make(chan struct{})}
@@ -224,12 +219,14 @@ func TestSizes(t *testing.T) {
 		history []time.Duration
 		calls   int
 		sizes   []int // of the packs
-		workers []int
+		workers []int // of the groups
 	}{
 		{"short calls", 10 * time.Millisecond, executor.Packing{Work: 10 * time.Second, Side: 4, Most: 16}, nil,
-			3000, []int{4, 2996}, []int{1, 1}},
+			3000, []int{4, 2996}, []int{1}},
 		{"many short calls", 10 * time.Millisecond, executor.Packing{Work: 10 * time.Second, Side: 4}, []time.Duration{10 * time.Millisecond},
 			10000, []int{4000, 4000, 2000}, []int{1, 1, 1}},
+		{"room for all", 10 * time.Millisecond, executor.Packing{Work: time.Minute, Side: 4}, []time.Duration{10 * time.Millisecond},
+			10000, []int{4000, 4000, 2000}, []int{1}},
 		{"a limit", 100 * time.Millisecond, executor.Packing{Work: 10 * time.Second, Side: 2, Most: 8}, nil,
 			3000, []int{2, 2998}, []int{1, 3}}, // the first worker has not ended yet
 		{"history", 100 * time.Millisecond, executor.Packing{Work: 10 * time.Second, Side: 2}, []time.Duration{100 * time.Millisecond},
@@ -245,15 +242,22 @@ func TestSizes(t *testing.T) {
 					config.EvenOne = true
 					config.History = took(c.history...)
 				})
-				if fates := r.wait(t, r.calls(c.calls)); fates[pack.Ran] != c.calls {
+				all := r.calls(c.calls)
+				if fates := r.wait(t, all); fates[pack.Ran] != c.calls {
 					t.Errorf("fates %v", fates)
 				}
-				var workers []int
+				var sizes, workers []int
+				for i, m := range all {
+					if i == 0 || m.Handle() != all[i-1].Handle() {
+						sizes = append(sizes, 0)
+					}
+					sizes[len(sizes)-1]++
+				}
 				for _, inv := range r.groups {
 					workers = append(workers, inv.Workers)
 				}
-				if fmt.Sprint(r.sizes) != fmt.Sprint(c.sizes) || fmt.Sprint(workers) != fmt.Sprint(c.workers) {
-					t.Errorf("packs of %v calls with %v workers, want %v with %v", r.sizes, workers, c.sizes, c.workers)
+				if fmt.Sprint(sizes) != fmt.Sprint(c.sizes) || fmt.Sprint(workers) != fmt.Sprint(c.workers) {
+					t.Errorf("packs of %v calls with %v workers, want %v with %v", sizes, workers, c.sizes, c.workers)
 				}
 				met := 0
 				for _, n := range r.begun {
@@ -458,8 +462,122 @@ func TestSlowStream(t *testing.T) {
 		}
 		waiting.Wait()
 		r.owned.Wait()
-		if n := len(r.groups) + fates[pack.Single]; fates[pack.Ran]+fates[pack.Single] != 200 || n > 20 {
+		if n := len(r.groups) + fates[pack.Single]; fates[pack.Ran]+fates[pack.Single] != 200 || n > 3 {
 			t.Errorf("%d groups and Jobs for 30 s; fates %v", n, fates)
+		}
+	})
+}
+
+// Workers that have nothing to begin stay as long as a start would take: calls that
+// come one after another find them.
+func TestOneAfterAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(&cluster{takes: always(time.Second), delay: 5 * time.Second}, executor.Packing{Work: time.Minute}, func(c *pack.Config) {
+			c.EvenOne = true
+		})
+		for i := range 10 {
+			if _, err := r.call(fmt.Sprint("call ", i)).Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		began := time.Now()
+		r.owned.Wait()
+		if took := time.Since(began); len(r.groups) != 1 || took > 5*time.Second {
+			t.Errorf("%d groups; the last one ended after %v", len(r.groups), took)
+		}
+	})
+}
+
+// A program that ends does not wait for calls that might come.
+func TestDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(&cluster{takes: always(time.Second)}, executor.Packing{Work: time.Hour}, func(c *pack.Config) { c.EvenOne = true })
+		r.call("call").Wait(t.Context())
+		r.Drain()
+		began := time.Now()
+		r.owned.Wait()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("that took %v", took)
+		}
+	})
+}
+
+// A slow call of one pack keeps no process from the next pack, which its workers
+// were handed.
+func TestSlowCallBeforeNextPack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(&cluster{takes: func(call packs.Call) time.Duration {
+			if call.MemoURI == "call 0" {
+				return 10 * time.Minute
+			}
+			return time.Second
+		}}, executor.Packing{Work: time.Hour, Side: 2}, func(c *pack.Config) { c.History = took(time.Second) })
+		all := r.calls(10)
+		time.Sleep(2 * time.Second)
+		began := time.Now()
+		later := r.calls(30)[10:]
+		for _, m := range later {
+			if _, err := m.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took > 40*time.Second || len(r.groups) != 1 {
+			t.Errorf("20 calls of a second took %v, with %d groups", took, len(r.groups))
+		}
+		r.wait(t, all)
+	})
+}
+
+// Workers that break off leave a pack that they were handed to others.
+func TestGroupFailsBeforeNextPack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{takes: always(time.Second)}
+		breaks := make(chan struct{})
+		c.ends = func(ctx context.Context, index int) executor.Exit {
+			p := packs.Pack{Store: c.store, ID: c.groups[0].LeaseID}
+			p.Append(ctx, index, 1, []packs.Entry{{Call: 0, Began: true}, {Call: 0, Ended: &packs.Ended{}}, {Call: 1, Began: true}})
+			<-breaks
+			return executor.Exit{Code: -1, Err: &executor.Error{Reason: executor.WorkerLost, Message: "its node is gone"}}
+		}
+		r := newRig(c, executor.Packing{Work: time.Hour, Side: 2}, func(c *pack.Config) { c.History = took(time.Second) })
+		first := r.calls(2)
+		time.Sleep(2 * time.Second)
+		next := []*pack.Member{r.call("call 2"), r.call("call 3")}
+		time.Sleep(2 * time.Second)
+		if err := next[0].Stop(t.Context()); err != nil { // one of a pack that nobody came to yet
+			t.Error(err)
+		}
+		close(breaks)
+		if fates := r.wait(t, append(first, next...)); fates[pack.Ran] != 1 || fates[pack.Lost] != 1 || fates[pack.Unrun] != 2 || len(r.groups) != 1 {
+			t.Errorf("fates %v, %d groups", fates, len(r.groups))
+		}
+	})
+}
+
+// Workers whose program is dead end by themselves, and a pack that comes too late
+// goes elsewhere.
+func TestForsaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{takes: always(time.Second)}
+		r := newRig(c, executor.Packing{Work: time.Hour})
+		p := packs.Pack{Store: r.store, ID: "pack"}
+		if err := p.PutList(t.Context(), []packs.Call{{Function: "f@1", MemoURI: "call"}}, packs.Shape{Workers: 2}); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		w, err := c.Start(t.Context(), executor.Invocation{ID: executor.ID{LeaseID: p.ID}, Workers: 2, Tell: func(executor.Stage) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if exit, err := w.Wait(t.Context()); err != nil || exit.Err != nil {
+			t.Errorf("%+v, %v", exit, err)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("they stayed for %v", took)
+		}
+		if err := p.PutNext(t.Context(), 1, "late"); !blob.Is(err, blob.Exists) {
+			t.Errorf("a pack that comes too late: %v", err)
 		}
 	})
 }

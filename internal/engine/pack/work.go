@@ -45,44 +45,35 @@ const (
 	catchEach = 50 * time.Millisecond  // what others did, when it helps them: so long for each of them
 )
 
-// Run works through the list to its end, and returns the exit code. When ctx
-// ends, it stops what runs and says so.
+// Run works through the list, and through those that follow, to the end, and
+// returns the exit code. When ctx ends, it stops what runs and says so.
 func (w Worker) Run(ctx context.Context) (code int, err error) {
-	first, shape, err := w.Part(ctx, 0)
-	if err != nil {
-		if blob.Is(err, blob.NotFound) {
-			err = fmt.Errorf("the list of this pack is gone: its program has ended, or somebody removed it: %w", err)
-		}
+	way := &way{Worker: w, seeking: make(chan struct{}, 1)}
+	first, err := way.open(ctx, w.Pack)
+	switch {
+	case blob.Is(err, blob.NotFound):
+		return executor.ExitUnfit, fmt.Errorf("the list of this pack is gone: its program has ended, or somebody removed it: %w", err)
+	case err != nil:
 		return executor.ExitUnfit, err
+	case first == nil:
+		return executor.ExitOK, nil
 	}
-	if w.Index >= shape.Workers {
-		return executor.ExitOK, nil // for a list that is shorter than was thought
-	}
-	r := &working{Worker: w, share: newShare(shape.Calls, shape.Workers, w.Index), parts: map[int][]packs.Call{0: first},
-		pages: make([]int, shape.Workers), open: map[int]bool{}, running: map[int]executor.Worker{}, givenUp: map[int]bool{}, news: make(chan struct{}, 1)}
-	for worker := range r.pages {
-		if err := r.read(ctx, worker); err != nil {
-			return executor.ExitFailed, err
-		}
-	}
-	for number := range r.open { // this worker replaces one that died with them
-		r.note(packs.Entry{Call: number, Ended: &packs.Ended{Code: -1, Reason: executor.WorkerLost,
-			Message: "the worker that had begun the call, beside others, ended meanwhile"}})
-	}
-	telling, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
-	var beside, processes sync.WaitGroup
-	beside.Go(func() { r.tell(telling) })
-	beside.Go(func() { r.ask(telling) })
+	var processes sync.WaitGroup
 	for range max(w.Side, 1) {
-		processes.Go(func() { r.work(ctx) })
+		processes.Go(func() {
+			for number := 0; ; number++ {
+				r := way.at(ctx, number)
+				if r == nil {
+					return
+				}
+				r.work(ctx)
+				r.processes.Done()
+			}
+		})
 	}
 	processes.Wait()
-	stopTelling()
-	beside.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	err = errors.Join(r.failed(), r.write(last))
-	switch {
+	way.beside.Wait()
+	switch err := way.failed(); {
 	case err != nil:
 		return executor.ExitFailed, err
 	case ctx.Err() != nil:
@@ -91,13 +82,15 @@ func (w Worker) Run(ctx context.Context) (code int, err error) {
 	return executor.ExitOK, nil
 }
 
-// working is a worker at work.
+// working is a worker at work on one pack.
 type working struct {
 	Worker
-	share *share
-	open  map[int]bool // at first: what the worker in our place had begun and not ended
-	pages []int        // the last page that was read of each worker's ledger, or, of our own, written
-	news  chan struct{}
+	workers   int
+	processes sync.WaitGroup // those that are not through with the pack
+	share     *share
+	open      map[int]bool // at first: what the worker in our place had begun and not ended
+	pages     []int        // the last page that was read of each worker's ledger, or, of our own, written
+	news      chan struct{}
 
 	reading sync.Mutex // guards caught, and pages of others
 	caught  time.Time
@@ -108,6 +101,21 @@ type working struct {
 	running map[int]executor.Worker
 	givenUp map[int]bool
 	err     error
+}
+
+// report tells of the calls, and asks which ones nobody wants any more, until the
+// processes are through with the pack.
+func (r *working) report(ctx context.Context) error {
+	working, done := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	beside.Go(func() { r.tell(working) })
+	beside.Go(func() { r.ask(working) })
+	r.processes.Wait()
+	done()
+	beside.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return errors.Join(r.failed(), r.write(last))
 }
 
 func (r *working) failed() error {

@@ -5,6 +5,7 @@
 //	<root>/mops1-packs/<id>/list/1…              the calls, some hundred in a blob
 //	<root>/mops1-packs/<id>/ledger/<worker>/1…   what a worker of the group says of them
 //	<root>/mops1-packs/<id>/given-up             calls that nobody wants any more
+//	<root>/mops1-packs/<id>/next/1…              the packs that its workers come to next
 //
 // Lists and ledgers are records, so that damage shows. What matters for good is
 // in the records of each call; a pack is removed when its calls have ended.
@@ -52,10 +53,15 @@ func (p Pack) URI() string { return p.Store.URI(p.folder()) }
 
 func (p Pack) folder() string { return Prefix + p.ID }
 
-// Shape is how many calls a list has, and how many workers share it.
+// Shape is how many calls a list has, and which workers share it.
 type Shape struct {
 	Calls   int `json:"calls"`
 	Workers int `json:"workers"`
+
+	// Of a pack that its workers come to after others: the id of their first one, and
+	// the executor's handle of the workers.
+	First  string `json:"first,omitempty"`
+	Handle string `json:"handle,omitempty"`
 }
 
 // parts is in how many blobs the calls lie.
@@ -70,9 +76,9 @@ type partHeader struct {
 // sideBySide is how many blobs of a pack are written or read at once.
 const sideBySide = 8
 
-// PutList writes the list.
-func (p Pack) PutList(ctx context.Context, calls []Call, workers int) error {
-	shape := Shape{Calls: len(calls), Workers: workers}
+// PutList writes the list. The shape's number of calls is the list's.
+func (p Pack) PutList(ctx context.Context, calls []Call, shape Shape) error {
+	shape.Calls = len(calls)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
 	for part := range shape.parts() {

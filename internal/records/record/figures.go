@@ -36,40 +36,54 @@ func FiguresOf(header []byte) Figures {
 // written, and no key before it has its name: what users name stands behind it, or
 // in strings.
 func scanFigures(header []byte) (f Figures, ok bool) {
-	at := bytes.Index(header, []byte(`"wall_seconds":`))
-	if at < 0 {
-		return f, false
-	}
-	var wall, cpu, peak, limit float64
-	rest := header[at:]
-	for _, field := range []struct {
-		begin string
-		to    *float64
-	}{{`"wall_seconds":`, &wall}, {`,"cpu_seconds":`, &cpu}, {`,"peak_memory_bytes":`, &peak}, {`,"memory_limit_bytes":`, &limit}} {
-		if rest, ok = scanNumber(rest, field.begin, field.to); !ok {
+	rest := header
+	for whole := false; !whole; { // a field of a type may have a name that ends so
+		before, after, found := bytes.Cut(rest, []byte(`wall_seconds":`)) // begins with a letter: quotation marks are everywhere
+		if !found {
 			return f, false
 		}
+		whole, rest = bytes.HasSuffix(before, []byte(`"`)), after
 	}
+	wall, rest, ok := scanNumber(rest)
+	if !ok {
+		return f, false
+	}
+	f.Wall = inSeconds(wall)
+	if after, is := cutPrefix(rest, `,"cpu_seconds":`); is {
+		var cpu float64
+		if cpu, rest, ok = scanNumber(after); !ok {
+			return f, false
+		}
+		f.CPU = inSeconds(cpu)
+	}
+	f.PeakMemory, rest = scanBytes(rest, `,"peak_memory_bytes":`)
+	f.MemoryLimit, rest = scanBytes(rest, `,"memory_limit_bytes":`)
 	if _, rest, ok = scanField(rest, `,"memory_from":"`); !ok {
 		return f, false
 	}
 	rest = bytes.TrimPrefix(rest, []byte(`"`)) // that scanField left
 	host, _, ok := scanField(rest, `,"host":"`)
-	f = Figures{Wall: inSeconds(wall), CPU: inSeconds(cpu), PeakMemory: int64(peak), MemoryLimit: int64(limit), Host: string(host)}
+	f.Host = string(host)
 	return f, ok
 }
 
-// scanNumber is the value of an optional field.
-func scanNumber(header []byte, begin string, to *float64) (rest []byte, ok bool) {
-	rest, found := cutPrefix(header, begin)
-	if !found {
-		return header, true
-	}
+func scanNumber(text []byte) (n float64, rest []byte, ok bool) {
 	end := 0
-	for end < len(rest) && rest[end] != ',' && rest[end] != '}' {
+	for end < len(text) && text[end] != ',' && text[end] != '}' {
 		end++
 	}
-	n, err := strconv.ParseFloat(string(rest[:end]), 64)
-	*to = n
-	return rest[end:], err == nil
+	n, err := strconv.ParseFloat(string(text[:end]), 64)
+	return n, text[end:], err == nil
+}
+
+// scanBytes is the value of an optional field, a whole number.
+func scanBytes(header []byte, begin string) (n int64, rest []byte) {
+	rest, found := cutPrefix(header, begin)
+	if !found {
+		return 0, header
+	}
+	for len(rest) > 0 && '0' <= rest[0] && rest[0] <= '9' {
+		n, rest = n*10+int64(rest[0]-'0'), rest[1:]
+	}
+	return n, rest
 }

@@ -20,7 +20,7 @@ func TestFigures(t *testing.T) {
 		{"no run", Run{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			head := Head{MemoKey: sampleKey, RunID: "run"}
+			head := Head{MemoKey: sampleKey, RunID: "run", Schema: []byte(`{"field wall_seconds":9}`)}
 			for kind, header := range map[Kind]any{
 				KindResult: ResultHeader{RunHeader: RunHeader{head, Call{Function: "f"}, c.run}},
 				KindError:  ErrorHeader{RunHeader: RunHeader{head, Call{Function: "f"}, c.run}, Message: `"wall_seconds":1`},
