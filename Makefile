@@ -13,7 +13,8 @@
 # say so. Those over Kubernetes need Linux, and some of them root. Its programs are
 # built once for all clones, in up to half an hour.
 #
-# There are two modules: what users import, and in test what only tests need.
+# There are three modules: what users import, in otelmops what only those import who
+# want OpenTelemetry, and in test what only tests need.
 
 GO       ?= go
 SUITE     = $(GO) -C test run ./suite
@@ -30,17 +31,17 @@ test: vet lock staticcheck deadcode $(if $(ALL),race fuzz,short)
 
 # Compiles for every system that is supported, too.
 vet:
-	@echo "vet: gofmt, and of both modules go vet, nilness, and builds for darwin and for 32 bits"
+	@echo "vet: gofmt, and of all modules go vet, nilness, and builds for darwin and for 32 bits"
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	@$(GO) vet -tags cluster ./examples/gostats
-	@set -e; nilness=$$($(GO) -C test tool -n nilness); for module in . test; do \
+	@set -e; nilness=$$($(GO) -C test tool -n nilness); for module in . otelmops test; do \
 		$(GO) -C $$module vet ./...; \
 		$(GO) -C $$module vet -vettool="$$nilness" ./...; \
 		GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) -C $$module vet ./...; \
 		GOOS=linux GOARCH=386 CGO_ENABLED=0 $(GO) -C $$module vet ./...; \
 		$(GO) -C $$module mod verify >/dev/null; \
 	done
-	@echo "vet: 12 passed, 0 failed"
+	@echo "vet: 17 passed, 0 failed"
 
 # The functions of the examples are what their locks say.
 lock:
@@ -50,12 +51,12 @@ lock:
 # Its checks, and why one is left out: staticcheck.conf. Its own cache makes it a
 # matter of seconds; the first time, it takes minutes.
 staticcheck:
-	@set -e; staticcheck=$$($(GO) -C test tool -n staticcheck); for module in . test; do \
+	@set -e; staticcheck=$$($(GO) -C test tool -n staticcheck); for module in . otelmops test; do \
 		(cd $$module && "$$staticcheck" ./...); \
 	done
-	@echo "staticcheck: 2 passed, 0 failed"
+	@echo "staticcheck: 3 passed, 0 failed"
 
-# Looks at both modules as one program, since each may use what the other has. An
+# Looks at all modules as one program, since each may use what the other has. An
 # example without output is compiled, and nothing calls it. It reads the source of
 # all dependencies, into some 6 GB; collecting less garbage takes a third off its time.
 deadcode:
@@ -67,11 +68,11 @@ deadcode:
 # -count=1: tests read pages, run the go command, and look at the other module,
 # and the go command does not know when these have changed.
 short:
-	@$(SUITE) short ..,. -count=1 -short -timeout 10m ./...
+	@$(SUITE) short ..,../otelmops,. -count=1 -short -timeout 10m ./...
 	@echo "  the rest, with the race detector and for up to half an hour: make test ALL=1"
 
 race: cluster-binaries
-	@$(SUITE) race ..,. -count=1 -race -timeout 30m ./...
+	@$(SUITE) race ..,../otelmops,. -count=1 -race -timeout 30m ./...
 
 # Every fuzz target for a short while; its corpus of seeds runs with the tests. By
 # default Go takes up to a minute to make each new input smaller, and would hardly

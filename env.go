@@ -45,13 +45,14 @@ type Env struct {
 
 	executorEnviron config.Executors // of MOPS_* variables
 
-	engine  *orchestrate.Engine
-	files   *source.Files
-	tracker *progress.Tracker
-	events  *event.Stream
-	logger  *slog.Logger
-	worker  bool  // a function in a worker makes the calls
-	plan    *plan // nil if calls are computed
+	engine      *orchestrate.Engine
+	files       *source.Files
+	tracker     *progress.Tracker
+	events      *event.Stream
+	instruments instruments
+	logger      *slog.Logger
+	worker      bool  // a function in a worker makes the calls
+	plan        *plan // nil if calls are computed
 
 	looking     sync.WaitGroup // for edits; see look
 	stopLooking func()
@@ -112,7 +113,8 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	} else {
 		o.logger = slog.New(calm{o.logger.Handler()})
 	}
-	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, events: new(event.Stream), worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
+	instruments := newInstruments(&o, in.worker)
+	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, events: new(event.Stream), instruments: instruments, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
 	configPath, err := env.configure(&o, in)
 	if err != nil {
@@ -137,6 +139,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 			env.endRun(exitFailed, false, err)
 			env.stopLooking()
 			env.looking.Wait()
+			env.instruments.close()
 		}
 	}()
 	if in.worker {
@@ -159,9 +162,11 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	around.Defaults, around.Environ, around.Executors = env.code.Settings, env.environ.Settings, env.executorEnviron
 	around.Defaults.Executor = nil
 	env.observe(o.observers)
+	env.instruments.listen(env)
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
 		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address, Plan: env.plan != nil,
+		Carry: instruments.carry, Over: instruments.over,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)
 		},
@@ -279,6 +284,7 @@ func (env *Env) shut() error {
 		env.plan.show(env.engine)
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 		env.events.Close()
+		env.instruments.close()
 	})
 	return env.closed
 }

@@ -81,7 +81,7 @@ func (s *staying) run(ctx context.Context, spec worker.Spec) int {
 	env := s.env
 	p := worker.Process{
 		Spec: spec, Inherited: s.inherited, Registry: gather(s.options).registry.functions, Files: env.files, Logger: env.logger,
-		Root: env.engine.Root,
+		Root: env.engine.Root, Begin: env.instruments.beginner(spec),
 		Context: func(ctx context.Context) context.Context {
 			if spec.Context == (config.Settings{}) {
 				return env.Context(ctx)

@@ -45,9 +45,31 @@ func Record(ctx context.Context, key string, value any) {
 // and run to every line; outside of a run it is slog.Default().
 func Logger(ctx context.Context) *slog.Logger {
 	if running := worker.FromContext(ctx); running != nil {
-		return running.Logger()
+		return slog.New(inContext{running.Logger().Handler(), ctx})
 	}
 	return slog.Default()
+}
+
+// inContext is a handler of a function, which logs in the function's context where
+// a line has none: handlers find the trace there.
+type inContext struct {
+	slog.Handler
+	ctx context.Context
+}
+
+func (h inContext) Handle(ctx context.Context, r slog.Record) error {
+	if ctx == context.Background() {
+		ctx = h.ctx
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h inContext) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return inContext{h.Handler.WithAttrs(attrs), h.ctx}
+}
+
+func (h inContext) WithGroup(name string) slog.Handler {
+	return inContext{h.Handler.WithGroup(name), h.ctx}
 }
 
 // OutDir is a folder for the files that a function returns with [File] or

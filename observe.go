@@ -82,6 +82,15 @@ func Observe(observe func(Event)) EnvOption {
 	return envOption(func(e *envOptions) { e.observers = append(e.observers, observe) })
 }
 
+// publicOf is an event's error as the caller of its call gets it.
+func publicOf(e Event) error {
+	if e.Err == nil {
+		return nil
+	}
+	name, _, _ := strings.Cut(e.Function, "@")
+	return public(name, e.MemoURI, e.Err)
+}
+
 // observe lets all who tell of calls hear of them.
 func (env *Env) observe(observers []func(Event)) {
 	env.events.Direct(env.tracker.Observe)
@@ -91,12 +100,14 @@ func (env *Env) observe(observers []func(Event)) {
 	if env.plan != nil {
 		env.events.Direct(env.plan.observe)
 	}
+	env.queue(observers)
+}
+
+// queue has each observer get its events on a goroutine of its own.
+func (env *Env) queue(observers []func(Event)) {
 	for _, observe := range observers {
 		env.events.Queued(func(e Event) {
-			if e.Err != nil {
-				name, _, _ := strings.Cut(e.Function, "@")
-				e.Err = public(name, e.MemoURI, e.Err)
-			}
+			e.Err = publicOf(e)
 			observe(e)
 		}, env.logger)
 	}

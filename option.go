@@ -254,6 +254,7 @@ type envOptions struct {
 	readCache  *int64
 	progress   string
 	observers  []func(Event)
+	instrument []func(worker bool) Instruments
 	edited     EditPolicy
 	plan       bool
 	isolated   bool

@@ -96,7 +96,7 @@ func (m Made) Put(ctx context.Context, store *blob.Store) error {
 				c := calls[len(calls)-1-i]
 				stage := []string{"running", "running", "running", "starting", "pending", "queued", "waiting"}[i%7]
 				open := programs.Open{
-					Call: int64(len(calls) + i), Function: "fit@7", Memo: path("fit@7", m.Seed, 1<<40+i), Caller: c.Caller, Stage: stage,
+					Call: int64(len(calls) + i), Function: "fit@7", Memo: path("fit@7", m.Seed, 1<<30+i), Caller: c.Caller, Stage: stage,
 					Asked: end - 40 - float64(i), Executor: "k8s", Run: words.RunID(m.Start, uint32(77+i)), Worker: c.Worker,
 				}
 				if stage == "running" {

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -12,9 +13,21 @@ import (
 // Stream hands events to observers, which are added before the first event. Send
 // is safe for concurrent use, and may be called on nil, which has no observer.
 type Stream struct {
+	traces []Trace
 	direct []func(Event)
 	queues []*queue
 }
+
+// Trace follows a call through contexts. It is called as Direct's observers are,
+// with the context in which the event happened: with Asked and Joined the caller's,
+// with Started and Ended the call's, which is the caller's if nothing changed it;
+// else none.
+// What it returns with Asked is the context of the call from then on, and with
+// Started that of the attempt.
+type Trace func(context.Context, Event) context.Context
+
+// Traced adds a Trace.
+func (s *Stream) Traced(trace Trace) { s.traces = append(s.traces, trace) }
 
 // Direct adds an observer that is called at once, on the goroutine of the call
 // and from many at the same time: it takes less than a microsecond, never waits
@@ -30,10 +43,14 @@ func (s *Stream) Queued(observe func(Event), logger *slog.Logger) {
 	go q.run()
 }
 
-// Send hands an event to all observers. It does not keep e.
-func (s *Stream) Send(e *Event) {
+// Send hands an event, which happened in ctx, to all observers, and returns the
+// context for what follows; see [Trace]. It does not keep e.
+func (s *Stream) Send(ctx context.Context, e *Event) context.Context {
 	if s == nil {
-		return
+		return ctx
+	}
+	for _, trace := range s.traces {
+		ctx = trace(ctx, *e)
 	}
 	for _, observe := range s.direct {
 		observe(*e)
@@ -41,6 +58,7 @@ func (s *Stream) Send(e *Event) {
 	for _, q := range s.queues {
 		q.put(e)
 	}
+	return ctx
 }
 
 // Close ends the stream when the observers have taken what waits for them, and at

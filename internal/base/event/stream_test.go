@@ -1,6 +1,7 @@
 package event
 
 import (
+	"context"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -30,7 +31,7 @@ func TestQueued(t *testing.T) {
 		}, log)
 		begun := time.Now()
 		for i := range uint64(3000) {
-			s.Send(&Event{Call: i})
+			s.Send(context.Background(), &Event{Call: i})
 		}
 		if len(direct) != 3000 || !time.Now().Equal(begun) {
 			t.Errorf("%d events after %v", len(direct), time.Since(begun))
@@ -44,7 +45,7 @@ func TestQueued(t *testing.T) {
 		if len(got) != 3000 || logged.String() != "" {
 			t.Errorf("%d events; %s", len(got), logged)
 		}
-		s.Send(&Event{}) // too late
+		s.Send(context.Background(), &Event{}) // too late
 		if len(got) != 3000 {
 			t.Error("an event after the end")
 		}
@@ -65,7 +66,7 @@ func TestQueuedComesSoon(t *testing.T) {
 		}, log)
 		for _, pause := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond, time.Hour, 3 * time.Second} {
 			time.Sleep(pause)
-			s.Send(&Event{Time: time.Now()})
+			s.Send(context.Background(), &Event{Time: time.Now()})
 		}
 		s.Close()
 		if len(came) != 5 {
@@ -98,13 +99,13 @@ func TestBadObservers(t *testing.T) {
 			missed += e.Missed
 		}, log)
 		for i := range n {
-			s.Send(&Event{Call: uint64(i)})
+			s.Send(context.Background(), &Event{Call: uint64(i)})
 			if i%1000 == 0 {
 				time.Sleep(lookEvery)
 			}
 		}
 		time.Sleep(2 * time.Second)
-		s.Send(&Event{Call: n})
+		s.Send(context.Background(), &Event{Call: n})
 		synctest.Wait()
 		begun := time.Now()
 		s.Close()
@@ -128,10 +129,10 @@ func TestBadObservers(t *testing.T) {
 // A stream that nobody made, and one without observers, take events.
 func TestNobodyObserves(t *testing.T) {
 	var none *Stream
-	none.Send(&Event{})
+	none.Send(context.Background(), &Event{})
 	none.Close()
 	var s Stream
-	s.Send(&Event{})
+	s.Send(context.Background(), &Event{})
 	s.Close()
 }
 
@@ -142,7 +143,7 @@ func BenchmarkSend(b *testing.B) {
 	s.Queued(func(Event) { n++ }, log)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Send(&Event{Kind: Ended})
+		s.Send(context.Background(), &Event{Kind: Ended})
 	}
 	s.Close()
 }

@@ -205,6 +205,7 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Assignment: c.assignment(), Surroundings: e.Surroundings,
 		Root: ability.RootFor(at, c.f.root.store.Address()), Path: c.f.place.Path, Function: c.f.call.Function.Name, Schema: c.f.call.Function.SchemaHash(),
 		LeaseVersion: version, Orchestrator: state.Orchestrator, Handle: c.handle,
+		Carried: e.carry(ctx),
 		Context: e.portable(c.f.call.Context, at), Supervised: remote && !packed, Packed: packed,
 	}
 	spec.Origin = c.f.call.Function.Origin()
@@ -231,6 +232,14 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		}
 	}
 	return spec.Encode()
+}
+
+// carry is what a worker elsewhere gets of the context of its run.
+func (e *Engine) carry(ctx context.Context) map[string]string {
+	if e.Carry == nil {
+		return nil
+	}
+	return e.Carry(ctx)
 }
 
 // assignment is what the run is told of itself, wherever it runs.

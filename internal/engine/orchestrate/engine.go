@@ -41,6 +41,13 @@ type Options struct {
 	CacheDir  string
 	CacheSize int64
 
+	// Carry returns what the worker of a run elsewhere is told of the run's context,
+	// as worker.Spec.Carried. May be nil.
+	Carry func(context.Context) map[string]string
+
+	// Over returns a store that stands before another. May be nil.
+	Over func(*blob.Store) *blob.Store
+
 	// Output returns where to show the lines of a worker. May be nil.
 	Output func(function, memoURI string) io.WriteCloser
 
@@ -198,6 +205,9 @@ func (e *Engine) root(ctx context.Context, uri string) (*root, error) {
 	store, err := blob.Open(ctx, uri)
 	if err != nil {
 		return nil, fmt.Errorf("the root cannot be opened: %w", err)
+	}
+	if e.Over != nil {
+		store = e.Over(store)
 	}
 	store = e.cached(blob.Retry(store, e.retryPolicy(store)))
 	r := &root{

@@ -47,7 +47,7 @@ func (e *Engine) tellHit(ctx context.Context, c *Call, asked time.Time, place me
 		Asked: asked, Caller: by.uri, CallerCall: by.number, Outcome: event.Hit,
 	}
 	ofResult(&is, found)
-	e.Events.Send(&is)
+	e.Events.Send(ctx, &is)
 }
 
 // ofResult fills in the run that made a result.
@@ -95,12 +95,22 @@ type attempt struct {
 }
 
 // tell tells an event, of which the caller sets what is special.
-func (f *flight) tell(e event.Event) { f.tellIf(e, always) }
+func (f *flight) tell(e event.Event) { f.tellIn(context.Background(), e) }
+
+// tellIn tells an event that happened in ctx, and returns the context for what
+// follows; see event.Trace.
+func (f *flight) tellIn(ctx context.Context, e event.Event) context.Context {
+	return f.tellInIf(ctx, e, always)
+}
 
 func always(*tale) bool { return true }
 
 // tellIf tells an event if that is still right.
 func (f *flight) tellIf(e event.Event, right func(*tale) bool) {
+	f.tellInIf(context.Background(), e, right)
+}
+
+func (f *flight) tellInIf(ctx context.Context, e event.Event, right func(*tale) bool) context.Context {
 	e.Time = time.Now()
 	f.tale.mu.Lock()
 	said := !f.tale.ended && right(&f.tale)
@@ -109,13 +119,22 @@ func (f *flight) tellIf(e event.Event, right func(*tale) bool) {
 			f.closeAttempt(e)
 		}
 		if said = f.tale.isNews(&e); said {
-			f.send(&e)
+			ctx = f.send(ctx, &e)
 		}
 	}
 	f.tale.mu.Unlock()
 	if said { // outside of the mutex: the handler is the user's
-		f.engine.logEvent(e)
+		f.logEvent(e)
 	}
+	return ctx
+}
+
+// ownContext is the context of the call, which takes off with a new one.
+func (f *flight) ownContext() context.Context {
+	if f.ctx != nil {
+		return f.ctx
+	}
+	return f.values
 }
 
 // closeAttempt tells the end of an attempt that the end of the call brings with it:
@@ -130,11 +149,11 @@ func (f *flight) closeAttempt(ended event.Event) {
 		e.Wall, e.CPU, e.PeakMemory = ended.Wall, ended.CPU, ended.PeakMemory
 	}
 	f.tale.isNews(&e)
-	f.send(&e)
+	f.send(context.Background(), &e)
 }
 
 // send fills in the call.
-func (f *flight) send(e *event.Event) {
+func (f *flight) send(ctx context.Context, e *event.Event) context.Context {
 	t := &f.tale
 	if t.uri == "" {
 		t.uri = f.place.URI()
@@ -146,7 +165,7 @@ func (f *flight) send(e *event.Event) {
 	if e.Kind != event.Joined {
 		e.Asked, e.Caller, e.CallerCall = f.asked, t.caller.uri, t.caller.number
 	}
-	f.engine.Events.Send(e)
+	return f.engine.Events.Send(ctx, e)
 }
 
 // expects makes a run the one whose stages are told, once it is told to have begun.
@@ -247,7 +266,11 @@ func (f *flight) tellAsked(missed *miss) {
 	if missed.stale {
 		e.Why = missed.why
 	}
-	f.tell(e)
+	if f.ctx == nil { // it has not taken off yet
+		f.values = f.tellIn(f.values, e)
+	} else {
+		f.ctx = f.tellIn(f.ctx, e)
+	}
 }
 
 // tellWaitsForSlot tells that the call waits until its executor has one, if that is
@@ -256,13 +279,14 @@ func (f *flight) tellWaitsForSlot(right func(*tale) bool) {
 	f.tellIf(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name()}, right)
 }
 
-// tellStarted tells that a run begins. In this process it runs at once.
-func (c *computing) tellStarted() {
+// tellStarted tells that a run begins, and returns its context. In this process it
+// runs at once.
+func (c *computing) tellStarted() context.Context {
 	e := event.Event{Kind: event.Started, ID: c.ID, Worker: c.handle}
 	if ability.InProcess(c.f.call.Executor) {
 		e.Stage = executor.Running
 	}
-	c.f.tell(e)
+	return c.f.tellIn(c.ctx, e)
 }
 
 // tellWorker adds the handle of a worker to what will be told of its run.
@@ -319,7 +343,7 @@ func (f *flight) tellEnded(outcome Outcome, err error) {
 		}
 		ofFailure(&e, err)
 	}
-	f.tell(e)
+	f.tellIn(f.ownContext(), e)
 }
 
 // ofFailure fills in why a run failed, and what it took where its record says so.
@@ -349,7 +373,7 @@ func (f *flight) tellHandedOver() {
 }
 
 // logEvent says what people should know of a call that is not as usual.
-func (e *Engine) logEvent(ev event.Event) {
+func (f *flight) logEvent(ev event.Event) {
 	level, text, more := slog.LevelInfo, "", []any(nil)
 	switch {
 	case ev.Kind == event.Asked && ev.Why != "":
@@ -370,7 +394,7 @@ func (e *Engine) logEvent(ev event.Event) {
 	default:
 		return
 	}
-	e.Logger.Log(context.Background(), level, text, append([]any{"call", ev.MemoURI}, more...)...)
+	f.engine.Logger.Log(f.ownContext(), level, text, append([]any{"call", ev.MemoURI}, more...)...)
 }
 
 // holderOf says in words who holds a lease.

@@ -135,7 +135,7 @@ func (e *Engine) join(ctx context.Context, c Call) (f *flight, leads bool, err e
 	for {
 		f, leads, err := e.tryJoin(&flight{engine: e, call: c, root: r, place: place, chain: chain, values: ctx, tale: tale{caller: by}})
 		if err == nil && !leads {
-			f.tell(event.Event{Kind: event.Joined, Asked: asked, Caller: by.uri, CallerCall: by.number})
+			f.tellIn(ctx, event.Event{Kind: event.Joined, Asked: asked, Caller: by.uri, CallerCall: by.number})
 		}
 		if !errors.Is(err, errDying) {
 			return f, leads, err

@@ -119,8 +119,7 @@ func (c *computing) untilDone() (Outcome, error) {
 	f := c.f
 	for failed := 0; ; failed++ {
 		c.started, c.exit, c.unbegun = time.Now(), executor.Exit{}, false
-		c.tellStarted()
-		outcome, err := c.once()
+		outcome, err := c.once(c.tellStarted())
 		if e, ok := errors.AsType[*FuncError](err); ok && e.Failed.Transient {
 			f.engine.Files.Forget(time.Now()) // perhaps a file of the input was gone
 		}
@@ -151,17 +150,17 @@ func (c *computing) untilDone() (Outcome, error) {
 }
 
 // once is one run on the executor. It returns when the worker is gone, or is
-// left to run on. The run's context ends when it has run for its timeout.
-func (c *computing) once() (Outcome, error) {
+// left to run on. Its context is c.ctx, with the run's own values, and ends when
+// it has run for its timeout.
+func (c *computing) once(ctx context.Context) (Outcome, error) {
 	timeout := c.f.call.Timeout
 	if !ability.InProcess(c.f.call.Executor) {
-		ctx, cancel := context.WithCancelCause(c.ctx)
+		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		clock := &limit{left: timeout, reached: func() { cancel(errTimeout) }}
 		defer clock.tell("")
 		return c.elsewhere(ctx, clock)
 	}
-	ctx := c.ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)

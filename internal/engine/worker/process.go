@@ -47,6 +47,10 @@ type Process struct {
 	// Context returns the context of the user's function, in which nested calls
 	// find their environment.
 	Context func(context.Context) context.Context
+
+	// Begin is called before the work begins, and the function that it returns when
+	// that has ended. May be nil.
+	Begin func(ctx context.Context, memoURI string) (_ context.Context, end func(error))
 }
 
 // Main runs the invocation and returns the exit code. If mops itself fails, it
@@ -80,7 +84,7 @@ func (p Process) Main(ctx context.Context) int {
 		return p.verify(ctx, place)
 	}
 	defer p.keepLogWhenOrphaned(ctx, store)()
-	code, reason, err := p.run(ctx, place, session)
+	code, reason, err := p.begun(ctx, place, session)
 	if err == nil {
 		return code
 	}
@@ -99,6 +103,27 @@ func (p Process) Main(ctx context.Context) int {
 	}
 	return code
 }
+
+// begun is run, between the beginning and the end that others are told of.
+func (p Process) begun(ctx context.Context, place memo.Place, session *lease.Session) (code int, reason executor.Reason, err error) {
+	if p.Begin == nil {
+		return p.run(ctx, place, session)
+	}
+	ctx, end := p.Begin(ctx, place.URI())
+	code, reason, err = p.run(ctx, place, session)
+	switch {
+	case err != nil:
+		end(err)
+	case code == executor.ExitFunc:
+		end(errFunc)
+	default:
+		end(nil)
+	}
+	return code, reason, err
+}
+
+// errFunc is how a run ended whose function failed.
+var errFunc = errors.New("the function failed; its error is in the store")
 
 func (p Process) run(ctx context.Context, place memo.Place, session *lease.Session) (code int, reason executor.Reason, err error) {
 	invocation, end := readInvocation(ctx, place)

@@ -108,6 +108,8 @@ type Spec struct {
 	Supervised   bool            `json:"supervised,omitempty"` // the worker keeps its own log; see Supervise
 	Container    *Container      `json:"container,omitempty"`  // that of the worker alone; set by Supervise
 
+	Carried map[string]string `json:"carried,omitempty"` // of the context in which the run was started
+
 	Packed bool  `json:"packed,omitempty"` // the call is in a pack, whose workers may all come to it
 	Pack   *Pack `json:"pack,omitempty"`   // this worker works through a pack, and Path is empty
 

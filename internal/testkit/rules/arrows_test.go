@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -291,6 +292,27 @@ func TestOnlyTheToolLinksExpressions(t *testing.T) {
 		links := slices.ContainsFunc(p.Deps, func(dep string) bool { return strings.HasPrefix(dep, "github.com/expr-lang/expr") })
 		if links && from != "cmd/mops" && !strings.HasPrefix(from, "cmd/mops/") {
 			t.Errorf("%q links the library of expressions, which is for the tool alone", from)
+		}
+	}
+}
+
+// OpenTelemetry is in module otelmops, and no package of this module uses that or
+// fetches the SDK.
+func TestNoOpenTelemetry(t *testing.T) {
+	for _, p := range everything(t) {
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(imported, "go.opentelemetry.io/") || strings.HasPrefix(imported, module+"/otelmops") {
+				t.Errorf("%s imports %s: that belongs into module otelmops", p.ImportPath, imported)
+			}
+		}
+	}
+	text, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heavy := range []string{"go.opentelemetry.io/otel/sdk ", "go.opentelemetry.io/otel/exporters", module + "/otelmops"} {
+		if strings.Contains(string(text), heavy) {
+			t.Errorf("go.mod requires %s", heavy)
 		}
 	}
 }
