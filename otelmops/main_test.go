@@ -26,6 +26,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/otelmops"
 	"github.com/TrilliantHealth/mops-go/otelmops/otlp"
 )
 
@@ -52,11 +53,16 @@ var quadruple = mops.Define("test/quadruple", func(ctx context.Context, n int) (
 const (
 	programVariable = "TEST_PROGRAM"
 	stayVariable    = "TEST_STAY" // workers take one call after another
+	moreVariable    = "TEST_MORE" // hits have spans, and workers send metrics
 )
 
 // The test binary is the program under test, and its workers.
 func TestMain(m *testing.M) {
 	if os.Getenv(programVariable) != "" {
+		var options []otlp.Option
+		if os.Getenv(moreVariable) != "" {
+			options = []otlp.Option{otlp.WithWorkerMetrics(), otlp.With(otelmops.WithHits())}
+		}
 		mops.Main(func(ctx context.Context) error {
 			ctx, span := otel.Tracer("test").Start(ctx, "program")
 			defer span.End()
@@ -76,9 +82,29 @@ func TestMain(m *testing.M) {
 			}
 			fmt.Println("result", n)
 			return nil
-		}, mops.Progress("off"), mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), otlp.Export())
+		}, mops.Progress("off"), mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), otlp.Export(options...))
 	}
 	os.Exit(m.Run())
+}
+
+// folder is one that processes may still write to when the test ends: those that
+// stay end after the program, and nobody is told when.
+func folder(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "otelmops-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		late := time.Now().Add(10 * time.Second)
+		for err := os.RemoveAll(dir); err != nil; err = os.RemoveAll(dir) {
+			if time.Now().After(late) {
+				t.Error(err)
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	return dir
 }
 
 // program runs the program under test against a collector.
@@ -86,7 +112,7 @@ func program(t *testing.T, endpoint string, env ...string) (out string, took tim
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), programVariable+"=1", "MOPS_ROOT=file://"+t.TempDir(), "MOPS_STATE="+t.TempDir(), "MOPS_CACHE="+t.TempDir(),
+	cmd.Env = append(os.Environ(), programVariable+"=1", "MOPS_ROOT=file://"+folder(t), "MOPS_STATE="+t.TempDir(), "MOPS_CACHE="+t.TempDir(),
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_SERVICE_NAME=doubler", "OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=50", "GORACE=atexit_sleep_ms=10")
 	cmd.Env = append(cmd.Env, env...)
 	began := time.Now()
@@ -105,11 +131,12 @@ type collector struct {
 	mu      sync.Mutex
 	spans   []*spans.Span
 	metrics map[string]*metrics.Metric // the last of each name
+	senders map[string]bool            // of metrics, by service.instance.id
 	logs    []*logs.LogRecord
 }
 
 func newCollector(t *testing.T) *collector {
-	c := &collector{got: make(chan struct{}, 1000), metrics: map[string]*metrics.Metric{}}
+	c := &collector{got: make(chan struct{}, 1000), metrics: map[string]*metrics.Metric{}, senders: map[string]bool{}}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
 	return c
@@ -137,6 +164,11 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var got collectormetric.ExportMetricsServiceRequest
 		err = proto.Unmarshal(body, &got)
 		for _, r := range got.ResourceMetrics {
+			for _, a := range r.Resource.GetAttributes() {
+				if a.Key == "service.instance.id" {
+					c.senders[a.Value.GetStringValue()] = true
+				}
+			}
 			for _, s := range r.ScopeMetrics {
 				for _, m := range s.Metrics {
 					c.metrics[m.Name] = m

@@ -18,21 +18,15 @@ var Train = mops.Define("example/train", func(ctx context.Context, rows int) (fl
 	return fit(ctx, rows)
 }, mops.On(subprocess.New()))
 
-func run(ctx context.Context) error {
-	ctx, span := otel.Tracer("example").Start(ctx, "program")
-	defer span.End()
-	score, err := Train.Call(ctx, 1000)
-	fmt.Println(score)
-	return err
-}
-
-func main() {
-	mops.Main(run, otlp.Export())
-}
-
-// The whole program: main is the one of a program.
+// The function main of a program.
 func ExampleExport() {
-	main()
+	mops.Main(func(ctx context.Context) error {
+		ctx, span := otel.Tracer("example").Start(ctx, "program")
+		defer span.End()
+		score, err := Train.Call(ctx, 1000)
+		fmt.Println(score)
+		return err
+	}, otlp.Export())
 }
 
 func fit(context.Context, int) (float64, error) { return 0.9, nil }
