@@ -20,13 +20,14 @@ var Train = mops.Define("example/train", func(ctx context.Context, rows int) (fl
 
 // The function main of a program.
 func ExampleExport() {
-	mops.Main(func(ctx context.Context) error {
+	run := func(ctx context.Context) error {
 		ctx, span := otel.Tracer("example").Start(ctx, "program")
 		defer span.End()
 		score, err := Train.Call(ctx, 1000)
 		fmt.Println(score)
 		return err
-	}, otlp.Export())
+	}
+	mops.Main(run, otlp.Export())
 }
 
 func fit(context.Context, int) (float64, error) { return 0.9, nil }
