@@ -221,6 +221,9 @@ func TestOutage(t *testing.T) {
 				if took := time.Since(closing); c.cancel > 0 && took > c.cancel-c.lives+2*lastWords {
 					t.Errorf("a log of a run that was cancelled kept it for %v", took)
 				}
+				if took := time.Since(closing); !c.kept && took > 3*c.lives/2 {
+					t.Errorf("the store was waited for %v, after %v of printing", took, c.lives)
+				}
 				if log, _ := read(t, below); (log == want) != c.kept {
 					t.Errorf("of %d bytes %d were kept; all: want %v", len(want), len(log), c.kept)
 				}

@@ -38,12 +38,14 @@ const (
 // Writer writes the log of one run. Write never blocks on the store and never
 // fails. While the store is away, what is printed waits for it, within the bounds
 // of a run that prints without end; in the end, for as long as the log took to be
-// printed (see blob.Patience). What cannot be kept is reported once.
+// printed (see blob.Patience), and once for all parts of it. What cannot be kept is
+// reported once.
 type Writer struct {
 	store  *blob.Store
 	prefix string
 	logger *slog.Logger
-	next   int // number of a chunk; of the goroutine that writes them
+	next   int  // number of a chunk; of the goroutine that writes them
+	gaveUp bool // its: the store was waited for once, in the end
 
 	mu      sync.Mutex
 	pending bytes.Buffer
@@ -154,7 +156,6 @@ func (w *Writer) run(ctx context.Context) {
 }
 
 func (w *Writer) finish(ctx context.Context) {
-	w.flush(ctx)
 	w.mu.Lock()
 	if w.dropped > 0 {
 		fmt.Fprintf(&w.pending, "\n[mops: %d bytes left out here]\n", w.dropped)
@@ -175,11 +176,14 @@ func (w *Writer) flush(ctx context.Context) (written bool) {
 	w.pending.Reset()
 	w.mu.Unlock()
 
-	ctx = blob.Patient(ctx, blob.Patience{Since: w.began, What: "the log " + w.store.URI(w.prefix), Made: true})
+	if !w.gaveUp {
+		ctx = blob.Patient(ctx, blob.Patience{Since: w.began, What: "the log " + w.store.URI(w.prefix), Made: true})
+	}
 	err := w.put(ctx, chunk)
 	for blob.Is(err, blob.Unavailable) && !w.isClosed() { // the run is not over, so nothing needs to be given up
 		err = w.put(ctx, chunk)
 	}
+	w.gaveUp = w.gaveUp || blob.Is(err, blob.Unavailable)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && !w.failed {
