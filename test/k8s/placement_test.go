@@ -156,9 +156,9 @@ func TestPlacementByPlatform(t *testing.T) {
 	}
 }
 
-// Calls that wait for a GPU get it one after the other, and are not given up.
+// Calls that wait for a GPU get it one after the other, and are not given up. Not beside
+// other tests: the scheduler takes seconds under load to give a free GPU to the next.
 func TestGPUsAreShared(t *testing.T) {
-	t.Parallel()
 	e, c, _ := simulated(t, ends(0, 2*time.Second))
 	pool(t, c, "gpu-scarce", "nvidia.com/gpu=present", "1")
 	for _, w := range startMany(t, e.With(GPU(1), NodeIn("pool", "gpu-scarce"), RoomGrace(time.Second)), 4) {
