@@ -222,7 +222,7 @@ func TestOutage(t *testing.T) {
 				if took := time.Since(closing); c.cancel > 0 && took > c.cancel-c.lives+2*lastWords {
 					t.Errorf("a log of a run that was cancelled kept it for %v", took)
 				}
-				if took := time.Since(closing); !c.kept && took > max(3*c.lives/2, 90*time.Second) && c.cancel == 0 {
+				if took := time.Since(closing); !c.kept && took > max(3*c.lives/2, 80*time.Second) && c.cancel == 0 {
 					t.Errorf("the store was waited for %v, after %v of printing", took, c.lives)
 				}
 				if log, _ := read(t, below); (log == want) != c.kept {

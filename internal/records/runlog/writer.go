@@ -30,6 +30,8 @@ const (
 	keepLast  = 1 << 20
 	// lastWords is how long a log may take to be kept whose run was cancelled.
 	lastWords = time.Minute
+	// oneTry is for the last part of a log whose part before was given up.
+	oneTry = 2 * time.Second
 	// mostChunk is more than a chunk can have, which is all that is kept of a run
 	// where it comes at once.
 	mostChunk = keepFirst + 4*keepLast
@@ -176,7 +178,11 @@ func (w *Writer) flush(ctx context.Context) (written bool) {
 	w.pending.Reset()
 	w.mu.Unlock()
 
-	if !w.gaveUp {
+	if w.gaveUp {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, oneTry)
+		defer cancel()
+	} else {
 		ctx = blob.Patient(ctx, blob.Patience{Since: w.began, What: "the log " + w.store.URI(w.prefix), Made: true})
 	}
 	err := w.put(ctx, chunk)
