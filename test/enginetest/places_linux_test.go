@@ -99,7 +99,7 @@ func TestDiskFull(t *testing.T) {
 				jobs.Jobs = append(jobs.Jobs, Job{Work: Work{Name: string(rune('a' + i)), Dir: place, Write: 700_000}, On: on})
 			}
 			p := enginetest.Start(t, place, "jobs", jobs, variable)
-			p.Wait(3 * time.Minute)
+			p.Wait(4 * time.Minute) // workers, the logs of their runs and the leases wait for a minute each
 			kinds, sound := map[string]int{}, 0
 			for _, r := range reports(t, p) {
 				kinds[r.Kind]++
