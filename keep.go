@@ -3,8 +3,6 @@ package mops
 import (
 	"context"
 	"os"
-	"os/user"
-	"runtime"
 	"strconv"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -14,7 +12,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/programs"
-	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // KeepRun says whether this run of the program is kept in the root: who ran what,
@@ -107,15 +104,12 @@ func openQuietly(ctx context.Context, root string) (*blob.Store, error) {
 
 // head says who runs what, where.
 func (env *Env) head() programs.Head {
+	here := worker.Whereabouts()
 	h := programs.Head{
-		ID: env.runID, Build: record.ThisProgram(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Arguments: max(len(os.Args)-1, 0), PID: os.Getpid(), Start: env.started.UTC(), Fields: env.runFields.Values(),
+		ID: env.runID, Build: here.Program, OS: here.OS, Arch: here.Arch, Host: here.Host, User: here.User, PID: here.PID,
+		Arguments: max(len(os.Args)-1, 0), Start: env.started.UTC(), Fields: env.runFields.Values(),
 	}
 	h.Program, _ = os.Executable()
-	h.Host, _ = os.Hostname()
-	if u, err := user.Current(); err == nil {
-		h.User = u.Username
-	}
 	if base, err := env.base(); err == nil {
 		h.Pipeline, h.Options = base.Pipeline, described(base, env.code.overlay(settings{Settings: env.file.Defaults}).overlay(settings{Settings: env.environ.Settings}))
 	}

@@ -148,7 +148,7 @@ func TestARefreshThatFailsKeepsTheOldResult(t *testing.T) {
 }
 
 func TestReadOnlyUsesResultsAndWritesNothing(t *testing.T) {
-	ctx, root := onDisk(t)
+	ctx, root := onDisk(t, mops.KeepRun(false)) // of the program that made the result
 	f, runs := counted(t)
 	must(f.Call(ctx, 1))
 	before := listing(t, root)

@@ -181,6 +181,20 @@ func TestWorkersOfPacksDie(t *testing.T) {
 	onceEach(t, dir, n, 2*kills) // two run in a worker
 }
 
+// goOn opens all gates, and expects a program to end with every result.
+func goOn(t *testing.T, p *enginetest.Program, jobs Jobs) {
+	t.Helper()
+	for _, job := range jobs.Jobs {
+		if err := job.Work.openGate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := p.Wait(time.Minute); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, p.Stderr)
+	}
+	expect(t, p, jobs)
+}
+
 // A program that was killed is followed by one that finds its packs: nothing is
 // computed again, and what was not begun goes on.
 func TestPackIsAdopted(t *testing.T) {
@@ -197,15 +211,7 @@ func TestPackIsAdopted(t *testing.T) {
 	if n := strings.Count(second.Stderr.String(), "a pack of calls that lost its orchestrator is adopted"); n != 1 {
 		t.Errorf("the pack was adopted %d times", n)
 	}
-	for _, job := range jobs.Jobs {
-		if err := job.Work.openGate(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if code := second.Wait(time.Minute); code != 0 {
-		t.Errorf("exit code %d:\n%s", code, second.Stderr)
-	}
-	expect(t, second, jobs)
+	goOn(t, second, jobs)
 	onceEach(t, dir, 20, 0)
 }
 
@@ -227,15 +233,7 @@ func TestSecondPackIsAdopted(t *testing.T) {
 	if n := strings.Count(second.Stderr.String(), "a pack of calls that lost its orchestrator is adopted"); n != 2 {
 		t.Errorf("%d packs were adopted", n)
 	}
-	for _, job := range jobs.Jobs {
-		if err := job.Work.openGate(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if code := second.Wait(time.Minute); code != 0 {
-		t.Errorf("exit code %d:\n%s", code, second.Stderr)
-	}
-	expect(t, second, jobs)
+	goOn(t, second, jobs)
 	onceEach(t, dir, 40, 0)
 }
 

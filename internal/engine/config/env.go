@@ -122,23 +122,35 @@ func Unknown(environ []string) (warnings []string) {
 	return warnings
 }
 
-// These variables are of the run of a program: whether it is kept in the root, and
-// fields of the user's own.
+// These variables are of the run of a program: whether it is a plan, whether it is
+// kept in the root, and fields of the user's own.
 const (
+	PlanVariable      = "MOPS_PLAN"
 	keepRunsVariable  = "MOPS_RUNS"
 	runFieldsVariable = "MOPS_RUN_FIELDS"
 )
 
+// Plan reads [PlanVariable]: yes or no. An empty variable is no. lookup is
+// [os.LookupEnv] or the like.
+func Plan(lookup func(string) (string, bool)) (bool, error) {
+	plan, _, err := yesOrNo(lookup, PlanVariable)
+	return plan, err
+}
+
 // KeepRuns reads MOPS_RUNS. An empty variable is as good as none: then found is
 // false. lookup is [os.LookupEnv] or the like.
 func KeepRuns(lookup func(string) (string, bool)) (keep, found bool, err error) {
-	text, _ := lookup(keepRunsVariable)
+	return yesOrNo(lookup, keepRunsVariable)
+}
+
+func yesOrNo(lookup func(string) (string, bool), variable string) (yes, found bool, err error) {
+	text, _ := lookup(variable)
 	if text == "" {
 		return false, false, nil
 	}
 	value, err := textToBool(text)
 	if err != nil {
-		return false, false, fmt.Errorf("%s=%q: %w", keepRunsVariable, text, err)
+		return false, false, fmt.Errorf("%s=%q: %w", variable, text, err)
 	}
 	return value == true, true, nil
 }

@@ -74,7 +74,7 @@ func (j *Journal) giveUp(err error) {
 	j.ended = nil
 	j.mu.Unlock()
 	if j.Worker == "" {
-		j.Logger.Warn("no record of this run is kept: mops runs and mops summary will not show it; option Runs(false) or MOPS_RUNS=off does without", "root", *j.root.Load(), "error", err)
+		j.Logger.Warn("no record of this run is kept: mops runs and mops summary will not show it; the option mops.KeepRun(false) or MOPS_RUNS=off does without", "root", *j.root.Load(), "error", err)
 	}
 }
 

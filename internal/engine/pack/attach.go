@@ -117,9 +117,7 @@ func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*l
 	var workers executor.Worker
 	if !found {
 		g = p.newGroup(first, handle, shape.Workers)
-		inv := p.invocation(first)
-		inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
-		if workers, err = p.Executor.Attach(ctx, inv, handle); err != nil {
+		if workers, err = p.Executor.Attach(ctx, g.invocation(), handle); err != nil {
 			return nil, err
 		}
 	}

@@ -113,14 +113,20 @@ func (g *group) start(ctx context.Context) (executor.Worker, error) {
 	if err := first.put(ctx, packs.Shape{Workers: g.workers}); err != nil {
 		return nil, err
 	}
-	inv := p.invocation(g.first)
+	inv := g.invocation()
 	var err error
 	if inv.Env, err = p.Env(ctx, g.first, p.Packing.Side); err != nil {
 		return nil, err
 	}
-	inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
 	p.Logger.Debug("a pack of calls is started", "function", p.Function, "pack", g.first.ID, "calls", len(first.members), "workers", g.workers)
 	return p.Executor.Start(ctx, inv)
+}
+
+// invocation is the group as its executor sees it.
+func (g *group) invocation() executor.Invocation {
+	inv := g.packer.invocation(g.first)
+	inv.Workers, inv.Tell, inv.Explain, inv.Lives = g.workers, g.tell, g.explain, g.lives
+	return inv
 }
 
 // tell hands on how far the workers are to those that wait for them.

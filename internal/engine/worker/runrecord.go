@@ -12,8 +12,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
-// whereabouts does not change while the process lives.
-var whereabouts = sync.OnceValue(func() record.Run {
+// Whereabouts is what records say of this process: who runs what program, and
+// where. It does not change while the process lives.
+var Whereabouts = sync.OnceValue(func() record.Run {
 	ran := record.Run{PID: os.Getpid(), OS: runtime.GOOS, Arch: runtime.GOARCH, Program: record.ThisProgram()}
 	ran.Host, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {
@@ -24,7 +25,7 @@ var whereabouts = sync.OnceValue(func() record.Run {
 
 // begin starts the record of a run.
 func begin(a Assignment) record.Run {
-	ran := whereabouts().Of(a.ID)
+	ran := Whereabouts().Of(a.ID)
 	ran.Caller = a.Caller
 	ran.Fields = a.Fields.Values()
 	ran.Started = time.Now()

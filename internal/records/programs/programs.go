@@ -295,14 +295,7 @@ func merged(states []State) (all State) {
 				all.Functions = append(all.Functions, f)
 				continue
 			}
-			sum := &all.Functions[i]
-			sum.Totals = sum.Totals.Plus(f.Totals)
-			for _, u := range f.Used {
-				sum.Used = Add(sum.Used, u)
-			}
-			for _, u := range f.Saved {
-				sum.Saved = Add(sum.Saved, u)
-			}
+			all.Functions[i].add(f)
 		}
 	}
 	return all
@@ -311,15 +304,20 @@ func merged(states []State) (all State) {
 // Total is the sum over all functions.
 func (s State) Total() (total Function) {
 	for _, f := range s.Functions {
-		total.Totals = total.Totals.Plus(f.Totals)
-		for _, u := range f.Used {
-			total.Used = Add(total.Used, u)
-		}
-		for _, u := range f.Saved {
-			total.Saved = Add(total.Saved, u)
-		}
+		total.add(f)
 	}
 	return total
+}
+
+// add counts what another function, or the same one elsewhere, did.
+func (f *Function) add(more Function) {
+	f.Totals = f.Totals.Plus(more.Totals)
+	for _, u := range more.Used {
+		f.Used = Add(f.Used, u)
+	}
+	for _, u := range more.Saved {
+		f.Saved = Add(f.Saved, u)
+	}
 }
 
 // folder is where a run lies below the root.

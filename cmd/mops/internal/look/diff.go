@@ -118,11 +118,7 @@ func (o *diffOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	}
 	var sides [2]side
 	for i, name := range line.Args {
-		store, id, err := roots.Run(ctx, a, name)
-		if err != nil {
-			return err
-		}
-		run, err := programs.Read(ctx, store, id)
+		store, run, err := roots.ReadRun(ctx, a, name)
 		if err != nil {
 			return err
 		}

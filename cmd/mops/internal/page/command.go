@@ -14,7 +14,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
-	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
 // Page is mops page.
@@ -50,11 +49,7 @@ func (o *pageOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	if err != nil {
 		return err
 	}
-	store, id, err := roots.Run(ctx, a, name)
-	if err != nil {
-		return err
-	}
-	run, err := programs.Read(ctx, store, id)
+	store, run, err := roots.ReadRun(ctx, a, name)
 	if err != nil {
 		return err
 	}
@@ -69,7 +64,7 @@ func (o *pageOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	}
 	path := o.out
 	if path == "" {
-		path = "mops-run-" + id + ".html"
+		path = "mops-run-" + run.ID + ".html"
 	}
 	size, err := writeFile(path, func(w io.Writer) error { return render(w, "run.html", p) })
 	if err != nil {
@@ -79,7 +74,7 @@ func (o *pageOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	if err != nil {
 		return err
 	}
-	return a.Print(map[string]any{"run": id, "file": absolute, "bytes": size}, "%s\n", absolute)
+	return a.Print(map[string]any{"run": run.ID, "file": absolute, "bytes": size}, "%s\n", absolute)
 }
 
 // writeFile writes a file that is whole when it appears.

@@ -21,6 +21,16 @@ func IsRun(text string) bool {
 	return runName.MatchString(text) || strings.Contains(text, "/"+programs.Prefix) || strings.HasPrefix(text, programs.Prefix)
 }
 
+// ReadRun reads the run of a program that a person names as for [IsRun].
+func ReadRun(ctx context.Context, a *cli.App, text string) (*blob.Store, *programs.Run, error) {
+	store, id, err := Run(ctx, a, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	run, err := programs.Read(ctx, store, id)
+	return store, run, err
+}
+
 // Run finds the run of a program that a person names as for [IsRun]. The address of
 // a root is that of its latest run.
 func Run(ctx context.Context, a *cli.App, text string) (store *blob.Store, id string, err error) {
