@@ -20,21 +20,27 @@ type setbackLine struct {
 
 // tellSetbacks warns once about each pod that failed and that another follows.
 func (w *watch) tellSetbacks(workers []*worker) {
-	type first struct {
-		worker string
-		kube.Setback
+	type told struct {
+		first   *worker
+		latest  kube.Setback // of the first: between two looks there may be several
+		workers int
 	}
-	firsts, times := map[setbackLine]first{}, map[setbackLine]int{}
+	lines := map[setbackLine]told{}
 	for _, worker := range workers {
+		latest := map[setbackLine]kube.Setback{}
 		for _, s := range worker.untoldSetbacks() {
-			about := setbackLine{worker.settings.log(), s.Disrupted, s.Last, s.Reason, s.Message}
-			if times[about]++; times[about] == 1 {
-				firsts[about] = first{worker.name, s}
+			latest[setbackLine{worker.settings.log(), s.Disrupted, s.Last, s.Reason, s.Message}] = s
+		}
+		for about, s := range latest {
+			line := lines[about]
+			if line.workers++; line.workers == 1 {
+				line.first, line.latest = worker, s
 			}
+			lines[about] = line
 		}
 	}
-	for about, n := range times {
-		s := firsts[about]
+	for about, line := range lines {
+		s := line.latest
 		text, uses := "workers failed and are started again", "retry"
 		switch {
 		case s.Last:
@@ -46,7 +52,7 @@ func (w *watch) tellSetbacks(workers []*worker) {
 		if s.Most >= 0 {
 			nth += fmt.Sprint(" of ", s.Most)
 		}
-		args := []any{"reason", s.Reason, "workers", n, "first", s.worker, "pod", s.Pod, uses, nth, "message", "it " + s.Message}
+		args := []any{"reason", s.Reason, "workers", line.workers, "first", line.first.name, "pod", s.Pod, uses, nth, "message", "it " + s.Message}
 		if s.LastWords != "" {
 			args = append(args, "last_words", s.LastWords)
 		}

@@ -125,21 +125,30 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 // StopAPIServer kills the API server. Until StartAPIServer, connections to it are
 // refused.
 func (c *Cluster) StopAPIServer(ctx context.Context) error {
+	_, err := c.kill(ctx, apiServer)
+	return err
+}
+
+// kill ends one of the cluster's programs, and reports whether it ran.
+func (c *Cluster) kill(ctx context.Context, program string) (ran bool, err error) {
 	c.mu.Lock()
-	d, ok := c.daemons[apiServer]
-	delete(c.daemons, apiServer)
+	d, ran := c.daemons[program]
+	delete(c.daemons, program)
 	c.mu.Unlock()
-	if !ok {
-		return nil
+	if !ran {
+		return false, nil
 	}
-	return d.stop(ctx, syscall.SIGKILL)
+	return true, d.stop(ctx, syscall.SIGKILL)
 }
 
 // StartAPIServer starts the API server again, and returns when it serves.
 func (c *Cluster) StartAPIServer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return c.startAPIServer(ctx)
+	if err := c.startAPIServer(ctx); err != nil {
+		return err
+	}
+	return c.restartKWOK(ctx)
 }
 
 // run starts one of the cluster's programs.

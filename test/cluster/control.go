@@ -16,6 +16,7 @@ import (
 const (
 	loopback  = "127.0.0.1"
 	apiServer = "kube-apiserver"
+	kwok      = "kwok"
 
 	// services is where cluster addresses of services are, the first of which is
 	// the API server's.

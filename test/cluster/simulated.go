@@ -28,17 +28,30 @@ func (c *Cluster) startSimulated(ctx context.Context) error {
 	if err := c.startControlPlane(ctx, "--node-monitor-grace-period=1h"); err != nil {
 		return err
 	}
+	if err := c.startKWOK(); err != nil {
+		return err
+	}
+	return c.AddNode(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}})
+}
+
+func (c *Cluster) startKWOK() error {
 	config, err := c.writeFile("kwok.yaml", kwokConfig)
 	if err != nil {
 		return err
 	}
 	// With a lease, which it renews every 10 s, KWOK looks at all pods each time: ten
 	// thousand keep it from all else.
-	err = c.run("kwok", "--kubeconfig="+c.Kubeconfig, "--config="+config, "--manage-all-nodes=true", "--node-lease-duration-seconds=0")
-	if err != nil {
+	return c.run(kwok, "--kubeconfig="+c.Kubeconfig, "--config="+config, "--manage-all-nodes=true", "--node-lease-duration-seconds=0")
+}
+
+// restartKWOK has KWOK, where it runs, look at all pods anew. The end of a pod that
+// it was writing when the API server was killed it does not write again
+// (https://github.com/kubernetes-sigs/kwok/blob/v0.6.1/pkg/kwok/controllers/utils.go#L145).
+func (c *Cluster) restartKWOK(ctx context.Context) error {
+	if ran, err := c.kill(ctx, kwok); err != nil || !ran {
 		return err
 	}
-	return c.AddNode(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}})
+	return c.startKWOK()
 }
 
 // AddNode adds a node to a simulated cluster, and returns when it is ready. What it
