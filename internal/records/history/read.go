@@ -161,6 +161,8 @@ func (t trace) read(ctx context.Context, store *blob.Store) (executor.Past, bool
 const (
 	mostTime   = 10 * 365 * 24 * time.Hour
 	mostMemory = 1 << 50 // bytes
+
+	mostDevices = 1 << 20 // CPUs or GPUs
 )
 
 // Past is a run for executors; ok is false unless it succeeded, or ran out of
@@ -168,7 +170,7 @@ const (
 func Past(run record.Run) (past executor.Past, ok bool) {
 	past = executor.Past{
 		Ended: run.Ended, Executor: run.Executor,
-		Wall: duration(run.WallSeconds), CPU: duration(run.CPUSeconds), PeakMemory: run.PeakMemory, Reason: run.Reason,
+		Place: given(run.Place()), Wall: duration(run.WallSeconds), CPU: duration(run.CPUSeconds), PeakMemory: run.PeakMemory, Reason: run.Reason,
 	}
 	if run.OS != "" && run.Arch != "" {
 		past.Platform = run.OS + "/" + run.Arch
@@ -186,6 +188,23 @@ func Past(run record.Run) (past executor.Past, ok bool) {
 		return past, past.Reason == executor.OOMKilled
 	}
 	return past, false
+}
+
+// given is what the worker of a run had.
+func given(p executor.Place) executor.Place {
+	p.Host = ""
+	for _, r := range []*executor.Resources{&p.Requests, &p.Limits} {
+		if !(r.CPU >= 0 && r.CPU <= mostDevices) {
+			r.CPU = 0
+		}
+		if !(r.GPU >= 0 && r.GPU <= mostDevices) {
+			r.GPU = 0
+		}
+		if r.Memory < 0 || r.Memory > mostMemory {
+			r.Memory = 0
+		}
+	}
+	return p
 }
 
 func duration(seconds float64) time.Duration {

@@ -7,13 +7,15 @@ import (
 
 // What is scanned is what the header says when it is decoded.
 func TestFigures(t *testing.T) {
-	full := Run{WallSeconds: 59.995, CPUSeconds: 1.25e-7, PeakMemory: 1 << 40, MemoryLimit: 2 << 30, MemoryFrom: "its history", Host: "node-7", User: "ada", PID: 4711, Executor: "k8s"}
+	full := Run{WallSeconds: 59.995, CPUSeconds: 1.25e-7, PeakMemory: 1 << 40, MemoryLimit: 2 << 30, MemoryFrom: "its history", Host: "node-7", User: "ada", PID: 4711, Executor: "k8s", CPUs: 0.5, MemoryRequest: 1 << 30, GPUs: 1.25, Spot: true}
 	for _, c := range []struct {
 		name string
 		run  Run
 	}{
 		{"all", full},
 		{"wall alone", Run{WallSeconds: 2}},
+		{"a GPU", Run{WallSeconds: 2, Executor: "k8s", GPUs: 8}},
+		{"no executor", Run{WallSeconds: 2, CPUs: 2, Spot: true}},
 		{"no user", Run{WallSeconds: 2, PID: 1, Executor: "subprocess"}},
 		{"of the first release", samples()[0].header.(ResultHeader).Run},
 		{"others' fields", Run{WallSeconds: 3, Host: "h", Fields: map[string]any{"wall_seconds": 7, "x": map[string]any{"a": 1, "wall_seconds": 8}}}},
