@@ -32,9 +32,10 @@ is away. Newest runs come first.
 
 --cost adds what the calls that were computed took, in CPU-hours, GiB-hours of memory
 and GPU-hours, and, behind "saved", what the hits had once taken: what this run did
-not spend since the results were there. What is counted is what workers asked for, for
-as long as they ran; where nothing was asked for, what they used. In money it is by
-the table [prices] of the config file.
+not spend since the results were there. Below stands the same by function, for all
+runs that are listed. What is counted is what workers asked for, for as long as they
+ran; where nothing was asked for, what they used. In money it is by the table [prices]
+of the config file.
 
 mops summary RUN shows one of them; mops gc --runs AGE removes old ones. RUN is an id,
 the beginning of one, or latest.`,
