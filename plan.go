@@ -125,7 +125,11 @@ func (p *plan) show(engine *orchestrate.Engine, prices programs.Prices) {
 		rows = append(rows, sum.row("in all", "", "", prices))
 	}
 	rows = text.WithoutEmpty(rows)
-	text.Table(p.output, "  ", rows, " "+strings.Repeat(">", len(rows[0])-2))
+	numbers := len(rows[0]) - 1
+	if sum.misses > 0 {
+		numbers-- // the last column says from where they are known
+	}
+	text.Table(p.output, "  ", rows, " "+strings.Repeat(">", numbers))
 	switch {
 	case sum.misses == 0:
 		fmt.Fprintln(p.output, "  every result that the program asked for is there")

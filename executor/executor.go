@@ -121,7 +121,7 @@ type Past struct {
 	// memory, what it was allowed. A run in process has that of the whole program.
 	PeakMemory int64
 
-	Place Place // of its worker: what it asked for, and whether on spot capacity
+	Place Place // of its worker: Host, Requests, Limits and Spot
 }
 
 // Stage is how far a worker is.

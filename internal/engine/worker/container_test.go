@@ -75,7 +75,7 @@ func TestWhatAContainerAskedForInTheRecord(t *testing.T) {
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
-		if told.Place.Host = ""; told.Place != c.want.Place() {
+		if told.Place.Host = ""; told.Place != c.want.Figures().Place {
 			t.Errorf("%s: a hit says %+v", c.name, told.Place)
 		}
 	}

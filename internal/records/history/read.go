@@ -157,29 +157,19 @@ func (t trace) read(ctx context.Context, store *blob.Store) (executor.Past, bool
 	return Past(header.Run)
 }
 
-// Sane values. Records are files that anybody may have written.
-const (
-	mostTime   = 10 * 365 * 24 * time.Hour
-	mostMemory = 1 << 50 // bytes
-
-	mostDevices = 1 << 20 // CPUs or GPUs
-)
-
 // Past is a run for executors; ok is false unless it succeeded, or ran out of
 // memory. What no run can have taken is unknown.
 func Past(run record.Run) (past executor.Past, ok bool) {
+	took := run.Figures()
 	past = executor.Past{
 		Ended: run.Ended, Executor: run.Executor,
-		Place: given(run.Place()), Wall: duration(run.WallSeconds), CPU: duration(run.CPUSeconds), PeakMemory: run.PeakMemory, Reason: run.Reason,
+		Place: took.Place, Wall: took.Wall, CPU: took.CPU, PeakMemory: took.PeakMemory, Reason: run.Reason,
 	}
 	if run.OS != "" && run.Arch != "" {
 		past.Platform = run.OS + "/" + run.Arch
 	}
 	if past.PeakMemory == 0 && past.Reason == executor.OOMKilled {
-		past.PeakMemory = run.MemoryLimit
-	}
-	if past.PeakMemory < 0 || past.PeakMemory > mostMemory {
-		past.PeakMemory = 0
+		past.PeakMemory = took.Place.Limits.Memory
 	}
 	switch run.Outcome {
 	case runs.OK:
@@ -188,28 +178,4 @@ func Past(run record.Run) (past executor.Past, ok bool) {
 		return past, past.Reason == executor.OOMKilled
 	}
 	return past, false
-}
-
-// given is what the worker of a run had.
-func given(p executor.Place) executor.Place {
-	p.Host = ""
-	for _, r := range []*executor.Resources{&p.Requests, &p.Limits} {
-		if !(r.CPU >= 0 && r.CPU <= mostDevices) {
-			r.CPU = 0
-		}
-		if !(r.GPU >= 0 && r.GPU <= mostDevices) {
-			r.GPU = 0
-		}
-		if r.Memory < 0 || r.Memory > mostMemory {
-			r.Memory = 0
-		}
-	}
-	return p
-}
-
-func duration(seconds float64) time.Duration {
-	if !(seconds >= 0 && seconds <= mostTime.Seconds()) {
-		return 0
-	}
-	return time.Duration(seconds * float64(time.Second))
 }

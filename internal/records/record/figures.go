@@ -8,7 +8,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// Figures are what a run took, where, and with what.
+// Figures are what a run took, where, and with what. What no run can have taken is 0:
+// anybody may have written a record, and readers add these numbers up.
 type Figures struct {
 	Wall, CPU  time.Duration
 	PeakMemory int64 // bytes
@@ -18,10 +19,42 @@ type Figures struct {
 
 // Figures are those of a run.
 func (r Run) Figures() Figures {
-	return Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, Executor: r.Executor, Place: r.Place()}
+	f := Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, Executor: r.Executor}
+	f.Place = executor.Place{
+		Host: r.Host, Spot: r.Spot,
+		Requests: executor.Resources{CPU: r.CPUs, Memory: r.MemoryRequest, GPU: r.GPUs}, Limits: executor.Resources{Memory: r.MemoryLimit},
+	}
+	f.clean()
+	return f
 }
 
-func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// What a run may have taken, far beyond what any did.
+const (
+	mostSeconds = 10 * 365 * 24 * 3600
+	mostMemory  = 1 << 50 // bytes
+	mostDevices = 1 << 20
+)
+
+func inSeconds(s float64) time.Duration {
+	if !(s >= 0 && s <= mostSeconds) {
+		return 0
+	}
+	return time.Duration(s * float64(time.Second))
+}
+
+func (f *Figures) clean() {
+	asked := &f.Place.Requests
+	for _, n := range []*float64{&asked.CPU, &asked.GPU} {
+		if !(*n >= 0 && *n <= mostDevices) {
+			*n = 0
+		}
+	}
+	for _, n := range []*int64{&f.PeakMemory, &asked.Memory, &f.Place.Limits.Memory} {
+		if *n < 0 || *n > mostMemory {
+			*n = 0
+		}
+	}
+}
 
 // FiguresOf are those in the header of a result or an error; zero where it has
 // none. Like Check it scans headers as Seal writes them, as every hit asks.
@@ -84,6 +117,7 @@ func scanFigures(header []byte) (f Figures, ok bool) {
 		return f, false
 	}
 	f.Place.Spot = hasPrefix(rest, `,"spot":true`)
+	f.clean()
 	return f, true
 }
 

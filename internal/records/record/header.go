@@ -104,14 +104,6 @@ func (r Run) On(p executor.Place) Run {
 	return r
 }
 
-// Place is where it ran, and what its worker had there.
-func (r Run) Place() executor.Place {
-	return executor.Place{
-		Host: r.Host, Spot: r.Spot,
-		Requests: executor.Resources{CPU: r.CPUs, Memory: r.MemoryRequest, GPU: r.GPUs}, Limits: executor.Resources{Memory: r.MemoryLimit},
-	}
-}
-
 // SourceLocation says where the bytes of a source of an input or output lie.
 // Lists of them are in order of appearance.
 type SourceLocation struct {
