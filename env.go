@@ -281,7 +281,7 @@ func (env *Env) Close() error {
 func (env *Env) shut() error {
 	env.closeOnce.Do(func() {
 		env.endLook()
-		env.plan.show(env.engine)
+		env.plan.show(env.engine, env.file.Prices)
 		env.closed = errors.Join(env.engine.Close(), env.files.Close())
 		env.events.Close()
 		env.instruments.close()

@@ -18,6 +18,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
 // plan counts the calls of a program that computes none.
@@ -82,7 +83,7 @@ func (p *plan) observe(e event.Event) {
 const pastTime = 30 * time.Second
 
 // show prints the plan, if there is one.
-func (p *plan) show(engine *orchestrate.Engine) {
+func (p *plan) show(engine *orchestrate.Engine, prices programs.Prices) {
 	if p == nil {
 		return
 	}
@@ -95,44 +96,57 @@ func (p *plan) show(engine *orchestrate.Engine) {
 		fmt.Fprintln(p.output, "  no call was made")
 		return
 	}
-	rows := [][]string{{"function", "hits", "failed", "to compute", "each takes", "in all", "CPU-hours", "memory", "known from"}}
+	rows := [][]string{planRow("function", "hits", "failed", "to compute", "each takes", "in all", prices.Columns(""), "memory", "known from")}
 	var sum estimate
 	for _, name := range slices.Sorted(maps.Keys(p.functions)) {
 		f := p.functions[name]
-		row := []string{name, text.Number(f.hits), numberOr(f.failed, ""), text.Number(f.misses), "", "", "", "", ""}
+		each, known, e := "", "", estimate{}
 		sum.hits, sum.misses, sum.failed = sum.hits+f.hits, sum.misses+f.misses, sum.failed+f.failed
 		if f.misses > 0 {
 			past, version, err := engine.Past(ctx, f.root, f.folder)
-			e := estimateOf(past, f.misses)
+			e = estimateOf(past, f.misses, prices)
 			switch {
 			case err != nil:
-				row[8] = "earlier runs cannot be read"
+				known = "earlier runs cannot be read"
 			case e.runs == 0:
-				row[8] = "no earlier run"
+				known = "no earlier run"
 			default:
-				row[4], row[5], row[6], row[7] = text.Duration(e.each), text.Duration(e.wall), hours(e.cpu), memory(e.memory)
-				if row[8] = text.Count(e.runs, "run"); version != "" {
-					row[8] += " of version " + version
+				each, known = text.Duration(e.each), text.Count(e.runs, "run")
+				if version != "" {
+					known += " of version " + version
 				}
 			}
 			sum.add(e, f.misses)
 		}
-		rows = append(rows, row)
+		e.hits, e.misses, e.failed = f.hits, f.misses, f.failed
+		rows = append(rows, e.row(name, each, known, prices))
 	}
 	if len(rows) > 2 {
-		rows = append(rows, sum.row())
+		rows = append(rows, sum.row("in all", "", "", prices))
 	}
 	rows = text.WithoutEmpty(rows)
-	text.Table(p.output, "  ", rows, " "+strings.Repeat(">", len(rows[0])-2))
+	numbers := len(rows[0]) - 1
+	if sum.misses > 0 {
+		numbers-- // the last column says from where they are known
+	}
+	text.Table(p.output, "  ", rows, " "+strings.Repeat(">", numbers))
 	switch {
 	case sum.misses == 0:
 		fmt.Fprintln(p.output, "  every result that the program asked for is there")
 	case sum.unknown > 0:
-		fmt.Fprintf(p.output, "  time, CPU and memory are without %s, of which no earlier run is known\n", text.Count(sum.unknown, "call"))
+		fmt.Fprintf(p.output, "  time, cost and memory are without %s, of which no earlier run is known\n", text.Count(sum.unknown, "call"))
 		fallthrough
 	default:
+		if sum.cost.Unpriced {
+			fmt.Fprintln(p.output, "  "+programs.NoPrice)
+		}
 		fmt.Fprintln(p.output, "  not in the table: calls that these would make in turn, and what the program would call once it has their results")
 	}
+}
+
+// planRow is a row of the table.
+func planRow(name, hits, failed, misses, each, wall string, cost []string, memory, known string) []string {
+	return slices.Concat([]string{name, hits, failed, misses, each, wall}, cost, []string{memory, known})
 }
 
 // estimate is what calls are expected to take, as earlier runs did.
@@ -140,32 +154,30 @@ type estimate struct {
 	hits, misses, failed int
 	runs                 int           // earlier ones that are known
 	each                 time.Duration // the mean of them
-	wall, cpu            time.Duration // of all calls, one after the other
+	wall                 time.Duration // of all calls, one after the other
+	cost                 programs.Cost // of all calls
 	memory               int64         // the most that a run had, in bytes
 	unknown              int           // calls without an estimate
 }
 
-func estimateOf(past []executor.Past, misses int) (e estimate) {
-	var cpu time.Duration
+func estimateOf(past []executor.Past, misses int, prices programs.Prices) (e estimate) {
+	var used []programs.Use
 	for _, run := range past {
 		e.memory = max(e.memory, run.PeakMemory)
 		if run.Reason == "" { // else it did not get to its end
 			e.runs++
 			e.each += run.Wall
-			cpu += run.CPU
+			used = programs.Charge(used, run.Executor, run.Place.Spot, programs.ResourcesOf(run.Wall, run.CPU, run.PeakMemory, run.Place))
 		}
 	}
 	if e.runs == 0 {
 		return e
 	}
-	e.wall, e.cpu = times(e.each, misses, e.runs), times(cpu, misses, e.runs)
+	times := float64(misses) / float64(e.runs)
+	e.wall = time.Duration(min(float64(e.each)*times, 1<<62))
+	e.cost = prices.Of(used).Times(times)
 	e.each /= time.Duration(e.runs)
 	return e
-}
-
-// times is d·n/of, where d·n may be longer than a Duration can be.
-func times(d time.Duration, n, of int) time.Duration {
-	return time.Duration(min(float64(d)*float64(n)/float64(of), float64(1<<62)))
 }
 
 func (e *estimate) add(other estimate, misses int) {
@@ -174,42 +186,22 @@ func (e *estimate) add(other estimate, misses int) {
 		return
 	}
 	e.runs += other.runs
-	e.wall, e.cpu, e.memory = e.wall+other.wall, e.cpu+other.cpu, max(e.memory, other.memory)
+	e.wall = max(e.wall, e.wall+other.wall) // a Duration may not hold the sum
+	e.cost, e.memory = e.cost.Plus(other.cost), max(e.memory, other.memory)
 }
 
-// row is the last of the table.
-func (e *estimate) row() []string {
-	row := []string{"in all", text.Number(e.hits), numberOr(e.failed, ""), text.Number(e.misses), "", "", "", "", ""}
+// row is a row of the table.
+func (e *estimate) row(name, each, known string, prices programs.Prices) []string {
+	wall, memory := "", ""
 	if e.runs > 0 {
-		row[5], row[6], row[7] = text.Duration(e.wall), hours(e.cpu), memory(e.memory)
+		wall = text.Duration(e.wall)
+		if e.memory > 0 {
+			memory = text.Bytes(e.memory)
+		}
 	}
-	return row
-}
-
-func numberOr(n int, none string) string {
-	if n == 0 {
-		return none
+	failed := ""
+	if e.failed > 0 {
+		failed = text.Number(e.failed)
 	}
-	return text.Number(n)
-}
-
-func memory(bytes int64) string {
-	if bytes == 0 {
-		return ""
-	}
-	return text.Bytes(bytes)
-}
-
-// hours are for those who pay for them.
-func hours(d time.Duration) string {
-	switch h := d.Hours(); {
-	case d == 0:
-		return ""
-	case h < 0.01:
-		return "< 0.01"
-	case h < 100:
-		return fmt.Sprintf("%.2f", h)
-	default:
-		return text.Number(int64(h + 0.5))
-	}
+	return planRow(name, text.Number(e.hits), failed, text.Number(e.misses), each, wall, prices.Cells(e.cost), memory, known)
 }

@@ -131,7 +131,7 @@ func TestPlanLooksAtAllInputs(t *testing.T) {
 				}
 			})
 			const want = `plan: nothing was computed, and nothing was written
-  function      hits  to compute  each takes  in all  CPU-hours  memory  known from
+  function      hits  to compute  each takes  in all  CPU-h  memory  known from
   plan/twice@0     4           7 `
 			if !strings.HasPrefix(spaces.Replace(out), spaces.Replace(want)) || !strings.Contains(out, "3 runs\n") {
 				t.Errorf("%s\nwant\n%s", out, want)

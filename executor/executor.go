@@ -120,6 +120,8 @@ type Past struct {
 	// PeakMemory is the most memory that the worker had, in bytes; if it ran out of
 	// memory, what it was allowed. A run in process has that of the whole program.
 	PeakMemory int64
+
+	Place Place // of its worker: Host, Requests, Limits and Spot
 }
 
 // Stage is how far a worker is.
@@ -146,7 +148,7 @@ type Place struct {
 type Resources struct {
 	CPU    float64 // cores
 	Memory int64   // bytes
-	GPU    int64   // devices, of any vendor
+	GPU    float64 // devices, of any vendor; a part of one where calls share it
 }
 
 // Executor starts workers and attaches to those that run already. It is safe

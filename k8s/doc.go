@@ -54,6 +54,8 @@
 //	MOPS_K8S_JOB, MOPS_K8S_NAMESPACE, MOPS_K8S_POD, MOPS_K8S_NODE
 //	MOPS_K8S_CPU_REQUEST, MOPS_K8S_CPU_LIMIT        thousandths of a CPU
 //	MOPS_K8S_MEMORY_REQUEST, MOPS_K8S_MEMORY_LIMIT  bytes
+//	MOPS_K8S_GPU_REQUEST                            devices; not there if none
+//	MOPS_K8S_ON_SPOT                                true, if it may run on spot nodes only
 //	MOPS_K8S_IMAGE                                  its own, which Jobs that it makes get, too
 //	MOPS_K8S_IMAGE_PLATFORMS                        what that runs on, if it is known
 //	MOPS_K8S_FUNCTION                               which it computes

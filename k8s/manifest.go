@@ -76,7 +76,11 @@ func (s *settings) job(t task) (*batchv1.Job, error) {
 			job.Annotations[kube.MinParallelismAnnotation] = "1" // one worker is enough to come to the end of a pack
 		}
 	}
-	return s.transformed(job)
+	job, err := s.transformed(job)
+	if err == nil {
+		tellPlace(&job.Spec.Template.Spec)
+	}
+	return job, err
 }
 
 // failurePolicy says which ends of a pod use up a retry. The first matching
@@ -127,7 +131,7 @@ func (s *settings) transformed(job *batchv1.Job) (*batchv1.Job, error) {
 		return nil, fmt.Errorf("the function given to k8s.Transform made %s/%s of %s/%s: see k8s.NamePrefix and k8s.Namespace instead",
 			job.Namespace, job.Name, before.Namespace, before.Name)
 	}
-	if !slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == kube.ContainerName }) {
+	if workerOf(&job.Spec.Template.Spec) == nil {
 		return nil, errors.New("the function given to k8s.Transform removed the container " + kube.ContainerName)
 	}
 	if t := before.Spec.Completions; kube.Annotated(before.Annotations).Workers > 0 && (job.Spec.Completions == nil || *job.Spec.Completions != *t) {

@@ -1,7 +1,9 @@
 package k8s
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,19 +19,54 @@ func placeOf(pods []*corev1.Pod) (p executor.Place) {
 		return p
 	}
 	pod := slices.MaxFunc(pods, kube.ByAge)
-	p.Host, p.Node, p.Spot = pod.Name, pod.Spec.NodeName, onSpot(pod)
-	for _, c := range pod.Spec.Containers {
-		if c.Name == kube.ContainerName {
-			p.Requests, p.Limits = resourcesOf(c.Resources.Requests), resourcesOf(c.Resources.Limits)
-		}
+	p = given(&pod.Spec)
+	p.Host, p.Node = pod.Name, pod.Spec.NodeName
+	return p
+}
+
+// given is what a pod asks for, and where it may run.
+func given(pod *corev1.PodSpec) executor.Place {
+	p := executor.Place{Spot: onSpot(pod)}
+	if c := workerOf(pod); c != nil {
+		p.Requests, p.Limits = resourcesOf(c.Resources.Requests), resourcesOf(c.Resources.Limits)
 	}
 	return p
 }
 
-// onSpot reports whether a pod may run on spot nodes only. Of one that may run on
-// others, too, the nodes would have to be asked.
-func onSpot(pod *corev1.Pod) bool {
-	affinity := pod.Spec.Affinity
+// workerOf is the worker's container; nil if there is none.
+func workerOf(pod *corev1.PodSpec) *corev1.Container {
+	i := slices.IndexFunc(pod.Containers, func(c corev1.Container) bool { return c.Name == kube.ContainerName })
+	if i < 0 {
+		return nil
+	}
+	return &pod.Containers[i]
+}
+
+// tellPlace tells the worker what Kubernetes tells no container: how many GPUs it
+// has, and whether it runs on spot capacity.
+func tellPlace(pod *corev1.PodSpec) {
+	c, p := workerOf(pod), given(pod)
+	if c == nil {
+		return
+	}
+	if gpus := cmp.Or(p.Limits.GPU, p.Requests.GPU); gpus > 0 {
+		c.Env = append(c.Env, variable("MOPS_K8S_GPU_REQUEST", strconv.FormatFloat(gpus, 'f', -1, 64)))
+	}
+	if p.Spot {
+		c.Env = append(c.Env, variable("MOPS_K8S_ON_SPOT", "true"))
+	}
+}
+
+// onSpot reports whether a pod may run on spot nodes only, as its node selector or its
+// node affinity says: of one that may run on others, too, the nodes would have to be
+// asked, for which a program needs no permission otherwise.
+func onSpot(pod *corev1.PodSpec) bool {
+	for _, spot := range spotLabels {
+		if pod.NodeSelector[spot.key] == spot.value {
+			return true
+		}
+	}
+	affinity := pod.Affinity
 	if affinity == nil || affinity.NodeAffinity == nil || affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
 		return false
 	}
@@ -56,7 +93,7 @@ func resourcesOf(list corev1.ResourceList) (r executor.Resources) {
 	for name, n := range list {
 		// Such as nvidia.com/gpu, nvidia.com/mig-1g.5gb, amd.com/gpu, gpu.intel.com/i915.
 		if strings.Contains(string(name), "gpu") || strings.Contains(string(name), "/mig-") {
-			r.GPU += n.Value()
+			r.GPU += float64(n.Value())
 		}
 	}
 	return r

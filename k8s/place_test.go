@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,19 +41,74 @@ func TestPlaceOf(t *testing.T) {
 	}
 }
 
-// A pod is on spot capacity if it may go nowhere else.
+// A pod is on spot capacity if it may go nowhere else, however its Job says so.
 func TestPlaceOnSpot(t *testing.T) {
-	only, usual := &corev1.Pod{}, &corev1.Pod{}
-	only.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{}}}
-	terms := &only.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
-	for _, spot := range spotLabels {
-		*terms = append(*terms, corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: spot.key, Operator: corev1.NodeSelectorOpIn, Values: []string{spot.value}}}})
+	for name, c := range map[string]struct {
+		options []Option
+		want    bool
+	}{
+		"nothing":              {nil, false},
+		"only spot":            {[]Option{OnlySpot()}, true},
+		"and of one pool":      {[]Option{OnlySpot(), NodeIn("pool", "a100", "h100")}, true},
+		"spot, too":            {[]Option{Spot()}, false},
+		"selected, Karpenter":  {[]Option{NodeSelector("karpenter.sh/capacity-type", "spot")}, true},
+		"selected, Google":     {[]Option{NodeSelector("cloud.google.com/gke-spot", "true")}, true},
+		"selected, Amazon":     {[]Option{NodeSelector("eks.amazonaws.com/capacityType", "SPOT")}, true},
+		"selected, Azure":      {[]Option{NodeSelector("kubernetes.azure.com/scalesetpriority", "spot"), Spot()}, true},
+		"selected, the others": {[]Option{NodeSelector("karpenter.sh/capacity-type", "on-demand")}, false},
+		"one of two":           {[]Option{NodeIn("karpenter.sh/capacity-type", "spot", "on-demand")}, false},
+		"one of one":           {[]Option{NodeIn("karpenter.sh/capacity-type", "spot")}, true},
+		"or elsewhere": {[]Option{OnlySpot(), NodeAffinity(corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{
+			{Key: "pool", Operator: corev1.NodeSelectorOpIn, Values: []string{"a100"}}}})}, false},
+		"but not on spot": {[]Option{NodeAffinity(corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{
+			{Key: "karpenter.sh/capacity-type", Operator: corev1.NodeSelectorOpNotIn, Values: []string{"spot"}}}})}, false},
+		"by Transform": {[]Option{Transform(func(job *batchv1.Job) error {
+			job.Spec.Template.Spec.NodeSelector = map[string]string{"cloud.google.com/gke-spot": "true"}
+			return nil
+		})}, true},
+	} {
+		p, err := New(append(c.options, Image("forecast:1.4"), Namespace("weather"))...).plan(t.Context(), call())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pod := &corev1.Pod{Spec: p.job.Spec.Template.Spec}
+		if placeOf([]*corev1.Pod{pod}).Spot != c.want {
+			t.Errorf("%s: want %v", name, c.want)
+		}
+		if told := environ(pod)["MOPS_K8S_ON_SPOT"]; (told == "true") != c.want {
+			t.Errorf("%s: the worker is told %q", name, told)
+		}
 	}
-	if !placeOf([]*corev1.Pod{only}).Spot || placeOf([]*corev1.Pod{usual}).Spot {
-		t.Error("which pods are on spot capacity is not seen")
+}
+
+// A worker is told how many GPUs it has: Kubernetes does not do that.
+func TestGPUsAreTold(t *testing.T) {
+	for want, options := range map[string][]Option{
+		"":  nil,
+		"2": {GPU(2)},
+		"3": {GPUResource("amd.com/gpu", 3)},
+		"4": {Transform(func(job *batchv1.Job) error {
+			job.Spec.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{"nvidia.com/mig-1g.5gb": resource.MustParse("4")}
+			return nil
+		})},
+	} {
+		for _, inv := range []executor.Invocation{call(), pack()} {
+			p, err := New(append(options, Image("forecast:1.4"), Namespace("weather"))...).plan(t.Context(), inv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := environ(&corev1.Pod{Spec: p.job.Spec.Template.Spec})["MOPS_K8S_GPU_REQUEST"]; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
 	}
-	*terms = append(*terms, corev1.NodeSelectorTerm{})
-	if placeOf([]*corev1.Pod{only}).Spot {
-		t.Error("a pod that may go elsewhere counts as cheaper")
+}
+
+// environ are the variables that a pod's worker gets with the Job.
+func environ(pod *corev1.Pod) map[string]string {
+	all := map[string]string{}
+	for _, v := range workerOf(&pod.Spec).Env {
+		all[v.Name] = v.Value
 	}
+	return all
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/trust/fingerprint"
 )
@@ -26,6 +28,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"exitcode":   exitCode,
 	"shape":      shapeOf,
 	"lock":       lock,
+	"onspot":     onSpot,
 }
 
 // setenvFrom VAR: the variable gets what was printed, without the end of line.
@@ -76,6 +79,27 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.Remove(path))
 	ts.Check(os.WriteFile(path, data, info.Mode()))
+}
+
+// onSpot FILE…: has results say that a pod on a spot node made them, in an hour, that
+// asked for 2 CPUs, 4 GiB and a GPU.
+func onSpot(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		path := ts.MkAbs(file)
+		data, err := os.ReadFile(path)
+		ts.Check(err)
+		r, err := record.Open(record.KindResult, data)
+		ts.Check(err)
+		var header record.ResultHeader
+		ts.Check(r.Into(&header))
+		header.Run.Executor, header.Run.WallSeconds, header.Run.CPUSeconds = "k8s", 3600, 1800
+		header.Run = header.Run.On(executor.Place{
+			Spot: true, Requests: executor.Resources{CPU: 2, Memory: 4 << 30, GPU: 1}, Limits: executor.Resources{Memory: 4 << 30},
+		})
+		data, err = record.Seal(record.KindResult, header, r.Body)
+		ts.Check(err)
+		ts.Check(os.WriteFile(path, data, 0o644))
+	}
 }
 
 // waitFile FILE waits until a file is there.

@@ -122,7 +122,7 @@ func count(f *programs.Function, c programs.Call) {
 		f.Hits++
 		f.Listed++
 		if c.Saved != nil {
-			f.Saved = programs.Add(f.Saved, programs.Use{Executor: c.Saved.Executor}.Of(c.Saved.Resources))
+			f.Saved = programs.Charge(f.Saved, c.Saved.Executor, c.Saved.Spot, c.Saved.Resources)
 		}
 	case "computed":
 		f.Computed++
@@ -134,7 +134,7 @@ func count(f *programs.Function, c programs.Call) {
 		f.Cancelled++
 	}
 	if c.WallSeconds > 0 {
-		f.Used = programs.Add(f.Used, programs.Use{Executor: c.Executor}.Of(c.Resources))
+		f.Used = programs.Charge(f.Used, c.Executor, c.Spot, c.Resources)
 		f.ComputingSeconds += c.WallSeconds
 		f.LongestSeconds = max(f.LongestSeconds, c.WallSeconds)
 	}

@@ -17,6 +17,8 @@ func TestBytes(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	for got, want := range map[string]string{
 		Number(1234567): "1,234,567", Number(12): "12", Number(-123456): "-123,456", Number(int64(1000)): "1,000",
+		Hours(0): "0", Hours(-1): "0", Hours(math.NaN()): "0", Hours(0.0004): "< 0.001", Hours(0.0316): "0.032", Hours(0.25): "0.25", Hours(12.34): "12.3", Hours(1234.5): "1,235",
+		Hours(math.Inf(1)): "1,000,000,000,000,000", Money(0): "0", Money(0.001): "< 0.01", Money(2.625): "2.62", Money(1234.5): "1,235",
 		Count(1, "call"): "1 call", Count(0, "call"): "0 calls", Count(1234, "entry"): "1,234 entries", Count(2, "day"): "2 days",
 	} {
 		if got != want {

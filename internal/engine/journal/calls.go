@@ -39,25 +39,8 @@ func (f *function) hit(saved programs.Resources, e event.Event) {
 	s := &f.shards[rand.Uint32()%shards]
 	s.mu.Lock()
 	s.hits++
-	s.saved = charge(s.saved, saved, e)
+	s.saved = programs.Charge(s.saved, e.Executor, e.Place.Spot, saved)
 	s.mu.Unlock()
-}
-
-// inProcess is the name of the executor that runs calls in this process.
-const inProcess = "inproc"
-
-// charge adds a run to what its executor took.
-func charge(list []programs.Use, r programs.Resources, e event.Event) []programs.Use {
-	if e.Executor == inProcess { // the process's CPU and memory, which its calls share
-		r.CPUSeconds, r.PeakMemory = min(r.CPUSeconds, r.WallSeconds), 0
-	}
-	for i := range list {
-		if u := &list[i]; u.Executor == e.Executor && u.Spot == e.Place.Spot {
-			*u = u.Of(r)
-			return list
-		}
-	}
-	return append(list, programs.Use{Executor: e.Executor, Spot: e.Place.Spot}.Of(r))
 }
 
 // sum is all that is counted. Under Journal.mu.
@@ -140,7 +123,7 @@ func (j *Journal) follow(f *function, e event.Event) {
 			e.Wall = max(e.Time.Sub(j.start)-time.Duration(cmp.Or(o.Started, o.at)*float64(time.Second)), 0)
 		}
 		o.Resources = resources(e)
-		f.used = charge(f.used, o.Resources, e)
+		f.used = programs.Charge(f.used, e.Executor, e.Place.Spot, o.Resources)
 		if e.Again {
 			a := programs.Attempt{
 				Run: o.Run, Executor: o.Executor, Worker: o.Worker, Started: cmp.Or(o.Started, o.at), Ended: j.since(e.Time), Reason: string(e.Reason),
@@ -222,7 +205,7 @@ func (j *Journal) finish(o *open, e event.Event) {
 	switch e.Outcome {
 	case event.Hit:
 		t.Hits++
-		o.f.saved = charge(o.f.saved, took, e)
+		o.f.saved = programs.Charge(o.f.saved, e.Executor, e.Place.Spot, took)
 		o.f.listed.Add(1)
 		c.Saved = &programs.Saved{Executor: e.Executor, Spot: e.Place.Spot, Resources: took}
 	case event.Computed:
@@ -246,14 +229,9 @@ func (j *Journal) finish(o *open, e event.Event) {
 }
 
 // resources are what an attempt took, or the run that made a hit's result, and what
-// it was given.
+// it asked for.
 func resources(e event.Event) programs.Resources {
-	r := programs.Resources{WallSeconds: programs.Seconds(e.Wall), CPUSeconds: programs.Seconds(e.CPU), PeakMemory: e.PeakMemory}
-	p := e.Place
-	r.CPUs = cmp.Or(p.Requests.CPU, p.Limits.CPU)
-	r.MemoryLimit = cmp.Or(p.Limits.Memory, p.Requests.Memory)
-	r.GPUs = float64(cmp.Or(p.Requests.GPU, p.Limits.GPU))
-	return r
+	return programs.ResourcesOf(e.Wall, e.CPU, e.PeakMemory, e.Place)
 }
 
 // enlist puts a call at the end of the list: it is the youngest. Under mu.

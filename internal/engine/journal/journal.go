@@ -248,7 +248,7 @@ func (j *Journal) hit(f *function, e event.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c := j.call(e)
-	c.Saved = &programs.Saved{Executor: e.Executor, Resources: saved}
+	c.Saved = &programs.Saved{Executor: e.Executor, Spot: e.Place.Spot, Resources: saved}
 	j.add(c)
 }
 

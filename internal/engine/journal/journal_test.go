@@ -78,6 +78,7 @@ func at(kind event.Kind, call uint64, function string) event.Event {
 func (b *bench) hit(n uint64) {
 	e := at(event.Ended, n, "clean@1")
 	e.Outcome, e.RunID, e.Wall, e.CPU, e.PeakMemory = event.Hit, "2611201200-OldRun", 2*time.Second, time.Second, 1<<29
+	e.Place = executor.Place{Requests: executor.Resources{GPU: 0.5}, Spot: true}
 	b.Observe(e)
 }
 
@@ -143,7 +144,7 @@ func TestRun(t *testing.T) {
 		if len(run.Calls) != 2 || run.Ended == nil || run.Ended.Exit != 1 || !run.Ended.Cancelled || run.Ended.Error != "interrupted" || run.Root != "test://root" {
 			t.Fatalf("got %+v", run)
 		}
-		if h := run.Calls[0]; h.Outcome != "hit" || h.Memo != path("clean@1", 2) || h.Saved == nil || h.Saved.WallSeconds != 2 || h.Run != "2611201200-OldRun" {
+		if h := run.Calls[0]; h.Outcome != "hit" || h.Memo != path("clean@1", 2) || h.Saved == nil || h.Saved.WallSeconds != 2 || h.Saved.GPUs != 0.5 || !h.Saved.Spot || h.Run != "2611201200-OldRun" {
 			t.Errorf("the hit: %+v", h)
 		}
 		c := run.Calls[1]
@@ -162,7 +163,7 @@ func TestRun(t *testing.T) {
 		if u := f.Used; len(u) != 1 || u[0].Executor != "k8s" || !u[0].Spot || u[0].Runs != 2 || u[0].CPUHeld != 28 || u[0].MemoryGiBSeconds != 14 || u[0].GPUSeconds != 7 || u[0].CPUSeconds != 12 {
 			t.Errorf("it used %+v", u)
 		}
-		if s := run.State.Functions[1].Saved; len(s) != 1 || s[0].WallSeconds != 2 || s[0].CPUHeld != 1 || s[0].MemoryGiBSeconds != 1 {
+		if s := run.State.Functions[1].Saved; len(s) != 1 || s[0].WallSeconds != 2 || s[0].CPUHeld != 1 || s[0].MemoryGiBSeconds != 1 || s[0].GPUSeconds != 1 || !s[0].Spot {
 			t.Errorf("the hit saved %+v", s)
 		}
 		if link := run.State.Fields["link"]; link != "https://logs/1" || !strings.Contains(fmt.Sprint(run.State.Fields["bad"]), "not recorded") {

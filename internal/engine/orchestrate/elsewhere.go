@@ -208,6 +208,9 @@ func (c *computing) spec(ctx context.Context) (string, error) {
 		Carried: e.carry(ctx),
 		Context: e.portable(c.f.call.Context, at), Supervised: remote && !packed, Packed: packed,
 	}
+	if packed {
+		spec.Side = ability.Packing(at).Side
+	}
 	spec.Origin = c.f.call.Function.Origin()
 	spec.Edited = c.f.call.Function.EditedNearby()
 	_, same := c.f.call.Function.Code()

@@ -61,12 +61,15 @@ func ofResult(e *event.Event, found memo.Found) {
 
 func took(e *event.Event, f record.Figures) {
 	e.Wall, e.CPU, e.PeakMemory = f.Wall, f.CPU, f.PeakMemory
-	if e.Place.Host == "" {
-		e.Place.Host = f.Host
-	}
-	if e.Place.Limits.Memory == 0 {
-		e.Place.Limits.Memory = f.MemoryLimit
-	}
+	e.Place = placed(e.Place, f.Place)
+}
+
+// placed is where a run was: as its executor told, and else as its record says.
+func placed(told, kept executor.Place) executor.Place {
+	told.Host, told.Node = cmp.Or(told.Host, kept.Host), cmp.Or(told.Node, kept.Node)
+	told.Requests, told.Limits = cmp.Or(told.Requests, kept.Requests), cmp.Or(told.Limits, kept.Limits)
+	told.Spot = told.Spot || kept.Spot
+	return told
 }
 
 // tale is what was told of the call of a flight. Its mutex orders the events: none
@@ -255,8 +258,17 @@ func (a *attempt) fill(e *event.Event) {
 	if e.Kind == event.Stage {
 		e.Why = a.told.Why
 	}
-	e.Place.Host = cmp.Or(e.Place.Host, found.Host)
-	e.Place.Limits.Memory = cmp.Or(e.Place.Limits.Memory, found.Limits.Memory)
+	e.Place = placed(e.Place, found)
+}
+
+// place is what was told of the attempt with a run id.
+func (t *tale) place(runID string) executor.Place {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a := t.attempt; a != nil && a.told.RunID == runID {
+		return a.told.Place
+	}
+	return executor.Place{}
 }
 
 // tellAsked tells that a call is no hit.

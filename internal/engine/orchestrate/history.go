@@ -73,7 +73,7 @@ func (c *computing) record(failure *executor.Error) record.Run {
 	run := record.Run{
 		Outcome: runs.ExecError, Reason: failure.Reason, Error: failure.Text(), Started: c.started.UTC(), Ended: time.Now().UTC(),
 		CPUSeconds: c.exit.CPU.Seconds(),
-	}.Of(c.ID)
+	}.Of(c.ID).On(c.f.tale.place(c.RunID))
 	run.Caller, run.Fields = c.f.caller(), c.f.engine.Fields.Values()
 	if failure.Reason == executor.OOMKilled { // of others executors know less well
 		run.PeakMemory = max(c.exit.PeakMemory, c.had)

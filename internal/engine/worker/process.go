@@ -142,7 +142,7 @@ func (p Process) run(ctx context.Context, place memo.Place, session *lease.Sessi
 	}
 	ctx, cancel := p.bounded(ctx, place)
 	defer cancel()
-	endUsage := usage.Keep(ctx, place.Store, place.Usage(p.Spec.RunID), p.Spec.Container.inUse, p.Logger)
+	endUsage := usage.Keep(ctx, place.Store, place.Usage(p.Spec.RunID), p.Spec.container().inUse, p.Logger)
 	done := task.Run(p.Context(ctx))
 	endUsage()
 	switch {
@@ -261,7 +261,7 @@ func (p Process) task(place memo.Place, read func() (memo.Found, error)) (Task, 
 	}
 	return Task{
 		Assignment: p.Spec.Assignment, Function: f, Place: place, Input: invocation.Body, Sources: header.Sources,
-		Keep: true, Apart: true, Container: p.Spec.Container, Slot: p.Slot, Files: p.Files, Logger: p.Logger,
+		Keep: true, Apart: true, Container: p.Spec.container(), Slot: p.Slot, Files: p.Files, Logger: p.Logger,
 	}, "", nil
 }
 
@@ -329,7 +329,7 @@ func describe(p record.Program) string {
 // looks for it.
 func (p Process) explain(place memo.Place, reason executor.Reason, cause error) {
 	ran := begin(p.Spec.Assignment)
-	p.Spec.Container.describe(&ran)
+	p.Spec.container().describe(&ran)
 	ran.Ended = ran.Started
 	ran.Outcome, ran.Reason, ran.Error = runs.ExecError, reason, cause.Error()
 	err := place.PutRun(context.Background(), record.RunHeader{

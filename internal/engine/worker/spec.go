@@ -111,6 +111,7 @@ type Spec struct {
 	Carried map[string]string `json:"carried,omitempty"` // of the context in which the run was started
 
 	Packed bool  `json:"packed,omitempty"` // the call is in a pack, whose workers may all come to it
+	Side   int   `json:"side,omitempty"`   // how many calls of that a worker computes side by side
 	Pack   *Pack `json:"pack,omitempty"`   // this worker works through a pack, and Path is empty
 
 	// Verify is the path of a file for the record of what the function returns

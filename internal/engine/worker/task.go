@@ -38,7 +38,7 @@ type Task struct {
 	Crash    bool                    // a panic of the function ends the process, when done has been called
 	OutDirs  string                  // folder for the OutDirs of this run and of the calls that it makes; "": the one for temporary files
 
-	Container *Container // that it has for itself; nil if there is none
+	Container *Container // nil if there is none
 
 	Slot   Slot
 	Files  *source.Files

@@ -157,27 +157,19 @@ func (t trace) read(ctx context.Context, store *blob.Store) (executor.Past, bool
 	return Past(header.Run)
 }
 
-// Sane values. Records are files that anybody may have written.
-const (
-	mostTime   = 10 * 365 * 24 * time.Hour
-	mostMemory = 1 << 50 // bytes
-)
-
 // Past is a run for executors; ok is false unless it succeeded, or ran out of
 // memory. What no run can have taken is unknown.
 func Past(run record.Run) (past executor.Past, ok bool) {
+	took := run.Figures()
 	past = executor.Past{
 		Ended: run.Ended, Executor: run.Executor,
-		Wall: duration(run.WallSeconds), CPU: duration(run.CPUSeconds), PeakMemory: run.PeakMemory, Reason: run.Reason,
+		Place: took.Place, Wall: took.Wall, CPU: took.CPU, PeakMemory: took.PeakMemory, Reason: run.Reason,
 	}
 	if run.OS != "" && run.Arch != "" {
 		past.Platform = run.OS + "/" + run.Arch
 	}
 	if past.PeakMemory == 0 && past.Reason == executor.OOMKilled {
-		past.PeakMemory = run.MemoryLimit
-	}
-	if past.PeakMemory < 0 || past.PeakMemory > mostMemory {
-		past.PeakMemory = 0
+		past.PeakMemory = took.Place.Limits.Memory
 	}
 	switch run.Outcome {
 	case runs.OK:
@@ -186,11 +178,4 @@ func Past(run record.Run) (past executor.Past, ok bool) {
 		return past, past.Reason == executor.OOMKilled
 	}
 	return past, false
-}
-
-func duration(seconds float64) time.Duration {
-	if !(seconds >= 0 && seconds <= mostTime.Seconds()) {
-		return 0
-	}
-	return time.Duration(seconds * float64(time.Second))
 }

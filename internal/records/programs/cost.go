@@ -1,5 +1,13 @@
 package programs
 
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
+)
+
 // Prices are what resources cost, as a config file says.
 type Prices struct {
 	Currency string           `json:"currency,omitempty"` // such as EUR
@@ -27,6 +35,54 @@ type Cost struct {
 
 const hour = 3600
 
+// Unit is what money is in; "" if there are no prices.
+func (p Prices) Unit() string {
+	if len(p.By) == 0 {
+		return ""
+	}
+	return cmp.Or(p.Currency, "money")
+}
+
+// Columns are the heads of what Cells are, each behind a word such as "saved ".
+func (p Prices) Columns(of string) []string {
+	return []string{of + "CPU-h", of + "GiB-h", of + "GPU-h", of + p.Unit()}
+}
+
+// Cells are a cost for people, in hours and money. A cell of nothing is empty; without
+// prices the last one always is.
+func (p Prices) Cells(c Cost) []string {
+	cells := make([]string, 4)
+	for i, hours := range []float64{c.CPUHours, c.MemoryGiBHours, c.GPUHours} {
+		if hours > 0 {
+			cells[i] = text.Hours(hours)
+		}
+	}
+	if c.Money > 0 {
+		cells[3] = text.Money(c.Money)
+	}
+	return cells
+}
+
+// NoPrice is for people if one of the costs shown is Unpriced.
+const NoPrice = "some executors have no prices in the config file; what ran there counts as free"
+
+// Plus is the sum of two.
+func (c Cost) Plus(d Cost) Cost {
+	return Cost{
+		Runs: c.Runs + d.Runs, CPUHours: c.CPUHours + d.CPUHours, CPUHoursUsed: c.CPUHoursUsed + d.CPUHoursUsed,
+		MemoryGiBHours: c.MemoryGiBHours + d.MemoryGiBHours, GPUHours: c.GPUHours + d.GPUHours, Money: c.Money + d.Money, Unpriced: c.Unpriced || d.Unpriced,
+	}
+}
+
+// Times is so many times the cost of the same runs.
+func (c Cost) Times(n float64) Cost {
+	c.Runs = int64(math.Round(float64(c.Runs) * n))
+	for _, part := range []*float64{&c.CPUHours, &c.CPUHoursUsed, &c.MemoryGiBHours, &c.GPUHours, &c.Money} {
+		*part *= n
+	}
+	return c
+}
+
 // Of adds up what was used.
 func (p Prices) Of(list []Use) (c Cost) {
 	for _, u := range list {
@@ -47,4 +103,29 @@ func (p Prices) Of(list []Use) (c Cost) {
 		}
 	}
 	return c
+}
+
+// Table is for people what each function took, and what its hits saved: a head, the
+// functions, and their sum if there are several. It is nil if that is nothing to
+// speak of.
+func (p Prices) Table(functions []Function) [][]string {
+	rows := [][]string{slices.Concat([]string{"function"}, p.Columns(""), p.Columns("saved "))}
+	var all Function
+	for _, f := range functions {
+		if len(f.Used)+len(f.Saved) > 0 {
+			rows = append(rows, p.row(text.Clean(f.Name), f))
+			all.add(f)
+		}
+	}
+	if sum := p.Of(all.Used).Plus(p.Of(all.Saved)); sum.CPUHours+sum.MemoryGiBHours+sum.GPUHours < 0.001 {
+		return nil
+	}
+	if len(rows) > 2 {
+		rows = append(rows, p.row("all", all))
+	}
+	return text.WithoutEmpty(rows)
+}
+
+func (p Prices) row(name string, f Function) []string {
+	return slices.Concat([]string{name}, p.Cells(p.Of(f.Used)), p.Cells(p.Of(f.Saved)))
 }

@@ -18,6 +18,7 @@
 package programs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -25,6 +26,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
@@ -148,8 +150,25 @@ type Use struct {
 	GPUSeconds       float64 `json:"gpu_seconds,omitempty"`        // GPUs times seconds
 }
 
-// Of adds a run.
-func (u Use) Of(r Resources) Use {
+// inProcess is the name of the executor that runs calls in the process that makes them.
+const inProcess = "inproc"
+
+// Charge adds a run to what its executor took.
+func Charge(list []Use, executor string, spot bool, r Resources) []Use {
+	if executor == inProcess { // the process's CPU and memory, which its calls share
+		r.CPUSeconds, r.PeakMemory = min(r.CPUSeconds, r.WallSeconds), 0
+	}
+	for i := range list {
+		if u := &list[i]; u.Executor == executor && u.Spot == spot {
+			*u = u.of(r)
+			return list
+		}
+	}
+	return append(list, Use{Executor: executor, Spot: spot}.of(r))
+}
+
+// of adds a run.
+func (u Use) of(r Resources) Use {
 	u.Runs++
 	u.WallSeconds += r.WallSeconds
 	u.CPUSeconds += r.CPUSeconds
@@ -258,6 +277,14 @@ type Resources struct {
 	GPUs        float64 `json:"gpus,omitempty"`               // asked for
 }
 
+// ResourcesOf are what a run took, and what its worker asked for.
+func ResourcesOf(wall, cpu time.Duration, peakMemory int64, at executor.Place) Resources {
+	return Resources{
+		WallSeconds: Seconds(wall), CPUSeconds: Seconds(cpu), PeakMemory: peakMemory,
+		CPUs: cmp.Or(at.Requests.CPU, at.Limits.CPU), MemoryLimit: cmp.Or(at.Limits.Memory, at.Requests.Memory), GPUs: cmp.Or(at.Requests.GPU, at.Limits.GPU),
+	}
+}
+
 // Saved is what a result took when it was made.
 type Saved struct {
 	Executor string `json:"executor,omitempty"`
@@ -274,8 +301,8 @@ type End struct {
 	State               // of the program's own process, at the end
 }
 
-// merged is what several processes of one run counted.
-func merged(states []State) (all State) {
+// Merged is what several processes of one run, or several runs, counted.
+func Merged(states []State) (all State) {
 	at := map[string]int{}
 	for _, s := range states {
 		all.At = max(all.At, s.At)

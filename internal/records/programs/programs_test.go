@@ -71,8 +71,8 @@ var (
 	state = State{
 		At: 101, Dropped: 2, Fields: map[string]any{"log": "https://logs/1"},
 		Functions: []Function{
-			{Name: "clean", Totals: Totals{Calls: 2000, Hits: 2000, Listed: 1000}, Saved: []Use{Use{Executor: "subprocess"}.Of(hit.Saved.Resources)}},
-			{Name: "train", Totals: Totals{Calls: 2, Failed: 1, Running: 1}, Used: []Use{Use{Executor: "k8s", Spot: true}.Of(train.Resources)}},
+			{Name: "clean", Totals: Totals{Calls: 2000, Hits: 2000, Listed: 1000}, Saved: Charge(nil, "subprocess", false, hit.Saved.Resources)},
+			{Name: "train", Totals: Totals{Calls: 2, Failed: 1, Running: 1}, Used: Charge(nil, "k8s", true, train.Resources)},
 		},
 		Open: []Open{{Call: 4, Function: "train", Memo: "mops1/daily/train@0/oak-oak-oak.eeee", Stage: "running", Asked: 0.3, Started: 70, Run: "2611231201-RedTea", Executor: "k8s", Worker: "train-y"}},
 	}

@@ -149,7 +149,7 @@ func (r *Run) Update(ctx context.Context) (changed bool, err error) {
 	for _, worker := range slices.Sorted(maps.Keys(r.states)) {
 		states = append(states, r.states[worker])
 	}
-	r.State = merged(states)
+	r.State = Merged(states)
 	slices.SortStableFunc(r.State.Open, func(a, b Open) int { return cmp.Compare(a.Asked, b.Asked) })
 	return changed || len(keys) > 0, nil
 }
@@ -248,5 +248,5 @@ func ReadState(ctx context.Context, store *blob.Store, e Entry) (State, *End, er
 			states = append(states, *s.state)
 		}
 	}
-	return merged(states), end, nil
+	return Merged(states), end, nil
 }

@@ -4,23 +4,57 @@ import (
 	"bytes"
 	"strconv"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-// Figures are what a run took, and on which machine.
+// Figures are what a run took, where, and with what. What no run can have taken is 0:
+// anybody may have written a record, and readers add these numbers up.
 type Figures struct {
-	Wall, CPU   time.Duration
-	PeakMemory  int64 // bytes
-	MemoryLimit int64 // bytes
-	Host        string
-	Executor    string
+	Wall, CPU  time.Duration
+	PeakMemory int64 // bytes
+	Executor   string
+	Place      executor.Place
 }
 
 // Figures are those of a run.
 func (r Run) Figures() Figures {
-	return Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, MemoryLimit: r.MemoryLimit, Host: r.Host, Executor: r.Executor}
+	f := Figures{Wall: inSeconds(r.WallSeconds), CPU: inSeconds(r.CPUSeconds), PeakMemory: r.PeakMemory, Executor: r.Executor}
+	f.Place = executor.Place{
+		Host: r.Host, Spot: r.Spot,
+		Requests: executor.Resources{CPU: r.CPUs, Memory: r.MemoryRequest, GPU: r.GPUs}, Limits: executor.Resources{Memory: r.MemoryLimit},
+	}
+	f.clean()
+	return f
 }
 
-func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// What a run may have taken, far beyond what any did.
+const (
+	mostSeconds = 10 * 365 * 24 * 3600
+	mostMemory  = 1 << 50 // bytes
+	mostDevices = 1 << 20
+)
+
+func inSeconds(s float64) time.Duration {
+	if !(s >= 0 && s <= mostSeconds) {
+		return 0
+	}
+	return time.Duration(s * float64(time.Second))
+}
+
+func (f *Figures) clean() {
+	asked := &f.Place.Requests
+	for _, n := range []*float64{&asked.CPU, &asked.GPU} {
+		if !(*n >= 0 && *n <= mostDevices) {
+			*n = 0
+		}
+	}
+	for _, n := range []*int64{&f.PeakMemory, &asked.Memory, &f.Place.Limits.Memory} {
+		if *n < 0 || *n > mostMemory {
+			*n = 0
+		}
+	}
+}
 
 // FiguresOf are those in the header of a result or an error; zero where it has
 // none. Like Check it scans headers as Seal writes them, as every hit asks.
@@ -50,15 +84,13 @@ func scanFigures(header []byte) (f Figures, ok bool) {
 		return f, false
 	}
 	f.Wall = inSeconds(wall)
-	if after, is := cutPrefix(rest, `,"cpu_seconds":`); is {
-		var cpu float64
-		if cpu, rest, ok = scanNumber(after); !ok {
-			return f, false
-		}
-		f.CPU = inSeconds(cpu)
+	cpu, rest, ok := scanOptional(rest, `,"cpu_seconds":`)
+	if !ok {
+		return f, false
 	}
+	f.CPU = inSeconds(cpu)
 	f.PeakMemory, rest = scanBytes(rest, `,"peak_memory_bytes":`)
-	f.MemoryLimit, rest = scanBytes(rest, `,"memory_limit_bytes":`)
+	f.Place.Limits.Memory, rest = scanBytes(rest, `,"memory_limit_bytes":`)
 	if _, rest, ok = scanField(rest, `,"memory_from":"`); !ok {
 		return f, false
 	}
@@ -71,9 +103,31 @@ func scanFigures(header []byte) (f Figures, ok bool) {
 		return f, false
 	}
 	_, rest = scanBytes(bytes.TrimPrefix(rest, []byte(`"`)), `,"pid":`)
-	executor, _, ok := scanField(rest, `,"executor":"`)
-	f.Host, f.Executor = string(host), string(executor)
-	return f, ok
+	executor, rest, ok := scanField(rest, `,"executor":"`)
+	if !ok {
+		return f, false
+	}
+	f.Place.Host, f.Executor = string(host), string(executor)
+	rest = bytes.TrimPrefix(rest, []byte(`"`))
+	if f.Place.Requests.CPU, rest, ok = scanOptional(rest, `,"cpus":`); !ok {
+		return f, false
+	}
+	f.Place.Requests.Memory, rest = scanBytes(rest, `,"memory_request_bytes":`)
+	if f.Place.Requests.GPU, rest, ok = scanOptional(rest, `,"gpus":`); !ok {
+		return f, false
+	}
+	f.Place.Spot = hasPrefix(rest, `,"spot":true`)
+	f.clean()
+	return f, true
+}
+
+// scanOptional is the value of an optional field, a number.
+func scanOptional(header []byte, begin string) (n float64, rest []byte, ok bool) {
+	rest, found := cutPrefix(header, begin)
+	if !found {
+		return 0, header, true
+	}
+	return scanNumber(rest)
 }
 
 func scanNumber(text []byte) (n float64, rest []byte, ok bool) {

@@ -1,9 +1,11 @@
 package record
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
 
@@ -47,27 +49,34 @@ type Call struct {
 
 // Run is the record of one execution.
 type Run struct {
-	LeaseID     string         `json:"lease_id,omitempty"`
-	Attempt     int            `json:"attempt,omitempty"` // 1 for the first under its lease
-	Outcome     runs.Ending    `json:"outcome,omitempty"`
-	Reason      runs.Reason    `json:"reason,omitempty"`
-	Error       string         `json:"error,omitempty"`  // of a failure: a line or two
-	Started     time.Time      `json:"started,omitzero"` // RFC 3339, by the clock of Host
-	Ended       time.Time      `json:"ended,omitzero"`
-	WallSeconds float64        `json:"wall_seconds"`
-	CPUSeconds  float64        `json:"cpu_seconds,omitempty"`        // user and system; 0 if unknown
-	PeakMemory  int64          `json:"peak_memory_bytes,omitempty"`  // 0 if unknown
-	MemoryLimit int64          `json:"memory_limit_bytes,omitempty"` // that its worker was started with; 0 if none
-	MemoryFrom  string         `json:"memory_from,omitempty"`        // where that number comes from, for people
-	Host        string         `json:"host,omitempty"`
-	User        string         `json:"user,omitempty"`
-	PID         int            `json:"pid,omitempty"`
-	Executor    string         `json:"executor,omitempty"`
-	OS          string         `json:"os,omitempty"`
-	Arch        string         `json:"arch,omitempty"`
-	Program     Program        `json:"program,omitzero"`
-	Fields      map[string]any `json:"fields,omitempty"`  // the user's own
-	Modules     []string       `json:"modules,omitempty"` // path@version; of long runs only
+	LeaseID     string      `json:"lease_id,omitempty"`
+	Attempt     int         `json:"attempt,omitempty"` // 1 for the first under its lease
+	Outcome     runs.Ending `json:"outcome,omitempty"`
+	Reason      runs.Reason `json:"reason,omitempty"`
+	Error       string      `json:"error,omitempty"`  // of a failure: a line or two
+	Started     time.Time   `json:"started,omitzero"` // RFC 3339, by the clock of Host
+	Ended       time.Time   `json:"ended,omitzero"`
+	WallSeconds float64     `json:"wall_seconds"`
+	CPUSeconds  float64     `json:"cpu_seconds,omitempty"`        // user and system; 0 if unknown
+	PeakMemory  int64       `json:"peak_memory_bytes,omitempty"`  // 0 if unknown
+	MemoryLimit int64       `json:"memory_limit_bytes,omitempty"` // that its worker was started with; 0 if none
+	MemoryFrom  string      `json:"memory_from,omitempty"`        // where that number comes from, for people
+	Host        string      `json:"host,omitempty"`
+	User        string      `json:"user,omitempty"`
+	PID         int         `json:"pid,omitempty"`
+	Executor    string      `json:"executor,omitempty"`
+
+	// What its worker asked for; 0 if nothing, or if the record is older than that.
+	CPUs          float64 `json:"cpus,omitempty"`
+	MemoryRequest int64   `json:"memory_request_bytes,omitempty"`
+	GPUs          float64 `json:"gpus,omitempty"` // a part of one where calls share it
+	Spot          bool    `json:"spot,omitempty"` // on capacity that is cheaper and may be taken away
+
+	OS      string         `json:"os,omitempty"`
+	Arch    string         `json:"arch,omitempty"`
+	Program Program        `json:"program,omitzero"`
+	Fields  map[string]any `json:"fields,omitempty"`  // the user's own
+	Modules []string       `json:"modules,omitempty"` // path@version; of long runs only
 
 	// These say what the run has to do with other calls. A call is named by its memo
 	// path if it is in the same root, else by its memo URI. Records of the first
@@ -85,6 +94,13 @@ const MostMade = 100
 // Of adds the identity of the run.
 func (r Run) Of(is runs.ID) Run {
 	r.LeaseID, r.Attempt, r.Executor, r.ProgramRun = is.LeaseID, is.Attempt, is.Executor, is.ProgramRun
+	return r
+}
+
+// On adds what its worker has.
+func (r Run) On(p executor.Place) Run {
+	r.CPUs, r.GPUs = cmp.Or(p.Requests.CPU, p.Limits.CPU), cmp.Or(p.Requests.GPU, p.Limits.GPU)
+	r.MemoryRequest, r.MemoryLimit, r.Spot = p.Requests.Memory, p.Limits.Memory, p.Spot
 	return r
 }
 

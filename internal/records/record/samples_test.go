@@ -1,6 +1,10 @@
 package record
 
-import "time"
+import (
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/executor"
+)
 
 // sample is one record of each kind, the same in every run, and one of each
 // that later releases write in another way.
@@ -40,6 +44,9 @@ func samples() []sample {
 	related, came := failed, []SourceLocation{sources[0]}
 	related.ProgramRun, came[0].From = "2611231410-ToastOwl", "mops1/forecast/forecast/clean@0/amber-kite-river."+sampleKey
 	related.Caller, related.Made, related.MoreMade = "mops1/forecast/forecast/all@0/amber-kite-river."+sampleKey, []string{came[0].From, "s3://other/" + came[0].From}, 2
+	placed := run.On(executor.Place{
+		Spot: true, Requests: executor.Resources{CPU: 2.5, Memory: 3 << 30, GPU: 0.5}, Limits: executor.Resources{Memory: 4 << 30},
+	})
 	return []sample{
 		{"result", KindResult, ResultHeader{RunHeader: RunHeader{head, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
 		{"invocation", KindInvocation, InvocationHeader{Head: head, Call: call, LeaseID: "lease-1", Program: program, Sources: sources}, []byte("\xa1dCity\x62\x0a\x0a")},
@@ -51,6 +58,7 @@ func samples() []sample {
 			Head: later, Call: call, LeaseID: "lease-1", Caller: related.Caller, ProgramRun: related.ProgramRun, Program: program, Sources: came,
 		}, []byte("\xa1dCity\x62\x0a\x0a")},
 		{"error-0.2", KindError, ErrorHeader{RunHeader: RunHeader{later, call, related}, Message: "no such city"}, body},
+		{"result-placed-0.2", KindResult, ResultHeader{RunHeader: RunHeader{later, call, placed}}, []byte("\xa1eRatio\xf9\x38\x00")},
 		{"result-0.2", KindResult, ResultHeader{RunHeader: RunHeader{later, call, run}, Sources: sources}, []byte("\xa1eRatio\xf9\x38\x00")},
 	}
 }

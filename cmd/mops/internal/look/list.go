@@ -42,9 +42,10 @@ folder, or around --source DIR; it reads the beginning of each result.
 --where, --show, --since and --failed find calls by what is in them, of a function, a
 pipeline or a whole root: --where 'In.City == "Oslo" && Out.Degrees > 20'. What can be
 asked for is In and Out, as the program declared them; Err, the message of the last
-failed run; State; Run (Started, Ended, Wall, CPU, PeakMemory, MemoryLimit, Host, User,
-Executor, Attempt, Outcome, Reason, Program, ID); Fields, what the program recorded;
-Function, Version, Pipeline, Code, Func, URI, Words, Bytes, Oldest, Newest, Injected.
+failed run; State; Run (Started, Ended, Wall, CPU, PeakMemory, MemoryLimit, CPUs, GPUs,
+MemoryRequest, Spot, Host, User, Executor, Attempt, Outcome, Reason, Program, ID);
+Fields, what the program recorded; Function, Version, Pipeline, Code, Func, URI, Words,
+Bytes, Oldest, Newest, Injected.
 
 The language is that of expr-lang.org: and, or, not, in, contains, startsWith, matches,
 len(), any(In.Items, .Price > 3). Times are written date("2026-01-31"), durations

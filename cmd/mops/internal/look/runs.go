@@ -32,9 +32,10 @@ is away. Newest runs come first.
 
 --cost adds what the calls that were computed took, in CPU-hours, GiB-hours of memory
 and GPU-hours, and, behind "saved", what the hits had once taken: what this run did
-not spend since the results were there. What is counted is what workers asked for, for
-as long as they ran; where nothing was asked for, what they used. In money it is by
-the table [prices] of the config file.
+not spend since the results were there. Below stands the same by function, for all
+runs that are listed. What is counted is what workers asked for, for as long as they
+ran; where nothing was asked for, what they used. In money it is by the table [prices]
+of the config file.
 
 mops summary RUN shows one of them; mops gc --runs AGE removes old ones. RUN is an id,
 the beginning of one, or latest.`,
@@ -80,6 +81,7 @@ type runRow struct {
 	Open      int64          `json:"open"`
 	Used      *programs.Cost `json:"used,omitempty"`
 	Saved     *programs.Cost `json:"saved,omitempty"`
+	Functions []functionCost `json:"functions,omitempty"`
 	Fields    map[string]any `json:"fields,omitempty"`
 	Problem   string         `json:"problem,omitempty"`
 }
@@ -100,9 +102,10 @@ func (o *runsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	if err != nil {
 		return err
 	}
-	views := []runRow{}
+	views, states := []runRow{}, []programs.State{}
 	for _, r := range rows {
 		views = append(views, r.row(a, store, prices, o.cost))
+		states = append(states, r.state)
 	}
 	if a.JSON {
 		return a.PrintJSON(views)
@@ -114,7 +117,10 @@ func (o *runsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 		}
 		return cli.NotFoundf("%w%s in %s; programs leave one when they make calls, unless they are told not to (MOPS_RUNS=off)", programs.ErrNone, of, store.Root())
 	}
-	o.show(a, store, views, prices, more)
+	o.show(a, views, prices, more)
+	if o.cost {
+		showCost(a.Text, "What these runs took, and what their hits saved", programs.Merged(states), prices)
+	}
 	return nil
 }
 
@@ -202,7 +208,7 @@ func (r outline) row(a *cli.App, store *blob.Store, prices programs.Prices, cost
 	v.Calls, v.Hits, v.Computed, v.Failed, v.Open = total.Calls, total.Hits, total.Computed, total.Failed, total.Open()
 	if cost {
 		used, saved := prices.Of(total.Used), prices.Of(total.Saved)
-		v.Used, v.Saved = &used, &saved
+		v.Used, v.Saved, v.Functions = &used, &saved, costOf(r.state, prices)
 	}
 	return v
 }
@@ -220,12 +226,11 @@ func (v runRow) how() string {
 	return "broken off"
 }
 
-func (o *runsOptions) show(a *cli.App, store *blob.Store, views []runRow, prices programs.Prices, more bool) {
+func (o *runsOptions) show(a *cli.App, views []runRow, prices programs.Prices, more bool) {
 	rows := [][]string{{"run", "started", "took", "", "calls", "hits", "computed", "failed", "open"}}
 	align := "  > >>>>>"
 	if o.cost {
-		rows[0] = append(rows[0], costColumns(prices, "")...)
-		rows[0] = append(rows[0], costColumns(prices, "saved ")...)
+		rows[0] = append(append(rows[0], prices.Columns("")...), prices.Columns("saved ")...)
 		align += ">>>>>>>>"
 	}
 	rows[0] = append(rows[0], "who", "program")
@@ -239,7 +244,7 @@ func (o *runsOptions) show(a *cli.App, store *blob.Store, views []runRow, prices
 			row = append(row, cell)
 		}
 		if o.cost {
-			row = append(append(row, costCells(prices, v.Used)...), costCells(prices, v.Saved)...)
+			row = append(row, v.costs(prices)...)
 		}
 		who := v.User + "@" + v.Host
 		row = append(row, who, text.Clean(v.Program))
@@ -252,16 +257,6 @@ func (o *runsOptions) show(a *cli.App, store *blob.Store, views []runRow, prices
 	if more {
 		fmt.Fprintln(a.Text, "and older ones; --newest says how many to show")
 	}
-	sayUnpriced(a, views, prices)
-}
-
-func sayUnpriced(a *cli.App, views []runRow, prices programs.Prices) {
-	for _, v := range views {
-		if v.Used != nil && v.Used.Unpriced || v.Saved != nil && v.Saved.Unpriced {
-			fmt.Fprintln(a.Text, "some executors have no prices in the config file; what ran there counts as free")
-			return
-		}
-	}
 }
 
 // pricesOf are those of the config file.
@@ -271,49 +266,4 @@ func pricesOf(a *cli.App) (programs.Prices, error) {
 		return programs.Prices{}, cli.Usage(err)
 	}
 	return file.Prices, nil
-}
-
-// costColumns are the heads of what costCells are.
-func costColumns(prices programs.Prices, of string) []string {
-	columns := []string{of + "CPU-h", of + "GiB-h", of + "GPU-h", ""}
-	if len(prices.By) > 0 {
-		columns[3] = of + cmp.Or(prices.Currency, "money")
-	}
-	return columns
-}
-
-func costCells(prices programs.Prices, c *programs.Cost) []string {
-	if c == nil {
-		return make([]string, 4)
-	}
-	cells := []string{hours(c.CPUHours), hours(c.MemoryGiBHours), hours(c.GPUHours), ""}
-	if len(prices.By) > 0 {
-		cells[3] = money(c.Money)
-	}
-	return cells
-}
-
-// hours are few digits: a thousandth of an hour is seconds.
-func hours(h float64) string {
-	switch {
-	case h == 0:
-		return ""
-	case h < 0.001:
-		return "0.001"
-	case h < 10:
-		return fmt.Sprintf("%.3f", h)
-	case h < 1000:
-		return fmt.Sprintf("%.1f", h)
-	}
-	return text.Number(int64(h + 0.5))
-}
-
-func money(m float64) string {
-	switch {
-	case m == 0:
-		return ""
-	case m < 0.01:
-		return "0.01"
-	}
-	return fmt.Sprintf("%.2f", m)
 }

@@ -83,6 +83,8 @@ type summaryView struct {
 	Failures  []callView     `json:"failures,omitempty"`
 	Used      programs.Cost  `json:"used"`
 	Saved     programs.Cost  `json:"saved"`
+
+	state programs.State
 }
 
 // totalsView names each number, those that are 0, too.
@@ -191,7 +193,7 @@ func summarise(run *programs.Run, store *blob.Store, prices programs.Prices, now
 		Format: 1, ID: run.ID, Program: run.Program, Revision: run.Build.Revision, Dirty: run.Build.Dirty, Arguments: run.Arguments,
 		Host: run.Host, User: run.User, PID: run.PID, Start: run.Start, End: run.At(run.State.At).UTC(), Live: run.Live(now),
 		Root: cmp.Or(run.Root, store.Root()), Options: run.Options, Fields: maps.Clone(run.Fields), Unlisted: run.State.Dropped,
-		Totals: totalsOf(total.Totals), Functions: []functionView{}, Used: prices.Of(total.Used), Saved: prices.Of(total.Saved),
+		Totals: totalsOf(total.Totals), Functions: []functionView{}, Used: prices.Of(total.Used), Saved: prices.Of(total.Saved), state: run.State,
 	}
 	if v := run.Build.Version; v != "(devel)" {
 		s.Version = v

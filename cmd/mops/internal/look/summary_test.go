@@ -61,13 +61,13 @@ func TestSummary(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC
 	defer func() { time.Local = local }()
-	used := programs.Use{Executor: "k8s", Spot: true}.Of(programs.Resources{WallSeconds: 9000, CPUSeconds: 9000, CPUs: 2, MemoryLimit: 4 << 30, GPUs: 1})
-	saved := programs.Use{Executor: "subprocess"}.Of(programs.Resources{WallSeconds: 90000, CPUSeconds: 72000, PeakMemory: 1 << 29})
+	used := programs.Charge(nil, "k8s", true, programs.Resources{WallSeconds: 9000, CPUSeconds: 9000, CPUs: 2, MemoryLimit: 4 << 30, GPUs: 1})
+	saved := programs.Charge(nil, "subprocess", false, programs.Resources{WallSeconds: 90000, CPUSeconds: 72000, PeakMemory: 1 << 29})
 	s := kept(t, forecast, &programs.End{End: noon.Add(75 * time.Minute), Exit: 1, Cancelled: true, Error: "interrupted"}, programs.State{
 		At: 4500, Dropped: 3,
 		Functions: []programs.Function{
-			{Name: "clean@0", Totals: programs.Totals{Calls: 1234500, Hits: 1234500}, Saved: []programs.Use{saved}},
-			{Name: "forecast/train@2", Totals: programs.Totals{Calls: 90, Hits: 55, Computed: 31, Failed: 3, Queued: 1, ComputingSeconds: 9000.25, LongestSeconds: 4000}, Used: []programs.Use{used}},
+			{Name: "clean@0", Totals: programs.Totals{Calls: 1234500, Hits: 1234500}, Saved: saved},
+			{Name: "forecast/train@2", Totals: programs.Totals{Calls: 90, Hits: 55, Computed: 31, Failed: 3, Queued: 1, ComputingSeconds: 9000.25, LongestSeconds: 4000}, Used: used},
 		},
 	},
 		programs.Call{Function: "forecast/train@2", Memo: "mops1/daily/forecast/train@2/amber-kite-river.a1b2", Run: "2611231412-SkirtBus", Resources: programs.Resources{WallSeconds: 4000}, Outcome: "computed"},

@@ -16,7 +16,7 @@ func (s summaryView) render(prices programs.Prices) string {
 	var out strings.Builder
 	s.renderHead(&out)
 	s.renderFunctions(&out)
-	s.renderCost(&out, prices)
+	showCost(&out, "What that took, and what the hits saved", s.state, prices)
 	s.renderLongest(&out)
 	s.renderFailures(&out)
 	return out.String()
@@ -119,30 +119,6 @@ func (s summaryView) renderFunctions(out *strings.Builder) {
 	}
 	if s.Unlisted > 0 {
 		fmt.Fprintf(out, "\n  %s only counted, since the store was away\n", text.Count(s.Unlisted, "call"))
-	}
-}
-
-// renderCost says what was spent and saved, by function, if it is anything to speak of.
-func (s summaryView) renderCost(out *strings.Builder, prices programs.Prices) {
-	if s.Used.CPUHours+s.Saved.CPUHours < 0.001 && s.Used.GPUHours+s.Saved.GPUHours == 0 {
-		return
-	}
-	rows := [][]string{append(append([]string{"function"}, costColumns(prices, "")...), costColumns(prices, "saved ")...)}
-	add := func(name string, used, saved programs.Cost) {
-		rows = append(rows, append(append([]string{text.Clean(name)}, costCells(prices, &used)...), costCells(prices, &saved)...))
-	}
-	for _, f := range s.Functions {
-		if f.Used.Runs+f.Saved.Runs > 0 {
-			add(f.Name, f.Used, f.Saved)
-		}
-	}
-	if len(rows) > 2 {
-		add("all", s.Used, s.Saved)
-	}
-	out.WriteString("\nWhat that took, and what the hits saved\n")
-	text.Table(out, "  ", text.WithoutEmpty(rows), " >>>>>>>>")
-	if s.Used.Unpriced || s.Saved.Unpriced {
-		out.WriteString("  some executors have no prices in the config file; what ran there counts as free\n")
 	}
 }
 

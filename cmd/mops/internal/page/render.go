@@ -78,7 +78,7 @@ var functions = template.FuncMap{
 	"bytes":      text.Bytes,
 	"size":       size,
 	"seconds":    seconds,
-	"hours":      hours,
+	"hours":      func(seconds float64) string { return text.Hours(seconds/3600) + " h" },
 	"share":      share,
 	"clean":      text.CleanLines,
 	"words":      words.Of,
@@ -95,9 +95,9 @@ var functions = template.FuncMap{
 	},
 	"int64":  func(n int) int64 { return int64(n) },
 	"more":   func(all, shown int) string { return text.Number(all - shown) },
-	"gib":    func(gibSeconds float64) string { return strings.Replace(hours(gibSeconds), " h", " GiB·h", 1) },
+	"gib":    func(gibSeconds float64) string { return text.Hours(gibSeconds/3600) + " GiB·h" },
 	"meter":  meter,
-	"money":  func(n float64) string { return fmt.Sprintf("%.2f", n) },
+	"money":  text.Money,
 	"field":  field,
 	"goOn":   goOn,
 	"uri":    uriOf,
@@ -183,22 +183,6 @@ func seconds(s float64) string {
 		return fmt.Sprintf("%.1f ms", s*1e3)
 	}
 	return text.Seconds(s)
-}
-
-// hours is an amount such as CPU-hours, given in seconds.
-func hours(s float64) string {
-	h := s / 3600
-	switch {
-	case s <= 0:
-		return "0 h"
-	case h < .01:
-		return text.Seconds(s)
-	case h < 10:
-		return fmt.Sprintf("%.2f h", h)
-	case h < 100:
-		return fmt.Sprintf("%.1f h", h)
-	}
-	return text.Number(int64(math.Round(h))) + " h"
 }
 
 // size is an amount of memory: units are powers of 1024, as limits are given.

@@ -35,6 +35,7 @@ type runPage struct {
 	Cost      programs.Cost
 	SavedCost programs.Cost
 	Functions []functionRow
+	Costs     [][]string // by function, below a head
 	Failures  []*failure
 	Unshown   int // failures of other kinds than those shown
 	Open      []openRow
@@ -106,11 +107,8 @@ type functionRow struct {
 	Outcomes []outcome
 	Median   float64 // seconds, of runs that are listed
 	UsedAll  programs.Use
-	SavedAll programs.Use
-	Cost     float64 // money
-	CostOff  float64 // that hits saved
-	Peak     int64   // bytes: the most that one of its calls had
-	Limit    int64   // bytes: the most that one of them asked for
+	Peak     int64 // bytes: the most that one of its calls had
+	Limit    int64 // bytes: the most that one of them asked for
 	CPUs     float64
 }
 
@@ -168,12 +166,8 @@ func newRunPage(ctx context.Context, store *blob.Store, run *programs.Run, price
 	maps.Copy(p.Fields, run.State.Fields)
 	p.Cost, p.SavedCost = prices.Of(p.Total.Used), prices.Of(p.Total.Saved)
 	p.Functions = functionRows(run)
-	if len(prices.By) > 0 {
-		p.Currency = cmp.Or(prices.Currency, "money")
-		for i, f := range p.Functions {
-			p.Functions[i].Cost, p.Functions[i].CostOff = prices.Of(f.Used).Money, prices.Of(f.Saved).Money
-		}
-	}
+	p.Currency = prices.Unit()
+	p.Costs = prices.Table(run.State.Functions)
 	p.addFailures(ctx, store, run)
 	var open []programs.Open
 	if p.Live {
@@ -194,7 +188,7 @@ func functionRows(run *programs.Run) []functionRow {
 	at := map[string]*functionRow{}
 	walls := map[string][]float64{}
 	for i, f := range run.State.Functions {
-		rows[i] = functionRow{Function: f, Outcomes: outcomesOf(f.Totals), UsedAll: sum(f.Used), SavedAll: sum(f.Saved)}
+		rows[i] = functionRow{Function: f, Outcomes: outcomesOf(f.Totals), UsedAll: sum(f.Used)}
 		at[f.Name] = &rows[i]
 	}
 	for _, c := range run.Calls {

@@ -22,6 +22,7 @@ func RunValue(id string, r record.Run) dynamic.Map {
 		{Key: "Started", Value: moment(r.Started)}, {Key: "Ended", Value: moment(r.Ended)},
 		{Key: "Wall", Value: seconds(r.WallSeconds)}, {Key: "CPU", Value: seconds(r.CPUSeconds)},
 		{Key: "PeakMemory", Value: r.PeakMemory}, {Key: "MemoryLimit", Value: r.MemoryLimit},
+		{Key: "CPUs", Value: r.CPUs}, {Key: "MemoryRequest", Value: r.MemoryRequest}, {Key: "GPUs", Value: r.GPUs}, {Key: "Spot", Value: r.Spot},
 		{Key: "Host", Value: r.Host}, {Key: "User", Value: r.User}, {Key: "PID", Value: int64(r.PID)},
 		{Key: "Executor", Value: r.Executor}, {Key: "Attempt", Value: int64(r.Attempt)}, {Key: "OS", Value: r.OS}, {Key: "Arch", Value: r.Arch},
 		{Key: "Program", Value: dynamic.Map{
