@@ -22,7 +22,8 @@ import (
 //     bytes, GPU in devices).
 //   - Stage: how far the attempt is; see executor.Stage.
 //   - Wait, For: what a call waits for, and whom, in words. While it waits for a
-//     lease, RunID and its like are those of the attempt that is waited for.
+//     lease, RunID and its like are those of the attempt that is waited for. If it
+//     had the lease and lost it, Reason is executor.LeaseLost.
 //   - Why: in words, why a result that is there is computed again, or a worker is
 //     queued.
 //   - Outcome, Err, Reason: how the call ended; of what failed, the error as the

@@ -25,6 +25,7 @@ const (
 	waitForKey   = attribute.Key("mops.wait.for")         // whom, for people
 	whyKey       = attribute.Key("mops.why")              // for people
 	stateKey     = attribute.Key("mops.call.state")
+	changeKey    = attribute.Key("mops.lease.change")
 	recomputeKey = attribute.Key("mops.recompute.reason")
 	wallKey      = attribute.Key("mops.run.duration")    // s
 	cpuKey       = attribute.Key("mops.run.cpu.time")    // s

@@ -28,6 +28,15 @@
 //   - mops.recomputed: what was computed again, by mops.function and
 //     mops.recompute.reason: stale (there was a result), retry (an attempt failed),
 //     taken_over (whoever computed it is dead).
+//   - mops.lease.active: leases that this process holds, for calls that it computes or
+//     whose workers it follows, by mops.function.
+//   - mops.lease.changes: what became of leases, by mops.function and
+//     mops.lease.change: taken, adopted (with a worker that had outlived its program),
+//     taken_over (from whoever is dead, to be taken next), lost (others found this
+//     process dead, and may compute its calls).
+//   - mops.session.renewals: tries to renew, every 8 s, what shows others that this
+//     process lives, by mops.store.system and, of those that failed, error.type. Leases
+//     can be lost after 24 s in which all failed.
 //   - mops.saved.time (s): how long the functions ran whose results were hits.
 //   - mops.store.operation.duration (s): requests to stores, by mops.store.system,
 //     mops.store.operation and, of those that failed, error.type. That there is no such

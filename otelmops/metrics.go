@@ -24,15 +24,18 @@ type metrics struct {
 	saved       metric.Float64Counter
 	store       metric.Float64Histogram
 	missed      metric.Int64Counter
+	leases      leases
 	open        map[uint64]*openCall
 	ended, hits map[series]metric.MeasurementOption // made once for each: hits are many
 }
 
 // openCall is a call that is under way.
 type openCall struct {
-	state   string
-	since   time.Time // in this state
-	started time.Time // of its attempt
+	function string
+	state    string
+	since    time.Time // in this state
+	started  time.Time // of its attempt
+	leased   bool      // this process holds its lease
 }
 
 // series are attributes of calls that ended.
@@ -69,7 +72,7 @@ func newMetrics(meter metric.Meter) *metrics {
 		recomputed: count("mops.recomputed", "{run}", "what was computed again"),
 		store:      seconds("mops.store.operation.duration", "requests to blob stores", requests),
 		missed:     count("mops.events.missed", "{event}", "events that these metrics do not count, since there were too many at once"),
-		open:       map[uint64]*openCall{}, ended: map[series]metric.MeasurementOption{}, hits: map[series]metric.MeasurementOption{},
+		leases:     newLeases(meter), open: map[uint64]*openCall{}, ended: map[series]metric.MeasurementOption{}, hits: map[series]metric.MeasurementOption{},
 	}
 	m.memory, _ = meter.Int64Histogram("mops.run.memory.peak", metric.WithUnit("By"), metric.WithDescription("peak memory of the process of a function"), memories)
 	m.active, _ = meter.Int64UpDownCounter("mops.call.active", metric.WithUnit("{call}"), metric.WithDescription("calls that are under way"))
@@ -84,7 +87,8 @@ func (m *metrics) observe(e mops.Event) {
 	if e.Missed > 0 {
 		m.missed.Add(background, int64(e.Missed))
 		for number, c := range m.open { // nobody knows which of them have ended
-			m.changes(c, "", e)
+			m.changes(c, "", e.Time)
+			m.leases.hold(c, false)
 			delete(m.open, number)
 		}
 	}
@@ -96,6 +100,7 @@ func (m *metrics) observe(e mops.Event) {
 		m.attemptEnded(c, e)
 	case mops.CallTakenOver:
 		m.again(e, "taken_over")
+		m.leases.change(e, "taken_over")
 	case mops.CallAsked:
 		if e.Why != "" {
 			m.again(e, "stale")
@@ -106,34 +111,35 @@ func (m *metrics) observe(e mops.Event) {
 		return
 	}
 	if c == nil {
-		c = &openCall{since: e.Time}
+		c = &openCall{function: e.Function, since: e.Time}
 		m.open[e.Call] = c
 	}
 	if e.Kind == mops.AttemptStarted || e.Kind == mops.AttemptAdopted {
 		c.started = e.Time
 	}
-	m.changes(c, now, e)
+	m.changes(c, now, e.Time)
+	m.leases.follow(c, e)
 	if e.Kind == mops.CallEnded {
 		delete(m.open, e.Call)
 	}
 }
 
 // changes counts that a call is in another state.
-func (m *metrics) changes(c *openCall, now string, e mops.Event) {
+func (m *metrics) changes(c *openCall, now string, at time.Time) {
 	if now == c.state {
 		return
 	}
-	function := functionKey.String(e.Function)
+	function := functionKey.String(c.function)
 	if c.state != "" {
 		m.active.Add(background, -1, metric.WithAttributes(function, stateKey.String(c.state)))
 	}
 	if c.state != "" && c.state != string(executor.Running) {
-		m.wait.Record(background, e.Time.Sub(c.since).Seconds(), metric.WithAttributes(function, waitKey.String(c.state)))
+		m.wait.Record(background, at.Sub(c.since).Seconds(), metric.WithAttributes(function, waitKey.String(c.state)))
 	}
 	if now != "" {
 		m.active.Add(background, 1, metric.WithAttributes(function, stateKey.String(now)))
 	}
-	c.state, c.since = now, e.Time
+	c.state, c.since = now, at
 }
 
 func (m *metrics) callEnded(e mops.Event) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -18,7 +19,7 @@ import (
 // over is mops.Instruments.Over.
 func (m *metrics) over(s *blob.Store) *blob.Store {
 	system, _, _ := strings.Cut(s.Root(), ":")
-	return s.Over(&measured{inner: s.Driver(), duration: m.store, system: system})
+	return s.Over(&measured{inner: s.Driver(), duration: m.store, system: system, sessions: sessions{renewals: m.leases.renewals, system: system}})
 }
 
 // measured is a store whose requests are measured.
@@ -26,16 +27,26 @@ type measured struct {
 	inner    driver.Store
 	duration metric.Float64Histogram
 	system   string
+	series   sync.Map // of request to MeasurementOption, made once for each: a hit is a request
+	sessions sessions
 }
 
 // tell records a request that began then.
 func (s *measured) tell(ctx context.Context, operation string, began time.Time, err error) {
-	attributes := []attribute.KeyValue{systemKey.String(s.system), operationKey.String(operation)}
-	if kind := failure(err); kind != "" {
-		attributes = append(attributes, errorKey.String(kind))
+	of := request{operation, failure(err)}
+	with, known := s.series.Load(of)
+	if !known {
+		attributes := []attribute.KeyValue{systemKey.String(s.system), operationKey.String(operation)}
+		if of.failure != "" {
+			attributes = append(attributes, errorKey.String(of.failure))
+		}
+		with, _ = s.series.LoadOrStore(of, metric.WithAttributeSet(attribute.NewSet(attributes...)))
 	}
-	s.duration.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(attributes...))
+	s.duration.Record(ctx, time.Since(began).Seconds(), with.(metric.MeasurementOption))
 }
+
+// request is what requests that are measured together have in common.
+type request struct{ operation, failure string }
 
 // failure is the kind of an error; "" of what is no failure.
 func failure(err error) string {
@@ -57,6 +68,7 @@ func (s *measured) Put(ctx context.Context, key string, body io.Reader, size int
 	began := time.Now()
 	info, err := s.inner.Put(ctx, key, body, size, opts)
 	s.tell(ctx, "put", began, err)
+	s.sessions.put(ctx, key, opts, err)
 	return info, err
 }
 

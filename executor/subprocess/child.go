@@ -154,6 +154,7 @@ func (c *child) kill() {
 type idle struct {
 	mu       sync.Mutex
 	children []*child
+	ending   sync.WaitGroup // those that have waited for too long
 }
 
 // idleTime is how long a process waits.
@@ -181,11 +182,29 @@ func (l *idle) put(c *child) {
 	l.children = append(l.children, c)
 	c.timer = time.AfterFunc(idleTime, func() {
 		if l.remove(c) {
+			defer l.ending.Done()
 			c.end()
 		}
 	})
 }
 
+// EndIdle ends the processes that wait for a function, see [Stay], and returns when
+// they have ended, after 5 s at most. They would end by themselves when this process
+// has: it is for those whose end takes all others along, such as the first process of
+// a container. The executor can be used on.
+func (e *Executor) EndIdle() {
+	e.idle.mu.Lock()
+	children := e.idle.children
+	e.idle.children = nil
+	e.idle.mu.Unlock()
+	for _, c := range children {
+		c.timer.Stop() // if it is too late for that, it finds that the process is not idle
+		e.idle.ending.Go(c.end)
+	}
+	e.idle.ending.Wait()
+}
+
+// remove takes out a process, for which ending counts from then on.
 func (l *idle) remove(c *child) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -194,5 +213,6 @@ func (l *idle) remove(c *child) bool {
 		return false
 	}
 	l.children = slices.Delete(l.children, i, i+1)
+	l.ending.Add(1)
 	return true
 }

@@ -167,3 +167,26 @@ func TestIdleProcessesEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestEndIdle: when it returns, nothing is left of the processes that waited, each of
+// which has had its own end; the next call has another.
+func TestEndIdle(t *testing.T) {
+	e := subprocess.New(subprocess.Stay())
+	one, two := start(t, e, invocation("again")), start(t, e, invocation("again"))
+	wait(t, one)
+	wait(t, two)
+	e.EndIdle()
+	for _, w := range []executor.Worker{one, two} {
+		var pid int
+		fmt.Sscan(strings.Split(w.Handle(), "/")[0], &pid)
+		if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err != unix.ECHILD {
+			t.Errorf("process %d is still there: %v", pid, err)
+		}
+	}
+	three := start(t, e, invocation("again"))
+	if exit := wait(t, three); exit.Err != nil || three.Handle() == one.Handle() || three.Handle() == two.Handle() {
+		t.Errorf("after that, a call has %s: %+v", three.Handle(), exit)
+	}
+	e.EndIdle()
+	e.EndIdle()
+}

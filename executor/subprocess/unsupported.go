@@ -26,3 +26,6 @@ func (e *Executor) Start(_ context.Context, inv executor.Invocation) (executor.W
 func (e *Executor) Attach(context.Context, executor.Invocation, string) (executor.Worker, error) {
 	return nil, fmt.Errorf("subprocess on %s: %w", runtime.GOOS, executor.ErrGone)
 }
+
+// EndIdle does nothing: nothing was ever started here.
+func (e *Executor) EndIdle() {}

@@ -27,6 +27,8 @@ var most = []struct {
 	{"blob/gcsblob", 25, 5},
 	{"image", 15, 9},
 	{"k8s", 57, 42},
+	{"otelmops", 35, 15},
+	{"otelmops/otlp", 40, 32},
 	{"mopspure", 2, 1},
 	{"mopspure/golangci", 3, 2},
 }
@@ -42,6 +44,11 @@ func TestModulesOfAProgram(t *testing.T) {
 		program := newProgram(t, p.imports)
 		tidy := program.fetches(t, "mod", "tidy")
 		build := program.fetches(t, "list", "-deps") // the modules of a build, without the minutes
+		for linked, by := range map[string]string{"go.opentelemetry.io/": "otelmops", "go.opentelemetry.io/otel/sdk": "otelmops/otlp"} {
+			if links, may := strings.Contains(build.said, "\n"+linked), strings.HasPrefix(p.imports, by); links != may {
+				t.Errorf("a program that imports %s links %s: %v", cmp.Or(p.imports, "mops"), linked, links)
+			}
+		}
 		fmt.Fprintf(w, "%s\t%d\t%.1f\t%d\t%.1f\t\n", cmp.Or(p.imports, "mops"), tidy.modules, tidy.megabytes(), build.modules, build.megabytes())
 		if tidy.modules > p.tidy || build.modules > p.build {
 			t.Errorf("a program that imports %s fetches %d modules with go mod tidy and %d with go build, more than %d and %d; is something heavy imported by a test that belongs into module test?",
@@ -61,9 +68,13 @@ func newProgram(t *testing.T, imports string) program {
 	if err != nil {
 		t.Fatal(err)
 	}
+	also := ""
+	if of := "otelmops"; imports == of || strings.HasPrefix(imports, of+"/") { // a module of its own
+		also = fmt.Sprintf("\nrequire %[1]s/%[3]s v0.0.0\n\nreplace %[1]s/%[3]s => %[2]s/%[3]s\n", module, repository, of)
+	}
 	p := program{t.TempDir()}
 	for name, text := range map[string]string{
-		"go.mod":  fmt.Sprintf("module example.com/program\n\ngo 1.26.0\n\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n", module, repository),
+		"go.mod":  fmt.Sprintf("module example.com/program\n\ngo 1.26.0\n\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n", module, repository) + also,
 		"main.go": fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", strings.TrimSuffix(module+"/"+imports, "/")),
 	} {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o666); err != nil {
@@ -74,6 +85,7 @@ func newProgram(t *testing.T, imports string) program {
 }
 
 type fetched struct {
+	said    string // by the go command
 	modules int
 	bytes   int64
 }
@@ -94,9 +106,11 @@ func (p program) fetches(t *testing.T, args ...string) (all fetched) {
 	command.Dir = p.dir
 	command.Env = append(os.Environ(), "GOMODCACHE="+empty, "GOFLAGS=-modcacherw", "GOWORK=off", "GOTOOLCHAIN=local",
 		"GOSUMDB=off", "GOPROXY=file://"+filepath.ToSlash(machine)+",https://proxy.golang.org")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	said, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, said)
 	}
+	all.said = string(said)
 	err = filepath.WalkDir(filepath.Join(empty, download), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".zip") {
 			return err

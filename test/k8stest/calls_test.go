@@ -102,6 +102,21 @@ func (r *rig) pods() int {
 	return len(list.Items)
 }
 
+// jobsOfRun is how many Jobs there are of the program's run that computed a call, by
+// its name in the root.
+func (r *rig) jobsOfRun(report Report) int {
+	r.Helper()
+	run := r.recorded(report.URI).ProgramRun
+	if kept, err := filepath.Glob(filepath.Join(r.calls.Place, "root/mops1-runs", run, "*")); err != nil || run == "" || len(kept) == 0 {
+		r.Errorf("the root knows no run %q, %v", run, err)
+	}
+	list, err := r.cluster.Client().BatchV1().Jobs(r.calls.Namespace).List(r.Context(), v1.ListOptions{LabelSelector: "mops.trilliant.health/program-run=" + run})
+	if err != nil {
+		r.Fatal(err)
+	}
+	return len(list.Items)
+}
+
 // expect checks that a program ended well and said of each call what it computes.
 func (r *rig) expect(p *enginetest.Program, longest time.Duration) []Report {
 	r.Helper()
@@ -173,10 +188,14 @@ func TestCalls(t *testing.T) {
 	}
 	r := newRig(t, n, nil)
 	p := r.start()
-	for _, report := range r.expect(p, 5*time.Minute) {
+	reports := r.expect(p, 5*time.Minute)
+	for _, report := range reports {
 		if report.Outcome != mops.Computed || !strings.HasPrefix(report.Answer.Pod, "mops-k8stest-work-") {
 			t.Errorf("%+v", report)
 		}
+	}
+	if jobs := r.jobsOfRun(reports[0]); jobs != n {
+		t.Errorf("%d of %d Jobs have the label of the program's run", jobs, n)
 	}
 	for _, w := range r.calls.Works {
 		for _, line := range []string{w.Name + " begins\n", w.Name + " ends\n"} {

@@ -15,8 +15,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
-// recorded is the record of the run that made a result.
-func (r *rig) recorded(uri string) record.Run {
+// place is where a call is kept.
+func (r *rig) place(uri string) memo.Place {
 	r.Helper()
 	call, err := memokey.Parse(uri)
 	if err != nil {
@@ -26,8 +26,14 @@ func (r *rig) recorded(uri string) record.Run {
 	if err != nil {
 		r.Fatal(err)
 	}
-	defer store.Close()
-	header, err := memo.Place{Store: store, Path: call.Path(), Key: call.Key}.ResultHeader(r.Context())
+	r.Cleanup(func() { store.Close() })
+	return memo.Place{Store: store, Path: call.Path(), Key: call.Key}
+}
+
+// recorded is the record of the run that made a result.
+func (r *rig) recorded(uri string) record.Run {
+	r.Helper()
+	header, err := r.place(uri).ResultHeader(r.Context())
 	if err != nil {
 		r.Fatal(err)
 	}

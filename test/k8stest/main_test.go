@@ -53,8 +53,9 @@ type Work struct {
 	Name    string
 	Gate    bool // it waits until the place has a file "open"
 	Seconds float64
-	MiB     int    // of memory that it needs
-	End     string // "": well
+	MiB     int     // of memory that it needs
+	Uses    float64 // for so many seconds
+	End     string  // "": well
 }
 
 // Answer is what it returns.
@@ -82,9 +83,11 @@ var doWork = mops.Define("k8stest/work", func(ctx context.Context, w Work) (Answ
 			return Answer{}, ctx.Err()
 		}
 	}
-	memory := make([]byte, w.MiB<<20)
-	for i := 0; i < len(memory); i += 4096 {
-		memory[i] = 1
+	memory, began := make([]byte, w.MiB<<20), time.Now()
+	for first := true; first || time.Since(began).Seconds() < w.Uses && ctx.Err() == nil; first = false {
+		for i := 0; i < len(memory); i += 4096 {
+			memory[i]++
+		}
 	}
 	switch w.End {
 	case "kill once":

@@ -3,6 +3,7 @@ package k8stest_test
 import (
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,6 +54,10 @@ func TestPackWithMisbehavingCalls(t *testing.T) {
 	}
 	if strings.Contains(p.Stderr.String(), "level=ERROR") {
 		t.Error("an error was logged")
+	}
+	well := slices.IndexFunc(reports, func(report Report) bool { return report.Reason == "" })
+	if all, its := r.jobs(), r.jobsOfRun(reports[well]); all == 0 || its != all {
+		t.Errorf("%d of %d Jobs have the label of the program's run", its, all)
 	}
 }
 

@@ -12,16 +12,20 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/otelmops/otlp"
+	"github.com/TrilliantHealth/mops-go/test/cluster"
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
 // The functions of the program under test: one is slow, one fails at first.
 var (
 	slow = mops.Define("test/slow", func(ctx context.Context, in string) (string, error) {
-		_, span := otel.Tracer("test").Start(ctx, "think")
+		ctx, span := otel.Tracer("test").Start(ctx, "think", trace.WithAttributes(attribute.String("in", in)))
 		defer span.End()
 		mops.Logger(ctx).InfoContext(ctx, "thinking of "+in)
 		time.Sleep(300 * time.Millisecond) // it is slow
@@ -40,12 +44,25 @@ const programVariable = "TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(programVariable) != "" {
-		mops.Main(run, mops.Progress("off"), otlp.Export())
+		options := []mops.EnvOption{mops.Progress("off"), otlp.Export()}
+		if os.Getenv(heldVariable) != "" {
+			options = []mops.EnvOption{mops.Progress("off"), mops.Instrument(makeDeaf), otlp.Export()}
+		}
+		mops.Main(run, options...)
 	}
-	os.Exit(m.Run())
+	code := cluster.Run(m)
+	enginetest.RemoveBuilt()
+	os.Exit(code)
 }
 
 func run(ctx context.Context) error {
+	if folder := os.Getenv(heldVariable); folder != "" {
+		_, err := held.Call(ctx, folder)
+		return err
+	}
+	if os.Getenv(placeVariable) != "" {
+		return runPods(ctx)
+	}
 	ctx, span := otel.Tracer("test").Start(ctx, "program")
 	defer span.End()
 	far := mops.On(subprocess.New(subprocess.Limit(1)))

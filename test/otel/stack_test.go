@@ -35,11 +35,29 @@ type stack struct {
 }
 
 // span and line are what the collector sends, in OTLP's JSON.
-type span struct{ TraceID, SpanID, ParentSpanID, Name string }
+type span struct {
+	TraceID, SpanID, ParentSpanID, Name string
+	Attributes                          attributes
+	host                                string // host.name of its process
+}
 
 type line struct {
-	TraceID string
-	Body    struct{ StringValue string }
+	TraceID, SpanID string
+	Body            struct{ StringValue string }
+}
+
+type attributes []struct {
+	Key   string
+	Value struct{ StringValue string }
+}
+
+func (all attributes) get(key string) string {
+	for _, a := range all {
+		if a.Key == key {
+			return a.Value.StringValue
+		}
+	}
+	return ""
 }
 
 func newStack(t *testing.T) *stack {
@@ -160,8 +178,11 @@ func start(t *testing.T, cmd *exec.Cmd) {
 // take gets traces and logs from the collector.
 func (s *stack) take(w http.ResponseWriter, r *http.Request) {
 	var got struct {
-		ResourceSpans []struct{ ScopeSpans []struct{ Spans []span } }
-		ResourceLogs  []struct{ ScopeLogs []struct{ LogRecords []line } }
+		ResourceSpans []struct {
+			Resource   struct{ Attributes attributes }
+			ScopeSpans []struct{ Spans []span }
+		}
+		ResourceLogs []struct{ ScopeLogs []struct{ LogRecords []line } }
 	}
 	if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -171,7 +192,10 @@ func (s *stack) take(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	for _, r := range got.ResourceSpans {
 		for _, scope := range r.ScopeSpans {
-			s.spans = append(s.spans, scope.Spans...)
+			for _, x := range scope.Spans {
+				x.host = r.Resource.Attributes.get("host.name")
+				s.spans = append(s.spans, x)
+			}
 		}
 	}
 	for _, r := range got.ResourceLogs {

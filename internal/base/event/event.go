@@ -45,7 +45,7 @@ type Event struct {
 	Why   string         // for people: why there is a result and it is computed again (Asked), why the worker is queued (Stage), why it waits again (Waiting)
 
 	Outcome Outcome         // how the call came to its end: with Ended
-	Reason  executor.Reason // why the attempt failed, if the function did not: with AttemptEnded and Ended
+	Reason  executor.Reason // why the attempt failed, if the function did not: with AttemptEnded and Ended; LeaseLost, where the call waits because of that: with Waiting
 	Err     error           // of what failed; it may be shared: do not change it
 	Result  string          // hash of what the function returned: with Ended, of a call that was computed
 	Unkept  bool            // the store does not have the result: with Ended

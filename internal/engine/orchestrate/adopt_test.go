@@ -11,6 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/eventlog"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
@@ -66,6 +67,59 @@ func TestAWorkerIsAdopted(t *testing.T) {
 					r.Errorf("of the worker is shown: %q", &shown)
 				}
 				r.wantRuns(1, 1)
+				a.returns()
+				leaves()
+				<-first
+			})
+		})
+	}
+}
+
+// An adopted worker that ends and leaves nothing, or whose lease is lost, has ended its
+// attempt: another one follows.
+func TestAnAdoptedWorkerLeavesNothing(t *testing.T) {
+	for name, way := range map[string]struct {
+		happens func(*rig, *program)
+		want    string
+	}{
+		"it ends": {
+			func(r *rig, _ *program) {
+				for _, w := range r.fleet.workers {
+					w.cancel()
+				}
+			},
+			"asked, waiting lease, adopted, attempt ended NoResult, waiting lease, taken-over, started, stage running, attempt ended, ended computed",
+		},
+		"its lease is lost": {
+			func(r *rig, p *program) {
+				place := p.Place(p.call(1))
+				if err := place.Store.Delete(r.Context(), place.Lease()); err != nil {
+					r.Fatal(err)
+				}
+			},
+			"asked, waiting lease, adopted, attempt ended LeaseLost, started, stage running, attempt ended, ended computed",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRoom(t, func(r *rig) {
+				open := make(chan struct{})
+				r.waitsFor(open)
+				a, b := r.program("a", r.fleet), r.program("b", r.fleet)
+				ctx, leaves := context.WithCancel(r.Context())
+				first := a.begin(ctx, 1)
+				time.Sleep(time.Minute)
+				a.vanishes()
+				second := b.begin(r.Context(), 1)
+				time.Sleep(2 * time.Minute)
+				way.happens(r, b)
+				time.Sleep(2 * time.Minute)
+				close(open)
+				r.want(<-second, 2, Computed)
+				for _, call := range b.told.Calls() {
+					if got := eventlog.Words(call); got != way.want {
+						r.Errorf("told:\n%s\nwant:\n%s", got, way.want)
+					}
+				}
 				a.returns()
 				leaves()
 				<-first

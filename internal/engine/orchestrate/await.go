@@ -304,11 +304,12 @@ func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.Stat
 	if !ability.RunsRemotely(f.call.Executor) {
 		stop = f.followLog(state.RunID)
 	}
-	_, err := w.Wait(ctx)
+	exit, err := w.Wait(ctx)
 	stop()
 	if err != nil {
 		w.Release()
-		if errors.Is(context.Cause(ctx), lease.ErrLost) {
+		if lost := context.Cause(ctx); errors.Is(lost, lease.ErrLost) {
+			f.tell(event.Event{Kind: event.AttemptEnded, ID: state.ID, Err: lost, Reason: executor.LeaseLost, Detached: true})
 			return sight{}, nil
 		}
 		return sight{}, f.cancelled(err)
@@ -325,6 +326,7 @@ func (f *flight) follow(ctx context.Context, w executor.Worker, state lease.Stat
 	if found, err := f.place.Error(patient); err == nil && found.RunID == state.RunID {
 		return sight{}, f.funcError(found)
 	}
+	f.tellLeftNothing(state.ID, exit)
 	return sight{}, nil
 }
 

@@ -119,7 +119,7 @@ func (f *flight) underLease() (Outcome, error) {
 				return Outcome{}, &executor.Error{Reason: executor.LeaseLost, Err: err, Message: fmt.Sprintf(
 					"its lease was lost %d times while it was computed; the logs of its runs may say why", losses)}
 			}
-			f.tell(event.Event{Kind: event.Waiting, Wait: event.ForLease, Why: "its lease was lost"})
+			f.tell(event.Event{Kind: event.Waiting, Wait: event.ForLease, Reason: executor.LeaseLost, Why: "its lease was lost"})
 		case !errors.Is(err, errTaken):
 			return outcome, f.cancelled(err)
 		}

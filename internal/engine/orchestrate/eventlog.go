@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"log/slog"
 
+	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 )
@@ -13,7 +14,7 @@ func (f *flight) logEvent(ev event.Event) {
 	switch {
 	case ev.Kind == event.Asked && ev.Why != "":
 		text, more = "a result is computed again", []any{"why", ev.Why}
-	case ev.Kind == event.Waiting && ev.Why != "":
+	case ev.Kind == event.Waiting && ev.Reason == executor.LeaseLost:
 		level, text = slog.LevelWarn, "a lease was lost while its call was computed; waiting for who has it now"
 	case ev.Kind == event.Adopted:
 		text, more = "a worker that lost its orchestrator is adopted", []any{"run", ev.RunID, "worker", ev.Worker}

@@ -336,6 +336,22 @@ func (c *computing) tellEnd(outcome Outcome, err error, again bool) {
 	c.f.tell(e)
 }
 
+// tellLeftNothing tells the end of an adopted run that left neither result nor error.
+func (f *flight) tellLeftNothing(id runs.ID, exit executor.Exit) {
+	var err error
+	switch {
+	case exit.Code == executor.ExitLost:
+		err = lease.ErrLost
+	case exit.Err != nil:
+		err = exit.Err
+	default:
+		err = &executor.Error{Reason: executor.NoResult, Message: "the worker of run " + id.RunID + " left neither a result nor an error"}
+	}
+	e := event.Event{Kind: event.AttemptEnded, ID: id, Err: err, CPU: exit.CPU, PeakMemory: exit.PeakMemory}
+	ofFailure(&e, err)
+	f.tell(e)
+}
+
 // tellEnded tells how the call ended.
 func (f *flight) tellEnded(outcome Outcome, err error) {
 	e := event.Event{Kind: event.Ended, Outcome: outcome.How, Err: err, Unkept: outcome.Unkept}

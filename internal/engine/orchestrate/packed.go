@@ -53,6 +53,8 @@ type packerKey struct {
 	kind     string // of its workers
 	function string // name@version
 	pipeline string
+
+	programRun string
 }
 
 // packer puts calls like this one into packs; nil if its executor makes none.
@@ -67,14 +69,14 @@ func (f *flight) packer() *pack.Packer {
 // packerFor is the one for all calls of this function on such executors.
 func (f *flight) packerFor(packing executor.Packing) *pack.Packer {
 	e, at := f.engine, f.call.Executor
-	key := packerKey{f.root, at.Name(), packing.Kind, f.call.Function.ID(), f.call.Pipeline}
+	key := packerKey{f.root, at.Name(), packing.Kind, f.call.Function.ID(), f.call.Pipeline, e.programRun(f.ctx)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p, ok := e.packers[key]
 	if !ok {
 		p = pack.New(pack.Config{
 			Executor: at, Packing: packing, Store: f.root.store, Function: f.call.Function.ID(), Pipeline: f.call.Pipeline,
-			Logger: e.Logger, Go: func(do func()) { e.owned.Go(do) },
+			ProgramRun: key.programRun, Logger: e.Logger, Go: func(do func()) { e.owned.Go(do) },
 			History: f.history,
 			Env: func(_ context.Context, p packs.Pack, side int) ([]string, error) {
 				spec := worker.Spec{

@@ -30,6 +30,8 @@ type Config struct {
 	Pipeline string
 	Logger   *slog.Logger
 
+	ProgramRun string // the run of the program that makes the calls
+
 	// Env returns the environment of the workers of a pack.
 	Env func(ctx context.Context, p packs.Pack, side int) ([]string, error)
 
@@ -155,7 +157,7 @@ func (p *Packer) open() *forming {
 func (c Config) invocation(p packs.Pack) executor.Invocation {
 	return executor.Invocation{
 		Function: c.Function, MemoURI: p.URI(), Pipeline: c.Pipeline, Logger: c.Logger, History: c.History,
-		ID: executor.ID{LeaseID: p.ID, RunID: p.ID, Attempt: 1, Executor: c.Executor.Name()},
+		ID: executor.ID{LeaseID: p.ID, RunID: p.ID, Attempt: 1, Executor: c.Executor.Name(), ProgramRun: c.ProgramRun},
 	}
 }
 

@@ -115,10 +115,10 @@ func supervisePack(ctx context.Context, spec Spec) int {
 		fmt.Fprintf(os.Stderr, "mops worker: the variable %s does not say which worker of the pack this is: %v\n", executor.IndexVariable, err)
 		return executor.ExitUnfit
 	}
+	processes := subprocess.New(subprocess.Stay(), subprocess.Grace(workerGrace()), subprocess.Limit(spec.Pack.Side))
 	code, err := pack.Worker{
 		Pack: packs.Pack{Store: store, ID: spec.Pack.ID}, Side: spec.Pack.Side, Index: index,
-		Executor: subprocess.New(subprocess.Stay(), subprocess.Grace(workerGrace()), subprocess.Limit(spec.Pack.Side)),
-		Logger:   logger,
+		Executor: processes, Logger: logger,
 		Keep: func(call packs.Call) pack.Keeper {
 			one := spec
 			for _, variable := range call.Env {
@@ -129,10 +129,11 @@ func supervisePack(ctx context.Context, spec Spec) int {
 			return newOwnLog(one, store)
 		},
 	}.Run(ctx)
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return exitTerminated
-	case err != nil:
+	}
+	processes.EndIdle() // they still have to end their sessions, and to hand on their spans
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)
 	}
 	return code
