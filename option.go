@@ -20,7 +20,7 @@ type (
 	// [WithOptions], [Func.All], [Func.Each], [Main], [Init] and [New].
 	//
 	// If several places set the same thing, the first of these wins: MOPS_*
-	// environment variables, config entries with force, the options of All and
+	// environment variables, config entries with force, Force, the options of All and
 	// Each, With, WithOptions, Define, the config file, Main or New, the default.
 	// Of several options of one place the last wins.
 	Option interface {
@@ -245,6 +245,7 @@ func (o callsOption) setFunc(f *funcOptions) { f.calls = append(f.calls, o...) }
 
 type envOptions struct {
 	settings   settings
+	forced     settings
 	configPath string
 	logger     *slog.Logger
 	executors  map[string]executor.Executor

@@ -11,12 +11,34 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
+
+// Force gives options that win over all others in the code, those of [Define], With,
+// WithOptions, All and Each: for tests, and for a flag such as --here of a program.
+// Only entries of the config file with force and variables win over Force. Calls
+// that functions make in other processes heed it, too, but for [On], [ByInput] and
+// [Detach]: with one of them such calls run in the worker that makes them.
+func Force(options ...Option) EnvOption {
+	return envOption(func(e *envOptions) {
+		for _, o := range options {
+			o.set(&e.forced)
+		}
+	})
+}
+
+// handOn is what workers hear of forced options.
+func handOn(forced settings) config.Settings {
+	if forced.on != nil || forced.by != nil || forced.Executor != nil {
+		forced.Executor = new(string(inProcess))
+	}
+	return forced.Settings
+}
 
 // WithOptions returns a context with options for all calls made with it, and in
 // turn for the calls that their functions make, in other processes, too. Only
@@ -69,7 +91,7 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	if onContext != nil {
 		s = s.overlay(*onContext)
 	}
-	s = s.overlay(with).overlay(settings{Settings: forced})
+	s = s.overlay(with).overlay(env.forced).overlay(settings{Settings: forced})
 	environ := env.environ
 	if env.worker {
 		environ.Executor = nil
@@ -88,7 +110,7 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 
 // base are the settings of a function that sets nothing itself.
 func (env *Env) base() (*orchestrate.Settings, error) {
-	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.environ))
+	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.forced).overlay(env.environ))
 }
 
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
