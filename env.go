@@ -117,7 +117,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	instruments := newInstruments(&o, in.worker)
 	env := &Env{code: o.settings, forced: o.forced, logger: o.logger, tracker: in.tracker, events: new(event.Stream), instruments: instruments, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
-	env.forced = env.forced.overlay(settings{Settings: in.spec.Forced})
+	env.forced = env.forced.heed(in.spec.Forced)
 	configPath, err := env.configure(&o, in)
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
@@ -167,7 +167,7 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	env.instruments.listen(env)
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
-		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address, Plan: env.plan != nil,
+		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address, Plan: env.plan != nil, NoWorker: noWorker(),
 		Carry: instruments.carry, Over: instruments.over,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)

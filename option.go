@@ -47,12 +47,13 @@ type settings struct {
 	config.Settings
 	on     executor.Executor
 	by     *byInput // in place of on
+	here   bool     // where that is another place than this process, run here all the same
 	detach *bool
 }
 
 // runsOn sets where calls run.
 func (s *settings) runsOn(where executor.Executor, by *byInput) {
-	s.on, s.by, s.Executor = where, by, nil
+	s.on, s.by, s.Executor, s.here = where, by, nil, false
 }
 
 // overlay returns s, with what is set in over in its place.
@@ -62,8 +63,9 @@ func (s settings) overlay(over settings) settings {
 	case over.on != nil, over.by != nil:
 		s.runsOn(over.on, over.by)
 	case over.Executor != nil:
-		s.on, s.by = nil, nil
+		s.on, s.by, s.here = nil, nil, false
 	}
+	s.here = s.here || over.here
 	if over.detach != nil {
 		s.detach = over.detach
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
@@ -20,10 +21,10 @@ import (
 )
 
 // Force gives options that win over all others in the code, those of [Define], With,
-// WithOptions, All and Each: for tests, and for a flag such as --here of a program.
+// WithOptions, All and Each: for tests, and for a flag such as --here of a program, which gives [InProcess].
 // Only entries of the config file with force and variables win over Force. Calls
-// that functions make in other processes heed it, too, but for [On], [ByInput] and
-// [Detach]: with one of them such calls run in the worker that makes them.
+// that functions make in other processes heed it, too, but for [Detach],
+// [On] and [ByInput]: with one of the last two such calls run in the worker that makes them.
 func Force(options ...Option) EnvOption {
 	return envOption(func(e *envOptions) {
 		for _, o := range options {
@@ -32,12 +33,26 @@ func Force(options ...Option) EnvOption {
 	})
 }
 
+// InProcess has calls run in this process: on the executor that is chosen for them,
+// if that is one of this process, else on that named "inproc".
+func InProcess() Option { return option(func(s *settings) { s.here = true }) }
+
 // handOn is what workers hear of forced options.
 func handOn(forced settings) config.Settings {
-	if forced.on != nil || forced.by != nil || forced.Executor != nil {
+	if forced.on != nil || forced.by != nil || forced.here {
 		forced.Executor = new(string(inProcess))
 	}
 	return forced.Settings
+}
+
+// heed adds to the options that are forced here what handOn told of those of the
+// caller.
+func (s settings) heed(told config.Settings) settings {
+	here := told.Executor != nil
+	told.Executor = nil
+	s = s.overlay(settings{Settings: told})
+	s.here = s.here || here
+	return s
 }
 
 // WithOptions returns a context with options for all calls made with it, and in
@@ -140,6 +155,8 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	switch {
 	case settled.Off || settled.ReadOnly: // a worker elsewhere would need the store
 		settled.Executor = env.executors[inProcess]
+	case s.here && s.by != nil:
+		settled.Executor = env.executors[inProcess]
 	case s.by != nil:
 		settled.ByInput = s.by.chooser(env)
 		return settled, nil
@@ -147,6 +164,9 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 		settled.Executor = s.on
 	default:
 		settled.Executor, err = env.executor(valueOr(s.Executor, inProcess))
+	}
+	if err == nil && s.here && !ability.InProcess(settled.Executor) {
+		settled.Executor = env.executors[inProcess]
 	}
 	if err == nil {
 		settled.Executor, err = env.guarded(settled.Executor)

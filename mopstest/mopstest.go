@@ -12,7 +12,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
-	"github.com/TrilliantHealth/mops-go/executor/inproc"
 )
 
 // Context returns a context on which calls work until the test ends. Calls run
@@ -29,7 +28,7 @@ func Context(t testing.TB, options ...mops.EnvOption) context.Context {
 	t.Helper()
 	root := "mem://mopstest-" + strings.ToLower(rand.Text())
 	t.Cleanup(func() { memblob.Forget(root) })
-	forced := []mops.Option{mops.On(inproc.New())}
+	forced := []mops.Option{mops.InProcess()}
 	own := []mops.EnvOption{
 		mops.Isolated(), mops.Root(root), mops.CacheDir(t.TempDir()),
 		mops.LogTo(slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))),

@@ -3,6 +3,7 @@ package mopstest_test
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -36,7 +37,8 @@ func TestCallsRunInProcess(t *testing.T) {
 
 func TestTheTestMayAskOtherwise(t *testing.T) {
 	_, outer := far()
-	_, err := outer.Call(mopstest.Context(t, mops.On(subprocess.New())), "word")
+	ctx := mopstest.Context(t, mops.On(subprocess.New(subprocess.Command("program"))))
+	_, err := outer.Call(ctx, "word")
 	if err == nil || !strings.Contains(err.Error(), "where a worker of the executor subprocess cannot read it") {
 		t.Errorf("%v", err)
 	}
@@ -70,6 +72,28 @@ func TestStubOfWhatOnlyWorkersImplement(t *testing.T) {
 	ctx := mopstest.Stub(mopstest.Context(t), f, func(context.Context, string) (int, error) { return 7, nil })
 	if got, err := f.Call(ctx, "word"); got != 7 || err != nil {
 		t.Errorf("%d, %v", got, err)
+	}
+}
+
+// This test binary has no TestMain.
+func TestNoWorker(t *testing.T) {
+	inner, outer := far()
+	ctx := mopstest.Context(t, mops.On(subprocess.New()), mops.Root("file://"+t.TempDir()))
+	for range 2 {
+		var failed *mops.ExecError
+		_, err := outer.Call(ctx, "word")
+		if !errors.As(err, &failed) || failed.Reason != executor.LaunchFailed || !strings.Contains(err.Error(), "\n\tfunc TestMain(m *testing.M) {\n\t\tmops.Init()\n") {
+			t.Errorf("%v", err)
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := inner.With(mops.On(subprocess.New(subprocess.Command(program, "-test.run=^$"))))
+	ctx = mopstest.Context(t, mops.Root("file://"+t.TempDir()), mops.On(subprocess.New(subprocess.Command(program, "-test.run=^$"))))
+	if _, err = f.Call(ctx, "word"); err == nil || strings.Contains(err.Error(), "TestMain") {
+		t.Errorf("another program: %v", err)
 	}
 }
 

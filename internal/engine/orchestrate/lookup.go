@@ -346,6 +346,9 @@ func (f *flight) unfit(ctx context.Context) error {
 		return nil
 	}
 	where := c.Executor.Name()
+	if advice := f.engine.NoWorker; advice != "" && ability.StartsItself(c.Executor) {
+		return &executor.Error{Reason: executor.LaunchFailed, Message: "the executor " + where + " starts this program again as a worker, and it would not become one: " + advice}
+	}
 	switch field := c.Function.Kept(c.Local); {
 	case strings.HasPrefix(c.Root, "mem:"):
 		return &executor.Error{Reason: executor.LaunchFailed, Message: fmt.Sprintf(
