@@ -37,7 +37,7 @@ func Fail[In, Out any](ctx context.Context, f *mops.Func[In, Out], reason execut
 	var failed atomic.Int64
 	return function.WithFault(ctx, f.Name(), func() error {
 		if n := failed.Add(1); n <= int64(times) {
-			return &function.Died{Of: &executor.Error{Reason: reason, Message: fmt.Sprintf("a worker of %s died on purpose, %d of %d times: mopstest.Fail", f.Name(), n, times)}}
+			return function.Die(&executor.Error{Reason: reason, Message: fmt.Sprintf("a worker of %s died on purpose, %d of %d times: mopstest.Fail", f.Name(), n, times)})
 		}
 		return nil
 	})

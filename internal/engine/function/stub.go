@@ -1,10 +1,6 @@
 package function
 
-import (
-	"context"
-
-	"github.com/TrilliantHealth/mops-go/executor"
-)
+import "context"
 
 // stub is what a test has in place of a function, or before it.
 type stub struct {
@@ -42,7 +38,11 @@ func (f *Function) Stubbed(ctx context.Context) bool {
 	return false
 }
 
-// Died is the error of a fault that stands for the death of a worker.
-type Died struct{ Of *executor.Error }
+// Died is the error of a fault that stands for the death of a worker, which the error
+// in it tells of.
+type Died struct{ error }
 
-func (d *Died) Error() string { return d.Of.Error() }
+// Die is the error of a fault with which the run ends as if err had ended its worker.
+func Die(err error) error { return &Died{err} }
+
+func (d *Died) Unwrap() error { return d.error }

@@ -135,7 +135,7 @@ func (t Task) keeping(ctx context.Context, ran record.Run) context.Context {
 // it may be half of the work.
 func (t Task) conclude(ctx context.Context, running *Running, out any, err error, ran record.Run) Done {
 	if died, ok := err.(*function.Died); ok {
-		return Done{Err: died.Of, Run: ran}
+		return Done{Err: died.Unwrap(), Run: ran}
 	}
 	if ctx.Err() == nil {
 		var done Done
