@@ -49,6 +49,8 @@ type settings struct {
 	by     *byInput // in place of on
 	here   bool     // where that is another place than this process, run here all the same
 	detach *bool
+
+	retryIf func(error) bool
 }
 
 // runsOn sets where calls run.
@@ -68,6 +70,9 @@ func (s settings) overlay(over settings) settings {
 	s.here = s.here || over.here
 	if over.detach != nil {
 		s.detach = over.detach
+	}
+	if over.retryIf != nil {
+		s.retryIf = over.retryIf
 	}
 	return s
 }
@@ -158,14 +163,6 @@ func flag(field func(*settings) **bool) Option {
 // default, means no bound. With a negative value calls fail.
 func Timeout(d time.Duration) Option {
 	return option(func(s *settings) { s.Timeout = &d })
-}
-
-// Retries is how often mops tries a failed run again before the call fails. The
-// pauses between are random up to a bound of 0.1 s that doubles each time, to
-// 10 s. A worker of another program version is not tried again. Default: 0.
-// With a negative value calls fail.
-func Retries(n int) Option {
-	return option(func(s *settings) { s.Retries = &n })
 }
 
 // StorageTTL says how long after their writing the store removes blobs, as the

@@ -115,6 +115,9 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	if err != nil {
 		return made, err
 	}
+	if s.retryIf != nil {
+		made.RetryIf = func(uri string, failed error) bool { return s.retryIf(public(f.Name, uri, failed)) }
+	}
 	if onContext != nil {
 		made.Context = onContext.Settings
 	} else {
@@ -131,7 +134,7 @@ func (env *Env) base() (*orchestrate.Settings, error) {
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	settled := &orchestrate.Settings{
 		Terms: worker.Terms{Pipeline: valueOr(s.Pipeline, DefaultPipeline), Timeout: valueOr(s.Timeout, 0), StorageTTL: valueOr(s.StorageTTL, 0), CodeCheck: valueOr(s.CodeCheck, code.Warn)},
-		Root:  valueOr(s.Root, DefaultRoot), Retries: valueOr(s.Retries, 0),
+		Root:  valueOr(s.Root, DefaultRoot), Retries: valueOr(s.Retries, 0), RetryDelay: valueOr(s.RetryDelay, DefaultRetryDelay),
 		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
 		RequireResults: valueOr(s.RequireResults, false), KeepErrors: valueOr(s.KeepErrors, false),
 		Detach: valueOr(s.detach, false),
@@ -144,6 +147,9 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	}
 	if settled.Retries < 0 {
 		return settled, fmt.Errorf("the option Retries is %d: give how often a run that failed is tried again, or 0 for never", settled.Retries)
+	}
+	if settled.RetryDelay < 0 {
+		return settled, fmt.Errorf("the option RetryDelay is %v: give how long to wait before another try, or 0 for not at all", settled.RetryDelay)
 	}
 	if settled.StorageTTL < 0 {
 		return settled, fmt.Errorf("the option StorageTTL is %v: give the time after which the store removes blobs, or 0 if it removes none", settled.StorageTTL)
