@@ -1,11 +1,14 @@
 package mops
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
+	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
 // Outcome is how a call came to its end.
@@ -24,6 +27,50 @@ type Info struct {
 	URI     string  // memo URI: the folder of its records
 	Outcome Outcome // "" for a call that failed
 	Run     string  // id of the run that made the result; "" for a call that failed
+
+	header string // of the record of the result
+}
+
+// String is URI, outcome and run in a line.
+func (i Info) String() string {
+	return fmt.Sprintf("%s: %s, run %s", i.URI, cmp.Or(i.Outcome, "no result"), i.Run)
+}
+
+// Made tells how the result was computed: for a hit, by the run that computed it,
+// long ago perhaps, and elsewhere. It is zero for a call that failed. Records of the
+// first release, and results that somebody injected, know less.
+func (i Info) Made() Made {
+	var header record.ResultHeader
+	if (record.Record{Header: []byte(i.header)}).Into(&header) != nil {
+		return Made{}
+	}
+	run := header.Run
+	took := run.Figures()
+	return Made{
+		Started: run.Started, Wall: took.Wall, CPU: took.CPU, PeakMemory: run.PeakMemory,
+		Host: run.Host, User: run.User, Executor: run.Executor, OS: run.OS, Arch: run.Arch,
+		Program: run.Program.Path, Version: run.Program.Version, Revision: run.Program.Revision, Modified: run.Program.Dirty, Go: run.Program.Go,
+		Injected: header.Injected,
+	}
+}
+
+// Made is when, where, by which build and at what cost a result was computed. What is
+// not known is zero.
+type Made struct {
+	Started    time.Time     // by the clock of Host
+	Wall, CPU  time.Duration // CPU is that of all cores, user and system
+	PeakMemory int64         // bytes
+
+	Host, User, Executor string
+	OS, Arch             string // as runtime.GOOS and GOARCH have them
+
+	Program  string // path of the main package
+	Version  string // of its module; "(devel)" outside of releases
+	Revision string // of the version control system
+	Modified bool   // built from sources that differ from Revision
+	Go       string // version of the toolchain
+
+	Injected bool // nothing computed it: see [Func.Inject]
 }
 
 // Call returns the function's result for in: from the store if it is there,
@@ -171,5 +218,5 @@ func infoOf(outcome orchestrate.Outcome) Info {
 	if outcome.Place.Path == "" {
 		return Info{} // the call was never made
 	}
-	return Info{URI: outcome.Place.URI(), Outcome: outcome.How, Run: outcome.Result.RunID}
+	return Info{URI: outcome.Place.URI(), Outcome: outcome.How, Run: outcome.Result.RunID, header: string(outcome.Result.Header)}
 }

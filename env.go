@@ -39,6 +39,7 @@ const (
 // one, made by [Main]. It is safe for concurrent use.
 type Env struct {
 	code      settings // of Main or New
+	forced    settings // of Main or New, by Force
 	environ   settings // of MOPS_* variables
 	file      *config.File
 	executors map[string]executor.Executor
@@ -114,8 +115,9 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 		o.logger = slog.New(calm{o.logger.Handler()})
 	}
 	instruments := newInstruments(&o, in.worker)
-	env := &Env{code: o.settings, logger: o.logger, tracker: in.tracker, events: new(event.Stream), instruments: instruments, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
+	env := &Env{code: o.settings, forced: o.forced, logger: o.logger, tracker: in.tracker, events: new(event.Stream), instruments: instruments, worker: in.worker, started: time.Now(), file: &config.File{}, stopLooking: func() {}}
 	env.code.Settings = env.code.Settings.Overlay(in.spec.Defaults)
+	env.forced = env.forced.heed(in.spec.Forced)
 	configPath, err := env.configure(&o, in)
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
@@ -160,12 +162,12 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	around.Config, around.ConfigText = configPath, string(env.file.Text)
 	around.Isolated = around.Isolated || o.isolated
 	around.Defaults, around.Environ, around.Executors = env.code.Settings, env.environ.Settings, env.executorEnviron
-	around.Defaults.Executor = nil
+	around.Defaults.Executor, around.Forced = nil, handOn(env.forced)
 	env.observe(o.observers)
 	env.instruments.listen(env)
 	env.engine = orchestrate.New(orchestrate.Options{
 		Files: env.files, CacheDir: resultsDir, CacheSize: resultsSize, Events: env.events, Logger: env.logger,
-		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address, Plan: env.plan != nil,
+		Surroundings: around, Elsewhere: in.elsewhere(), ProgramRun: env.runID, Fields: env.runFields, RunRoot: env.journal.Address, Plan: env.plan != nil, NoWorker: noWorker(),
 		Carry: instruments.carry, Over: instruments.over,
 		Output: func(function, memoURI string) io.WriteCloser {
 			return progress.NewLines(in.output, progress.Label(function, memoURI), in.color)

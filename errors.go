@@ -25,6 +25,9 @@ var (
 	// computing one.
 	ErrNoResult = orchestrate.ErrNoResult
 
+	// ErrFinal is in errors of functions that [Final] marks.
+	ErrFinal = orchestrate.ErrFinal
+
 	// ErrPlanned says that there is no result, and that a [Plan] computes none.
 	ErrPlanned = orchestrate.ErrPlanned
 

@@ -2,8 +2,10 @@ package mops
 
 import (
 	"context"
+	goflag "flag"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/archive"
@@ -16,6 +18,7 @@ import (
 // process that was started as a worker, Init runs the worker and never returns;
 // elsewhere it does nothing.
 func Init(options ...EnvOption) {
+	initialised.Store(true)
 	// A worker takes no arguments, so an argument tells mops k8s cp from a worker.
 	// Ask for it first: a process started by mops k8s cp has the worker's
 	// environment, too.
@@ -31,6 +34,19 @@ func Init(options ...EnvOption) {
 		os.Exit(exitFailed)
 	}
 	os.Exit(runWorker(spec, options))
+}
+
+var initialised atomic.Bool // by Init or Main
+
+// noWorker is what to do so that this program becomes a worker; "" if it does.
+func noWorker() string {
+	switch {
+	case initialised.Load():
+		return ""
+	case goflag.Lookup("test.v") != nil:
+		return "add to a test file of this package\n\n\tfunc TestMain(m *testing.M) {\n\t\tmops.Init()\n\t\tos.Exit(m.Run())\n\t}\n"
+	}
+	return "call mops.Init first in main, or use mops.Main"
 }
 
 func runWorker(spec worker.Spec, options []EnvOption) int {

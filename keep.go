@@ -111,7 +111,7 @@ func (env *Env) head() programs.Head {
 	}
 	h.Program, _ = os.Executable()
 	if base, err := env.base(); err == nil {
-		h.Pipeline, h.Options = base.Pipeline, described(base, env.code.overlay(settings{Settings: env.file.Defaults}).overlay(settings{Settings: env.environ.Settings}))
+		h.Pipeline, h.Options = base.Pipeline, described(base, env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.forced).overlay(env.environ))
 	}
 	return h
 }

@@ -20,7 +20,7 @@ type (
 	// [WithOptions], [Func.All], [Func.Each], [Main], [Init] and [New].
 	//
 	// If several places set the same thing, the first of these wins: MOPS_*
-	// environment variables, config entries with force, the options of All and
+	// environment variables, config entries with force, Force, the options of All and
 	// Each, With, WithOptions, Define, the config file, Main or New, the default.
 	// Of several options of one place the last wins.
 	Option interface {
@@ -47,12 +47,15 @@ type settings struct {
 	config.Settings
 	on     executor.Executor
 	by     *byInput // in place of on
+	here   bool     // where that is another place than this process, run here all the same
 	detach *bool
+
+	retryIf func(error) bool
 }
 
 // runsOn sets where calls run.
 func (s *settings) runsOn(where executor.Executor, by *byInput) {
-	s.on, s.by, s.Executor = where, by, nil
+	s.on, s.by, s.Executor, s.here = where, by, nil, false
 }
 
 // overlay returns s, with what is set in over in its place.
@@ -62,10 +65,14 @@ func (s settings) overlay(over settings) settings {
 	case over.on != nil, over.by != nil:
 		s.runsOn(over.on, over.by)
 	case over.Executor != nil:
-		s.on, s.by = nil, nil
+		s.on, s.by, s.here = nil, nil, false
 	}
+	s.here = s.here || over.here
 	if over.detach != nil {
 		s.detach = over.detach
+	}
+	if over.retryIf != nil {
+		s.retryIf = over.retryIf
 	}
 	return s
 }
@@ -158,14 +165,6 @@ func Timeout(d time.Duration) Option {
 	return option(func(s *settings) { s.Timeout = &d })
 }
 
-// Retries is how often mops tries a failed run again before the call fails. The
-// pauses between are random up to a bound of 0.1 s that doubles each time, to
-// 10 s. A worker of another program version is not tried again. Default: 0.
-// With a negative value calls fail.
-func Retries(n int) Option {
-	return option(func(s *settings) { s.Retries = &n })
-}
-
 // StorageTTL says how long after their writing the store removes blobs, as the
 // lifecycle rules of buckets do. mops then relies on nothing that may be gone
 // before it is used: it writes files in the store again, rather than refer to
@@ -245,6 +244,7 @@ func (o callsOption) setFunc(f *funcOptions) { f.calls = append(f.calls, o...) }
 
 type envOptions struct {
 	settings   settings
+	forced     settings
 	configPath string
 	logger     *slog.Logger
 	executors  map[string]executor.Executor

@@ -101,8 +101,8 @@ func init() {
 			return err
 		}, mops.On(subprocess.New()))
 	}
-	programs["without Init"] = func() {
-		env, err := mops.New(context.Background(), mops.On(subprocess.New()))
+	withoutInit := func(options ...subprocess.Option) {
+		env, err := mops.New(context.Background(), mops.On(subprocess.New(options...)))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(9)
@@ -111,6 +111,8 @@ func init() {
 		fmt.Println(err, env.Close())
 		os.Exit(0)
 	}
+	programs["without Init"] = func() { withoutInit() }
+	programs["without Init, as another program"] = func() { withoutInit(subprocess.Command(os.Args[0])) }
 	programs["own main"] = func() { // as README has it
 		mops.Init()
 		n := flag.Int("n", 0, "what to double")
@@ -297,9 +299,13 @@ func TestAProgramWithAMainOfItsOwn(t *testing.T) {
 	}
 }
 
-// Its workers must not begin the program anew, and then have workers themselves.
+// It would begin anew as its worker, and then have workers itself.
 func TestAProgramThatForgotInitIsTold(t *testing.T) {
 	stdout, stderr, _ := run(t, program(t, "without Init"))
+	if !strings.Contains(stdout, "starts this program again as a worker, and it would not become one: add to a test file") || stderr != "" {
+		t.Errorf("printed %s, %s", stdout, stderr)
+	}
+	stdout, stderr, _ = run(t, program(t, "without Init, as another program"))
 	if !strings.Contains(stdout, "exit code 9") || !strings.Contains(stdout, "call mops.Init first in main") || strings.Count(stderr, "\n") > 2 {
 		t.Errorf("printed %s, %s", stdout, stderr)
 	}

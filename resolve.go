@@ -11,12 +11,49 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 )
+
+// Force gives options that win over all others in the code, those of [Define], With,
+// WithOptions, All and Each: for tests, and for a flag such as --here of a program, which gives [InProcess].
+// Only entries of the config file with force and variables win over Force. Calls
+// that functions make in other processes heed it, too, but for [Detach],
+// [On] and [ByInput]: with one of the last two such calls run in the worker that makes them.
+func Force(options ...Option) EnvOption {
+	return envOption(func(e *envOptions) {
+		for _, o := range options {
+			o.set(&e.forced)
+		}
+	})
+}
+
+// InProcess has calls run in this process: on the executor that is chosen for them,
+// if that is one of this process, else on that named "inproc".
+func InProcess() Option { return option(func(s *settings) { s.here = true }) }
+
+// handOn is what workers hear of forced options.
+func handOn(forced settings) config.Settings {
+	if forced.on != nil || forced.by != nil || forced.here {
+		forced.Executor = new(string(inProcess))
+	}
+	return forced.Settings
+}
+
+// heed adds to the options that are forced here what handOn told of those of the
+// caller.
+func (s settings) heed(told config.Settings) settings {
+	here := told.Executor != nil
+	told.Executor = nil
+	s = s.overlay(settings{Settings: told})
+	s.here = s.here || here
+	return s
+}
 
 // WithOptions returns a context with options for all calls made with it, and in
 // turn for the calls that their functions make, in other processes, too. Only
@@ -69,7 +106,7 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	if onContext != nil {
 		s = s.overlay(*onContext)
 	}
-	s = s.overlay(with).overlay(settings{Settings: forced})
+	s = s.overlay(with).overlay(env.forced).overlay(settings{Settings: forced})
 	environ := env.environ
 	if env.worker {
 		environ.Executor = nil
@@ -77,6 +114,9 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 	made, err := env.settle(s.overlay(environ))
 	if err != nil {
 		return made, err
+	}
+	if s.retryIf != nil {
+		made.RetryIf = func(uri string, failed error) bool { return s.retryIf(public(f.Name, uri, failed)) }
 	}
 	if onContext != nil {
 		made.Context = onContext.Settings
@@ -88,13 +128,13 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 
 // base are the settings of a function that sets nothing itself.
 func (env *Env) base() (*orchestrate.Settings, error) {
-	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.environ))
+	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.forced).overlay(env.environ))
 }
 
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	settled := &orchestrate.Settings{
 		Terms: worker.Terms{Pipeline: valueOr(s.Pipeline, DefaultPipeline), Timeout: valueOr(s.Timeout, 0), StorageTTL: valueOr(s.StorageTTL, 0), CodeCheck: valueOr(s.CodeCheck, code.Warn)},
-		Root:  valueOr(s.Root, DefaultRoot), Retries: valueOr(s.Retries, 0),
+		Root:  valueOr(s.Root, DefaultRoot), Retries: valueOr(s.Retries, 0), RetryDelay: valueOr(s.RetryDelay, DefaultRetryDelay),
 		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
 		RequireResults: valueOr(s.RequireResults, false), KeepErrors: valueOr(s.KeepErrors, false),
 		Detach: valueOr(s.detach, false),
@@ -108,6 +148,9 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	if settled.Retries < 0 {
 		return settled, fmt.Errorf("the option Retries is %d: give how often a run that failed is tried again, or 0 for never", settled.Retries)
 	}
+	if settled.RetryDelay < 0 {
+		return settled, fmt.Errorf("the option RetryDelay is %v: give how long to wait before another try, or 0 for not at all", settled.RetryDelay)
+	}
 	if settled.StorageTTL < 0 {
 		return settled, fmt.Errorf("the option StorageTTL is %v: give the time after which the store removes blobs, or 0 if it removes none", settled.StorageTTL)
 	}
@@ -118,6 +161,8 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	switch {
 	case settled.Off || settled.ReadOnly: // a worker elsewhere would need the store
 		settled.Executor = env.executors[inProcess]
+	case s.here && s.by != nil:
+		settled.Executor = env.executors[inProcess]
 	case s.by != nil:
 		settled.ByInput = s.by.chooser(env)
 		return settled, nil
@@ -125,6 +170,9 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 		settled.Executor = s.on
 	default:
 		settled.Executor, err = env.executor(valueOr(s.Executor, inProcess))
+	}
+	if err == nil && s.here && !ability.InProcess(settled.Executor) {
+		settled.Executor = env.executors[inProcess]
 	}
 	if err == nil {
 		settled.Executor, err = env.guarded(settled.Executor)

@@ -280,7 +280,7 @@ func TestSchemas(t *testing.T) {
 						t.Errorf("call %d of the other program says its result is at %s", i, read.info.URI)
 					}
 				}
-				if again := order.writer.call(ctx); again.info != (mops.Info{URI: written.info.URI, Outcome: mops.Hit, Run: written.info.Run}) || text(again.out) != text(order.writer.out) {
+				if again := order.writer.call(ctx); again.info.URI != written.info.URI || again.info.Outcome != mops.Hit || again.info.Run != written.info.Run || text(again.out) != text(order.writer.out) {
 					t.Errorf("the first program, again: %+v", again)
 				}
 				if after := files(t, written.info.URI); !reflect.DeepEqual(before, after) {

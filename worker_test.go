@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
@@ -197,7 +198,7 @@ func capture(t *testing.T) (shown func() string) {
 }
 
 func TestARootInMemoryIsNoPlaceForSubprocesses(t *testing.T) {
-	ctx := mopstest.Context(t)
+	ctx := mopstest.Context(t, mops.On(subprocess.New()))
 	_, err := onSubprocess(misbehave).Call(ctx, "behave")
 	if e, ok := errors.AsType[*mops.ExecError](err); !ok || e.Reason != "LaunchFailed" {
 		t.Fatalf("%T: %v", err, err)

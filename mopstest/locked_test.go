@@ -17,7 +17,10 @@ type heard struct {
 }
 
 func (h *heard) Error(args ...any) { h.errors = append(h.errors, fmt.Sprint(args...)) }
-func (h *heard) Log(args ...any)   { h.logs = append(h.logs, fmt.Sprint(args...)) }
+func (h *heard) Errorf(format string, args ...any) {
+	h.errors = append(h.errors, fmt.Sprintf(format, args...))
+}
+func (h *heard) Log(args ...any) { h.logs = append(h.logs, fmt.Sprint(args...)) }
 
 func TestLockedSaysWhatMopsLockSays(t *testing.T) {
 	folder := t.TempDir()

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -29,7 +30,9 @@ const scheme = "mem"
 func init() { blob.Register(scheme, open) }
 
 // named are the stores of this process, by the name in their URI.
-var named struct {
+var named stores
+
+type stores struct {
 	sync.Mutex
 	stores map[string]*Store
 }
@@ -39,18 +42,23 @@ func open(_ context.Context, uri string) (driver.Store, error) {
 	if name == "" {
 		return nil, &driver.Error{Kind: driver.Invalid, Err: errors.New("the store needs a name: mem://name")}
 	}
-	named.Lock()
-	defer named.Unlock()
-	s, ok := named.stores[name]
+	return named.find(name), nil
+}
+
+// find returns the store of a name, and makes it if there is none.
+func (n *stores) find(name string) *Store {
+	n.Lock()
+	defer n.Unlock()
+	s, ok := n.stores[name]
 	if !ok {
 		s = New()
 		s.name = name
-		if named.stores == nil {
-			named.stores = make(map[string]*Store)
+		if n.stores == nil {
+			n.stores = make(map[string]*Store)
 		}
-		named.stores[name] = s
+		n.stores[name] = s
 	}
-	return s, nil
+	return s
 }
 
 // Forget frees the store with a name, such as that of mem://name. A program
@@ -61,6 +69,22 @@ func Forget(uri string) {
 	delete(named.stores, nameOf(uri))
 }
 
+// Break has operations on the store with a name fail with err, so that a test sees
+// what its program does then; with nil they work again. An error that is no
+// *driver.Error counts as driver.Other. Operations that a program repeats, those of
+// kind driver.Unavailable and driver.Throttled, it repeats for as long as always.
+func Break(uri string, err error) {
+	s := named.find(nameOf(uri))
+	if err == nil {
+		s.broken.Store(nil)
+		return
+	}
+	if _, ok := errors.AsType[*driver.Error](err); !ok {
+		err = &driver.Error{Kind: driver.Other, Err: err}
+	}
+	s.broken.Store(&err)
+}
+
 func nameOf(uri string) string {
 	_, name, _ := strings.Cut(uri, ":")
 	return strings.Trim(name, "/")
@@ -69,7 +93,8 @@ func nameOf(uri string) string {
 // Store is a store in memory, for use through blob.Store. It is safe for
 // concurrent use. Each write changes a blob's version.
 type Store struct {
-	name string
+	name   string
+	broken atomic.Pointer[error] // by Break
 
 	mu       sync.RWMutex
 	blobs    map[string]entry
@@ -103,8 +128,19 @@ func (s *Store) SetClock(now func() time.Time) {
 // Root is the URI of the store.
 func (s *Store) Root() string { return scheme + "://" + s.name }
 
-func (s *Store) find(ctx context.Context, key string) (entry, error) {
+// fault is why an operation fails, whatever it is about.
+func (s *Store) fault(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if broken := s.broken.Load(); broken != nil {
+		return *broken
+	}
+	return nil
+}
+
+func (s *Store) find(ctx context.Context, key string) (entry, error) {
+	if err := s.fault(ctx); err != nil {
 		return entry{}, err
 	}
 	s.mu.RLock()
@@ -156,7 +192,7 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64,
 	if opts.IfAbsent && opts.IfVersion != "" {
 		return driver.Info{}, &driver.Error{Kind: driver.Invalid, Err: errors.New("IfAbsent and IfVersion exclude each other")}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := s.fault(ctx); err != nil {
 		return driver.Info{}, err
 	}
 	data, err := io.ReadAll(contextReader{ctx, body})
@@ -197,7 +233,7 @@ func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 		s.mu.RUnlock()
 		slices.SortFunc(blobs, func(a, b driver.Info) int { return strings.Compare(a.Key, b.Key) })
 		for _, info := range blobs {
-			if err := ctx.Err(); err != nil {
+			if err := s.fault(ctx); err != nil {
 				yield(driver.Info{}, err)
 				return
 			}
@@ -205,7 +241,7 @@ func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 				return
 			}
 		}
-		if err := ctx.Err(); err != nil {
+		if err := s.fault(ctx); err != nil {
 			yield(driver.Info{}, err)
 		}
 	}
@@ -213,7 +249,7 @@ func (s *Store) List(ctx context.Context, prefix, startAt string) iter.Seq2[driv
 
 // Delete implements driver.Store.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	if err := ctx.Err(); err != nil {
+	if err := s.fault(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -224,7 +260,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // Now is the time by the clock that dates the blobs.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	if err := ctx.Err(); err != nil {
+	if err := s.fault(ctx); err != nil {
 		return time.Time{}, err
 	}
 	s.mu.RLock()

@@ -20,6 +20,7 @@ type Executor struct {
 	env     []string
 	dir     string
 	command func() (path string, arguments []string)
+	other   bool // than this program, by Command
 	grace   time.Duration
 	stay    bool
 	idle    idle
@@ -61,7 +62,7 @@ func Command(path string, arguments ...string) Option {
 		path = absolute
 	}
 	return func(e *Executor) {
-		e.command = func() (string, []string) { return path, arguments }
+		e.command, e.other = func() (string, []string) { return path, arguments }, true
 	}
 }
 
@@ -111,6 +112,10 @@ func (e *Executor) Name() string { return "subprocess" }
 
 // Limit returns how many functions may run side by side; 0 means no limit.
 func (e *Executor) Limit() int { return e.limit }
+
+// StartsItself reports whether workers are this program, started again, which then
+// has to become one: by mops.Main or mops.Init.
+func (e *Executor) StartsItself() bool { return !e.other }
 
 // MayRetry allows another try after the process of the last one died and had run
 // other functions before: see Stay.

@@ -84,6 +84,30 @@ func (b block) commands() (all []command) {
 	return all
 }
 
+// fetchModules fetches what the go command will ask for when the pages add mops to a
+// module: a new machine does not have all of it. They cannot fetch it themselves, as
+// mops must not come from elsewhere.
+func fetchModules(t *testing.T) {
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":  "module modules\n\ngo 1.26\n\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + repository + "\n",
+		"main.go": "package main\n\nimport (\n\t_ \"" + strings.Join([]string{module, module + "/k8s", module + "/image", module + "/blob/s3blob"}, "\"\n\t_ \"") + "\"\n)\n\nfunc main() {}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tidy := exec.CommandContext(t.Context(), "go", "mod", "tidy")
+	tidy.Dir, tidy.Env = folder, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	if out, err := tidy.CombinedOutput(); err != nil {
+		t.Fatalf("go mod tidy: %v\n%s", err, out)
+	}
+}
+
 func TestCommands(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: runs the commands of all pages")
@@ -91,6 +115,7 @@ func TestCommands(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skipf("the commands of the pages are run by a shell: %v", err)
 	}
+	fetchModules(t)
 	for _, s := range standIns {
 		what := "left out"
 		if s.script != "" {

@@ -16,6 +16,13 @@ func RunsRemotely(e executor.Executor) bool {
 	return ok && remote.RunsRemotely()
 }
 
+// StartsItself reports whether an executor's workers are the running program, started
+// again.
+func StartsItself(e executor.Executor) bool {
+	self, ok := e.(interface{ StartsItself() bool })
+	return ok && self.StartsItself()
+}
+
 // MayRetry reports whether an executor would try again by itself.
 func MayRetry(e executor.Executor, failed []executor.Reason) bool {
 	retrier, ok := e.(executor.Retrier)

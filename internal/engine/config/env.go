@@ -12,7 +12,7 @@ import (
 
 // FromEnv reads the settings from MOPS_ROOT, MOPS_PIPELINE, MOPS_EXECUTOR,
 // MOPS_OFF, MOPS_REFRESH, MOPS_READ_ONLY, MOPS_REQUIRE_RESULTS,
-// MOPS_KEEP_ERRORS, MOPS_TIMEOUT, MOPS_RETRIES and MOPS_STORAGE_TTL. lookup is [os.LookupEnv] or
+// MOPS_KEEP_ERRORS, MOPS_TIMEOUT, MOPS_RETRIES, MOPS_RETRY_DELAY and MOPS_STORAGE_TTL. lookup is [os.LookupEnv] or
 // the like. An empty variable is as good as none. The error names each variable
 // that is wrong, its value and what is allowed.
 func FromEnv(lookup func(string) (string, bool)) (Settings, error) {

@@ -20,6 +20,7 @@ type Settings struct {
 	CodeCheck      *code.Policy   // what becomes of a result that other code computed
 	Timeout        *time.Duration // of one execution; 0 means none
 	Retries        *int           // after the first execution; 0 means none
+	RetryDelay     *time.Duration // bound of the first pause before another
 	StorageTTL     *time.Duration // after which the store removes blobs; 0 means never
 }
 
@@ -48,6 +49,7 @@ var settings = []setting{
 	define("timeout", sameText, readTimeout, func(s *Settings) **time.Duration { return &s.Timeout }),
 	define("storage_ttl", sameText, readTTL, func(s *Settings) **time.Duration { return &s.StorageTTL }),
 	define("retries", textToInt, readRetries, func(s *Settings) **int { return &s.Retries }),
+	define("retry_delay", sameText, readDelay, func(s *Settings) **time.Duration { return &s.RetryDelay }),
 }
 
 func define[T any](

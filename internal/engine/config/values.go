@@ -158,6 +158,17 @@ func readTTL(value any) (time.Duration, error) {
 	return d, nil
 }
 
+// maxDelay is the longest first pause; later ones are up to a hundredfold.
+const maxDelay = 24 * time.Hour
+
+func readDelay(value any) (time.Duration, error) {
+	d, err := readTimeout(value)
+	if err != nil || d > maxDelay {
+		return 0, fmt.Errorf("no pause before another try; write a duration of at most 24 hours in quotes, such as %q or %q", "5s", "1m")
+	}
+	return d, nil
+}
+
 // maxDays is a hundred years.
 const maxDays = 36525
 

@@ -79,8 +79,18 @@ func (f *Function) Implement(run Runner) error {
 // Implemented reports whether the function can run in this program.
 func (f *Function) Implemented() bool { return f.runner != nil }
 
-// Run calls the user's function, which must be implemented.
-func (f *Function) Run(ctx context.Context, in any) (any, error) { return f.runner(ctx, in) }
+// Run calls the user's function, which must be implemented, or what stands in for it.
+func (f *Function) Run(ctx context.Context, in any) (any, error) {
+	for s := stubOf(ctx, f.Name); s != nil; s = s.below {
+		if s.run != nil {
+			return s.run(ctx, in)
+		}
+		if err := s.fault(); err != nil {
+			return nil, err
+		}
+	}
+	return f.runner(ctx, in)
+}
 
 // NewIn is a pointer to a zero In.
 func (f *Function) NewIn() any { return reflect.New(f.in).Interface() }

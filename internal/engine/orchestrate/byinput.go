@@ -19,7 +19,7 @@ func (f *flight) settleWhere(ctx context.Context) (err error) {
 		}
 		f.call.Settings = &settings
 	}
-	return f.unfit()
+	return f.unfit(ctx)
 }
 
 // byInput asks the user which executor is for the input.

@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
@@ -34,6 +35,7 @@ type Settings struct {
 	Root           string
 	Executor       executor.Executor
 	Retries        int
+	RetryDelay     time.Duration // bound of the first pause before another try
 	Off            bool
 	Detach         bool
 	Refresh        bool
@@ -44,6 +46,10 @@ type Settings struct {
 	// ByInput chooses the executor, if that is not set; in points to an In of its
 	// own. It is the user's: it may panic.
 	ByInput func(in any) (executor.Executor, error)
+
+	// RetryIf says whether a run that failed so is worth another try, beside Retries.
+	// It is the user's: it may panic. May be nil.
+	RetryIf func(memoURI string, failed error) bool
 
 	// Context holds the options on the caller's context. They go along to a
 	// worker, for the calls that it makes.
@@ -81,6 +87,8 @@ type Outcome struct {
 var (
 	// ErrCycle says that a call would wait for itself.
 	ErrCycle = errtree.Sentinel("cycle", errors.New("the call waits for itself"))
+	// ErrFinal is in errors after which another try is no use, as their function says.
+	ErrFinal = errtree.Sentinel("final", errors.New("another try is of no use"))
 	// ErrPlanned says that there is no result, and that this is a plan.
 	ErrPlanned = errtree.Sentinel("planned", passing("there is no result, and a plan computes none"))
 	// ErrNoResult says that there is no result and that nothing may run.

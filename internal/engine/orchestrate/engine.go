@@ -63,6 +63,10 @@ type Options struct {
 	// Plan ends calls without a result by ErrPlanned, and nothing is written.
 	Plan bool
 
+	// NoWorker says what to do so that this program becomes a worker when it is
+	// started as one; "" if it does.
+	NoWorker string
+
 	worker.Surroundings
 	Elsewhere bool // config file and variables come from another machine
 }

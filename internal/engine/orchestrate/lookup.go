@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -320,18 +322,33 @@ func (f *flight) isAt(place memo.Place) bool {
 	return place.Path == f.place.Path && place.Store.Identity() == f.place.Store.Identity()
 }
 
+// isForTests reports whether a root ends with the process or lies among temporary
+// files.
+func isForTests(root string) bool {
+	path, isFolder := strings.CutPrefix(root, "file://")
+	below, err := filepath.Rel(os.TempDir(), path)
+	return strings.HasPrefix(root, "mem:") || isFolder && err == nil && filepath.IsLocal(below)
+}
+
 // unfit says why a call without a result cannot be computed on its executor, or
 // returns nil if it can. It is asked before the lease is taken, and never keeps
 // a hit from being used.
-func (f *flight) unfit() error {
+func (f *flight) unfit(ctx context.Context) error {
 	c := f.call
+	stubbed := c.Function.Stubbed(ctx)
+	if stubbed && !c.Off && !c.ReadOnly && !isForTests(c.Root) {
+		return fmt.Errorf("a stub of mopstest stands in for the function, and what it returns would be taken for real in the store at %s: give mopstest.Context a root below t.TempDir, or none", c.Root)
+	}
 	if ability.InProcess(c.Executor) {
-		if !c.Function.Implemented() {
+		if !c.Function.Implemented() && !stubbed {
 			return fmt.Errorf("there is no result, and the function is %w", function.ErrNotImplemented)
 		}
 		return nil
 	}
 	where := c.Executor.Name()
+	if advice := f.engine.NoWorker; advice != "" && ability.StartsItself(c.Executor) {
+		return &executor.Error{Reason: executor.LaunchFailed, Message: "the executor " + where + " starts this program again as a worker, and it would not become one: " + advice}
+	}
 	switch field := c.Function.Kept(c.Local); {
 	case strings.HasPrefix(c.Root, "mem:"):
 		return &executor.Error{Reason: executor.LaunchFailed, Message: fmt.Sprintf(

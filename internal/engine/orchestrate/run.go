@@ -10,6 +10,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/engine/ability"
@@ -198,8 +199,8 @@ func (l *limit) tell(stage executor.Stage) {
 
 // mayRetry reports whether another try can help.
 func mayRetry(err error) bool {
-	if _, ok := errors.AsType[*FuncError](err); ok {
-		return true
+	if e, ok := errors.AsType[*FuncError](err); ok {
+		return !errtree.IsNamed(ErrFinal, e.Failed.Sentinels)
 	}
 	e, ok := errors.AsType[*executor.Error](err)
 	return ok && e.Reason != executor.VersionSkew
@@ -224,7 +225,38 @@ func (c *computing) retries(err error, failed int) bool {
 			return true
 		}
 	}
-	return failed-c.packed.free < c.f.call.Retries
+	return failed-c.packed.free < c.f.call.Retries && c.retryIf(err)
+}
+
+// retryIf asks the user whether a run that failed so is worth another try. A func
+// that does not answer says no.
+func (c *computing) retryIf(failed error) bool {
+	ask := c.f.call.RetryIf
+	if ask == nil {
+		return true
+	}
+	answers := make(chan answer[bool], 1)
+	// If the context ends, nobody waits for this goroutine: it belongs to the user,
+	// whose func does not return.
+	go func() {
+		a := answer[bool]{err: errors.New("it called runtime.Goexit")}
+		defer func() {
+			if p := recover(); p != nil {
+				a.err = fmt.Errorf("it panicked: %v", p)
+			}
+			answers <- a
+		}()
+		a = answer[bool]{value: ask(c.f.place.URI(), failed)}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			c.f.engine.Logger.Warn("the func that mops.RetryIf was given did not answer, so the call is not tried again", "call", c.f.place.URI(), "why", a.err)
+		}
+		return a.value
+	case <-c.ctx.Done():
+		return false
+	}
 }
 
 // next waits a little and prepares another run, under the same lease id.
@@ -248,13 +280,13 @@ func (c *computing) next(failed int) error {
 	return err
 }
 
-// pause waits, without the slot, before the next try: 0.1 s at first, and twice
-// as long each time, up to 10 s; half of it is random.
+// pause waits, without the slot, before the next try: twice as long each time, up to
+// a hundredfold; half of it is random.
 func (c *computing) pause(failed int) error {
-	pause := min(100*time.Millisecond<<min(failed, 10), 10*time.Second)
+	pause := c.f.call.RetryDelay * time.Duration(min(1<<min(failed, 10), 100))
 	c.f.tell(event.Event{Kind: event.Waiting, Wait: event.ForRetry})
 	c.f.slot.Pause()
-	sleep.For(c.ctx, pause/2+rand.N(pause/2)) // what follows heeds the end of the context
+	sleep.For(c.ctx, pause/2+rand.N(pause/2+1)) // what follows heeds the end of the context
 	return c.f.slot.Resume(c.ctx)
 }
 

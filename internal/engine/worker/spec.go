@@ -59,6 +59,7 @@ type Surroundings struct {
 	Config   string          `json:"config,omitempty"`   // path of the config file
 	Isolated bool            `json:"isolated,omitempty"` // no config file, no variables
 	Defaults config.Settings `json:"defaults,omitzero"`  // of the environment
+	Forced   config.Settings `json:"forced,omitzero"`    // by its options
 
 	// These are for workers that see neither our files nor our variables.
 	ConfigText string           `json:"config_text,omitempty"`

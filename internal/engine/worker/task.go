@@ -134,6 +134,9 @@ func (t Task) keeping(ctx context.Context, ran record.Run) context.Context {
 // conclude keeps what the function returned, unless its context has ended: then
 // it may be half of the work.
 func (t Task) conclude(ctx context.Context, running *Running, out any, err error, ran record.Run) Done {
+	if died, ok := err.(*function.Died); ok {
+		return Done{Err: died.Unwrap(), Run: ran}
+	}
 	if ctx.Err() == nil {
 		var done Done
 		if err == nil {

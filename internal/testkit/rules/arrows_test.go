@@ -55,7 +55,7 @@ var arrows = map[string][]string{
 	"examples/mldemo": {
 		"", "executor", "executor/subprocess", "blob/azureblob", "blob/s3blob", "image", "k8s", "examples/mldemo/internal/cuda", "examples/mldemo/internal/cuda/dl",
 	},
-	"mopstest": {"", "blob/memblob", "internal/trust/lockfile", "internal/trust/snapshot"},
+	"mopstest": {"", "blob/memblob", "executor", "internal/engine/function", "internal/trust/lockfile", "internal/trust/snapshot"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
 		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
