@@ -176,9 +176,9 @@ func (f *finder) each(ctx context.Context, calls iter.Seq2[explain.Listed, error
 	})
 	for range width {
 		group.Go(func() error {
-			sights := view.Sights{} // of sessions, which many calls have in common
+			m := &memory{sights: view.Sights{}}
 			for c := range toRead {
-				if err := f.load(ctx, c, sights); err != nil {
+				if err := f.load(ctx, c, m); err != nil {
 					return err
 				}
 				room.Release(c.room())

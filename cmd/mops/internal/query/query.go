@@ -27,6 +27,8 @@ type Query struct {
 	show  []*expression
 	needs map[string]*need // by variable
 
+	variables []string // the keys of needs
+
 	mu    sync.Mutex // of the types: those who read add to them
 	types map[Key]*Type
 	order []*Type // as they were met
@@ -55,6 +57,7 @@ func Parse(where string, show []string) (*Query, error) {
 		for _, path := range e.paths {
 			if q.needs[path[0]] == nil {
 				q.needs[path[0]] = new(need)
+				q.variables = append(q.variables, path[0])
 			}
 			q.needs[path[0]].add(path[1:])
 		}
@@ -74,6 +77,9 @@ func (q *Query) all() []*expression {
 func (q *Query) Needs(variables ...string) bool {
 	return slices.ContainsFunc(variables, func(name string) bool { return q.needs[name] != nil })
 }
+
+// Variables are those that expressions ask for.
+func (q *Query) Variables() []string { return q.variables }
 
 // The names of variables that are not a matter of what a function's types are.
 const (
@@ -154,9 +160,12 @@ func (q *Query) Learn(c *Call) {
 		q.types[c.Key], q.order = t, append(q.order, t)
 	}
 	c.of = t
-	for name, s := range map[string]*shape{In: &t.in, Out: &t.out, Fields: &t.fields} {
-		if q.needs[name] != nil {
-			t.news = s.learn(c.Values[name], q.needs[name]) || t.news
+	for _, part := range [...]struct {
+		name string
+		*shape
+	}{{In, &t.in}, {Out, &t.out}, {Fields, &t.fields}} {
+		if needs := q.needs[part.name]; needs != nil {
+			t.news = part.learn(c.Values[part.name], needs) || t.news
 		}
 	}
 	t.fields.seen = 0 // what a run has not recorded is nil, and not zero
