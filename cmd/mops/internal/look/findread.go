@@ -202,7 +202,7 @@ func (l *loader) take(ctx context.Context, name string, found memo.Found) error 
 		return err
 	}
 	l.call.Key.In, l.call.Key.Out, l.call.Schema = types.In, types.Out, types.Schema
-	v, err := dynamic.Decode(ctx, found.Body)
+	v, err := dynamic.DecodePart(ctx, found.Body, l.q.Part(name))
 	if err != nil && !errors.Is(err, dynamic.ErrTooLarge) {
 		return &record.FormatError{Format: record.Format, Reason: "its body does not decode: " + err.Error()}
 	}

@@ -25,7 +25,7 @@ import (
 type Query struct {
 	where *expression // may be nil
 	show  []*expression
-	needs map[string]*need // by variable
+	needs map[string]*dynamic.Part // by variable
 
 	variables []string // the keys of needs
 
@@ -36,7 +36,7 @@ type Query struct {
 
 // Parse makes a query of the texts of expressions. The error is a *[Problem].
 func Parse(where string, show []string) (*Query, error) {
-	q := &Query{needs: map[string]*need{}, types: map[Key]*Type{}}
+	q := &Query{needs: map[string]*dynamic.Part{}, types: map[Key]*Type{}}
 	var err error
 	if where != "" {
 		if q.where, err = newExpression("where", where, true); err != nil {
@@ -56,10 +56,10 @@ func Parse(where string, show []string) (*Query, error) {
 	for _, e := range q.all() {
 		for _, path := range e.paths {
 			if q.needs[path[0]] == nil {
-				q.needs[path[0]] = new(need)
+				q.needs[path[0]] = new(dynamic.Part)
 				q.variables = append(q.variables, path[0])
 			}
-			q.needs[path[0]].add(path[1:])
+			q.needs[path[0]].Add(path[1:])
 		}
 	}
 	return q, nil
@@ -77,6 +77,9 @@ func (q *Query) all() []*expression {
 func (q *Query) Needs(variables ...string) bool {
 	return slices.ContainsFunc(variables, func(name string) bool { return q.needs[name] != nil })
 }
+
+// Part is how much of a variable expressions ask for; nil if they do not.
+func (q *Query) Part(variable string) *dynamic.Part { return q.needs[variable] }
 
 // Variables are those that expressions ask for.
 func (q *Query) Variables() []string { return q.variables }
