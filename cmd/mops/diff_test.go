@@ -187,8 +187,9 @@ func TestDiffNamesCode(t *testing.T) {
 	l.expect(0, said, "diff", "2611231412", "2611231413")
 }
 
-// Two runs of ten thousand calls that have none in common are compared in about the time
-// of reading their inputs once.
+// The time of comparing two runs of ten thousand calls each that have none in common,
+// against reading their inputs, as many side by side: what the runs list is read, and
+// inputs are decoded and compared, too.
 func BenchmarkDiff(b *testing.B) {
 	const calls = 10_000
 	l := &tool{root: "file://" + b.TempDir(), now: time.Now()}

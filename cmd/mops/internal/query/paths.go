@@ -1,6 +1,16 @@
 package query
 
-import "github.com/expr-lang/expr/ast"
+import (
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
+)
+
+// Part is how much of a variable expressions ask for; nil if they do not.
+func (q *Query) Part(variable string) *dynamic.Part { return q.needs[variable] }
+
+// Variables are those that expressions ask for.
+func (q *Query) Variables() []string { return q.variables }
 
 // pathFinder collects what an expression reads of its variables: the longest steps
 // by name, such as In.Area.Name.

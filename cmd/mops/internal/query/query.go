@@ -78,12 +78,6 @@ func (q *Query) Needs(variables ...string) bool {
 	return slices.ContainsFunc(variables, func(name string) bool { return q.needs[name] != nil })
 }
 
-// Part is how much of a variable expressions ask for; nil if they do not.
-func (q *Query) Part(variable string) *dynamic.Part { return q.needs[variable] }
-
-// Variables are those that expressions ask for.
-func (q *Query) Variables() []string { return q.variables }
-
 // The names of variables that are not a matter of what a function's types are.
 const (
 	In     = "In"
