@@ -108,6 +108,9 @@ func TestRetryDelay(t *testing.T) {
 	if took := time.Since(begin); took < 280*time.Millisecond { // the halves of 80, 160 and 320
 		t.Errorf("it took %v", took)
 	}
+	if mops.DefaultRetryDelay >= time.Second {
+		t.Errorf("by default a call waits %v", mops.DefaultRetryDelay)
+	}
 	if _, err := f.With(mops.RetryDelay(-1)).Call(mopstest.Context(t), 1); err == nil {
 		t.Error("a negative delay is accepted")
 	}

@@ -85,10 +85,13 @@ func (w *walk) nodes(dir, key string) ([]node, error) {
 	if err != nil && !isNotExist(err) {
 		return nil, err
 	}
-	var nodes []node
-	versions := make(map[string]bool)
+	nodes := make([]node, 0, len(entries))
+	var versions map[string]bool // of most folders, none
 	for _, e := range entries {
 		if base, ok := strings.CutSuffix(e.Name(), "~"); ok && e.IsDir() {
+			if versions == nil {
+				versions = map[string]bool{}
+			}
 			versions[base] = true
 		}
 		segment, ok := unescape(e.Name())
@@ -140,7 +143,7 @@ func infoOf(ctx context.Context, path string, n node) (driver.Info, error) {
 		defer f.file.Close()
 		return f.info(n.key, f.version), nil
 	}
-	a, err := attributesAt(path)
+	a, err := listedAt(path)
 	if err != nil {
 		return driver.Info{}, missing(path, err)
 	}

@@ -50,9 +50,13 @@ func (l *tool) lookup(name string) (string, bool) {
 }
 
 func (l *tool) run(args ...string) (stdout, stderr string, code int) {
+	return l.runIn(l.t.Context(), args...)
+}
+
+func (l *tool) runIn(ctx context.Context, args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
 	a := &cli.App{Stdout: &out, Text: cli.NewTextWriter(&out), Stderr: &errs, Now: func() time.Time { return l.now }, Lookup: l.lookup, Client: l.client}
-	code = commands.Main(l.t.Context(), a, args)
+	code = commands.Main(ctx, a, args)
 	return out.String(), errs.String(), code
 }
 

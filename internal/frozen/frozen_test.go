@@ -102,7 +102,7 @@ func TestLineageOfEarlierReleases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := lineage.Whole(t.Context(), store, new(atomic.Int64))
+		g, err := lineage.Whole(t.Context(), store, nil, new(atomic.Int64))
 		if err != nil {
 			t.Fatal(err)
 		}

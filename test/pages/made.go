@@ -87,7 +87,10 @@ func (m Made) Put(ctx context.Context, store *blob.Store) error {
 			}
 			count(f, c.Call)
 			end = max(end, c.Ended)
-			lines = programs.Encode(lines, c.Call)
+			var err error
+			if lines, err = programs.Encode(lines, c.Call); err != nil {
+				return err
+			}
 		}
 		s := state(end)
 		if m.Live {

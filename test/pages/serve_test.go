@@ -40,7 +40,11 @@ func TestServe(t *testing.T) {
 	}
 	line := func(n int, outcome string) []byte {
 		at := time.Since(began).Seconds()
-		return programs.Encode(nil, programs.Call{Function: "fit@7", Memo: path("fit@7", 77, n), Outcome: outcome, Error: strings.Repeat("went wrong", len(outcome)%2), Asked: at, Started: at, Ended: at + 1, Worker: "pod-1"})
+		text, err := programs.Encode(nil, programs.Call{Function: "fit@7", Memo: path("fit@7", 77, n), Outcome: outcome, Error: strings.Repeat("went wrong", len(outcome)%2), Asked: at, Started: at, Ended: at + 1, Worker: "pod-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
 	}
 	open := programs.Open{Function: "fit@7", Memo: path("fit@7", 77, 9), Stage: "running", Asked: .1, Started: .2, Run: "2611231412-SkirtBus", Worker: "pod-7"}
 	if err := w.Append(t.Context(), state(2, 1, open), line(1, "computed")); err != nil {

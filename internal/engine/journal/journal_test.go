@@ -228,7 +228,8 @@ func TestLostAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.fails.Store(&driver.Error{Kind: driver.Unavailable, Err: errors.New("away")})
-	if err := w.Append(t.Context(), programs.State{At: 1}, programs.Encode(nil, programs.Call{Call: 1})); err == nil || w.Pending() == 0 {
+	line, _ := programs.Encode(nil, programs.Call{Call: 1})
+	if err := w.Append(t.Context(), programs.State{At: 1}, line); err == nil || w.Pending() == 0 {
 		t.Fatal(err)
 	}
 	b.fails.Store(nil)

@@ -121,7 +121,13 @@ func (j *Journal) take() (lines []byte, more bool) {
 		for i, uri := range c.Joined {
 			c.Joined[i] = j.relative(uri)
 		}
-		lines = programs.Encode(lines, c)
+		var err error
+		if lines, err = programs.Encode(lines, c); err != nil {
+			j.Logger.Debug("a call could not be listed in the record of this run", "call", c.Memo, "error", err)
+			j.mu.Lock()
+			j.dropped++
+			j.mu.Unlock()
+		}
 	}
 	return lines, false
 }

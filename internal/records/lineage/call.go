@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
@@ -75,37 +76,76 @@ func nameIn(store *blob.Store, name string) string {
 // named is a call of which nothing but its name is known, and why.
 func named(name, why string) *Call {
 	c := &Call{Name: name, Unknown: why}
+	if strings.Contains(name, "?") && strings.Contains(name, "://") {
+		c.Unknown = elsewhere + ", which opens with parameters: ask for it by its own address"
+		return c
+	}
 	home, err := memokey.Parse(name)
 	if err != nil || home.URI() != name {
 		c.Unknown = "that is no address of a call"
 		return c
 	}
 	if c.Home = home; home.Root != "" {
-		c.Unknown = "it is in another root"
+		c.Unknown = elsewhere
 	}
 	return c
 }
+
+// elsewhere is why nothing is known of a call if nobody looks into its root.
+const elsewhere = "it is in another root"
 
 // there is which records of a call there are, as far as that is known.
 type there struct{ result, failure, invocation bool }
 
 // read reads what the records of a call say. The error is the store's, where that
 // cannot be read at all, or the context's.
-func read(ctx context.Context, store *blob.Store, name string, t there) (*Call, error) {
+func (g *Graph) read(ctx context.Context, name string, t there) (*Call, error) {
 	c := named(name, "")
+	store := g.store
+	if c.Unknown == elsewhere {
+		store, c.Unknown = g.other(ctx, c.Home.Root)
+	}
 	if c.Unknown != "" {
 		return c, nil
 	}
-	p := memo.Place{Store: store, Path: name, Key: c.Home.Key}
+	err := c.readFrom(ctx, store, t)
+	if err != nil && store != g.store && ctx.Err() == nil {
+		c = named(name, "")
+		c.Unknown, err = elsewhere+", which cannot be read: "+text.FirstLine(err.Error()), nil
+	}
+	g.rename(c, store)
+	return c, err
+}
+
+// rename gives the calls that a call names the names that they have in the graph.
+func (g *Graph) rename(c *Call, store *blob.Store) {
+	of := func(name string) string {
+		if name != "" && store != g.store && !strings.Contains(name, "://") {
+			name = store.URI(name)
+		}
+		return nameIn(g.store, name)
+	}
+	c.Caller = of(c.Caller)
+	for i := range c.Made {
+		c.Made[i] = of(c.Made[i])
+	}
+	for i := range c.Sources {
+		c.Sources[i].From = of(c.Sources[i].From)
+	}
+}
+
+// readFrom reads the call's records in a store.
+func (c *Call) readFrom(ctx context.Context, store *blob.Store, t there) error {
+	p := memo.Place{Store: store, Path: c.Home.Path(), Key: c.Home.Key}
 	var ran, asked header
 	said, err := readFirst(ctx, p, &ran, t.kinds()...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	unasked := noRecord
 	if t.invocation {
 		if unasked, err = readFirst(ctx, p, &asked, record.KindInvocation); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	c.RunID, c.ProgramRun, c.Caller = ran.RunID, ran.Run.ProgramRun, ran.Run.Caller
@@ -113,13 +153,6 @@ func read(ctx context.Context, store *blob.Store, name string, t there) (*Call, 
 		c.RunID, c.ProgramRun, c.Caller = asked.RunID, asked.ProgramRun, asked.Caller
 	}
 	c.Outcome, c.Started, c.Made, c.MoreMade, c.Sources = ran.Run.Outcome, ran.Run.Started, ran.Run.Made, ran.Run.MoreMade, asked.Sources
-	c.Caller = nameIn(store, c.Caller)
-	for i := range c.Made {
-		c.Made[i] = nameIn(store, c.Made[i])
-	}
-	for i := range c.Sources {
-		c.Sources[i].From = nameIn(store, c.Sources[i].From)
-	}
 	switch {
 	case said == noRecord && unasked == noRecord:
 		c.Unknown = gone
@@ -132,7 +165,7 @@ func read(ctx context.Context, store *blob.Store, name string, t there) (*Call, 
 	case unasked != "" && c.Outcome != runs.Injected: // a person puts a result, and no input
 		c.Unknown = "from what its input was read: " + cmp.Or(strings.TrimPrefix(unasked, noRecord), "there is no invocation")
 	}
-	return c, nil
+	return nil
 }
 
 func (t there) kinds() (kinds []record.Kind) {
@@ -150,9 +183,9 @@ func (t there) kinds() (kinds []record.Kind) {
 func readFirst(ctx context.Context, p memo.Place, into *header, kinds ...record.Kind) (why string, err error) {
 	why = noRecord
 	for i, kind := range kinds {
-		text, err := p.Header(ctx, kind)
+		said, err := p.Header(ctx, kind)
 		if err == nil {
-			err = record.Record{Header: text}.Into(into)
+			err = record.Record{Header: said}.Into(into)
 		}
 		switch {
 		case err == nil:

@@ -2,6 +2,8 @@ package lineage
 
 import (
 	"context"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
@@ -31,9 +34,16 @@ type Edge struct {
 	Source   record.SourceLocation // what was read
 }
 
-// Graph is what the records of a root say of its calls.
+// Opener opens another root that a record names, for reading.
+type Opener func(ctx context.Context, root string) (*blob.Store, error)
+
+// Graph is what the records of a root say of its calls, and of those in other roots
+// that they were made from.
 type Graph struct {
 	store      *blob.Store
+	open       Opener // nil: other roots are not looked into
+	mu         sync.Mutex
+	others     map[string]*other // by root
 	calls      map[string]*Call
 	from, into map[string][]Edge // by Of, by From
 	known      map[Edge]bool
@@ -86,31 +96,86 @@ func (g *Graph) Into(name string) []Edge { return g.into[name] }
 // sideBySide is how many calls are read at a time. On a service most of it is waiting.
 const sideBySide = 32
 
+// other is another root.
+type other struct {
+	once  sync.Once
+	store *blob.Store
+	why   string // it cannot be opened
+}
+
+// other opens another root, once.
+func (g *Graph) other(ctx context.Context, root string) (store *blob.Store, why string) {
+	if g.open == nil {
+		return nil, elsewhere
+	}
+	g.mu.Lock()
+	o := g.others[root]
+	if o == nil {
+		o = new(other)
+		g.others[root] = o
+	}
+	g.mu.Unlock()
+	o.once.Do(func() {
+		var err error
+		if o.store, err = g.open(ctx, root); err != nil {
+			o.why = elsewhere + ", which cannot be opened: " + text.FirstLine(err.Error())
+		}
+	})
+	return o.store, o.why
+}
+
+// close closes the other roots.
+func (g *Graph) close() {
+	for _, o := range g.others {
+		if o.store != nil {
+			o.store.Close()
+		}
+	}
+}
+
 // Back reads what a call was made from, and what that was made from, and so on. It
 // reads no more than these calls. Looked counts them.
-func Back(ctx context.Context, store *blob.Store, name string, looked *atomic.Int64) (*Graph, error) {
-	g := newGraph(store)
-	for next := []string{name}; len(next) > 0; {
-		calls, err := g.readAll(ctx, next, looked)
-		if err != nil {
-			return nil, err
-		}
-		seen := map[string]bool{}
-		next = nil
-		for _, c := range calls {
-			g.calls[c.Name] = c
-		}
-		for _, c := range calls {
-			for _, other := range c.names() {
-				if g.calls[other] == nil && !seen[other] && named(other, "").Unknown == "" {
-					seen[other] = true
-					next = append(next, other)
-				}
-			}
-		}
+func Back(ctx context.Context, store *blob.Store, open Opener, name string, looked *atomic.Int64) (*Graph, error) {
+	g := newGraph(store, open)
+	defer g.close()
+	if err := g.follow(ctx, []string{name}, looked); err != nil {
+		return nil, err
 	}
 	g.link()
 	return g, nil
+}
+
+// follow reads calls, and what they were made from.
+func (g *Graph) follow(ctx context.Context, next []string, looked *atomic.Int64) error {
+	for len(next) > 0 {
+		calls, err := g.readAll(ctx, next, looked)
+		if err != nil {
+			return err
+		}
+		for _, c := range calls {
+			g.calls[c.Name] = c
+		}
+		next = g.unread(slices.Values(calls))
+	}
+	return nil
+}
+
+// unread are the calls that some were made from and that were not read yet, as far as
+// they can be.
+func (g *Graph) unread(calls iter.Seq[*Call]) (names []string) {
+	seen := map[string]bool{}
+	for c := range calls {
+		for _, name := range c.names() {
+			if g.calls[name] != nil || seen[name] {
+				continue
+			}
+			if why := named(name, "").Unknown; why == "" || why == elsewhere && g.open != nil {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // names are those of the calls that this one was made from.
@@ -130,7 +195,7 @@ func (g *Graph) readAll(ctx context.Context, names []string, looked *atomic.Int6
 	group.SetLimit(sideBySide)
 	for i, name := range names {
 		group.Go(func() (err error) {
-			calls[i], err = read(ctx, g.store, name, there{true, true, true})
+			calls[i], err = g.read(ctx, name, there{true, true, true})
 			looked.Add(1)
 			return err
 		})
@@ -138,22 +203,24 @@ func (g *Graph) readAll(ctx context.Context, names []string, looked *atomic.Int6
 	return calls, group.Wait()
 }
 
-// Whole reads all calls of a root: two reads of a header for each. Looked counts them.
-func Whole(ctx context.Context, store *blob.Store, looked *atomic.Int64) (*Graph, error) {
-	g := newGraph(store)
+// Whole reads all calls of a root: two reads of a header for each; and those of other
+// roots that they were made from. Looked counts them.
+func Whole(ctx context.Context, store *blob.Store, open Opener, looked *atomic.Int64) (*Graph, error) {
+	g := newGraph(store, open)
+	defer g.close()
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
-	for listed, err := range explain.List(ctx, store, memokey.Format+"/") {
+	for listed, err := range explain.List(within, store, memokey.Format+"/") {
 		if err != nil {
 			group.Go(func() error { return err })
 			break
 		}
-		if !listed.Folder || ctx.Err() != nil {
+		if !listed.Folder || within.Err() != nil {
 			continue
 		}
 		group.Go(func() error {
-			c, err := read(ctx, store, listed.Path, there{listed.Result, listed.Error, listed.Invocation.Key != ""})
+			c, err := g.read(within, listed.Path, there{listed.Result, listed.Error, listed.Invocation.Key != ""})
 			if err != nil {
 				return err
 			}
@@ -167,12 +234,22 @@ func Whole(ctx context.Context, store *blob.Store, looked *atomic.Int64) (*Graph
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	var far []string
+	for _, name := range g.unread(maps.Values(g.calls)) {
+		if strings.Contains(name, "://") { // what else is not there now is gone
+			far = append(far, name)
+		}
+	}
+	slices.Sort(far)
+	if err := g.follow(ctx, far, looked); err != nil {
+		return nil, err
+	}
 	g.link()
 	return g, nil
 }
 
-func newGraph(store *blob.Store) *Graph {
-	return &Graph{store: store, calls: map[string]*Call{}, from: map[string][]Edge{}, into: map[string][]Edge{}, known: map[Edge]bool{}}
+func newGraph(store *blob.Store, open Opener) *Graph {
+	return &Graph{store: store, open: open, others: map[string]*other{}, calls: map[string]*Call{}, from: map[string][]Edge{}, into: map[string][]Edge{}, known: map[Edge]bool{}}
 }
 
 // link makes the edges. What a record lists, its function called, and no other; a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -94,7 +95,7 @@ func TestEdges(t *testing.T) {
 	put(t, store, "old", "", nil, nil, func(r *record.Run) { r.ProgramRun = "" })
 
 	var looked atomic.Int64
-	g, err := Whole(t.Context(), store, &looked)
+	g, err := Whole(t.Context(), store, nil, &looked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestEdges(t *testing.T) {
 	// Without a look at the whole root, the same of what it was made from.
 	looked.Store(0)
 	for _, function := range []string{"all", "x"} {
-		back, err := Back(t.Context(), store, p(function), &looked)
+		back, err := Back(t.Context(), store, nil, p(function), &looked)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +182,7 @@ func TestBadRecords(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			g, err := Whole(t.Context(), store, new(atomic.Int64))
+			g, err := Whole(t.Context(), store, nil, new(atomic.Int64))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +192,7 @@ func TestBadRecords(t *testing.T) {
 			if got := said(g.From(p("all")), fromOf); !slices.Equal(got, []string{"called one"}) { // one says so, too
 				t.Errorf("it was made from %q", got)
 			}
-			back, err := Back(t.Context(), store, p("all"), new(atomic.Int64))
+			back, err := Back(t.Context(), store, nil, p("all"), new(atomic.Int64))
 			if err != nil || back.Call(p("all")).Unknown != test.want {
 				t.Errorf("%+v, %v", back, err)
 			}
@@ -213,21 +214,75 @@ func TestAStoreThatIsAway(t *testing.T) {
 		}
 		return nil
 	}})
-	if _, err := Whole(t.Context(), store, new(atomic.Int64)); !blob.Is(err, blob.Unavailable) {
+	if _, err := Whole(t.Context(), store, nil, new(atomic.Int64)); !blob.Is(err, blob.Unavailable) {
 		t.Error(err)
 	}
-	if _, err := Back(t.Context(), store, pathOf("f1"), new(atomic.Int64)); !blob.Is(err, blob.Unavailable) {
+	if _, err := Back(t.Context(), store, nil, pathOf("f1"), new(atomic.Int64)); !blob.Is(err, blob.Unavailable) {
 		t.Error(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Whole(ended, bare, new(atomic.Int64)); !errors.Is(err, context.Canceled) {
+	if _, err := Whole(ended, bare, nil, new(atomic.Int64)); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
 
+// What a call was made from is followed into other roots, and back; one that cannot be
+// opened or read is said to be so, and one with parameters is not opened.
+func TestOtherRoots(t *testing.T) {
+	p := pathOf
+	here := blob.New("mem://here", memblob.New())
+	there := blob.New("mem://there", memblob.New())
+	put(t, here, "all", "", []string{"mem://there/" + p("far"), "mem://nowhere/" + p("lost"), "s3://box/" + p("asked") + "?endpoint=http://evil"}, []string{"mem://broken/" + p("bad")}, nil)
+	put(t, here, "base", "", nil, nil, nil)
+	put(t, there, "far", "mem://here/"+p("all"), []string{p("farther"), p("missing")}, nil, nil)
+	put(t, there, "farther", p("far"), nil, []string{"mem://here/" + p("base"), "mem://there/" + p("far")}, nil)
+	var opened sync.Map
+	open := func(_ context.Context, root string) (*blob.Store, error) {
+		if _, again := opened.LoadOrStore(root, true); again {
+			t.Errorf("%s is opened twice", root)
+		}
+		switch root {
+		case "mem://there":
+			return there, nil
+		case "mem://broken":
+			return blobtest.Faulty(blob.New(root, memblob.New()), blobtest.FaultPlan{Before: func(blobtest.Op, string) error {
+				return &driver.Error{Kind: driver.Unavailable, Err: errors.New("away")}
+			}}), nil
+		}
+		return nil, errors.New("there is no such root")
+	}
+	for name, read := range map[string]func() (*Graph, error){
+		"back":  func() (*Graph, error) { return Back(t.Context(), here, open, p("all"), new(atomic.Int64)) },
+		"whole": func() (*Graph, error) { return Whole(t.Context(), here, open, new(atomic.Int64)) },
+	} {
+		opened.Clear()
+		g, err := read()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if from := said(g.From("mem://there/"+p("far")), fromOf); !slices.Equal(from, []string{"called farther", "called missing"}) {
+			t.Errorf("%s: far is made from %v", name, from)
+		}
+		if from := said(g.From("mem://there/"+p("farther")), fromOf); !slices.Equal(from, []string{"read base", "read far"}) {
+			t.Errorf("%s: farther is made from %v", name, from)
+		}
+		for call, why := range map[string]string{
+			"mem://there/" + p("far"): "", "mem://there/" + p("farther"): "", p("base"): "",
+			"mem://there/" + p("missing"):                      gone,
+			"mem://nowhere/" + p("lost"):                       "it is in another root, which cannot be opened: there is no such root",
+			"mem://broken/" + p("bad"):                         "it is in another root, which cannot be read: ",
+			"s3://box/" + p("asked") + "?endpoint=http://evil": "it is in another root, which opens with parameters: ask for it by its own address",
+		} {
+			if c := g.Call(call); c.Unknown != why && (!strings.HasSuffix(why, ": ") || !strings.HasPrefix(c.Unknown, why)) {
+				t.Errorf("%s: %s: %q", name, call, c.Unknown)
+			}
+		}
+	}
+}
+
 func TestNamesHaveNoSecrets(t *testing.T) {
-	g := newGraph(blob.New("mem://root", memblob.New()))
+	g := newGraph(blob.New("mem://root", memblob.New()), nil)
 	for name, want := range map[string]string{
 		pathOf("f"):                    "mem://root/" + pathOf("f"),
 		"s3://box/" + pathOf("f"):      "s3://box/" + pathOf("f"),
@@ -255,7 +310,7 @@ func BenchmarkWhole(b *testing.B) {
 		put(b, store, fmt.Sprint("f", i), pathOf("f0"), []string{pathOf(fmt.Sprint("f", i/2))}, nil, nil)
 	}
 	for b.Loop() {
-		if _, err := Whole(b.Context(), store, new(atomic.Int64)); err != nil {
+		if _, err := Whole(b.Context(), store, nil, new(atomic.Int64)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,7 +16,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	_ "github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
@@ -85,7 +86,7 @@ func TestFormat(t *testing.T) {
 	ofWorker := Writer{Store: store, ID: id, Worker: "2611231200-SkirtBus"}
 	if err := errors.Join(
 		w.Begin(t.Context(), head),
-		w.Append(t.Context(), state, Encode(Encode(nil, hit), train)),
+		w.Append(t.Context(), state, encoded(t, hit, train)),
 		ofWorker.Append(t.Context(), State{At: 7, Functions: []Function{{Name: "clean", Totals: Totals{Calls: 1, Computed: 1}}}}, nil),
 		w.End(t.Context(), End{End: noon.Add(2 * time.Minute), Exit: 130, Cancelled: true, Error: "interrupted", State: State{At: 120, Functions: state.Functions}}),
 	); err != nil {
@@ -136,7 +137,7 @@ func TestLive(t *testing.T) {
 	if changed, err := run.Update(t.Context()); changed || err != nil {
 		t.Errorf("nothing came, and: %v, %v", changed, err)
 	}
-	if err := w.Append(t.Context(), state, Encode(nil, train)); err != nil {
+	if err := w.Append(t.Context(), state, encoded(t, train)); err != nil {
 		t.Fatal(err)
 	}
 	if changed, err := run.Update(t.Context()); !changed || err != nil || len(run.Calls) != 1 || len(run.State.Open) != 1 {
@@ -192,10 +193,10 @@ func TestOddThings(t *testing.T) {
 	if err := w.Begin(t.Context(), head); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Append(t.Context(), state, Encode(nil, hit)); err != nil {
+	if err := w.Append(t.Context(), state, encoded(t, hit)); err != nil {
 		t.Fatal(err)
 	}
-	put("calls-000002.jsonl", "not JSON\n"+string(Encode(nil, train))+`{"call":`)
+	put("calls-000002.jsonl", "not JSON\n"+string(encoded(t, train))+`{"call":`)
 	put("calls-000003.jsonl", `{"at":5,"news":true}`+"\n"+`{"call":9,"function":"f","news":[1]}`+"\n")
 	put("news/of-later.bin", "\x00")
 	run, err := Read(t.Context(), store, id)
@@ -252,6 +253,36 @@ func TestInterval(t *testing.T) {
 	for age, want := range map[time.Duration]time.Duration{0: 3 * time.Second, time.Hour: 18 * time.Second, 24 * time.Hour: time.Minute} {
 		if got := Interval(age); got != want {
 			t.Errorf("at %v: %v", age, got)
+		}
+	}
+}
+
+func encoded(t *testing.T, calls ...Call) (lines []byte) {
+	t.Helper()
+	for _, c := range calls {
+		var err error
+		if lines, err = Encode(lines, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return lines
+}
+
+// What JSON cannot say is an error, and leaves the lines before as they are.
+func TestUnencodable(t *testing.T) {
+	lines := encoded(t, Call{Call: 1})
+	odd := Call{Call: 2, Resources: Resources{CPUs: math.NaN()}}
+	if more, err := Encode(lines, odd); err == nil || !bytes.Equal(more, lines) {
+		t.Errorf("%q, %v", more, err)
+	}
+	w := Writer{Store: blob.New("mem://test", memblob.New()), ID: NewID(time.Now())}
+	for name, err := range map[string]error{
+		"head":  w.Begin(t.Context(), Head{Fields: map[string]any{"odd": math.Inf(1)}}),
+		"state": w.Append(t.Context(), State{At: math.NaN()}, lines),
+		"end":   w.End(t.Context(), End{State: State{At: math.NaN()}}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "cannot be encoded") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

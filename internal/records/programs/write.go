@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -29,13 +30,21 @@ type Writer struct {
 // [blob.Exists].
 func (w *Writer) Begin(ctx context.Context, head Head) error {
 	head.Format, head.ID = Format, w.ID
-	return w.put(ctx, headKey(w.ID), append(lines(head), '\n'), true)
+	text, err := line(nil, head)
+	if err != nil {
+		return err
+	}
+	return w.put(ctx, headKey(w.ID), text, true)
 }
 
 // Append writes the next segment: the calls encoded by [Encode], one after another.
-// It takes them over: if it fails, what it was given is pending.
+// It takes them over: if the store fails, what it was given is pending.
 func (w *Writer) Append(ctx context.Context, state State, calls []byte) error {
-	w.pending = append(append(lines(state), '\n'), calls...)
+	text, err := line(nil, state)
+	if err != nil {
+		return err
+	}
+	w.pending = append(text, calls...)
 	for {
 		w.next++
 		err := w.Retry(ctx)
@@ -63,7 +72,11 @@ func (w *Writer) Retry(ctx context.Context) error {
 
 // End writes how the run ended.
 func (w *Writer) End(ctx context.Context, end End) error {
-	return w.put(ctx, endKey(w.ID), append(lines(end), '\n'), false)
+	text, err := line(nil, end)
+	if err != nil {
+		return err
+	}
+	return w.put(ctx, endKey(w.ID), text, false)
 }
 
 func (w *Writer) put(ctx context.Context, key string, data []byte, ifAbsent bool) error {
@@ -71,17 +84,17 @@ func (w *Writer) put(ctx context.Context, key string, data []byte, ifAbsent bool
 	return err
 }
 
-// Encode appends the line of a call.
-func Encode(to []byte, c Call) []byte { return append(append(to, lines(c)...), '\n') }
+// Encode appends the line of a call. If that cannot be encoded, such as a number of
+// seconds that is none, it returns what it was given, and an error.
+func Encode(to []byte, c Call) ([]byte, error) { return line(to, c) }
 
-// lines is the JSON of a value of this package. Such values can always be encoded,
-// but for fields of the user's, which are encoded before they get here.
-func lines(v any) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
+// line appends the JSON of a value of this package, and the end of a line.
+func line(to []byte, v any) ([]byte, error) {
+	out := bytes.NewBuffer(to)
+	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
-		panic("mops: a line of a run cannot be encoded: " + err.Error())
+		return to, fmt.Errorf("a line of a run cannot be encoded: %w", err)
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte{'\n'})
+	return out.Bytes(), nil
 }

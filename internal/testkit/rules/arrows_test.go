@@ -83,7 +83,7 @@ var arrows = map[string][]string{
 		"internal/engine/pack", "internal/records/packs", "internal/records/usage", "internal/trust/code",
 	},
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
-	"internal/records/lineage":   {"blob", "internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
+	"internal/records/lineage":   {"blob", "internal/base/text", "internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/values/dynamic":    {"internal/base/text"},
 	"internal/base/event":        {"executor"},

@@ -32,12 +32,17 @@ var ErrTooLarge = fmt.Errorf("it has more than %s parts, and the rest is left ou
 // library, whose values without types are maps that have lost their order, of any
 // size, and which makes nothing of data that is damaged somewhere.
 func Decode(ctx context.Context, data []byte) (value any, err error) {
-	return decode(ctx, data, maxValues)
+	return DecodePart(ctx, data, Whole)
 }
 
-func decode(ctx context.Context, data []byte, most int) (value any, err error) {
+// DecodePart is Decode with [Missing] in the place of the fields that are not asked for.
+func DecodePart(ctx context.Context, data []byte, part *Part) (value any, err error) {
+	return decode(ctx, data, part, maxValues)
+}
+
+func decode(ctx context.Context, data []byte, part *Part, most int) (value any, err error) {
 	d := decoder{data: data, ended: ctx.Err, left: most}
-	value = d.value(0)
+	value = d.value(0, part)
 	if d.err == nil && d.at < len(data) {
 		d.err = fmt.Errorf("%d bytes follow the value, from byte %d on", len(data)-d.at, d.at)
 	}
@@ -50,7 +55,18 @@ type decoder struct {
 	err  error // the first; nothing is read after it
 
 	ended func() error
+	read  int // values
 	left  int // values that may still be made
+}
+
+// breathe looks now and then whether anybody waits for the value.
+func (d *decoder) breathe() {
+	if d.read++; d.read%1024 != 0 {
+		return
+	}
+	if err := d.ended(); err != nil {
+		d.fail(err)
+	}
 }
 
 var errEnds = errors.New("the data ends in the middle of a value")
@@ -88,17 +104,17 @@ func (d *decoder) head() (major byte, info byte, n uint64, err error) {
 	return major, info, n, nil
 }
 
-func (d *decoder) value(depth int) any {
+var errDeep = fmt.Errorf("it is nested more than %d deep", maxDepth)
+
+func (d *decoder) value(depth int, part *Part) any {
 	if depth > maxDepth {
-		return d.fail(fmt.Errorf("it is nested more than %d deep", maxDepth))
+		return d.fail(errDeep)
 	}
 	if d.left--; d.left < 0 {
 		return d.fail(ErrTooLarge)
 	}
-	if d.left%1024 == 0 {
-		if err := d.ended(); err != nil {
-			return d.fail(err)
-		}
+	if d.breathe(); d.err != nil {
+		return Missing{Why: d.err.Error()}
 	}
 	major, info, n, err := d.head()
 	if err != nil {
@@ -126,9 +142,9 @@ func (d *decoder) value(depth int) any {
 	case 4:
 		return d.array(n, depth)
 	case 5:
-		return d.mapping(n, depth)
+		return d.mapping(n, depth, part)
 	case 6:
-		return fromTag(n, d.value(depth+1))
+		return fromTag(n, d.value(depth+1, Whole))
 	default:
 		return d.simple(info, n)
 	}
@@ -152,7 +168,7 @@ func room(n uint64) int {
 func (d *decoder) array(n uint64, depth int) any {
 	list := make([]any, 0, room(n))
 	for range n {
-		list = append(list, d.value(depth+1))
+		list = append(list, d.value(depth+1, Whole))
 		if d.err != nil {
 			break
 		}
@@ -160,15 +176,21 @@ func (d *decoder) array(n uint64, depth int) any {
 	return list
 }
 
-func (d *decoder) mapping(n uint64, depth int) any {
+func (d *decoder) mapping(n uint64, depth int, part *Part) any {
 	m := make(Map, 0, room(n))
 	for range n {
-		key := d.value(depth + 1)
+		key := d.value(depth+1, Whole)
 		if d.err != nil {
 			m = append(m, Entry{Key: key, Value: Missing{Why: errEnds.Error()}})
 			break
 		}
-		m = append(m, Entry{Key: key, Value: d.value(depth + 1)})
+		value := leftOut
+		if below := part.below(key); below != nil {
+			value = d.value(depth+1, below)
+		} else {
+			d.skip(depth + 1)
+		}
+		m = append(m, Entry{Key: key, Value: value})
 		if d.err != nil {
 			break
 		}

@@ -15,7 +15,7 @@ import (
 
 func TestDecodeIsBounded(t *testing.T) {
 	data := append([]byte{0x99, 0x07, 0xd0}, make([]byte, 2000)...)
-	value, err := decode(t.Context(), data, 1000)
+	value, err := decode(t.Context(), data, Whole, 1000)
 	list, _ := value.([]any)
 	if !errors.Is(err, ErrTooLarge) || len(list) != 1000 {
 		t.Fatalf("%d elements, %v", len(list), err)
@@ -23,7 +23,7 @@ func TestDecodeIsBounded(t *testing.T) {
 	if _, missing := list[999].(Missing); !missing || list[998] != int64(0) {
 		t.Errorf("it ends with %v", list[998:])
 	}
-	if _, err := decode(t.Context(), data, 2001); err != nil {
+	if _, err := decode(t.Context(), data, Whole, 2001); err != nil {
 		t.Errorf("as many as there are: %v", err)
 	}
 }

@@ -1,22 +1,17 @@
 package look
 
 import (
-	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/explain"
-	"github.com/TrilliantHealth/mops-go/internal/records/memo"
-	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
@@ -31,9 +26,16 @@ calls are new and which are gone, which were computed again though there had bee
 result, which have another result, which fail now, and which are slower, by how much.
 
 A call is the same if it has the same key. So a changed version, type or input makes
-one call gone and another new: it compares each new call with those of its function
-that are gone, as mops why does, and says in what the nearest differs. Of calls that
-were computed again, it says what the program said of the reason, such as other code.
+one call gone and another new. Why calls are new it says by what they have in common, as
+mops why does of one: another version of the function or of one that it calls, other
+types; if it is none of these, it reads the inputs, of up to --look calls of a function,
+and says in which fields the new ones differ from the nearest of before, or which have
+values that no call had.
+
+Of calls that were computed again or have another result it says what the program said of
+the reason, and which declarations differ in the code that computed the two results: each
+function, constant, type, embedded file or dependency. It knows that of functions whose
+code is locked, as long as the records of one such call of each run are there.
 
 Hits beyond those that a run lists are not compared; it says how many those are.`,
 	Example: `
@@ -42,16 +44,15 @@ mops diff --json 26112314 26112409 | jq .slower`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := diffOptions{}
 		flags.IntVar(&o.show, "show", 5, "show `N` calls of each kind")
+		flags.IntVar(&o.look, "look", 10_000, "compare the inputs of `N` calls of a function, in each run")
 		return o.run
 	},
 }
 
 type diffOptions struct {
 	show int
+	look int
 }
-
-// How many calls of a function are compared to say why they are new.
-const mostExplained = 50
 
 type diffView struct {
 	Before    string         `json:"before"`
@@ -113,8 +114,8 @@ func (o *diffOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	switch {
 	case len(line.Args) != 2 || len(line.Program) > 0:
 		return cli.Usagef("it takes two runs: an id, the beginning of one, or latest")
-	case o.show < 1:
-		return cli.Usagef("--show takes a number from 1 on")
+	case o.show < 1 || o.look < 1:
+		return cli.Usagef("--show and --look take numbers from 1 on")
 	}
 	var sides [2]side
 	for i, name := range line.Args {
@@ -127,7 +128,11 @@ func (o *diffOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	changes := programs.Compare(sides[0].run, sides[1].run)
 	v := viewOfChanges(sides, changes)
 	var err error
-	if v.Why, err = explained(ctx, sides, changes); err != nil {
+	e := explainer{sides: sides, changes: changes, look: o.look}
+	status := a.Status(e.status)
+	v.Why, err = e.explain(ctx)
+	status.Stop()
+	if err != nil {
 		return err
 	}
 	if a.JSON {
@@ -197,114 +202,22 @@ func viewOfChanges(sides [2]side, c programs.Changes) diffView {
 	return v
 }
 
-// explained says why calls are new, and why some were computed again.
-func explained(ctx context.Context, sides [2]side, c programs.Changes) ([]explanation, error) {
-	all := []explanation{}
-	note := func(function, why, example string) {
-		i := slices.IndexFunc(all, func(e explanation) bool { return e.Function == function && e.Why == why })
-		if i < 0 {
-			i = len(all)
-			all = append(all, explanation{Function: function, Why: why, Example: example})
-		}
-		all[i].Calls++
-	}
-	gone, fresh := map[string][]*programs.Call{}, map[string][]*programs.Call{}
-	for _, x := range c.Gone {
-		gone[x.Before.Name()] = append(gone[x.Before.Name()], x.Before)
-	}
-	var names []string
-	for _, x := range c.New {
-		name := x.After.Name()
-		if fresh[name] == nil {
-			names = append(names, name)
-		}
-		fresh[name] = append(fresh[name], x.After)
-	}
-	for _, name := range names {
-		if len(gone[name]) == 0 {
-			continue
-		}
-		before, err := parts(ctx, sides[0].store, gone[name])
-		if err != nil {
-			return nil, err
-		}
-		after, err := parts(ctx, sides[1].store, fresh[name])
-		if err != nil {
-			return nil, err
-		}
-		for _, is := range after {
-			if nearest := nearestOf(is, before); len(nearest) > 0 {
-				note(name, "new: "+subjects(nearest), nearest[0].Between("after", "before"))
-			}
-		}
-	}
-	for _, x := range c.Again {
-		note(x.After.Name(), "computed again: "+cmp.Or(x.After.Why, whyAgain(sides[1].run)), "")
-	}
-	return all, nil
-}
-
-// whyAgain is why a run computed a call of which the program said nothing.
-func whyAgain(run *programs.Run) string {
-	if run.Options["refresh"] != "" {
-		return "it was to be refreshed"
-	}
-	return "its result was not there any more, or not kept"
-}
-
-// parts reads what the keys of calls were made of, of some of them. Those that
-// cannot be read do not count.
-func parts(ctx context.Context, store *blob.Store, calls []*programs.Call) ([]explain.Call, error) {
-	calls = calls[:min(len(calls), mostExplained)]
-	read, known := make([]explain.Call, len(calls)), make([]bool, len(calls))
-	var group errgroup.Group
-	group.SetLimit(16)
-	for i, c := range calls {
-		at, err := memokey.Parse(c.Memo)
-		if err != nil || strings.Contains(c.Memo, "://") { // in another root
-			continue
-		}
-		group.Go(func() error {
-			var err error
-			read[i], err = explain.Read(ctx, memo.Place{Store: store, Path: at.Path(), Key: at.Key})
-			known[i] = err == nil
-			return nil
-		})
-	}
-	group.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	kept := read[:0]
-	for i, ok := range known {
-		if ok {
-			kept = append(kept, read[i])
-		}
-	}
-	return kept, nil
-}
-
-// nearestOf is in what a call differs from the nearest of others.
-func nearestOf(call explain.Call, others []explain.Call) (nearest []explain.Difference) {
-	for _, other := range others {
-		if d := explain.Compare(call, other); len(d) > 0 && (nearest == nil || len(d) < len(nearest)) {
-			nearest = d
-		}
-	}
-	return nearest
-}
-
 // subjects names what differs.
 func subjects(differences []explain.Difference) string {
-	const most = 3
 	var names []string
 	for _, d := range differences {
 		if s := d.Subject(); !slices.Contains(names, s) {
 			names = append(names, s)
 		}
 	}
+	return several(names)
+}
+
+// several is the first of some names.
+func several(names []string) string {
+	const most = 3
 	if len(names) > most {
-		names = append(names[:most], fmt.Sprintf("%d more", len(names)-most))
+		names = append(names[:most:most], fmt.Sprintf("%d more", len(names)-most))
 	}
 	return strings.Join(names, ", ")
 }

@@ -29,6 +29,10 @@ const (
 	// and readHere where it is not.
 	readAtOnce = 48
 	readHere   = 8
+	// batchHere is how many calls are a batch where a read is none, and batchBytes how
+	// much of one.
+	batchHere  = 32
+	batchBytes = 1 << 20
 	// readBytes is how much of large records is held at once; one that is larger is read alone.
 	readBytes = 128 << 20
 	// judgedTogether is how many calls are read before the first of them is judged:
@@ -58,7 +62,19 @@ type candidate struct {
 	of    memokey.Call
 	state view.State
 	known *query.Call // nil: its records cannot be read
-	done  chan struct{}
+}
+
+// batch is calls that are read one after the other: handing each on by itself takes
+// as long as reading it from a file.
+type batch struct {
+	calls []*candidate
+	room  int64
+	done  chan struct{} // closed when they were read
+}
+
+func (b *batch) add(c *candidate) {
+	b.calls = append(b.calls, c)
+	b.room = min(b.room+c.room(), readBytes)
 }
 
 // find is mops ls with conditions.
@@ -146,57 +162,71 @@ func (f *finder) chosen(ctx context.Context) iter.Seq2[explain.Listed, error] {
 
 // each reads calls side by side, and hands them on in their order.
 func (f *finder) each(ctx context.Context, calls iter.Seq2[explain.Listed, error], do func(*candidate) error) error {
-	width := readAtOnce
+	width, most := readAtOnce, 1
 	if f.of.Store.IsLocal() {
-		width = readHere
+		width, most = readHere, batchHere
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	room := semaphore.NewWeighted(readBytes)
-	inOrder, toRead := make(chan *candidate, 4*width), make(chan *candidate)
+	inOrder, toRead := make(chan *batch, 4*width), make(chan *batch)
+	hand := func(b *batch) error {
+		if err := room.Acquire(ctx, b.room); err != nil {
+			return err
+		}
+		for _, to := range []chan<- *batch{inOrder, toRead} {
+			select {
+			case to <- b:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	}
 	group.Go(func() error {
 		defer close(inOrder)
 		defer close(toRead)
+		next := &batch{done: make(chan struct{})}
 		for call, err := range calls {
 			if err != nil {
 				return err
 			}
-			c := &candidate{Listed: call, done: make(chan struct{})}
-			if err := room.Acquire(ctx, c.room()); err != nil {
+			if next.add(&candidate{Listed: call}); len(next.calls) < most && next.room < batchBytes {
+				continue
+			}
+			if err := hand(next); err != nil {
 				return err
 			}
-			for _, to := range []chan<- *candidate{inOrder, toRead} {
-				select {
-				case to <- c:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}
+			next = &batch{done: make(chan struct{})}
 		}
-		return nil
+		return hand(next)
 	})
 	for range width {
 		group.Go(func() error {
-			sights := view.Sights{} // of sessions, which many calls have in common
-			for c := range toRead {
-				if err := f.load(ctx, c, sights); err != nil {
-					return err
+			m := &memory{sights: view.Sights{}}
+			for b := range toRead {
+				for _, c := range b.calls {
+					if err := f.load(ctx, c, m); err != nil {
+						return err
+					}
 				}
-				room.Release(c.room())
-				close(c.done)
+				room.Release(b.room)
+				close(b.done)
 			}
 			return nil
 		})
 	}
 	group.Go(func() error {
-		for c := range inOrder {
+		for b := range inOrder {
 			select {
-			case <-c.done:
+			case <-b.done:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			f.read.Add(1)
-			if err := do(c); err != nil {
-				return err
+			for _, c := range b.calls {
+				f.read.Add(1)
+				if err := do(c); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

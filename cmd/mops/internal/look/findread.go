@@ -2,7 +2,6 @@ package look
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -18,30 +17,24 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
 )
 
-// callHeader is what the headers of all records of a call have that a query asks for.
-type callHeader struct {
-	Schema  json.RawMessage `json:"schema"`
-	In, Out string
-}
-
 // load reads as much of a call as the query asks for. What is wrong with its records
 // is counted, and no error.
-func (f *finder) load(ctx context.Context, c *candidate, sights view.Sights) error {
+func (f *finder) load(ctx context.Context, c *candidate, m *memory) error {
 	call, err := memokey.Parse(c.Path)
 	if err != nil {
 		return nil // it is none
 	}
 	c.of = call
 	place := memo.Place{Store: f.of.Store, Path: c.Path, Key: call.Key}
-	l := loader{finder: f, candidate: c, place: place, call: &query.Call{
-		Key: query.Key{Function: call.Name + "@" + call.Version},
-		Values: map[string]any{
-			"Function": call.Name, "Version": call.Version, "Pipeline": call.Pipeline, "URI": place.URI(), "Words": words.Of(c.Path),
-			"Bytes": c.Bytes, "Oldest": c.Oldest, "Newest": c.Newest, "Injected": false,
-			query.Err: "", query.Code: "", query.Func: "", query.Fields: dynamic.Map{},
-		},
+	names := f.q.Variables()
+	l := loader{finder: f, candidate: c, memory: m, place: place, call: &query.Call{
+		Key:    query.Key{Function: call.Name + "@" + call.Version},
+		Values: make(map[string]any, len(names)),
 	}}
-	switch err := l.load(ctx, sights); {
+	for _, name := range names {
+		l.call.Values[name] = l.listed(name)
+	}
+	switch err := l.load(ctx); {
 	case errors.Is(err, errLeftOut):
 		return nil
 	case ctx.Err() != nil:
@@ -62,15 +55,52 @@ func (f *finder) load(ctx context.Context, c *candidate, sights view.Sights) err
 // errLeftOut says that a call is not one that is asked for.
 var errLeftOut = errors.New("not asked for")
 
+// memory is what one who reads calls remembers of the calls before, which have it in
+// common.
+type memory struct {
+	sights view.Sights // of sessions
+	types  record.TypesReader
+}
+
 type loader struct {
 	*finder
 	*candidate
+	*memory
 	place memo.Place
 	call  *query.Call
 }
 
-func (l *loader) load(ctx context.Context, sights view.Sights) error {
-	if err := l.readState(ctx, sights); err != nil {
+// listed is what a variable stands for before anything was read.
+func (l *loader) listed(name string) any {
+	switch name {
+	case "Function":
+		return l.candidate.of.Name
+	case "Version":
+		return l.candidate.of.Version
+	case "Pipeline":
+		return l.candidate.of.Pipeline
+	case "URI":
+		return l.place.URI()
+	case "Words":
+		return words.Of(l.Path)
+	case "Bytes":
+		return l.Bytes
+	case "Oldest":
+		return l.Oldest
+	case "Newest":
+		return l.Newest
+	case "Injected":
+		return false
+	case query.Err, query.Code, query.Func:
+		return ""
+	case query.Fields:
+		return dynamic.Map{}
+	}
+	return nil
+}
+
+func (l *loader) load(ctx context.Context) error {
+	if err := l.readState(ctx); err != nil {
 		return err
 	}
 	if l.q.Needs(query.In) && l.Invocation.Key != "" {
@@ -78,7 +108,7 @@ func (l *loader) load(ctx context.Context, sights view.Sights) error {
 		if err != nil {
 			return err
 		}
-		if err := l.take(ctx, query.In, found.Record); err != nil {
+		if err := l.take(ctx, query.In, found); err != nil {
 			return err
 		}
 	}
@@ -88,7 +118,7 @@ func (l *loader) load(ctx context.Context, sights view.Sights) error {
 		if err != nil {
 			return err
 		}
-		if err := l.take(ctx, query.Out, found.Record); err != nil {
+		if err := l.take(ctx, query.Out, found); err != nil {
 			return err
 		}
 		if !ofRun {
@@ -115,9 +145,9 @@ func (l *loader) load(ctx context.Context, sights view.Sights) error {
 			return err
 		}
 		l.takeRun(header.RunHeader, false)
-		l.call.Values[query.Err] = header.Message
+		l.set(query.Err, header.Message)
 		if failure, err := record.DecodeFuncError(found.Body); err == nil { // it is longer
-			l.call.Values[query.Err] = failure.Message
+			l.set(query.Err, failure.Message)
 		}
 	}
 	return nil
@@ -125,10 +155,10 @@ func (l *loader) load(ctx context.Context, sights view.Sights) error {
 
 // readState finds out how far the call is: only without a result does that take a look
 // at its lease. The run of a call that left neither result nor error is known by that.
-func (l *loader) readState(ctx context.Context, sights view.Sights) error {
+func (l *loader) readState(ctx context.Context) error {
 	var held *view.Lease
 	if !l.Result && l.Lease {
-		read, wrong, err := view.ReadLease(ctx, l.place.Store, l.place.Lease(), sights, time.Time{})
+		read, wrong, err := view.ReadLease(ctx, l.place.Store, l.place.Lease(), l.sights, time.Time{})
 		if err != nil && !blob.Is(err, blob.NotFound) {
 			return err
 		}
@@ -137,14 +167,14 @@ func (l *loader) readState(ctx context.Context, sights view.Sights) error {
 		}
 	}
 	l.state = view.StateOf(l.Result, l.Error, held)
-	l.call.Values[query.State] = string(l.state)
+	l.set(query.State, string(l.state))
 	if l.o.failed && l.state != view.HasError && !runFailed(l.state, held) {
 		return errLeftOut
 	}
 	if l.Result || l.Error || held == nil || held.Outcome == nil {
 		return nil
 	}
-	l.call.Values[query.Err] = view.OutcomeText(*held.Outcome)
+	l.set(query.Err, view.OutcomeText(*held.Outcome))
 	if l.q.Needs(query.Run, query.Fields) && held.Outcome.RunID != "" {
 		if header, err := l.place.ReadRun(ctx, held.Outcome.RunID); err == nil { // or it left none
 			l.takeRun(header, false)
@@ -166,18 +196,24 @@ func runFailed(state view.State, held *view.Lease) bool {
 }
 
 // take takes the value of a record.
-func (l *loader) take(ctx context.Context, name string, found record.Record) error {
-	var header callHeader
-	if err := found.Into(&header); err != nil {
+func (l *loader) take(ctx context.Context, name string, found memo.Found) error {
+	types, err := l.types.Of(found.Header, found.RunID)
+	if err != nil {
 		return err
 	}
-	l.call.Key.In, l.call.Key.Out, l.call.Schema = header.In, header.Out, header.Schema
-	v, err := dynamic.Decode(ctx, found.Body)
+	l.call.Key.In, l.call.Key.Out, l.call.Schema = types.In, types.Out, types.Schema
+	v, err := dynamic.DecodePart(ctx, found.Body, l.q.Part(name))
 	if err != nil && !errors.Is(err, dynamic.ErrTooLarge) {
 		return &record.FormatError{Format: record.Format, Reason: "its body does not decode: " + err.Error()}
 	}
-	l.call.Values[name] = v
+	l.set(name, v)
 	return nil
+}
+
+func (l *loader) set(name string, v any) {
+	if l.q.Needs(name) {
+		l.call.Values[name] = v
+	}
 }
 
 func (l *loader) takeRun(header record.RunHeader, injected bool) {
@@ -185,11 +221,14 @@ func (l *loader) takeRun(header record.RunHeader, injected bool) {
 	if l.call.Schema == nil {
 		l.call.Schema = header.Schema
 	}
-	values := l.call.Values
-	values[query.Code], values[query.Func], values["Injected"] = header.Code, header.Func, injected
-	values[query.Run] = query.RunValue(header.RunID, header.Run)
+	l.set(query.Code, header.Code)
+	l.set(query.Func, header.Func)
+	l.set("Injected", injected)
+	if l.q.Needs(query.Run) {
+		l.set(query.Run, query.RunValue(header.RunID, header.Run))
+	}
 	if header.Run.Fields != nil {
-		values[query.Fields] = query.FieldsValue(header.Run.Fields)
+		l.set(query.Fields, query.FieldsValue(header.Run.Fields))
 	}
 }
 

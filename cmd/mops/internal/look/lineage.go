@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
@@ -24,7 +25,9 @@ var Lineage = cli.Command{
 	Teach: `
 A call was made from the calls that its function made, hits too, and from those from
 whose results the sources in its input were read; and these from others. Below that
-stands what was made from it, in the same root. A call is shown by its function and
+stands what was made from it, in the same root. What it was made from is followed into
+other roots, if they can be opened; one whose address has parameters is not, since that
+says to which host credentials go. A call is shown by its function and
 its three words, which mops inspect and others take.
 
 It goes by the headers of records. To find what was made from a call, it reads those
@@ -76,11 +79,12 @@ func (o *lineageOptions) run(ctx context.Context, a *cli.App, line cli.Line) err
 	status := a.Status(func() string {
 		return fmt.Sprintf("%s of %s read", text.Count(looked.Load(), "call"), x.Store.Root())
 	})
+	open := func(ctx context.Context, root string) (*blob.Store, error) { return roots.Open(ctx, a, root) }
 	var g *lineage.Graph
 	if o.back {
-		g, err = lineage.Back(ctx, x.Store, x.Path, &looked)
+		g, err = lineage.Back(ctx, x.Store, open, x.Path, &looked)
 	} else {
-		g, err = lineage.Whole(ctx, x.Store, &looked)
+		g, err = lineage.Whole(ctx, x.Store, open, &looked)
 	}
 	status.Stop()
 	if err != nil {

@@ -30,7 +30,10 @@ func kept(t *testing.T, head programs.Head, end *programs.End, state programs.St
 	w := programs.Writer{Store: store, ID: runID}
 	var lines []byte
 	for _, c := range calls {
-		lines = programs.Encode(lines, c)
+		var err error
+		if lines, err = programs.Encode(lines, c); err != nil {
+			t.Fatal(err)
+		}
 	}
 	err := w.Begin(t.Context(), head)
 	if err == nil {

@@ -164,7 +164,11 @@ func TestHostileRecords(t *testing.T) {
 		Functions: []programs.Function{{Name: hostile, Totals: programs.Totals{Calls: 2, Failed: 1}}},
 		Open:      []programs.Open{{Function: hostile, Memo: hostile, Stage: hostile, Reason: hostile, Worker: hostile}},
 	}
-	if err := errors.Join(w.Begin(t.Context(), head), w.Append(t.Context(), state, programs.Encode(programs.Encode(nil, call), failed))); err != nil {
+	lines, err := programs.Encode(nil, call)
+	if err == nil {
+		lines, err = programs.Encode(lines, failed)
+	}
+	if err := errors.Join(err, w.Begin(t.Context(), head), w.Append(t.Context(), state, lines)); err != nil {
 		t.Fatal(err)
 	}
 	f := record.FuncError{Message: hostile, Types: []string{hostile}, Stack: hostile, Panic: true}

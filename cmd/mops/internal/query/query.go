@@ -25,7 +25,9 @@ import (
 type Query struct {
 	where *expression // may be nil
 	show  []*expression
-	needs map[string]*need // by variable
+	needs map[string]*dynamic.Part // by variable
+
+	variables []string // the keys of needs
 
 	mu    sync.Mutex // of the types: those who read add to them
 	types map[Key]*Type
@@ -34,7 +36,7 @@ type Query struct {
 
 // Parse makes a query of the texts of expressions. The error is a *[Problem].
 func Parse(where string, show []string) (*Query, error) {
-	q := &Query{needs: map[string]*need{}, types: map[Key]*Type{}}
+	q := &Query{needs: map[string]*dynamic.Part{}, types: map[Key]*Type{}}
 	var err error
 	if where != "" {
 		if q.where, err = newExpression("where", where, true); err != nil {
@@ -54,9 +56,10 @@ func Parse(where string, show []string) (*Query, error) {
 	for _, e := range q.all() {
 		for _, path := range e.paths {
 			if q.needs[path[0]] == nil {
-				q.needs[path[0]] = new(need)
+				q.needs[path[0]] = new(dynamic.Part)
+				q.variables = append(q.variables, path[0])
 			}
-			q.needs[path[0]].add(path[1:])
+			q.needs[path[0]].Add(path[1:])
 		}
 	}
 	return q, nil
@@ -154,9 +157,12 @@ func (q *Query) Learn(c *Call) {
 		q.types[c.Key], q.order = t, append(q.order, t)
 	}
 	c.of = t
-	for name, s := range map[string]*shape{In: &t.in, Out: &t.out, Fields: &t.fields} {
-		if q.needs[name] != nil {
-			t.news = s.learn(c.Values[name], q.needs[name]) || t.news
+	for _, part := range [...]struct {
+		name string
+		*shape
+	}{{In, &t.in}, {Out, &t.out}, {Fields, &t.fields}} {
+		if needs := q.needs[part.name]; needs != nil {
+			t.news = part.learn(c.Values[part.name], needs) || t.news
 		}
 	}
 	t.fields.seen = 0 // what a run has not recorded is nil, and not zero

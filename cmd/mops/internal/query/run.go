@@ -42,7 +42,7 @@ func moment(t time.Time) any {
 // runShape is the type of Run: that of any.
 var runShape = func() *shape {
 	s, some := new(shape), time.Unix(1, 0)
-	s.learn(RunValue("", record.Run{Started: some, Ended: some}), everything)
+	s.learn(RunValue("", record.Run{Started: some, Ended: some}), dynamic.Whole)
 	return s
 }()
 

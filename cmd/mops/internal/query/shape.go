@@ -55,7 +55,7 @@ const manyKeys = 1000
 
 // learn adds what a value shows of its type, as far as expressions ask for it. It
 // reports whether that is anything new.
-func (s *shape) learn(v any, needs *need) (news bool) {
+func (s *shape) learn(v any, needs *dynamic.Part) (news bool) {
 	switch v := v.(type) {
 	case nil, dynamic.Missing, dynamic.Simple:
 		return false
@@ -78,14 +78,14 @@ func (s *shape) learn(v any, needs *need) (news bool) {
 	case dynamic.Tagged:
 		return s.learn(v.Value, needs)
 	case dynamic.Source:
-		return s.learn(dynamic.Map{{Key: "Kind", Value: v.Kind}, {Key: "Hash", Value: v.Hash}, {Key: "Size", Value: v.Size}}, everything)
+		return s.learn(dynamic.Map{{Key: "Kind", Value: v.Kind}, {Key: "Hash", Value: v.Hash}, {Key: "Size", Value: v.Size}}, dynamic.Whole)
 	case []any:
 		news = s.is(aList)
 		if s.elem == nil {
 			s.elem = new(shape)
 		}
 		for _, element := range v {
-			news = s.elem.learn(element, everything) || news
+			news = s.elem.learn(element, dynamic.Whole) || news
 		}
 		return news
 	case dynamic.Map:
@@ -103,7 +103,7 @@ func (s *shape) is(k kind) (news bool) {
 	return news
 }
 
-func (s *shape) learnFields(m dynamic.Map, needs *need) (news bool) {
+func (s *shape) learnFields(m dynamic.Map, needs *dynamic.Part) (news bool) {
 	news = s.is(aStruct)
 	s.seen++
 	if s.isMap {
@@ -116,7 +116,7 @@ func (s *shape) learnFields(m dynamic.Map, needs *need) (news bool) {
 			f, news = s.field(name), true
 		}
 		f.seen++
-		if below := needs.below(name); below != nil {
+		if below := needs.Below(name); below != nil {
 			news = f.learn(e.Value, below) || news
 		}
 	}
@@ -146,13 +146,13 @@ func (s *shape) leftOut(f *field) bool { return f.omits || s.empty || f.seen < s
 
 // describe adds what the schema says: fields that are left out where they are zero,
 // and the types of what is below them.
-func (s *shape) describe(g schema.Graph, needs *need) {
+func (s *shape) describe(g schema.Graph, needs *dynamic.Part) {
 	if len(g) > 0 {
 		s.node(g, 0, needs, 0)
 	}
 }
 
-func (s *shape) node(g schema.Graph, number int, needs *need, depth int) {
+func (s *shape) node(g schema.Graph, number int, needs *dynamic.Part, depth int) {
 	const deepest = 12 // types may contain themselves
 	n := g[number]
 	word, _, _ := strings.Cut(n.Kind, " ")
@@ -168,12 +168,12 @@ func (s *shape) node(g schema.Graph, number int, needs *need, depth int) {
 			if s.elem == nil {
 				s.elem = new(shape)
 			}
-			s.elem.node(g, part, everything, depth+1)
+			s.elem.node(g, part, dynamic.Whole, depth+1)
 		case at >= 0 && word == "struct":
 			f := s.field(name[at+len(schema.Field):])
 			f.omits = strings.HasPrefix(name, schema.OmitZero)
 			f.optional = g[part].Kind == "ptr" || g[part].Kind == "interface"
-			if below := needs.below(name[at+len(schema.Field):]); below != nil {
+			if below := needs.Below(name[at+len(schema.Field):]); below != nil {
 				f.node(g, part, below, depth+1)
 			}
 			f.empty = f.omits && g[part].Kind == "struct"

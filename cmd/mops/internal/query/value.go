@@ -17,7 +17,7 @@ import (
 // value is what expressions see of a stored value, as far as they need it: integers
 // are int, or *big.Int where they do not fit; structs, maps with text keys and
 // sources are map[string]any; what stood in an interface is seen without its type.
-func value(v any, needs *need) any {
+func value(v any, needs *dynamic.Part) any {
 	switch v := v.(type) {
 	case int64:
 		return integer(v)
@@ -28,7 +28,7 @@ func value(v any, needs *need) any {
 	case []any:
 		list := make([]any, len(v))
 		for i, element := range v {
-			list[i] = value(element, everything)
+			list[i] = value(element, dynamic.Whole)
 		}
 		return list
 	case dynamic.Map:
@@ -53,11 +53,11 @@ func integer(n int64) any {
 	return big.NewInt(n)
 }
 
-func mapping(m dynamic.Map, needs *need) any {
+func mapping(m dynamic.Map, needs *dynamic.Part) any {
 	if textKeys(m) {
 		fields := make(map[string]any)
 		for _, e := range m {
-			if below := needs.below(e.Key.(string)); below != nil {
+			if below := needs.Below(e.Key.(string)); below != nil {
 				fields[e.Key.(string)] = value(e.Value, below)
 			}
 		}
@@ -65,15 +65,15 @@ func mapping(m dynamic.Map, needs *need) any {
 	}
 	all := make(map[any]any, len(m))
 	for _, e := range m {
-		key := value(e.Key, everything)
+		key := value(e.Key, dynamic.Whole)
 		if key, ok := key.([]byte); ok {
-			all[hex.EncodeToString(key)] = value(e.Value, everything)
+			all[hex.EncodeToString(key)] = value(e.Value, dynamic.Whole)
 			continue
 		}
 		if key != nil && !reflect.TypeOf(key).Comparable() { // a struct, say
 			key = dynamic.Short(e.Key, 1000)
 		}
-		all[key] = value(e.Value, everything)
+		all[key] = value(e.Value, dynamic.Whole)
 	}
 	return all
 }

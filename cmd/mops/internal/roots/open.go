@@ -99,6 +99,11 @@ func (o opener) open(ctx context.Context, uri string) (*blob.Store, error) {
 	return blob.Retry(store, tries), nil
 }
 
+// Open opens a root by its URI.
+func Open(ctx context.Context, a *cli.App, uri string) (*blob.Store, error) {
+	return opener{App: a}.open(ctx, uri)
+}
+
 // Bare opens the root of the one argument that a command may have, else the
 // default root, so that what fails is not tried again.
 func Bare(ctx context.Context, a *cli.App, line cli.Line) (*blob.Store, error) {

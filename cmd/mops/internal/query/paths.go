@@ -1,37 +1,16 @@
 package query
 
-import "github.com/expr-lang/expr/ast"
+import (
+	"github.com/expr-lang/expr/ast"
 
-// need is how much of a value expressions ask for.
-type need struct {
-	all    bool
-	fields map[string]*need
-}
+	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
+)
 
-var everything = &need{all: true}
+// Part is how much of a variable expressions ask for; nil if they do not.
+func (q *Query) Part(variable string) *dynamic.Part { return q.needs[variable] }
 
-// below is how much of a field is asked for; nil if none of it is.
-func (n *need) below(name string) *need {
-	if n == nil || n.all {
-		return n
-	}
-	return n.fields[name]
-}
-
-func (n *need) add(path []string) {
-	for _, name := range path {
-		if n.fields == nil {
-			n.fields = map[string]*need{}
-		}
-		next := n.fields[name]
-		if next == nil {
-			next = new(need)
-			n.fields[name] = next
-		}
-		n = next
-	}
-	n.all = true
-}
+// Variables are those that expressions ask for.
+func (q *Query) Variables() []string { return q.variables }
 
 // pathFinder collects what an expression reads of its variables: the longest steps
 // by name, such as In.Area.Name.
