@@ -40,7 +40,7 @@ func asset(name string) string {
 }
 
 // The script is made of several files, in this order, in one scope.
-var scripts = []string{"base.js", "calls.js", "table.js", "timeline.js", "graph.js", "main.js"}
+var scripts = []string{"base.js", "calls.js", "table.js", "list.js", "timeline.js", "graph.js", "main.js"}
 
 // style, script and policy are of all pages. The policy allows this style and this
 // script, by their hashes, and nothing else.
