@@ -239,11 +239,17 @@ func ReadState(ctx context.Context, store *blob.Store, e Entry) (State, *End, er
 		states = append(states, end.State)
 		delete(newest, "")
 	}
-	for _, worker := range slices.Sorted(maps.Keys(newest)) {
-		s, err := readSegment(ctx, store, newest[worker])
-		if err != nil {
-			return State{}, end, err
-		}
+	workers := slices.Sorted(maps.Keys(newest))
+	last := make([]segment, len(workers))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(sideBySide)
+	for i, worker := range workers {
+		group.Go(func() (err error) { last[i], err = readSegment(within, store, newest[worker]); return err })
+	}
+	if err := group.Wait(); err != nil {
+		return State{}, end, err
+	}
+	for _, s := range last {
 		if s.state != nil {
 			states = append(states, *s.state)
 		}

@@ -249,7 +249,7 @@ func (p *runPage) Facts() facts {
 	return facts{p.Root, p.Head.ID, p.Live && p.Served, p.Head.Start.UnixMilli(), p.Seconds, p.Listed, allWords}
 }
 
-func (p *functionPage) Facts() facts { return facts{Root: p.Root, Live: true, Words: allWords} }
+func (p *functionPage) Facts() facts { return facts{Root: p.Root, Live: !p.Counted, Words: allWords} }
 
 func (p *functionPage) CallsInt() int { return int(p.Calls) }
 

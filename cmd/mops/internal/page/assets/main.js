@@ -232,6 +232,11 @@ function functionPage() {
   wireFilter(filter, apply);
   apply();
   performance.mark("mops-ready");
+  if (facts.live) follow(() => location.href, (doc) => { // until they are counted
+    const live = JSON.parse(doc.getElementById("facts").textContent).live;
+    if (!live) location.reload();
+    return live;
+  });
 }
 
 // follow asks the server for the page again while it is looked at, and takes over the
