@@ -140,6 +140,17 @@ func TestRunsThatAreNotKept(t *testing.T) {
 			}
 		}
 	}
+	file := filepath.Join(t.TempDir(), "mops.toml")
+	if err := os.WriteFile(file, []byte("runs = false\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for variable, runs := range map[string]int{"": 0, "on": 1} {
+		t.Setenv("MOPS_RUNS", variable)
+		ctx, root := onDisk(t, mops.Config(file))
+		if _, err := keptOuter.Call(ctx, 1); err != nil || len(runsIn(t, root)) != runs {
+			t.Errorf("the file, with MOPS_RUNS=%q: %v, %v", variable, runsIn(t, root), err)
+		}
+	}
 	t.Setenv("MOPS_RUNS", "off")
 	ctx, root := onDisk(t)
 	if _, err := keptOuter.Call(ctx, 1); err != nil || len(runsIn(t, root)) != 0 {
