@@ -150,7 +150,7 @@ func described(base *orchestrate.Settings, s settings) map[string]string {
 func (env *Env) endRun(exit int, cancelled bool, failed error) {
 	message := ""
 	if failed != nil {
-		message = text.FirstLine(failed.Error())
+		message = programs.Line(failed.Error())
 	}
 	env.journal.Close(exit, cancelled, message)
 }

@@ -188,6 +188,19 @@ func TestHitsAreThinned(t *testing.T) {
 	}
 }
 
+// Of a long error a run has the beginning: the error's record has all of it.
+func TestLongErrors(t *testing.T) {
+	b := newBench("")
+	b.In("test://root")
+	e := at(event.Ended, 1, "f@0")
+	e.Outcome, e.Err = event.Failed, errors.New(strings.Repeat("ä", 5<<20)+"\nmore")
+	b.Observe(e)
+	b.Close(1, false, "")
+	if run := b.read(t); len(run.Calls[0].Error) > 2000 || !strings.HasSuffix(run.Calls[0].Error, "ä…") || b.written.Load() > 10_000 {
+		t.Errorf("%d bytes of an error, %d written", len(run.Calls[0].Error), b.written.Load())
+	}
+}
+
 // A store that is away costs calls nothing; what does not fit is counted.
 func TestStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
@@ -41,7 +42,18 @@ const Format = 1
 const (
 	MostHits = 1000 // of each function, in each process
 	MostOpen = 100  // calls under way, in each state
+
+	mostError = 1 << 10 // bytes of the first line of an error
 )
+
+// Line is what a run says of an error: its first line, or the beginning of that.
+func Line(message string) string {
+	line := text.FirstLine(message)
+	if len(line) <= mostError {
+		return line
+	}
+	return strings.ToValidUTF8(line[:mostError], "") + "…"
+}
 
 // Head says what is known of a run when it begins. It has no values of arguments
 // and no credentials: those may be secrets.

@@ -221,8 +221,13 @@ func readSegment(ctx context.Context, store *blob.Store, key string, known map[p
 			continue
 		}
 		var c *Call
-		if json.Unmarshal(line, &c) != nil {
-			c = nil
+		if json.Unmarshal(line, &c) != nil || c == nil {
+			s.calls = append(s.calls, nil)
+			continue
+		}
+		c.Error = Line(c.Error) // whoever wrote it
+		for i := range c.Attempts {
+			c.Attempts[i].Error = Line(c.Attempts[i].Error)
 		}
 		s.calls = append(s.calls, c)
 	}
