@@ -156,7 +156,7 @@ func (t *Tab) Requests() []string {
 	return append([]string(nil), t.requests...)
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Do runs actions on the page.
 func (t *Tab) Do(actions ...chromedp.Action[chromedp.Void]) error {

@@ -2,6 +2,7 @@ package programs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,7 +17,8 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
-	_ "github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
@@ -287,6 +289,31 @@ func TestParts(t *testing.T) {
 	}
 	if state, _, err := ReadState(t.Context(), store, entries[0]); err != nil || state.At != calls {
 		t.Errorf("%+v, %v", state, err)
+	}
+}
+
+// undeletable refuses to delete.
+type undeletable struct{ driver.Store }
+
+func (undeletable) Delete(context.Context, string) error {
+	return &driver.Error{Kind: driver.Denied, Err: errors.New("no access")}
+}
+
+// Who may not delete leaves small segments, and each call in one of them, but for the
+// first two.
+func TestNothingMayBeDeleted(t *testing.T) {
+	w := Writer{Store: blob.New("test://"+t.Name(), undeletable{memblob.New()}), ID: id}
+	if err := w.Begin(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 10 {
+		if err := w.Append(t.Context(), State{}, Encode(nil, Call{Call: int64(n), Function: "f"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, err := Read(t.Context(), w.Store, id)
+	if err != nil || len(run.Calls) != 10 || bytes.Count(w.calls, []byte("\n")) != 1 {
+		t.Errorf("%+v, %v; the last segment has\n%s", run.Calls, err, w.calls)
 	}
 }
 
