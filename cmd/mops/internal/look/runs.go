@@ -115,7 +115,7 @@ func (o *runsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 		if o.program != "" {
 			of = " of " + o.program
 		}
-		return cli.NotFoundf("%w%s is kept in %s; programs leave one when they make calls, unless they are told not to (MOPS_RUNS=off)", programs.ErrNone, of, store.Root())
+		return cli.NotFoundf("%w%s in %s; programs leave one when they make calls, unless they are told not to (MOPS_RUNS=off)", programs.ErrNone, of, store.Root())
 	}
 	o.show(a, views, prices, more)
 	if o.cost {
