@@ -9,9 +9,10 @@
 # make cluster-down  ends all of it
 #
 # All of it needs Go; modules are fetched by the go command. The tests over Azurite
-# need Node.js and npm, which they install it with; without, they are left out, and
-# say so. Those over Kubernetes need Linux, and some of them root. Its programs are
-# built once for all clones, in up to half an hour.
+# need Node.js and npm, which they install it with; those of pages need Chromium, and
+# those of metrics Prometheus, which they get as root from Debian's packages; without,
+# they are left out, and say so. Those over Kubernetes need Linux, and some of them
+# root. Its programs are built once for all clones, in up to half an hour.
 #
 # There are three modules: what users import, in otelmops what only those import who
 # want OpenTelemetry, and in test what only tests need.

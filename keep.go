@@ -20,7 +20,8 @@ import (
 // call that may write there, so a program whose calls are [Off] or [ReadOnly]
 // leaves nothing; nor does a root in memory. A goroutine writes it every few
 // seconds, less often as the run grows older; a store that is away, or must not be
-// written, neither fails nor slows the program. Default: MOPS_RUNS, else true.
+// written, neither fails nor slows the program. Default: MOPS_RUNS, else runs of the
+// config file, else true.
 func KeepRun(keep bool) EnvOption {
 	return envOption(func(e *envOptions) { e.keepRun = &keep })
 }
@@ -63,8 +64,11 @@ func (env *Env) keep(o *envOptions, in inside) error {
 		if err != nil {
 			return err
 		}
-		if found {
+		switch {
+		case found:
 			on = said
+		case env.file != nil && env.file.KeepRuns != nil:
+			on = *env.file.KeepRuns
 		}
 		more, err := config.RunFields(os.LookupEnv)
 		if err != nil {
@@ -146,7 +150,7 @@ func described(base *orchestrate.Settings, s settings) map[string]string {
 func (env *Env) endRun(exit int, cancelled bool, failed error) {
 	message := ""
 	if failed != nil {
-		message = text.FirstLine(failed.Error())
+		message = programs.Line(failed.Error())
 	}
 	env.journal.Close(exit, cancelled, message)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,6 +37,47 @@ func init() {
 			<-ctx.Done()
 			return nil
 		})
+	}
+	programs["hurries"] = func() {
+		mops.Main(func(ctx context.Context) error {
+			for n := range 20 {
+				if _, err := keptOuter.Call(ctx, os.Getpid()*1000+n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// Programs that begin at once in one root each leave a run of their own.
+func TestRunsOfProgramsThatBeginAtOnce(t *testing.T) {
+	root := "file://" + t.TempDir()
+	calls := map[int]int{} // by process
+	var all []*exec.Cmd
+	for range 4 {
+		cmd := program(t, "hurries")
+		cmd.Env = append(cmd.Env, "MOPS_ROOT="+root)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, cmd)
+	}
+	for _, cmd := range all {
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, run := range runsIn(t, root) {
+		calls[run.PID] += len(run.Calls)
+		if total := run.State.Total(); run.Ended == nil || run.Damaged > 0 || total.Computed != 40 {
+			t.Errorf("got %+v", run)
+		}
+	}
+	for _, cmd := range all {
+		if calls[cmd.Process.Pid] != 40 || len(calls) != len(all) {
+			t.Errorf("calls by process: %v", calls)
+		}
 	}
 }
 
@@ -138,6 +180,17 @@ func TestRunsThatAreNotKept(t *testing.T) {
 			if strings.Contains(file, "mops1-runs") || name == "off" || name == "read only" {
 				t.Errorf("%s leaves %s", name, file)
 			}
+		}
+	}
+	file := filepath.Join(t.TempDir(), "mops.toml")
+	if err := os.WriteFile(file, []byte("runs = false\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for variable, runs := range map[string]int{"": 0, "on": 1} {
+		t.Setenv("MOPS_RUNS", variable)
+		ctx, root := onDisk(t, mops.Config(file))
+		if _, err := keptOuter.Call(ctx, 1); err != nil || len(runsIn(t, root)) != runs {
+			t.Errorf("the file, with MOPS_RUNS=%q: %v, %v", variable, runsIn(t, root), err)
 		}
 	}
 	t.Setenv("MOPS_RUNS", "off")

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/TrilliantHealth/mops-go/test/debian"
 	"github.com/TrilliantHealth/mops-go/test/toolcache"
 )
 
@@ -111,7 +112,7 @@ func Build(ctx context.Context, tier Tier, tell func(i, n int, what string)) (n 
 		return p.onlyReal && (tier != RealTier || runtime.GOOS != "linux")
 	})
 	n = len(wanted)
-	withPackages := tier == RealTier && hasPackages()
+	withPackages := tier == RealTier && debian.Usable()
 	if withPackages {
 		n++
 	}

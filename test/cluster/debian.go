@@ -7,9 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 
+	"github.com/TrilliantHealth/mops-go/test/debian"
 	"github.com/TrilliantHealth/mops-go/test/toolcache"
 )
 
@@ -29,42 +29,11 @@ func containersFolder() string {
 	return "runc-debian-" + id
 }
 
-// hasPackages says that the packages can be had, and be of use.
-func hasPackages() bool {
-	_, err := exec.LookPath("apt-get")
-	return err == nil && runtime.GOOS == "linux" && os.Getuid() == 0
-}
-
 // unpackContainers gets the packages.
 func unpackContainers(ctx context.Context, tell func(what string)) error {
 	_, err := toolcache.Folder(containersFolder(), func(folder string) error {
 		tell("unpacking the Debian packages " + strings.Join(debianPackages, " and "))
-		download := func() ([]byte, error) {
-			command := exec.CommandContext(ctx, "apt-get", append([]string{"download", "--quiet"}, debianPackages...)...)
-			command.Dir = folder
-			return command.CombinedOutput()
-		}
-		if _, err := download(); err != nil { // perhaps it does not know the packages yet
-			if said, err := exec.CommandContext(ctx, "apt-get", "update", "--quiet").CombinedOutput(); err != nil {
-				return fmt.Errorf("apt-get update: %w\n%s", err, said)
-			}
-			if said, err := download(); err != nil {
-				return fmt.Errorf("apt-get download %v: %w\n%s", debianPackages, err, said)
-			}
-		}
-		packages, err := filepath.Glob(filepath.Join(folder, "*.deb"))
-		if err != nil {
-			return err
-		}
-		for _, pkg := range packages {
-			if said, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", pkg, folder).CombinedOutput(); err != nil {
-				return fmt.Errorf("unpack %s: %w\n%s", pkg, err, said)
-			}
-			if err := os.Remove(pkg); err != nil {
-				return err
-			}
-		}
-		return nil
+		return debian.Unpack(ctx, folder, debianPackages...)
 	})
 	return err
 }

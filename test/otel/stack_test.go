@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/test/debian"
 	"github.com/TrilliantHealth/mops-go/test/toolcache"
 )
 
@@ -124,30 +125,10 @@ func thePrometheus(t *testing.T) string {
 	if path, err := exec.LookPath("prometheus"); err == nil {
 		return path
 	}
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		t.Skip("left out: prometheus is not installed, and there is no apt-get to have it from")
+	if !debian.Usable() {
+		t.Skip("left out: prometheus is not installed, and only root on Debian gets it with apt-get")
 	}
-	folder, err := toolcache.Folder("prometheus-debian", func(folder string) error {
-		run := func(name string, args ...string) error {
-			command := exec.CommandContext(t.Context(), name, args...)
-			command.Dir = folder
-			said, err := command.CombinedOutput()
-			if err != nil {
-				return fmt.Errorf("%s %v: %w\n%s", name, args, err, said)
-			}
-			return nil
-		}
-		if run("apt-get", "download", "--quiet", "prometheus") != nil { // perhaps it does not know the package yet
-			if err := errors.Join(run("apt-get", "update", "--quiet"), run("apt-get", "download", "--quiet", "prometheus")); err != nil {
-				return err
-			}
-		}
-		packages, err := filepath.Glob(filepath.Join(folder, "*.deb"))
-		if err != nil || len(packages) != 1 {
-			return fmt.Errorf("%v: %w", packages, err)
-		}
-		return errors.Join(run("dpkg-deb", "--extract", packages[0], folder), os.Remove(packages[0]))
-	})
+	folder, err := toolcache.Folder("prometheus-debian", func(folder string) error { return debian.Unpack(t.Context(), folder, "prometheus") })
 	if err != nil {
 		t.Fatal(err)
 	}

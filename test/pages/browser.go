@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -26,19 +25,9 @@ type Browser struct {
 	stop []context.CancelFunc
 }
 
-// Chromium is the browser's program; "" where there is none.
-func Chromium() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
-// Start starts a browser, which Close ends.
-func Start(ctx context.Context) (*Browser, error) {
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(Chromium()), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))
+// Start starts the browser with that program, which Close ends.
+func Start(ctx context.Context, program string) (*Browser, error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))
 	if os.Getuid() == 0 { // Chromium refuses its sandbox to root
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -167,7 +156,7 @@ func (t *Tab) Requests() []string {
 	return append([]string(nil), t.requests...)
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Do runs actions on the page.
 func (t *Tab) Do(actions ...chromedp.Action[chromedp.Void]) error {

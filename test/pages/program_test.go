@@ -35,7 +35,7 @@ const (
 
 var handle = mops.Define("handle", func(ctx context.Context, in Order) (map[string]string, error) {
 	if in.City == "Atlantis" {
-		return nil, errors.New("no such city: " + hostile)
+		return nil, errors.New("no such city: " + hostile + strings.Repeat("long ", 2<<20))
 	}
 	return map[string]string{"city": in.City, "text": in.Text}, nil
 })

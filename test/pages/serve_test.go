@@ -109,6 +109,43 @@ func TestRemovedMeanwhile(t *testing.T) {
 	p.forgive("404")
 }
 
+// A call that is removed, or damaged, while pages lead to it or show it.
+func TestCallGoneMeanwhile(t *testing.T) {
+	mops, b := needs(t)
+	m := Made{Calls: 3000, Seed: 3, Start: time.Now().Add(-2 * time.Hour).UTC(), Records: true}
+	store := rootOf(t, m)
+	at := serve(t, mops, store.Root())
+	run := tab(t, b, at+"/run/"+m.ID(), View{})
+	links, err := Eval[[]string](run, `[...document.querySelectorAll(".failure a")].map(a => a.getAttribute("href"))`)
+	if err != nil || len(links) < 2 {
+		t.Fatal(links, err)
+	}
+	removed, damaged := links[0], links[1]
+	folder := func(link string) string {
+		return filepath.Join(strings.TrimPrefix(store.Root(), "file://"), strings.TrimPrefix(link, "/call/"))
+	}
+	if err := os.RemoveAll(folder(removed)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, store.Root(), strings.TrimPrefix(damaged, "/call/")+"/error", "mops1\n</pre><script>window.hacked = true</script>\x00")
+
+	do(t, run, `document.querySelector(".failure a").click()`)
+	await(t, run, `document.body.dataset.kind === "problem"`)
+	is(t, run, `document.querySelector("h1").textContent + document.querySelector("pre").textContent.includes("may have been removed, by mops gc")`, "There is nothing heretrue")
+	run.forgive("404")
+
+	call := tab(t, b, at+damaged, View{})
+	is(t, call, `document.querySelector("#records").textContent.includes("damaged") && window.hacked === undefined`, true)
+
+	fresh := tab(t, b, at+"/run/"+m.ID(), View{}) // the run is shown, without what the records had
+	is(t, fresh, `[...document.querySelectorAll(".failure")].some(f => f.textContent.includes("Its record is gone"))`, true)
+	is(t, fresh, `document.querySelectorAll(".vt-row").length > 0`, true)
+	path := strings.TrimPrefix(file(t, mops, store.Root(), m.ID()), "file://") // and so does the file
+	if page, err := os.ReadFile(path); err != nil || !strings.Contains(string(page), "Its record is gone") {
+		t.Error("the file does not say what is gone", err)
+	}
+}
+
 // The pages of a function and of its calls.
 func TestFunctionAndCall(t *testing.T) {
 	mops, b := needs(t)

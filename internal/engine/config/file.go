@@ -25,6 +25,7 @@ type File struct {
 	Defaults Settings // of the top level
 	Entries  []Entry  // sorted by prefix
 
+	KeepRuns  *bool           // whether runs of programs are kept; nil: it does not say
 	Executors Executors       // what it says of executors
 	Prices    programs.Prices // what their resources cost, for the tool
 }

@@ -95,6 +95,9 @@ func TestSettingsOfExecutorsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(page), "| `"+keepRunsVariable+"` | `mops.KeepRun` |") || !strings.Contains(string(page), "`runs = false`") {
+		t.Error("docs/configuration.md: runs or its variable is missing")
+	}
 	for name, entries := range tables {
 		for key, e := range entries {
 			variable := "| `" + entryVariable(name, key) + "` |"

@@ -38,6 +38,8 @@ func TestMistakesNameTheLineAndTheMend(t *testing.T) {
 		{"refresh and require_results", "refresh = true\nrequire_results = true", "m.toml:2: refresh (line 1) and require_results (line 2) contradict"},
 		{"all functions twice", "retries = 1\n[function.\"\"]\nretries = 2", "m.toml:3: retries is set for all functions on line 1 too; keep one of the two"},
 		{"forced top level", "force = true", `m.toml:1: force belongs to an entry for functions`},
+		{"text for runs", "runs = \"off\"", `m.toml:1: runs = "off": text where true or false belongs`},
+		{"runs of a function", "[function.\"a\"]\nruns = false", `m.toml:2: runs belongs to the whole program; put it at the top of the file`},
 		{"force of the wrong type", "[function.\"a\"]\nforce = 1", `m.toml:2: force = 1: a whole number where true or false belongs`},
 		{"segments as tables", "[function.forecast.train]\nretries = 1", `m.toml:1: "train" is below "forecast"; write the whole name in one pair of quotes: [function."forecast/train"]`},
 		{"unquoted name", "[function.forecast/train]\nretries = 1", `; write a function's name in quotes: [function."forecast/train"]`},

@@ -114,6 +114,12 @@ func (p *parser) document(document map[string]any) {
 		case key == "function" && isTable: // below
 		case key == "function":
 			p.fail(p.lines.at(key), `function is %s; write settings for functions below [function."name"]`, typeName(value))
+		case key == "runs":
+			keep, err := readBool(value)
+			if err != nil {
+				p.fail(p.lines.at(key), "runs = %s: %s", shown(value), err)
+			}
+			p.file.KeepRuns = &keep
 		case key == "prices":
 			p.prices(value)
 		case tables[key] != nil:
@@ -217,6 +223,13 @@ func (p *parser) setting(into *Settings, value any, path ...string) {
 		return
 	}
 	candidates := []string{"force", "function"}
+	if key == "runs" {
+		p.fail(line, "runs belongs to the whole program; put it at the top of the file")
+		return
+	}
+	if len(path) == 1 {
+		candidates = append(candidates, "runs")
+	}
 	for _, s := range settings {
 		candidates = append(candidates, s.key)
 	}

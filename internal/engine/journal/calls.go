@@ -10,7 +10,6 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/event"
-	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
@@ -129,7 +128,7 @@ func (j *Journal) follow(f *function, e event.Event) {
 				Run: o.Run, Executor: o.Executor, Worker: o.Worker, Started: cmp.Or(o.Started, o.at), Ended: j.since(e.Time), Reason: string(e.Reason),
 			}
 			if e.Err != nil {
-				a.Error = text.FirstLine(e.Err.Error())
+				a.Error = programs.Line(e.Err.Error())
 			}
 			o.Attempts = append(o.Attempts, a)
 		}
@@ -199,7 +198,7 @@ func (j *Journal) finish(o *open, e event.Event) {
 	c.Outcome, c.Ended, c.Memo = string(e.Outcome), j.since(e.Time), e.MemoURI
 	c.Run, c.Result = cmp.Or(e.RunID, c.Run), e.Result
 	if e.Err != nil {
-		c.Error = text.FirstLine(e.Err.Error())
+		c.Error = programs.Line(e.Err.Error())
 	}
 	took := resources(e)
 	switch e.Outcome {

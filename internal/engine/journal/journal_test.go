@@ -26,10 +26,11 @@ const id = "2611231200-SkirtBusRiver"
 // bench is a journal over a store that may fail.
 type bench struct {
 	*Journal
-	store *blob.Store
-	fails atomic.Pointer[driver.Error]
-	puts  atomic.Int64
-	log   syncbuf.Buffer
+	store   *blob.Store
+	fails   atomic.Pointer[driver.Error]
+	puts    atomic.Int64
+	written atomic.Int64 // bytes
+	log     syncbuf.Buffer
 }
 
 func newBench(worker string) *bench {
@@ -52,6 +53,7 @@ type failing struct {
 
 func (f failing) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (driver.Info, error) {
 	f.b.puts.Add(1)
+	f.b.written.Add(size)
 	if err := f.b.fails.Load(); err != nil {
 		return driver.Info{}, err
 	}
@@ -186,6 +188,19 @@ func TestHitsAreThinned(t *testing.T) {
 	}
 }
 
+// Of a long error a run has the beginning: the error's record has all of it.
+func TestLongErrors(t *testing.T) {
+	b := newBench("")
+	b.In("test://root")
+	e := at(event.Ended, 1, "f@0")
+	e.Outcome, e.Err = event.Failed, errors.New(strings.Repeat("ä", 5<<20)+"\nmore")
+	b.Observe(e)
+	b.Close(1, false, "")
+	if run := b.read(t); len(run.Calls[0].Error) > 2000 || !strings.HasSuffix(run.Calls[0].Error, "ä…") || b.written.Load() > 10_000 {
+		t.Errorf("%d bytes of an error, %d written", len(run.Calls[0].Error), b.written.Load())
+	}
+}
+
 // A store that is away costs calls nothing; what does not fit is counted.
 func TestStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -228,8 +243,14 @@ func TestLostAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.fails.Store(&driver.Error{Kind: driver.Unavailable, Err: errors.New("away")})
-	line, _ := programs.Encode(nil, programs.Call{Call: 1})
-	if err := w.Append(t.Context(), programs.State{At: 1}, line); err == nil || w.Pending() == 0 {
+	call := func(n int64) []byte {
+		line, err := programs.Encode(nil, programs.Call{Call: n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return line
+	}
+	if err := w.Append(t.Context(), programs.State{At: 1}, call(1)); err == nil || !w.Behind() {
 		t.Fatal(err)
 	}
 	b.fails.Store(nil)
@@ -237,11 +258,14 @@ func TestLostAnswer(t *testing.T) {
 	if _, err := b.store.PutBytes(t.Context(), programs.Prefix+id+"/calls-000001.jsonl", []byte(`{"at":1}`+"\n"+`{"call":1}`+"\n"), blob.PutOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Retry(t.Context()); err != nil || w.Pending() != 0 {
+	seen := b.read(t)
+	if err := w.Append(t.Context(), programs.State{At: 2}, call(2)); err != nil || w.Behind() {
 		t.Fatal(err)
 	}
-	if run := b.read(t); len(run.Calls) != 1 {
-		t.Errorf("got %+v", run.Calls)
+	for _, run := range []*programs.Run{b.read(t), seen} {
+		if _, err := run.Update(t.Context()); err != nil || len(run.Calls) != 2 || run.Calls[1].Call != 2 || run.State.At != 2 {
+			t.Errorf("got %+v, %v", run.Calls, err)
+		}
 	}
 }
 
@@ -305,5 +329,56 @@ func TestWorker(t *testing.T) {
 	run := b.read(t)
 	if run.State.Functions[0].Hits != 2 || len(run.Calls) != 2 || idle.puts.Load() != 0 {
 		t.Errorf("got %+v, %d puts", run.State, idle.puts.Load())
+	}
+}
+
+// A long run leaves few blobs: its segments grow. What they are written for that, many
+// times the calls, stays little.
+func TestBlobsOfALongRun(t *testing.T) {
+	for _, c := range []struct {
+		took   time.Duration
+		every  time.Duration // between calls
+		blobs  int           // at most
+		factor float64       // bytes written, by bytes kept
+	}{
+		{took: time.Minute, every: time.Second, blobs: 4, factor: 20},
+		{took: time.Hour, every: time.Second, blobs: 10, factor: 200},
+		{took: time.Hour, every: 36 * time.Millisecond, blobs: 35, factor: 20}, // 100,000 calls
+		{took: 24 * time.Hour, every: 10 * time.Second, blobs: 15, factor: 500},
+	} {
+		t.Run(fmt.Sprint(c.took, " ", c.every), func(t *testing.T) {
+			if testing.Short() && c.took/c.every > 5000 {
+				t.Skip("left out with -short: very many calls")
+			}
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench("")
+				b.In("test://root")
+				n := uint64(0)
+				for began := time.Now(); time.Since(began) < c.took; time.Sleep(c.every) {
+					n++
+					e := at(event.Ended, n, "f@0")
+					e.Outcome, e.Err, e.Wall = event.Failed, errors.New("there is no station in Atlantis, nor in any of the other places that were asked for"), time.Second
+					b.Observe(e)
+				}
+				b.Close(0, false, "")
+				var blobs int
+				var kept int64
+				for info, err := range b.store.List(t.Context(), programs.Prefix, "") {
+					if err != nil {
+						t.Fatal(err)
+					}
+					blobs++
+					kept += info.Size
+				}
+				factor := float64(b.written.Load()) / float64(kept)
+				t.Logf("%d calls: %d blobs of %d kB together, written in %d puts of %.0f times that", n, blobs, kept/1000, b.puts.Load(), factor)
+				if run := b.read(t); len(run.Calls) != int(n) || run.State.Functions[0].Failed != int64(n) || run.Damaged > 0 {
+					t.Errorf("%d of %d calls are listed, %+v", len(run.Calls), n, run.State)
+				}
+				if blobs > c.blobs || factor > c.factor {
+					t.Errorf("%d blobs, written %.0f times", blobs, factor)
+				}
+			})
+		})
 	}
 }

@@ -91,8 +91,8 @@ func (j *Journal) begin(ctx context.Context) error {
 
 // flush writes what has come.
 func (j *Journal) flush(ctx context.Context) error {
-	if j.writer.Pending() > 0 {
-		if err := j.writer.Retry(ctx); err != nil {
+	if j.writer.Behind() {
+		if err := j.writer.Append(ctx, j.state(), nil); err != nil {
 			return err
 		}
 	}
@@ -175,8 +175,10 @@ func (j *Journal) end(ctx context.Context, exit int, cancelled bool, failure str
 		if len(state.Functions) == 0 {
 			return nil
 		}
+		j.writer.Seal()
 		return j.flush(ctx)
 	}
+	j.writer.Seal()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.begin(ctx) })
 	group.Go(func() error { return j.flush(ctx) })

@@ -8,8 +8,9 @@
 //	<root>/mops1-runs/<run id>/end.json                       how it ended; missing while it runs, and if it was killed
 //
 // Nothing is ever changed: a segment is written once and whole. Its first line is a
-// [State], each further one a [Call] that has ended since. Of each function's hits
-// the first [MostHits] are listed; the others are in the totals alone.
+// [State], each further one a [Call] that has ended. It may begin with the lines of the
+// one before it in the same part, which is then removed. Of each function's hits the
+// first [MostHits] are listed; the others are in the totals alone.
 //
 // The format is for people and tools: JSON, seconds as decimal numbers, times of a
 // call in seconds since the run's start. Since the first release only optional
@@ -27,6 +28,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
 
@@ -40,7 +42,18 @@ const Format = 1
 const (
 	MostHits = 1000 // of each function, in each process
 	MostOpen = 100  // calls under way, in each state
+
+	mostError = 1 << 10 // bytes of the first line of an error
 )
+
+// Line is what a run says of an error: its first line, or the beginning of that.
+func Line(message string) string {
+	line := text.FirstLine(message)
+	if len(line) <= mostError {
+		return line
+	}
+	return strings.ToValidUTF8(line[:mostError], "") + "…"
+}
 
 // Head says what is known of a run when it begins. It has no values of arguments
 // and no credentials: those may be secrets.
@@ -70,20 +83,21 @@ func (h Head) At(seconds float64) time.Time {
 // Seconds is a duration as the format has it, to the microsecond.
 func Seconds(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e6 }
 
-// Interval is how long after a segment the next one comes, in a run of this age: a
-// kill loses seconds at first, and the folder of a long run stays small.
+// Interval is how long after a write the next one comes, in a run of this age: a kill
+// loses seconds at first, and a long run does not write without end.
 func Interval(age time.Duration) time.Duration {
 	return min(max(age/200, 3*time.Second), time.Minute)
 }
 
-// Overdue is how long after its newest segment a run of this age, at that moment,
-// counts as broken off: some segments may have met a store that was away.
+// Overdue is how long after its latest write a run of this age, at that moment,
+// counts as broken off: some writes may have met a store that was away.
 func Overdue(age time.Duration) time.Duration { return 3*Interval(age) + 30*time.Second }
 
 // State is what one process has counted up to a moment.
 type State struct {
 	At        float64        `json:"at"`                // seconds since the run's start
-	Next      float64        `json:"next,omitempty"`    // the next segment comes within so many seconds; 0 for the last one
+	Next      float64        `json:"next,omitempty"`    // the next write comes within so many seconds; 0 for the last one
+	Part      int            `json:"part,omitempty"`    // number of the first segment of this process whose calls this one has, too; 0 for its own
 	Functions []Function     `json:"functions"`         // in the order of their first calls
 	Open      []Open         `json:"open,omitempty"`    // at most MostOpen, oldest first
 	Dropped   int64          `json:"dropped,omitempty"` // calls that are not listed since the store was away
@@ -359,8 +373,10 @@ func segmentKey(id, worker string, n int) string {
 	if worker != "" {
 		worker += "-"
 	}
-	return fmt.Sprintf("%s%s%s%06d%s", folder(id), segmentPrefix, worker, n, segmentSuffix)
+	return folder(id) + segmentPrefix + worker + number(n) + segmentSuffix
 }
+
+func number(n int) string { return fmt.Sprintf("%06d", n) }
 
 // segmentOf is the worker of a segment, "" for the program itself.
 func segmentOf(key string) (worker string, ok bool) {
@@ -372,4 +388,9 @@ func segmentOf(key string) (worker string, ok bool) {
 	}
 	i := strings.LastIndexByte(name, '-')
 	return name[:max(i, 0)], true
+}
+
+// numberOf is the number of a segment, as its name has it.
+func numberOf(key string) string {
+	return strings.TrimSuffix(key[strings.LastIndexByte(key, '-')+1:], segmentSuffix)
 }

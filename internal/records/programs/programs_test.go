@@ -2,6 +2,7 @@ package programs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,11 +12,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
@@ -203,8 +206,9 @@ func TestOddThings(t *testing.T) {
 	if err != nil || len(run.Calls) != 3 || run.Damaged != 2 || run.State.At != 5 {
 		t.Errorf("%+v, %v", run, err)
 	}
-	// A writer goes on behind what is there already.
-	if err := w.Append(t.Context(), State{At: 6}, nil); err != nil {
+	// A writer goes on behind what somebody else wrote.
+	other := Writer{Store: store, ID: id}
+	if err := other.Append(t.Context(), State{At: 6}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := run.Update(t.Context()); err != nil || run.State.At != 6 {
@@ -228,6 +232,137 @@ func TestOddThings(t *testing.T) {
 	}
 }
 
+// Segments are replaced by such that have more: each call is read once, whenever
+// somebody reads, and also if a segment that was replaced is still there.
+func TestParts(t *testing.T) {
+	store := open(t)
+	w := Writer{Store: store, ID: id}
+	if err := w.Begin(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	call := func(n int) Call { return Call{Call: int64(n), Function: "f", Error: strings.Repeat("x", 1000)} }
+	check := func(run *Run, want int) {
+		t.Helper()
+		if _, err := run.Update(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range run.Calls {
+			if c.Call != int64(i+1) {
+				t.Fatalf("call %d is %d", i, c.Call)
+			}
+		}
+		if len(run.Calls) != want || run.State.At != float64(want) || run.Damaged != 0 {
+			t.Fatalf("%d calls at %v, want %d", len(run.Calls), run.State.At, want)
+		}
+	}
+	early, err := Read(t.Context(), store, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const calls = 400
+	for n := 1; n <= calls; n++ {
+		if err := w.Append(t.Context(), State{At: float64(n)}, encoded(t, call(n))); err != nil {
+			t.Fatal(err)
+		}
+		if n%7 == 0 {
+			check(early, n)
+		}
+		if n%50 == 1 && w.part < w.number-1 { // a removal did not work
+			state, err := line(nil, State{At: float64(n - 1), Part: w.part})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.PutBytes(t.Context(), segmentKey(id, "", w.number-1), slices.Concat(state, w.calls[:bytes.IndexByte(w.calls, '\n')+1]), blob.PutOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			w.old = append(w.old, w.number-1)
+			late, err := Read(t.Context(), store, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(late, n)
+		}
+	}
+	w.Seal()
+	if err := w.Append(t.Context(), State{At: calls}, nil); err != nil {
+		t.Fatal(err)
+	}
+	check(early, calls)
+	entries, err := List(t.Context(), store)
+	if err != nil || len(entries) != 1 || entries[0].Segments != 5 {
+		t.Errorf("%+v, %v", entries, err)
+	}
+	if state, _, err := ReadState(t.Context(), store, entries[0]); err != nil || state.At != calls {
+		t.Errorf("%+v, %v", state, err)
+	}
+}
+
+// undeletable refuses to delete.
+type undeletable struct{ driver.Store }
+
+func (undeletable) Delete(context.Context, string) error {
+	return &driver.Error{Kind: driver.Denied, Err: errors.New("no access")}
+}
+
+// Who may not delete leaves small segments, and each call in one of them, but for the
+// first two.
+func TestNothingMayBeDeleted(t *testing.T) {
+	w := Writer{Store: blob.New("test://"+t.Name(), undeletable{memblob.New()}), ID: id}
+	if err := w.Begin(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 10 {
+		if err := w.Append(t.Context(), State{}, encoded(t, Call{Call: int64(n), Function: "f"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, err := Read(t.Context(), w.Store, id)
+	if err != nil || len(run.Calls) != 10 || bytes.Count(w.calls, []byte("\n")) != 1 {
+		t.Errorf("%+v, %v; the last segment has\n%s", run.Calls, err, w.calls)
+	}
+}
+
+// Many read while a run is written.
+func TestReadWhileWritten(t *testing.T) {
+	store := open(t)
+	w := Writer{Store: store, ID: id}
+	if err := w.Begin(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	const calls = 300
+	var group sync.WaitGroup
+	var done atomic.Bool
+	for range 4 {
+		group.Go(func() {
+			for run := (*Run)(nil); ; {
+				ended := done.Load()
+				fresh, err := Read(t.Context(), store, id)
+				if run == nil {
+					run = fresh
+				} else if _, err := run.Update(t.Context()); err != nil {
+					t.Error(err)
+				}
+				for _, r := range []*Run{fresh, run} {
+					if err != nil || float64(len(r.Calls)) != r.State.At || r.Damaged > 0 || ended && len(r.Calls) != calls {
+						t.Errorf("%d calls at %v, %v", len(r.Calls), r.State.At, err)
+						return
+					}
+				}
+				if ended {
+					return
+				}
+			}
+		})
+	}
+	for n := 1; n <= calls; n++ {
+		if err := w.Append(t.Context(), State{At: float64(n)}, encoded(t, Call{Call: int64(n), Function: strings.Repeat("f", 200)})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done.Store(true)
+	group.Wait()
+}
+
 // A list does not go through all that a long run has left.
 func TestListOfLongRun(t *testing.T) {
 	store := open(t)
@@ -235,8 +370,9 @@ func TestListOfLongRun(t *testing.T) {
 	if err := w.Begin(t.Context(), head); err != nil {
 		t.Fatal(err)
 	}
-	for range mostOfRun + 50 {
-		if err := w.Append(t.Context(), State{}, nil); err != nil {
+	for i := range mostOfRun + 50 {
+		of := Writer{Store: store, ID: id, Worker: fmt.Sprintf("2611231200-Worker%03d", i)}
+		if err := of.Append(t.Context(), State{}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,8 +20,9 @@ import (
 // Limits of what is read.
 const (
 	maxHead    = 4 << 20  // bytes of a head or an end
-	maxSegment = 64 << 20 // bytes; a writer's are smaller than a quarter
+	maxSegment = 64 << 20 // bytes; a writer's are smaller than a quarter of it
 	sideBySide = 16       // blobs that are read at a time
+	patience   = 100      // lists that are made since a segment was replaced before it was read
 	mostOfRun  = 200      // blobs of one run that a list of runs goes through before it skips the others
 )
 
@@ -77,7 +78,12 @@ type Run struct {
 	store  *blob.Store
 	states map[string]State // the newest by worker
 	seen   map[string]bool  // segments
+	lines  map[part]int     // that were read
 }
+
+// part is what segments of one writer that replace each other are: the latest has the
+// lines of all.
+type part struct{ worker, first string }
 
 // Read reads a run whole. If there is none of this id, the error is [ErrNone].
 func Read(ctx context.Context, store *blob.Store, id string) (*Run, error) {
@@ -85,7 +91,7 @@ func Read(ctx context.Context, store *blob.Store, id string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := &Run{Head: head, store: store, states: map[string]State{}, seen: map[string]bool{}}
+	run := &Run{Head: head, store: store, states: map[string]State{}, seen: map[string]bool{}, lines: map[part]int{}}
 	_, err = run.Update(ctx)
 	return run, err
 }
@@ -105,36 +111,13 @@ func live(id string, written, now time.Time) bool {
 
 // Update reads what came since the last time, and reports whether that was anything.
 func (r *Run) Update(ctx context.Context) (changed bool, err error) {
-	var keys []string
-	for info, err := range r.store.List(ctx, folder(r.ID), "") {
+	for gone, tries := true, 0; gone && tries < patience; tries++ {
+		var more bool
+		more, gone, err = r.update(ctx)
 		if err != nil {
 			return false, err
 		}
-		if info.ModTime.After(r.Written) {
-			r.Written = info.ModTime
-		}
-		if _, ok := segmentOf(info.Key); ok && !r.seen[info.Key] {
-			keys = append(keys, info.Key)
-		}
-	}
-	// The list is in byte order, which is the order of numbers within each worker.
-	segments := make([]segment, len(keys))
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(sideBySide)
-	for i, key := range keys {
-		group.Go(func() (err error) { segments[i], err = readSegment(within, r.store, key); return err })
-	}
-	if err := group.Wait(); err != nil {
-		return false, err
-	}
-	for i, s := range segments {
-		worker, _ := segmentOf(keys[i])
-		r.seen[keys[i]] = true
-		r.Calls = append(r.Calls, s.calls...)
-		r.Damaged += s.damaged
-		if s.state != nil {
-			r.states[worker] = *s.state
-		}
+		changed = changed || more
 	}
 	if r.Ended == nil {
 		if r.Ended, err = ReadEnd(ctx, r.store, r.ID); err != nil {
@@ -151,22 +134,75 @@ func (r *Run) Update(ctx context.Context) (changed bool, err error) {
 	}
 	r.State = Merged(states)
 	slices.SortStableFunc(r.State.Open, func(a, b Open) int { return cmp.Compare(a.Asked, b.Asked) })
-	return changed || len(keys) > 0, nil
+	return changed, nil
+}
+
+// update reads the segments that came, and reports whether one went meanwhile.
+func (r *Run) update(ctx context.Context) (changed, gone bool, err error) {
+	var keys []string
+	for info, err := range r.store.List(ctx, folder(r.ID), "") {
+		if err != nil {
+			return false, false, err
+		}
+		if info.ModTime.After(r.Written) {
+			r.Written = info.ModTime
+		}
+		if _, ok := segmentOf(info.Key); ok && !r.seen[info.Key] {
+			keys = append(keys, info.Key)
+		}
+	}
+	// The list is in byte order, which is the order of numbers within each worker.
+	segments := make([]segment, len(keys))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(sideBySide)
+	for i, key := range keys {
+		group.Go(func() (err error) { segments[i], err = readSegment(within, r.store, key, r.lines); return err })
+	}
+	if err := group.Wait(); err != nil {
+		return false, false, err
+	}
+	for i, s := range segments {
+		r.seen[keys[i]] = true
+		if s.gone {
+			gone = true
+			continue
+		}
+		if s.state != nil {
+			r.states[s.worker] = *s.state
+		} else {
+			r.Damaged++
+		}
+		for _, c := range s.calls[min(max(r.lines[s.part]-s.known, 0), len(s.calls)):] {
+			if c == nil {
+				r.Damaged++
+				continue
+			}
+			r.Calls = append(r.Calls, *c)
+		}
+		r.lines[s.part] = max(r.lines[s.part], s.known+len(s.calls))
+	}
+	return len(keys) > 0, gone, nil
 }
 
 type segment struct {
-	state   *State
-	calls   []Call
-	damaged int
+	part
+	gone  bool // replaced, or removed by gc
+	state *State
+	known int     // lines of calls that are known
+	calls []*Call // of the further lines; nil where one is damaged
 }
 
-func readSegment(ctx context.Context, store *blob.Store, key string) (s segment, err error) {
+// readSegment reads a segment, but for the calls that are known of its part.
+func readSegment(ctx context.Context, store *blob.Store, key string, known map[part]int) (s segment, err error) {
+	s.worker, _ = segmentOf(key)
+	s.first = numberOf(key)
 	data, _, err := store.ReadUpTo(ctx, key, nil, maxSegment)
 	switch {
-	case blob.Is(err, blob.NotFound): // gc was here
+	case blob.Is(err, blob.NotFound):
+		s.gone = true
 		return s, nil
 	case blob.Is(err, blob.TooLarge), blob.Is(err, blob.Corrupt):
-		return segment{damaged: 1}, nil
+		return s, nil
 	case err != nil:
 		return s, err
 	}
@@ -174,14 +210,24 @@ func readSegment(ctx context.Context, store *blob.Store, key string) (s segment,
 	var state State
 	if json.Unmarshal(first, &state) == nil {
 		s.state = &state
-	} else {
-		s.damaged++
+		if state.Part > 0 {
+			s.first = number(state.Part)
+		}
 	}
+	s.known = known[s.part]
+	n := 0
 	for line := range bytes.Lines(rest) {
-		var c Call
-		if json.Unmarshal(line, &c) != nil {
-			s.damaged++
+		if n++; n <= s.known {
 			continue
+		}
+		var c *Call
+		if json.Unmarshal(line, &c) != nil || c == nil {
+			s.calls = append(s.calls, nil)
+			continue
+		}
+		c.Error = Line(c.Error) // whoever wrote it
+		for i := range c.Attempts {
+			c.Attempts[i].Error = Line(c.Attempts[i].Error)
 		}
 		s.calls = append(s.calls, c)
 	}
@@ -220,33 +266,48 @@ func Remove(ctx context.Context, store *blob.Store, id string, removed func(byte
 
 // ReadState reads what a run counted, without its calls: all that is known at its
 // end, or, while it goes on, what its processes last wrote.
-func ReadState(ctx context.Context, store *blob.Store, e Entry) (State, *End, error) {
+func ReadState(ctx context.Context, store *blob.Store, e Entry) (state State, end *End, err error) {
+	for gone, tries := true, 0; gone && tries < patience; tries++ {
+		if state, end, gone, err = readState(ctx, store, e); err != nil {
+			return State{}, nil, err
+		}
+	}
+	return state, end, nil
+}
+
+func readState(ctx context.Context, store *blob.Store, e Entry) (state State, end *End, gone bool, err error) {
 	newest := map[string]string{} // keys by worker
 	for info, err := range store.List(ctx, folder(e.ID)+segmentPrefix, "") {
 		if err != nil {
-			return State{}, nil, err
+			return State{}, nil, false, err
 		}
 		if worker, ok := segmentOf(info.Key); ok {
 			newest[worker] = info.Key
 		}
 	}
-	end, err := ReadEnd(ctx, store, e.ID)
-	if err != nil {
-		return State{}, nil, err
+	if end, err = ReadEnd(ctx, store, e.ID); err != nil {
+		return State{}, nil, false, err
 	}
 	var states []State
 	if end != nil {
 		states = append(states, end.State)
 		delete(newest, "")
 	}
-	for _, worker := range slices.Sorted(maps.Keys(newest)) {
-		s, err := readSegment(ctx, store, newest[worker])
-		if err != nil {
-			return State{}, end, err
-		}
+	workers := slices.Sorted(maps.Keys(newest))
+	last := make([]segment, len(workers))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(sideBySide)
+	for i, worker := range workers {
+		group.Go(func() (err error) { last[i], err = readSegment(within, store, newest[worker], nil); return err })
+	}
+	if err := group.Wait(); err != nil {
+		return State{}, nil, false, err
+	}
+	for _, s := range last {
+		gone = gone || s.gone
 		if s.state != nil {
 			states = append(states, *s.state)
 		}
 	}
-	return Merged(states), end, nil
+	return Merged(states), end, gone, nil
 }

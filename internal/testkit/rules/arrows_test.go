@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 		"internal/records/memokey", "internal/base/event", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/base/sleep", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/pack", "internal/engine/worker", "internal/records/packs", "internal/trust/code",
 	},
-	"internal/engine/journal": {"blob", "executor", "internal/base/event", "internal/base/text", "internal/records/programs"},
+	"internal/engine/journal": {"blob", "executor", "internal/base/event", "internal/records/programs"},
 	"internal/engine/pack":    {"blob", "executor", "internal/base/sleep", "internal/records/lease", "internal/records/packs"},
 	"internal/engine/worker": {
 		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
@@ -135,7 +135,7 @@ var arrows = map[string][]string{
 
 	// Module test.
 	"test/benchmark":           {"*"},
-	"test/cluster":             {"image", "internal/cluster/kube", "internal/testkit/faultproxy", "internal/base/process", "test/emulator/s3", "test/toolcache"},
+	"test/cluster":             {"image", "internal/cluster/kube", "internal/testkit/faultproxy", "internal/base/process", "test/debian", "test/emulator/s3", "test/toolcache"},
 	"test/cluster/cmd/cluster": {"internal/base/process", "test/cluster"},
 	"test/delve":               {"test/toolcache"},
 	"test/emulator":            {"internal/testkit/emulator", "test/emulator/s3", "test/toolcache"},

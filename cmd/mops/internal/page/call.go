@@ -76,7 +76,7 @@ func newCallPage(ctx context.Context, x roots.Address, now time.Time, full bool)
 	p.Output = valueOf(ctx, v.Result, full)
 	if p.Failure = valueOf(ctx, v.Error, full); p.Failure != nil {
 		if f := v.Error.Failure; f != nil {
-			p.Failure.Text, p.Stack, p.Types = cut(text.CleanLines(f.Message), full), text.CleanLines(f.Stack), f.Types
+			p.Failure.Text, p.Stack, p.Types = cut(text.CleanLines(f.Message), full), cut(text.CleanLines(f.Stack), true), f.Types
 		}
 	}
 	p.Status = p.statusText()

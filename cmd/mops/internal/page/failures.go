@@ -103,7 +103,7 @@ func (f *failure) read(ctx context.Context, store *blob.Store) {
 		f.Note = "What follows is of a later run of the call, " + head.RunID + "."
 	}
 	if record.Failure != nil {
-		f.Message, f.Types, f.Stack = record.Failure.Message, record.Failure.Types, record.Failure.Stack
+		f.Message, f.Types, f.Stack = cut(record.Failure.Message, false), record.Failure.Types, cut(record.Failure.Stack, false)
 	}
 	f.Log, f.LogCut, _ = tail(ctx, x.Place(), cmp.Or(head.RunID, first.Run), logTail)
 }

@@ -47,7 +47,7 @@ type listedCalls struct {
 }
 
 func newFunctionPage(root string, f indexed, known snapshot, now time.Time) *functionPage {
-	p := &functionPage{frame: frame{Title: f.Name, Kind: "function", Root: root, Now: now, Served: true, Live: true, Function: f.Folder}, indexed: f, Counted: !known.at.IsZero(), Listed: known.listed, Since: known.at}
+	p := &functionPage{frame: frame{Title: f.Name, Kind: "function", Root: root, Now: now, Served: true, Live: known.at.IsZero(), Function: f.Folder}, indexed: f, Counted: !known.at.IsZero(), Listed: known.listed, Since: known.at}
 	p.Data = listedCalls{Folder: f.Folder, Count: len(f.Indexed), Newest: []int64{}, Bytes: []int64{}}
 	var keys, states strings.Builder
 	before := int64(0)

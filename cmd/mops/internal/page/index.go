@@ -5,7 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
@@ -14,20 +14,17 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 )
 
-// index is what a root holds, as far as a list of its blobs says it. It is made in
-// the background, and anew when it is asked for and old.
+// index is what a root holds, as far as a list of its blobs says it.
 type index struct {
-	store *blob.Store
+	store  *blob.Store
+	listed atomic.Int64 // calls so far, of the list that is being made
+	background[[]indexed]
+}
 
-	mu        sync.Mutex
-	listing   bool
-	done      chan struct{} // closed when that list is made
-	listed    int64         // blobs of calls so far, of the list that is being made
-	functions []indexed     // of the last list
-	at        time.Time     // when that was begun; zero before the first
-	took      time.Duration
-	err       error
-	group     sync.WaitGroup
+func newIndex(store *blob.Store) *index {
+	x := &index{store: store}
+	x.look = x.list
+	return x
 }
 
 // indexed is one function in one pipeline.
@@ -64,30 +61,15 @@ const (
 	staleAfter  = 10 * time.Second // at least; a list that takes long is made less often
 )
 
-// start has the index made if it is not there or old. The context is the server's.
-func (x *index) start(ctx context.Context) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.listing || ctx.Err() != nil || !x.at.IsZero() && time.Since(x.at) < max(staleAfter, 10*x.took) {
-		return
-	}
-	x.listing, x.listed, x.done = true, 0, make(chan struct{})
-	x.group.Go(func() { x.list(ctx) })
-}
-
-// wait returns when no list is being made any more.
-func (x *index) wait() { x.group.Wait() }
-
-func (x *index) list(ctx context.Context) {
-	began := time.Now()
+func (x *index) list(ctx context.Context) ([]indexed, error) {
 	var functions []indexed
-	var err error
-	for c, listErr := range explain.List(ctx, x.store, memokey.Format+"/") {
-		if err = listErr; err != nil {
-			break
+	x.listed.Store(0)
+	for c, err := range explain.List(ctx, x.store, memokey.Format+"/") {
+		if err != nil {
+			return nil, err
 		}
-		call, parseErr := memokey.Parse(c.Path)
-		if !c.Folder || parseErr != nil {
+		call, err := memokey.Parse(c.Path)
+		if !c.Folder || err != nil {
 			continue
 		}
 		folder := c.Path[:strings.LastIndexByte(c.Path, '/')]
@@ -95,20 +77,12 @@ func (x *index) list(ctx context.Context) {
 			functions = append(functions, indexed{Folder: folder, Pipeline: call.Pipeline, Name: call.Name + "@" + call.Version})
 		}
 		functions[len(functions)-1].add(c, call.Key)
-		x.mu.Lock()
-		x.listed++
-		x.mu.Unlock()
+		x.listed.Add(1)
 	}
 	for i := range functions {
 		functions[i].cut(mostIndexed)
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	defer close(x.done)
-	x.listing, x.err = false, err
-	if err == nil {
-		x.functions, x.at, x.took = functions, began, time.Since(began)
-	}
+	return functions, nil
 }
 
 func (f *indexed) add(c explain.Listed, key memokey.Key) {
@@ -138,42 +112,25 @@ func (f *indexed) cut(most int) {
 	f.Indexed = f.Indexed[:min(len(f.Indexed), most)]
 }
 
-// snapshot is what is known. Nothing in it changes any more.
+// snapshot is what is known of the functions.
 type snapshot struct {
-	functions []indexed
-	at        time.Time // zero before the first list is whole
-	listing   bool
-	listed    int64
-	err       error
+	found[[]indexed]
+	listed int64
 }
 
-// within returns what is known; before the first list is whole it waits for it, for
-// at most so long.
-func (x *index) within(ctx context.Context, wait time.Duration) snapshot {
-	x.mu.Lock()
-	first, done := x.at.IsZero() && x.listing, x.done
-	x.mu.Unlock()
-	if first {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-done:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return snapshot{x.functions, x.at, x.listing, x.listed, x.err}
+// now is what is known. Before the first list is whole it waits for that, for a moment.
+func (x *index) now(ctx context.Context, behind *backstage) snapshot {
+	f := x.get(ctx, behind, staleAfter, firstLook, 0)
+	return snapshot{f, x.listed.Load()}
 }
 
 // find is the function with that folder.
 func (s snapshot) find(folder string) (indexed, bool) {
-	i := slices.IndexFunc(s.functions, func(f indexed) bool { return f.Folder == folder })
+	i := slices.IndexFunc(s.value, func(f indexed) bool { return f.Folder == folder })
 	if i < 0 {
 		return indexed{}, false
 	}
-	return s.functions[i], true
+	return s.value[i], true
 }
 
 func (c indexedCall) words() string { return words.Three(c.key[:]) }

@@ -40,7 +40,7 @@ func asset(name string) string {
 }
 
 // The script is made of several files, in this order, in one scope.
-var scripts = []string{"base.js", "calls.js", "table.js", "timeline.js", "graph.js", "main.js"}
+var scripts = []string{"base.js", "calls.js", "table.js", "list.js", "timeline.js", "graph.js", "main.js"}
 
 // style, script and policy are of all pages. The policy allows this style and this
 // script, by their hashes, and nothing else.
@@ -249,7 +249,7 @@ func (p *runPage) Facts() facts {
 	return facts{p.Root, p.Head.ID, p.Live && p.Served, p.Head.Start.UnixMilli(), p.Seconds, p.Listed, allWords}
 }
 
-func (p *functionPage) Facts() facts { return facts{Root: p.Root, Live: true, Words: allWords} }
+func (p *functionPage) Facts() facts { return facts{Root: p.Root, Live: !p.Counted, Words: allWords} }
 
 func (p *functionPage) CallsInt() int { return int(p.Calls) }
 

@@ -3,13 +3,12 @@ package page
 import (
 	"context"
 	"errors"
+	"math"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
@@ -19,6 +18,7 @@ import (
 // rootPage is the page of a root: its runs and its functions.
 type rootPage struct {
 	frame
+	Listing   bool // the runs are not known yet
 	Runs      []runRow
 	Older     string // id after which a further page begins; "" at the end
 	AllRuns   int
@@ -40,6 +40,7 @@ type runRow struct {
 	Total    programs.Function
 	Outcomes []outcome
 	Saved    programs.Use
+	Reading  bool // what is missing here
 	Problem  string
 }
 
@@ -47,10 +48,22 @@ const runsOfPage = 50
 
 // runCache keeps runs that were read. It is safe for concurrent use.
 type runCache struct {
-	store *blob.Store
+	store  *blob.Store
+	behind *backstage
+	all    background[[]programs.Entry]
+
 	mu    sync.Mutex
-	whole map[string]*cachedRun // of pages that are looked at
-	rows  map[string]runRow     // of runs that are over
+	whole map[string]*cachedRun           // of pages that are looked at
+	rows  map[string]*background[*runRow] // of lists; nil where the run is gone
+}
+
+func newRunCache(store *blob.Store, behind *backstage) *runCache {
+	c := &runCache{store: store, behind: behind, whole: map[string]*cachedRun{}, rows: map[string]*background[*runRow]{}}
+	c.all.look = func(ctx context.Context) ([]programs.Entry, error) {
+		entries, err := programs.List(ctx, store)
+		return slices.DeleteFunc(entries, func(e programs.Entry) bool { return !e.Begun }), err
+	}
+	return c
 }
 
 // cachedRun is a run with all its calls.
@@ -118,40 +131,54 @@ func (c *runCache) drop(id string) {
 	delete(c.whole, id)
 }
 
-// row is a run for a list.
-func (c *runCache) row(ctx context.Context, entry programs.Entry, now time.Time) (row runRow, there bool) {
+// row is a run for a list; nil where it is gone. One that is over is read once.
+func (c *runCache) row(ctx context.Context, entry programs.Entry, now time.Time, wait time.Duration) *runRow {
 	c.mu.Lock()
-	row, known := c.rows[entry.ID]
-	c.mu.Unlock()
-	if known {
-		return row, true
+	row := c.rows[entry.ID]
+	if row == nil {
+		row = &background[*runRow]{}
+		c.rows[entry.ID] = row
 	}
+	c.mu.Unlock()
+	row.mu.Lock()
+	good := freshFor
+	switch r := row.found.value; {
+	case r == nil || r.State == going:
+	case r.State == broken: // perhaps its store was away
+		good = staleAfter
+	default:
+		good = math.MaxInt64
+	}
+	row.look = func(ctx context.Context) (*runRow, error) { return c.read(ctx, entry, now) }
+	row.mu.Unlock()
+	f := row.get(ctx, c.behind, good, wait, wait)
+	switch {
+	case !f.at.IsZero():
+		return f.value
+	case f.err != nil:
+		return &runRow{Head: programs.Head{ID: entry.ID}, Words: wordsOf(entry.ID), Problem: f.err.Error()}
+	}
+	return &runRow{Head: programs.Head{ID: entry.ID}, Words: wordsOf(entry.ID), Reading: true}
+}
+
+// wordsOf is what tells a run from others of the same minute.
+func wordsOf(id string) string { return strings.TrimLeft(id, "0123456789-") }
+
+// read reads a row.
+func (c *runCache) read(ctx context.Context, entry programs.Entry, now time.Time) (*runRow, error) {
 	head, err := programs.ReadHead(ctx, c.store, entry.ID)
 	if errors.Is(err, programs.ErrNone) {
-		return runRow{}, false
-	}
-	row = runRow{Head: head, Words: strings.TrimLeft(entry.ID, "0123456789-"), Name: path.Base(text.Clean(head.Program))}
-	row.Head.ID = entry.ID
-	var state programs.State
-	var end *programs.End
-	live := entry.Live(now)
-	if err == nil && entry.Ended {
-		if end, err = programs.ReadEnd(ctx, c.store, entry.ID); end != nil {
-			state = end.State
-		}
-	}
-	if err == nil && end == nil {
-		err = c.get(ctx, entry.ID, func(run *programs.Run) error {
-			state, end = run.State, run.Ended
-			return nil
-		})
+		return nil, nil
 	}
 	if err != nil {
-		row.Problem = err.Error()
-		return row, true
+		return nil, err
 	}
-	row.State = stateOf(end, live)
-	row.Seconds = state.At
+	state, end, err := programs.ReadState(ctx, c.store, entry)
+	if err != nil {
+		return nil, err
+	}
+	live := entry.Live(now)
+	row := &runRow{Head: head, Words: wordsOf(entry.ID), Name: path.Base(text.Clean(head.Program)), State: stateOf(end, live), Seconds: state.At}
 	switch {
 	case end != nil:
 		row.Exit = end.Exit
@@ -161,50 +188,47 @@ func (c *runCache) row(ctx context.Context, entry programs.Entry, now time.Time)
 	}
 	row.Total = state.Total()
 	row.Outcomes, row.Saved = outcomesOf(row.Total.Totals), sum(row.Total.Saved)
-	if !live {
-		c.mu.Lock()
-		c.rows[entry.ID] = row
-		c.mu.Unlock()
-	}
-	return row, true
+	return row, nil
 }
 
 // newRootPage lists the runs after the one with the id before, and the functions.
 func (s *server) newRootPage(ctx context.Context, before string) (*rootPage, error) {
 	now := s.now()
 	p := &rootPage{frame: frame{Title: s.store.Root(), Kind: "root", Root: s.store.Root(), Now: now, Served: true}}
-	entries, err := programs.List(ctx, s.store)
-	if err != nil {
-		return nil, err
+	deadline := time.Now().Add(firstLook)
+	runs := s.runs.all.get(ctx, s.behind, 0, firstLook, firstLook)
+	if runs.err != nil {
+		return nil, runs.err
 	}
-	entries = slices.DeleteFunc(entries, func(e programs.Entry) bool { return !e.Begun })
+	p.Listing = runs.at.IsZero()
+	entries := runs.value
 	p.AllRuns = len(entries)
 	if before != "" {
-		entries = slices.DeleteFunc(entries, func(e programs.Entry) bool { return e.ID >= before })
+		for len(entries) > 0 && entries[0].ID >= before {
+			entries = entries[1:]
+		}
 	}
 	if len(entries) > runsOfPage {
 		entries = entries[:runsOfPage]
 		p.Older = entries[runsOfPage-1].ID
 	}
-	rows := make([]runRow, len(entries))
-	there := make([]bool, len(entries))
-	var group errgroup.Group
-	group.SetLimit(16)
+	rows := make([]*runRow, len(entries))
+	var group sync.WaitGroup
 	for i, e := range entries {
-		group.Go(func() error { rows[i], there[i] = s.runs.row(ctx, e, now); return nil })
+		group.Go(func() { rows[i] = s.runs.row(ctx, e, now, time.Until(deadline)) })
 	}
+	known := s.index.now(ctx, s.behind)
 	group.Wait()
-	for i, row := range rows {
-		if there[i] {
-			p.Runs = append(p.Runs, row)
-			p.Live = p.Live || row.State == going
+	p.Live = p.Listing
+	for _, row := range rows {
+		if row != nil {
+			p.Runs = append(p.Runs, *row)
+			p.Live = p.Live || row.State == going || row.Reading
 		}
 	}
 	slices.SortStableFunc(p.Runs, func(a, b runRow) int { return b.Start.Compare(a.Start) })
 
-	s.index.start(s.ctx)
-	known := s.index.within(ctx, firstLook)
-	p.Functions, p.Counted, p.Listed, p.Since = known.functions, !known.at.IsZero(), known.listed, known.at
+	p.Functions, p.Counted, p.Listed, p.Since = known.value, !known.at.IsZero(), known.listed, known.at
 	p.Live = p.Live || !p.Counted
 	if known.err != nil {
 		p.Problem = known.err.Error()
@@ -212,6 +236,5 @@ func (s *server) newRootPage(ctx context.Context, before string) (*rootPage, err
 	return p, nil
 }
 
-// firstLook is how long the first page waits for the functions before it is shown
-// without them.
+// firstLook is how long a page waits for what the store has before it is shown without.
 const firstLook = 500 * time.Millisecond

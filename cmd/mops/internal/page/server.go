@@ -22,7 +22,7 @@ import (
 
 // server shows a root. Nothing that it does writes to the store.
 type server struct {
-	ctx    context.Context // of what goes on behind requests
+	behind *backstage
 	store  *blob.Store
 	now    func() time.Time
 	log    *slog.Logger
@@ -32,9 +32,10 @@ type server struct {
 }
 
 func newServer(ctx context.Context, store *blob.Store, prices programs.Prices, now func() time.Time, log *slog.Logger) *server {
+	behind := &backstage{ctx: ctx}
 	return &server{
-		ctx: ctx, store: store, prices: prices, now: now, log: log,
-		runs: &runCache{store: store, whole: map[string]*cachedRun{}, rows: map[string]runRow{}}, index: &index{store: store},
+		behind: behind, store: store, prices: prices, now: now, log: log,
+		runs: newRunCache(store, behind), index: newIndex(store),
 	}
 }
 
@@ -149,8 +150,7 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) function(w http.ResponseWriter, r *http.Request) error {
-	s.index.start(s.ctx)
-	known := s.index.within(r.Context(), firstLook)
+	known := s.index.now(r.Context(), s.behind)
 	folder := r.PathValue("folder")
 	f, ok := known.find(folder)
 	if !ok {
@@ -212,17 +212,17 @@ func (s *server) logOf(w http.ResponseWriter, r *http.Request) error {
 func (s *server) serve(listener net.Listener) error {
 	h := &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		BaseContext: func(net.Listener) context.Context { return s.ctx }, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
+		BaseContext: func(net.Listener) context.Context { return s.behind.ctx }, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(listener) }()
-	defer s.index.wait()
+	defer s.behind.group.Wait()
 	select {
 	case err := <-ended:
 		return err
-	case <-s.ctx.Done():
+	case <-s.behind.ctx.Done():
 	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(s.behind.ctx), time.Second)
 	defer cancel()
 	if h.Shutdown(closing) != nil {
 		h.Close()

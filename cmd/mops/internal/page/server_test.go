@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,12 +14,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
 	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
@@ -28,7 +32,7 @@ func testServer(t testing.TB) (*server, *blob.Store) {
 	store := blob.New("mem://"+t.Name(), memblob.New())
 	ctx, cancel := context.WithCancel(t.Context())
 	s := newServer(ctx, store, programs.Prices{By: map[string]programs.Price{"k8s": {CPU: .05}}}, time.Now, slog.New(slog.DiscardHandler))
-	t.Cleanup(func() { cancel(); s.index.wait() })
+	t.Cleanup(func() { cancel(); s.behind.group.Wait() })
 	return s, store
 }
 
@@ -245,7 +249,7 @@ func TestFirstPageOfManyCalls(t *testing.T) {
 	if took := time.Since(began); took > 3*time.Second || w.Code != 200 {
 		t.Errorf("the first look took %v", took)
 	}
-	s.index.wait()
+	s.behind.group.Wait()
 	best := time.Hour
 	for range 3 {
 		began = time.Now()
@@ -258,11 +262,72 @@ func TestFirstPageOfManyCalls(t *testing.T) {
 	}
 }
 
+// slowStore takes its time for each answer.
+type slowStore struct {
+	driver.Store
+	list, get time.Duration
+}
+
+func (s slowStore) List(ctx context.Context, prefix, startAt string) iter.Seq2[driver.Info, error] {
+	pause(ctx, s.list)
+	return s.Store.List(ctx, prefix, startAt)
+}
+
+func (s slowStore) Get(ctx context.Context, key string, part driver.Range) (io.ReadCloser, driver.Info, error) {
+	pause(ctx, s.get)
+	return s.Store.Get(ctx, key, part)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// Whoever looks at the root in a slow store is told what is not known yet, and sees it
+// in time. Then the page says what it knows, rather than wait for the store.
+func TestSlowStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := memblob.New()
+		fast := blob.New("mem://slow", inner)
+		fill(t, fast, 10)
+		w := programs.Writer{Store: fast, ID: words.RunID(time.Now(), 4711)}
+		if err := errors.Join(w.Begin(t.Context(), programs.Head{Program: "/bin/slow", User: "ada", Start: time.Now()}), w.End(t.Context(), programs.End{End: time.Now()})); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		s := newServer(ctx, blob.New("mem://slow", slowStore{inner, 20 * time.Second, 3 * time.Second}), programs.Prices{}, time.Now, slog.New(slog.DiscardHandler))
+		defer s.behind.group.Wait()
+		defer cancel()
+		look := func(wants ...string) {
+			t.Helper()
+			began := time.Now()
+			page := textOf(get(s, "/"))
+			if took := time.Since(began); took > 2*firstLook {
+				t.Errorf("the page took %v", took)
+			}
+			for _, want := range wants {
+				if !strings.Contains(page, want) {
+					t.Errorf("%q is missing in\n%s", want, page)
+				}
+			}
+		}
+		look("The runs are being listed", "The calls are being counted: 0 so far", ">live<")
+		time.Sleep(21 * time.Second)
+		look("is being read", "daily", ">live<")
+		s.behind.group.Wait()
+		look("finished", "ada", "slow")
+		time.Sleep(time.Hour) // the next list is begun, and this page has the one before
+		look("finished", "ada", "slow", "daily")
+	})
+}
+
 func BenchmarkFirstPageOfManyCalls(b *testing.B) {
 	s, store := testServer(b)
 	fill(b, store, 100_000)
 	get(s, "/")
-	s.index.wait()
+	s.behind.group.Wait()
 	for b.Loop() {
 		get(s, "/")
 	}

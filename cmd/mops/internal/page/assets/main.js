@@ -3,6 +3,7 @@ document.body.classList.add("js");
 for (const e of document.querySelectorAll(".scripted")) e.hidden = false;
 localTimes(document);
 showEnds(document);
+dress(document.body);
 document.addEventListener("click", (e) => {
   const button = e.target.closest("[data-copy]");
   if (button) copy(button);
@@ -26,7 +27,7 @@ function wireFilter(input, changed) {
   input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(changed, 60); });
   input.addEventListener("keydown", (e) => { if (e.key === "Escape" && input.value) { input.value = ""; changed(); e.stopPropagation(); } });
   document.addEventListener("keydown", (e) => {
-    if (e.key === "/" && !e.target.closest("input, textarea, select") && !e.ctrlKey && !e.metaKey) { e.preventDefault(); input.focus(); input.select(); }
+    if (e.key === "/" && input.id === "filter" && !e.target.closest("input, textarea, select") && !e.ctrlKey && !e.metaKey) { e.preventDefault(); input.focus(); input.select(); }
   });
 }
 
@@ -231,6 +232,11 @@ function functionPage() {
   wireFilter(filter, apply);
   apply();
   performance.mark("mops-ready");
+  if (facts.live) follow(() => location.href, (doc) => { // until they are counted
+    const live = JSON.parse(doc.getElementById("facts").textContent).live;
+    if (!live) location.reload();
+    return live;
+  });
 }
 
 // follow asks the server for the page again while it is looked at, and takes over the
@@ -266,6 +272,13 @@ function follow(address, take) {
   setTimeout(turn, interval);
 }
 
+// markOf tells what may have the focus from the others in its part of the page, and knows
+// it again in a part that is new.
+const focusable = "a, button, summary, tr";
+function markOf(e) {
+  return [e.localName, e.getAttribute("href") || e.dataset.copy || (e.localName === "tr" ? [...e.cells].slice(0, 3).map((c) => c.textContent).join() : e.textContent)].join(" ");
+}
+
 // renew takes over what changed of the parts that may.
 function renew(doc) {
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -274,14 +287,15 @@ function renew(doc) {
     if (part.dataset.was === undefined && part.innerHTML === fresh.innerHTML) continue;
     part.dataset.was = fresh.innerHTML;
     const open = new Map([...part.querySelectorAll("details")].map((d) => [d.id, d.open]));
-    const focus = part.contains(document.activeElement) ? [...part.querySelectorAll("a, button, summary")].indexOf(document.activeElement) : -1;
+    const focused = part.contains(document.activeElement) ? markOf(document.activeElement) : null;
     part.replaceChildren(...[...fresh.childNodes].map((n) => document.importNode(n, true)));
     part.className = fresh.className;
     part.hidden = fresh.hidden;
     for (const d of part.querySelectorAll("details")) if (open.has(d.id)) d.open = open.get(d.id);
-    if (focus >= 0) part.querySelectorAll("a, button, summary")[focus]?.focus({ preventScroll: true });
     localTimes(part);
     showEnds(part);
+    dress(part);
+    if (focused) [...part.querySelectorAll(focusable)].find((e) => markOf(e) === focused)?.focus({ preventScroll: true });
   }
 }
 
