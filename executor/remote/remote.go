@@ -33,6 +33,7 @@ type Executor struct {
 	grace          time.Duration
 	roots          []mountedRoot
 	program        string // path; "" is the running one
+	patience       time.Duration
 
 	binary  func() (*binary, error)
 	sending sync.Mutex // held while the program is sent, which others wait for
@@ -140,7 +141,7 @@ func Root(from, to string) Option {
 // program lies in the folder programs of $MOPS_CACHE, $XDG_CACHE_HOME/mops or
 // ~/.cache/mops; one that was not started for 30 days is removed when another comes.
 func New(options ...Option) *Executor {
-	e := &Executor{stage: executor.Starting, limit: 16, grace: 10 * time.Second}
+	e := &Executor{stage: executor.Starting, limit: 16, grace: 10 * time.Second, patience: usualPatience}
 	for _, option := range options {
 		option(e)
 	}

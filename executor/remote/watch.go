@@ -142,9 +142,9 @@ const (
 	mostPause  = 10 * time.Second
 )
 
-// patience is how long a machine may be out of reach before the store is asked whether
-// the worker lives.
-const patience = time.Minute
+// usualPatience is how long a machine may be out of reach before the store is asked
+// whether the worker lives.
+const usualPatience = time.Minute
 
 // again reaches a worker after its connection was lost. It returns nil if that is of no
 // use any more: it has ended, or there is no sign of it, or it was released.
@@ -165,7 +165,7 @@ func (w *worker) again(lost *link) *link {
 	}
 	said := lost.said.String()
 	for begun, pause := time.Now(), leastPause; ; pause = min(2*pause, mostPause) {
-		try, end := context.WithTimeout(ctx, patience)
+		try, end := context.WithTimeout(ctx, usualPatience)
 		l, err := w.connect(try, w.e.again, far.Request{Attach: &far.Attach{Name: w.name, From: w.had}})
 		if err == nil {
 			end()
@@ -173,7 +173,7 @@ func (w *worker) again(lost *link) *link {
 		}
 		end()
 		gone := errors.Is(err, errGone)
-		if late := time.Since(begun) > patience; ctx.Err() == nil && (gone || late) {
+		if late := time.Since(begun) > w.e.patience; ctx.Err() == nil && (gone || late) {
 			unknown := w.inv.Lives == nil || late && w.stopped.given()
 			if unknown || !w.lives(ctx) {
 				w.exit = w.lost(said, fmt.Sprintf("the connection was lost, and it could not be found again: %v", err))

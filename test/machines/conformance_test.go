@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/executortest"
 	"github.com/TrilliantHealth/mops-go/executor/remote"
-	"github.com/TrilliantHealth/mops-go/internal/engine/agent"
 	"github.com/TrilliantHealth/mops-go/test/machines"
 )
 
@@ -36,9 +36,7 @@ var maker = executortest.Maker{
 }
 
 func TestMain(m *testing.M) {
-	if code, asked := agent.Serve(); asked {
-		os.Exit(code)
-	}
+	mops.Init() // of workers of programs, and of agents
 	executortest.Main(m, maker)
 }
 

@@ -122,12 +122,10 @@ func write(t testing.TB, path string, mode os.FileMode, format string, arguments
 	}
 }
 
-// SSH is a machine behind ssh: this one, where programs find the cache folder of
-// another.
+// SSH is a machine behind ssh: this one, with another cache folder.
 type SSH struct {
-	Config string // path of a configuration for ssh(1), which knows the host "far"
-	Port   int
-	Cache  string // of mops, there
+	Config string // path of a configuration for ssh(1), by which each name leads there
+	Path   string // folder with an ssh that has it
 }
 
 // StartSSH starts an sshd. Its users have these variables.
@@ -136,7 +134,8 @@ func StartSSH(t testing.TB, variables ...string) SSH {
 	need(t, "ssh", "openssh-client")
 	need(t, "sshd", "openssh-server")
 	folder := t.TempDir()
-	m := SSH{Config: filepath.Join(folder, "ssh_config"), Port: freePort(t), Cache: filepath.Join(folder, "cache")}
+	port := freePort(t)
+	m := SSH{Config: filepath.Join(folder, "ssh_config"), Path: filepath.Join(folder, "bin")}
 	for _, key := range []string{"host", "user"} {
 		output(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(folder, key))
 	}
@@ -144,9 +143,9 @@ func StartSSH(t testing.TB, variables ...string) SSH {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(folder, "known_hosts"), 0o600, "[127.0.0.1]:%d %s", m.Port, host)
-	write(t, m.Config, 0o600, "Host far\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s/user\n IdentitiesOnly yes\n UserKnownHostsFile %[3]s/known_hosts\n",
-		m.Port, output(t, "id", "-un"), folder)
+	write(t, filepath.Join(folder, "known_hosts"), 0o600, "[127.0.0.1]:%d %s", port, host)
+	write(t, m.Config, 0o600, "Host *\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s/user\n IdentitiesOnly yes\n UserKnownHostsFile %[3]s/known_hosts\n",
+		port, output(t, "id", "-un"), folder)
 	write(t, filepath.Join(folder, "sshd_config"), 0o600, `ListenAddress 127.0.0.1
 Port %d
 HostKey %s/host
@@ -158,12 +157,16 @@ PermitRootLogin yes
 UsePAM no
 PidFile none
 SetEnv MOPS_CACHE=%s %s
-`, m.Port, folder, m.Cache, strings.Join(variables, " "))
+`, port, folder, filepath.Join(folder, "cache"), strings.Join(variables, " "))
 	if os.Getuid() == 0 {
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Mkdir(m.Path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(m.Path, "ssh"), 0o755, "#!/bin/sh\nexec %s -F %s \"$@\"\n", output(t, "which", "ssh"), m.Config)
 	daemon(t, "sshd", "-D", "-e", "-f", filepath.Join(folder, "sshd_config"))
 	until(t, "sshd", func() error { return exec.Command("ssh", "-F", m.Config, "far", "true").Run() })
 	return m

@@ -19,7 +19,11 @@ import (
 // [Serve] and [Check].
 const Variable = "MOPS_AGENT"
 
-// Values of the variable.
+// GraceVariable tells a worker's process the time between SIGTERM and SIGKILL, as Go
+// writes it: "10s".
+const GraceVariable = "MOPS_STOP_GRACE"
+
+// Values of [Variable].
 const (
 	Serve = "serve"  // the program was there
 	Check = "check:" // it came just now; what follows is its SHA-256

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 // Package agent is what executor/remote starts on another machine: the same program,
 // which runs one worker as a subprocess and tells whoever is connected how it goes.
@@ -90,6 +90,7 @@ func settle(hash string) error {
 
 // serve is the connection that started this process.
 func serve(in io.Reader, out io.Writer) error {
+	syscall.Setsid() // unless this process leads one already; see sweep
 	// Who is connected may go; that ends neither this process nor the worker.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
 	asked := json.NewDecoder(in)
@@ -134,7 +135,8 @@ func run(start far.Start, listener net.Listener, in io.Reader, out io.Writer) er
 	}
 	h := &hub{}
 	w, err := subprocess.New(subprocess.Grace(start.Grace)).Start(context.Background(), executor.Invocation{
-		Function: start.Function, MemoURI: start.MemoURI, Env: start.Env, Log: h.log,
+		Function: start.Function, MemoURI: start.MemoURI, Log: h.log,
+		Env: append(start.Env, far.GraceVariable+"="+start.Grace.String()),
 	})
 	if err != nil {
 		return refuse(err)
@@ -151,6 +153,7 @@ func run(start far.Start, listener net.Listener, in io.Reader, out io.Writer) er
 		return err
 	}
 	h.stopper.settle()
+	sweep()
 	h.end(far.ExitOf(exit))
 	return nil
 }

@@ -1,5 +1,6 @@
-//go:build !unix
+//go:build !linux && !darwin
 
+// Package agent is what executor/remote starts on another machine; see the other files.
 package agent
 
 // Serve does nothing: no executor starts workers here.

@@ -16,6 +16,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/base/far"
 	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
@@ -37,7 +38,9 @@ const (
 // workerGrace is how long the worker may take to end when told to.
 func workerGrace() time.Duration {
 	grace := usualGrace
-	if seconds, err := strconv.Atoi(os.Getenv(GraceVariable)); err == nil {
+	if d, err := time.ParseDuration(os.Getenv(far.GraceVariable)); err == nil {
+		grace = d
+	} else if seconds, err := strconv.Atoi(os.Getenv(GraceVariable)); err == nil {
 		grace = time.Duration(seconds) * time.Second
 	}
 	return max(grace-ownGrace, grace/2)

@@ -78,7 +78,7 @@ var arrows = map[string][]string{
 	"internal/engine/journal": {"blob", "executor", "internal/base/event", "internal/records/programs"},
 	"internal/engine/pack":    {"blob", "executor", "internal/base/sleep", "internal/records/lease", "internal/records/packs"},
 	"internal/engine/worker": {
-		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
+		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/far", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/process", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/pack", "internal/records/packs", "internal/records/usage", "internal/trust/code",
 	},

@@ -1,0 +1,186 @@
+//go:build linux
+
+package machines_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go"
+	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/remote"
+	"github.com/TrilliantHealth/mops-go/test/machines"
+)
+
+// Stay is a visit to a gate.
+type Stay struct {
+	Gate  string // address
+	Lines int    // to print before and after
+}
+
+// stay says who ran it.
+var stay = mops.Define("machines/stay", func(ctx context.Context, in Stay) (int, error) {
+	conn, err := net.Dial("tcp", in.Gate)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	for i := range in.Lines {
+		fmt.Println("before", i)
+	}
+	fmt.Fprintln(conn, os.Getpid())
+	io.Copy(io.Discard, conn)
+	for i := range in.Lines {
+		fmt.Println("after", i)
+	}
+	return os.Getpid(), nil
+})
+
+// visited is a call whose worker is at the gate.
+type visited struct {
+	call *mops.Call[int]
+	pid  int
+	door net.Conn
+	ctx  context.Context
+}
+
+// visit starts a call there and waits until its worker is at the gate.
+func visit(t *testing.T, on executor.Executor, options ...mops.Option) visited {
+	t.Helper()
+	gate, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { gate.Close() })
+	var v visited
+	env, err := mops.New(t.Context(), mops.Root("file://"+t.TempDir()), mops.Isolated(), mops.CacheDir(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { env.Close() })
+	v.ctx = env.Context(t.Context())
+	v.call, err = stay.With(append(options, mops.On(on))...).Start(v.ctx, Stay{Gate: gate.Addr().String(), Lines: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
+	if v.door, err = gate.Accept(); err != nil {
+		_, err := v.call.Wait(v.ctx)
+		t.Fatalf("nobody came: %v", err)
+	}
+	if _, err := fmt.Fscanln(v.door, &v.pid); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// kill kills a process of this name, a child of this process or of one below it.
+func kill(t *testing.T, parent int, name string) {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		number, rest, _ := strings.Cut(string(text), " (")
+		comm, rest, _ := strings.Cut(rest, ") ")
+		var state string
+		var ppid int
+		fmt.Sscan(rest, &state, &ppid)
+		if pid, _ := strconv.Atoi(number); comm == name && ppid == parent {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("no %s is a child of %d", name, parent)
+}
+
+func parentOf(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	var state string
+	var ppid int
+	fmt.Sscan(rest, &state, &ppid)
+	return ppid
+}
+
+// want checks that the call ends with what its first worker computed.
+func (v visited) want(t *testing.T) {
+	t.Helper()
+	v.door.Close()
+	got, err := v.call.Wait(v.ctx)
+	if err != nil || got != v.pid || v.call.Info().Outcome != mops.Computed {
+		t.Errorf("got %d, %v, %+v; the worker was %d", got, err, v.call.Info(), v.pid)
+	}
+}
+
+// A worker outlives its connection, which is made anew.
+func TestConnectionThatBreaks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: starts sshd")
+	}
+	on := remote.New(remote.SSH("far", "-F", machines.StartSSH(t).Config))
+	t.Run("here", func(t *testing.T) {
+		v := visit(t, on)
+		kill(t, os.Getpid(), "ssh")
+		v.want(t)
+	})
+	t.Run("there", func(t *testing.T) {
+		v := visit(t, on)
+		agent := parentOf(t, parentOf(t, v.pid))
+		kill(t, parentOf(t, parentOf(t, agent)), "sshd")
+		v.want(t)
+	})
+	t.Run("agent", func(t *testing.T) { // nobody finds the worker then; the store has its result
+		v := visit(t, on)
+		if err := syscall.Kill(parentOf(t, parentOf(t, v.pid)), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		v.want(t)
+	})
+	t.Run("supervisor", func(t *testing.T) { // the worker's parent, which keeps its log
+		v := visit(t, on)
+		if err := syscall.Kill(parentOf(t, v.pid), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		_, err := v.call.Wait(v.ctx)
+		if failed, ok := errors.AsType[*mops.ExecError](err); !ok || failed.Reason != executor.Signalled {
+			t.Errorf("%v", err)
+		}
+		v.door.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := v.door.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the worker runs on: %v", err)
+		}
+	})
+}
+
+func TestSlurmThatLosesSrun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: starts Slurm")
+	}
+	machines.StartSlurm(t)
+	t.Setenv("MOPS_CACHE", t.TempDir())
+	v := visit(t, remote.New(remote.Slurm()))
+	kill(t, os.Getpid(), "srun")
+	v.want(t)
+}
