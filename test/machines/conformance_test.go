@@ -53,7 +53,7 @@ func TestConformanceSlurm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: starts Slurm")
 	}
-	machines.StartSlurm(t)
+	t.Setenv("SLURM_CONF", machines.StartSlurm(t))
 	t.Setenv(placeVariable, "slurm")
 	t.Setenv("MOPS_CACHE", t.TempDir())
 	executortest.Run(t, maker)

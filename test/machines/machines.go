@@ -8,6 +8,7 @@ package machines
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -19,15 +20,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
 var installing sync.Mutex
 
-// need installs Debian's packages, unless the program is there. On a machine that
+// Need installs Debian's packages, unless the program is there. On a machine that
 // has services of its own, which an installation would start, it skips the test, as
 // it does where it may not install.
-func need(t testing.TB, program string, packages ...string) {
+func Need(t testing.TB, program string, packages ...string) {
 	t.Helper()
 	installing.Lock()
 	defer installing.Unlock()
@@ -82,12 +84,14 @@ func daemon(t testing.TB, program string, arguments ...string) {
 // until waits for what a server does when it is ready.
 func until(t testing.TB, what string, ready func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
 		err := ready()
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) {
+		if !sleep.For(ctx, 50*time.Millisecond) {
 			t.Fatalf("%s is not ready: %v", what, err)
 		}
 	}
@@ -131,8 +135,8 @@ type SSH struct {
 // StartSSH starts an sshd. Its users have these variables.
 func StartSSH(t testing.TB, variables ...string) SSH {
 	t.Helper()
-	need(t, "ssh", "openssh-client")
-	need(t, "sshd", "openssh-server")
+	Need(t, "ssh", "openssh-client")
+	Need(t, "sshd", "openssh-server")
 	folder := t.TempDir()
 	port := freePort(t)
 	m := SSH{Config: filepath.Join(folder, "ssh_config"), Path: filepath.Join(folder, "bin")}
@@ -172,15 +176,15 @@ SetEnv MOPS_CACHE=%s %s
 	return m
 }
 
-// StartSlurm starts a Slurm of one node, this machine, and makes it that of this
-// process and its children. Slurm takes root here.
-func StartSlurm(t testing.TB) {
+// StartSlurm starts a Slurm of one node, this machine. Programs find it by the variable
+// SLURM_CONF with what StartSlurm returns. It takes root here.
+func StartSlurm(t testing.TB) (conf string) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("Slurm starts jobs as root only")
 	}
-	need(t, "slurmctld", "slurmctld", "slurmd", "slurm-client", "munge")
-	need(t, "slurmd", "slurmd")
+	Need(t, "slurmctld", "slurmctld", "slurmd", "slurm-client", "munge")
+	Need(t, "slurmd", "slurmd")
 	folder := t.TempDir()
 	for path := folder; path != os.TempDir() && path != "/"; path = filepath.Dir(path) {
 		os.Chmod(path, 0o755) // munge refuses a folder that others may write to
@@ -220,18 +224,21 @@ SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 JobAcctGatherType=jobacct_gather/none
 KillWait=5
-NodeName=%[1]s NodeAddr=127.0.0.1 CPUs=16 State=UNKNOWN
+NodeName=%[1]s NodeAddr=127.0.0.1 CPUs=16 RealMemory=16000 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 `, host, freePort(t), freePort(t), munge, folder)
-	t.Setenv("SLURM_CONF", filepath.Join(folder, "slurm.conf"))
+	conf = filepath.Join(folder, "slurm.conf")
 	until(t, "munged", func() error { _, err := os.Stat(munge + "/socket"); return err })
-	daemon(t, "slurmctld", "-D")
-	daemon(t, "slurmd", "-D")
+	daemon(t, "slurmctld", "-D", "-f", conf)
+	daemon(t, "slurmd", "-D", "-f", conf)
 	until(t, "Slurm", func() error {
-		said, err := exec.Command("sinfo", "--noheader", "--states=idle", "--format=%n").CombinedOutput()
+		ask := exec.Command("sinfo", "--noheader", "--states=idle", "--format=%n")
+		ask.Env = append(os.Environ(), "SLURM_CONF="+conf)
+		said, err := ask.CombinedOutput()
 		if err != nil || !strings.Contains(string(said), host) {
 			return fmt.Errorf("%w: %s", err, said)
 		}
 		return nil
 	})
+	return conf
 }

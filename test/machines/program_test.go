@@ -3,12 +3,14 @@
 package machines_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -178,9 +180,45 @@ func TestSlurmThatLosesSrun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: starts Slurm")
 	}
-	machines.StartSlurm(t)
+	t.Setenv("SLURM_CONF", machines.StartSlurm(t))
 	t.Setenv("MOPS_CACHE", t.TempDir())
 	v := visit(t, remote.New(remote.Slurm()))
 	kill(t, os.Getpid(), "srun")
 	v.want(t)
+}
+
+// whose says as which user it runs.
+var whose = mops.Define("machines/whose", func(context.Context, int) (int, error) { return os.Getuid(), nil })
+
+// Another user of this machine is one more place.
+func TestSudo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: may install sudo")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("only root may be anybody")
+	}
+	machines.Need(t, "sudo", "sudo")
+	root, cache := t.TempDir(), t.TempDir()
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := strconv.Atoi(nobody.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmp.Or(os.Chown(root, 0, group), os.Chmod(root, os.ModeSetgid|0o775), os.Chmod(cache, 0o777), os.Chmod(filepath.Dir(root), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	env, err := mops.New(t.Context(), mops.Root("file://"+root), mops.Isolated(), mops.CacheDir(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer env.Close()
+	on := remote.New(remote.Through("sudo", "-n", "-u", "nobody", "env", "MOPS_CACHE="+cache))
+	uid, err := whose.With(mops.On(on)).Call(env.Context(t.Context()), 1)
+	if err != nil || strconv.Itoa(uid) != nobody.Uid {
+		t.Errorf("it ran as %d, %v", uid, err)
+	}
 }

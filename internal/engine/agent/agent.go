@@ -27,6 +27,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/base/far"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 )
 
 // Serve makes this process an agent if it was started as one, which asked says.
@@ -231,12 +232,14 @@ func sees(folder string) error {
 	if folder == "" {
 		return nil
 	}
-	for deadline := time.Now().Add(seesWithin); ; time.Sleep(200 * time.Millisecond) {
+	ctx, cancel := context.WithTimeout(context.Background(), seesWithin)
+	defer cancel()
+	for {
 		_, err := os.Stat(folder)
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) || time.Now().After(deadline) {
+		if !errors.Is(err, fs.ErrNotExist) || !sleep.For(ctx, 200*time.Millisecond) {
 			return fmt.Errorf("the call is not in the root there, so this is not the same folder: %w; name a root that both machines see, such as a shared file system or a cloud store, and remote.Root if it is elsewhere there", err)
 		}
 	}

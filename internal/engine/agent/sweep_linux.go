@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 )
 
 // sweep ends what is left of the session that this process leads. A worker that keeps
@@ -20,8 +23,10 @@ func sweep() {
 	if session, err := unix.Getsid(0); err != nil || session != self {
 		return // others are in it
 	}
-	for deadline := time.Now().Add(settleTime); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		left := false
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	for left := true; left; {
+		left = false
 		stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 		for _, path := range stats {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
@@ -30,9 +35,7 @@ func sweep() {
 				syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
-		if !left {
-			return
-		}
+		left = left && sleep.For(ctx, 10*time.Millisecond) // the end of a process takes its time
 	}
 }
 

@@ -117,7 +117,7 @@ var arrows = map[string][]string{
 	"executor/subprocess":         {"executor", "internal/base/inherit", "internal/base/process"},
 	"executor/remote":             {"executor", "internal/base/far"},
 	"internal/base/far":           {"executor"},
-	"internal/engine/agent":       {"executor", "executor/subprocess", "internal/base/far"},
+	"internal/engine/agent":       {"executor", "executor/subprocess", "internal/base/far", "internal/base/sleep"},
 	"executor/executortest":       {"executor", "internal/base/inherit"},
 	"internal/base/inherit":       {"internal/base/process"},
 	"k8s":                         {"executor", "internal/cluster/kube", "internal/base/sleep"},
@@ -144,6 +144,7 @@ var arrows = map[string][]string{
 	"test/emulator":            {"internal/testkit/emulator", "test/emulator/s3", "test/toolcache"},
 	"test/enginetest":          {"*"},
 	"test/k8stest":             {"*"},
+	"test/machines":            {"internal/base/sleep", "internal/testkit/syncbuf"},
 	"test/pages":               {"*"},
 }
 
