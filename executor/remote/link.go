@@ -70,6 +70,9 @@ func open(command []string, name string, explain func(string)) (*link, error) {
 	return l, nil
 }
 
+// program is the command without its arguments, which may hold what is secret.
+func (l *link) program() string { return l.command.Args[0] }
+
 func (l *link) close() {
 	l.in.Close()
 	l.out.Close()
@@ -128,7 +131,7 @@ func (l *link) begin(ctx context.Context, first far.Request) error {
 	defer context.AfterFunc(ctx, l.kill)()
 	line, err := l.lines.ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("%q ended before it was known whether the worker is there: %s", l.command.Args, l.said)
+		return fmt.Errorf("%s ended before it was known whether the worker is there: %s", l.program(), l.said)
 	}
 	var report far.Report
 	switch err := json.Unmarshal([]byte(line), &report); {
@@ -162,14 +165,14 @@ func (e *Executor) meet(ctx context.Context, l *link, b *binary) error {
 	case errors.Is(err, errGone), !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE):
 		return err
 	case code == 0:
-		return fmt.Errorf("%q ended without a word of the program there; its main must call mops.Main or mops.Init first", l.command.Args)
+		return fmt.Errorf("%s ended without a word of the program there; its main must call mops.Main or mops.Init first", l.program())
 	}
-	return &commandError{command: l.command.Args, code: code, said: l.said.String()}
+	return &commandError{program: l.program(), code: code, said: l.said.String()}
 }
 
 // commandError says that the command failed before an agent greeted.
 type commandError struct {
-	command []string
+	program string
 	code    int
 	said    string
 }
@@ -179,7 +182,7 @@ func (e *commandError) Error() string {
 	if said == "" {
 		said = "it said nothing"
 	}
-	return fmt.Sprintf("%q ended with exit code %d: %s", e.command, e.code, said)
+	return fmt.Sprintf("%s ended with exit code %d: %s", e.program, e.code, said)
 }
 
 // isHiccup reports whether ssh could not connect though the machine is there: its

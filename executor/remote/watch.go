@@ -87,6 +87,7 @@ func (w *worker) follow(l *link) (over bool) {
 			}
 			heard = time.Now()
 			if w.heed(r) {
+				l.ask(far.Request{Leave: true})
 				l.end()
 				return true
 			}

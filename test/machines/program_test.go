@@ -56,6 +56,17 @@ type visited struct {
 	ctx  context.Context
 }
 
+// environment has a root of its own.
+func environment(t *testing.T) *mops.Env {
+	t.Helper()
+	env, err := mops.New(t.Context(), mops.Root("file://"+t.TempDir()), mops.Isolated(), mops.CacheDir(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { env.Close() })
+	return env
+}
+
 // visit starts a call there and waits until its worker is at the gate.
 func visit(t *testing.T, on executor.Executor, options ...mops.Option) visited {
 	t.Helper()
@@ -65,12 +76,7 @@ func visit(t *testing.T, on executor.Executor, options ...mops.Option) visited {
 	}
 	t.Cleanup(func() { gate.Close() })
 	var v visited
-	env, err := mops.New(t.Context(), mops.Root("file://"+t.TempDir()), mops.Isolated(), mops.CacheDir(t.TempDir()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { env.Close() })
-	v.ctx = env.Context(t.Context())
+	v.ctx = environment(t).Context(t.Context())
 	v.call, err = stay.With(append(options, mops.On(on))...).Start(v.ctx, Stay{Gate: gate.Addr().String(), Lines: 1000})
 	if err != nil {
 		t.Fatal(err)
@@ -86,8 +92,13 @@ func visit(t *testing.T, on executor.Executor, options ...mops.Option) visited {
 	return v
 }
 
-// kill kills a process of this name, a child of this process or of one below it.
+// kill kills a child of that name.
 func kill(t *testing.T, parent int, name string) {
+	t.Helper()
+	signalChild(t, parent, name, syscall.SIGKILL)
+}
+
+func signalChild(t *testing.T, parent int, name string, signal syscall.Signal) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -104,7 +115,7 @@ func kill(t *testing.T, parent int, name string) {
 		var ppid int
 		fmt.Sscan(rest, &state, &ppid)
 		if pid, _ := strconv.Atoi(number); comm == name && ppid == parent {
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			if err := syscall.Kill(pid, signal); err != nil {
 				t.Fatal(err)
 			}
 			return
@@ -176,15 +187,73 @@ func TestConnectionThatBreaks(t *testing.T) {
 	})
 }
 
-func TestSlurmThatLosesSrun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("left out with -short: starts Slurm")
+const gateVariable = "MACHINES_GATE"
+
+// prints prints lines, waits at a gate until that closes, and prints more.
+func prints(gate string) int {
+	conn, err := net.Dial("tcp", gate)
+	if err != nil {
+		return 1
 	}
-	t.Setenv("SLURM_CONF", machines.StartSlurm(t))
-	t.Setenv("MOPS_CACHE", t.TempDir())
-	v := visit(t, remote.New(remote.Slurm()))
-	kill(t, os.Getpid(), "srun")
-	v.want(t)
+	fmt.Print(lines(0))
+	fmt.Fprintln(conn, os.Getpid())
+	io.Copy(io.Discard, conn)
+	fmt.Print(lines(1))
+	return executor.ExitFunc
+}
+
+func lines(part int) string {
+	var text strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&text, "line %d of part %d\n", i, part)
+	}
+	return text.String()
+}
+
+// Nothing of the output is lost with a connection, and nothing comes twice. It may
+// be that nobody notices: that a connection is silent says it in the end.
+func TestOutputAcrossConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: starts sshd")
+	}
+	signals := map[string]syscall.Signal{"killed": syscall.SIGKILL}
+	if os.Getenv("MOPS_SOAK") != "" {
+		signals["silent"] = syscall.SIGSTOP // for a minute
+	}
+	e := remote.New(remote.SSH("far", "-F", machines.StartSSH(t).Config))
+	for name, signal := range signals {
+		t.Run(name, func(t *testing.T) {
+			gate, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer gate.Close()
+			var printed strings.Builder
+			w, err := e.Start(t.Context(), executor.Invocation{
+				Function: "machines/prints@0", MemoURI: "s3://bucket/" + t.Name(), ID: executor.ID{LeaseID: t.TempDir()},
+				Env: []string{gateVariable + "=" + gate.Addr().String()}, Log: func(chunk []byte) { printed.Write(chunk) },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			door, err := gate.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := door.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			signalChild(t, os.Getpid(), "ssh", signal)
+			door.Close()
+			exit, err := w.Wait(t.Context())
+			if err != nil || exit.Code != executor.ExitFunc || exit.Err != nil {
+				t.Errorf("%+v, %v", exit, err)
+			}
+			if want := lines(0) + lines(1); printed.String() != want {
+				t.Errorf("%d bytes came of %d", printed.Len(), len(want))
+			}
+		})
+	}
 }
 
 // whose says as which user it runs.

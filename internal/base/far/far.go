@@ -41,7 +41,7 @@ type Request struct {
 	Attach *Attach `json:"attach,omitempty"`
 	Stop   bool    `json:"stop,omitempty"`  // end the worker with all that it started
 	Kill   bool    `json:"kill,omitempty"`  // the same, without giving it time
-	Leave  bool    `json:"leave,omitempty"` // the worker runs on, unwatched
+	Leave  bool    `json:"leave,omitempty"` // the worker runs on, unwatched; or it is known how it ended
 }
 
 // Start is the worker to start.

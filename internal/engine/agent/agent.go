@@ -134,7 +134,7 @@ func run(start far.Start, listener net.Listener, in io.Reader, out io.Writer) er
 	if err := sees(start.Folder); err != nil {
 		return refuse(err)
 	}
-	h := &hub{}
+	h := newHub()
 	w, err := subprocess.New(subprocess.Grace(start.Grace)).Start(context.Background(), executor.Invocation{
 		Function: start.Function, MemoURI: start.MemoURI, Log: h.log,
 		Env: append(start.Env, far.GraceVariable+"="+start.Grace.String()),
@@ -142,7 +142,7 @@ func run(start far.Start, listener net.Listener, in io.Reader, out io.Writer) er
 	if err != nil {
 		return refuse(err)
 	}
-	h.stopper = stopper{worker: w}
+	h.stopper.worker = w
 	go h.heed()
 	h.join(in, out, 0)
 	if listener != nil {

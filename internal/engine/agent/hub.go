@@ -5,6 +5,7 @@ package agent
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,14 +24,17 @@ type hub struct {
 	total   int64  // bytes of output so far
 	recent  []byte // the last of them
 	ended   *far.Exit
+	lost    bool          // the last who went did not say so, and may come back
+	heard   chan struct{} // closed when somebody has heard of the end
 }
+
+func newHub() *hub { return &hub{heard: make(chan struct{})} }
 
 // member is one who is connected.
 type member struct {
 	reports chan far.Report
 	gone    chan struct{} // closed when it has left, or says nothing any more
-	leave   func()
-	told    chan struct{} // closed when nothing is written to it any more
+	part    sync.Once
 }
 
 // log takes output. A member that does not take it holds the worker up, as a full
@@ -57,84 +61,97 @@ func (h *hub) tell(r far.Report) {
 
 // join adds a member, which has had so much of the output.
 func (h *hub) join(in io.Reader, out io.Writer, had int64) {
-	m := &member{reports: make(chan far.Report, 64), gone: make(chan struct{}), told: make(chan struct{})}
-	m.leave = sync.OnceFunc(func() { close(m.gone) })
-	go m.write(out)
-	go m.read(in, &h.stopper)
+	m := &member{reports: make(chan far.Report, 64), gone: make(chan struct{})}
+	go h.write(m, out)
+	go h.read(m, in)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m.reports <- far.Report{Started: true}
 	if missed := min(h.total-had, int64(len(h.recent))); missed > 0 {
 		m.reports <- far.Report{Log: append([]byte(nil), h.recent[int64(len(h.recent))-missed:]...)}
 	}
-	h.members = append(h.members, m)
+	h.members, h.lost = append(h.members, m), false
 	if h.ended != nil {
 		m.reports <- far.Report{Exit: h.ended}
-		close(m.reports)
 	}
 }
 
-// lastTime is how long the last report may take.
-const lastTime = 10 * time.Second
+// leave notes that a member is gone; said says that it meant to.
+func (h *hub) leave(m *member, said bool) {
+	m.part.Do(func() {
+		close(m.gone) // first: tell may wait for it
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.members = slices.DeleteFunc(slices.Clone(h.members), func(other *member) bool { return other == m })
+		h.lost = !said && len(h.members) == 0
+		if said && h.ended != nil {
+			select {
+			case <-h.heard:
+			default:
+				close(h.heard)
+			}
+		}
+	})
+}
 
-// end tells how the worker ended, and waits until all know it.
+// linger is how long one who was lost may come back, to hear of the end.
+const linger = 30 * time.Second
+
+// end tells how the worker ended. It returns when all know, or when nobody comes any
+// more who wants to.
 func (h *hub) end(exit *far.Exit) {
 	h.mu.Lock()
 	h.ended = exit
 	h.tell(far.Report{Exit: exit})
 	members := h.members
-	for _, m := range members {
-		close(m.reports)
-	}
 	h.mu.Unlock()
-	last := time.After(lastTime)
 	for _, m := range members {
-		select {
-		case <-m.told:
-		case <-m.gone:
-		case <-last:
-			return
-		}
+		<-m.gone // when it says so, or is silent
+	}
+	h.mu.Lock()
+	wanted := h.lost || len(h.members) > 0
+	h.mu.Unlock()
+	if !wanted {
+		return
+	}
+	select {
+	case <-h.heard:
+	case <-time.After(linger):
 	}
 }
 
 // write writes reports, and beats where there are none.
-func (m *member) write(out io.Writer) {
-	defer close(m.told)
+func (h *hub) write(m *member, out io.Writer) {
 	to := json.NewEncoder(out)
 	beats := time.NewTicker(far.BeatEvery)
 	defer beats.Stop()
 	for {
 		var report far.Report
-		more := true
 		select {
-		case report, more = <-m.reports:
+		case report = <-m.reports:
 		case <-beats.C:
 		case <-m.gone:
 			return
 		}
-		if !more {
-			return
-		}
 		if to.Encode(report) != nil {
-			m.leave()
+			h.leave(m, false)
 			return
 		}
 	}
 }
 
 // read heeds requests until the member leaves, or is silent for too long.
-func (m *member) read(in io.Reader, s *stopper) {
-	defer m.leave()
-	silent := time.AfterFunc(far.Silence, m.leave)
+func (h *hub) read(m *member, in io.Reader) {
+	silent := time.AfterFunc(far.Silence, func() { h.leave(m, false) })
 	defer silent.Stop()
 	for from := json.NewDecoder(in); ; silent.Reset(far.Silence) {
 		var asked far.Request
-		if from.Decode(&asked) != nil || asked.Leave {
+		if err := from.Decode(&asked); err != nil || asked.Leave {
+			h.leave(m, asked.Leave)
 			return
 		}
 		if asked.Stop || asked.Kill {
-			s.stop(asked.Kill)
+			h.stopper.stop(asked.Kill)
 		}
 	}
 }
