@@ -298,7 +298,13 @@ func (l *link) greeted(begin string) error {
 			return io.EOF
 		}
 		var report far.Report
-		if json.Unmarshal([]byte(line), &report) == nil && report.Hello != nil {
+		if json.Unmarshal([]byte(line), &report) != nil {
+			continue
+		}
+		if report.Gone {
+			return errGone
+		}
+		if report.Hello != nil {
 			l.host = report.Hello.Host
 			return nil
 		}

@@ -94,11 +94,16 @@ func Slurm(arguments ...string) Option {
 	}
 }
 
-// slurmAgain reaches the job with a worker's name.
-const slurmAgain = `jobs=$(squeue --noheader --me --name="$0" --states=RUNNING --format=%A) || exit
-set -- "$@" $jobs
-[ $# -gt 1 ] || { echo '` + goneLine + `'; exit; }
-exec srun --ntasks=1 --unbuffered --overlap --jobid="$2" "$1"`
+// slurmAgain reaches the job with a worker's name. That may end at any moment.
+const slurmAgain = `running() { squeue --noheader --me --name="$1" --states=RUNNING --format=%A; }
+jobs=$(running "$0") || exit
+for job in $jobs; do
+	srun --ntasks=1 --unbuffered --overlap --jobid="$job" "$1" && exit
+	code=$?
+	jobs=$(running "$0") || exit
+	[ -z "$jobs" ] || exit $code
+done
+echo '` + goneLine + `'`
 
 // Limit sets how many functions may run side by side; 0 or less means no limit. The
 // default is 16. Each has a process of the command on this machine. The

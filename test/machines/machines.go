@@ -231,14 +231,26 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 	until(t, "munged", func() error { _, err := os.Stat(munge + "/socket"); return err })
 	daemon(t, "slurmctld", "-D", "-f", conf)
 	daemon(t, "slurmd", "-D", "-f", conf)
+	slurm := func(program string, arguments ...string) (string, error) {
+		command := exec.Command(program, arguments...)
+		command.Env = append(os.Environ(), "SLURM_CONF="+conf)
+		said, err := command.CombinedOutput()
+		return string(said), err
+	}
 	until(t, "Slurm", func() error {
-		ask := exec.Command("sinfo", "--noheader", "--states=idle", "--format=%n")
-		ask.Env = append(os.Environ(), "SLURM_CONF="+conf)
-		said, err := ask.CombinedOutput()
-		if err != nil || !strings.Contains(string(said), host) {
+		said, err := slurm("sinfo", "--noheader", "--states=idle", "--format=%n")
+		if err != nil || !strings.Contains(said, host) {
 			return fmt.Errorf("%w: %s", err, said)
 		}
 		return nil
+	})
+	t.Cleanup(func() { // a step does not end while nobody listens
+		slurm("scancel", "--user=root")
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		for left := "?"; left != "" && sleep.For(ctx, 50*time.Millisecond); {
+			left, _ = slurm("squeue", "--noheader")
+		}
 	})
 	return conf
 }

@@ -173,6 +173,7 @@ func TestConnectionThatBreaks(t *testing.T) {
 	})
 	t.Run("supervisor", func(t *testing.T) { // the worker's parent, which keeps its log
 		v := visit(t, on)
+		defer v.door.Close()
 		if err := syscall.Kill(parentOf(t, v.pid), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}

@@ -55,6 +55,7 @@ func TestSlurm(t *testing.T) {
 	})
 	t.Run("cancelled by others", func(t *testing.T) {
 		v := visit(t, remote.New(remote.Slurm()))
+		defer v.door.Close()
 		names := jobs(t, "RUNNING")
 		if len(names) != 1 {
 			t.Fatalf("the jobs are %q", names)
