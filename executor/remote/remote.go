@@ -165,6 +165,10 @@ func (e *Executor) Limit() int { return e.limit }
 // RunsRemotely returns true: workers keep their output in the store by themselves.
 func (e *Executor) RunsRemotely() bool { return true }
 
+// StartsItself reports whether workers are this program, started elsewhere, which then
+// has to become one: not with [Program].
+func (e *Executor) StartsItself() bool { return e.program == "" }
+
 // RootFor is the place at which workers find a root; see [Root].
 func (e *Executor) RootFor(root string) string {
 	place, longest := root, -1
