@@ -14,6 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/remote"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/test/machines"
 )
 
@@ -25,6 +26,19 @@ func jobs(t *testing.T, state string) []string {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return strings.Fields(string(out))
+}
+
+// oneJob waits until there is one.
+func oneJob(t *testing.T, state string) (names []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for names = jobs(t, state); len(names) != 1; names = jobs(t, state) {
+		if !sleep.For(ctx, 50*time.Millisecond) {
+			t.Fatalf("the jobs that are %s: %q", state, names)
+		}
+	}
+	return names
 }
 
 // What Slurm does to a job ends the call with the reason.
@@ -56,10 +70,7 @@ func TestSlurm(t *testing.T) {
 	t.Run("cancelled by others", func(t *testing.T) {
 		v := visit(t, remote.New(remote.Slurm()))
 		defer v.door.Close()
-		names := jobs(t, "RUNNING")
-		if len(names) != 1 {
-			t.Fatalf("the jobs are %q", names)
-		}
+		names := oneJob(t, "RUNNING") // that of the test before may take its time to end
 		output, err := exec.Command("scancel", "--name="+names[0]).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, output)
@@ -82,11 +93,7 @@ func TestSlurm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(time.Minute); len(jobs(t, "PENDING")) == 0 && time.Now().Before(deadline); {
-		}
-		if len(jobs(t, "PENDING")) != 1 {
-			t.Fatal("there is no job in the queue")
-		}
+		oneJob(t, "PENDING")
 		cancel()
 		if _, err := call.Wait(t.Context()); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
