@@ -9,6 +9,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/archive"
+	"github.com/TrilliantHealth/mops-go/internal/engine/agent"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
 )
@@ -23,6 +24,9 @@ func Init(options ...EnvOption) {
 	// Ask for it first: a process started by mops k8s cp has the worker's
 	// environment, too.
 	if code, asked := archive.Serve(os.Args, os.Stdin, os.Stdout, os.Stderr); asked {
+		os.Exit(code)
+	}
+	if code, asked := agent.Serve(); asked {
 		os.Exit(code)
 	}
 	spec, isWorker, err := worker.TakeSpec()

@@ -11,6 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/remote"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
@@ -78,8 +79,10 @@ func TestStubOfWhatOnlyWorkersImplement(t *testing.T) {
 // This test binary has no TestMain.
 func TestNoWorker(t *testing.T) {
 	inner, outer := far()
-	ctx := mopstest.Context(t, mops.On(subprocess.New()), mops.Root("file://"+t.TempDir()))
-	for range 2 {
+	root := mops.Root("file://" + t.TempDir())
+	here := subprocess.New()
+	for _, on := range []executor.Executor{here, here, remote.New(remote.Through("env"))} {
+		ctx := mopstest.Context(t, mops.On(on), root)
 		var failed *mops.ExecError
 		_, err := outer.Call(ctx, "word")
 		if !errors.As(err, &failed) || failed.Reason != executor.LaunchFailed || !strings.Contains(err.Error(), "\n\tfunc TestMain(m *testing.M) {\n\t\tmops.Init()\n") {
@@ -91,7 +94,7 @@ func TestNoWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := inner.With(mops.On(subprocess.New(subprocess.Command(program, "-test.run=^$"))))
-	ctx = mopstest.Context(t, mops.Root("file://"+t.TempDir()), mops.On(subprocess.New(subprocess.Command(program, "-test.run=^$"))))
+	ctx := mopstest.Context(t, mops.Root("file://"+t.TempDir()), mops.On(subprocess.New(subprocess.Command(program, "-test.run=^$"))))
 	if _, err = f.Call(ctx, "word"); err == nil || strings.Contains(err.Error(), "TestMain") {
 		t.Errorf("another program: %v", err)
 	}

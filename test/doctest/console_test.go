@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/test/delve"
+	"github.com/TrilliantHealth/mops-go/test/machines"
 )
 
 // standIn is what is done in place of a command that a test cannot run as it
@@ -128,6 +129,10 @@ func TestCommands(t *testing.T) {
 			var variables []string
 			if strings.HasPrefix(p.name, "docs/kubernetes") && slices.ContainsFunc(p.blocks, func(b block) bool { return len(b.commands()) > 0 }) {
 				variables = onCluster(t)
+			}
+			if p.name == "docs/machines.md" {
+				ssh := machines.StartSSH(t)
+				variables = append(variables, "PATH="+ssh.Path+":"+os.Getenv("PATH"), "SLURM_CONF="+machines.StartSlurm(t))
 			}
 			if p.name == "docs/replay.md" {
 				variables = append(variables, "DLV="+delve.Program(t))

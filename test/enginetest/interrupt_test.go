@@ -44,13 +44,15 @@ func TestInterruptLeavesNothing(t *testing.T) {
 		{"sub20", syscall.SIGTERM, 5 * time.Second, false},
 		{"sub20", syscall.SIGINT, 12 * time.Second, true}, // the executor is patient for 5 s
 		{"in2", syscall.SIGINT, 5 * time.Second, false},
+		{"far20", syscall.SIGINT, 10 * time.Second, false},
+		{"far20", syscall.SIGTERM, 12 * time.Second, true}, // and this one for 3 s
 		{"pack20", syscall.SIGINT, 5 * time.Second, false},
 		{"pack20", syscall.SIGINT, 12 * time.Second, true},
 	} {
 		t.Run(fmt.Sprintf("%s %v deaf=%t", c.on, c.signal, c.deaf), func(t *testing.T) {
 			t.Parallel()
 			place := t.TempDir()
-			n := map[string]int{"sub20": 20, "in2": 2, "pack20": 20}[c.on]
+			n := map[string]int{"sub20": 20, "in2": 2, "far20": 20, "pack20": 20}[c.on]
 			if c.deaf {
 				n = 3
 			}
@@ -115,9 +117,14 @@ func TestSecondInterruptLeavesAtOnce(t *testing.T) {
 
 // With Detach, Ctrl-C leaves the workers running, and the next program attaches to them.
 func TestDetachLeavesWorkersRunning(t *testing.T) {
-	t.Parallel()
+	for _, on := range []string{"sub", "far"} {
+		t.Run(on, func(t *testing.T) { t.Parallel(); detach(t, on) })
+	}
+}
+
+func detach(t *testing.T, on string) {
 	place := t.TempDir()
-	jobs := gatedJobs(place, 3, "sub", func(j *Job) { j.Detach = true })
+	jobs := gatedJobs(place, 3, on, func(j *Job) { j.Detach = true })
 	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
 	awaitStarts(t, place, 3)
 	began := time.Now()

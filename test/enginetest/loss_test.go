@@ -71,10 +71,15 @@ func TestBrokenLeaseOfWorker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: waits for a session to die")
 	}
-	t.Parallel()
+	for _, on := range []string{"sub", "far"} {
+		t.Run(on, func(t *testing.T) { t.Parallel(); brokenOn(t, on) })
+	}
+}
+
+func brokenOn(t *testing.T, on string) {
 	place := t.TempDir()
 	w := Work{Name: "a", Dir: place, Gate: true}
-	jobs := Jobs{Jobs: []Job{{Work: w, On: "sub"}}}
+	jobs := Jobs{Jobs: []Job{{Work: w, On: on}}}
 	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
 	awaitStarts(t, place, 1)
 	store, err := blob.Open(context.Background(), "file://"+place+"/root")

@@ -33,24 +33,29 @@ func orphan(t *testing.T, place string, jobs Jobs) {
 func TestOrphanIsAdopted(t *testing.T) {
 	for _, c := range []struct {
 		name string
+		on   string
 		work Work
 		kind string // of the error
 		runs int    // of the function
 	}{
-		{"returns", Work{}, "", 1},
-		{"returns a file", Work{Write: 100_000}, "", 1},
-		{"prints a lot", Work{Print: 8 << 20}, "", 1},
-		{"fails", Work{End: "fail"}, "func", 1},
-		{"panics", Work{End: "panic"}, "panic", 1},
+		{"returns", "sub", Work{}, "", 1},
+		{"returns a file", "sub", Work{Write: 100_000}, "", 1},
+		{"prints a lot", "sub", Work{Print: 8 << 20}, "", 1},
+		{"fails", "sub", Work{End: "fail"}, "func", 1},
+		{"panics", "sub", Work{End: "panic"}, "panic", 1},
 		// These leave nothing behind, so that they are run again, by the program that adopted them.
-		{"crashes", Work{End: "panic elsewhere"}, "exec WorkerFailed", 2},
-		{"is killed", Work{End: "kill"}, "exec Signalled", 2},
+		{"crashes", "sub", Work{End: "panic elsewhere"}, "exec WorkerFailed", 2},
+		{"is killed", "sub", Work{End: "kill"}, "exec Signalled", 2},
+
+		{"returns far away", "far", Work{Write: 100_000, Print: 1 << 20}, "", 1},
+		{"fails far away", "far", Work{End: "fail"}, "func", 1},
+		{"is killed far away", "far", Work{End: "kill"}, "exec Signalled", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			place := t.TempDir()
 			c.work.Name, c.work.Dir, c.work.Gate = "a", place, true
-			jobs := Jobs{Jobs: []Job{{Work: c.work, On: "sub"}}}
+			jobs := Jobs{Jobs: []Job{{Work: c.work, On: c.on}}}
 			orphan(t, place, jobs)
 			began := time.Now()
 			second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
@@ -113,10 +118,15 @@ func end(text string) string { return text[max(0, len(text)-4000):] }
 
 // An orphan that nobody adopts leaves its result all the same.
 func TestOrphanFinishesAlone(t *testing.T) {
-	t.Parallel()
+	for _, on := range []string{"sub", "far"} {
+		t.Run(on, func(t *testing.T) { t.Parallel(); finishesAlone(t, on) })
+	}
+}
+
+func finishesAlone(t *testing.T, on string) {
 	place := t.TempDir()
 	w := Work{Name: "a", Dir: place, Gate: true, Print: 1 << 20}
-	jobs := Jobs{Jobs: []Job{{Work: w, On: "sub"}}}
+	jobs := Jobs{Jobs: []Job{{Work: w, On: on}}}
 	orphan(t, place, jobs)
 	if err := w.openGate(); err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ func TestNoSecretIsLeftBehind(t *testing.T) {
 			{Work: Work{Name: "b", Dir: place, End: "fail"}, On: "sub"},
 			{Work: Work{Name: "c", Dir: place, End: "kill"}, On: "sub"},
 			{Work: Work{Name: "d", Dir: place}},
+			{Work: Work{Name: "e", Dir: place, Print: 100}, On: "far"},
 		}}
 		root := server.Root(t)
 		p := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+root)
@@ -48,6 +49,9 @@ func TestNoSecretIsLeftBehind(t *testing.T) {
 			}
 			for _, p := range []*enginetest.Program{p, gone} {
 				look("what is printed", p.Stdout.String()+p.Stderr.String())
+			}
+			if err := os.RemoveAll(filepath.Join(place, "cache", "programs")); err != nil { // the test itself has that of an emulator
+				t.Fatal(err)
 			}
 			checkFolder(t, place, look)
 			checkRoot(t, root, look)

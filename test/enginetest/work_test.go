@@ -21,6 +21,7 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/inproc"
+	"github.com/TrilliantHealth/mops-go/executor/remote"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/groups"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
@@ -64,6 +65,8 @@ var executors = map[string]executor.Executor{
 	"sub1":  subprocess.New(subprocess.Limit(1)),
 	"sub2":  subprocess.New(subprocess.Limit(2)),
 	"sub20": subprocess.New(subprocess.Limit(20)),
+	"far":   remote.New(remote.Through("env")), // as if a shell of this machine were another's
+	"far20": remote.New(remote.Through("env"), remote.Limit(20), remote.Grace(3*time.Second)),
 
 	"pack":   packing(executor.Packing{Work: 2 * time.Second, Side: 2, Most: 4}),
 	"pack20": packing(executor.Packing{Work: time.Minute, Side: 20}),

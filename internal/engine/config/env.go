@@ -48,6 +48,8 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 var otherVariables = []string{
 	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_CACHE", "MOPS_STATE", keepRunsVariable, runFieldsVariable, CacheSizeVariable, ReadCacheVariable, PlanVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
 
+	"MOPS_STOP_GRACE", // of a worker on another machine
+
 	// Those that package k8s tells a pod's program.
 	"MOPS_K8S_JOB", "MOPS_K8S_NAMESPACE", "MOPS_K8S_POD", "MOPS_K8S_NODE", "MOPS_K8S_CPU_REQUEST", "MOPS_K8S_CPU_LIMIT",
 	"MOPS_K8S_MEMORY_REQUEST", "MOPS_K8S_MEMORY_LIMIT", "MOPS_K8S_MEMORY_FROM", "MOPS_K8S_GPU_REQUEST", "MOPS_K8S_ON_SPOT", "MOPS_K8S_STOP_GRACE", "MOPS_K8S_USER", "MOPS_K8S_FUNCTION",

@@ -26,6 +26,7 @@ type guarded struct {
 	limit  int
 	here   bool
 	remote bool
+	itself bool
 	pack   func() executor.Packing // asked once, and only if a call is computed
 }
 
@@ -50,7 +51,7 @@ func Guard(inner executor.Executor, settings func(name string) executor.Settings
 	if configurable, ok := inner.(executor.Configurable); ok {
 		inner = configurable.Configured(settings(inner.Name()))
 	}
-	g := &guarded{Executor: inner, given: given, name: inner.Name(), here: ability.InProcess(inner), remote: ability.RunsRemotely(inner)}
+	g := &guarded{Executor: inner, given: given, name: inner.Name(), here: ability.InProcess(inner), remote: ability.RunsRemotely(inner), itself: ability.StartsItself(inner)}
 	if !isPrintable(g.name, 100) {
 		return nil, fmt.Errorf("the name of the executor of type %T is %.100q: it must be printable and at most 100 bytes long", inner, g.name)
 	}
@@ -81,6 +82,7 @@ func (g *guarded) Name() string       { return g.name }
 func (g *guarded) Limit() int         { return g.limit }
 func (g *guarded) RunsHere() bool     { return g.here }
 func (g *guarded) RunsRemotely() bool { return g.remote }
+func (g *guarded) StartsItself() bool { return g.itself }
 
 // Packing is zero if the executor is no Packer.
 func (g *guarded) Packing() executor.Packing {

@@ -16,6 +16,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/base/far"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/memokey"
@@ -36,7 +38,9 @@ const (
 // workerGrace is how long the worker may take to end when told to.
 func workerGrace() time.Duration {
 	grace := usualGrace
-	if seconds, err := strconv.Atoi(os.Getenv(GraceVariable)); err == nil {
+	if d, err := time.ParseDuration(os.Getenv(far.GraceVariable)); err == nil {
+		grace = d
+	} else if seconds, err := strconv.Atoi(os.Getenv(GraceVariable)); err == nil {
 		grace = time.Duration(seconds) * time.Second
 	}
 	return max(grace-ownGrace, grace/2)
@@ -48,17 +52,25 @@ const (
 	exitTerminated = 128 + int(syscall.SIGTERM)
 )
 
-// Supervise runs in the first process of a container. It runs the worker as a
-// second process, and both prints and stores what that prints. So a worker's
-// last words are kept however it ends, whether or not anybody watches. Of a pack
-// it runs the calls one after another. It returns the exit code.
+// Supervise runs in the first process of a container, or of a worker on a machine
+// of somebody else. It runs the worker as a second process, and both prints and
+// stores what that prints. So a worker's last words are kept however it ends,
+// whether or not anybody watches. Of a pack it runs the calls one after another. It
+// returns the exit code.
 func Supervise(spec Spec) int {
+	if inherited, ok := inherit.Take(); ok { // an agent reads what we print; nobody has to
+		defer inherited.Close()
+		defer inherited.Drain(func([]byte) {})()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if spec.Pack != nil {
 		return supervisePack(ctx, spec)
 	}
-	spec.Supervised, spec.Container = false, thisContainer()
+	spec.Supervised = false
+	if _, inPod := os.LookupEnv(GraceVariable); inPod {
+		spec.Container = thisContainer()
+	}
 	text, err := spec.Encode()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mops worker:", err)

@@ -58,7 +58,7 @@ var arrows = map[string][]string{
 	"mopstest": {"", "blob/memblob", "executor", "internal/engine/function", "internal/trust/lockfile", "internal/trust/snapshot"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
-		"internal/engine/ability", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
+		"internal/engine/ability", "internal/engine/agent", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
 		"internal/base/progress", "internal/sources/source", "internal/engine/journal", "internal/base/event", "internal/records/programs", "internal/base/text", "internal/engine/worker",
 		"internal/records/record", "internal/trust/code", "internal/trust/edits",
 	},
@@ -78,7 +78,7 @@ var arrows = map[string][]string{
 	"internal/engine/journal": {"blob", "executor", "internal/base/event", "internal/records/programs"},
 	"internal/engine/pack":    {"blob", "executor", "internal/base/sleep", "internal/records/lease", "internal/records/packs"},
 	"internal/engine/worker": {
-		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
+		"blob", "executor", "executor/subprocess", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/far", "internal/base/inherit", "internal/records/lease", "internal/records/memo",
 		"internal/records/memokey", "internal/base/process", "internal/records/record", "internal/records/runlog", "internal/records/runs", "internal/engine/slots", "internal/sources/source",
 		"internal/engine/pack", "internal/records/packs", "internal/records/usage", "internal/trust/code",
 	},
@@ -115,6 +115,9 @@ var arrows = map[string][]string{
 	"image":                       {"internal/base/openfile"},
 	"executor/inproc":             {"executor"},
 	"executor/subprocess":         {"executor", "internal/base/inherit", "internal/base/process"},
+	"executor/remote":             {"executor", "internal/base/far"},
+	"internal/base/far":           {"executor"},
+	"internal/engine/agent":       {"executor", "executor/subprocess", "internal/base/far", "internal/base/sleep"},
 	"executor/executortest":       {"executor", "internal/base/inherit"},
 	"internal/base/inherit":       {"internal/base/process"},
 	"k8s":                         {"executor", "internal/cluster/kube", "internal/base/sleep"},
@@ -141,6 +144,7 @@ var arrows = map[string][]string{
 	"test/emulator":            {"internal/testkit/emulator", "test/emulator/s3", "test/toolcache"},
 	"test/enginetest":          {"*"},
 	"test/k8stest":             {"*"},
+	"test/machines":            {"internal/base/sleep", "internal/testkit/syncbuf"},
 	"test/pages":               {"*"},
 }
 
