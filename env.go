@@ -109,6 +109,9 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	if in.tracker == nil {
 		in.tracker = progress.NewTracker()
 	}
+	if o.logger == nil && programLogs() {
+		o.logger = slog.Default()
+	}
 	if o.logger == nil {
 		o.logger = slog.New(slog.NewTextHandler(in.output, nil))
 	} else {
@@ -290,6 +293,10 @@ func (env *Env) shut() error {
 	})
 	return env.closed
 }
+
+// programLogs reports whether the program has called slog.SetDefault. slog does
+// not tell, and only the type of its own handler, which has no name, does.
+func programLogs() bool { return fmt.Sprintf("%T", slog.Default().Handler()) != "*slog.defaultHandler" }
 
 // calm wraps a user's handler so that its panics end no call: mops logs on
 // goroutines of its own, where a panic would end the program.

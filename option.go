@@ -283,7 +283,8 @@ func Config(path string) EnvOption {
 
 // LogTo sets the logger of mops, which functions use, too, through [Logger]. A
 // worker gets its logger from the options of its own [Main] or [Init]. Default:
-// text from slog.LevelInfo on, to standard error.
+// slog's, if the program has called [slog.SetDefault] before; else text from
+// slog.LevelInfo on, to standard error.
 func LogTo(logger *slog.Logger) EnvOption {
 	return envOption(func(e *envOptions) { e.logger = logger })
 }

@@ -34,7 +34,12 @@ func At(uri string) Source { return Source{source.At(uri)} }
 // an input it is the same as [File].
 func FileAt(path, uri string) Source { return Source{source.FileAt(path, uri)} }
 
-var errNoSource = errors.New("mops: a zero Source has no content: make one with File, Dir or At")
+// Bytes is a file whose content is a copy of data, in the memory of this
+// process: for what a program made or fetched itself. It is the same input as a
+// [File] with this content.
+func Bytes(data []byte) Source { return Source{source.Bytes(data)} }
+
+var errNoSource = errors.New("mops: a zero Source has no content: make one with File, Dir, Bytes or At")
 
 // attach tells a source that was part of no call yet which environment it is
 // in.
@@ -69,6 +74,27 @@ func (s Source) OpenRange(ctx context.Context, offset, length int64) (io.ReadClo
 		return nil, err
 	}
 	return s.ref.OpenRange(ctx, offset, length)
+}
+
+// ReadAll reads a whole file into memory, and verifies it; [Source.Size] says
+// how much that takes. See [Source.Open] for its errors.
+func (s Source) ReadAll(ctx context.Context) ([]byte, error) {
+	if err := s.attach(ctx); err != nil {
+		return nil, err
+	}
+	return s.ref.ReadAll(ctx)
+}
+
+// CopyTo writes a file to a path of this machine, in little memory, and verifies
+// it. It replaces a file there only when the whole content is on the disk;
+// after an error, or the end of ctx, that file is what it was, and there is no
+// other. The folder must be there. The new file has the permissions of one that
+// the program creates. See [Source.Open] for further errors.
+func (s Source) CopyTo(ctx context.Context, path string) error {
+	if err := s.attach(ctx); err != nil {
+		return err
+	}
+	return s.ref.CopyTo(ctx, path)
 }
 
 // Path is the path of a file or folder on this machine with the content, for

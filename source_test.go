@@ -405,7 +405,7 @@ func TestAZeroSourceHasNoContent(t *testing.T) {
 	var none mops.Source
 	ctx := mopstest.Context(t)
 	_, err := none.Open(ctx)
-	mentions(t, err, "zero Source", "File, Dir or At")
+	mentions(t, err, "zero Source", "File, Dir, Bytes or At")
 	_, err = none.Path(ctx)
 	mentions(t, err, "zero Source")
 	_, err = none.OpenRange(ctx, 0, 1)

@@ -6,6 +6,7 @@ package function
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -52,6 +53,9 @@ type Function struct {
 	schema   writtenSchema
 	own      atomic.Pointer[own]
 	origin   atomic.Pointer[origin]
+
+	describe sync.Once
+	whole    json.RawMessage // see Types
 }
 
 // ID is "name@version".

@@ -38,6 +38,22 @@ func (s *writtenSchema) set(in, out *codec.Codec) (err error) {
 	return err
 }
 
+// longestTypes is the length in bytes of the longest description of types that
+// records of calls carry.
+const longestTypes = 16 << 10
+
+// Types describes the whole types of the function, as invocations have them;
+// nil if that is long. After Prepare.
+func (f *Function) Types() json.RawMessage {
+	f.describe.Do(func() {
+		text, err := schema.Types{In: f.inCodec.Whole(), Out: f.outCodec.Whole()}.Encode()
+		if err == nil && len(text) <= longestTypes {
+			f.whole = text
+		}
+	})
+	return f.whole
+}
+
 // SchemaHash is a SHA-256 in hexadecimal over the parts of the types that the
 // fingerprints leave out, after Prepare.
 func (f *Function) SchemaHash() string {

@@ -386,7 +386,7 @@ func (e *Engine) explain(ctx context.Context, f *flight, missed *miss) error {
 	for _, old := range f.call.Function.OldPlaces(f.call.Input) {
 		reasons = append(reasons, fmt.Sprintf("there is none at its old home %s either", path.Dir(old.Path)))
 	}
-	call := explain.New(ctx, f.call.Function.Head(f.place.Key, ""), f.call.Function.Describe(f.call.Pipeline), f.call.Input)
+	call := explain.New(ctx, f.call.Function.Head(f.place.Key, ""), f.call.Function.Describe(f.call.Pipeline), f.call.Function.Types(), f.call.Input)
 	if more := explain.Miss(ctx, f.place, call); more != "" {
 		reasons = append(reasons, more)
 	}

@@ -111,6 +111,7 @@ func (c *computing) prepare() error {
 		Head: f.call.Function.Head(f.place.Key, c.RunID),
 		Call: f.call.Function.Describe(f.call.Pipeline), LeaseID: c.LeaseID,
 		Caller: f.caller(), ProgramRun: c.ProgramRun, Program: record.ThisProgram(), Sources: c.sources,
+		Types: f.call.Function.Types(),
 	}
 	return f.place.PutInvocation(c.ctx, header, f.call.Input, f.call.StorageTTL)
 }

@@ -6,6 +6,7 @@ package explain
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
@@ -18,19 +19,25 @@ import (
 type Call struct {
 	record.Call
 	Schema   *schema.Types // what the fingerprints leave out; nil where the record does not say
+	Types    *schema.Types // whole; nil where the record does not say
 	HasInput bool          // false for a result that was put there without an invocation
 	Input    any           // decoded, see package dynamic; as far as it could be
 }
 
-// New makes a Call of a canonical input.
-func New(ctx context.Context, head record.Head, call record.Call, input []byte) Call {
+// New makes a Call of a canonical input. types are the whole types as invocations
+// have them.
+func New(ctx context.Context, head record.Head, call record.Call, types json.RawMessage, input []byte) Call {
 	value, _ := dynamic.Decode(ctx, input) // what is damaged shows in the value
-	return Call{Call: call, Schema: schemaOf(head), HasInput: true, Input: value}
+	c := Call{Call: call, Schema: parsed(head.Schema), Types: parsed(types), HasInput: true, Input: value}
+	if c.Types != nil {
+		c.Input = dynamic.Typed(value, c.Types.In)
+	}
+	return c
 }
 
-// schemaOf is what a header says; what cannot be read is not compared.
-func schemaOf(head record.Head) *schema.Types {
-	types, err := schema.Parse(head.Schema)
+// parsed is what a header says; what cannot be read is not compared.
+func parsed(text json.RawMessage) *schema.Types {
+	types, err := schema.Parse(text)
 	if err != nil {
 		return nil
 	}
@@ -47,7 +54,7 @@ func Read(ctx context.Context, place memo.Place) (Call, error) {
 		if err := invocation.Into(&header); err != nil {
 			return Call{}, err
 		}
-		return New(ctx, header.Head, header.Call, invocation.Body), nil
+		return New(ctx, header.Head, header.Call, header.Types, invocation.Body), nil
 	}
 	if !blob.Is(err, blob.NotFound) {
 		return Call{}, err
@@ -60,5 +67,5 @@ func Read(ctx context.Context, place memo.Place) (Call, error) {
 	if err := result.Into(&header); err != nil {
 		return Call{}, err
 	}
-	return Call{Call: header.Call, Schema: schemaOf(header.Head)}, nil
+	return Call{Call: header.Call, Schema: parsed(header.Schema)}, nil
 }

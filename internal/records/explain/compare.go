@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
@@ -50,15 +51,11 @@ func Compare(here, there Call) []Difference {
 	compare(Version, here.Version, there.Version)
 	compareCallees(here.Calls, there.Calls, func(name string, here, there any) { add(Calls, name, here, there) })
 	compare(Codec, here.Codec, there.Codec)
-	compare(InputType, here.In, there.In)
-	compare(OutputType, here.Out, there.Out)
-	if here.Schema != nil && there.Schema != nil {
-		for d := range schema.Diff(here.Schema.In, there.Schema.In, "In") {
-			add(InputType, d.Path, kind(d.Here), kind(d.There))
-		}
-		for d := range schema.Diff(here.Schema.Out, there.Schema.Out, "Out") {
-			add(OutputType, d.Path, kind(d.Here), kind(d.There))
-		}
+	for d := range typesOf(here, InputType).differences(typesOf(there, InputType), "In") {
+		add(InputType, d.Path, kind(d.Here), kind(d.There))
+	}
+	for d := range typesOf(here, OutputType).differences(typesOf(there, OutputType), "Out") {
+		add(OutputType, d.Path, kind(d.Here), kind(d.There))
 	}
 	if here.HasInput && there.HasInput {
 		for _, d := range dynamic.Diff(here.Input, there.Input, "In", mostFields) {
@@ -66,6 +63,57 @@ func Compare(here, there Call) []Difference {
 		}
 	}
 	return found
+}
+
+// typeOf is what the records of a call say of one of its types.
+type typeOf struct {
+	fingerprint string
+	leftOut     *schema.Graph // what the fingerprint leaves out; nil if that is not known
+	whole       schema.Graph  // empty if that is not known
+}
+
+func typesOf(c Call, part Part) typeOf {
+	pick := func(t *schema.Types) *schema.Graph {
+		switch {
+		case t == nil:
+			return nil
+		case part == InputType:
+			return &t.In
+		}
+		return &t.Out
+	}
+	t := typeOf{fingerprint: c.In, leftOut: pick(c.Schema)}
+	if part == OutputType {
+		t.fingerprint = c.Out
+	}
+	if whole := pick(c.Types); whole != nil {
+		t.whole = *whole
+	}
+	return t
+}
+
+// differences yields the fields in which two types differ, or, with an empty
+// path, that their fingerprints do, if nobody knows the fields.
+func (here typeOf) differences(there typeOf, root string) iter.Seq[schema.Difference] {
+	return func(yield func(schema.Difference) bool) {
+		if here.fingerprint != there.fingerprint {
+			found := false
+			if len(here.whole) > 0 && len(there.whole) > 0 {
+				for d := range schema.DiffWhole(here.whole, there.whole, root) {
+					found = true
+					if !yield(d) {
+						return
+					}
+				}
+			}
+			if found || !yield(schema.Difference{Here: here.fingerprint, There: there.fingerprint}) {
+				return
+			}
+		}
+		if here.leftOut != nil && there.leftOut != nil {
+			schema.Diff(*here.leftOut, *there.leftOut, root)(yield)
+		}
+	}
 }
 
 // kind is what a type is in a place, or that it has none there.

@@ -56,7 +56,7 @@ func (c call) place(t *testing.T, store *blob.Store) memo.Place {
 }
 
 func (c call) call(t *testing.T) Call {
-	return New(t.Context(), record.Head{}, c.describe(), c.encoded(t))
+	return New(t.Context(), record.Head{}, c.describe(), nil, c.encoded(t))
 }
 
 // store puts the invocation of a call, and with done its result.
@@ -287,8 +287,8 @@ func TestFolders(t *testing.T) {
 func TestCompareNamesWhatFingerprintsLeaveOut(t *testing.T) {
 	c := train(input{City: "Bern"})
 	head := func(schema string) record.Head { return record.Head{Schema: []byte(schema)} }
-	here := New(t.Context(), head(`{"out":[{"kind":"struct","parts":{"omitzero field Mean":1,"omitzero field Text":1}},{"kind":"float64"}]}`), c.describe(), c.encoded(t))
-	there := New(t.Context(), head(`{"out":[{"kind":"struct","parts":{"omitzero field Text":1}},{"kind":"string"}]}`), c.describe(), c.encoded(t))
+	here := New(t.Context(), head(`{"out":[{"kind":"struct","parts":{"omitzero field Mean":1,"omitzero field Text":1}},{"kind":"float64"}]}`), c.describe(), nil, c.encoded(t))
+	there := New(t.Context(), head(`{"out":[{"kind":"struct","parts":{"omitzero field Text":1}},{"kind":"string"}]}`), c.describe(), nil, c.encoded(t))
 	var said []string
 	for _, d := range Compare(here, there) {
 		said = append(said, d.String())
@@ -299,8 +299,29 @@ func TestCompareNamesWhatFingerprintsLeaveOut(t *testing.T) {
 	}
 	for _, none := range []string{"", "{}", "[]", "{"} {
 		want := map[string]int{"{}": 2}[none] // the others say nothing, as in the first release
-		if d := Compare(here, New(t.Context(), head(none), c.describe(), c.encoded(t))); len(d) != want {
+		if d := Compare(here, New(t.Context(), head(none), c.describe(), nil, c.encoded(t))); len(d) != want {
 			t.Errorf("%q: %v, want %d differences", none, d, want)
+		}
+	}
+}
+
+// Calls whose types have other fingerprints name the fields, if both say what
+// their types are.
+func TestCompareNamesTheFieldWhoseTypeChanged(t *testing.T) {
+	c := train(input{City: "Bern"})
+	with := func(in, types string) Call {
+		described := c.describe()
+		described.In = in
+		return New(t.Context(), record.Head{}, described, []byte(types), c.encoded(t))
+	}
+	one := with("1", `{"in":[{"kind":"struct","parts":{"field Rate":1}},{"kind":"float64"}],"out":[{"kind":"int"}]}`)
+	two := with("2", `{"in":[{"kind":"struct","parts":{"field Rate":1}},{"kind":"int"}],"out":[{"kind":"int"}]}`)
+	if got := sentences(Compare(one, two)); !slices.Equal(got, []string{"the type of In.Rate: float64 here, int there"}) {
+		t.Errorf("got %q", got)
+	}
+	for _, unknown := range []Call{with("2", ""), with("2", "{"), with("2", "{}")} {
+		if got := sentences(Compare(one, unknown)); !slices.Equal(got, []string{"the type of the input: 1 here, 2 there"}) {
+			t.Errorf("got %q", got)
 		}
 	}
 }

@@ -148,6 +148,10 @@ type InvocationHeader struct {
 	ProgramRun string           `json:"program_run,omitempty"` // as in Run
 	Program    Program          `json:"program,omitzero"`      // the caller's
 	Sources    []SourceLocation `json:"sources,omitempty"`
+
+	// Types describes the whole types, for people; see package schema. It is left out
+	// where it would be long.
+	Types json.RawMessage `json:"types,omitempty"`
 }
 
 // ErrorHeader is the header of an error; the body is a FuncError.

@@ -15,15 +15,19 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/sources/filehash"
 )
 
-// cached is the copy of an object in the cache, downloaded if need be. It may
-// vanish at any time unless it is held: a caller that fails to open it tries
-// again.
-func (f *fetcher) cached(ctx context.Context, at place, o *object) (string, error) {
-	hash, uri := o.sum.String(), at.store.URI(at.key)
+// downloaded is the copy in the cache of an object of another machine.
+func (f *fetcher) downloaded(ctx context.Context, at place, o *object) (string, error) {
 	if f.cache.Dir == "" {
-		return "", fmt.Errorf("source %s: there is no cache folder to download it to: set one, or read parts of it with OpenRange", uri)
+		return "", fmt.Errorf("source %s: there is no cache folder to download it to: set one, or read parts of it with OpenRange", at.store.URI(at.key))
 	}
-	done, err := f.turns.take(ctx, "cache "+hash)
+	return f.cached(ctx, o, func(path string) error { return f.download(ctx, at, o, path, 0o444) })
+}
+
+// cached is the copy of an object in the cache, which add puts there if need be.
+// It may vanish at any time unless it is held: a caller that fails to open it
+// tries again.
+func (f *fetcher) cached(ctx context.Context, o *object, add func(path string) error) (string, error) {
+	done, err := f.turns.take(ctx, "cache "+o.sum.String())
 	if err != nil {
 		return "", err
 	}
@@ -33,7 +37,7 @@ func (f *fetcher) cached(ctx context.Context, at place, o *object) (string, erro
 		if has, err := f.has(ctx, o); err != nil || has {
 			return err
 		}
-		err := f.download(ctx, at, o, path, 0o444)
+		err := add(path)
 		if err == nil {
 			f.added(path, o.size)
 		}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ import (
 // Open opens a file for reading. It first downloads content from another
 // machine to the cache, once, and verifies it.
 func (r *Ref) Open(ctx context.Context) (io.ReadSeekCloser, error) {
+	if data := r.bytes(); data != nil {
+		return memoryFile{bytes.NewReader(data)}, nil
+	}
 	file, err := r.openFile(ctx)
 	if err != nil {
 		return nil, err
@@ -47,6 +51,9 @@ func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error
 	if off < 0 {
 		return nil, fmt.Errorf("source %s: a range cannot start at %d", r, off)
 	}
+	if data := r.bytes(); data != nil {
+		return io.NopCloser(section(bytes.NewReader(data), off, n)), nil
+	}
 	f, c, err := r.known(ctx)
 	if err != nil {
 		return nil, err
@@ -64,13 +71,18 @@ func (r *Ref) OpenRange(ctx context.Context, off, n int64) (io.ReadCloser, error
 	if err != nil {
 		return nil, err
 	}
-	if n < 0 {
-		n = 1<<63 - 1 - off
-	}
 	return struct {
 		io.Reader
 		io.Closer
-	}{io.NewSectionReader(file, off, n), file}, nil
+	}{section(file, off, n), file}, nil
+}
+
+// section is a part of what can be read at any place; see OpenRange.
+func section(of io.ReaderAt, off, n int64) io.Reader {
+	if n < 0 {
+		n = 1<<63 - 1 - off
+	}
+	return io.NewSectionReader(of, off, n)
 }
 
 func (f *fetcher) openRemoteRange(ctx context.Context, at place, o *object, off, n int64) (io.ReadCloser, error) {

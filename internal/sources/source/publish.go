@@ -296,7 +296,7 @@ func (f *keeper) locate(ctx context.Context, store *blob.Store, c *content, ttl 
 		}
 	}
 	o := c.file
-	if o.store == nil && o.uri == "" && o.path == "" && o.value == nil { // only its hash is known
+	if o.store == nil && o.uri == "" && o.path == "" && o.data == nil && o.value == nil { // only its hash is known
 		o.store, o.key = store, BlobKey(c.id.Hash)
 	}
 	var err error

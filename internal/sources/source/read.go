@@ -62,8 +62,11 @@ func (o *object) corrupt(uri string, got string) error {
 // the store's own, or a copy in the cache. All but the user's own are verified,
 // once for each state of the file.
 func (f *fetcher) localFile(ctx context.Context, o *object) (string, error) {
-	if o.path != "" {
+	switch {
+	case o.path != "":
 		return o.path, nil
+	case o.data != nil:
+		return f.dumped(ctx, o)
 	}
 	at, err := f.placeOfObject(ctx, o)
 	switch {
@@ -74,7 +77,7 @@ func (f *fetcher) localFile(ctx context.Context, o *object) (string, error) {
 	case at.store == nil:
 		return "", errors.New("source: nothing says where its bytes are: it was decoded, but not bound to the record that it came from")
 	case !at.store.IsLocal():
-		return f.cached(ctx, at, o)
+		return f.downloaded(ctx, at, o)
 	}
 	uri := at.store.URI(at.key)
 	path, _, err := at.store.LocalPath(ctx, at.key)

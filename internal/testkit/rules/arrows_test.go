@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/mops/internal/view": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/roots", "internal/values/dynamic", "internal/records/lease", "internal/records/memo", "internal/base/process",
-		"internal/records/record", "internal/base/text", "internal/base/words", "internal/trust/code",
+		"internal/records/record", "internal/base/text", "internal/base/words", "internal/trust/code", "internal/values/schema",
 	},
 	"cmd/mops/internal/roots": {
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
@@ -85,7 +85,7 @@ var arrows = map[string][]string{
 	"internal/records/explain":   {"blob", "internal/values/dynamic", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/values/schema", "internal/base/text", "internal/base/words"},
 	"internal/records/lineage":   {"blob", "internal/base/text", "internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
-	"internal/values/dynamic":    {"internal/base/text"},
+	"internal/values/dynamic":    {"internal/base/text", "internal/values/schema"},
 	"internal/base/event":        {"executor"},
 	"internal/base/progress":     {"executor", "internal/base/event", "internal/base/text", "internal/base/words"},
 	"internal/records/runs":      {"executor", "internal/base/words"},

@@ -1,6 +1,13 @@
 package codec
 
-import "github.com/TrilliantHealth/mops-go/internal/values/schema"
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/values/schema"
+)
 
 // schemaOf is the graph of the parts that the fingerprint of a type leaves out.
 func schemaOf(root *plan) schema.Graph {
@@ -13,6 +20,29 @@ func schemaOf(root *plan) schema.Graph {
 	g := grapher{alike: refine(reached, all), above: above, numbers: map[standing]int{}}
 	g.node(root, false)
 	return g.graph
+}
+
+// Whole is the graph of the whole type.
+func (c *Codec) Whole() schema.Graph {
+	g := grapher{whole: true, alike: map[*plan]string{}, numbers: map[standing]int{}}
+	for p := range reach(c.root, func(part) bool { return true }) {
+		g.alike[p] = fmt.Sprintf("%p", p) // two types that are built alike may have another order of fields
+	}
+	g.node(c.root, true)
+	return g.graph
+}
+
+var durationType = reflect.TypeFor[time.Duration]()
+
+// people adds to a node what fingerprints do not know.
+func (p *plan) people(n *schema.Node) {
+	if p.typ == durationType {
+		n.Unit = schema.Duration
+	}
+	declared := slices.SortedFunc(slices.Values(p.fields), func(x, y field) int { return slices.Compare(x.index, y.index) })
+	for _, f := range declared {
+		n.Order = append(n.Order, f.name)
+	}
 }
 
 // leading finds the types that have an omitzero field, directly or below.
@@ -34,6 +64,7 @@ func leading(reached map[*plan]bool) map[*plan]bool {
 // grapher makes one node for all types that are built alike, so that such types
 // have the same graph.
 type grapher struct {
+	whole   bool
 	alike   map[*plan]string // a hash of all parts of a type
 	above   map[*plan]bool
 	numbers map[standing]int
@@ -67,6 +98,9 @@ func (g *grapher) node(p *plan, below bool) int {
 	}
 	if len(parts) > 0 {
 		g.graph[number].Parts = parts
+	}
+	if g.whole {
+		p.people(&g.graph[number])
 	}
 	return number
 }

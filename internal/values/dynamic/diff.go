@@ -90,6 +90,7 @@ func (d *differ) values(path string, here, there any) {
 
 // same compares what is neither a container nor a string.
 func same(here, there any) bool {
+	here, there = number(here), number(there)
 	switch h := here.(type) {
 	case float64: // also tells -0 from +0, and one NaN from another
 		t, ok := there.(float64)
@@ -104,6 +105,15 @@ func same(here, there any) bool {
 		return false // of another kind, or values would have compared them
 	}
 	return here == there // also false where there is a container: its type is another
+}
+
+// number is a duration as the number that it is: a record of a release that did
+// not describe whole types has it so.
+func number(value any) any {
+	if d, ok := value.(Duration); ok {
+		return int64(d)
+	}
+	return value
 }
 
 func (d *differ) maps(path string, here, there Map) {

@@ -25,6 +25,7 @@ import (
 //	Source                          a map that mops writes for a file, a folder or a shared value
 //	Tagged                          any other tag
 //	Simple                          any other simple value
+//	Duration                        an int64, where [Typed] knows it
 //	Missing                         where the data ends or is wrong
 //
 // Byte strings are parts of the data that was decoded.

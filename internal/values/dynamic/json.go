@@ -41,6 +41,8 @@ func appendJSON(to []byte, value any) ([]byte, error) {
 		return strconv.AppendBool(to, v), nil
 	case int64:
 		return strconv.AppendInt(to, v, 10), nil
+	case Duration:
+		return strconv.AppendInt(to, int64(v), 10), nil
 	case uint64:
 		return strconv.AppendUint(to, v, 10), nil
 	case *big.Int:

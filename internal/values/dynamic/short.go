@@ -88,6 +88,8 @@ func scalar(value any, most int) string {
 		return strconv.FormatBool(v)
 	case int64:
 		return strconv.FormatInt(v, 10)
+	case Duration:
+		return time.Duration(v).String()
 	case uint64:
 		return strconv.FormatUint(v, 10)
 	case *big.Int:

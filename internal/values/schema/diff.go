@@ -19,10 +19,17 @@ type Difference struct {
 
 // Diff yields the differences of two types with the same fingerprint. root is
 // the name of the whole in paths.
-func Diff(here, there Graph, root string) iter.Seq[Difference] {
+func Diff(here, there Graph, root string) iter.Seq[Difference] { return diff(here, there, root, false) }
+
+// DiffWhole yields the differences of two types by their whole graphs.
+func DiffWhole(here, there Graph, root string) iter.Seq[Difference] {
+	return diff(here, there, root, true)
+}
+
+func diff(here, there Graph, root string, whole bool) iter.Seq[Difference] {
 	return func(yield func(Difference) bool) {
 		c := comparison{here: here, there: there, yield: yield, seen: map[pair]bool{}}
-		at := pair{here: none, there: none}
+		at := pair{here: none, there: none, below: whole}
 		if len(here) > 0 {
 			at.here = 0
 		}
@@ -112,14 +119,22 @@ func (p part) kind(g Graph) string { return g.node(p.number()).Kind }
 func parts(n Node) map[string]part {
 	all := make(map[string]part, len(n.Parts))
 	for name, number := range n.Parts {
-		bare := name
-		if at := strings.Index(name, Field); at > 0 && strings.HasPrefix(name, "omit") {
-			bare = name[at:]
-		}
+		bare := unmarked(name)
 		all[bare] = part{marks: name[:len(name)-len(bare)], node: &number}
 	}
 	return all
 }
+
+// unmarked is the name of a part without omitempty and omitzero.
+func unmarked(name string) string {
+	if at := strings.Index(name, Field); at > 0 && strings.HasPrefix(name, "omit") {
+		return name[at:]
+	}
+	return name
+}
+
+// FieldName is the name of a struct's field, by that of the part.
+func FieldName(part string) string { return strings.TrimPrefix(unmarked(part), Field) }
 
 func (g Graph) node(number int) Node {
 	if number == none {

@@ -21,13 +21,22 @@ type Types struct {
 // others in the order in which they are met. A part that neither has an
 // omitzero field nor lies in one is left out: the fingerprint covers it. So the
 // graph of most types is empty. Types that are built alike have the same graph.
+// A whole graph leaves nothing out. Nothing is decided by it: it tells people
+// what a fingerprint stands for.
 type Graph []Node
 
 // Node is one type.
 type Node struct {
 	Kind  string         `json:"kind"`
 	Parts map[string]int `json:"parts,omitempty"` // by name: the index in the graph
+
+	// These are for people, and only in whole graphs: fingerprints know neither.
+	Unit  string   `json:"unit,omitempty"`  // Duration, for a number that is one
+	Order []string `json:"order,omitempty"` // names of a struct's fields as it declares them
 }
+
+// Duration is the unit of a number that is a time.Duration.
+const Duration = "duration"
 
 // The names of parts. A part with a name of its own has it behind the word.
 const (

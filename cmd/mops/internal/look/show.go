@@ -293,7 +293,7 @@ func (o *inspectOptions) showRecord(ctx context.Context, a *cli.App, x roots.Add
 	case v.Content != nil:
 		o.showContent(ctx, a, v)
 	case len(v.Header) > 0:
-		showHeader(a, v)
+		o.showHeader(a, v)
 	}
 	if v.Code != nil && o.full {
 		showDescription(a, v.Code)
@@ -308,10 +308,15 @@ func (o *inspectOptions) showRecord(ctx context.Context, a *cli.App, x roots.Add
 	}
 }
 
-// showHeader writes all that a header says.
-func showHeader(a *cli.App, v *view.Record) {
+// showHeader writes all that a header says, but for the types, which are long.
+func (o *inspectOptions) showHeader(a *cli.App, v *view.Record) {
+	header := v.Header
+	var long struct{ Types json.RawMessage }
+	if v.Into(&long); len(long.Types) > 0 && !o.full {
+		header = bytes.Replace(header, long.Types, []byte(`"(--full shows them)"`), 1)
+	}
 	var text bytes.Buffer
-	if json.Indent(&text, v.Header, "  ", "  ") == nil {
+	if json.Indent(&text, header, "  ", "  ") == nil {
 		fmt.Fprintf(a.Text, "\nHeader\n  %s\n", strings.TrimSpace(text.String()))
 	}
 }

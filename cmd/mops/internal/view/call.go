@@ -82,10 +82,21 @@ func ReadCall(ctx context.Context, x roots.Address, now time.Time) (*Call, error
 	if err := v.addLease(ctx, &found, now); err != nil {
 		return nil, err
 	}
+	v.typed()
 	found.sort()
 	v.Runs = append(v.Runs, found.list...)
 	v.State = StateOf(v.Result.sound(), v.Error.sound(), v.Lease)
 	return v, nil
+}
+
+// typed tells input and output what their types are, as the invocation says.
+func (v *Call) typed() {
+	if v.Invocation == nil {
+		return
+	}
+	types := v.Invocation.types()
+	v.Invocation.typed(types.In)
+	v.Result.typed(types.Out)
 }
 
 func (v *Call) add(ctx context.Context, found *runList, info blob.Info, rest string) error {

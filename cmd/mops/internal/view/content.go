@@ -154,6 +154,14 @@ func Read(ctx context.Context, x roots.Address, now time.Time) (Record, error) {
 		if err == nil && kind == record.KindLease && v.Condition == Sound {
 			err = v.fillLease(ctx, x, now)
 		}
+		if kind == record.KindInvocation {
+			v.typed(v.types().In)
+		}
+		if kind == record.KindResult {
+			if invocation, err := readRecord(ctx, x.Store, x.Call.Path()+"/invocation", record.KindInvocation, ""); err == nil {
+				v.typed(invocation.types().Out)
+			}
+		}
 		return v, err
 	}
 	if x.Kind == roots.KindRecord && strings.HasPrefix(x.Call.Rest, "runs/") && strings.HasSuffix(x.Path, ".json") {

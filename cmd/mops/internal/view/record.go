@@ -13,6 +13,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/values/dynamic"
+	"github.com/TrilliantHealth/mops-go/internal/values/schema"
 )
 
 // Condition is what state a record was found in.
@@ -130,6 +131,25 @@ func (v *Record) salvage(ctx context.Context, data []byte) {
 func (v *Record) Into(header any) {
 	if len(v.Header) > 0 {
 		_ = json.Unmarshal(v.Header, header) // a damaged header leaves fields empty
+	}
+}
+
+// types are the whole types of a call, as its invocation has them; empty where
+// it does not say.
+func (v *Record) types() schema.Types {
+	var header record.InvocationHeader
+	v.Into(&header)
+	types, err := schema.Parse(header.Types)
+	if err != nil {
+		return schema.Types{}
+	}
+	return types
+}
+
+// typed tells the value what its type is.
+func (v *Record) typed(of schema.Graph) {
+	if v != nil && v.Value != nil {
+		v.Value.Value = dynamic.Typed(v.Value.Value, of)
 	}
 }
 
