@@ -224,7 +224,13 @@ func waitFor(t *testing.T, folder string) {
 
 func TestCtrlCEndsWhatRuns(t *testing.T) {
 	for _, where := range []string{"inproc", "subprocess"} {
-		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		for signal, want := range map[os.Signal]struct {
+			code int
+			says string
+		}{
+			os.Interrupt:    {130, "interrupted: stopping workers and releasing leases; press Ctrl-C again to leave at once"},
+			syscall.SIGTERM: {143, "terminated by SIGTERM: stopping workers and releasing leases; another signal ends the program at once"},
+		} {
 			folder := t.TempDir()
 			cmd := program(t, "interrupted", folder)
 			cmd.Env = append(cmd.Env, "MOPS_EXECUTOR="+where)
@@ -237,10 +243,10 @@ func TestCtrlCEndsWhatRuns(t *testing.T) {
 			cmd.Process.Signal(signal)
 			cmd.Process.Signal(signal) // as timeout(1) does: it is one
 			cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != 130 || marks(t, folder) != 2 {
+			if code := cmd.ProcessState.ExitCode(); code != want.code || marks(t, folder) != 2 {
 				t.Errorf("%s, %v: exit code %d, %d marks, said %s", where, signal, code, marks(t, folder), &stderr)
 			}
-			if said := stderr.String(); !strings.Contains(said, "interrupted") || strings.Contains(said, "error:") {
+			if said := stderr.String(); !strings.Contains(said, want.says) || strings.Contains(said, "error:") {
 				t.Errorf("%s, %v: it said %s", where, signal, said)
 			}
 		}

@@ -19,7 +19,7 @@ const module = "github.com/TrilliantHealth/mops-go"
 // From top to bottom: the tool, the root package, those who run calls, what
 // they know of a call, what lies in the store, the store, the leaves.
 var arrows = map[string][]string{
-	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
+	"cmd/mops": {"blob/*", "cmd/mops/internal/*", "internal/base/interrupt"},
 	"cmd/mops/internal/look": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/query", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config",
 		"internal/records/explain", "internal/records/lease", "internal/records/lineage", "internal/records/memo", "internal/records/memokey", "internal/records/programs", "internal/records/record",
@@ -48,8 +48,8 @@ var arrows = map[string][]string{
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
 		"internal/records/programs",
 	},
-	"cmd/mops/internal/cli": {"internal/base/progress", "internal/base/text"},
-	"cmd/mops-lock":         {"internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
+	"cmd/mops/internal/cli": {"internal/base/interrupt", "internal/base/progress", "internal/base/text"},
+	"cmd/mops-lock":         {"internal/base/interrupt", "internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
 
 	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
 	"examples/mldemo": {
@@ -58,7 +58,7 @@ var arrows = map[string][]string{
 	"mopstest": {"", "blob/memblob", "executor", "internal/engine/function", "internal/trust/lockfile", "internal/trust/snapshot"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
-		"internal/engine/ability", "internal/engine/agent", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
+		"internal/engine/ability", "internal/engine/agent", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/base/interrupt", "internal/records/memokey", "internal/engine/orchestrate",
 		"internal/base/progress", "internal/sources/source", "internal/engine/journal", "internal/base/event", "internal/records/programs", "internal/base/text", "internal/engine/worker",
 		"internal/records/record", "internal/trust/code", "internal/trust/edits",
 	},

@@ -10,11 +10,10 @@ import (
 
 // Exit codes, the same for all commands. They are part of the help.
 const (
-	ExitOK          = 0
-	ExitFailed      = 1
-	ExitUsage       = 2
-	ExitNotFound    = 3
-	ExitInterrupted = 130 // 128 + SIGINT, as shells report it
+	ExitOK       = 0
+	ExitFailed   = 1
+	ExitUsage    = 2
+	ExitNotFound = 3
 )
 
 // ExitCodes says what they mean.
@@ -23,6 +22,7 @@ const ExitCodes = `    0  it worked
     2  the command line makes no sense
     3  what was asked for is not there
   130  it was interrupted (Ctrl-C)
+  143  it was ended by SIGTERM
     n  replay, k8s launch, k8s orchestrate: what the program exited with
 `
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
@@ -53,9 +54,9 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 	if flushErr := a.Text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
 		err = flushErr // who reads only the first lines is no failure
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrSaid) {
-		fmt.Fprintf(a.Stderr, "mops %s: interrupted\n", c.Name)
-		return ExitInterrupted
+	if end := interrupt.Of(ctx); err != nil && end != nil && !errors.Is(err, ErrSaid) {
+		fmt.Fprintf(a.Stderr, "mops %s: %v\n", c.Name, end)
+		return end.Exit()
 	}
 	return a.exit(c.Name, err)
 }
