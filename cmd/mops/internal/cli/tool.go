@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
 
 // Group is commands that share a first word, and what is said of them all. The
@@ -42,7 +44,7 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 	case "help", "-h", "-help", "--help":
 		err := g.help(a, args)
 		a.Text.Flush()
-		return a.exit("help", err)
+		return a.exit("", err)
 	case "-version", "--version":
 		word = "version"
 	}
@@ -88,6 +90,13 @@ func (g Group) find(word string) (Command, error) {
 			return c, nil
 		}
 		names = append(names, c.Name)
+	}
+	meant := words.Nearest(name, names)
+	for _, sub := range g.Groups {
+		meant = cmp.Or(meant, words.Nearest(name, []string{sub.Name}))
+	}
+	if meant != "" {
+		return Command{}, Usagef("there is no command %q; did you mean %s?", name, meant)
 	}
 	return Command{}, Usagef("there is no command %q; there are %s", name, strings.Join(names, ", "))
 }
