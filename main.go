@@ -67,17 +67,23 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		exit = signalled.Exit()
 	case env.plan != nil && errors.Is(err, ErrPlanned):
 		exit = exitPlanned
-		fmt.Fprintln(display.Writer(), "this was a plan, and the program went as far as it could:", text.CleanLines(err.Error()))
+		fmt.Fprintln(display.Writer(), "this was a plan, and the program went as far as it could:", printable(err))
 		err = nil
 	case err != nil:
 		exit = exitFailed
 	}
 	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, signalled))) {
-		fmt.Fprintln(display.Writer(), "error:", text.CleanLines(err.Error()))
+		fmt.Fprintln(display.Writer(), "error:", printable(err))
 	}
 	env.endRun(exit, interrupted, err)
 	return exit
 }
+
+// mostPrinted bounds the text of an error on standard error, in bytes: somebody
+// is to read it, and an error may hold all that a service answered.
+const mostPrinted = 16 << 10
+
+func printable(err error) string { return text.CleanLines(errtree.Text(err, mostPrinted)) }
 
 // closeTime bounds how long a program that is done waits for functions that do
 // not heed their context.

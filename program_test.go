@@ -77,6 +77,9 @@ func init() {
 			return err
 		})
 	}
+	programs["fails at length"] = func() {
+		mops.Main(func(context.Context) error { return errors.New("it begins" + strings.Repeat("é", 10<<20) + "it ends") })
+	}
 	programs["stubborn"] = func() { // does not heed its context
 		mops.Main(func(context.Context) error {
 			if err := mark(os.Args[1], "begun"); err != nil {
@@ -249,6 +252,18 @@ func TestCtrlCEndsWhatRuns(t *testing.T) {
 			if said := stderr.String(); !strings.Contains(said, want.says) || strings.Contains(said, "error:") {
 				t.Errorf("%s, %v: it said %s", where, signal, said)
 			}
+		}
+	}
+}
+
+func TestALongErrorIsNotPrintedWhole(t *testing.T) {
+	_, stderr, code := run(t, program(t, "fails at length"))
+	if code != 1 || len(stderr) > 20<<10 {
+		t.Fatalf("exit code %d, %d bytes on standard error", code, len(stderr))
+	}
+	for _, want := range []string{"error: it begins", "bytes are left out", "it ends"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("%q is not in %.100s", want, stderr)
 		}
 	}
 }

@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
 		"internal/records/programs",
 	},
-	"cmd/mops/internal/cli": {"internal/base/interrupt", "internal/base/progress", "internal/base/text", "internal/base/words"},
+	"cmd/mops/internal/cli": {"internal/base/errtree", "internal/base/interrupt", "internal/base/progress", "internal/base/text", "internal/base/words"},
 	"cmd/mops-lock":         {"internal/base/interrupt", "internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
 
 	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
