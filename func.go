@@ -24,6 +24,9 @@ type Func[In, Out any] struct {
 // "forecast/train", at most 160 bytes of a-z, 0-9, '.', '_' and '-'. Results
 // are kept under the name, so keep it when the function moves.
 //
+// fn takes one input and returns one output: make a struct of several. If it has
+// another shape, the compiler "cannot infer In and Out".
+//
 // In and Out must be types that can be encoded without loss: no channels, no
 // functions, no unexported fields (unless the type marshals itself), interfaces
 // only with [RegisterType]. Sources ([File], [Dir]) may stand anywhere in them.

@@ -11,16 +11,16 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
+	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Exit codes of a program that runs under [Main].
 const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitPlanned     = 3
-	exitInterrupted = 130 // 128 + SIGINT, as shells report it
+	exitOK      = 0
+	exitFailed  = 1
+	exitPlanned = 3
 )
 
 // Main is a program's whole main function. If the process was started as a
@@ -29,8 +29,8 @@ const (
 // or with 3 if a [Plan] could go no further. It never returns.
 //
 // On Ctrl-C, and on SIGTERM, the context of run ends: mops stops the workers
-// and releases the leases, and the exit code is 130. A second Ctrl-C exits at
-// once; the next run picks up what was left.
+// and releases the leases, and the exit code is 130, or 143 for SIGTERM. A second
+// signal ends the program at once; the next run picks up what was left.
 //
 // When run has returned, Main waits at most 10 s for functions of this process
 // that do not heed their context.
@@ -38,8 +38,6 @@ func Main(run func(ctx context.Context) error, options ...EnvOption) {
 	Init(options...)
 	os.Exit(runMain(run, options))
 }
-
-var errInterrupted = errors.New("interrupted")
 
 func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int) {
 	display, tracker, err := show(options)
@@ -55,31 +53,37 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		fmt.Fprintln(display.Writer(), err)
 		return exitFailed
 	}
-	defer onInterrupt(display, cancel, func() {
+	defer onInterrupt(display, cancel, func(e *interrupt.Error) {
 		display.Close()
-		env.endRun(exitInterrupted, true, errInterrupted)
+		env.endRun(e.Exit(), true, e)
 	})()
 	err = errtree.Tame(run(env.Context(ctx)))
-	interrupted := errors.Is(context.Cause(ctx), errInterrupted)
+	signalled, interrupted := errors.AsType[*interrupt.Error](context.Cause(ctx))
 	if closeErr := env.closeSoon(); err == nil && !interrupted {
 		err = closeErr
 	}
 	switch {
 	case interrupted:
-		exit = exitInterrupted
+		exit = signalled.Exit()
 	case env.plan != nil && errors.Is(err, ErrPlanned):
 		exit = exitPlanned
-		fmt.Fprintln(display.Writer(), "this was a plan, and the program went as far as it could:", text.CleanLines(err.Error()))
+		fmt.Fprintln(display.Writer(), "this was a plan, and the program went as far as it could:", printable(err))
 		err = nil
 	case err != nil:
 		exit = exitFailed
 	}
-	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted))) {
-		fmt.Fprintln(display.Writer(), "error:", text.CleanLines(err.Error()))
+	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, signalled))) {
+		fmt.Fprintln(display.Writer(), "error:", printable(err))
 	}
 	env.endRun(exit, interrupted, err)
 	return exit
 }
+
+// mostPrinted bounds the text of an error on standard error, in bytes: somebody
+// is to read it, and an error may hold all that a service answered.
+const mostPrinted = 16 << 10
+
+func printable(err error) string { return text.CleanLines(errtree.Text(err, mostPrinted)) }
 
 // closeTime bounds how long a program that is done waits for functions that do
 // not heed their context.
@@ -126,27 +130,32 @@ const oneSignal = 500 * time.Millisecond
 
 // onInterrupt calls cancel at the first signal; at the second it calls last and
 // exits.
-func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc, last func()) (stop func()) {
+func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc, last func(*interrupt.Error)) (stop func()) {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	interrupt.Notify(signals)
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		cause := &interrupt.Error{}
 		select {
-		case <-signals:
+		case cause.Signal = <-signals:
 		case <-ended:
 			return
 		}
-		fmt.Fprintln(display.Writer(), "interrupted: stopping workers and releasing leases; press Ctrl-C again to leave at once")
-		cancel(errInterrupted)
+		again := "press Ctrl-C again to leave at once"
+		if cause.Signal == syscall.SIGTERM { // from a scheduler or a service manager: nobody presses anything
+			again = "another signal ends the program at once"
+		}
+		fmt.Fprintf(display.Writer(), "%v: stopping workers and releasing leases; %s\n", cause, again)
+		cancel(cause)
 		for first := time.Now(); ; {
 			select {
 			case <-signals:
 				if time.Since(first) < oneSignal {
 					continue
 				}
-				last()
-				os.Exit(exitInterrupted)
+				last(cause)
+				os.Exit(cause.Exit())
 			case <-ended:
 				return
 			}

@@ -77,6 +77,9 @@ func init() {
 			return err
 		})
 	}
+	programs["fails at length"] = func() {
+		mops.Main(func(context.Context) error { return errors.New("it begins" + strings.Repeat("é", 10<<20) + "it ends") })
+	}
 	programs["stubborn"] = func() { // does not heed its context
 		mops.Main(func(context.Context) error {
 			if err := mark(os.Args[1], "begun"); err != nil {
@@ -224,7 +227,13 @@ func waitFor(t *testing.T, folder string) {
 
 func TestCtrlCEndsWhatRuns(t *testing.T) {
 	for _, where := range []string{"inproc", "subprocess"} {
-		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		for signal, want := range map[os.Signal]struct {
+			code int
+			says string
+		}{
+			os.Interrupt:    {130, "interrupted: stopping workers and releasing leases; press Ctrl-C again to leave at once"},
+			syscall.SIGTERM: {143, "terminated by SIGTERM: stopping workers and releasing leases; another signal ends the program at once"},
+		} {
 			folder := t.TempDir()
 			cmd := program(t, "interrupted", folder)
 			cmd.Env = append(cmd.Env, "MOPS_EXECUTOR="+where)
@@ -237,12 +246,24 @@ func TestCtrlCEndsWhatRuns(t *testing.T) {
 			cmd.Process.Signal(signal)
 			cmd.Process.Signal(signal) // as timeout(1) does: it is one
 			cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != 130 || marks(t, folder) != 2 {
+			if code := cmd.ProcessState.ExitCode(); code != want.code || marks(t, folder) != 2 {
 				t.Errorf("%s, %v: exit code %d, %d marks, said %s", where, signal, code, marks(t, folder), &stderr)
 			}
-			if said := stderr.String(); !strings.Contains(said, "interrupted") || strings.Contains(said, "error:") {
+			if said := stderr.String(); !strings.Contains(said, want.says) || strings.Contains(said, "error:") {
 				t.Errorf("%s, %v: it said %s", where, signal, said)
 			}
+		}
+	}
+}
+
+func TestALongErrorIsNotPrintedWhole(t *testing.T) {
+	_, stderr, code := run(t, program(t, "fails at length"))
+	if code != 1 || len(stderr) > 20<<10 {
+		t.Fatalf("exit code %d, %d bytes on standard error", code, len(stderr))
+	}
+	for _, want := range []string{"error: it begins", "bytes are left out", "it ends"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("%q is not in %.100s", want, stderr)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/TrilliantHealth/mops-go/blob/driver"
+	"github.com/TrilliantHealth/mops-go/internal/base/diskfull"
 	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
@@ -102,6 +103,9 @@ func classify(err error) error {
 	for _, a := range advice {
 		if !errors.Is(err, a.err) {
 			continue
+		}
+		if diskfull.NoInodes(err) {
+			a.mend = "the disk has space, and no inodes: it can hold no more files (df -i); remove some, or choose another root"
 		}
 		if a.mend != "" {
 			err = fmt.Errorf("%w: %s", err, a.mend)

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/sparse"
 )
 
 const (
@@ -117,7 +119,10 @@ func (st *staged) copy(ctx context.Context, body io.Reader, size int64) error {
 		if size < 0 {
 			limit = 1<<63 - 1
 		}
-		copied, err = copyChunks(ctx, st.file, body, limit)
+		file := sparse.New(st.file)
+		if copied, err = copyChunks(ctx, file, body, limit); err == nil {
+			err = file.Close()
+		}
 	}
 	if err != nil {
 		return classify(err)

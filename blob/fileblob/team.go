@@ -71,7 +71,7 @@ func (s *store) letIn(err *error) {
 	e, ok := errors.AsType[*driver.Error](*err)
 	if ok && e.Kind == driver.Denied && errors.Is(e.Err, fs.ErrPermission) {
 		*err = &driver.Error{Kind: driver.Denied, Err: fmt.Errorf(
-			"%w; where a group shares the root, let it in (as the superuser, or each owner for what is his): cd '%s' && chgrp -R GROUP . && chmod -R g+rX . && find . -type d -exec chmod g+ws {} +", e.Err, s.dir)}
+			"%w; where a group shares the root, a umask that shut the group out (022, 077) or a missing setgid bit may be why: let it in (as the superuser, or each owner for what is his): cd '%s' && chgrp -R GROUP . && chmod -R g+rX . && find . -type d -exec chmod g+ws {} +", e.Err, s.dir)}
 	}
 }
 

@@ -89,6 +89,23 @@ func trouble(c *child) error {
 	if _, err := c.PutBytes(ctx, "there", []byte("again"), blob.PutOptions{}); err != nil {
 		return fmt.Errorf("after the disk was full: %w", err)
 	}
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT, "nr_inodes=8"); err != nil {
+		return fmt.Errorf("cannot mount: %w", err)
+	}
+	err = nil
+	for i := 0; err == nil && i < 8; i++ {
+		_, err = c.PutBytes(ctx, fmt.Sprint("small", i), nil, blob.PutOptions{})
+	}
+	if err := expect(err, blob.Unavailable, "the disk has space, and no inodes"); err != nil {
+		return err
+	}
+	if strings.Contains(err.Error(), "free some space") {
+		return err
+	}
+	_, err = c.PutBytes(ctx, "one/more/folder/small", nil, blob.PutOptions{})
+	if err := expect(err, blob.Unavailable, "the disk has space, and no inodes"); err != nil {
+		return err
+	}
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("cannot mount: %w", err)
 	}
@@ -123,7 +140,7 @@ func TestDenied(t *testing.T) {
 	_, errPut := sc.PutBytes(t.Context(), "folder/new", nil, blob.PutOptions{})
 	_, errOver := sc.PutBytes(t.Context(), "folder/key", nil, blob.PutOptions{})
 	for what, err := range map[string]error{"put": errPut, "overwrite": errOver, "delete": sc.Delete(t.Context(), "folder/key")} {
-		if !blob.Is(err, blob.Denied) || !strings.Contains(err.Error(), "owner and mode") || !strings.Contains(err.Error(), "cd '"+sc.s.dir+"' && chgrp -R GROUP .") {
+		if !blob.Is(err, blob.Denied) || !strings.Contains(err.Error(), "owner and mode") || !strings.Contains(err.Error(), "umask") || !strings.Contains(err.Error(), "setgid") || !strings.Contains(err.Error(), "cd '"+sc.s.dir+"' && chgrp -R GROUP .") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

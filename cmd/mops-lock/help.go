@@ -55,6 +55,7 @@ Exit codes
     1  code changed under its version; with --check: a lock and the code do not agree
     2  the command line makes no sense, or a package cannot be looked at
   130  it was interrupted (Ctrl-C)
+  143  it was ended by SIGTERM
 `
 
 func explain(w io.Writer) {

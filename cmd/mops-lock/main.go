@@ -10,10 +10,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/trust/fingerprint"
 	"github.com/TrilliantHealth/mops-go/internal/trust/lockfile"
@@ -22,14 +21,13 @@ import (
 
 // Exit codes. They are part of the help.
 const (
-	exitOK          = 0
-	exitRefused     = 1
-	exitCannot      = 2
-	exitInterrupted = 130 // 128 + SIGINT, as shells report it
+	exitOK      = 0
+	exitRefused = 1
+	exitCannot  = 2
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupt.Context(context.Background())
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -105,10 +103,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitCannot
 	}
 	code, err := c.run(ctx, stdout, stderr)
-	switch {
-	case ctx.Err() != nil:
-		return exitInterrupted
-	case err != nil:
+	if end := interrupt.Of(ctx); end != nil {
+		fmt.Fprintln(stderr, "mops-lock:", end)
+		return end.Exit()
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "mops-lock: %s\n", strings.ReplaceAll(text.CleanLines(err.Error()), "\n", "\n  "))
 	}
 	return code

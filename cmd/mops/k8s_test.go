@@ -147,7 +147,7 @@ func TestJobsAreWatched(t *testing.T) {
 		}
 	}
 	cancel()
-	if code := <-ended; code != cli.ExitInterrupted {
+	if code := <-ended; code != 130 {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -7,8 +7,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
@@ -16,6 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/look"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/page"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/upkeep"
+	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // the roots that the tool can open
 	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
@@ -25,8 +24,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends what is left to clean up
+	ctx, stop := interrupt.Context(context.Background())
 	a := &cli.App{Stdout: os.Stdout, Text: cli.NewTextWriter(os.Stdout), Stderr: os.Stderr, Lookup: os.LookupEnv, Now: time.Now}
 	code := commands.Main(ctx, a, os.Args[1:])
 	stop()

@@ -49,6 +49,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/diskfull"
 	"github.com/TrilliantHealth/mops-go/internal/base/openfile"
 )
 
@@ -151,7 +152,11 @@ func Failure(err error) error {
 type failure struct{ err error }
 
 func (e *failure) Error() string {
-	return fmt.Sprintf("cache folder: %v; make room there, or choose another cache folder with MOPS_CACHE", e.err)
+	room := "make room there"
+	if diskfull.NoInodes(e.err) {
+		room = "its disk has space, and no inodes: it can hold no more files (df -i): remove some"
+	}
+	return fmt.Sprintf("cache folder: %v; %s, or choose another cache folder with MOPS_CACHE", e.err, room)
 }
 
 func (e *failure) Unwrap() error        { return e.err }

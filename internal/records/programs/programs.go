@@ -23,11 +23,14 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 )
@@ -73,6 +76,22 @@ type Head struct {
 	Pipeline  string            `json:"pipeline,omitempty"`
 	Options   map[string]string `json:"options,omitempty"` // settings that are not the default: "executor": "k8s"
 	Fields    map[string]any    `json:"fields,omitempty"`  // the user's own
+}
+
+// Name is what people know the program by: the path of its executable, or, if the
+// go command built that to run it once, the path of its main package.
+func (h Head) Name() string {
+	if !process.BuiltToRun(h.Program) {
+		return h.Program
+	}
+	base := path.Base(filepath.ToSlash(h.Program))
+	switch {
+	case h.Build.Path == "" || h.Build.Path == "command-line-arguments": // of go run main.go
+		return base
+	case strings.HasSuffix(base, ".test"):
+		return h.Build.Path + ".test" // as the go command calls it
+	}
+	return h.Build.Path
 }
 
 // At is the moment of a time of a call.

@@ -422,3 +422,18 @@ func TestUnencodable(t *testing.T) {
 		}
 	}
 }
+
+func TestNameOfAProgram(t *testing.T) {
+	for _, c := range []struct{ program, main, want string }{
+		{"/usr/local/bin/forecast", "example.com/cmd/forecast", "/usr/local/bin/forecast"},
+		{"/tmp/go-build3771/b001/exe/forecast", "example.com/cmd/forecast", "example.com/cmd/forecast"},
+		{"/tmp/go-build3771/b001/exe/main", "command-line-arguments", "main"},
+		{"/tmp/go-build3771/b001/forecast.test", "example.com/forecast", "example.com/forecast.test"},
+		{"/tmp/go-build3771/b001/exe/forecast", "", "forecast"},
+		{"", "", ""},
+	} {
+		if got := (Head{Program: c.program, Build: record.Program{Path: c.main}}).Name(); got != c.want {
+			t.Errorf("%s of %s: %s, want %s", c.program, c.main, got, c.want)
+		}
+	}
+}

@@ -84,6 +84,20 @@ func TestFullCache(t *testing.T) {
 	}
 }
 
+func TestCacheWithoutInodes(t *testing.T) {
+	cache := smallDisk(t)
+	f, store := newFilesWith(t, Options{CacheDir: cache}), remoteStore(t)
+	r := asArgument(t, f, store, File(tempFile(t, pattern(1<<10))))
+	if err := syscall.Mount("", cache, "", syscall.MS_REMOUNT, "nr_inodes=2"); err != nil {
+		t.Skip("no file system with few inodes: ", err)
+	}
+	_, err := r.Path(t.Context())
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("%v does not say that the disk is full", err)
+	}
+	wantError(t, err, "no inodes")
+}
+
 // A plain file that a user named is written once the full disk has room again.
 func TestFullDiskOfAPlainFile(t *testing.T) {
 	disk, f, store, out := smallDisk(t), newFiles(t), remoteStore(t), t.TempDir()

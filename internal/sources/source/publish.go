@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
+	"github.com/TrilliantHealth/mops-go/internal/base/sparse"
 	"github.com/TrilliantHealth/mops-go/internal/sources/filehash"
 )
 
@@ -232,7 +233,11 @@ func (f *keeper) copyTo(ctx context.Context, from string, t target) (*content, e
 	defer done()
 	b := f.hashes.Body(file, from, s, nil)
 	defer b.End()
-	if _, err := io.Copy(struct{ io.Writer }{temp}, b); err != nil {
+	whole := sparse.New(temp)
+	if _, err = io.Copy(whole, b); err == nil {
+		err = whole.Close()
+	}
+	if err != nil {
 		if b.Err != nil {
 			return nil, b.Err
 		}

@@ -19,7 +19,7 @@ const module = "github.com/TrilliantHealth/mops-go"
 // From top to bottom: the tool, the root package, those who run calls, what
 // they know of a call, what lies in the store, the store, the leaves.
 var arrows = map[string][]string{
-	"cmd/mops": {"blob/*", "cmd/mops/internal/*"},
+	"cmd/mops": {"blob/*", "cmd/mops/internal/*", "internal/base/interrupt"},
 	"cmd/mops/internal/look": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/query", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config",
 		"internal/records/explain", "internal/records/lease", "internal/records/lineage", "internal/records/memo", "internal/records/memokey", "internal/records/programs", "internal/records/record",
@@ -48,8 +48,8 @@ var arrows = map[string][]string{
 		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
 		"internal/records/programs",
 	},
-	"cmd/mops/internal/cli": {"internal/base/progress", "internal/base/text"},
-	"cmd/mops-lock":         {"internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
+	"cmd/mops/internal/cli": {"internal/base/errtree", "internal/base/interrupt", "internal/base/progress", "internal/base/text", "internal/base/words"},
+	"cmd/mops-lock":         {"internal/base/interrupt", "internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
 
 	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
 	"examples/mldemo": {
@@ -58,11 +58,11 @@ var arrows = map[string][]string{
 	"mopstest": {"", "blob/memblob", "executor", "internal/engine/function", "internal/trust/lockfile", "internal/trust/snapshot"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
-		"internal/engine/ability", "internal/engine/agent", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/records/memokey", "internal/engine/orchestrate",
+		"internal/engine/ability", "internal/engine/agent", "internal/cluster/archive", "internal/engine/config", "internal/base/errtree", "internal/engine/function", "internal/base/inherit", "internal/base/interrupt", "internal/records/memokey", "internal/engine/orchestrate",
 		"internal/base/progress", "internal/sources/source", "internal/engine/journal", "internal/base/event", "internal/records/programs", "internal/base/text", "internal/engine/worker",
 		"internal/records/record", "internal/trust/code", "internal/trust/edits",
 	},
-	"internal/trust/edits":       {"internal/trust/code", "internal/trust/snapshot"},
+	"internal/trust/edits":       {"internal/base/process", "internal/trust/code", "internal/trust/snapshot"},
 	"internal/trust/lockfile":    {"internal/base/text", "internal/trust/code", "internal/trust/fingerprint", "internal/trust/purity", "internal/trust/snapshot"},
 	"internal/trust/fingerprint": {"internal/trust/code"},
 	"internal/trust/purity":      {"internal/trust/code", "internal/trust/fingerprint"},
@@ -96,7 +96,7 @@ var arrows = map[string][]string{
 	"internal/records/record":    {"blob", "executor", "internal/records/runs"},
 	"internal/records/runlog":    {"blob"},
 	"internal/records/usage":     {"blob", "internal/base/process"},
-	"internal/records/programs":  {"blob", "executor", "internal/records/record", "internal/base/text", "internal/base/words"},
+	"internal/records/programs":  {"blob", "executor", "internal/base/process", "internal/records/record", "internal/base/text", "internal/base/words"},
 	"internal/records/packs":     {"blob", "internal/records/record", "internal/records/runs"},
 	"internal/upkeep/doctor":     {"blob", "blob/blobtest", "blob/driver", "internal/base/progress", "internal/base/text"},
 	"internal/engine/ability":    {"executor"},
@@ -105,9 +105,9 @@ var arrows = map[string][]string{
 		"blob", "blob/driver", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/process", "internal/base/progress",
 		"internal/records/packs", "internal/records/programs", "internal/records/record", "internal/records/runs", "internal/base/sleep", "internal/sources/source", "internal/sources/sweep",
 	},
-	"internal/sources/source":     {"blob", "internal/sources/filehash", "internal/base/localcache", "internal/base/openfile", "internal/sources/sweep"},
+	"internal/sources/source":     {"blob", "internal/base/sparse", "internal/sources/filehash", "internal/base/localcache", "internal/base/openfile", "internal/sources/sweep"},
 	"internal/sources/filehash":   {"internal/base/openfile"},
-	"internal/base/localcache":    {"internal/base/openfile", "internal/base/sleep"},
+	"internal/base/localcache":    {"internal/base/diskfull", "internal/base/sparse", "internal/base/openfile", "internal/base/sleep"},
 	"internal/sources/sweep":      {"blob", "internal/base/sleep"},
 	"internal/engine/config":      {"internal/records/memokey", "internal/records/programs", "internal/base/openfile", "internal/trust/code", "internal/base/words"},
 	"internal/cluster/archive":    {"internal/base/openfile"},
@@ -123,7 +123,7 @@ var arrows = map[string][]string{
 	"k8s":                         {"executor", "internal/cluster/kube", "internal/base/sleep"},
 	"internal/cluster/kube":       {"executor"},
 	"blob":                        {"blob/driver", "internal/base/errtree", "internal/base/localcache", "internal/base/sleep"},
-	"blob/fileblob":               {"blob", "blob/driver", "internal/base/openfile"},
+	"blob/fileblob":               {"blob", "blob/driver", "internal/base/diskfull", "internal/base/openfile"},
 	"blob/memblob":                {"blob", "blob/driver"},
 	"blob/azureblob":              {"blob", "blob/driver", "blob/internal/cloud"},
 	"blob/s3blob":                 {"blob", "blob/driver", "blob/internal/cloud"},

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/process"
 	"github.com/TrilliantHealth/mops-go/internal/trust/code"
 	"github.com/TrilliantHealth/mops-go/internal/trust/snapshot"
 )
@@ -73,21 +74,8 @@ func Find(locks map[string]string, cacheDir string) *Sources {
 	if info, err := os.Stat(path); err == nil {
 		s.program.built = info.ModTime()
 	}
-	s.program.fresh = builtToRun(path)
+	s.program.fresh = process.BuiltToRun(path)
 	return s
-}
-
-// builtToRun says that go run or go test built a program, in a folder of theirs.
-func builtToRun(path string) bool {
-	if cache := os.Getenv("GOCACHE"); cache != "" && strings.HasPrefix(path, cache+string(filepath.Separator)) {
-		return true
-	}
-	for part := range strings.SplitSeq(filepath.ToSlash(path), "/") {
-		if strings.HasPrefix(part, "go-build") {
-			return true
-		}
-	}
-	return false
 }
 
 // copied says that a file lies in a copy of a module of others, in vendor or in

@@ -90,23 +90,6 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestBuiltToRun(t *testing.T) {
-	t.Setenv("GOCACHE", filepath.FromSlash("/data/gocache"))
-	for path, want := range map[string]bool{
-		"/tmp/go-build3771/b001/exe/prog":         true,
-		"/tmp/go-build3771/b001/forecast.test":    true,
-		"/home/ada/.cache/go-build/ab/ab0-d/prog": true,
-		"/data/gocache/ab/ab0-d/prog":             true,
-		"/data/gocaches/prog":                     false,
-		"/home/ada/bin/prog":                      false,
-		"/home/ada/my-go-build/prog":              false,
-	} {
-		if got := builtToRun(filepath.FromSlash(path)); got != want {
-			t.Errorf("%s: %v", path, got)
-		}
-	}
-}
-
 func TestRemembered(t *testing.T) {
 	changed := &code.Fingerprint{Hash: "bb"}
 	functions := []snapshot.Function{

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
 
 // Command is one thing that the tool does. This file is all that stands between
@@ -96,7 +97,7 @@ func parse(flags *flag.FlagSet, args []string) (line Line, err error) {
 	}
 	for {
 		if err := flags.Parse(args); err != nil {
-			return line, err
+			return line, misspelt(flags, err)
 		}
 		if flags.NArg() == 0 {
 			break
@@ -107,6 +108,20 @@ func parse(flags *flag.FlagSet, args []string) (line Line, err error) {
 	line.given = map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { line.given[f.Name] = true })
 	return line, nil
+}
+
+// misspelt adds to the error of a flag that is not there the one that was meant.
+func misspelt(flags *flag.FlagSet, err error) error {
+	given, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err
+	}
+	var names []string
+	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	if meant := words.Nearest(given, names); meant != "" {
+		return fmt.Errorf("there is no flag --%s; did you mean --%s?", given, meant)
+	}
+	return fmt.Errorf("there is no flag --%s", given)
 }
 
 // explain writes the help of a command.

@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Exit codes, the same for all commands. They are part of the help.
 const (
-	ExitOK          = 0
-	ExitFailed      = 1
-	ExitUsage       = 2
-	ExitNotFound    = 3
-	ExitInterrupted = 130 // 128 + SIGINT, as shells report it
+	ExitOK       = 0
+	ExitFailed   = 1
+	ExitUsage    = 2
+	ExitNotFound = 3
 )
 
 // ExitCodes says what they mean.
@@ -23,6 +23,7 @@ const ExitCodes = `    0  it worked
     2  the command line makes no sense
     3  what was asked for is not there
   130  it was interrupted (Ctrl-C)
+  143  it was ended by SIGTERM
     n  replay, k8s launch, k8s orchestrate: what the program exited with
 `
 
@@ -60,6 +61,9 @@ func IsNotFound(err error) bool {
 // ErrSaid fails a command that has printed already what is wrong.
 var ErrSaid = errors.New("said already")
 
+// mostPrinted bounds the text of an error, in bytes.
+const mostPrinted = 16 << 10
+
 // exit reports an error and returns its code.
 func (a *App) exit(command string, err error) int {
 	if err == nil {
@@ -74,7 +78,7 @@ func (a *App) exit(command string, err error) int {
 		return code
 	}
 	prefix := strings.TrimRight("mops "+command, " ")
-	message := strings.ReplaceAll(text.CleanLines(err.Error()), "\n", "\n  ")
+	message := strings.ReplaceAll(text.CleanLines(errtree.Text(err, mostPrinted)), "\n", "\n  ")
 	fmt.Fprintf(a.Stderr, "%s: %s\n", prefix, message)
 	if own.usage {
 		fmt.Fprintf(a.Stderr, "  mops help%s says how it is used\n", strings.TrimPrefix(prefix, "mops"))

@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
+	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
 
 // Group is commands that share a first word, and what is said of them all. The
@@ -41,7 +44,7 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 	case "help", "-h", "-help", "--help":
 		err := g.help(a, args)
 		a.Text.Flush()
-		return a.exit("help", err)
+		return a.exit("", err)
 	case "-version", "--version":
 		word = "version"
 	}
@@ -53,9 +56,9 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 	if flushErr := a.Text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
 		err = flushErr // who reads only the first lines is no failure
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrSaid) {
-		fmt.Fprintf(a.Stderr, "mops %s: interrupted\n", c.Name)
-		return ExitInterrupted
+	if end := interrupt.Of(ctx); err != nil && end != nil && !errors.Is(err, ErrSaid) {
+		fmt.Fprintf(a.Stderr, "mops %s: %v\n", c.Name, end)
+		return end.Exit()
 	}
 	return a.exit(c.Name, err)
 }
@@ -87,6 +90,13 @@ func (g Group) find(word string) (Command, error) {
 			return c, nil
 		}
 		names = append(names, c.Name)
+	}
+	meant := words.Nearest(name, names)
+	for _, sub := range g.Groups {
+		meant = cmp.Or(meant, words.Nearest(name, []string{sub.Name}))
+	}
+	if meant != "" {
+		return Command{}, Usagef("there is no command %q; did you mean %s?", name, meant)
 	}
 	return Command{}, Usagef("there is no command %q; there are %s", name, strings.Join(names, ", "))
 }

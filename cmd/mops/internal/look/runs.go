@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"time"
@@ -47,7 +48,7 @@ mops runs --cost`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := runsOptions{}
 		flags.IntVar(&o.newest, "newest", 20, "only the `N` runs that began last; 0 is all")
-		flags.StringVar(&o.program, "program", "", "only runs of this `PROGRAM`, a path or a base name")
+		flags.StringVar(&o.program, "program", "", "only runs of this `PROGRAM`, a path or the last word of one")
 		flags.BoolVar(&o.cost, "cost", false, "add what was spent and saved")
 		return o.run
 	},
@@ -64,6 +65,7 @@ type runRow struct {
 	ID        string         `json:"id"`
 	Path      string         `json:"path"` // its URI
 	Program   string         `json:"program"`
+	Name      string         `json:"name"` // of the program: see programs.Head
 	PID       int            `json:"pid"`
 	Host      string         `json:"host,omitempty"`
 	User      string         `json:"user,omitempty"`
@@ -158,7 +160,7 @@ func (o *runsOptions) list(ctx context.Context, a *cli.App, store *blob.Store) (
 		for _, r := range some {
 			switch {
 			case errors.Is(r.err, programs.ErrNone): // being removed
-			case o.program != "" && !isProgram(r.head.Program, o.program):
+			case o.program != "" && !isProgram(r.head, o.program):
 			default:
 				rows = append(rows, r)
 			}
@@ -176,11 +178,12 @@ func storeTime(ctx context.Context, a *cli.App, store *blob.Store) time.Time {
 	return a.Now()
 }
 
-func isProgram(path, wanted string) bool {
+func isProgram(head programs.Head, wanted string) bool {
 	if filepath.IsAbs(wanted) {
-		return path == filepath.Clean(wanted)
+		return head.Program == filepath.Clean(wanted)
 	}
-	return filepath.Base(path) == filepath.Base(wanted)
+	wanted = filepath.Base(wanted)
+	return filepath.Base(head.Program) == wanted || path.Base(head.Name()) == wanted
 }
 
 func readOutline(ctx context.Context, store *blob.Store, e programs.Entry, now time.Time) (r outline) {
@@ -194,7 +197,7 @@ func readOutline(ctx context.Context, store *blob.Store, e programs.Entry, now t
 
 func (r outline) row(a *cli.App, store *blob.Store, prices programs.Prices, cost bool) runRow {
 	v := runRow{
-		ID: r.entry.ID, Path: store.URI(programs.Prefix + r.entry.ID), Program: r.head.Program, PID: r.head.PID, Host: r.head.Host, User: r.head.User,
+		ID: r.entry.ID, Path: store.URI(programs.Prefix + r.entry.ID), Program: r.head.Program, Name: r.head.Name(), PID: r.head.PID, Host: r.head.Host, User: r.head.User,
 		Start: r.head.Start, Live: r.live, Written: r.entry.Written, Seconds: r.state.At, Fields: r.head.Fields,
 	}
 	if r.err != nil {
@@ -247,7 +250,7 @@ func (o *runsOptions) show(a *cli.App, views []runRow, prices programs.Prices, m
 			row = append(row, v.costs(prices)...)
 		}
 		who := v.User + "@" + v.Host
-		row = append(row, who, text.Clean(v.Program))
+		row = append(row, who, text.Clean(v.Name))
 		if v.Problem != "" {
 			row[len(row)-1] += " (" + v.Problem + ")"
 		}

@@ -57,6 +57,7 @@ type summaryView struct {
 	Format    int               `json:"mops_summary"`
 	ID        string            `json:"id"`
 	Program   string            `json:"program"` // path of the executable
+	Name      string            `json:"name"`    // of the program: see programs.Head
 	Version   string            `json:"version,omitempty"`
 	Revision  string            `json:"revision,omitempty"`
 	Dirty     bool              `json:"dirty,omitempty"`
@@ -190,7 +191,7 @@ func (o *summaryOptions) find(ctx context.Context, a *cli.App, name string) (*bl
 func summarise(run *programs.Run, store *blob.Store, prices programs.Prices, now time.Time) summaryView {
 	total := run.State.Total()
 	s := summaryView{
-		Format: 1, ID: run.ID, Program: run.Program, Revision: run.Build.Revision, Dirty: run.Build.Dirty, Arguments: run.Arguments,
+		Format: 1, ID: run.ID, Program: run.Program, Name: run.Name(), Revision: run.Build.Revision, Dirty: run.Build.Dirty, Arguments: run.Arguments,
 		Host: run.Host, User: run.User, PID: run.PID, Start: run.Start, End: run.At(run.State.At).UTC(), Live: run.Live(now),
 		Root: cmp.Or(run.Root, store.Root()), Options: run.Options, Fields: maps.Clone(run.Fields), Unlisted: run.State.Dropped,
 		Totals: totalsOf(total.Totals), Functions: []functionView{}, Used: prices.Of(total.Used), Saved: prices.Of(total.Saved), state: run.State,

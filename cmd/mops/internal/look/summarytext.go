@@ -3,7 +3,7 @@ package look
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
@@ -23,7 +23,7 @@ func (s summaryView) render(prices programs.Prices) string {
 }
 
 func (s summaryView) renderHead(out *strings.Builder) {
-	title := filepath.Base(s.Program)
+	title := path.Base(s.Name)
 	if s.Version != "" {
 		title += " " + s.Version
 	}
@@ -47,7 +47,7 @@ func (s summaryView) renderHead(out *strings.Builder) {
 	}
 	var f text.Facts
 	f.Add("run", text.Clean(s.ID))
-	f.Add("program", text.Clean(s.Program)+" with "+text.Count(s.Arguments, "argument"))
+	f.Add("program", text.Clean(s.Name)+" with "+text.Count(s.Arguments, "argument"))
 	if s.User != "" || s.Host != "" {
 		f.Add("who", text.Clean(s.User+"@"+s.Host))
 	}

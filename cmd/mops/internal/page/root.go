@@ -178,7 +178,7 @@ func (c *runCache) read(ctx context.Context, entry programs.Entry, now time.Time
 		return nil, err
 	}
 	live := entry.Live(now)
-	row := &runRow{Head: head, Words: wordsOf(entry.ID), Name: path.Base(text.Clean(head.Program)), State: stateOf(end, live), Seconds: state.At}
+	row := &runRow{Head: head, Words: wordsOf(entry.ID), Name: path.Base(text.Clean(head.Name())), State: stateOf(end, live), Seconds: state.At}
 	switch {
 	case end != nil:
 		row.Exit = end.Exit

@@ -146,7 +146,7 @@ const mostShown = 2000
 // newRunPage puts a page together. From is how many of the calls the reader has.
 func newRunPage(ctx context.Context, store *blob.Store, run *programs.Run, prices programs.Prices, now time.Time, from int) *runPage {
 	p := &runPage{Head: run.Head, Words: strings.TrimLeft(run.ID, "0123456789-"), Listed: len(run.Calls), Damaged: run.Damaged, Dropped: run.State.Dropped, From: min(from, len(run.Calls))}
-	p.Title = path.Base(text.Clean(run.Program)) + " " + p.Words
+	p.Title = path.Base(text.Clean(run.Name())) + " " + p.Words
 	p.Kind, p.Root, p.Now, p.Live, p.frame.Run = "run", store.Root(), now, run.Live(now), run.ID
 	p.State, p.Exit = stateOf(run.Ended, p.Live), run.Ended
 	p.Seconds = run.State.At
