@@ -65,15 +65,14 @@ func (s Script) Run(ctx context.Context, in, out any) error {
 	}
 	process := exec.CommandContext(ctx, line[0], line[1:]...)
 	process.Dir = folder
-	process.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	process.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1") //mops:pure The page says that it is not in the key.
 	process.Stdin = bytes.NewReader(question)
 	process.WaitDelay = patience
 	var answer bytes.Buffer
 	process.Stdout = &answer
-	// A pipe of exec's own, which it reads to the end before Wait returns.
 	said := &log{ctx: ctx}
 	process.Stderr = said
-	err = process.Run()
+	err = process.Run() //mops:pure The script is a part of the input.
 	said.end()
 	switch exit, exited := errors.AsType[*exec.ExitError](err); {
 	case ctx.Err() != nil:

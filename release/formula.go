@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"text/template"
@@ -39,6 +40,6 @@ func writeFormula(out string, archives []archive) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	return formula.Execute(file, map[string]any{"Purpose": purpose, "Home": home, "Version": archives[0].version, "Archives": rows})
+	about := map[string]any{"Purpose": purpose, "Home": home, "Version": archives[0].version, "Archives": rows}
+	return errors.Join(formula.Execute(file, about), file.Close())
 }
