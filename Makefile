@@ -2,6 +2,7 @@
 # make test ALL=1    everything that must hold, in CI size: up to half an hour
 # make soak          the same at full size, and long fuzzing: hours
 # make bench         the budgets, as ratios against bare baselines
+# make release       the files of a release of the tool, from the current commit, in dist
 #
 # make cluster-up    Kubernetes on this machine, with a registry and a store, for trying
 #                    things, as root on Linux; with TIER=simulated without root and
@@ -14,8 +15,9 @@
 # they are left out, and say so. Those over Kubernetes need Linux, and some of them
 # root. Its programs are built once for all clones, in up to half an hour.
 #
-# There are three modules: what users import, in otelmops what only those import who
-# want OpenTelemetry, and in test what only tests need.
+# There are four modules: what users import, in otelmops what only those import who
+# want OpenTelemetry, in test what only tests need, and in release what makes the
+# files of a release.
 
 GO       ?= go
 SUITE     = $(GO) -C test run ./suite
@@ -28,7 +30,7 @@ FUZZTIME ?= 10000x
 # tests start thousands (https://go.dev/doc/articles/race_detector).
 export GORACE = atexit_sleep_ms=0
 
-.PHONY: test soak bench vet lock staticcheck deadcode short race fuzz cluster-binaries cluster-up cluster-down
+.PHONY: test soak bench release vet lock staticcheck deadcode short race fuzz cluster-binaries cluster-up cluster-down
 
 test: vet lock staticcheck deadcode $(if $(ALL),race fuzz,short)
 
@@ -37,14 +39,14 @@ vet:
 	@echo "vet: gofmt, and of all modules go vet, nilness, and builds for darwin and for 32 bits"
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	@$(GO) vet -tags cluster ./examples/gostats
-	@set -e; nilness=$$($(GO) -C test tool -n nilness); for module in . otelmops test; do \
+	@set -e; nilness=$$($(GO) -C test tool -n nilness); for module in . otelmops test release; do \
 		$(GO) -C $$module vet ./...; \
 		$(GO) -C $$module vet -vettool="$$nilness" ./...; \
 		GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) -C $$module vet ./...; \
 		GOOS=linux GOARCH=386 CGO_ENABLED=0 $(GO) -C $$module vet ./...; \
 		$(GO) -C $$module mod verify >/dev/null; \
 	done
-	@echo "vet: 17 passed, 0 failed"
+	@echo "vet: 22 passed, 0 failed"
 
 # The functions of the examples are what their locks say.
 lock:
@@ -54,10 +56,10 @@ lock:
 # Its checks, and why one is left out: staticcheck.conf. Its own cache makes it a
 # matter of seconds; the first time, it takes minutes.
 staticcheck:
-	@set -e; staticcheck=$$($(GO) -C test tool -n staticcheck); for module in . otelmops test; do \
+	@set -e; staticcheck=$$($(GO) -C test tool -n staticcheck); for module in . otelmops test release; do \
 		(cd $$module && "$$staticcheck" ./...); \
 	done
-	@echo "staticcheck: 3 passed, 0 failed"
+	@echo "staticcheck: 4 passed, 0 failed"
 
 # Looks at all modules as one program, since each may use what the other has. An
 # example without output is compiled, and nothing calls it. It reads the source of
@@ -71,11 +73,11 @@ deadcode:
 # -count=1: tests read pages, run the go command, and look at the other module,
 # and the go command does not know when these have changed.
 short:
-	@$(SUITE) short ..,../otelmops,. -count=1 -short -timeout 10m ./...
+	@$(SUITE) short ..,../otelmops,../release,. -count=1 -short -timeout 10m ./...
 	@echo "  the rest, with the race detector and for up to half an hour: make test ALL=1"
 
 race: cluster-binaries
-	@$(SUITE) race ..,../otelmops,. -count=1 -race -timeout 30m ./...
+	@$(SUITE) race ..,../otelmops,../release,. -count=1 -race -timeout 30m ./...
 
 # Every fuzz target for a short while; its corpus of seeds runs with the tests. By
 # default Go takes up to a minute to make each new input smaller, and would hardly
@@ -95,6 +97,11 @@ soak: cluster-binaries
 bench:
 	@$(GO) test -run '^$$' -bench . -benchtime 1s ./...
 	@$(GO) -C test test -run '^$$' -bench . -benchtime 1s ./...
+
+# From a clone of the commit, so that the same commit makes the same files anywhere.
+release:
+	@rm -rf dist
+	@$(GO) -C release run . -o ../dist
 
 cluster-binaries:
 	@$(CLUSTER) binaries

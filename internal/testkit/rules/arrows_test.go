@@ -51,10 +51,11 @@ var arrows = map[string][]string{
 	"cmd/mops/internal/cli": {"internal/base/errtree", "internal/base/interrupt", "internal/base/progress", "internal/base/text", "internal/base/words"},
 	"cmd/mops-lock":         {"internal/base/interrupt", "internal/base/text", "internal/trust/fingerprint", "internal/trust/lockfile", "internal/trust/snapshot"},
 
-	"examples": {"", "executor", "executor/*", "blob/*", "image", "k8s"},
+	"examples": {"", "command", "executor", "executor/*", "blob/*", "image", "k8s"},
 	"examples/mldemo": {
 		"", "executor", "executor/subprocess", "blob/azureblob", "blob/s3blob", "image", "k8s", "examples/mldemo/internal/cuda", "examples/mldemo/internal/cuda/dl",
 	},
+	"command":  {""},
 	"mopstest": {"", "blob/memblob", "executor", "internal/engine/function", "internal/trust/lockfile", "internal/trust/snapshot"},
 	"": {
 		"blob", "executor", "executor/inproc", "executor/subprocess", "blob/fileblob", "blob/memblob",
