@@ -129,3 +129,75 @@ func (p Prices) Table(functions []Function) [][]string {
 func (p Prices) row(name string, f Function) []string {
 	return slices.Concat([]string{name}, p.Cells(p.Of(f.Used)), p.Cells(p.Of(f.Saved)))
 }
+
+// Use is what runs of calls on one executor took, all together. What was held is
+// what was asked for, for as long as the run took; where nothing was asked for, it
+// is what was used.
+type Use struct {
+	Executor         string  `json:"executor,omitempty"`
+	Spot             bool    `json:"spot,omitempty"`
+	Runs             int64   `json:"runs"`
+	WallSeconds      float64 `json:"wall_seconds,omitempty"`
+	CPUSeconds       float64 `json:"cpu_seconds,omitempty"`        // used
+	CPUHeld          float64 `json:"cpu_held_seconds,omitempty"`   // CPUs times seconds
+	MemoryGiBSeconds float64 `json:"memory_gib_seconds,omitempty"` // held; where nothing was asked for, the peak
+	GPUSeconds       float64 `json:"gpu_seconds,omitempty"`        // GPUs times seconds
+}
+
+// inProcess is the name of the executor that runs calls in the process that makes them.
+const inProcess = "inproc"
+
+// Charge adds a run to what its executor took.
+func Charge(list []Use, executor string, spot bool, r Resources) []Use {
+	if executor == inProcess { // the process's CPU and memory, which its calls share
+		r.CPUSeconds, r.PeakMemory = min(r.CPUSeconds, r.WallSeconds), 0
+	}
+	for i := range list {
+		if u := &list[i]; u.Executor == executor && u.Spot == spot {
+			*u = u.of(r)
+			return list
+		}
+	}
+	return append(list, Use{Executor: executor, Spot: spot}.of(r))
+}
+
+// of adds a run.
+func (u Use) of(r Resources) Use {
+	u.Runs++
+	u.WallSeconds += r.WallSeconds
+	u.CPUSeconds += r.CPUSeconds
+	if r.CPUs > 0 {
+		u.CPUHeld += r.CPUs * r.WallSeconds
+	} else {
+		u.CPUHeld += r.CPUSeconds
+	}
+	memory := r.MemoryLimit
+	if memory == 0 {
+		memory = r.PeakMemory
+	}
+	u.MemoryGiBSeconds += float64(memory) / (1 << 30) * r.WallSeconds
+	u.GPUSeconds += r.GPUs * r.WallSeconds
+	return u
+}
+
+// Plus is the sum of two on one executor.
+func (u Use) Plus(v Use) Use {
+	u.Runs += v.Runs
+	u.WallSeconds += v.WallSeconds
+	u.CPUSeconds += v.CPUSeconds
+	u.CPUHeld += v.CPUHeld
+	u.MemoryGiBSeconds += v.MemoryGiBSeconds
+	u.GPUSeconds += v.GPUSeconds
+	return u
+}
+
+// Add adds to the use of the same executor in a list.
+func Add(list []Use, more Use) []Use {
+	for i, u := range list {
+		if u.Executor == more.Executor && u.Spot == more.Spot {
+			list[i] = u.Plus(more)
+			return list
+		}
+	}
+	return append(list, more)
+}
