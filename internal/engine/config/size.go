@@ -10,6 +10,7 @@ import (
 // These variables say how much this machine keeps: of files from stores elsewhere, and
 // of what it read there.
 const (
+	cacheVariable     = "MOPS_CACHE" // where
 	CacheSizeVariable = "MOPS_CACHE_SIZE"
 	ReadCacheVariable = "MOPS_READ_CACHE"
 )
