@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 )
 
@@ -125,10 +124,10 @@ func (o *envOptions) ofProgram() map[string]string {
 		all[config.PlanVariable] = "true"
 	}
 	if o.cacheSize != nil {
-		all[config.CacheSizeVariable] = text.Bytes(*o.cacheSize)
+		all[config.CacheSizeVariable] = config.Size(*o.cacheSize)
 	}
 	if o.readCache != nil {
-		all[config.ReadCacheVariable] = text.Bytes(*o.readCache)
+		all[config.ReadCacheVariable] = config.Size(*o.readCache)
 	}
 	if o.keepRun != nil {
 		all["MOPS_RUNS"] = strconv.FormatBool(*o.keepRun)

@@ -233,10 +233,12 @@ func lastingAtLeast(least time.Duration) entry {
 	}}
 }
 
+const forever = "-1s"
+
 // lastingOrForever is what k8s takes for ever if it is negative.
 var lastingOrForever = entry{fromText: sameText, read: func(value any) ([]string, error) {
 	if value == "forever" {
-		return []string{"-1s"}, nil
+		return []string{forever}, nil
 	}
 	values, err := lasting.read(value)
 	if err != nil {

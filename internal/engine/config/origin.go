@@ -79,8 +79,10 @@ func (f *File) Levels(function string) (forced, plain []Level) {
 	return forced, append(plain, Level{f.Defaults, func(key string) string { return f.at(key) }})
 }
 
-// at is where the file names a key.
-func (f *File) at(path ...string) string { return fmt.Sprintf("%s:%d", f.Path, f.lines.at(path...)) }
+// at is where the file, which is named elsewhere, names a key.
+func (f *File) at(path ...string) string {
+	return fmt.Sprintf("%s:%d", filepath.Base(f.Path), f.lines.at(path...))
+}
 
 // Origins says of each setting what it is: what the first of the levels says.
 func Origins(levels []Level) []Origin {
@@ -119,11 +121,14 @@ func (f *File) ExecutorOrigins(lookup func(string) (string, bool)) (all []Execut
 			case variable != "":
 				o.Value, o.From = Public(variable), entryVariable(name, key)
 			case inFile:
-				for i, value := range values { // each by itself, since a secret ends with the value
-					values = slices.Clone(values)
-					values[i] = Public(value)
+				var shown []string // each by itself, since a secret ends with the value
+				for _, value := range values {
+					shown = append(shown, Public(value))
 				}
-				o.Value, o.From = strings.Join(values, ", "), f.at(name, key)
+				o.Value, o.From = strings.Join(shown, ", "), f.at(name, key)
+				if o.Value == forever {
+					o.Value = "forever"
+				}
 			default:
 				continue
 			}
@@ -144,7 +149,7 @@ func ProgramOrigins(lookup func(string) (string, bool), code map[string]string) 
 		cache = filepath.Join(cache, "mops")
 	}
 	for _, s := range [][2]string{
-		{cacheVariable, cache}, {CacheSizeVariable, "20GiB"}, {ReadCacheVariable, "1GiB"}, {"MOPS_EDITED", "warn"},
+		{cacheVariable, cache}, {CacheSizeVariable, Size(DefaultCacheSize)}, {ReadCacheVariable, Size(DefaultReadCache)}, {"MOPS_EDITED", "warn"},
 		{PlanVariable, "false"}, {"MOPS_PROGRESS", "auto"}, {keepRunsVariable, "true"}, {runFieldsVariable, "none"},
 	} {
 		o := Origin{s[0], s[1], "default"}

@@ -118,7 +118,7 @@ func (f *File) Unmatched(functions []string) (mistakes []string, others string) 
 		if slices.ContainsFunc(functions, func(name string) bool { return covers(entry.Prefix, name) }) {
 			continue
 		}
-		at := f.at("function", entry.Prefix)
+		at := fmt.Sprintf("%s:%d", f.Path, entry.Line)
 		if meant := words.Nearest(entry.Prefix, known); meant != "" {
 			mistakes = append(mistakes, fmt.Sprintf("%s: [function.%q] is about no function of this program; did you mean %q?", at, entry.Prefix, meant))
 		} else {

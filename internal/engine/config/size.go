@@ -51,6 +51,16 @@ var units = map[string]float64{
 	"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40, // IEC 80000-13
 }
 
+// Size writes a size, in bytes, so that it is read as the same.
+func Size(n int64) string {
+	for _, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if of := int64(units[strings.ToUpper(unit)]); n != 0 && n%of == 0 {
+			return fmt.Sprintf("%d%s", n/of, unit)
+		}
+	}
+	return fmt.Sprintf("%dB", n)
+}
+
 func textToSize(text string) (size int64, ok bool) {
 	text = strings.ToUpper(strings.TrimSpace(text))
 	number := strings.TrimRight(text, "KMGTIB")
