@@ -31,8 +31,8 @@ import (
 
 // The root and the pipeline of calls for which nothing sets them.
 const (
-	DefaultRoot     = "file://~/.mops"
-	DefaultPipeline = "default"
+	DefaultRoot     = config.DefaultRoot     // file://~/.mops
+	DefaultPipeline = config.DefaultPipeline // default
 )
 
 // Env holds what calls need: stores, executors, settings. Most programs have
@@ -42,6 +42,8 @@ type Env struct {
 	forced    settings // of Main or New, by Force
 	environ   settings // of MOPS_* variables
 	file      *config.File
+	found     config.Found // the file
+	shown     *shown       // nil if nobody wants to see the settings
 	executors map[string]executor.Executor
 
 	executorEnviron config.Executors // of MOPS_* variables
@@ -161,6 +163,9 @@ func newEnv(ctx context.Context, options []EnvOption, in inside) (made *Env, err
 	if err != nil {
 		return nil, fmt.Errorf("mops: %w", err)
 	}
+	if err := env.show(&o, in); err != nil {
+		return nil, fmt.Errorf("mops: %w", err)
+	}
 	around := in.spec.Surroundings
 	around.Config, around.ConfigText = configPath, string(env.file.Text)
 	around.Isolated = around.Isolated || o.isolated
@@ -187,22 +192,26 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 	if in.worker {
 		explicit = in.spec.Config
 	}
-	configPath, found := config.Find(explicit, os.LookupEnv)
+	if explicit != "" || !in.worker {
+		if env.found, err = config.Find(explicit, os.LookupEnv); err != nil {
+			return "", err
+		}
+	}
+	configPath = env.found.Path
 	if in.spec.ConfigText != "" {
 		configPath = in.spec.Config
 		if env.file, err = config.Parse(configPath, []byte(in.spec.ConfigText)); err != nil {
 			return "", err
 		}
 		env.file.Text = []byte(in.spec.ConfigText)
-	} else if found && (!in.worker || in.spec.Config != "") {
+	} else if configPath != "" {
 		if configPath, err = filepath.Abs(configPath); err != nil {
 			return "", err
 		}
+		env.found.Path = configPath
 		if env.file, err = config.Load(configPath); err != nil {
 			return "", err
 		}
-	} else {
-		configPath = ""
 	}
 	env.environ.Settings, err = config.FromEnv(os.LookupEnv)
 	var wrong error
@@ -216,9 +225,7 @@ func (env *Env) configure(o *envOptions, in inside) (configPath string, err erro
 		env.environ.ReadOnly = new(true)
 	}
 	if !in.worker { // the process that started it has said so
-		for _, warning := range config.Unknown(os.Environ()) {
-			env.logger.Warn(warning)
-		}
+		env.warn(o.registry)
 	}
 	return configPath, nil
 }

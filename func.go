@@ -91,6 +91,7 @@ func declare[In, Out any](name, place string, options []FuncOption) *Func[In, Ou
 	}
 	addCalls(registered, o.calls)
 	registered.ReadFrom(o.homes...)
+	o.registry.define(name, o.settings)
 	return &Func[In, Out]{function: registered, defined: o.settings}
 }
 

@@ -114,8 +114,9 @@ func (env *Env) head() programs.Head {
 		Arguments: max(len(os.Args)-1, 0), Start: env.started.UTC(), Fields: env.runFields.Values(),
 	}
 	h.Program, _ = os.Executable()
+	h.Config = env.found.Path
 	if base, err := env.base(); err == nil {
-		h.Pipeline, h.Options = base.Pipeline, described(base, env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.forced).overlay(env.environ))
+		h.Pipeline, h.Options = base.Pipeline, described(base, env.baseStack().sum())
 	}
 	return h
 }

@@ -275,8 +275,8 @@ type envOption func(*envOptions)
 func (o envOption) setEnv(e *envOptions) { o(e) }
 
 // Config is the path of the config file; [New] and [Main] fail if it cannot be
-// read. Default: MOPS_CONFIG, else mops.toml in the current folder, if there is
-// one.
+// read. Default: MOPS_CONFIG, else the nearest mops.toml, from the current folder up
+// to the repository (the folder that has .git) or the home folder, if there is one.
 func Config(path string) EnvOption {
 	return envOption(func(e *envOptions) { e.configPath = path })
 }
@@ -319,7 +319,7 @@ func CacheDir(path string) EnvOption {
 }
 
 // DefaultCacheSize is the bound that [CacheSize] changes: 20 GiB.
-const DefaultCacheSize = 20 << 30
+const DefaultCacheSize = config.DefaultCacheSize
 
 // CacheSize bounds the copies of sources in [CacheDir], in bytes. All programs
 // that share the folder keep to it: the copies go first that were not used for

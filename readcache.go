@@ -8,7 +8,7 @@ import (
 )
 
 // DefaultReadCache is the bound that [ReadCache] changes: 1 GiB.
-const DefaultReadCache = 1 << 30
+const DefaultReadCache = config.DefaultReadCache
 
 // ReadCache bounds the results from remote stores that this machine keeps, in
 // bytes; with 0 it keeps none, and every hit asks the store. Programs share

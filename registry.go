@@ -3,7 +3,9 @@ package mops
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"sync"
 
 	"github.com/TrilliantHealth/mops-go/internal/engine/function"
 	"github.com/TrilliantHealth/mops-go/internal/sources/source"
@@ -11,14 +13,32 @@ import (
 
 // Registry is a set of functions and types. A program has one, unless [In]
 // names another. It is safe for concurrent use.
-type Registry struct{ functions *function.Registry }
+type Registry struct {
+	functions *function.Registry
+
+	mu      sync.Mutex
+	defined map[string]settings // by Define, by the names of functions
+}
+
+func (r *Registry) define(name string, s settings) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.defined[name] = s
+}
+
+// all are the settings of all functions that are defined so far, by their names.
+func (r *Registry) all() map[string]settings {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.defined)
+}
 
 // NewRegistry makes an empty registry, for tests that define functions.
 func NewRegistry() *Registry {
 	functions := function.NewRegistry(function.Sources{
 		Type: reflect.TypeFor[Source](), Shared: sharedType, Ref: refOf,
 	})
-	return &Registry{functions: functions}
+	return &Registry{functions: functions, defined: map[string]settings{}}
 }
 
 func refOf(ctx context.Context, v reflect.Value, codec *function.Codec) (*source.Ref, error) {

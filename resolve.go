@@ -92,28 +92,14 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 			return s.settings, nil
 		}
 	}
-	plain, forced := env.file.For(f.Name)
-	s := env.code
-	if env.worker {
-		// A worker's place need not suit all that it calls: a call runs in the worker,
-		// unless its function says otherwise.
-		s.runsOn(nil, nil)
-		if plain.Executor == env.file.Defaults.Executor {
-			plain.Executor = nil
-		}
-	}
-	s = s.overlay(settings{Settings: plain}).overlay(defined)
-	if onContext != nil {
-		s = s.overlay(*onContext)
-	}
-	s = s.overlay(with).overlay(env.forced).overlay(settings{Settings: forced})
-	environ := env.environ
-	if env.worker {
-		environ.Executor = nil
-	}
-	made, err := env.settle(s.overlay(environ))
+	stack := env.stack(f.Name, defined, with, onContext)
+	s := stack.sum()
+	made, err := env.settle(s)
 	if err != nil {
 		return made, err
+	}
+	if env.shown != nil {
+		env.shown.call(f.Name, env.origins(f.Name, stack))
 	}
 	if s.retryIf != nil {
 		made.RetryIf = func(uri string, failed error) bool { return s.retryIf(public(f.Name, uri, failed)) }
@@ -127,17 +113,62 @@ func (env *Env) resolve(ctx context.Context, f *function.Function, defined, with
 }
 
 // base are the settings of a function that sets nothing itself.
-func (env *Env) base() (*orchestrate.Settings, error) {
-	return env.settle(env.code.overlay(settings{Settings: env.file.Defaults}).overlay(env.forced).overlay(env.environ))
+func (env *Env) base() (*orchestrate.Settings, error) { return env.settle(env.baseStack().sum()) }
+
+// stack is what all places say of a function, those above over those below: see
+// [Option].
+type stack [8]settings
+
+// The places in a stack.
+const (
+	byEnv = iota
+	byFile
+	byDefine
+	byContext
+	byWith
+	byForce
+	byForcedEntry
+	byVariable
+)
+
+func (env *Env) baseStack() stack {
+	return stack{byEnv: env.code, byFile: {Settings: env.file.Defaults}, byForce: env.forced, byVariable: env.environ}
+}
+
+func (env *Env) stack(function string, defined, with settings, onContext *settings) stack {
+	s := env.baseStack()
+	plain, forced := env.file.For(function)
+	if env.worker {
+		// A worker's place need not suit all that it calls: a call runs in the worker,
+		// unless its function says otherwise.
+		s[byEnv].runsOn(nil, nil)
+		if plain.Executor == env.file.Defaults.Executor {
+			plain.Executor = nil
+		}
+		s[byVariable].Executor = nil
+	}
+	s[byFile].Settings, s[byDefine], s[byWith], s[byForcedEntry].Settings = plain, defined, with, forced
+	if onContext != nil {
+		s[byContext] = *onContext
+	}
+	return s
+}
+
+func (s stack) sum() settings {
+	sum := s[0]
+	for i := range s[1:] {
+		sum = sum.overlay(s[1+i])
+	}
+	return sum
 }
 
 func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
+	s.Settings = config.Defaults.Overlay(s.Settings)
 	settled := &orchestrate.Settings{
-		Terms: worker.Terms{Pipeline: valueOr(s.Pipeline, DefaultPipeline), Timeout: valueOr(s.Timeout, 0), StorageTTL: valueOr(s.StorageTTL, 0), CodeCheck: valueOr(s.CodeCheck, code.Warn)},
-		Root:  valueOr(s.Root, DefaultRoot), Retries: valueOr(s.Retries, 0), RetryDelay: valueOr(s.RetryDelay, DefaultRetryDelay),
-		Off: valueOr(s.Off, false), Refresh: valueOr(s.Refresh, false), ReadOnly: valueOr(s.ReadOnly, false),
-		RequireResults: valueOr(s.RequireResults, false), KeepErrors: valueOr(s.KeepErrors, false),
-		Detach: valueOr(s.detach, false),
+		Terms: worker.Terms{Pipeline: *s.Pipeline, Timeout: *s.Timeout, StorageTTL: *s.StorageTTL, CodeCheck: *s.CodeCheck},
+		Root:  *s.Root, Retries: *s.Retries, RetryDelay: *s.RetryDelay,
+		Off: *s.Off, Refresh: *s.Refresh, ReadOnly: *s.ReadOnly, RequireResults: *s.RequireResults, KeepErrors: *s.KeepErrors,
+		Detach: s.detach != nil && *s.detach,
 	}
 	if err := memokey.ValidPipeline(settled.Pipeline); err != nil {
 		return settled, err
@@ -169,7 +200,7 @@ func (env *Env) settle(s settings) (*orchestrate.Settings, error) {
 	case s.on != nil:
 		settled.Executor = s.on
 	default:
-		settled.Executor, err = env.executor(valueOr(s.Executor, inProcess))
+		settled.Executor, err = env.executor(*s.Executor)
 	}
 	if err == nil && s.here && !ability.InProcess(settled.Executor) {
 		settled.Executor = env.executors[inProcess]
@@ -209,11 +240,4 @@ func (env *Env) executor(name string) (executor.Executor, error) {
 	known := slices.Sorted(maps.Keys(env.executors))
 	return nil, fmt.Errorf("there is no executor named %q: the config file or MOPS_EXECUTOR names it, and this program has %s; give it with mops.Executor(%q, …)",
 		name, strings.Join(known, ", "), name)
-}
-
-func valueOr[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
 }

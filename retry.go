@@ -3,6 +3,7 @@ package mops
 import (
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/engine/config"
 	"github.com/TrilliantHealth/mops-go/internal/engine/orchestrate"
 )
 
@@ -13,8 +14,8 @@ func Retries(n int) Option {
 	return option(func(s *settings) { s.Retries = &n })
 }
 
-// DefaultRetryDelay is the pause that [RetryDelay] changes.
-const DefaultRetryDelay = 100 * time.Millisecond
+// DefaultRetryDelay is the pause that [RetryDelay] changes: 0.1 s.
+const DefaultRetryDelay = config.DefaultRetryDelay
 
 // RetryDelay is the longest pause before the first of [Retries]. It doubles each time,
 // up to a hundredfold, and half of each pause is random, so that calls that failed

@@ -40,7 +40,7 @@ examines the stores in which they are kept, and removes what is no longer wanted
 	Commands: []cli.Command{
 		look.Inspect, look.List, look.Logs, look.Why, look.Lineage, look.Lease, look.Verify, look.Replay, look.Runs, look.Summary, look.Diff,
 		page.Page, page.Serve,
-		upkeep.Doctor, upkeep.GC, look.Version,
+		upkeep.Doctor, upkeep.GC, look.Config, look.Version,
 	},
 	Groups: []cli.Group{kube.Commands},
 	More: `
@@ -51,7 +51,8 @@ Addresses
   three words are enough: mops inspect amber-kite-river.
 
   The default root is that of MOPS_ROOT, else of the config file (MOPS_CONFIG, else
-  mops.toml in the current folder), else file://~/.mops.
+  the nearest mops.toml from the current folder upwards), else file://~/.mops; mops
+  config says which.
 
 Start here
   mops ls                   what is there

@@ -28,7 +28,7 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 			err = s.put(&found, value)
 		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("%s=%q: %w", s.variable(), text, err))
+			problems = append(problems, fmt.Errorf("%s=%q: %w", s.variable(), Public(text), err))
 		}
 	}
 	for _, c := range contradictions {
@@ -46,7 +46,7 @@ func FromEnv(lookup func(string) (string, bool)) (Settings, error) {
 // Variables of mops that are no settings of functions. MOPS_STATE said where
 // summaries lay before runs were kept in the root; it means nothing any more.
 var otherVariables = []string{
-	"MOPS_CONFIG", "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", "MOPS_CACHE", "MOPS_STATE", keepRunsVariable, runFieldsVariable, CacheSizeVariable, ReadCacheVariable, PlanVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
+	fileVariable, ShowVariable, "MOPS_PROGRESS", "MOPS_EDITED", "MOPS_LOG", "MOPS_SOAK", cacheVariable, "MOPS_STATE", keepRunsVariable, runFieldsVariable, CacheSizeVariable, ReadCacheVariable, PlanVariable, "MOPS_K8S_LOGS", "MOPS_K8S_IMAGE",
 
 	"MOPS_STOP_GRACE", // of a worker on another machine
 
@@ -75,7 +75,7 @@ func ExecutorsFromEnv(lookup func(string) (string, bool)) (Executors, error) {
 				values, err = entries[key].read(value)
 			}
 			if err != nil {
-				problems = append(problems, fmt.Errorf("%s=%q: %w", variable, text, err))
+				problems = append(problems, fmt.Errorf("%s=%q: %w", variable, Public(text), err))
 			}
 			found = found.with(name, key, values)
 		}
@@ -124,10 +124,11 @@ func Unknown(environ []string) (warnings []string) {
 	return warnings
 }
 
-// These variables are of the run of a program: whether it is a plan, whether it is
-// kept in the root, and fields of the user's own.
+// These variables are of the run of a program: whether it is a plan, whether it says
+// what its settings are, whether it is kept in the root, and fields of the user's own.
 const (
 	PlanVariable      = "MOPS_PLAN"
+	ShowVariable      = "MOPS_CONFIG_SHOW"
 	keepRunsVariable  = "MOPS_RUNS"
 	runFieldsVariable = "MOPS_RUN_FIELDS"
 )
@@ -137,6 +138,13 @@ const (
 func Plan(lookup func(string) (string, bool)) (bool, error) {
 	plan, _, err := yesOrNo(lookup, PlanVariable)
 	return plan, err
+}
+
+// Show reads [ShowVariable]: yes or no. An empty variable is no. lookup is
+// [os.LookupEnv] or the like.
+func Show(lookup func(string) (string, bool)) (bool, error) {
+	show, _, err := yesOrNo(lookup, ShowVariable)
+	return show, err
 }
 
 // KeepRuns reads MOPS_RUNS. An empty variable is as good as none: then found is

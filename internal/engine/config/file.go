@@ -12,9 +12,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
-// FileName is the config file that is looked for in the current folder.
-const FileName = "mops.toml"
-
 // maxFile is far above any sensible config file, in bytes.
 const maxFile = 1 << 20
 
@@ -28,6 +25,8 @@ type File struct {
 	KeepRuns  *bool           // whether runs of programs are kept; nil: it does not say
 	Executors Executors       // what it says of executors
 	Prices    programs.Prices // what their resources cost, for the tool
+
+	lines lines // of its keys
 }
 
 // Entry is what a file says for the functions below a name prefix.
@@ -36,23 +35,6 @@ type Entry struct {
 	Force  bool   // it wins over options in the code
 	Settings
 	Line int // where it begins, from 1
-}
-
-// Find says which config file to use: the one given, else the one that
-// MOPS_CONFIG names, else mops.toml in the current folder if there is one.
-// lookup is [os.LookupEnv] or the like. Whether a file that was asked for is
-// there is for [Load] to find out.
-func Find(explicit string, lookup func(string) (string, bool)) (path string, found bool) {
-	if explicit != "" {
-		return explicit, true
-	}
-	if path, _ := lookup("MOPS_CONFIG"); path != "" {
-		return path, true
-	}
-	if _, err := os.Lstat(FileName); errors.Is(err, fs.ErrNotExist) {
-		return "", false
-	}
-	return FileName, true
 }
 
 // Load reads a config file.

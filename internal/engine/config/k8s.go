@@ -153,7 +153,7 @@ func noSecret(name, value string) error {
 // word is one text.
 func word(example string, check check) entry {
 	return entry{fromText: sameText, read: func(value any) ([]string, error) {
-		s, err := text(value, example)
+		s, err := readText(value, example)
 		if err == nil {
 			err = check(s)
 		}
@@ -233,10 +233,12 @@ func lastingAtLeast(least time.Duration) entry {
 	}}
 }
 
+const forever = "-1s"
+
 // lastingOrForever is what k8s takes for ever if it is negative.
 var lastingOrForever = entry{fromText: sameText, read: func(value any) ([]string, error) {
 	if value == "forever" {
-		return []string{"-1s"}, nil
+		return []string{forever}, nil
 	}
 	values, err := lasting.read(value)
 	if err != nil {
@@ -260,7 +262,7 @@ func readList(value any, what, example string, check check) ([]string, error) {
 	}
 	items := make([]string, len(values))
 	for i, value := range values {
-		item, err := text(value, "forecast")
+		item, err := readText(value, "forecast")
 		if err == nil {
 			err = check(item)
 		}
@@ -279,7 +281,7 @@ func table(exampleKey, example string, checkKey, checkValue check) entry {
 			if n, ok := value.(int64); ok {
 				value = strconv.FormatInt(n, 10)
 			}
-			s, err := text(value, example)
+			s, err := readText(value, example)
 			if err == nil {
 				err = checkValue(s)
 			}
@@ -295,7 +297,7 @@ func readTable(value any, example string, checkKey check, read func(any) (string
 	}
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
-		_, err := text(key, "name")
+		_, err := readText(key, "name")
 		if err == nil {
 			err = checkKey(key)
 		}

@@ -17,13 +17,14 @@ func TestOddThings(t *testing.T) {
 	for kind := range openfiletest.Odd {
 		t.Chdir(t.TempDir())
 		openfiletest.Put(t, FileName, kind)
-		path, found := Find("", func(string) (string, bool) { return "", false })
-		if !found {
+		found, err := Find("", func(string) (string, bool) { return "", false })
+		path := found.Path
+		if path == "" || err != nil {
 			t.Errorf("%s: it was passed over", kind)
 			continue
 		}
 		full, _ := filepath.Abs(path)
-		_, err := openfiletest.Soon(t, kind, func() (*File, error) { return Load(path) })
+		_, err = openfiletest.Soon(t, kind, func() (*File, error) { return Load(path) })
 		if err == nil || !strings.Contains(err.Error(), full) || !strings.Contains(err.Error(), "; ") {
 			t.Errorf("%s: %v", kind, err)
 		}

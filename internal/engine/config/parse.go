@@ -42,6 +42,7 @@ func Parse(path string, data []byte) (*File, error) {
 		return nil, problem
 	}
 	p := &parser{file: &File{Path: path}, lines: linesOf(data)}
+	p.file.lines = p.lines
 	p.document(document)
 	if len(p.problems) > 0 {
 		slices.SortStableFunc(p.problems, func(a, b *Error) int { return a.Line - b.Line })
@@ -170,6 +171,10 @@ func (p *parser) functions(table map[string]any) {
 		}
 		entry := Entry{Prefix: prefix, Line: line}
 		p.entry(&entry, name, settings)
+		p.lines[pathKey([]string{"function", prefix})] = line
+		for key := range settings {
+			p.lines[pathKey([]string{"function", prefix, key})] = p.lines.at("function", name, key)
+		}
 		p.file.Entries = append(p.file.Entries, entry)
 	}
 }
@@ -270,7 +275,7 @@ func normalPrefix(name string) (string, error) {
 func shown(value any) string {
 	switch value := value.(type) {
 	case string:
-		return fmt.Sprintf("%q", cut(value, 100))
+		return fmt.Sprintf("%q", cut(Public(value), 100))
 	case bool, int64, float64:
 		return fmt.Sprint(value)
 	default:

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type setting struct {
 	put      func(into *Settings, value any) error
 	overlay  func(into *Settings, over Settings)
 	isSet    func(s Settings) bool
+	show     func(s Settings) string // what is set
 }
 
 func (s setting) variable() string { return "MOPS_" + strings.ToUpper(s.key) }
@@ -71,6 +73,12 @@ func define[T any](
 			}
 		},
 		isSet: func(s Settings) bool { return *field(&s) != nil },
+		show: func(s Settings) string {
+			if d, ok := any(**field(&s)).(time.Duration); ok {
+				return shownDuration(d)
+			}
+			return fmt.Sprint(**field(&s))
+		},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 // These variables say how much this machine keeps: of files from stores elsewhere, and
 // of what it read there.
 const (
+	cacheVariable     = "MOPS_CACHE" // where
 	CacheSizeVariable = "MOPS_CACHE_SIZE"
 	ReadCacheVariable = "MOPS_READ_CACHE"
 )
@@ -48,6 +49,16 @@ func sizeIn(lookup func(string) (string, bool), variable, examples string) (size
 var units = map[string]float64{
 	"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, // SI
 	"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40, // IEC 80000-13
+}
+
+// Size writes a size, in bytes, so that it is read as the same.
+func Size(n int64) string {
+	for _, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if of := int64(units[strings.ToUpper(unit)]); n != 0 && n%of == 0 {
+			return fmt.Sprintf("%d%s", n/of, unit)
+		}
+	}
+	return fmt.Sprintf("%dB", n)
 }
 
 func textToSize(text string) (size int64, ok bool) {

@@ -37,8 +37,8 @@ func textToInt(text string) (any, error) {
 	return n, nil
 }
 
-// text makes sure of a string that can be shown.
-func text(value any, example string) (string, error) {
+// readText makes sure of a string that can be shown.
+func readText(value any, example string) (string, error) {
 	s, ok := value.(string)
 	switch {
 	case !ok:
@@ -60,7 +60,7 @@ var schemeAndRest = regexp.MustCompile(`^([a-z][a-z0-9+.-]*)://(.*)$`)
 var driveLetter = regexp.MustCompile(`^[A-Za-z]:[/\\]`)
 
 func readRoot(value any) (string, error) {
-	s, err := text(value, "file:///data/mops")
+	s, err := readText(value, "file:///data/mops")
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +86,7 @@ func readRoot(value any) (string, error) {
 // readName reads the name of a pipeline, or of an executor, which follows the same rules.
 func readName(example string) func(any) (string, error) {
 	return func(value any) (string, error) {
-		s, err := text(value, example)
+		s, err := readText(value, example)
 		if err != nil {
 			return "", err
 		}

@@ -74,6 +74,7 @@ type Head struct {
 	Start     time.Time         `json:"start"` // by the clock of Host
 	Root      string            `json:"root,omitempty"`
 	Pipeline  string            `json:"pipeline,omitempty"`
+	Config    string            `json:"config,omitempty"`  // path of the config file
 	Options   map[string]string `json:"options,omitempty"` // settings that are not the default: "executor": "k8s"
 	Fields    map[string]any    `json:"fields,omitempty"`  // the user's own
 }

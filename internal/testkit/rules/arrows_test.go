@@ -110,7 +110,7 @@ var arrows = map[string][]string{
 	"internal/sources/filehash":   {"internal/base/openfile"},
 	"internal/base/localcache":    {"internal/base/diskfull", "internal/base/openfile", "internal/base/sleep"},
 	"internal/sources/sweep":      {"blob", "internal/base/sleep"},
-	"internal/engine/config":      {"internal/records/memokey", "internal/records/programs", "internal/base/openfile", "internal/trust/code", "internal/base/words"},
+	"internal/engine/config":      {"internal/records/memokey", "internal/records/programs", "internal/base/openfile", "internal/base/text", "internal/trust/code", "internal/base/words"},
 	"internal/cluster/archive":    {"internal/base/openfile"},
 	"internal/records/memokey":    {"internal/base/words"},
 	"image":                       {"internal/base/openfile"},

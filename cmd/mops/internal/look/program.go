@@ -111,14 +111,15 @@ func asWorker(ctx context.Context, a *cli.App, store *blob.Store, program []stri
 func specVariable(a *cli.App, store *blob.Store, spec worker.Spec) (string, error) {
 	root := store.Address()
 	spec.Root, spec.Defaults.Root = root, &root
-	configPath, found := config.Find("", a.Lookup) // as the program itself would find it
-	if found {
-		var err error
-		if configPath, err = filepath.Abs(configPath); err != nil {
+	found, err := config.Find("", a.Lookup) // as the program itself would find it
+	if err != nil {
+		return "", err
+	}
+	if spec.Config = found.Path; spec.Config != "" {
+		if spec.Config, err = filepath.Abs(spec.Config); err != nil {
 			return "", err
 		}
 	}
-	spec.Config = configPath
 	encoded, err := spec.Encode()
 	return worker.Variable + "=" + encoded, err
 }

@@ -74,6 +74,7 @@ type summaryView struct {
 	Error     string            `json:"error,omitempty"`
 	Root      string            `json:"root,omitempty"`
 	Pipelines []string          `json:"pipelines,omitempty"`
+	Config    string            `json:"config,omitempty"` // path of the config file
 	Options   map[string]string `json:"options,omitempty"`
 	Fields    map[string]any    `json:"fields,omitempty"`
 	Unlisted  int64             `json:"unlisted,omitempty"` // calls that are counted only, since the store was away
@@ -193,7 +194,7 @@ func summarise(run *programs.Run, store *blob.Store, prices programs.Prices, now
 	s := summaryView{
 		Format: 1, ID: run.ID, Program: run.Program, Name: run.Name(), Revision: run.Build.Revision, Dirty: run.Build.Dirty, Arguments: run.Arguments,
 		Host: run.Host, User: run.User, PID: run.PID, Start: run.Start, End: run.At(run.State.At).UTC(), Live: run.Live(now),
-		Root: cmp.Or(run.Root, store.Root()), Options: run.Options, Fields: maps.Clone(run.Fields), Unlisted: run.State.Dropped,
+		Root: cmp.Or(run.Root, store.Root()), Config: run.Config, Options: run.Options, Fields: maps.Clone(run.Fields), Unlisted: run.State.Dropped,
 		Totals: totalsOf(total.Totals), Functions: []functionView{}, Used: prices.Of(total.Used), Saved: prices.Of(total.Saved), state: run.State,
 	}
 	if v := run.Build.Version; v != "(devel)" {

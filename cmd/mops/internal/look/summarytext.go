@@ -56,6 +56,7 @@ func (s summaryView) renderHead(out *strings.Builder) {
 	f.Add("error", text.Clean(s.Error))
 	f.Add("root", text.Clean(s.Root))
 	f.Add("pipeline", text.Clean(strings.Join(s.Pipelines, ", ")))
+	f.Add("config", text.Clean(s.Config))
 	var options []string
 	for _, key := range slices.Sorted(maps.Keys(s.Options)) {
 		options = append(options, key+" "+s.Options[key])

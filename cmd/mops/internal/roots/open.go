@@ -20,9 +20,6 @@ type opener struct {
 	once bool // each operation is tried once
 }
 
-// defaultRoot is used where nothing else is said, as by programs.
-const defaultRoot = "file://~/.mops"
-
 // root is the URI of the default root.
 func (o opener) root() (string, error) {
 	// Whether other settings make sense is for programs to judge.
@@ -45,16 +42,23 @@ func (o opener) root() (string, error) {
 	if file.Defaults.Root != nil {
 		return *file.Defaults.Root, nil
 	}
-	return defaultRoot, nil
+	return config.DefaultRoot, nil
 }
 
 // ConfigFile is the one that programs use here, or says nothing.
 func ConfigFile(a *cli.App) (*config.File, error) {
-	path, found := config.Find("", a.Lookup)
-	if !found {
-		return &config.File{}, nil
+	_, file, err := FindConfig(a)
+	return file, err
+}
+
+// FindConfig is ConfigFile, and says how it was found.
+func FindConfig(a *cli.App) (found config.Found, file *config.File, err error) {
+	found, err = config.Find("", a.Lookup)
+	if err != nil || found.Path == "" {
+		return found, &config.File{}, err
 	}
-	return config.Load(path)
+	file, err = config.Load(found.Path)
+	return found, file, err
 }
 
 // Executors are the settings of executors of a name: those of the config file, and
