@@ -91,7 +91,7 @@ fuzz:
 
 soak: export MOPS_SOAK=1
 soak: cluster-binaries
-	@$(SUITE) soak ..,. -count=1 -race -timeout 3h ./...
+	@$(SUITE) soak ..,../release,. -count=1 -race -timeout 3h ./...
 	@$(MAKE) fuzz FUZZTIME=10m
 
 # One run; for comparisons: go test -bench . -count 10 … | tee new.txt; benchstat old.txt new.txt
