@@ -84,6 +84,8 @@ func TestAnAdoptedWorkerLeavesNothing(t *testing.T) {
 	}{
 		"it ends": {
 			func(r *rig, _ *program) {
+				r.fleet.mu.Lock()
+				defer r.fleet.mu.Unlock()
 				for _, w := range r.fleet.workers {
 					w.cancel()
 				}
