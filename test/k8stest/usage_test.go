@@ -36,7 +36,8 @@ func (r *rig) samples(t *testing.T, mib, limit int64) {
 		if most := slices.Max(s.Memory) >> 20; s.Memory[0]>>20 >= mib || most < mib || most > limit {
 			t.Errorf("%s: memory was %d bytes at first and %d MiB at most", report.Work, s.Memory[0], most)
 		}
-		if s.Seconds[last] < 8 || s.CPU[last] < 0.5 || s.CPU[last] < s.CPU[0] {
+		// A busy machine gives it little of a CPU.
+		if s.Seconds[last] < 8 || s.CPU[last] < 0.1 || s.CPU[last] <= s.CPU[0] {
 			t.Errorf("%s: after %v s it had used %v s of CPU", report.Work, s.Seconds[last], s.CPU[last])
 		}
 	}
