@@ -13,7 +13,6 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 	"github.com/TrilliantHealth/mops-go/internal/base/progress"
-	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Exit codes of a program that runs under [Main].
@@ -67,23 +66,17 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		exit = signalled.Exit()
 	case env.plan != nil && errors.Is(err, ErrPlanned):
 		exit = exitPlanned
-		fmt.Fprintln(display.Writer(), "this was a plan, and the program went as far as it could:", printable(err))
+		fmt.Fprintln(display.Writer(), "this was a plan, and the program went as far as it could:", errtree.Printable(err))
 		err = nil
 	case err != nil:
 		exit = exitFailed
 	}
 	if err != nil && !(interrupted && (errors.Is(err, context.Canceled) || errors.Is(err, signalled))) {
-		fmt.Fprintln(display.Writer(), "error:", printable(err))
+		fmt.Fprintln(display.Writer(), "error:", errtree.Printable(err))
 	}
 	env.endRun(exit, interrupted, err)
 	return exit
 }
-
-// mostPrinted bounds the text of an error on standard error, in bytes: somebody
-// is to read it, and an error may hold all that a service answered.
-const mostPrinted = 16 << 10
-
-func printable(err error) string { return text.CleanLines(errtree.Text(err, mostPrinted)) }
 
 // closeTime bounds how long a program that is done waits for functions that do
 // not heed their context.

@@ -89,10 +89,6 @@ func (b block) commands() (all []command) {
 // module: a new machine does not have all of it. They cannot fetch it themselves, as
 // mops must not come from elsewhere.
 func fetchModules(t *testing.T) {
-	repository, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
 	folder := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":  "module modules\n\ngo 1.26\n\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + repository + "\n",

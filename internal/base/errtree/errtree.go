@@ -15,6 +15,8 @@ import (
 	"iter"
 	"reflect"
 	"strings"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // most is how many errors are looked at: more than anybody joins, and an end
@@ -61,6 +63,14 @@ func As(err error, typ reflect.Type) (found reflect.Value, ok bool) {
 	}
 	return reflect.Value{}, false
 }
+
+// mostPrinted bounds the text of an error on standard error, in bytes: somebody
+// is to read it, and an error may hold all that a service answered.
+const mostPrinted = 16 << 10
+
+// Printable is the text of an error for standard error: bounded, and without control
+// characters.
+func Printable(err error) string { return text.CleanLines(Text(err, mostPrinted)) }
 
 // Text is the error's message, or what is to be known where its method panics.
 // Of one with more bytes than limit the middle is left out.

@@ -24,37 +24,46 @@ func (f *flight) settleWhere(ctx context.Context) (err error) {
 
 // byInput asks the user which executor is for the input.
 func (f *flight) byInput(ctx context.Context) (executor.Executor, error) {
-	failed := func(did string) *executor.Error {
-		return &executor.Error{Reason: executor.LaunchFailed, Message: fmt.Sprintf(
+	failed := func(did, stack string) error {
+		return &executor.Error{Reason: executor.LaunchFailed, Tail: stack, Message: fmt.Sprintf(
 			"the func that mops.ByInput was given for %s, at %s, %s", f.call.Function.Name, f.call.Function.Place, did)}
 	}
 	in, err := f.ownInput(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the input of %s, for the func given to mops.ByInput: %w", f.place.URI(), err)
 	}
-	answers := make(chan answer[executor.Executor], 1)
+	return askUser(ctx, func() (executor.Executor, error) {
+		where, err := f.call.ByInput(in)
+		if err != nil {
+			err = failed("returned what cannot be used: "+err.Error(), "")
+		}
+		return where, err
+	}, failed)
+}
+
+// askUser returns what a func of the user's answers. Failed makes the error of one
+// that panics, with the stack, or ends its goroutine.
+func askUser[T any](ctx context.Context, ask func() (T, error), failed func(did, stack string) error) (T, error) {
+	answers := make(chan answer[T], 1)
 	// If ctx ends, nobody waits for this goroutine: it belongs to the user, whose
 	// func does not return.
 	go func() {
-		a := answer[executor.Executor]{err: failed("did not return: it called runtime.Goexit")}
+		a := answer[T]{err: failed("did not return: it called runtime.Goexit", "")}
 		defer func() {
 			if p := recover(); p != nil {
-				failure := failed(fmt.Sprintf("panicked: %v", p))
 				stack := debug.Stack()
-				failure.Tail = string(stack[:min(len(stack), enoughStack)])
-				a.err = failure
+				a.err = failed(fmt.Sprintf("panicked: %v", p), string(stack[:min(len(stack), enoughStack)]))
 			}
 			answers <- a
 		}()
-		if a.value, a.err = f.call.ByInput(in); a.err != nil {
-			a.err = failed("returned what cannot be used: " + a.err.Error())
-		}
+		a.value, a.err = ask()
 	}()
 	select {
 	case a := <-answers:
 		return a.value, a.err
 	case <-ctx.Done():
-		return nil, errtree.Tame(context.Cause(ctx))
+		var none T
+		return none, errtree.Tame(context.Cause(ctx))
 	}
 }
 

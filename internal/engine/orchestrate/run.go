@@ -236,28 +236,12 @@ func (c *computing) retryIf(failed error) bool {
 	if ask == nil {
 		return true
 	}
-	answers := make(chan answer[bool], 1)
-	// If the context ends, nobody waits for this goroutine: it belongs to the user,
-	// whose func does not return.
-	go func() {
-		a := answer[bool]{err: errors.New("it called runtime.Goexit")}
-		defer func() {
-			if p := recover(); p != nil {
-				a.err = fmt.Errorf("it panicked: %v", p)
-			}
-			answers <- a
-		}()
-		a = answer[bool]{value: ask(c.f.place.URI(), failed)}
-	}()
-	select {
-	case a := <-answers:
-		if a.err != nil {
-			c.f.engine.Logger.Warn("the func that mops.RetryIf was given did not answer, so the call is not tried again", "call", c.f.place.URI(), "why", a.err)
-		}
-		return a.value
-	case <-c.ctx.Done():
-		return false
+	again, err := askUser(c.ctx, func() (bool, error) { return ask(c.f.place.URI(), failed), nil },
+		func(did, _ string) error { return errors.New("it " + did) })
+	if err != nil && c.ctx.Err() == nil {
+		c.f.engine.Logger.Warn("the func that mops.RetryIf was given did not answer, so the call is not tried again", "call", c.f.place.URI(), "why", err)
 	}
+	return again
 }
 
 // next waits a little and prepares another run, under the same lease id.

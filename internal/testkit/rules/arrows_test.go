@@ -87,6 +87,7 @@ var arrows = map[string][]string{
 	"internal/records/lineage":   {"blob", "internal/base/text", "internal/records/explain", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/records/history":   {"blob", "executor", "internal/records/memo", "internal/records/memokey", "internal/records/record", "internal/records/runs"},
 	"internal/values/dynamic":    {"internal/base/text", "internal/values/schema"},
+	"internal/base/errtree":      {"internal/base/text"},
 	"internal/base/event":        {"executor"},
 	"internal/base/progress":     {"executor", "internal/base/event", "internal/base/text", "internal/base/words"},
 	"internal/records/runs":      {"executor", "internal/base/words"},

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
-	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
 // Exit codes, the same for all commands. They are part of the help.
@@ -61,9 +60,6 @@ func IsNotFound(err error) bool {
 // ErrSaid fails a command that has printed already what is wrong.
 var ErrSaid = errors.New("said already")
 
-// mostPrinted bounds the text of an error, in bytes.
-const mostPrinted = 16 << 10
-
 // exit reports an error and returns its code.
 func (a *App) exit(command string, err error) int {
 	if err == nil {
@@ -78,7 +74,7 @@ func (a *App) exit(command string, err error) int {
 		return code
 	}
 	prefix := strings.TrimRight("mops "+command, " ")
-	message := strings.ReplaceAll(text.CleanLines(errtree.Text(err, mostPrinted)), "\n", "\n  ")
+	message := strings.ReplaceAll(errtree.Printable(err), "\n", "\n  ")
 	fmt.Fprintf(a.Stderr, "%s: %s\n", prefix, message)
 	if own.usage {
 		fmt.Fprintf(a.Stderr, "  mops help%s says how it is used\n", strings.TrimPrefix(prefix, "mops"))
