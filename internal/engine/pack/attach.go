@@ -27,8 +27,8 @@ func (p *Packer) Attach(ctx context.Context, inv executor.Invocation, handle str
 	defer p.attaching.Unlock()
 	p.mu.Lock()
 	l := p.others[id]
-	p.mu.Unlock()
-	if l == nil {
+	for l == nil || !p.groups[l.group] && !l.group.settled { // nobody follows it yet, or any more
+		p.mu.Unlock()
 		var err error
 		if l, err = p.attach(ctx, packs.Pack{Store: p.Store, ID: id}, workers); err != nil {
 			if blob.Is(err, blob.NotFound) {
@@ -36,8 +36,8 @@ func (p *Packer) Attach(ctx context.Context, inv executor.Invocation, handle str
 			}
 			return nil, err
 		}
+		p.mu.Lock()
 	}
-	p.mu.Lock()
 	if l.group.settled {
 		p.mu.Unlock()
 		return nil, gone("it has ended")
@@ -130,6 +130,10 @@ func (p *Packer) attach(ctx context.Context, pack packs.Pack, handle string) (*l
 		p.Logger.Warn("what became of the calls of a pack cannot be read yet", "pack", pack.URI(), "error", err)
 	}
 	p.mu.Lock()
+	if found && !p.groups[g] { // it was left, or has ended, meanwhile
+		p.mu.Unlock()
+		return l, nil
+	}
 	p.others[pack.ID] = l
 	g.lists = append(g.lists, l)
 	p.groups[g] = true

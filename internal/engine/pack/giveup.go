@@ -97,12 +97,15 @@ func (g *group) stop(ctx context.Context, workers executor.Worker) (left bool) {
 		}
 	}
 	isLeft, isGivenUp := g.isLeft(), g.isGivenUp()
-	if isLeft && released || isGivenUp {
+	if left = isLeft && released; left {
+		p.forget(g) // in one step with that look: who attaches from now on follows the workers anew
+	}
+	if left || isGivenUp {
 		g.open = false
 	}
 	p.mu.Unlock()
 	switch {
-	case isLeft && released:
+	case left:
 		workers.Release()
 		return true
 	case isGivenUp:

@@ -315,13 +315,20 @@ func (p *Packer) launch(f *forming, workers int) {
 	p.Go(g.run)
 }
 
-// leave forgets a group that has ended.
+// leave forgets a group that has ended, or that nobody here follows any more.
 func (p *Packer) leave(g *group) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.forget(g)
+}
+
+// forget is leave for a caller that holds mu.
+func (p *Packer) forget(g *group) {
 	delete(p.groups, g)
 	for _, l := range g.lists {
-		delete(p.others, l.pack.ID)
+		if p.others[l.pack.ID] == l { // and not what was found again meanwhile
+			delete(p.others, l.pack.ID)
+		}
 	}
 	p.look()
 }

@@ -27,7 +27,10 @@ type cluster struct {
 	ends  func(ctx context.Context, index int) executor.Exit // in place of working; nil: they work
 	side  int
 
+	released func() // called when workers are released; may be nil
+
 	mu     sync.Mutex
+	last   *fakeGroup
 	groups []executor.Invocation
 	begun  map[string]int // how often a call was begun
 }
@@ -39,7 +42,10 @@ func (c *cluster) Start(ctx context.Context, inv executor.Invocation) (executor.
 	c.groups = append(c.groups, inv)
 	c.mu.Unlock()
 	run, cancel := context.WithCancel(context.Background())
-	g := &fakeGroup{cancel: cancel, done: make(chan struct{})}
+	g := &fakeGroup{cancel: cancel, done: make(chan struct{}), released: c.released}
+	c.mu.Lock()
+	c.last = g
+	c.mu.Unlock()
 	var workers sync.WaitGroup
 	for index := range inv.Workers {
 		if c.room != nil && !c.room(index) {
@@ -66,14 +72,17 @@ func (c *cluster) Start(ctx context.Context, inv executor.Invocation) (executor.
 }
 
 func (c *cluster) Attach(context.Context, executor.Invocation, string) (executor.Worker, error) {
-	return nil, executor.ErrGone
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last, nil
 }
 
 type fakeGroup struct {
-	cancel func()
-	done   chan struct{}
-	mu     sync.Mutex
-	exit   executor.Exit
+	cancel   func()
+	done     chan struct{}
+	released func()
+	mu       sync.Mutex
+	exit     executor.Exit
 }
 
 func (g *fakeGroup) end(exit executor.Exit) {
@@ -83,7 +92,11 @@ func (g *fakeGroup) end(exit executor.Exit) {
 }
 
 func (g *fakeGroup) Handle() string { return "" }
-func (g *fakeGroup) Release()       {}
+func (g *fakeGroup) Release() {
+	if g.released != nil {
+		g.released()
+	}
+}
 
 func (g *fakeGroup) Stop(context.Context) error { g.cancel(); <-g.done; return nil }
 
@@ -432,6 +445,32 @@ func TestStopAll(t *testing.T) {
 				t.Errorf("exit %+v, %v", exit, err)
 			}
 		}
+	})
+}
+
+// Who attaches in the moment in which the last one who waited leaves sees the end
+// of the call all the same.
+func TestAttachWhileLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r rig
+		var m *pack.Member
+		attached := make(chan executor.Worker, 1)
+		c := &cluster{takes: always(10 * time.Second), released: func() {
+			inv := executor.Invocation{Function: "f@1", MemoURI: m.URI(), ID: executor.ID{LeaseID: m.URI()}}
+			w, err := r.Packer.Attach(t.Context(), inv, m.Handle()+"group")
+			if err != nil {
+				t.Error(err)
+			}
+			attached <- w
+		}}
+		r = newRig(c, executor.Packing{Work: time.Minute}, func(c *pack.Config) { c.EvenOne = true })
+		m = r.call("call")
+		time.Sleep(5 * time.Second)
+		m.Release()
+		if exit, err := (<-attached).Wait(t.Context()); exit.Code != executor.ExitOK || exit.Err != nil || err != nil {
+			t.Errorf("Wait = %+v, %v", exit, err)
+		}
+		r.owned.Wait()
 	})
 }
 
