@@ -35,7 +35,7 @@ var observedTree = mops.Define("test/observed-tree", func(ctx context.Context, n
 // An observer sees all that happens, and who called whom.
 func TestObserve(t *testing.T) {
 	var log eventlog.Log
-	env, err := mops.New(t.Context(), mops.Root("file://"+t.TempDir()), mops.Observe(log.Observe), mops.On(inproc.New(inproc.Limit(0))), mops.Isolated())
+	env, err := mops.New(t.Context(), mops.Root("file://"+t.TempDir()), mops.Observe(func(e mops.Event) { log.Observe(&e) }), mops.On(inproc.New(inproc.Limit(0))), mops.Isolated())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestObserve(t *testing.T) {
 // A worker elsewhere is observed.
 func TestObserveWorkers(t *testing.T) {
 	var log eventlog.Log
-	ctx, _ := inSubprocesses(t, mops.Observe(log.Observe))
+	ctx, _ := inSubprocesses(t, mops.Observe(func(e mops.Event) { log.Observe(&e) }))
 	must(observedTree.Call(ctx, 6))
 	until(t, func() bool { return len(log.All()) == 5 })
 	log.Check(t)

@@ -52,7 +52,7 @@ func (o *envOptions) planned(in inside) (*plan, error) {
 }
 
 // observe counts a call that has ended.
-func (p *plan) observe(e event.Event) {
+func (p *plan) observe(e *event.Event) {
 	if e.Kind != event.Ended || e.Outcome == event.Awaited || e.Outcome == event.Cancelled {
 		return
 	}

@@ -29,9 +29,13 @@ func newPlanRig(t *testing.T) *planRig {
 	r := &planRig{T: t}
 	registry := private()
 	r.twice = mops.Define("plan/twice", func(_ context.Context, n int) (int, error) { r.ran.Add(1); return 2 * n, nil }, registry)
-	ctx, root := onDisk(t, registry)
+	root := "file://" + t.TempDir()
+	env, ctx := newEnv(t, registry, mops.Root(root), mops.CacheDir(t.TempDir()))
 	for i := range 3 {
 		must(r.twice.Call(ctx, i))
+	}
+	if err := env.Close(); err != nil { // nothing is written behind it
+		t.Fatal(err)
 	}
 	r.ran.Store(0)
 	r.root = strings.TrimPrefix(root, "file://")

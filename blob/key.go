@@ -30,21 +30,38 @@ func ValidKey(key string) error {
 }
 
 // ordinary reports that a key is valid, for almost all keys that mops makes: it
-// is on the path of every hit, and one pass over the bytes is cheapest.
+// is on the path of every hit, and one pass over the bytes without a branch is
+// cheapest.
 func ordinary(key string) bool {
 	if key == "" || len(key) > MaxKey {
 		return false
 	}
-	before := byte('/')
+	var wrong byte
+	refused := byte(anywhere | first)
 	for i := range len(key) {
-		c := key[i]
-		if c <= ' ' || c >= 0x7f || c == '\\' || (c == '/' || c == '.') && before == '/' {
-			return false
-		}
-		before = c
+		is := kinds[key[i]]
+		wrong |= is & refused
+		refused = anywhere | is>>1&first
 	}
-	return before != '/'
+	return wrong == 0 && refused == anywhere
 }
+
+// What a byte of a key is.
+const (
+	anywhere  = 1 << iota // not ordinary
+	first                 // not ordinary as the first of a segment
+	separator             // what ends a segment
+)
+
+var kinds = func() (kinds [256]byte) {
+	for c := range kinds {
+		if c <= ' ' || c >= 0x7f || c == '\\' {
+			kinds[c] = anywhere
+		}
+	}
+	kinds['.'], kinds['/'] = first, first|separator
+	return kinds
+}()
 
 func invalidKey(key string) string {
 	switch {

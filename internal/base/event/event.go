@@ -62,6 +62,20 @@ type Event struct {
 	PeakMemory int64         // bytes, of the whole process; 0 if unknown
 
 	Missed uint64 // how many events before this one the observer did not get, since it was too slow
+
+	root string // of a MemoURI that is yet to be made; see Below
+}
+
+// Below says where the records of the call lie: the URI of a root, and a path below
+// it. Most who hear of a hit do not ask, so MemoURI is made by Complete only.
+func (e *Event) Below(root, path string) { e.root, e.Path = root, path }
+
+// Complete makes what was left out until somebody asks: all observers but those of
+// [Stream.Direct] get complete events.
+func (e *Event) Complete() {
+	if e.MemoURI == "" && e.root != "" {
+		e.MemoURI = e.root + "/" + e.Path
+	}
 }
 
 // Kind is what happened.

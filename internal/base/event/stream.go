@@ -14,7 +14,7 @@ import (
 // is safe for concurrent use, and may be called on nil, which has no observer.
 type Stream struct {
 	traces []Trace
-	direct []func(Event)
+	direct []func(*Event)
 	queues []*queue
 }
 
@@ -31,8 +31,8 @@ func (s *Stream) Traced(trace Trace) { s.traces = append(s.traces, trace) }
 
 // Direct adds an observer that is called at once, on the goroutine of the call
 // and from many at the same time: it takes less than a microsecond, never waits
-// and never panics.
-func (s *Stream) Direct(observe func(Event)) { s.direct = append(s.direct, observe) }
+// and never panics. It neither keeps the event nor changes it, but to Complete it.
+func (s *Stream) Direct(observe func(*Event)) { s.direct = append(s.direct, observe) }
 
 // Queued adds an observer that may be slow and may panic. It gets its events in
 // order, on a goroutine of its own, which Close waits for. Up to 10,000 wait for
@@ -50,10 +50,11 @@ func (s *Stream) Send(ctx context.Context, e *Event) context.Context {
 		return ctx
 	}
 	for _, trace := range s.traces {
+		e.Complete()
 		ctx = trace(ctx, *e)
 	}
 	for _, observe := range s.direct {
-		observe(*e)
+		observe(e)
 	}
 	for _, q := range s.queues {
 		q.put(e)
@@ -186,6 +187,7 @@ func (q *queue) hand(e *Event) {
 		}
 	}()
 	q.handed.Add(1)
+	e.Complete()
 	q.observe(*e)
 }
 

@@ -24,7 +24,7 @@ func TestQueued(t *testing.T) {
 		log, logged := withLog()
 		var s Stream
 		var direct, got []uint64
-		s.Direct(func(e Event) { direct = append(direct, e.Call) })
+		s.Direct(func(e *Event) { direct = append(direct, e.Call) })
 		s.Queued(func(e Event) {
 			time.Sleep(time.Millisecond)
 			got = append(got, e.Call)

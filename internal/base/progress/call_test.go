@@ -14,7 +14,7 @@ type call struct {
 }
 
 func hit(t *Tracker, function string) {
-	t.Observe(event.Event{Kind: event.Ended, Call: 1, Function: function + "@0", Outcome: event.Hit})
+	t.Observe(&event.Event{Kind: event.Ended, Call: 1, Function: function + "@0", Outcome: event.Hit})
 }
 
 func beginCall(t *Tracker, function, memoURI string) call {
@@ -25,7 +25,7 @@ func beginCall(t *Tracker, function, memoURI string) call {
 
 func (c call) tell(kind event.Kind, e event.Event) {
 	e.Kind, e.Time, e.Call, e.Function, e.MemoURI = kind, time.Now(), c.call.Call, c.call.Function, c.call.MemoURI
-	c.tracker.Observe(e)
+	c.tracker.Observe(&e)
 }
 
 func (c call) waiting()  { c.tell(event.Waiting, event.Event{Wait: event.ForSlot}) }

@@ -79,7 +79,7 @@ func (t *Tracker) Expect(function string, n int) {
 }
 
 // Observe takes an event. A hit costs some ten nanoseconds and allocates nothing.
-func (t *Tracker) Observe(e event.Event) {
+func (t *Tracker) Observe(e *event.Event) {
 	name, _, _ := strings.Cut(e.Function, "@")
 	f := t.function(name)
 	if e.Outcome == event.Hit {

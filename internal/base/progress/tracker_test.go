@@ -77,7 +77,7 @@ func TestEndIsFinal(t *testing.T) {
 // A call that fails before it is computed has one event.
 func TestEndAlone(t *testing.T) {
 	tracker := NewTracker()
-	tracker.Observe(event.Event{Kind: event.Ended, Time: time.Now(), Call: 1, Function: "a@0", MemoURI: "x", Outcome: event.Failed, Err: errors.New("no result")})
+	tracker.Observe(&event.Event{Kind: event.Ended, Time: time.Now(), Call: 1, Function: "a@0", MemoURI: "x", Outcome: event.Failed, Err: errors.New("no result")})
 	want := Counts{Started: 1, Failed: 1}
 	if s := tracker.Snapshot(); s.Total().Counts != want || len(s.Failures) != 1 || s.Failures[0].Error != "no result" {
 		t.Errorf("got %+v", s)
@@ -181,7 +181,7 @@ func TestConcurrentCounting(t *testing.T) {
 func TestHitAllocatesNothing(t *testing.T) {
 	tracker := NewTracker()
 	e := event.Event{Kind: event.Ended, Call: 1, Function: "forecast/train@0", Outcome: event.Hit}
-	if n := testing.AllocsPerRun(1000, func() { tracker.Observe(e) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { tracker.Observe(&e) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -34,7 +34,7 @@ type function struct {
 	saved  []programs.Use
 }
 
-func (f *function) hit(saved programs.Resources, e event.Event) {
+func (f *function) hit(saved programs.Resources, e *event.Event) {
 	s := &f.shards[rand.Uint32()%shards]
 	s.mu.Lock()
 	s.hits++
@@ -77,7 +77,7 @@ const (
 )
 
 // follow takes an event of a call that is no plain hit. Under mu.
-func (j *Journal) follow(f *function, e event.Event) {
+func (j *Journal) follow(f *function, e *event.Event) {
 	o := j.open[e.Call]
 	if o == nil {
 		o = &open{Call: j.call(e), f: f}
@@ -138,7 +138,7 @@ func (j *Journal) follow(f *function, e event.Event) {
 }
 
 // locate takes over where the attempt is and what it may have.
-func (o *open) locate(e event.Event) {
+func (o *open) locate(e *event.Event) {
 	p := e.Place
 	if p == (executor.Place{}) {
 		return
@@ -191,7 +191,7 @@ func (f *function) count(stage string, by int64) {
 }
 
 // finish counts and lists a call that has ended.
-func (j *Journal) finish(o *open, e event.Event) {
+func (j *Journal) finish(o *open, e *event.Event) {
 	o.to("")
 	j.unlist(o)
 	c, t := &o.Call, &o.f.totals
@@ -229,7 +229,7 @@ func (j *Journal) finish(o *open, e event.Event) {
 
 // resources are what an attempt took, or the run that made a hit's result, and what
 // it asked for.
-func resources(e event.Event) programs.Resources {
+func resources(e *event.Event) programs.Resources {
 	return programs.ResourcesOf(e.Wall, e.CPU, e.PeakMemory, e.Place)
 }
 

@@ -215,7 +215,7 @@ func (j *Journal) add(c programs.Call) {
 }
 
 // Observe reads an event. It is for [event.Stream.Direct].
-func (j *Journal) Observe(e event.Event) {
+func (j *Journal) Observe(e *event.Event) {
 	if !j.started.Load() && j.root.Load() != nil {
 		j.begins()
 	}
@@ -239,7 +239,7 @@ func (j *Journal) isOpen(call uint64) bool {
 }
 
 // hit counts a hit, and lists it if it is one of the first.
-func (j *Journal) hit(f *function, e event.Event) {
+func (j *Journal) hit(f *function, e *event.Event) {
 	saved := resources(e)
 	f.hit(saved, e)
 	if f.listed.Load() >= programs.MostHits || f.listed.Add(1) > programs.MostHits {
@@ -253,7 +253,8 @@ func (j *Journal) hit(f *function, e event.Event) {
 }
 
 // call is what an end says of a call.
-func (j *Journal) call(e event.Event) programs.Call {
+func (j *Journal) call(e *event.Event) programs.Call {
+	e.Complete()
 	return programs.Call{
 		Call: int64(e.Call), Function: e.Function, Memo: e.MemoURI, Caller: e.Caller,
 		Outcome: string(e.Outcome), Asked: j.since(e.Asked), Ended: j.since(e.Time), Run: e.RunID,

@@ -81,7 +81,7 @@ func (b *bench) hit(n uint64) {
 	e := at(event.Ended, n, "clean@1")
 	e.Outcome, e.RunID, e.Wall, e.CPU, e.PeakMemory = event.Hit, "2611201200-OldRun", 2*time.Second, time.Second, 1<<29
 	e.Place = executor.Place{Requests: executor.Resources{GPU: 0.5}, Spot: true}
-	b.Observe(e)
+	b.Observe(&e)
 }
 
 func TestRun(t *testing.T) {
@@ -91,13 +91,13 @@ func TestRun(t *testing.T) {
 		b.In("test://other")
 		asked := at(event.Asked, 1, "train@2")
 		asked.Caller = "test://root/mops1/p/all@0/x"
-		b.Observe(asked)
+		b.Observe(&asked)
 		time.Sleep(time.Second)
 		step := func(kind event.Kind, change func(e *event.Event)) {
 			e := at(kind, 1, "train@2")
 			e.Asked = asked.Asked
 			change(&e)
-			b.Observe(e)
+			b.Observe(&e)
 			time.Sleep(time.Second)
 		}
 		joined := func(e *event.Event) { e.Caller = "test://root/mops1/p/other@0/x" }
@@ -194,7 +194,7 @@ func TestLongErrors(t *testing.T) {
 	b.In("test://root")
 	e := at(event.Ended, 1, "f@0")
 	e.Outcome, e.Err = event.Failed, errors.New(strings.Repeat("ä", 5<<20)+"\nmore")
-	b.Observe(e)
+	b.Observe(&e)
 	b.Close(1, false, "")
 	if run := b.read(t); len(run.Calls[0].Error) > 2000 || !strings.HasSuffix(run.Calls[0].Error, "ä…") || b.written.Load() > 10_000 {
 		t.Errorf("%d bytes of an error, %d written", len(run.Calls[0].Error), b.written.Load())
@@ -211,7 +211,7 @@ func TestStoreIsAway(t *testing.T) {
 			for n := from; n < to; n++ {
 				e := at(event.Ended, n, "f@0")
 				e.Outcome, e.Err = event.Failed, errors.New("no")
-				b.Observe(e)
+				b.Observe(&e)
 			}
 		}
 		fail(1, 1000)
@@ -358,7 +358,7 @@ func TestBlobsOfALongRun(t *testing.T) {
 					n++
 					e := at(event.Ended, n, "f@0")
 					e.Outcome, e.Err, e.Wall = event.Failed, errors.New("there is no station in Atlantis, nor in any of the other places that were asked for"), time.Second
-					b.Observe(e)
+					b.Observe(&e)
 				}
 				b.Close(0, false, "")
 				var blobs int

@@ -42,9 +42,10 @@ func callerOf(ctx context.Context) (c caller) {
 func (e *Engine) tellHit(ctx context.Context, c *Call, asked time.Time, place memo.Place, found memo.Found) {
 	by := callerOf(ctx)
 	is := event.Event{
-		Kind: event.Ended, Time: time.Now(), Call: event.NextCall(), Function: c.Function.ID(), MemoURI: place.URI(), Path: place.Path,
+		Kind: event.Ended, Time: time.Now(), Call: event.NextCall(), Function: c.Function.ID(),
 		Asked: asked, Caller: by.uri, CallerCall: by.number, Outcome: event.Hit,
 	}
+	is.Below(place.Store.Root(), place.Path)
 	ofResult(&is, found)
 	e.Events.Send(ctx, &is)
 }

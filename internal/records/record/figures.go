@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -107,7 +108,7 @@ func scanFigures(header []byte) (f Figures, ok bool) {
 	if !ok {
 		return f, false
 	}
-	f.Place.Host, f.Executor = string(host), string(executor)
+	f.Place.Host, f.Executor = lastHost.text(host), lastExecutor.text(executor)
 	rest = bytes.TrimPrefix(rest, []byte(`"`))
 	if f.Place.Requests.CPU, rest, ok = scanOptional(rest, `,"cpus":`); !ok {
 		return f, false
@@ -130,13 +131,52 @@ func scanOptional(header []byte, begin string) (n float64, rest []byte, ok bool)
 	return scanNumber(rest)
 }
 
+// scanNumber takes most numbers without memory: those of few digits are a whole
+// number over a power of ten, both of them exact, so their quotient is the nearest
+// there is.
 func scanNumber(text []byte) (n float64, rest []byte, ok bool) {
-	end := 0
-	for end < len(text) && text[end] != ',' && text[end] != '}' {
-		end++
+	whole, point := uint64(0), -1
+	for end, c := range text {
+		switch {
+		case '0' <= c && c <= '9' && whole < mostExact:
+			whole = whole*10 + uint64(c-'0')
+			continue
+		case c == '.' && point < 0 && end > 0:
+			point = end
+			continue
+		case c != ',' && c != '}' || whole >= mostExact || end == 0:
+		case point < 0:
+			return float64(whole), text[end:], true
+		case end-point-1 < len(tens):
+			return float64(whole) / tens[end-point-1], text[end:], true
+		}
+		break
+	}
+	end := bytes.IndexAny(text, ",}")
+	if end < 0 {
+		end = len(text)
 	}
 	n, err := strconv.ParseFloat(string(text[:end]), 64)
 	return n, text[end:], err == nil
+}
+
+const mostExact = 1 << 53 / 10
+
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
+
+// last is the text that was found last: hosts and executors of one record after
+// another are mostly the same, and take no memory then.
+type last struct{ atomic.Pointer[string] }
+
+var lastHost, lastExecutor last
+
+func (l *last) text(found []byte) string {
+	if known := l.Load(); known != nil && *known == string(found) {
+		return *known
+	}
+	is := string(found)
+	l.Store(&is)
+	return is
 }
 
 // scanBytes is the value of an optional field, a whole number.

@@ -19,10 +19,11 @@ type Log struct {
 }
 
 // Observe takes an event.
-func (l *Log) Observe(e event.Event) {
+func (l *Log) Observe(e *event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.events = append(l.events, e)
+	e.Complete()
+	l.events = append(l.events, *e)
 }
 
 // All are the events so far.
