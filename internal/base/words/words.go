@@ -17,9 +17,14 @@ const wordBits = 10
 
 // Three names a hash by its first 30 bits, such as "amber-kite-river". Sum must
 // have 4 bytes or more.
-func Three(sum []byte) string {
+func Three(sum []byte) string { return string(AppendThree(nil, sum)) }
+
+// AppendThree appends Three to text.
+func AppendThree(text, sum []byte) []byte {
 	bits := binary.BigEndian.Uint32(sum) >> 2
-	return word(bits>>(2*wordBits)) + "-" + word(bits>>wordBits) + "-" + word(bits)
+	text = append(append(text, word(bits>>(2*wordBits))...), '-')
+	text = append(append(text, word(bits>>wordBits)...), '-')
+	return append(text, word(bits)...)
 }
 
 // Of are the words in a memo URI, or in the path of a call.

@@ -72,7 +72,7 @@ func (f *Function) is(actual Actual) {
 	}
 	f.own.Store(is)
 	if actual.Version != "" && !f.prepared.Load() {
-		f.Version = actual.Version
+		f.setVersion(actual.Version)
 	}
 }
 

@@ -36,6 +36,7 @@ type Function struct {
 	Place   string // file:line of its definition
 	Symbol  string // of the Go function, as the linker names it; "" if that is not known
 
+	id       string // see ID
 	registry *Registry
 	declared string // its Version, as its code has it
 	in, out  reflect.Type
@@ -59,7 +60,10 @@ type Function struct {
 }
 
 // ID is "name@version".
-func (f *Function) ID() string { return f.Name + "@" + f.Version }
+func (f *Function) ID() string { return f.id }
+
+// setVersion is for functions that no key was made with yet.
+func (f *Function) setVersion(version string) { f.Version, f.id = version, f.Name+"@"+version }
 
 // Call names functions whose versions are part of f's memo key. It fails once
 // keys were made without them.

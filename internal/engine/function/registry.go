@@ -79,7 +79,8 @@ func (r *Registry) Add(name, version, place string, in, out reflect.Type) (*Func
 	if other, taken := r.functions[name]; taken {
 		return nil, fmt.Errorf("function %s is defined twice: at %s and at %s", name, other.Place, place)
 	}
-	f := &Function{Name: name, Version: version, Place: place, registry: r, declared: version, in: in, out: out}
+	f := &Function{Name: name, Place: place, registry: r, declared: version, in: in, out: out}
+	f.setVersion(version)
 	r.functions[name] = f
 	return f, nil
 }

@@ -15,16 +15,13 @@ import (
 //
 // Pipeline, name and version must be valid.
 func Path(pipeline, name, version string, key Key) string {
-	var digits [2 * len(key)]byte
-	hex.Encode(digits[:], key[:])
-	words := words.Three(key[:])
-	var path strings.Builder // one allocation: this is on the path of every hit
-	path.Grow(len(Format) + len(pipeline) + len(name) + len(version) + len(words) + len(digits) + len("//@/."))
-	for _, part := range []string{Format, "/", pipeline, "/", name, "@", version, "/", words, "."} {
-		path.WriteString(part)
-	}
-	path.Write(digits[:])
-	return path.String()
+	var room [256]byte // one allocation: this is on the path of every hit
+	path := append(room[:0], Format+"/"...)
+	path = append(append(path, pipeline...), '/')
+	path = append(append(path, name...), '@')
+	path = append(append(path, version...), '/')
+	path = append(words.AppendThree(path, key[:]), '.')
+	return string(hex.AppendEncode(path, key[:]))
 }
 
 // folder is the last segment of a call's path. The words are for people.
