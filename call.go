@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/event"
@@ -82,27 +83,44 @@ type Made struct {
 // If ctx ends first, Call returns an error that wraps context.Cause(ctx). mops
 // then stops the run of this call, unless somebody else waits for it, too.
 func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) {
-	out, _, err := f.do(ctx, in, orchestrate.LeaveAtOnce)
-	return out, err
+	return f.do(ctx, in, orchestrate.LeaveAtOnce, nil)
 }
 
 // Do is [Func.Call], and also tells how the call came to its result.
 func (f *Func[In, Out]) Do(ctx context.Context, in In) (Out, Info, error) {
-	out, outcome, err := f.do(ctx, in, orchestrate.LeaveAtOnce)
-	return out, infoOf(outcome), err
+	var info Info
+	out, err := f.do(ctx, in, orchestrate.LeaveAtOnce, &info)
+	return out, info, err
 }
 
-func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave) (out Out, outcome orchestrate.Outcome, err error) {
+// do makes a call, and fills in what is known of it unless nobody asks.
+func (f *Func[In, Out]) do(ctx context.Context, in In, leave orchestrate.Leave, info *Info) (out Out, err error) {
 	env, c, err := f.prepare(ctx, &in)
 	if err != nil {
-		return out, outcome, err
+		return out, err
 	}
-	outcome, err = env.engine.Do(ctx, c, leave)
+	c.Room = rooms.Get().(*[]byte)
+	defer giveBack(c.Room)
+	outcome, err := env.engine.Do(ctx, c, leave)
 	if err != nil && outcome.Place.Path == "" {
 		outcome.Place = env.engine.Place(c)
 	}
-	out, err = f.finish(ctx, env, outcome, err)
-	return out, outcome, err
+	if out, err = f.finish(ctx, env, outcome, err); info != nil {
+		*info = infoOf(outcome)
+	}
+	return out, err
+}
+
+// rooms are for the results of hits, of which values and Info are copies.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+const mostRoom = 64 << 10 // bytes; a large result costs more than memory for it
+
+func giveBack(room *[]byte) {
+	if cap(*room) > mostRoom {
+		*room = nil
+	}
+	rooms.Put(room)
 }
 
 // Start begins a call and returns at once. The call is cancelled when ctx ends.

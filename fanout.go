@@ -167,9 +167,7 @@ func (f *Func[In, Out]) feed(ctx context.Context, ins iter.Seq[In], take func(In
 		running.Go(func() {
 			defer func() { <-free }()
 			if r.Err == nil {
-				var outcome orchestrate.Outcome
-				r.Out, outcome, r.Err = f.do(ctx, r.In, orchestrate.LeaveSettled)
-				r.Info = infoOf(outcome)
+				r.Out, r.Err = f.do(ctx, r.In, orchestrate.LeaveSettled, &r.Info)
 			}
 			results <- r
 		})

@@ -23,6 +23,10 @@ type Call struct {
 	Input    []byte        // canonical
 	Sources  []*source.Ref // the files in it, hashed
 	Local    any           // the caller's own In, for fields that stay out of the key
+
+	// Room is where a result that is there may be read, which then lies in it: it is
+	// the caller's to use again when nothing of the Outcome is needed any more. May be nil.
+	Room *[]byte
 	*Settings
 
 	incompatible *incompatibleError // why it uses its exact key; nil for the usual one
@@ -61,6 +65,13 @@ func (c Call) key() memokey.Key {
 		return c.Function.ExactKey(c.Input)
 	}
 	return c.Function.Key(c.Input)
+}
+
+func (c *Call) room() *[]byte {
+	if c.Room == nil {
+		c.Room = new([]byte)
+	}
+	return c.Room
 }
 
 func (c Call) path(key memokey.Key) string {

@@ -81,7 +81,8 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 // this machine or this machine's cache has the result: reading one costs less
 // than finding out whether another call is about to. Everything else is left to
 // a flight, which is told of a plain miss. If the usual key is of no use,
-// glance switches the call to its exact key.
+// glance switches the call to its exact key. Nothing of what it finds is kept: see
+// Call.Room.
 func (e *Engine) glance(ctx context.Context, c *Call, asked time.Time) (outcome Outcome, known *miss, hit bool) {
 	if c.Off || c.Refresh || c.KeepErrors || ctx.Err() != nil {
 		return Outcome{}, nil, false
@@ -94,7 +95,7 @@ func (e *Engine) glance(ctx context.Context, c *Call, asked time.Time) (outcome 
 	place.Store = r.store
 	var found memo.Found
 	if r.store.IsLocal() {
-		found, err = place.ResultMaybeCached(ctx)
+		found, err = place.ResultInto(ctx, c.room())
 		if blob.Is(err, blob.NotFound) {
 			return Outcome{}, noResult, false
 		}

@@ -53,7 +53,7 @@ func (e *Engine) otherCode(ctx context.Context, c *Call, found memo.Found, place
 		return nil, fmt.Errorf("%s: %w: %s (run %s): %s, or compute it again with MOPS_CODE_CHECK=recompute",
 			place.URI(), ErrOtherCode, e.others.changed(ctx, place.Store, c.Function, by), found.RunID, cure(c.Function, by))
 	}
-	e.others.hit(e, c.Function, otherHits{hits: 1, first: found, place: place, by: by})
+	e.others.hit(e, c.Function, otherHits{hits: 1, run: found.RunID, place: place, by: by})
 	return nil, nil
 }
 
@@ -112,7 +112,7 @@ type others struct {
 // otherHits are the results of other code that calls of one function used.
 type otherHits struct {
 	hits  int
-	first memo.Found
+	run   string // the first one's
 	place memo.Place
 	by    record.Origin
 	timer *time.Timer
@@ -170,7 +170,7 @@ func (o *others) undecided(e *Engine, f *function.Function, found memo.Found, pl
 	if o.waiting == nil {
 		o.waiting = map[difference]*otherHits{}
 	}
-	o.waiting[key] = &otherHits{hits: 1, first: found, place: place, by: by}
+	o.waiting[key] = &otherHits{hits: 1, run: found.RunID, place: place, by: by}
 	o.deciding.Go(func() {
 		<-looking
 		o.mu.Lock()
@@ -205,7 +205,7 @@ func (o *others) say(e *Engine, f *function.Function, h *otherHits) {
 		verb = "hit of %s was"
 	}
 	e.Logger.Warn(fmt.Sprintf("%d "+verb+" computed by other code: %s", hits, f.ID(), changed),
-		"run", h.first.RunID, "more", "mops why "+h.place.URI(), "then", cure(f, h.by))
+		"run", h.run, "more", "mops why "+h.place.URI(), "then", cure(f, h.by))
 }
 
 // close says what was not said yet. Nobody may look any more which code a

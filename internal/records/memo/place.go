@@ -84,6 +84,11 @@ func (p Place) ResultMaybeCached(ctx context.Context) (Found, error) {
 	return p.read(ctx, p.result(), record.KindResult)
 }
 
+// ResultInto is ResultMaybeCached into room; see record.FetchInto.
+func (p Place) ResultInto(ctx context.Context, room *[]byte) (Found, error) {
+	return p.readInto(ctx, room, p.result(), record.KindResult)
+}
+
 // CachedResult is what this machine has read before, if anything: it asks
 // nothing of the store.
 func (p Place) CachedResult() (Found, bool) {
@@ -110,7 +115,12 @@ func (p Place) Error(ctx context.Context) (Found, error) {
 }
 
 func (p Place) read(ctx context.Context, key string, kind record.Kind) (Found, error) {
-	fetched, err := record.Fetch(ctx, p.Store, key, kind)
+	var room []byte
+	return p.readInto(ctx, &room, key, kind)
+}
+
+func (p Place) readInto(ctx context.Context, room *[]byte, key string, kind record.Kind) (Found, error) {
+	fetched, err := record.FetchInto(ctx, room, p.Store, key, kind)
 	if err != nil {
 		if fetched.Info.Version != "" { // it is not the store's
 			err = fmt.Errorf("%s: %w", p.Store.URI(key), err)

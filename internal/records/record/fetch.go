@@ -48,9 +48,16 @@ const patience = 4
 // store's own checksum, or a size that no record of this kind has shows the
 // damage.
 func Fetch(ctx context.Context, store *blob.Store, key string, kind Kind) (Fetched, error) {
+	var room []byte
+	return FetchInto(ctx, &room, store, key, kind)
+}
+
+// FetchInto is Fetch into room, if that is large enough, and else leaves a larger one
+// there: until it is used again, what was fetched lies in it.
+func FetchInto(ctx context.Context, room *[]byte, store *blob.Store, key string, kind Kind) (Fetched, error) {
 	var before blob.Version
 	for try := 1; ; try++ {
-		f, err := fetchOnce(ctx, store, key, kind)
+		f, err := fetchOnce(ctx, room, store, key, kind)
 		if err == nil || !errors.Is(err, ErrDamaged) {
 			return f, err
 		}
@@ -64,10 +71,11 @@ func Fetch(ctx context.Context, store *blob.Store, key string, kind Kind) (Fetch
 	}
 }
 
-func fetchOnce(ctx context.Context, store *blob.Store, key string, kind Kind) (f Fetched, err error) {
-	f.Data, f.Info, err = store.ReadUpTo(ctx, key, nil, kind.Limit())
+func fetchOnce(ctx context.Context, room *[]byte, store *blob.Store, key string, kind Kind) (f Fetched, err error) {
+	f.Data, f.Info, err = store.ReadUpTo(ctx, key, (*room)[:0], kind.Limit())
 	switch {
 	case err == nil:
+		*room = f.Data
 		f.Record, err = Open(kind, f.Data)
 		return f, err
 	case blob.Is(err, blob.TooLarge):

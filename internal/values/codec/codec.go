@@ -184,9 +184,9 @@ func withReason(err error, reason string) error {
 }
 
 // Decode sets the value that into points to, which is of the codec's type, to
-// the decoded one. An error is a *[ValueError]; then the value is zero. If ctx
-// ends meanwhile, Decode stops, and the error wraps that of ctx. A field in
-// data that the type does not have is an error.
+// the decoded one, which keeps nothing of data. An error is a *[ValueError]; then
+// the value is zero. If ctx ends meanwhile, Decode stops, and the error wraps that
+// of ctx. A field in data that the type does not have is an error.
 func (c *Codec) Decode(ctx context.Context, data []byte, into reflect.Value) error {
 	return c.decodeInto(ctx, data, into, strict)
 }

@@ -94,7 +94,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("%x decodes to what cannot be encoded: %v", data, err)
 				continue
 			}
-			if err := c.Decode(t.Context(), encoded, v); err != nil {
+			if err := decoded(t, c, encoded, v); err != nil {
 				t.Errorf("%x was encoded as %x, which does not decode: %v", data, encoded, err)
 			}
 		}

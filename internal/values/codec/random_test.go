@@ -98,7 +98,7 @@ func comesBack(t *testing.T, c *Codec, v reflect.Value) {
 		t.Errorf("Encode(%#v) = %x, and as a large value %x, %v", v, data, byParts, err)
 	}
 	got := reflect.New(c.typ)
-	if err := c.Decode(t.Context(), data, got); err != nil {
+	if err := decoded(t, c, data, got); err != nil {
 		t.Fatalf("Decode(%x) of %#v: %v", data, v, err)
 	}
 	if again, err := c.Encode(t.Context(), got.Elem()); err != nil || !bytes.Equal(again, data) {
