@@ -66,13 +66,13 @@ type Event struct {
 	root string // of a MemoURI that is yet to be made; see Below
 }
 
-// Below says where the records of the call lie: the URI of a root, and a path below
-// it. Most who hear of a hit do not ask, so MemoURI is made by Complete only.
-func (e *Event) Below(root, path string) { e.root, e.Path = root, path }
+// Below says where the records of the call of e lie: the URI of a root, and a path
+// below it. Most who hear of a hit do not ask, so MemoURI is made by Complete only.
+func Below(e *Event, root, path string) { e.root, e.Path = root, path }
 
-// Complete makes what was left out until somebody asks: all observers but those of
+// Complete makes what e leaves out until somebody asks: all observers but those of
 // [Stream.Direct] get complete events.
-func (e *Event) Complete() {
+func Complete(e *Event) {
 	if e.MemoURI == "" && e.root != "" {
 		e.MemoURI = e.root + "/" + e.Path
 	}

@@ -31,7 +31,7 @@ func (s *Stream) Traced(trace Trace) { s.traces = append(s.traces, trace) }
 
 // Direct adds an observer that is called at once, on the goroutine of the call
 // and from many at the same time: it takes less than a microsecond, never waits
-// and never panics. It neither keeps the event nor changes it, but to Complete it.
+// and never panics. It neither keeps the event nor changes it, but to [Complete] it.
 func (s *Stream) Direct(observe func(*Event)) { s.direct = append(s.direct, observe) }
 
 // Queued adds an observer that may be slow and may panic. It gets its events in
@@ -50,7 +50,7 @@ func (s *Stream) Send(ctx context.Context, e *Event) context.Context {
 		return ctx
 	}
 	for _, trace := range s.traces {
-		e.Complete()
+		Complete(e)
 		ctx = trace(ctx, *e)
 	}
 	for _, observe := range s.direct {
@@ -187,7 +187,7 @@ func (q *queue) hand(e *Event) {
 		}
 	}()
 	q.handed.Add(1)
-	e.Complete()
+	Complete(e)
 	q.observe(*e)
 }
 

@@ -88,7 +88,8 @@ func (j *Journal) In(root string) {
 	if j == nil || j.root.Load() != nil || strings.HasPrefix(root, "mem:") { // which nobody else can see
 		return
 	}
-	j.root.CompareAndSwap(nil, &root)
+	first := root // or each call would pay for the memory
+	j.root.CompareAndSwap(nil, &first)
 }
 
 // begins starts the goroutine that writes.
@@ -254,7 +255,7 @@ func (j *Journal) hit(f *function, e *event.Event) {
 
 // call is what an end says of a call.
 func (j *Journal) call(e *event.Event) programs.Call {
-	e.Complete()
+	event.Complete(e)
 	return programs.Call{
 		Call: int64(e.Call), Function: e.Function, Memo: e.MemoURI, Caller: e.Caller,
 		Outcome: string(e.Outcome), Asked: j.since(e.Asked), Ended: j.since(e.Time), Run: e.RunID,

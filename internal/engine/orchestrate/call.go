@@ -67,13 +67,6 @@ func (c Call) key() memokey.Key {
 	return c.Function.Key(c.Input)
 }
 
-func (c *Call) room() *[]byte {
-	if c.Room == nil {
-		c.Room = new([]byte)
-	}
-	return c.Room
-}
-
 func (c Call) path(key memokey.Key) string {
 	return memokey.Path(c.Pipeline, c.Function.Name, c.Function.Version, key)
 }

@@ -38,23 +38,6 @@ func callerOf(ctx context.Context) (c caller) {
 	return c
 }
 
-// hits are events to use again: each is large, and hits are many.
-var hits = sync.Pool{New: func() any { return new(event.Event) }}
-
-// tellHit is the one event of a hit that needed no flight.
-func (e *Engine) tellHit(ctx context.Context, c *Call, asked time.Time, place memo.Place, found memo.Found) {
-	by := callerOf(ctx)
-	is := hits.Get().(*event.Event)
-	*is = event.Event{
-		Kind: event.Ended, Time: asked.Add(time.Since(asked)), Call: event.NextCall(), Function: c.Function.ID(),
-		Asked: asked, Caller: by.uri, CallerCall: by.number, Outcome: event.Hit,
-	}
-	is.Below(place.Store.Root(), place.Path)
-	ofResult(is, found)
-	e.Events.Send(ctx, is)
-	hits.Put(is)
-}
-
 // ofResult fills in the run that made a result.
 func ofResult(e *event.Event, found memo.Found) {
 	e.RunID = found.RunID

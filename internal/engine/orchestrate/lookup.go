@@ -77,49 +77,6 @@ func (f *flight) lookup(ctx context.Context, known *miss) looked {
 	return answered
 }
 
-// glance answers a plain hit without a flight, if the store lies in files of
-// this machine or this machine's cache has the result: reading one costs less
-// than finding out whether another call is about to. Everything else is left to
-// a flight, which is told of a plain miss. If the usual key is of no use,
-// glance switches the call to its exact key. Nothing of what it finds is kept: see
-// Call.Room.
-func (e *Engine) glance(ctx context.Context, c *Call, asked time.Time) (outcome Outcome, known *miss, hit bool) {
-	if c.Off || c.Refresh || c.KeepErrors || ctx.Err() != nil {
-		return Outcome{}, nil, false
-	}
-	r, err := e.root(ctx, c.Root)
-	if err != nil {
-		return Outcome{}, nil, false
-	}
-	place := unkept(*c)
-	place.Store = r.store
-	var found memo.Found
-	if r.store.IsLocal() {
-		found, err = place.ResultInto(ctx, c.room())
-		if blob.Is(err, blob.NotFound) {
-			return Outcome{}, noResult, false
-		}
-		hit = err == nil
-	} else {
-		found, hit = place.CachedResult()
-	}
-	if !hit {
-		return Outcome{}, nil, false
-	}
-	if other, ok := isIncompatible(c.fits(found, place)); ok {
-		c.incompatible = other
-		return e.glance(ctx, c, asked)
-	}
-	if missed, err := c.aged(ctx, found, place); err != nil || missed != nil {
-		return Outcome{}, nil, false
-	}
-	if missed, err := e.otherCode(ctx, c, found, place); err != nil || missed != nil {
-		return Outcome{}, nil, false
-	}
-	e.tellHit(ctx, c, asked, place, found)
-	return Outcome{Place: place, Result: found, How: Hit}, nil, true
-}
-
 // miss says why there is no usable result, and what lies in its place.
 type miss struct {
 	why  string

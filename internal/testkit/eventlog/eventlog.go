@@ -22,7 +22,7 @@ type Log struct {
 func (l *Log) Observe(e *event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.Complete()
+	event.Complete(e)
 	l.events = append(l.events, *e)
 }
 
