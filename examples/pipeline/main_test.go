@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +12,54 @@ import (
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 )
+
+// The test binary is the worker that trains.
+func TestMain(m *testing.M) {
+	mops.Init()
+	os.Exit(m.Run())
+}
+
+// As it is for users: each step runs where the program says. mopstest.Context, of the
+// tests below, has all of them run in the test's own process.
+func TestTrainingRunsInASubprocess(t *testing.T) {
+	folder, root, path := t.TempDir(), "file://"+t.TempDir(), filepath.Join(t.TempDir(), "report.html")
+	put(t, folder, "stations.csv", "station,metres\nsea,0\npeak,1000\n")
+	put(t, folder, "readings-1.csv", "station,degrees\nsea,20\n")
+	put(t, folder, "readings-2.csv", "station,degrees\npeak,10\n")
+	for _, want := range []map[string]int{
+		{
+			"examples/pipeline/clean@0 computed inproc": 2, "examples/pipeline/join@0 computed inproc": 1,
+			"examples/pipeline/train@0 computed subprocess": 1, "examples/pipeline/score@0 computed inproc": heights,
+		},
+		{
+			"examples/pipeline/clean@0 hit": 2, "examples/pipeline/join@0 hit": 1,
+			"examples/pipeline/train@0 hit": 1, "examples/pipeline/score@0 hit": heights,
+		},
+	} {
+		got := map[string]int{}
+		env, err := mops.New(t.Context(), mops.Isolated(), mops.Root(root), mops.CacheDir(t.TempDir()), mops.Observe(func(e mops.Event) {
+			switch {
+			case e.Kind == mops.CallEnded && e.Outcome == mops.Hit:
+				got[e.Function+" hit"]++
+			case e.Kind == mops.AttemptEnded && e.Err == nil:
+				got[e.Function+" computed "+e.Executor]++
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := run(env.Context(t.Context()), folder)
+		if err := errors.Join(err, env.Close(), write(report, path)); err != nil {
+			t.Fatal(err)
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("got %v; want %v", got, want)
+		}
+		if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "20.000 + -0.0100") {
+			t.Errorf("the page is %.500q, %v", text, err)
+		}
+	}
+}
 
 func TestPipeline(t *testing.T) {
 	folder, root := t.TempDir(), "mem://pipeline-test"
