@@ -119,9 +119,13 @@ func (st *staged) copy(ctx context.Context, body io.Reader, size int64) error {
 		if size < 0 {
 			limit = 1<<63 - 1
 		}
-		file := sparse.New(st.file)
-		if copied, err = copyChunks(ctx, file, body, limit); err == nil {
-			err = file.Close()
+		holes := sparse.New(st.file, 0)
+		var to io.Writer = holes
+		if from, ok := body.(*os.File); ok && sparse.Dense(from) {
+			to = st.file
+		}
+		if copied, err = copyChunks(ctx, to, body, limit); err == nil {
+			err = holes.Close()
 		}
 	}
 	if err != nil {

@@ -3,25 +3,32 @@ package sparse
 
 import (
 	"bytes"
-	"io"
 	"os"
 )
 
-// Writer writes to a new file, from where it stands on. Of what is written at once,
-// zeros alone become a hole. At the end comes Close, which leaves the file open.
+// Writer writes to a file from a place on after which the file has nothing yet. It
+// leaves out blocks of zeros. At the end comes Close, which leaves the file open.
 type Writer struct {
 	file *os.File
-	hole bool // at the end, so far
+	at   int64
+	hole bool // before at
 }
 
-func New(file *os.File) *Writer { return &Writer{file: file} }
+func New(file *os.File, at int64) *Writer { return &Writer{file: file, at: at} }
 
-func (w *Writer) Write(p []byte) (int, error) {
-	if w.hole = zero(p); !w.hole {
-		return w.file.Write(p)
+func (w *Writer) Write(p []byte) (written int, err error) {
+	for written < len(p) {
+		var n int
+		n, w.hole = run(p[written:])
+		if !w.hole {
+			if n, err = w.file.WriteAt(p[written:written+n], w.at); err != nil {
+				return written + n, err
+			}
+		}
+		w.at += int64(n)
+		written += n
 	}
-	_, err := w.file.Seek(int64(len(p)), io.SeekCurrent)
-	return len(p), err
+	return written, nil
 }
 
 // Close gives the file its size if it ends in a hole.
@@ -29,22 +36,20 @@ func (w *Writer) Close() error {
 	if !w.hole {
 		return nil
 	}
-	size, err := w.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return err
-	}
-	return w.file.Truncate(size)
+	return w.file.Truncate(w.at)
 }
 
-var zeros [4 << 10]byte
+var block [32 << 10]byte
 
-func zero(p []byte) bool {
-	for len(p) > 0 {
-		n := min(len(p), len(zeros))
-		if !bytes.Equal(p[:n], zeros[:n]) {
-			return false
+// run is how much of p, in blocks, is zeros, or holds something.
+func run(p []byte) (n int, zeros bool) {
+	for n < len(p) {
+		next := p[n:min(n+len(block), len(p))]
+		zero := bytes.Equal(next, block[:len(next)])
+		if n > 0 && zero != zeros {
+			break
 		}
-		p = p[n:]
+		n, zeros = n+len(next), zero
 	}
-	return true
+	return n, zeros
 }

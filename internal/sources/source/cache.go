@@ -12,6 +12,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/base/localcache"
+	"github.com/TrilliantHealth/mops-go/internal/base/sparse"
 	"github.com/TrilliantHealth/mops-go/internal/sources/filehash"
 )
 
@@ -91,8 +92,10 @@ func (f *fetcher) finish(file *os.File, path string, mode fs.FileMode, o *object
 	return nil
 }
 
-// fetch writes an object, from a file of this machine or from another machine.
-func (f *fetcher) fetch(ctx context.Context, at place, o *object, w io.Writer) error {
+// fetch writes an object, from a file of this machine or from another machine, to a
+// file that is empty.
+func (f *fetcher) fetch(ctx context.Context, at place, o *object, to *os.File) error {
+	w := sparse.New(to, 0)
 	if at.path != "" || at.store != nil && at.store.IsLocal() {
 		file, err := f.openLocal(ctx, o)
 		if err != nil {
@@ -104,7 +107,11 @@ func (f *fetcher) fetch(ctx context.Context, at place, o *object, w io.Writer) e
 			return err
 		}
 		defer done()
-		_, err = io.Copy(w, file)
+		if sparse.Dense(file) {
+			_, err = io.Copy(to, file) // by the kernel
+		} else if _, err = copyContent(w, file); err == nil {
+			err = w.Close()
+		}
 		return localcache.Failure(err)
 	}
 	ctx, done, err := f.net.take(ctx)
@@ -117,7 +124,9 @@ func (f *fetcher) fetch(ctx context.Context, at place, o *object, w io.Writer) e
 		return err
 	}
 	defer body.Close()
-	_, err = copyContent(w, body)
+	if _, err = copyContent(w, body); err == nil {
+		err = w.Close()
+	}
 	if body.err != nil {
 		return body.err
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/sparse"
 )
 
 // ReadAll is the whole content of a file, verified. The caller may change it.
@@ -53,8 +55,11 @@ func (r *Ref) CopyTo(ctx context.Context, path string) (err error) {
 		if err := temp.Truncate(0); err != nil {
 			return err
 		}
-		_, err := copyContent(io.NewOffsetWriter(temp, 0), body)
-		return err
+		w := sparse.New(temp, 0)
+		if _, err := copyContent(w, body); err != nil {
+			return err
+		}
+		return w.Close()
 	})
 	if err == nil {
 		err = errors.Join(temp.Sync(), temp.Close())

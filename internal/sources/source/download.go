@@ -14,6 +14,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/base/localcache"
+	"github.com/TrilliantHealth/mops-go/internal/base/sparse"
 )
 
 // A service gives one connection some 60 MB/s, so large objects come in ranges
@@ -91,7 +92,7 @@ func (d *download) fill(ctx context.Context) error {
 		if err := d.p.Truncate(0); err != nil {
 			return localcache.Failure(err)
 		}
-		return d.f.fetch(ctx, d.at, d.o, io.NewOffsetWriter(d.p, 0))
+		return d.f.fetch(ctx, d.at, d.o, d.p.File)
 	}
 	return d.ranges(ctx)
 }
@@ -109,6 +110,9 @@ func (d *download) ranges(ctx context.Context) error {
 	}
 	var window []ahead
 	complete := d.p.Complete(d.o.size)
+	if err := d.p.Truncate(complete); err != nil { // what was begun would show through holes
+		return localcache.Failure(err)
+	}
 	if err := d.p.SetComplete(complete, d.o.size); err != nil {
 		return err
 	}
@@ -175,7 +179,7 @@ func (d *download) part(ctx context.Context, start, end int64) error {
 		return err
 	}
 	defer body.Close()
-	n, err := copyContent(io.NewOffsetWriter(d.p, start), io.LimitReader(body, end-start))
+	n, err := copyContent(sparse.New(d.p.File, start), io.LimitReader(body, end-start))
 	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == d.p.Name() {
 		return localcache.Failure(err)
 	}

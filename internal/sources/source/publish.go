@@ -233,7 +233,7 @@ func (f *keeper) copyTo(ctx context.Context, from string, t target) (*content, e
 	defer done()
 	b := f.hashes.Body(file, from, s, nil)
 	defer b.End()
-	whole := sparse.New(temp)
+	whole := sparse.New(temp, 0)
 	if _, err = io.Copy(whole, b); err == nil {
 		err = whole.Close()
 	}
