@@ -98,10 +98,12 @@ func fetchModules(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tidy := exec.CommandContext(t.Context(), "go", "mod", "tidy")
-	tidy.Dir, tidy.Env = folder, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
-	if out, err := tidy.CombinedOutput(); err != nil {
-		t.Fatalf("go mod tidy: %v\n%s", err, out)
+	for in, arguments := range map[string][]string{folder: {"mod", "tidy"}, repository + "/examples/parquet": {"list", "-deps", "."}} {
+		fetch := exec.CommandContext(t.Context(), "go", arguments...)
+		fetch.Dir, fetch.Env = in, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+		if out, err := fetch.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(arguments, " "), err, out)
+		}
 	}
 }
 

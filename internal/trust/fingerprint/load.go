@@ -83,9 +83,10 @@ type module struct {
 	Replace                              *module
 }
 
-// local says that a module has no version: what lies in its folder counts.
+// local says that a module has no version: what lies in its folder counts. Of mops it
+// does not, even where somebody works on both.
 func (m *module) local() bool {
-	return m == nil || m.Main || m.Replace != nil && m.Replace.Version == ""
+	return m == nil || m.Main || m.Replace != nil && m.Replace.Version == "" && m.Path != mopsPath
 }
 
 // String is what a module is, with the one that replaces it in its place.
