@@ -7,16 +7,38 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go"
+	_ "github.com/TrilliantHealth/mops-go/blob/s3blob"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
 var wait = mops.Define("program/wait", func(ctx context.Context, _ string) (int, error) {
 	<-ctx.Done()
 	return 0, ctx.Err()
+})
+
+// Part is of a night's work: it ends when there is a file in a folder.
+type Part struct {
+	Number int
+	Folder string
+}
+
+var measure = mops.Define("program/measure", func(ctx context.Context, p Part) (int, error) {
+	for {
+		if _, err := os.Stat(filepath.Join(p.Folder, "open")); err == nil {
+			return p.Number * p.Number, nil
+		}
+		select { // nothing tells a pod that a file appears on its node
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
 })
 
 func main() {
@@ -40,6 +62,14 @@ func main() {
 			_, err := wait.Call(ctx, "for ever")
 			return err
 		}, mops.Root("file://"+place), mops.On(k8s.New(k8s.HostPath(place, place))))
+	case "nightly":
+		place := os.Args[2]
+		at := k8s.New(k8s.HostPath(place, place), k8s.CPU("10m"), k8s.Memory("64Mi"), k8s.EnvFromSecret("store"))
+		mops.Main(func(ctx context.Context) error {
+			squares, err := measure.All(ctx, []Part{{1, place}, {2, place}, {3, place}})
+			fmt.Println(squares)
+			return err
+		}, mops.On(at))
 	case "say":
 		fmt.Printf("%q\n", os.Args[2:])
 	}
