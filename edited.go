@@ -131,16 +131,25 @@ func (env *Env) actual(registry *function.Registry, found edits.Found, policy Ed
 	for _, path := range found.Unknown {
 		unknown(all, registry, path)
 	}
+	var unlocked []string
 	for name, f := range found.Functions {
 		own, err := registry.Locks.Of(name, f.Version)
 		switch {
-		case err != nil || own == nil: // Prepare says why, or it is not locked
+		case err != nil: // Prepare says why
+		case own == nil:
+			if _, known := registry.Lookup(name); known {
+				unlocked = append(unlocked, name+"@"+f.Version)
+			}
 		case found.Unbuilt != "":
 			all[name] = function.Actual{}
 		case own.Accepts(f.Hash):
 		default:
 			all[name] = env.edited(own, f, policy)
 		}
+	}
+	if len(unlocked) > 0 {
+		slices.Sort(unlocked)
+		env.logger.Info("beside functions that are locked some are not, so nobody notices their edits: run mops-lock", "functions", strings.Join(unlocked, " "))
 	}
 	return all
 }

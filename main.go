@@ -45,6 +45,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		return exitFailed
 	}
 	defer display.Close()
+	first := newFirstRun()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	env, err := newEnv(ctx, options, inside{output: display.Writer(), color: display.Color(), tracker: tracker})
@@ -75,6 +76,7 @@ func runMain(run func(ctx context.Context) error, options []EnvOption) (exit int
 		fmt.Fprintln(display.Writer(), "error:", errtree.Printable(err))
 	}
 	env.endRun(exit, interrupted, err)
+	display.AtEnd(first.line())
 	return exit
 }
 

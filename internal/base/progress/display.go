@@ -35,6 +35,7 @@ type Display struct {
 	mu      sync.Mutex
 	shown   string // the block on the screen, "" for none
 	partial []byte // the beginning of a line that was written to Writer
+	atEnd   string // a line; see AtEnd
 	closed  bool
 }
 
@@ -98,6 +99,13 @@ func (d *Display) run() {
 	}
 }
 
+// AtEnd has Close say a line after its own, unless nothing is to be shown.
+func (d *Display) AtEnd(line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.atEnd = line
+}
+
 // Close ends the display and says what was done, if anything was computed or
 // failed. What is written to Writer afterwards goes straight through.
 func (d *Display) Close() {
@@ -124,6 +132,9 @@ func (d *Display) finish() {
 		if line := lastLine(s); line != "" {
 			d.write([]byte(line + "\n"))
 		}
+	}
+	if d.screen.mode != Off && d.atEnd != "" {
+		d.write([]byte(d.atEnd + "\n"))
 	}
 }
 
