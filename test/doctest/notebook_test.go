@@ -56,6 +56,11 @@ func TestNotebook(t *testing.T) {
 		t.Errorf("in a subprocess: %s", said)
 	}
 
+	add := "var Add = mops.Define(\"notebook/add\", func(ctx context.Context, n int) (int, error) { return n + factor, nil })\n"
+	if said := k.run(t, add+strings.ReplaceAll(cells[3], "Scale", "Add")); !matches(said, "…are not, so nobody notices their edits: run mops-lock…notebook/add@0…13 computed") {
+		t.Errorf("a function without a lock: %s", said)
+	}
+
 	// After a restart the latest cells are locked. The first result is of other code.
 	for i, want := range []string{"…other code computed the result: factor changed…60 computed", "60 hit"} {
 		k := newKernel(t, home)
