@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,25 @@ func TestCronJob(t *testing.T) {
 	if err != nil || !strings.Contains(string(log), "[1 4 9]") {
 		t.Errorf("the second run printed %s, %v", log, err)
 	}
+	// One that ends with an error of its own is not started again.
+	failing := job.DeepCopy()
+	failing.Name, failing.OwnerReferences = "fails", nil
+	failing.Spec.Template.Spec.Containers[0].Args = []string{"exit", "1"}
+	if _, err := jobs.Create(t.Context(), failing, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("it has failed", func() bool {
+		job, err := jobs.Get(t.Context(), failing.Name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+			return c.Type == batchv1.JobFailed && c.Reason == batchv1.JobReasonPodFailurePolicy && c.Status == corev1.ConditionTrue
+		})
+	})
+	if n := len(r.podsOf(failing.Name)); n != 1 {
+		t.Errorf("it had %d pods", n)
+	}
 	out, _ := r.run(0, "k8s", "jobs", "--json")
 	var calls []kube.JobStatus
 	if err := json.Unmarshal([]byte(out), &calls); err != nil {
@@ -103,7 +123,7 @@ func TestCronJob(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, runs)
 	}
-	for _, row := range []string{`exit 0 +3 +3 +nonroot@try-`, `exit 0 +3 +3 +nonroot@nightly-`, `live +3 +3 +nonroot@nightly-`} {
+	for _, row := range []string{`exit 0 +3 +3 +nonroot@try-`, `exit 0 +3 +3 +nonroot@nightly-`, `(live|broken off) +3 +3 +nonroot@nightly-`} {
 		if !regexp.MustCompile(row).Match(runs) {
 			t.Errorf("there is no run %s", row)
 		}
