@@ -291,13 +291,16 @@ func TestRootPackageIsLight(t *testing.T) {
 	}
 }
 
-// The language of conditions is a matter of the tool: no program links it.
-func TestOnlyTheToolLinksExpressions(t *testing.T) {
+// The language of conditions and command lines are a matter of the tool: no program
+// links what reads them.
+func TestOnlyTheToolLinksItsLibraries(t *testing.T) {
 	for _, p := range everything(t) {
 		from, _ := room(p.ImportPath)
-		links := slices.ContainsFunc(p.Deps, func(dep string) bool { return strings.HasPrefix(dep, "github.com/expr-lang/expr") })
-		if links && from != "cmd/mops" && !strings.HasPrefix(from, "cmd/mops/") {
-			t.Errorf("%q links the library of expressions, which is for the tool alone", from)
+		for _, library := range []string{"github.com/expr-lang/expr", "github.com/spf13/cobra"} {
+			links := slices.ContainsFunc(p.Deps, func(dep string) bool { return strings.HasPrefix(dep, library) })
+			if links && from != "cmd/mops" && !strings.HasPrefix(from, "cmd/mops/") {
+				t.Errorf("%q links %s, which is for the tool alone", from, library)
+			}
 		}
 	}
 }

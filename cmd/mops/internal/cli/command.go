@@ -3,18 +3,19 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
 
-// Command is one thing that the tool does. This file is all that stands between
-// what commands do and the package that reads their flags.
+// Command is one thing that the tool does.
 type Command struct {
 	Name    string   // with that of its group
 	Usage   []string // forms of the command line, without "mops"
@@ -22,8 +23,8 @@ type Command struct {
 	Teach   string   // what it is for and what it shows, in paragraphs
 	Example string   // commands that can be copied
 
-	// Define defines its flags, but for --json, which all commands have, and
-	// returns what runs once they are known.
+	// Define defines its flags, but for those that all commands have, and returns
+	// what runs once they are known.
 	Define func(*flag.FlagSet) Action
 }
 
@@ -34,12 +35,12 @@ type Action func(ctx context.Context, a *App, line Line) error
 type Line struct {
 	Args    []string
 	Program []string // what stood behind "--"
-	given   map[string]bool
+	flags   *flag.FlagSet
 }
 
 // Given reports whether a flag stood on the command line: one with the value
 // zero was given, too.
-func (l Line) Given(flag string) bool { return l.given[flag] }
+func (l Line) Given(flag string) bool { return l.flags.Changed(flag) }
 
 // Empty reports whether there is nothing but flags.
 func (l Line) Empty() bool { return len(l.Args)+len(l.Program) == 0 }
@@ -55,104 +56,101 @@ func (l Line) One(what string) (string, error) {
 	return l.Args[0], nil
 }
 
-func (c Command) run(ctx context.Context, a *App, args []string) error {
-	flags, act := c.flags(&a.JSON)
-	line, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		c.explain(a.Text)
-		return nil
-	case err != nil:
-		return Usage(err)
+// command is what cobra has to know. Its commands hold the values of flags, so each
+// command line gets new ones.
+func (c Command) command(a *App, group string) *cobra.Command {
+	forms := strings.Join(c.Usage, "\n  mops ")
+	command := &cobra.Command{
+		Use: strings.TrimSpace(strings.TrimPrefix(forms, group)), Short: c.Purpose, Long: strings.TrimSpace(c.Teach),
+		Example: "  " + strings.ReplaceAll(strings.Trim(c.Example, "\n"), "\n", "\n  "), DisableFlagsInUseLine: true,
 	}
-	if name := emptyFlag(flags); name != "" {
-		return Usagef("--%s is empty: was a variable not set? Leave the flag out if it is not meant", name)
+	act := c.Define(command.Flags())
+	command.RunE = func(command *cobra.Command, args []string) error {
+		line := Line{Args: args, flags: command.Flags()}
+		if dash := command.ArgsLenAtDash(); dash >= 0 {
+			line.Args, line.Program = args[:dash], args[dash:]
+		}
+		if name := emptyFlag(line.flags); name != "" {
+			return Usagef("--%s is empty: was a variable not set? Leave the flag out if it is not meant", name)
+		}
+		return act(command.Context(), a, line)
 	}
-	return act(ctx, a, line)
+	return command
 }
 
 // emptyFlag is a flag that was given with an empty text: it would count as not
 // given, and with gc, for one, more would be chosen than was meant.
 func emptyFlag(flags *flag.FlagSet) (name string) {
 	flags.Visit(func(f *flag.Flag) {
-		if value, ok := f.Value.(flag.Getter); ok && value.Get() == any("") {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
 			name = f.Name
 		}
 	})
 	return name
 }
 
-func (c Command) flags(json *bool) (*flag.FlagSet, Action) {
-	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVar(json, "json", false, "print JSON, for programs")
-	return flags, c.Define(flags)
-}
-
-// parse takes flags before, between and behind the arguments. What stands
-// behind "--" is not looked at.
-func parse(flags *flag.FlagSet, args []string) (line Line, err error) {
-	if i := slices.Index(args, "--"); i >= 0 {
-		args, line.Program = args[:i], args[i+1:]
-	}
-	for {
-		if err := flags.Parse(args); err != nil {
-			return line, misspelt(flags, err)
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		line.Args = append(line.Args, flags.Arg(0))
-		args = flags.Args()[1:]
-	}
-	line.given = map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { line.given[f.Name] = true })
-	return line, nil
-}
-
 // misspelt adds to the error of a flag that is not there the one that was meant.
-func misspelt(flags *flag.FlagSet, err error) error {
-	given, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
-	if !unknown {
-		return err
+func misspelt(c *cobra.Command, err error) error {
+	if c.HasSubCommands() && c.Flags().NArg() > 0 {
+		return unknown(c, c.Flags().Arg(0)) // the flag may be one of the command that was meant
+	}
+	if wrong, ok := err.(*flag.InvalidValueError); ok {
+		why := wrong.Unwrap()
+		if number, ok := errors.AsType[*strconv.NumError](why); ok {
+			why = number.Err
+		}
+		return Usagef("--%s %q: %v", wrong.GetFlag().Name, wrong.GetValue(), why)
+	}
+	missing, ok := err.(*flag.NotExistError)
+	if !ok {
+		return Usage(err)
+	}
+	given := missing.GetSpecifiedName()
+	if given == "" || missing.GetSpecifiedShortnames() != "" {
+		given, _, _ = strings.Cut(missing.GetSpecifiedShortnames(), "=")
 	}
 	var names []string
-	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	c.Flags().VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	if meant := words.Nearest(given, names); meant != "" {
-		return fmt.Errorf("there is no flag --%s; did you mean --%s?", given, meant)
+		return Usagef("there is no flag --%s; did you mean --%s?", given, meant)
 	}
-	return fmt.Errorf("there is no flag --%s", given)
+	return Usagef("there is no flag --%s", given)
 }
 
-// explain writes the help of a command.
-func (c Command) explain(w io.Writer) {
-	fmt.Fprintf(w, "mops %s: %s\n\nUsage\n", c.Name, c.Purpose)
-	for _, form := range c.Usage {
-		fmt.Fprintf(w, "  mops %s\n", form)
+// doubled gives a flag of several letters its second dash: the tool once took
+// -json and -newest 3, and cobra takes them for a row of flags of one letter.
+func doubled(root *cobra.Command, args []string) []string {
+	c, _, err := root.Find(args)
+	doubled := append([]string{}, args...)
+	for i, arg := range args {
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if err != nil || arg == "--" {
+			break
+		}
+		if len(name) > 1 && name != arg && c.Flag(name) != nil {
+			doubled[i] = "-" + arg
+		}
 	}
-	fmt.Fprintf(w, "\n%s\n\nExample\n%s", strings.TrimSpace(c.Teach), indented(c.Example))
-	flags, _ := c.flags(new(bool))
-	var rows [][]string
-	flags.VisitAll(func(f *flag.Flag) {
-		value, usage := flag.UnquoteUsage(f)
-		name := "-" + f.Name
-		if len(f.Name) > 1 {
-			name = "-" + name
-		}
-		if value != "" {
-			name += " " + value
-		}
-		rows = append(rows, []string{name, usage})
-	})
-	fmt.Fprint(w, "\nFlags (before or behind the arguments)\n")
-	text.Table(w, "  ", rows, "")
-	fmt.Fprintf(w, "\nExit codes\n%s", ExitCodes)
+	return doubled
 }
 
-func indented(lines string) string {
-	var b strings.Builder
-	for line := range strings.SplitSeq(strings.Trim(lines, "\n"), "\n") {
-		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
+// explain writes the help of a command, or of a group.
+func explain(c *cobra.Command, w io.Writer) {
+	if c.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "%s\n\nUsage\n  %s COMMAND [flags] [arguments]\n\nCommands\n", c.Long, c.CommandPath())
+		var rows [][]string
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() || sub.Name() == "help" {
+				rows = append(rows, []string{strings.TrimPrefix(sub.CommandPath(), "mops "), sub.Short})
+			}
+		}
+		text.Table(w, "  ", rows, "")
+		fmt.Fprint(w, c.Example)
+		return
 	}
-	return b.String()
+	c.InitDefaultHelpFlag()
+	c.Flags().Lookup("help").Hidden = true
+	c.InheritedFlags() // from now on they are among the others
+	fmt.Fprintf(w, "%s: %s\n\nUsage\n  %s\n\n%s\n\nExample\n%s\n\nFlags (before or behind the arguments)\n%s\nExit codes\n%s",
+		c.CommandPath(), c.Short, c.UseLine(), c.Long, c.Example, c.Flags().FlagUsagesWrapped(100), ExitCodes)
 }

@@ -1,25 +1,34 @@
 package cli
 
 import (
-	"flag"
+	"bytes"
+	"context"
+	"slices"
 	"testing"
+
+	flag "github.com/spf13/pflag"
 )
 
+// Flags stand anywhere before "--", and those of several letters may have one dash.
 func TestFlagsMayStandAnywhere(t *testing.T) {
 	for _, args := range [][]string{
-		{"--newest", "3", "mops1/x@1", "--json"}, {"--json", "mops1/x@1", "--newest=3"}, {"mops1/x@1", "-json", "-newest", "3"},
+		{"--newest", "3", "mops1/x@1", "--json"}, {"--json", "mops1/x@1", "--newest=3"}, {"mops1/x@1", "-json", "-newest", "3"}, {"-newest=3", "mops1/x@1", "--json=true"},
 	} {
 		var newest int
-		var json bool
-		c := Command{Name: "ls", Define: func(flags *flag.FlagSet) Action {
+		var got Line
+		tool := Group{Commands: []Command{{Name: "ls", Usage: []string{"ls"}, Define: func(flags *flag.FlagSet) Action {
 			flags.IntVar(&newest, "newest", 0, "")
-			flags.Bool("other", false, "")
-			return nil
-		}}
-		flags, _ := c.flags(&json)
-		line, err := parse(flags, append(args, "--", "prog", "--json=no"))
-		if err != nil || len(line.Args) != 1 || len(line.Program) != 2 || newest != 3 || !json || !line.Given("newest") || line.Given("other") {
-			t.Errorf("%q: %+v, %v, %v", args, line, newest, err)
+			flags.BoolP("other", "n", false, "")
+			return func(_ context.Context, _ *App, line Line) error {
+				got = line
+				return nil
+			}
+		}}}}
+		var out, errs bytes.Buffer
+		a := &App{Stdout: &out, Text: NewTextWriter(&out), Stderr: &errs}
+		code := tool.Main(t.Context(), a, slices.Concat([]string{"ls"}, args, []string{"--", "prog", "-json=no"}))
+		if code != 0 || len(got.Args) != 1 || len(got.Program) != 2 || got.Program[1] != "-json=no" || newest != 3 || !a.JSON || !got.Given("newest") || got.Given("other") {
+			t.Errorf("%q: %d, %+v, %v, %s", args, code, got, newest, errs.String())
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package cli is what the commands of the tool have in common: what a command is,
-// its flags and its help, how it prints for people and for programs, and with what
-// code it exits. It knows neither stores nor commands; the rooms of commands use
-// it, and main lists them.
+// Package cli is what the commands of the tool have in common, over what cobra does
+// for any tool: how they are declared and explained, how they print for people and
+// for programs, and with what code they exit. It knows neither stores nor commands;
+// the rooms of commands use it, and main lists them.
 package cli
 
 import (
@@ -9,13 +9,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
-	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/base/words"
 )
 
@@ -30,46 +30,63 @@ type Group struct {
 	Groups   []Group
 }
 
+func init() { cobra.EnableCommandSorting = false } // the overview has an order
+
 // Main runs a command line of the tool and returns the exit code.
 func (g Group) Main(ctx context.Context, a *App, args []string) int {
-	if len(args) == 0 {
-		g.overview(a.Stderr)
-		return ExitUsage
+	root := g.tool(a)
+	if len(args) > 0 && strings.TrimLeft(args[0], "-") == "version" {
+		args = append([]string{"version"}, args[1:]...)
 	}
-	word, args := args[0], args[1:]
-	if sub, isGroup := g.sub(word); isGroup {
-		return sub.Main(ctx, a, args)
-	}
-	switch word {
-	case "help", "-h", "-help", "--help":
-		err := g.help(a, args)
-		a.Text.Flush()
-		return a.exit("", err)
-	case "-version", "--version":
-		word = "version"
-	}
-	c, err := g.find(word)
-	if err != nil {
-		return a.exit("", err)
-	}
-	err = c.run(ctx, a, args)
+	root.SetArgs(doubled(root, args))
+	c, err := root.ExecuteContextC(ctx)
 	if flushErr := a.Text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
 		err = flushErr // who reads only the first lines is no failure
 	}
+	name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(c.CommandPath(), " help"), "mops"), " ")
 	if end := interrupt.Of(ctx); err != nil && end != nil && !errors.Is(err, ErrSaid) {
-		fmt.Fprintf(a.Stderr, "mops %s: %v\n", c.Name, end)
+		fmt.Fprintf(a.Stderr, "mops %s: %v\n", name, end)
 		return end.Exit()
 	}
-	return a.exit(c.Name, err)
+	return a.exit(name, err)
 }
 
-func (g Group) sub(name string) (Group, bool) {
-	for _, sub := range g.Groups {
-		if sub.Name == name {
-			return sub, true
+func (g Group) tool(a *App) *cobra.Command {
+	root := g.command(a)
+	root.Use = "mops"
+	root.SilenceErrors, root.SilenceUsage, root.CompletionOptions.DisableDefaultCmd = true, true, true
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetFlagErrorFunc(misspelt)
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { explain(c, a.Text) })
+	root.PersistentFlags().BoolVar(&a.JSON, "json", false, "print JSON, for programs")
+	root.SetHelpCommand(&cobra.Command{
+		Use: "help", Short: "this; or, with the name of a command, all about it",
+		RunE: func(_ *cobra.Command, args []string) error { return help(root, args) },
+	})
+	root.InitDefaultHelpCmd()
+	return root
+}
+
+func (g Group) command(a *App) *cobra.Command {
+	group := &cobra.Command{Use: g.Name, Short: g.Purpose, Long: strings.TrimSpace(g.About), Example: g.More, Args: cobra.ArbitraryArgs}
+	group.RunE = func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			explain(group, a.Stderr)
+			return Exit(ExitUsage, ErrSaid)
+		case args[0] == "help":
+			return help(group, args[1:])
 		}
+		return unknown(group, args[0])
 	}
-	return Group{}, false
+	for _, c := range g.Commands {
+		group.AddCommand(c.command(a, g.Name))
+	}
+	for _, sub := range g.Groups {
+		group.AddCommand(sub.command(a))
+	}
+	return group
 }
 
 // All are the commands of the group and of those in it.
@@ -81,58 +98,33 @@ func (g Group) All() []Command {
 	return all
 }
 
-// find finds the command that is called so within the group.
-func (g Group) find(word string) (Command, error) {
-	name := strings.TrimSpace(g.Name + " " + word)
-	var names []string
-	for _, c := range g.All() {
-		if c.Name == name {
-			return c, nil
-		}
-		names = append(names, c.Name)
-	}
-	meant := words.Nearest(name, names)
-	for _, sub := range g.Groups {
-		meant = cmp.Or(meant, words.Nearest(name, []string{sub.Name}))
-	}
-	if meant != "" {
-		return Command{}, Usagef("there is no command %q; did you mean %s?", name, meant)
-	}
-	return Command{}, Usagef("there is no command %q; there are %s", name, strings.Join(names, ", "))
-}
-
-func (g Group) help(a *App, args []string) error {
-	if len(args) == 0 {
-		g.overview(a.Text)
-		return nil
-	}
-	if sub, isGroup := g.sub(args[0]); isGroup {
-		return sub.help(a, args[1:])
-	}
-	if len(args) > 1 {
+func help(c *cobra.Command, args []string) error {
+	c, rest, err := c.Find(args)
+	switch {
+	case err != nil:
+		return Usage(err)
+	case c.Name() == "help":
+		c = c.Root()
+	case len(rest) > 0 && c.HasSubCommands():
+		return unknown(c, rest[0])
+	case len(rest) > 0:
 		return Usagef("help takes the name of one command")
 	}
-	c, err := g.find(args[0])
-	if err == nil {
-		c.explain(a.Text)
-	}
-	return err
+	return c.Help()
 }
 
-func (g Group) overview(w io.Writer) {
-	program, rows := "mops", [][]string{}
-	for _, c := range g.Commands {
-		rows = append(rows, []string{c.Name, c.Purpose})
+// unknown names the command that was meant, or all that the group has.
+func unknown(group *cobra.Command, word string) error {
+	name := strings.TrimPrefix(group.CommandPath()+" "+word, "mops ")
+	var names, deeper []string
+	for _, c := range group.Commands() {
+		names = append(names, strings.TrimPrefix(c.CommandPath(), "mops "))
+		for _, c := range c.Commands() {
+			deeper = append(deeper, strings.TrimPrefix(c.CommandPath(), "mops "))
+		}
 	}
-	for _, sub := range g.Groups {
-		rows = append(rows, []string{sub.Name, sub.Purpose})
+	if meant := cmp.Or(words.Nearest(name, names), words.Nearest(name, deeper)); meant != "" {
+		return Usagef("there is no command %q; did you mean %s?", name, meant)
 	}
-	if g.Name == "" {
-		rows = append(rows, []string{"help", "this; or, with the name of a command, all about it"})
-	} else {
-		program += " " + g.Name
-	}
-	fmt.Fprintf(w, "%s\nUsage\n  %s COMMAND [flags] [arguments]\n\nCommands\n", g.About, program)
-	text.Table(w, "  ", rows, "")
-	fmt.Fprint(w, g.More)
+	return Usagef("there is no command %q; there are %s", name, strings.Join(names, ", "))
 }

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"

@@ -6,13 +6,13 @@ package kube
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
 
 	"github.com/go-logr/logr"
+	flag "github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -44,8 +44,7 @@ type ClusterFlags struct{ context, namespace string }
 
 func (f *ClusterFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&f.context, "context", "", "the `CONTEXT` of the kubeconfig, if not the current one")
-	flags.StringVar(&f.namespace, "namespace", "", "the `NAMESPACE`, if not that of your account's name")
-	flags.StringVar(&f.namespace, "n", "", "the same: `NAMESPACE`")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "the `NAMESPACE`, if not that of your account's name")
 }
 
 func (f *ClusterFlags) options() (options []k8s.Option) {

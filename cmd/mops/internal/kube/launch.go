@@ -3,10 +3,10 @@ package kube
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 
+	flag "github.com/spf13/pflag"
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"

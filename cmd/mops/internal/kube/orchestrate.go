@@ -2,9 +2,9 @@ package kube
 
 import (
 	"context"
-	"flag"
 	"strings"
 
+	flag "github.com/spf13/pflag"
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"

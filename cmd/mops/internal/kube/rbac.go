@@ -2,11 +2,11 @@ package kube
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"log/slog"
 	"slices"
 
+	flag "github.com/spf13/pflag"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"

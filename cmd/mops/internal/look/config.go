@@ -3,8 +3,9 @@ package look
 import (
 	"context"
 	"errors"
-	"flag"
 	"path/filepath"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"

@@ -4,11 +4,12 @@ package look
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"path"
 	"strings"
 	"time"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
@@ -75,8 +76,8 @@ mops ls --where 'Run.Wall > duration("1h")' --show 'In, Run.PeakMemory' --csv > 
 		o := lsOptions{source: sourceFlag(flags)}
 		flags.IntVar(&o.newest, "newest", 0, "only the `N` calls that were written last, of a function or of those found")
 		flags.StringVar(&o.where, "where", "", "only calls that meet this `CONDITION`")
-		flags.Var(&o.show, "show", "these `EXPRESSIONS` of each call, with commas between")
-		flags.Var(&o.since, "since", "only calls of which something was written in this `AGE`: 2d, 12h")
+		flags.Func("show", "these `EXPRESSIONS` of each call, with commas between", o.show.Set)
+		flags.Func("since", "only calls of which something was written in this `AGE`: 2d, 12h", o.since.Set)
 		flags.BoolVar(&o.failed, "failed", false, "only calls whose last run failed")
 		flags.BoolVar(&o.csv, "csv", false, "print calls as CSV")
 		flags.BoolVar(&o.code, "code", false, "of a function: by which code the results were computed")

@@ -3,12 +3,13 @@ package look
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
@@ -38,7 +39,7 @@ mops logs -f file:///data/mops/mops1/default/forecast/train@2/amber-kite-river.9
 mops logs --run 2611231412 amber-kite-river`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := logsOptions{}
-		flags.BoolVar(&o.follow, "f", false, "follow until the run has ended")
+		flags.BoolVarP(&o.follow, "follow", "f", false, "follow until the run has ended")
 		flags.StringVar(&o.run, "run", "", "the `ID` of the run, or its beginning")
 		flags.BoolVar(&o.raw, "raw", false, "print the bytes as they are")
 		return o.do

@@ -3,12 +3,13 @@ package look
 import (
 	"cmp"
 	"context"
-	"flag"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"

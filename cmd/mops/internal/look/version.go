@@ -2,9 +2,10 @@ package look
 
 import (
 	"context"
-	"flag"
 	"runtime"
 	"strings"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/view"

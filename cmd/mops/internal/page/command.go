@@ -3,7 +3,6 @@ package page
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
@@ -37,7 +38,7 @@ mops page latest
 mops page -o run.html s3://box/mops/mops1-runs/2611231412-SkirtBus`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := pageOptions{}
-		flags.StringVar(&o.out, "o", "", "the `FILE` to write; - is standard output")
+		flags.StringVarP(&o.out, "output", "o", "", "the `FILE` to write; - is standard output")
 		return o.run
 	},
 }

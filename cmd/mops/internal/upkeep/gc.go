@@ -5,9 +5,10 @@ package upkeep
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"time"
+
+	flag "github.com/spf13/pflag"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
@@ -53,15 +54,15 @@ mops gc --pipeline tryout --delete s3://bucket/mops
 mops gc --function forecast/train@1 --delete`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		o := gcOptions{grace: text.Age(gc.DefaultGrace)}
-		flags.Var(&o.older, "older", "calls of which nothing was written for this `AGE`")
+		flags.Func("older", "calls of which nothing was written for this `AGE`", o.older.Set)
 		flags.StringVar(&o.calls.Pipeline, "pipeline", "", "calls of this `PIPELINE`")
 		flags.StringVar(&o.function, "function", "", "calls of this function, `NAME` or NAME@VERSION")
 		flags.BoolVar(&o.content, "content", false, "shared content that no record names")
 		flags.BoolVar(&o.remains, "remains", false, "what crashed programs left")
-		flags.Var(&o.runs, "runs", "runs of programs that wrote nothing for this `AGE`")
+		flags.Func("runs", "runs of programs that wrote nothing for this `AGE`", o.runs.Set)
 		flags.BoolVar(&o.remove, "delete", false, "remove it")
-		flags.Var(&o.grace, "grace", "how long the files of a call outlive its result, an `AGE` (24h)")
-		flags.Var(&o.ttl, "storage-ttl", "the longest TTL that programs are told of, an `AGE` (60d)")
+		flags.Func("grace", "how long the files of a call outlive its result, an `AGE` (24h)", o.grace.Set)
+		flags.Func("storage-ttl", "the longest TTL that programs are told of, an `AGE` (60d)", o.ttl.Set)
 		return o.run
 	},
 }
