@@ -40,7 +40,7 @@ examines the stores in which they are kept, and removes what is no longer wanted
 	Commands: []cli.Command{
 		look.Inspect, look.List, look.Logs, look.Why, look.Lineage, look.Lease, look.Verify, look.Replay, look.Runs, look.Summary, look.Diff,
 		page.Page, page.Serve,
-		upkeep.Doctor, upkeep.GC, look.Config, look.Version,
+		upkeep.Doctor, upkeep.GC, look.Config, look.Version, cli.Completion,
 	},
 	Groups: []cli.Group{kube.Commands},
 	More: `

@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 		"internal/records/record", "internal/base/text", "internal/base/words", "internal/trust/code", "internal/values/schema",
 	},
 	"cmd/mops/internal/roots": {
-		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/words",
+		"blob", "cmd/mops/internal/cli", "internal/engine/config", "internal/records/explain", "internal/records/lease", "internal/records/memo", "internal/records/memokey", "internal/base/text", "internal/base/words",
 		"internal/records/programs",
 	},
 	"cmd/mops/internal/cli": {"internal/base/errtree", "internal/base/interrupt", "internal/base/progress", "internal/base/text", "internal/base/words"},

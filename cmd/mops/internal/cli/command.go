@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,10 @@ type Command struct {
 	// Define defines its flags, but for those that all commands have, and returns
 	// what runs once they are known.
 	Define func(*flag.FlagSet) Action
+
+	Complete  Completer            // its first argument; all others are files
+	CompleteN int                  // not the first one, but so many
+	Values    map[string]Completer // of its flags; of the others they are files
 }
 
 // Action runs a command.
@@ -36,6 +41,7 @@ type Line struct {
 	Args    []string
 	Program []string // what stood behind "--"
 	flags   *flag.FlagSet
+	tool    *cobra.Command
 }
 
 // Given reports whether a flag stood on the command line: one with the value
@@ -65,8 +71,16 @@ func (c Command) command(a *App, group string) *cobra.Command {
 		Example: "  " + strings.ReplaceAll(strings.Trim(c.Example, "\n"), "\n", "\n  "), DisableFlagsInUseLine: true,
 	}
 	act := c.Define(command.Flags())
+	if c.Complete != nil {
+		command.ValidArgsFunction = c.Complete.cobra(a, max(c.CompleteN, 1))
+	}
+	for name, complete := range c.Values {
+		if err := command.RegisterFlagCompletionFunc(name, complete.cobra(a, math.MaxInt)); err != nil {
+			panic(err) // there is no such flag, as the first command line in any test says
+		}
+	}
 	command.RunE = func(command *cobra.Command, args []string) error {
-		line := Line{Args: args, flags: command.Flags()}
+		line := Line{Args: args, flags: command.Flags(), tool: command.Root()}
 		if dash := command.ArgsLenAtDash(); dash >= 0 {
 			line.Args, line.Program = args[:dash], args[dash:]
 		}

@@ -63,6 +63,16 @@ func (g Group) tool(a *App) *cobra.Command {
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help", Short: "this; or, with the name of a command, all about it",
 		RunE: func(_ *cobra.Command, args []string) error { return help(root, args) },
+		ValidArgsFunction: func(_ *cobra.Command, before []string, begun string) (names []string, _ cobra.ShellCompDirective) {
+			if c, rest, err := root.Find(before); err == nil && len(rest) == 0 {
+				for _, sub := range c.Commands() {
+					if strings.HasPrefix(sub.Name(), begun) {
+						names = append(names, sub.Name()+"\t"+sub.Short)
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 	})
 	root.InitDefaultHelpCmd()
 	return root

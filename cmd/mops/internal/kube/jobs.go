@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
@@ -55,6 +56,8 @@ mops k8s jobs --json | jq -r '.[] | select(.state == "failed").memo_uri'`,
 		flags.BoolVar(&o.all, "all-namespaces", false, "Jobs of all namespaces")
 		return o.run
 	},
+	Complete: cli.OneOf[string](),
+	Values:   map[string]cli.Completer{"function": roots.CompleteFunction, "state": cli.OneOf(kube.States...)},
 }
 
 type jobsOptions struct {

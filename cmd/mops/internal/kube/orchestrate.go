@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/k8s"
 )
 
@@ -40,6 +41,7 @@ mops k8s orchestrate -n weather --detach --file account.yaml example.com/forecas
 		flags.StringVar(&o.root, "root", "", "the `ROOT` of the program's calls, as its pod sees it")
 		return o.run
 	},
+	Values: map[string]cli.Completer{"root": roots.CompleteRoot},
 }
 
 type orchestrateOptions struct {

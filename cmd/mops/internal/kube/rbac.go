@@ -47,6 +47,7 @@ mops k8s rbac --namespace weather --group weather-team --copy | kubectl apply -f
 		flags.BoolVar(&o.kueue, "kueue", false, "also to see why Jobs wait in queues of Kueue")
 		return o.run
 	},
+	Complete: cli.OneOf[string](),
 }
 
 // usualAccount is the service account of orchestrators, and what roles are called.

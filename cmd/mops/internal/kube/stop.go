@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/cli"
+	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/roots"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
 )
@@ -49,6 +50,7 @@ mops k8s stop --function forecast/train --state queued,pending --yes`,
 		flags.BoolVar(&o.yes, "yes", false, "stop those that are chosen, rather than list them")
 		return o.run
 	},
+	Values: map[string]cli.Completer{"function": roots.CompleteFunction, "state": cli.OneOf(kube.States...)},
 }
 
 type stopOptions struct {

@@ -34,7 +34,8 @@ User, password and query of a URI are never shown.`,
 mops config
 mops config forecast/train
 MOPS_CONFIG_SHOW=1 MOPS_PLAN=1 ./forecast`,
-	Define: func(*flag.FlagSet) cli.Action { return showConfig },
+	Define:   func(*flag.FlagSet) cli.Action { return showConfig },
+	Complete: roots.CompleteFunction,
 }
 
 func showConfig(_ context.Context, a *cli.App, line cli.Line) error {

@@ -48,6 +48,8 @@ mops diff --json 26112314 26112409 | jq .slower`,
 		flags.IntVar(&o.look, "look", 10_000, "compare the inputs of `N` calls of a function, in each run")
 		return o.run
 	},
+	Complete:  roots.CompleteRun,
+	CompleteN: 2,
 }
 
 type diffOptions struct {

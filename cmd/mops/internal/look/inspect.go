@@ -46,6 +46,7 @@ mops inspect --json URI | jq .result.value`,
 		flags.BoolVar(&o.full, "full", false, "shorten nothing")
 		return o.run
 	},
+	Complete: roots.CompleteAddress,
 }
 
 type inspectOptions struct {

@@ -41,6 +41,7 @@ mops lease --break amber-kite-river`,
 		flags.BoolVar(&o.force, "force", false, "with --break: also if the holder lives")
 		return o.run
 	},
+	Complete: roots.CompleteAddress,
 }
 
 type leaseOptions struct {

@@ -55,6 +55,7 @@ mops lineage --dot URI | dot -Tsvg > lineage.svg`,
 		flags.BoolVar(&o.all, "all", false, "shorten nothing")
 		return o.run
 	},
+	Complete: roots.CompleteAddress,
 }
 
 type lineageOptions struct {

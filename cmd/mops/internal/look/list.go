@@ -83,6 +83,7 @@ mops ls --where 'Run.Wall > duration("1h")' --show 'In, Run.PeakMemory' --csv > 
 		flags.BoolVar(&o.code, "code", false, "of a function: by which code the results were computed")
 		return o.run
 	},
+	Complete: roots.CompleteAddress,
 }
 
 type lsOptions struct {

@@ -44,6 +44,8 @@ mops logs --run 2611231412 amber-kite-river`,
 		flags.BoolVar(&o.raw, "raw", false, "print the bytes as they are")
 		return o.do
 	},
+	Complete: roots.CompleteAddress,
+	Values:   map[string]cli.Completer{"run": roots.CompleteRunOfCall},
 }
 
 type logsOptions struct {

@@ -59,6 +59,7 @@ mops replay van-juniper-yonder -- perf record ./weather`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		return (&replayOptions{source: sourceFlag(flags)}).run
 	},
+	Complete: roots.CompleteAddress,
 }
 
 type replayOptions struct{ source *string }

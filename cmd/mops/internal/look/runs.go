@@ -52,6 +52,7 @@ mops runs --cost`,
 		flags.BoolVar(&o.cost, "cost", false, "add what was spent and saved")
 		return o.run
 	},
+	Complete: roots.CompleteRoot,
 }
 
 type runsOptions struct {

@@ -41,6 +41,8 @@ mops summary s3://bucket/mops/mops1-runs/latest`,
 		flags.StringVar(&o.root, "root", "", "the `ROOT` in which to look for runs of a program")
 		return o.run
 	},
+	Complete: roots.CompleteRun,
+	Values:   map[string]cli.Completer{"root": roots.CompleteRoot},
 }
 
 type summaryOptions struct {

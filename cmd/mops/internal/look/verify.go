@@ -62,6 +62,7 @@ mops verify --changed -- go run ./cmd/forecast`,
 		flags.BoolVar(&o.changed, "changed", false, "only what other code computed than the program has")
 		return o.run
 	},
+	Complete: roots.CompleteAddress,
 }
 
 type verifyOptions struct {

@@ -25,6 +25,7 @@ common: records of another format are never replaced, and the tool says so.`,
 	Define: func(flags *flag.FlagSet) cli.Action {
 		return version
 	},
+	Complete: cli.OneOf[string](),
 }
 
 type versionView struct {

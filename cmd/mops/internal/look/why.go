@@ -51,6 +51,8 @@ mops why --source ~/src/forecast amber-kite-river`,
 		flags.IntVar(&o.show, "show", 5, "show the `N` nearest calls")
 		return o.run
 	},
+	Complete:  roots.CompleteAddress,
+	CompleteN: 2,
 }
 
 type whyOptions struct {

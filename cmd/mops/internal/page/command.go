@@ -41,6 +41,7 @@ mops page -o run.html s3://box/mops/mops1-runs/2611231412-SkirtBus`,
 		flags.StringVarP(&o.out, "output", "o", "", "the `FILE` to write; - is standard output")
 		return o.run
 	},
+	Complete: roots.CompleteRun,
 }
 
 type pageOptions struct{ out string }
@@ -120,6 +121,7 @@ mops serve --port 8080 s3://box/mops`,
 		flags.IntVar(&o.port, "port", defaultPort, "the port; 0 takes one that is free")
 		return o.run
 	},
+	Complete: roots.CompleteRoot,
 }
 
 type serveOptions struct{ port int }

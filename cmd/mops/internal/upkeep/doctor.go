@@ -58,6 +58,7 @@ mops doctor --k8s --repository registry.example.com/tools s3://bucket/mops`,
 		flags.BoolVar(&o.insecure, "insecure", false, "with --repository: its registry may speak plain http")
 		return o.run
 	},
+	Complete: roots.CompleteRoot,
 }
 
 type doctorOptions struct {

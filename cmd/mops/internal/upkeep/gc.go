@@ -65,6 +65,8 @@ mops gc --function forecast/train@1 --delete`,
 		flags.Func("storage-ttl", "the longest TTL that programs are told of, an `AGE` (60d)", o.ttl.Set)
 		return o.run
 	},
+	Complete: roots.CompleteRoot,
+	Values:   map[string]cli.Completer{"pipeline": roots.CompletePipeline, "function": roots.CompleteFunction},
 }
 
 type gcOptions struct {
