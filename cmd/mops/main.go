@@ -25,7 +25,9 @@ import (
 
 func main() {
 	ctx, stop := interrupt.Context(context.Background())
-	a := &cli.App{Stdout: os.Stdout, Text: cli.NewTextWriter(os.Stdout), Stderr: os.Stderr, Lookup: os.LookupEnv, Now: time.Now}
+	text := cli.NewTextWriter(os.Stdout)
+	text.Colour = cli.TakesColour(os.Stdout, os.LookupEnv)
+	a := &cli.App{Stdout: os.Stdout, Text: text, Stderr: os.Stderr, Lookup: os.LookupEnv, Now: time.Now}
 	code := commands.Main(ctx, a, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -23,7 +23,8 @@ type App struct {
 	Stderr io.Writer
 	Lookup func(string) (string, bool) // of the environment
 	Now    func() time.Time
-	JSON   bool // is wanted, rather than text
+	JSON   bool // is wanted, rather than text; YAML is made of it
+	format format
 
 	Client func(*rest.Config) (kubernetes.Interface, error) // of a cluster; nil: the real one
 }
@@ -31,8 +32,11 @@ type App struct {
 // TextWriter is standard output for people: whatever was stored, nothing of it
 // acts upon the terminal, since each line is cleaned. It is buffered.
 type TextWriter struct {
+	Colour bool // it is a terminal that takes colours
+
 	to      *bufio.Writer
 	partial []byte
+	style   func(line string) string // of what is clean; nil: none
 }
 
 // longestLine is how much of a line is held back until its end comes, in bytes.
@@ -61,7 +65,11 @@ func (w *TextWriter) Write(p []byte) (int, error) {
 }
 
 func (w *TextWriter) emit(line []byte, end string) {
-	w.to.WriteString(text.Clean(string(text.LastState(line))))
+	clean := text.Clean(string(text.LastState(line)))
+	if w.style != nil {
+		clean = w.style(clean)
+	}
+	w.to.WriteString(clean)
 	w.to.WriteString(end)
 }
 

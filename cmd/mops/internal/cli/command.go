@@ -87,7 +87,7 @@ func (c Command) command(a *App, group string) *cobra.Command {
 		if name := emptyFlag(line.flags); name != "" {
 			return Usagef("--%s is empty: was a variable not set? Leave the flag out if it is not meant", name)
 		}
-		return act(command.Context(), a, line)
+		return a.inFormat(func() error { return act(command.Context(), a, line) })
 	}
 	return command
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"syscall"
@@ -59,7 +60,8 @@ func (g Group) tool(a *App) *cobra.Command {
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(misspelt)
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { explain(c, a.Text) })
-	root.PersistentFlags().BoolVar(&a.JSON, "json", false, "print JSON, for programs")
+	a.defineOutput(root.PersistentFlags())
+	root.RegisterFlagCompletionFunc("output", OneOf(formats...).cobra(a, math.MaxInt))
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help", Short: "this; or, with the name of a command, all about it",
 		RunE: func(_ *cobra.Command, args []string) error { return help(root, args) },

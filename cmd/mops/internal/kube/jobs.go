@@ -161,7 +161,7 @@ func (o *jobsOptions) show(a *cli.App, jobs []kube.JobStatus) {
 	for _, job := range jobs {
 		rows = append(rows, o.row(a, job))
 	}
-	text.Table(a.Text, "", rows, "<<>>")
+	a.Text.Table("", rows, "<<>>")
 }
 
 // counts is how many there are in each state, in one line.

@@ -241,7 +241,7 @@ func (o *diffOptions) render(a *cli.App, v diffView) {
 		}
 		rows = append(rows, row)
 	}
-	text.Table(a.Text, "  ", text.WithoutEmpty(rows), " >>>>>>>>>>")
+	a.Text.Table("  ", text.WithoutEmpty(rows), " >>>>>>>>>>")
 	if v.Unlisted > 0 {
 		fmt.Fprintf(a.Text, "\n  %s more are only counted, and not compared\n", text.Count(v.Unlisted, "hit"))
 	}

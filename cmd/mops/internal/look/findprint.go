@@ -200,7 +200,7 @@ func (f *foundPrinter) tabular() {
 		}
 		lines = append(lines, append(line, row.name))
 	}
-	text.Table(f.a.Text, "", lines, "")
+	f.a.Text.Rows(f.printed == 0, func() { text.Table(f.a.Text, "", lines, "") })
 	f.a.Text.Flush()
 }
 

@@ -111,7 +111,7 @@ func (o *lsOptions) run(ctx context.Context, a *cli.App, line cli.Line) error {
 		return cli.Usagef("--code does not go with --where, --show, --since, --failed and --csv; --show Code shows the code of each result")
 	}
 	if o.csv && a.JSON {
-		return cli.Usagef("--csv and --json are two ways to print: take one")
+		return cli.Usagef("--csv is another way to print than JSON and YAML: take one")
 	}
 	x := roots.Address{}
 	var err error
@@ -283,7 +283,7 @@ func (o *lsOptions) showFunctions(a *cli.App, view rootView) {
 		rows = append(rows, []string{"all", "", text.Number(all.Calls), text.Number(all.Results), text.Number(all.Errors), text.Bytes(all.Bytes), "", ""})
 	}
 	if len(view.Functions) > 0 {
-		text.Table(a.Text, "  ", rows, "  >>>>")
+		a.Text.Table("  ", rows, "  >>>>")
 	} else {
 		fmt.Fprintln(a.Text, "  no calls")
 	}

@@ -127,9 +127,9 @@ func (p *callPrinter) call(ctx context.Context, call explain.Listed, by record.O
 	p.printed++
 	if !p.a.JSON {
 		if p.printed == 1 {
-			fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", "state", "size", "newest", p.column("code"), "call")
+			p.row(true, "state", "size", "newest", p.column("code"), "call")
 		}
-		fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", state, text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), p.column(code.Short(by.Code)), path.Base(call.Path))
+		p.row(false, string(state), text.Bytes(call.Bytes), text.Ago(call.Newest, p.a.Now()), p.column(code.Short(by.Code)), path.Base(call.Path))
 		return nil
 	}
 	text, err := json.Marshal(callRow{p.of.Store.URI(call.Path), words.Of(call.Path), state, call, by.Code, by.Func})
@@ -143,6 +143,10 @@ func (p *callPrinter) call(ctx context.Context, call explain.Listed, by record.O
 	}
 	fmt.Fprintf(p.a.Text, "%s\n    %s", before, cli.EscapeControls(text))
 	return nil
+}
+
+func (p *callPrinter) row(header bool, cells ...any) {
+	p.a.Text.Rows(header, func() { fmt.Fprintf(p.a.Text, "%-10s  %9s  %-18s  %s%s\n", cells...) })
 }
 
 // state says how far a call is. Only one without a result needs a look at its lease.
@@ -263,6 +267,6 @@ func (o *lsOptions) listBlobs(ctx context.Context, a *cli.App, x roots.Address) 
 		lines = append(lines, []string{text.Bytes(row.Bytes), text.Ago(row.Modified, a.Now()), row.name})
 	}
 	fmt.Fprintln(a.Text, x.URI())
-	text.Table(a.Text, "  ", lines, ">")
+	a.Text.Table("  ", lines, ">")
 	return nil
 }

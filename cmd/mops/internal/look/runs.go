@@ -257,7 +257,7 @@ func (o *runsOptions) show(a *cli.App, views []runRow, prices programs.Prices, m
 		}
 		rows = append(rows, row)
 	}
-	text.Table(a.Text, "", text.WithoutEmpty(rows), align)
+	a.Text.Table("", text.WithoutEmpty(rows), align)
 	if more {
 		fmt.Fprintln(a.Text, "and older ones; --newest says how many to show")
 	}

@@ -51,6 +51,9 @@ func (o *pageOptions) run(ctx context.Context, a *cli.App, line cli.Line) error 
 	if err != nil {
 		return err
 	}
+	if o.out == "json" || o.out == "yaml" || o.out == "table" {
+		return cli.Usagef("-o names the file, which can hardly be meant by %[1]s: write ./%[1]s if it is; --json prints what was written, for programs", o.out)
+	}
 	store, run, err := roots.ReadRun(ctx, a, name)
 	if err != nil {
 		return err

@@ -146,7 +146,9 @@ func showLine(a *cli.App, line doctor.Line) {
 	if line.Verdict == doctor.Pass && line.Found != "" {
 		rule = strings.ToUpper(line.Found[:1]) + line.Found[1:] + "."
 	}
-	fmt.Fprintf(a.Text, "  %-4s  %-21s  %s\n", strings.ToUpper(string(line.Verdict)), line.Name, rule)
+	a.Text.Rows(false, func() {
+		fmt.Fprintf(a.Text, "  %-4s  %-21s  %s\n", strings.ToUpper(string(line.Verdict)), line.Name, rule)
+	})
 	if line.Verdict == doctor.Pass {
 		return
 	}

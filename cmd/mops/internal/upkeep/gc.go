@@ -248,7 +248,7 @@ func showByAge(a *cli.App, r *gc.Report) {
 		fmt.Fprintln(a.Text, "  nothing of mops")
 		return
 	}
-	text.Table(a.Text, "  ", text.WithoutEmpty(rows), "  >>>>>>>>>>")
+	a.Text.Table("  ", text.WithoutEmpty(rows), "  >>>>>>>>>>")
 }
 
 // ageNames are "1 day", "7 days", … for the beginning of each column; the first is
