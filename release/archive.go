@@ -22,7 +22,7 @@ func (p program) fileName(suffix string) string {
 	return fmt.Sprintf("mops_%s_%s_%s%s", p.version, p.system, p.architecture, suffix)
 }
 
-func (p program) writeArchive(source, out string) (archive, error) {
+func (p program) writeArchive(source string, extras []extra, out string) (archive, error) {
 	a := archive{program: p, name: p.fileName(".tar.gz")}
 	path := filepath.Join(out, a.name)
 	file, err := os.Create(path)
@@ -31,9 +31,12 @@ func (p program) writeArchive(source, out string) (archive, error) {
 	}
 	compressed := gzip.NewWriter(file)
 	contents := tar.NewWriter(compressed)
-	err = p.addFile(contents, p.path, 0o755)
+	err = p.addFile(contents, p.path, "mops", 0o755)
 	for _, name := range beside {
-		err = errors.Join(err, p.addFile(contents, filepath.Join(source, name), 0o644))
+		err = errors.Join(err, p.addFile(contents, filepath.Join(source, name), name, 0o644))
+	}
+	for _, e := range extras {
+		err = errors.Join(err, p.addFile(contents, e.path, e.name, 0o644))
 	}
 	if err := errors.Join(err, contents.Close(), compressed.Close(), file.Close()); err != nil {
 		return a, err
@@ -44,13 +47,13 @@ func (p program) writeArchive(source, out string) (archive, error) {
 
 // addFile adds a file without anything of this machine: its owner is root, its time
 // that of the commit.
-func (p program) addFile(contents *tar.Writer, path string, mode int64) error {
+func (p program) addFile(contents *tar.Writer, path, name string, mode int64) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	if err := contents.WriteHeader(&tar.Header{
-		Name: filepath.Base(path), Mode: mode, Size: int64(len(text)), ModTime: p.made, Uname: "root", Gname: "root", Format: tar.FormatUSTAR,
+		Name: name, Mode: mode, Size: int64(len(text)), ModTime: p.made, Uname: "root", Gname: "root", Format: tar.FormatUSTAR,
 	}); err != nil {
 		return err
 	}

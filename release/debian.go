@@ -15,21 +15,24 @@ const (
 	purpose = "shows what is kept of memoized calls"
 )
 
-func (p program) writeDebian(source, out string) error {
+func (p program) writeDebian(source string, extras []extra, out string) error {
 	put := func(from, to string, mode os.FileMode) *files.Content {
 		return &files.Content{Source: from, Destination: to, FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: mode, MTime: p.made}}
+	}
+	contents := files.Contents{
+		put(p.path, "/usr/bin/mops", 0o755),
+		put(filepath.Join(source, "LICENSE"), "/usr/share/doc/mops/copyright", 0o644),
+		put(filepath.Join(source, "CHANGELOG.md"), "/usr/share/doc/mops/CHANGELOG.md", 0o644),
+	}
+	for _, e := range extras {
+		contents = append(contents, put(e.path, e.debian, 0o644))
 	}
 	info := nfpm.WithDefaults(&nfpm.Info{
 		Name: "mops", Version: p.version, Platform: p.system, Arch: p.architecture, MTime: p.made,
 		Section: "utils", Priority: "optional", Maintainer: "The mops authors <" + home + ">", Homepage: home, License: "MIT",
 		Description: purpose + "\nIt examines the stores in which programs with the library mops keep the\nresults of their calls, and removes what is no longer wanted.",
 		Overridables: nfpm.Overridables{
-			Umask: 0o022,
-			Contents: files.Contents{
-				put(p.path, "/usr/bin/mops", 0o755),
-				put(filepath.Join(source, "LICENSE"), "/usr/share/doc/mops/copyright", 0o644),
-				put(filepath.Join(source, "CHANGELOG.md"), "/usr/share/doc/mops/CHANGELOG.md", 0o644),
-			},
+			Umask: 0o022, Contents: contents, Suggests: []string{"bash-completion"},
 		},
 	})
 	if err := nfpm.PrepareForPackager(info, "deb"); err != nil {

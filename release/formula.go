@@ -22,6 +22,10 @@ var formula = template.Must(template.New("mops.rb").Parse(`class Mops < Formula
 {{end}}
   def install
     bin.install "mops"
+    man1.install Dir["man1/*.1"]
+    bash_completion.install "completions/mops"
+    zsh_completion.install "completions/_mops"
+    fish_completion.install "completions/mops.fish"
   end
 
   test do

@@ -29,13 +29,17 @@ func release(ctx context.Context, checkout, out string, platforms []string) (nam
 	if err := cloneCommit(ctx, checkout, source); err != nil {
 		return nil, err
 	}
+	extras, err := makeExtras(ctx, source, filepath.Join(work, "extras"))
+	if err != nil {
+		return nil, err
+	}
 	var archives []archive
 	for _, platform := range platforms {
 		p, err := build(ctx, source, filepath.Join(work, strings.ReplaceAll(platform, "/", "-")), platform)
 		if err != nil {
 			return nil, err
 		}
-		a, err := p.writeArchive(source, out)
+		a, err := p.writeArchive(source, extras, out)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +48,7 @@ func release(ctx context.Context, checkout, out string, platforms []string) (nam
 			return nil, err
 		}
 		if p.system == "linux" {
-			if err := p.writeDebian(source, out); err != nil {
+			if err := p.writeDebian(source, extras, out); err != nil {
 				return nil, err
 			}
 		}

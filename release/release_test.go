@@ -72,6 +72,20 @@ func TestRelease(t *testing.T) {
 			t.Errorf("it says %+v, in %s of commit %s", said, archive, commit)
 		}
 	})
+	t.Run("for shells and man", func(t *testing.T) {
+		for _, name := range []string{"completions/mops", "completions/_mops", "completions/mops.fish", "man1/mops.1", "man1/mops-k8s-jobs.1"} {
+			if text := string(read(t, filepath.Join(unpacked, name))); !strings.Contains(text, "mops") {
+				t.Errorf("%s says %q", name, text)
+			}
+		}
+		if man, err := exec.LookPath("man"); err == nil {
+			if text := run(t, man, "--warnings", "--local-file", filepath.Join(unpacked, "man1/mops-ls.1")); !strings.Contains(text, "SYNOPSIS") {
+				t.Errorf("the page says %q", text)
+			}
+		} else {
+			t.Log("no page is read: there is no man")
+		}
+	})
 	t.Run("components", func(t *testing.T) {
 		var bill cyclonedx.BOM
 		if err := cyclonedx.NewBOMDecoder(bytes.NewReader(read(t, one(t, first, "*.cdx.json"))), cyclonedx.BOMFileFormatJSON).Decode(&bill); err != nil {
@@ -136,6 +150,9 @@ func TestRelease(t *testing.T) {
 		run(t, "dpkg", "--root="+root, "--force-not-root", "--force-script-chrootless", "--log="+filepath.Join(root, "log"), "--install", deb)
 		if got, want := read(t, filepath.Join(root, "usr/bin/mops")), read(t, filepath.Join(unpacked, "mops")); !bytes.Equal(got, want) {
 			t.Error("the installed program is not that of the archive")
+		}
+		for _, name := range []string{"bash-completion/completions/mops", "zsh/vendor-completions/_mops", "fish/vendor_completions.d/mops.fish", "man/man1/mops-ls.1"} {
+			read(t, filepath.Join(root, "usr/share", name))
 		}
 		if !strings.HasPrefix(run(t, filepath.Join(root, "usr/bin/mops"), "version"), "mops v") {
 			t.Error("the installed program does not say its version")

@@ -35,6 +35,7 @@ func main() {
 
 // commands are in the order of the overview.
 var commands = cli.Group{
+	Purpose: "show what is kept of memoized calls",
 	About: `mops shows what is kept of memoized calls: which there are, with what inputs and
 results, who computes them, what they printed, and why one was not found. It
 examines the stores in which they are kept, and removes what is no longer wanted.
@@ -42,7 +43,7 @@ examines the stores in which they are kept, and removes what is no longer wanted
 	Commands: []cli.Command{
 		look.Inspect, look.List, look.Logs, look.Why, look.Lineage, look.Lease, look.Verify, look.Replay, look.Runs, look.Summary, look.Diff,
 		page.Page, page.Serve,
-		upkeep.Doctor, upkeep.GC, look.Config, look.Version, cli.Completion,
+		upkeep.Doctor, upkeep.GC, look.Config, look.Version, cli.Completion, cli.Man,
 	},
 	Groups: []cli.Group{kube.Commands},
 	More: `
