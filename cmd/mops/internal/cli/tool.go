@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -44,7 +43,7 @@ func (g Group) Main(ctx context.Context, a *App, args []string) int {
 	if flushErr := a.Text.Flush(); err == nil && !errors.Is(flushErr, syscall.EPIPE) {
 		err = flushErr // who reads only the first lines is no failure
 	}
-	name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(c.CommandPath(), " help"), "mops"), " ")
+	name := nameOf(c)
 	if end := interrupt.Of(ctx); err != nil && end != nil && !errors.Is(err, ErrSaid) {
 		fmt.Fprintf(a.Stderr, "mops %s: %v\n", name, end)
 		return end.Exit()
@@ -62,21 +61,11 @@ func (g Group) tool(a *App) *cobra.Command {
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { explain(c, a.Text) })
 	a.defineOutput(root.PersistentFlags())
 	root.RegisterFlagCompletionFunc("output", OneOf(formats...).cobra(a, math.MaxInt))
-	root.SetHelpCommand(&cobra.Command{
-		Use: "help", Short: "this; or, with the name of a command, all about it",
-		RunE: func(_ *cobra.Command, args []string) error { return help(root, args) },
-		ValidArgsFunction: func(_ *cobra.Command, before []string, begun string) (names []string, _ cobra.ShellCompDirective) {
-			if c, rest, err := root.Find(before); err == nil && len(rest) == 0 {
-				for _, sub := range c.Commands() {
-					if strings.HasPrefix(sub.Name(), begun) {
-						names = append(names, sub.Name()+"\t"+sub.Short)
-					}
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-	})
 	root.InitDefaultHelpCmd()
+	if c, _, err := root.Find([]string{"help"}); err == nil {
+		c.Short, c.Run = "this; or, with the name of a command, all about it", nil
+		c.RunE = func(_ *cobra.Command, args []string) error { return help(root, args) }
+	}
 	return root
 }
 
@@ -101,13 +90,9 @@ func (g Group) command(a *App) *cobra.Command {
 	return group
 }
 
-// All are the commands of the group and of those in it.
-func (g Group) All() []Command {
-	all := slices.Clone(g.Commands)
-	for _, sub := range g.Groups {
-		all = append(all, sub.All()...)
-	}
-	return all
+// nameOf is the name of a command with that of its group; "" for the tool and its help.
+func nameOf(c *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(c.CommandPath(), " help"), "mops"), " ")
 }
 
 func help(c *cobra.Command, args []string) error {
@@ -127,12 +112,12 @@ func help(c *cobra.Command, args []string) error {
 
 // unknown names the command that was meant, or all that the group has.
 func unknown(group *cobra.Command, word string) error {
-	name := strings.TrimPrefix(group.CommandPath()+" "+word, "mops ")
+	name := strings.TrimSpace(nameOf(group) + " " + word)
 	var names, deeper []string
 	for _, c := range group.Commands() {
-		names = append(names, strings.TrimPrefix(c.CommandPath(), "mops "))
+		names = append(names, nameOf(c))
 		for _, c := range c.Commands() {
-			deeper = append(deeper, strings.TrimPrefix(c.CommandPath(), "mops "))
+			deeper = append(deeper, nameOf(c))
 		}
 	}
 	if meant := cmp.Or(words.Nearest(name, names), words.Nearest(name, deeper)); meant != "" {
