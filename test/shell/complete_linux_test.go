@@ -116,9 +116,15 @@ func complete(t *testing.T, root string, arguments ...string) (said string, took
 	return string(out), time.Since(begin)
 }
 
-// Nobody notices how many calls there are.
+// Nobody notices how many calls there are. On a busy machine, what takes as long as to
+// start a few times is quick.
 func TestCompletionIsQuick(t *testing.T) {
 	root, words := filled(t, 10_000)
+	start := time.Hour
+	for range 5 {
+		_, took := complete(t, root, "version", "")
+		start = min(start, took)
+	}
 	for _, arguments := range [][]string{
 		{"ls", "mops1/"}, {"inspect", words[:2]}, {"inspect", "mops1/default/shop/trade@1/"}, {"inspect", "mops1/default/shop/trade@1/" + words[:4]}, {"config", "sh"}, {"summary", "2"},
 	} {
@@ -130,9 +136,9 @@ func TestCompletionIsQuick(t *testing.T) {
 			}
 			best = min(best, took)
 		}
-		t.Logf("%q: %v", arguments, best.Round(time.Millisecond))
-		if best > 100*time.Millisecond {
-			t.Errorf("%q takes %v", arguments, best)
+		t.Logf("%q: %v, of which %v to start", arguments, best.Round(time.Millisecond), start.Round(time.Millisecond))
+		if best > max(100*time.Millisecond, 8*start) {
+			t.Errorf("%q takes %v, and to start %v", arguments, best, start)
 		}
 	}
 }
