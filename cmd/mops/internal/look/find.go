@@ -283,8 +283,6 @@ func (f *finder) nothing(ctx context.Context) error {
 // more than once.
 type expressions []string
 
-func (e *expressions) String() string { return strings.Join(*e, ",") }
-
 // Set takes a text apart at the commas that stand in no brackets and no quotes.
 func (e *expressions) Set(list string) error {
 	depth, quote, from := 0, rune(0), 0
