@@ -15,19 +15,13 @@ const (
 	barWidth = 20
 )
 
-// Control sequences (ECMA-48): select graphic rendition.
-const (
-	red   = "\x1b[31m"
-	plain = "\x1b[0m"
-)
-
 // part is a piece of a line in one colour; "" is the terminal's own.
 type part struct{ text, color string }
 
-// block is the snapshot as lines that fit into width and height: a line per
+// block is the snapshot as lines that fit into width, rows at most: a line per
 // function that is under way or was lately, and what takes long.
-func block(s Snapshot, width, height int, color bool) []string {
-	functions, more := shownFunctions(s.Functions, min(maxShown, height-4))
+func block(s Snapshot, width, rows int, color bool) []string {
+	functions, more := shownFunctions(s.Functions, min(maxShown, rows-3))
 	nameWidth, countWidth := 0, 0
 	for _, f := range functions {
 		nameWidth = max(nameWidth, text.Columns(shortName(f.Name)))
@@ -60,7 +54,7 @@ func block(s Snapshot, width, height int, color bool) []string {
 	if queued := queuedLine(s); queued != "" {
 		add(part{queued, ""})
 	}
-	return lines[:min(len(lines), max(height-1, 0))]
+	return lines[:min(len(lines), rows)]
 }
 
 // shownFunctions are at most n: those under way first, then those that ended

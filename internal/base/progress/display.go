@@ -2,10 +2,8 @@ package progress
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 )
@@ -19,10 +17,9 @@ const (
 // Display shows what a tracker counts until it is closed. It is safe for
 // concurrent use.
 //
-// The cursor rests at the beginning of the block, never behind it. So what
-// others print to the terminal meanwhile lands on the block and stays, instead
-// of being wiped away with it, and a resized terminal needs no care. The block
-// goes as soon as no call is under way.
+// On a terminal, the program and its functions print meanwhile without knowing of
+// it: see [painter]. The block goes as soon as no call is under way, and while the
+// shell has the program in the background.
 type Display struct {
 	tracker *Tracker
 	screen  screen
@@ -33,7 +30,7 @@ type Display struct {
 	closing sync.Once
 
 	mu      sync.Mutex
-	shown   string // the block on the screen, "" for none
+	block   painter
 	partial []byte // the beginning of a line that was written to Writer
 	atEnd   string // a line; see AtEnd
 	closed  bool
@@ -74,8 +71,10 @@ func (d *Display) run() {
 	case <-time.After(quiet):
 	}
 	every := plainFrame
+	var stops <-chan os.Signal
 	if d.live() {
 		every = frame
+		stops = d.screen.tty.stops()
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -88,12 +87,15 @@ func (d *Display) run() {
 			last = total
 		} else if text := d.plain.next(s, s.Time.Sub(d.begin)); text != "" {
 			d.mu.Lock()
-			d.write([]byte(text))
+			d.write(text)
 			d.mu.Unlock()
 		}
 		select {
 		case <-d.stop:
 			return
+		case <-stops:
+			d.hide()
+			d.screen.tty.suspend(d.stop)
 		case <-tick.C:
 		}
 	}
@@ -123,24 +125,24 @@ func (d *Display) finish() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	d.erase()
+	d.free()
+	d.screen.tty.close()
 	if len(d.partial) > 0 {
-		d.write(append(d.partial, '\n'))
+		d.write(string(d.partial) + "\n")
 		d.partial = nil
 	}
 	if s := d.tracker.Snapshot(); d.screen.mode != Off && s.Time.Sub(d.begin) >= quiet {
 		if line := lastLine(s); line != "" {
-			d.write([]byte(line + "\n"))
+			d.write(line + "\n")
 		}
 	}
 	if d.screen.mode != Off && d.atEnd != "" {
-		d.write([]byte(d.atEnd + "\n"))
+		d.write(d.atEnd + "\n")
 	}
 }
 
-// Writer is where logs and the lines of workers go: on a terminal they appear
-// above the block. Lines appear once they are whole. What is written is not
-// cleaned; see [Clean].
+// Writer is where logs and the lines of workers go. On a terminal, lines appear once
+// they are whole. What is written is not cleaned; see [Clean].
 func (d *Display) Writer() io.Writer { return writer{d} }
 
 type writer struct{ d *Display }
@@ -161,75 +163,48 @@ func (w writer) Write(p []byte) (int, error) {
 	if end == 0 {
 		return len(p), nil
 	}
-	_, err := d.screen.out.Write(d.above(d.partial[:end]))
+	_, err := d.screen.out.Write(d.partial[:end])
 	d.partial = bytes.Clone(d.partial[end:])
 	return len(p), err
 }
 
-// above is text in place of the block, and the block below it. The caller holds mu.
-func (d *Display) above(text []byte) []byte {
-	if d.shown == "" {
-		return text
-	}
-	return append(append([]byte(clearBelow), text...), d.shown...)
-}
-
 func (d *Display) show(s Snapshot, busy bool) {
-	var next string
-	if busy {
-		width, height := d.screen.size()
-		next = painted(block(s, width, height, d.screen.color))
+	width, height, known := d.screen.size()
+	var lines []string
+	if busy && known && d.screen.tty.foreground() {
+		lines = block(s, width, mostRows(height), d.screen.color)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s.Total().Outstanding() > 0 && d.tracker.outstanding.Load() == 0 {
-		next = "" // the last call has ended meanwhile, and hide was here already
+		lines = nil // the last call has ended meanwhile, and hide was here already
 	}
-	switch {
-	case next == d.shown:
-	case next == "":
-		d.erase()
-	default:
-		d.shown = next
-		d.write([]byte(next))
+	if len(lines) == 0 || d.block.shown == nil && d.screen.tty.take() != nil {
+		d.free()
+		return
 	}
+	d.write(d.block.draw(lines, width, height, s.Time))
 }
 
-// hide takes the block away when no call is left, so that what the program
-// prints next finds its place free.
+// hide takes the block away when no call is left.
 func (d *Display) hide() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.erase()
+	d.free()
 }
 
-func (d *Display) erase() {
-	if d.shown != "" {
-		d.shown = ""
-		d.write([]byte(clearBelow))
+// free takes the block away. The caller holds mu.
+func (d *Display) free() {
+	if text := d.block.free(); text != "" {
+		d.write(text)
+		d.screen.tty.give()
 	}
 }
 
 // write ignores failures: there is no other place to tell them, and what is
 // shown must not decide over what is computed.
-func (d *Display) write(text []byte) { _, _ = d.screen.out.Write(text) }
-
-// Control sequences (ECMA-48): erase to the end of the line or of the screen,
-// and the cursor up.
-const (
-	clearLine  = "\x1b[K"
-	clearBelow = "\r\x1b[J"
-)
-
-// painted is what draws lines over those before and brings the cursor back to
-// the beginning of the first one.
-func painted(lines []string) string {
-	if len(lines) == 0 {
-		return ""
+func (d *Display) write(text string) {
+	if text != "" {
+		_, _ = io.WriteString(d.screen.out, text)
 	}
-	text := "\r" + strings.Join(lines, clearLine+"\n") + "\x1b[J\r"
-	if up := len(lines) - 1; up > 0 {
-		text += fmt.Sprintf("\x1b[%dA", up)
-	}
-	return text
 }

@@ -113,23 +113,92 @@ func TestLogsAppearAboveTheBlock(t *testing.T) {
 	})
 }
 
-// What the program itself prints, past the display, is never wiped away.
-func TestForeignLinesStay(t *testing.T) {
+// What the program itself prints, past the display, is on the screen as if there
+// were no block: lines and parts of them, long ones that wrap, many that scroll.
+func TestForeignTextIsWhole(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {20, 6}, {7, 4}} {
+		on(t, size[0], size[1], func(tracker *Tracker, display *Display, term *terminal) {
+			bare := newTerminal(t, size[0], size[1]) // without a block
+			foreign := func(text string) {
+				io.WriteString(term, text)
+				io.WriteString(bare, text)
+			}
+			foreign("before\npart ")
+			for i := range 12 {
+				item := beginCall(tracker, fmt.Sprint("f", i%3), "x")
+				item.running("", "")
+				pass(time.Second)
+				foreign(fmt.Sprintf("result %d\n", i))
+				switch i % 4 {
+				case 1:
+					foreign("downloading")
+					pass(time.Second)
+					foreign(" is done")
+				case 2:
+					foreign(strings.Repeat("long ", 30) + "\n")
+				case 3:
+					foreign(strings.Repeat("scrolls\n", 40))
+				}
+				pass(time.Second)
+				if above := newline(bare.text()); !strings.HasPrefix(newline(term.text()), above) {
+					t.Fatalf("the screen shows\n%s\nand without a block\n%s", term.text(), above)
+				}
+				if i%5 == 4 {
+					item.end(event.Computed, nil)
+				} else {
+					defer item.end(event.Computed, nil)
+				}
+			}
+			display.Close()
+			last := "mops: 12 calls: 2 computed, 10 not finished in 27 s"
+			io.WriteString(bare, last)
+			term.expect(bare.text())
+		})
+	}
+}
+
+func newline(text string) string { return text + "\n" }
+
+// Whatever is left of a block in a terminal of another size goes with it.
+func TestForeignTextInATerminalThatIsResized(t *testing.T) {
 	on(t, 80, 24, func(tracker *Tracker, display *Display, term *terminal) {
-		for i := range 5 {
-			for _, name := range []string{"f", "g"} {
-				item := beginCall(tracker, name, "x")
-				defer item.end(event.Computed, nil)
+		item := beginCall(tracker, "f", "x")
+		item.running("", "")
+		var want strings.Builder
+		for i, size := range [][2]int{{80, 24}, {80, 10}, {60, 30}, {60, 4}, {30, 24}} {
+			term.resize(size[0], size[1])
+			pass(2 * frame)
+			for line := range 15 {
+				text := fmt.Sprintf("%d lines of %d\n", line, i)
+				io.WriteString(term, text)
+				want.WriteString(text)
 			}
 			pass(time.Second)
-			fmt.Fprintf(term, "result %d\n", i)
-			pass(time.Second)
-		}
-		for i := range 5 {
-			if want := fmt.Sprintf("result %d", i); strings.Count(term.text(), want) != 1 {
-				t.Errorf("%s is not there once:\n%s", want, term.text())
+			if got := term.text(); !strings.HasPrefix(got, want.String()) || strings.Count(got, "1 running") != 1 {
+				t.Fatalf("size %v: the screen shows\n%s\nwant\n%s", size, got, want.String())
 			}
 		}
+		item.end(event.Computed, nil)
+		term.expect(want.String())
+	})
+}
+
+// Another program on the terminal sets margins of its own, as editors do.
+func TestMarginsThatAreLostComeBack(t *testing.T) {
+	on(t, 80, 8, func(tracker *Tracker, display *Display, term *terminal) {
+		item := beginCall(tracker, "f", "x")
+		item.running("", "")
+		pass(time.Second)
+		io.WriteString(term, allRows)
+		pass(settleEvery + time.Second)
+		for i := range 20 {
+			fmt.Fprintln(term, "line", i)
+		}
+		pass(time.Second)
+		if got := term.text(); strings.Count(got, "running") != 1 || strings.Count(got, "line") != 20 {
+			t.Errorf("the screen shows\n%s", got)
+		}
+		item.end(event.Computed, nil)
 	})
 }
 
@@ -188,13 +257,10 @@ func TestManyFunctionsAndResizing(t *testing.T) {
 			}
 		}
 		for _, size := range [][2]int{{40, 5}, {10, 3}, {3, 2}, {1, 1}, {200, 50}} {
-			term.mu.Lock()
-			term.width, term.height = size[0], size[1]
-			term.lines, term.row, term.column, term.top = [][]rune{nil}, 0, 0, 0
-			term.mu.Unlock()
+			term.resize(size[0], size[1])
 			pass(time.Second)
 			text := term.text()
-			if lines := strings.Count(text, "\n") + 1; lines > max(size[1]-1, 1) {
+			if lines := strings.Count(text, "\n") + 1; lines > max(size[1]/2, 1) {
 				t.Errorf("%d lines on %d:\n%s", lines, size[1], text)
 			}
 		}

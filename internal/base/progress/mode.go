@@ -34,9 +34,10 @@ func ParseMode(text string) (Mode, error) {
 // screen is what a display writes to.
 type screen struct {
 	out   interface{ Write([]byte) (int, error) }
-	mode  Mode                       // Auto means live
-	color bool                       // by https://no-color.org
-	size  func() (width, height int) // in characters, where live
+	mode  Mode                                // Auto means live
+	color bool                                // by https://no-color.org
+	size  func() (width, height int, ok bool) // in characters, where live
+	tty   *tty                                // where live; nil in tests
 }
 
 // IsTerminal reports whether out is a terminal that understands control sequences.
@@ -49,13 +50,16 @@ func IsTerminal(out *os.File, lookup func(string) (string, bool)) bool {
 func screenOf(out *os.File, mode Mode, lookup func(string) (string, bool)) screen {
 	noColor, _ := lookup("NO_COLOR")
 	terminal := IsTerminal(out, lookup)
-	s := screen{out: out, mode: mode, color: terminal && noColor == "", size: func() (int, int) {
+	s := screen{out: out, mode: mode, color: terminal && noColor == "", size: func() (int, int, bool) {
 		width, height, err := term.GetSize(int(out.Fd()))
-		if err != nil || width <= 0 || height <= 0 {
-			return 80, 24
-		}
-		return width, height
+		return width, height, err == nil && width > 0 && height > 0
 	}}
+	if s.mode == Auto && terminal {
+		_, _, known := s.size()
+		if s.tty, terminal = openTTY(out); !known {
+			terminal = false
+		}
+	}
 	if s.mode == Auto && !terminal {
 		s.mode = Plain
 	}

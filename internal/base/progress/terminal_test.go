@@ -10,32 +10,58 @@ import (
 )
 
 // terminal understands as much of a terminal as the display uses, and keeps
-// what scrolled away. It fails the test on anything else.
+// what scrolled away. It fails the test on anything else. Like most, it forgets its
+// margins when its size changes.
 type terminal struct {
 	t             *testing.T
 	width, height int
 
-	mu          sync.Mutex
-	lines       [][]rune // all that were ever there
-	row, column int      // the cursor, in lines
-	top         int      // the first line on the screen
-	writes      int
-	raw         strings.Builder
+	mu     sync.Mutex
+	past   []string // what scrolled away
+	rows   [][]rune
+	at     cursor
+	saved  cursor
+	bottom int // the last row that scrolls
+	writes int
+	raw    strings.Builder
 }
 
+type cursor struct{ row, column int } // a column of width: the next character wraps
+
 func newTerminal(t *testing.T, width, height int) *terminal {
-	return &terminal{t: t, width: width, height: height, lines: [][]rune{nil}}
+	return &terminal{t: t, width: width, height: height, rows: make([][]rune, height), bottom: height - 1}
 }
 
 func (term *terminal) screen(color bool) screen {
-	return screen{out: term, mode: Auto, color: color, size: func() (int, int) {
+	return screen{out: term, mode: Auto, color: color, size: func() (int, int, bool) {
 		term.mu.Lock()
 		defer term.mu.Unlock()
-		return term.width, term.height
+		return term.width, term.height, true
 	}}
 }
 
-var sequence = regexp.MustCompile(`^\x1b\[([0-9]*)([AJKm])`)
+// resize keeps the rows at the cursor: what is above scrolls away, what is below is
+// cut off.
+func (term *terminal) resize(width, height int) {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	for term.at.row >= height {
+		term.past = append(term.past, string(term.rows[0]))
+		term.rows = term.rows[1:]
+		term.at.row--
+	}
+	for len(term.rows) < height {
+		term.rows = append(term.rows, nil)
+	}
+	term.rows = term.rows[:height]
+	for i, row := range term.rows {
+		term.rows[i] = row[:min(len(row), width)]
+	}
+	term.width, term.height, term.bottom = width, height, height-1
+	term.at.column = min(term.at.column, width)
+}
+
+var sequence = regexp.MustCompile(`^\x1b(?:\[([0-9]*)(?:;([0-9]*))?([AHJKmr])|([78D]))`)
 
 func (term *terminal) Write(p []byte) (int, error) {
 	term.mu.Lock()
@@ -44,7 +70,9 @@ func (term *terminal) Write(p []byte) (int, error) {
 	term.raw.Write(p)
 	for text := string(p); text != ""; {
 		if found := sequence.FindStringSubmatch(text); found != nil {
-			term.control(found[1], found[2])
+			first, _ := strconv.Atoi(found[1])
+			second, _ := strconv.Atoi(found[2])
+			term.control(found[3]+found[4], first, second)
 			text = text[len(found[0]):]
 			continue
 		}
@@ -55,47 +83,76 @@ func (term *terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (term *terminal) control(number, what string) {
+func (term *terminal) control(what string, first, second int) {
 	switch what {
 	case "A":
-		n, _ := strconv.Atoi(number)
-		term.row = max(term.row-n, term.top)
-	case "K":
-		term.clearRest()
+		term.at = cursor{max(term.at.row-max(first, 1), 0), min(term.at.column, term.width-1)}
+	case "D":
+		column := min(term.at.column, term.width-1)
+		term.feed()
+		term.at.column = column
+	case "H":
+		term.at = cursor{min(max(first, 1), term.height) - 1, min(max(second, 1), term.width) - 1}
 	case "J":
 		term.clearRest()
-		term.lines = term.lines[:term.row+1]
+		for row := term.at.row + 1; row < term.height; row++ {
+			term.rows[row] = nil
+		}
+	case "K":
+		term.clearRest()
+	case "r":
+		if first == 0 {
+			first, second = 1, term.height
+		}
+		if first != 1 || second < 1 || second > term.height {
+			term.t.Errorf("margins %d to %d of %d", first, second, term.height)
+		}
+		term.bottom, term.at = second-1, cursor{}
+	case "7":
+		term.saved = term.at
+	case "8":
+		term.at = term.saved
 	}
 }
 
 func (term *terminal) clearRest() {
-	if line := term.lines[term.row]; term.column < len(line) {
-		term.lines[term.row] = line[:term.column]
+	if row := term.rows[term.at.row]; term.at.column < len(row) {
+		term.rows[term.at.row] = row[:term.at.column]
 	}
+}
+
+// feed moves the cursor a row down; at the bottom of what scrolls, the text moves.
+func (term *terminal) feed() {
+	if term.at.row != term.bottom {
+		term.at.row = min(term.at.row+1, term.height-1)
+		return
+	}
+	term.past = append(term.past, string(term.rows[0]))
+	copy(term.rows, term.rows[1:term.bottom+1])
+	term.rows[term.bottom] = nil
 }
 
 func (term *terminal) put(r rune) {
 	switch {
 	case r == '\r':
-		term.column = 0
+		term.at.column = 0
 	case r == '\n':
-		term.column = 0
-		term.row++
-		if term.row == len(term.lines) {
-			term.lines = append(term.lines, nil)
-		}
-		term.top = max(term.top, term.row-term.height+1)
+		term.at.column = 0
+		term.feed()
 	case r < ' ':
 		term.t.Errorf("control character %q", r)
 	default:
-		if term.column >= term.width {
-			term.t.Errorf("line %q is wider than %d", string(term.lines[term.row]), term.width)
+		if term.at.column == term.width {
+			term.at.column = 0
+			term.feed()
 		}
-		for len(term.lines[term.row]) <= term.column {
-			term.lines[term.row] = append(term.lines[term.row], ' ')
+		row := term.rows[term.at.row]
+		for len(row) <= term.at.column {
+			row = append(row, ' ')
 		}
-		term.lines[term.row][term.column] = r
-		term.column++
+		row[term.at.column] = r
+		term.rows[term.at.row] = row
+		term.at.column++
 	}
 }
 
@@ -114,13 +171,26 @@ func (term *terminal) bytes() string {
 	return term.raw.String()
 }
 
-// text is all that is and was on the screen.
+// text is all that is and was on the screen: what scrolls, and the block below it,
+// without the empty rows between them.
 func (term *terminal) text() string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
+	scrolls, below := term.past[:len(term.past):len(term.past)], []string(nil)
+	for i, row := range term.rows {
+		if i <= term.bottom {
+			scrolls = append(scrolls, string(row))
+		} else {
+			below = append(below, string(row))
+		}
+	}
+	return strings.Trim(trimmed(scrolls)+"\n"+trimmed(below), "\n")
+}
+
+func trimmed(rows []string) string {
 	var all strings.Builder
-	for _, line := range term.lines {
-		fmt.Fprintln(&all, strings.TrimRight(string(line), " "))
+	for _, row := range rows {
+		fmt.Fprintln(&all, strings.TrimRight(row, " "))
 	}
 	return strings.TrimRight(all.String(), "\n")
 }

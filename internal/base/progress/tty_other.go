@@ -1,0 +1,20 @@
+//go:build !unix
+
+package progress
+
+import (
+	"errors"
+	"os"
+)
+
+// tty is nothing here: there is no block.
+type tty struct{}
+
+func openTTY(*os.File) (*tty, bool) { return nil, false }
+
+func (*tty) foreground() bool        { return false }
+func (*tty) take() error             { return errors.ErrUnsupported }
+func (*tty) give()                   {}
+func (*tty) stops() <-chan os.Signal { return nil }
+func (*tty) suspend(<-chan struct{}) {}
+func (*tty) close()                  {}
