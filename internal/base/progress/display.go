@@ -71,10 +71,10 @@ func (d *Display) run() {
 	case <-time.After(quiet):
 	}
 	every := plainFrame
-	var stops <-chan os.Signal
+	var signals <-chan os.Signal
 	if d.live() {
 		every = frame
-		stops = d.screen.tty.stops()
+		signals = d.screen.tty.signals()
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -93,9 +93,8 @@ func (d *Display) run() {
 		select {
 		case <-d.stop:
 			return
-		case <-stops:
-			d.hide()
-			d.screen.tty.suspend(d.stop)
+		case s := <-signals:
+			d.screen.tty.heed(s, d.hide, d.stop)
 		case <-tick.C:
 		}
 	}

@@ -14,7 +14,9 @@ const (
 
 	save       = "\x1b7" // the cursor, with its colours
 	restore    = "\x1b8"
-	down       = "\x1bD" // in the same column; at the bottom the text scrolls
+	down       = "\x1bD"    // in the same column; at the bottom the text scrolls
+	noWrap     = "\x1b[?7l" // what is too wide for the row, by the terminal's measure, is cut off
+	wrap       = "\x1b[?7h"
 	clearLine  = "\x1b[K"
 	clearBelow = "\x1b[J"
 
@@ -61,12 +63,12 @@ func (p *painter) draw(lines []string, width, height int, now time.Time) string 
 		p.settled = now
 	}
 	above := height - len(lines)
-	text.WriteString(save + plain)
+	text.WriteString(save + plain + noWrap)
 	if settle {
 		fmt.Fprintf(&text, "\x1b[1;%dr", above)
 	}
 	fmt.Fprintf(&text, "\x1b[%d;1H", above+1)
-	text.WriteString(strings.Join(lines, clearLine+"\r\n") + clearLine + restore)
+	text.WriteString(strings.Join(lines, clearLine+"\r\n") + clearLine + wrap + restore)
 	p.shown, p.width, p.height = lines, width, height
 	return text.String()
 }

@@ -21,7 +21,8 @@ type terminal struct {
 	rows   [][]rune
 	at     cursor
 	saved  cursor
-	bottom int // the last row that scrolls
+	bottom int  // the last row that scrolls
+	cuts   bool // what is too wide for its row
 	writes int
 	raw    strings.Builder
 }
@@ -61,7 +62,7 @@ func (term *terminal) resize(width, height int) {
 	term.at.column = min(term.at.column, width)
 }
 
-var sequence = regexp.MustCompile(`^\x1b(?:\[([0-9]*)(?:;([0-9]*))?([AHJKmr])|([78D]))`)
+var sequence = regexp.MustCompile(`^\x1b(?:\[([0-9]*)(?:;([0-9]*))?([AHJKmr])|([78D])|(\[\?7[lh]))`)
 
 func (term *terminal) Write(p []byte) (int, error) {
 	term.mu.Lock()
@@ -72,7 +73,7 @@ func (term *terminal) Write(p []byte) (int, error) {
 		if found := sequence.FindStringSubmatch(text); found != nil {
 			first, _ := strconv.Atoi(found[1])
 			second, _ := strconv.Atoi(found[2])
-			term.control(found[3]+found[4], first, second)
+			term.control(found[3]+found[4]+found[5], first, second)
 			text = text[len(found[0]):]
 			continue
 		}
@@ -108,6 +109,8 @@ func (term *terminal) control(what string, first, second int) {
 			term.t.Errorf("margins %d to %d of %d", first, second, term.height)
 		}
 		term.bottom, term.at = second-1, cursor{}
+	case "[?7l", "[?7h":
+		term.cuts = what == "[?7l"
 	case "7":
 		term.saved = term.at
 	case "8":
@@ -141,6 +144,8 @@ func (term *terminal) put(r rune) {
 		term.feed()
 	case r < ' ':
 		term.t.Errorf("control character %q", r)
+	case term.cuts && term.at.column == term.width:
+		term.t.Errorf("line %q is wider than %d", string(term.rows[term.at.row]), term.width)
 	default:
 		if term.at.column == term.width {
 			term.at.column = 0

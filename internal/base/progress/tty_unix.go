@@ -16,13 +16,13 @@ import (
 const shell = "/bin/sh"
 
 // tty is a terminal that this process shares with its shell. Its methods may be
-// called on nil, as in tests. They are for one goroutine at a time, but for stops
-// and suspend.
+// called on nil, as in tests. They are for one goroutine at a time, but for signals
+// and heed.
 type tty struct {
-	file    *os.File
-	signals chan os.Signal // SIGTSTP; nil before stops
-	watcher *exec.Cmd
-	watch   io.WriteCloser // the watcher's input; nil before it runs
+	file     *os.File
+	notified chan os.Signal // nil before signals
+	watcher  *exec.Cmd
+	watch    io.WriteCloser // the watcher's input; nil before it runs
 }
 
 // openTTY is false where the terminal could not be given back.
@@ -76,20 +76,27 @@ func (t *tty) give() {
 	}
 }
 
-// stops tells when the person presses Ctrl-Z, until close: then call suspend. Process
-// 1 of a container cannot be stopped.
-func (t *tty) stops() <-chan os.Signal {
-	if t == nil || os.Getpid() == 1 {
+// signals tells, until close, when the window has another size, and when the person
+// presses Ctrl-Z: then heed the signal.
+func (t *tty) signals() <-chan os.Signal {
+	if t == nil {
 		return nil
 	}
-	t.signals = make(chan os.Signal, 1)
-	signal.Notify(t.signals, syscall.SIGTSTP)
-	return t.signals
+	t.notified = make(chan os.Signal, 8)
+	signal.Notify(t.notified, syscall.SIGWINCH)
+	if os.Getpid() != 1 { // of a container; it cannot be stopped
+		signal.Notify(t.notified, syscall.SIGTSTP)
+	}
+	return t.notified
 }
 
-// suspend stops this process and returns when its shell has continued it, or ended
-// is closed.
-func (t *tty) suspend(ended <-chan struct{}) {
+// heed does what a signal asks for. At Ctrl-Z it calls hide, stops this process, and
+// returns when its shell has continued it, or ended is closed.
+func (t *tty) heed(s os.Signal, hide func(), ended <-chan struct{}) {
+	if s != syscall.SIGTSTP {
+		return
+	}
+	hide()
 	continued := make(chan os.Signal, 1)
 	signal.Notify(continued, syscall.SIGCONT)
 	defer signal.Stop(continued)
@@ -107,8 +114,8 @@ func (t *tty) close() {
 	if t == nil {
 		return
 	}
-	if t.signals != nil {
-		signal.Stop(t.signals)
+	if t.notified != nil {
+		signal.Stop(t.notified)
 	}
 	if t.watch != nil {
 		_ = t.watch.Close()
