@@ -24,8 +24,8 @@ import (
 //   - Wait, For: what a call waits for, and whom, in words. While it waits for a
 //     lease, RunID and its like are those of the attempt that is waited for. If it
 //     had the lease and lost it, Reason is executor.LeaseLost.
-//   - Why: in words, why a result that is there is computed again, or a worker is
-//     queued.
+//   - Why: in words, why a result that is there is computed again, a call waits for
+//     a slot, or a worker is queued.
 //   - Outcome, Err, Reason: how the call ended; of what failed, the error as the
 //     caller gets it, and why it failed if its function did not.
 //   - Again, Unbegun, Detached: whether another attempt follows one that has ended,

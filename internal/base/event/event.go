@@ -42,7 +42,7 @@ type Event struct {
 	Stage executor.Stage // how far the attempt is: with Stage
 	Wait  Wait           // what the call waits for: with Waiting; for a lease, ID is the attempt under it
 	For   string         // whom or what it waits for, for people: with Waiting
-	Why   string         // for people: why there is a result and it is computed again (Asked), why the worker is queued (Stage), why it waits again (Waiting)
+	Why   string         // for people: why there is a result and it is computed again (Asked), why the worker is queued (Stage), why it waits for a slot, or waits again (Waiting)
 
 	Outcome Outcome         // how the call came to its end: with Ended
 	Reason  executor.Reason // why the attempt failed, if the function did not: with AttemptEnded and Ended; LeaseLost, where the call waits because of that: with Waiting

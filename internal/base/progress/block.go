@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	maxShown = 8  // functions in the block
-	maxName  = 40 // characters of a function's name there
-	barWidth = 20
+	maxShown  = 8  // functions in the block
+	maxOthers = 4  // lines below them, as a rule
+	maxName   = 40 // characters of a function's name there
+	barWidth  = 20
 )
 
 // part is a piece of a line in one colour; "" is the terminal's own.
@@ -21,7 +22,7 @@ type part struct{ text, color string }
 // block is the snapshot as lines that fit into width, rows at most: a line per
 // function that is under way or was lately, and what takes long.
 func block(s Snapshot, width, rows int, color bool) []string {
-	functions, more := shownFunctions(s.Functions, min(maxShown, rows-3))
+	functions, more := shownFunctions(s.Functions, min(maxShown, rows-maxOthers))
 	nameWidth, countWidth := 0, 0
 	for _, f := range functions {
 		nameWidth = max(nameWidth, text.Columns(shortName(f.Name)))
@@ -51,8 +52,8 @@ func block(s Snapshot, width, rows int, color bool) []string {
 	if oldest := oldestLine(s); oldest != "" {
 		add(part{oldest, ""})
 	}
-	if queued := queuedLine(s); queued != "" {
-		add(part{queued, ""})
+	for _, line := range waitLines(s) {
+		add(part{line, ""})
 	}
 	return lines[:min(len(lines), rows)]
 }

@@ -60,8 +60,13 @@ func (f *function) observe(e *event.Event) {
 	case i == nil:
 	case e.Kind == event.Waiting && e.Wait == event.ForLease:
 		i.move(awaiting, e.Time)
+		i.because(e.For)
 	case e.Kind == event.Waiting:
 		i.move(waiting, e.Time)
+		if e.Wait == event.ForRetry {
+			e.Why = "before another try"
+		}
+		i.because(e.Why)
 	case e.Kind == event.Started:
 		i.runID, i.where = e.RunID, e.Executor
 		i.move(stages[e.Stage], e.Time)
@@ -70,8 +75,8 @@ func (f *function) observe(e *event.Event) {
 		i.move(stages[e.Stage], e.Time)
 	case e.Kind == event.Stage:
 		i.move(stages[e.Stage], e.Time)
-		if i.state == queued && e.Why != "" {
-			f.why = e.Why
+		if i.state == queued {
+			i.because(e.Why)
 		}
 	}
 }
@@ -125,14 +130,24 @@ func (i *item) move(to state, now time.Time) {
 	count(i.state, -1)
 	i.state = to
 	count(to, +1)
-	if f.counts.Queued == 0 {
-		f.why = ""
+	for s, n := range [...]int64{waiting: f.counts.Waiting, awaiting: f.counts.Awaiting, queued: f.counts.Queued} {
+		if n == 0 {
+			f.whys[s] = ""
+		}
 	}
 	if to == running {
 		if i.start.IsZero() {
 			i.start = now
 		}
 		i.at = f.enlist(i)
+	}
+}
+
+// because notes why the calls of the function that are where this one is are there: it
+// is the same for most.
+func (i *item) because(why string) {
+	if why != "" {
+		i.function.whys[i.state] = why
 	}
 }
 

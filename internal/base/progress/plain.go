@@ -46,8 +46,8 @@ func (p *plainLines) next(s Snapshot, after time.Duration) string {
 	if oldest := oldestLine(s); oldest != "" && busy {
 		say(oldest)
 	}
-	if queued := queuedLine(s); queued != "" {
-		say(queued)
+	for _, line := range waitLines(s) {
+		say(line)
 	}
 	return said.String()
 }

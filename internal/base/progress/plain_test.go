@@ -106,7 +106,7 @@ func TestPlainHasNoControlCharacters(t *testing.T) {
 func TestWhyQueued(t *testing.T) {
 	tracker := NewTracker()
 	item, other := beginCall(tracker, "f", "mem://r/f@0/a.b"), beginCall(tracker, "f", "mem://r/f@0/c.d")
-	line := func() string { return queuedLine(tracker.Snapshot()) }
+	line := func() string { return strings.Join(waitLines(tracker.Snapshot()), "\n") }
 	item.tell(event.Stage, event.Event{Stage: executor.Pending, Why: "not yet"})
 	if line() != "" {
 		t.Errorf("%q of a call that is not queued", line())
@@ -125,5 +125,29 @@ func TestWhyQueued(t *testing.T) {
 	}
 	if other.stage("pending"); line() != "" {
 		t.Errorf("%q of nobody", line())
+	}
+}
+
+// A call that waits says for what, as long as one does.
+func TestWhatIsWaitedFor(t *testing.T) {
+	tracker := NewTracker()
+	first, second := beginCall(tracker, "f", "mem://r/f@0/a.b"), beginCall(tracker, "f", "mem://r/f@0/c.d")
+	lines := func() string { return strings.Join(waitLines(tracker.Snapshot()), "\n") }
+	if lines() != "" {
+		t.Errorf("%q of calls that were only made", lines())
+	}
+	first.tell(event.Waiting, event.Event{Wait: event.ForSlot, For: "inproc", Why: "for a slot: all 2 slots are taken"})
+	second.tell(event.Waiting, event.Event{Wait: event.ForLease, For: "run 26-A on host\x07"})
+	if want := "waiting: for a slot: all 2 slots are taken\nelsewhere: run 26-A on host\ufffd"; lines() != want {
+		t.Errorf("got %q, want %q", lines(), want)
+	}
+	first.tell(event.Waiting, event.Event{Wait: event.ForRetry})
+	if !strings.HasPrefix(lines(), "waiting: before another try\n") {
+		t.Errorf("got %q of a call that waits for another try", lines())
+	}
+	first.running("r", "")
+	second.end(event.Awaited, nil)
+	if lines() != "" {
+		t.Errorf("%q of nobody", lines())
 	}
 }

@@ -75,7 +75,10 @@ type Function struct {
 	Computing time.Duration // how long the computed calls ran, in total
 	Longest   time.Duration // and the longest of them
 
-	Why string // why one of those that are queued is; "" where nobody knows
+	// What one of those waits for, for people; "" where nobody knows.
+	WaitsFor   string // of Waiting: which slots
+	AwaitsWhom string // of Awaiting: who computes it
+	QueuedWhy  string // of Queued
 
 	firstMiss time.Time
 	oldest    time.Time // since when the call runs that has run the longest and still does; zero for none
@@ -154,7 +157,8 @@ func (f *function) snapshot() Function {
 	counts.Started += hits
 	is := Function{
 		Name: f.name, Counts: counts, First: f.first, LastEnd: f.lastEnd, firstMiss: f.firstMiss,
-		Computing: f.computing, Longest: f.longest, Why: f.why,
+		Computing: f.computing, Longest: f.longest,
+		WaitsFor: f.whys[waiting], AwaitsWhom: f.whys[awaiting], QueuedWhy: f.whys[queued],
 	}
 	if front := f.running.Front(); front != nil {
 		is.oldest = front.Value.(*item).start

@@ -113,14 +113,25 @@ func oldestLine(s Snapshot) string {
 	return "oldest running: " + strings.Join(names, ", ")
 }
 
-// queuedLine is "queued: …", where it is known why; functions wait for the same, mostly.
-func queuedLine(s Snapshot) string {
-	for _, f := range s.Functions {
-		if f.Queued > 0 && f.Why != "" {
-			return "queued: " + text.Cut(text.Clean(f.Why), 300)
+// waitLines are "waiting: …", "elsewhere: …" and "queued: …", where it is known for
+// what; functions wait for the same, mostly.
+func waitLines(s Snapshot) (lines []string) {
+	for _, of := range []struct {
+		what string
+		why  func(Function) string
+	}{
+		{"waiting: ", func(f Function) string { return f.WaitsFor }},
+		{"elsewhere: ", func(f Function) string { return f.AwaitsWhom }},
+		{"queued: ", func(f Function) string { return f.QueuedWhy }},
+	} {
+		for _, f := range s.Functions {
+			if why := of.why(f); why != "" {
+				lines = append(lines, of.what+text.Cut(text.Clean(why), 300))
+				break
+			}
 		}
 	}
-	return ""
+	return lines
 }
 
 // lastLine is what is said at the end: "42 calls: 2 computed, 40 hits in 3.1 s".

@@ -46,9 +46,9 @@ type function struct {
 	counts             Counts // without the hits above
 	items              map[uint64]*item
 	firstMiss, lastEnd time.Time
-	computing, longest time.Duration // of the computed calls
-	running            list.List     // of *item, by the start of the run
-	why                string        // why one of those that are queued is
+	computing, longest time.Duration      // of the computed calls
+	running            list.List          // of *item, by the start of the run
+	whys               [queued + 1]string // for what one of those waits, by their state: waiting, awaiting, queued
 }
 
 func (t *Tracker) function(name string) *function {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/internal/base/errtree"
 	"github.com/TrilliantHealth/mops-go/internal/base/event"
 	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
@@ -240,9 +242,9 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 		return nil
 	}
 	if e.Tree != nil {
-		return &pool{Pool: e.Tree, name: e.Tree.Name, size: e.Tree.Size}
+		return &pool{Pool: e.Tree, name: e.Tree.Name, size: e.Tree.Size, taken: takenOf(ex, e.Tree.Size)}
 	}
-	kind := ex.Name()
+	given := ex
 	if g, ok := ex.(*guarded); ok {
 		ex = g.given // one pool for all guards of one executor
 	}
@@ -252,7 +254,7 @@ func (e *Engine) pool(ex executor.Executor) *pool {
 	if p, ok := e.perExecutor[key]; ok {
 		return p
 	}
-	p := &pool{name: fmt.Sprintf("%s-%d", kind, len(e.perExecutor)), size: limited.Limit()}
+	p := &pool{name: fmt.Sprintf("%s-%d", given.Name(), len(e.perExecutor)), size: limited.Limit(), taken: takenOf(given, limited.Limit())}
 	p.Pool = e.pools.Pool(p.name, p.size)
 	e.perExecutor[key] = p
 	return p
@@ -268,8 +270,21 @@ type poolKey struct {
 // pool is a number of slots, under a name by which other processes find it.
 type pool struct {
 	slots.Pool
-	name string
-	size int
+	name  string
+	size  int
+	taken string // why a call waits for one of them, for people
+}
+
+// takenOf is why a call waits for one of so many slots, for people.
+func takenOf(by executor.Executor, size int) string {
+	slots, byDefault := "the one slot is", ""
+	if size > 1 {
+		slots = fmt.Sprintf("all %d slots are", size)
+	}
+	if _, ours := by.(*inproc.Executor); ours && size == runtime.GOMAXPROCS(0) {
+		byDefault = ", GOMAXPROCS by default"
+	}
+	return fmt.Sprintf("for a slot: %s taken; %s.Limit sets how many there are%s", slots, by.Name(), byDefault)
 }
 
 // tree tells a worker which slot it runs in, and where to ask for others.

@@ -276,7 +276,7 @@ func (f *flight) tellAsked(missed *miss) {
 // tellWaitsForSlot tells that the call waits until its executor has one, if that is
 // still right.
 func (f *flight) tellWaitsForSlot(right func(*tale) bool) {
-	f.tellIf(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name()}, right)
+	f.tellIf(event.Event{Kind: event.Waiting, Wait: event.ForSlot, For: f.call.Executor.Name(), Why: f.pool.taken}, right)
 }
 
 // tellStarted tells that a run begins, and returns its context. In this process it
