@@ -148,6 +148,7 @@ var arrows = map[string][]string{
 	"test/k8stest":             {"*"},
 	"test/machines":            {"internal/base/sleep", "internal/testkit/syncbuf"},
 	"test/pages":               {"*"},
+	"test/terminal":            {"", "executor/inproc", "test/debian"},
 }
 
 // floors are the folders of internal, and what the rooms of each may import of
