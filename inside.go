@@ -2,6 +2,7 @@ package mops
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 
@@ -42,12 +43,28 @@ func Record(ctx context.Context, key string, value any) {
 }
 
 // Logger is the logger of the run that a function is in, which adds function
-// and run to every line; outside of a run it is slog.Default().
+// and run to every line; outside of a run it is slog.Default(). The lines that the
+// program's logger takes are kept with the run, for mops logs, wherever it runs.
 func Logger(ctx context.Context) *slog.Logger {
 	if running := worker.FromContext(ctx); running != nil {
 		return slog.New(inContext{running.Logger().Handler(), ctx})
 	}
 	return slog.Default()
+}
+
+// Output is where a function prints what shall be kept with its run, for mops logs.
+// The lines appear on standard error behind the name of their call, as those of
+// workers do. It never fails, and is safe for concurrent use; what is written after the
+// function has returned is dropped. Outside of a run it is os.Stderr.
+//
+// What a function of this process prints to os.Stdout or os.Stderr goes there and is
+// not kept, as nobody can tell which of the functions that run side by side printed
+// it. In a process of its own, as with subprocess.New, all of it is kept.
+func Output(ctx context.Context) io.Writer {
+	if running := worker.FromContext(ctx); running != nil {
+		return running.Output()
+	}
+	return os.Stderr
 }
 
 // inContext is a handler of a function, which logs in the function's context where

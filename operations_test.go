@@ -13,8 +13,8 @@ import (
 )
 
 // On a store that is a service, the number of operations is the cost of a call:
-// a hit is one read, and a cold call in process a read and three writes, beside
-// the session's one for the whole process.
+// a hit is one read, and a cold call in process a read and three writes, and one more
+// if it logs, beside the session's one for the whole process.
 func TestOperationsOfACall(t *testing.T) {
 	var mu sync.Mutex
 	var made []string
@@ -29,7 +29,12 @@ func TestOperationsOfACall(t *testing.T) {
 		return nil
 	})
 	_, ctx := newEnv(t, root, mops.KeepRun(false))
-	f, _ := counted(t)
+	f := mops.Define("f", func(ctx context.Context, n int) (int, error) {
+		if logger := mops.Logger(ctx); n == 3 {
+			logger.Info("three")
+		}
+		return n, nil
+	}, private())
 	for _, step := range []struct {
 		name  string
 		input int
@@ -38,12 +43,16 @@ func TestOperationsOfACall(t *testing.T) {
 		{"first call", 1, []string{"get result", "put session", "put lease", "put invocation", "put result"}},
 		{"cold call", 2, []string{"get result", "put lease", "put invocation", "put result"}},
 		{"hit", 1, []string{"get result"}},
+		{"cold call that logs", 3, []string{"get result", "put 000001", "put invocation", "put lease", "put result"}}, // log and result side by side
 	} {
 		mu.Lock()
 		made = nil
 		mu.Unlock()
 		must(f.Call(ctx, step.input))
 		mu.Lock()
+		if step.input == 3 {
+			slices.Sort(made)
+		}
 		if !slices.Equal(made, step.want) {
 			t.Errorf("%s: %q, want %q", step.name, made, step.want)
 		}

@@ -103,6 +103,14 @@ var (
 		return n, nil
 	}, mops.On(subprocess.New()))
 
+	says = mops.Define("shop/says", func(ctx context.Context, n int) (int, error) {
+		for i := range n {
+			mops.Logger(ctx).Info("logged", "line", i+1)
+			fmt.Fprintf(mops.Output(ctx), "line %d \x1b[31mred\x1b[0m\n", i+1)
+		}
+		return n, nil
+	})
+
 	files = mops.Define("shop/files", func(ctx context.Context, in mops.Source) (mops.Source, error) {
 		path, err := in.Path(ctx)
 		if err != nil {
@@ -228,6 +236,8 @@ func progRun(ctx context.Context, args []string) error {
 		return said(flaky.Do(ctx, number(1)))
 	case "prints":
 		return said(prints.Do(ctx, number(1)))
+	case "says":
+		return said(says.Do(ctx, number(1)))
 	case "files":
 		return said(files.Do(ctx, mops.File(args[1])))
 	case "lists":

@@ -191,7 +191,7 @@ func (c *computing) task() worker.Task {
 	task := worker.Task{
 		Assignment: c.assignment(), Function: f.call.Function, Place: f.place,
 		Input: f.call.Input, Sources: c.sources, Local: f.call.Local,
-		Keep: c.held != nil, Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger,
+		Keep: c.held != nil, Slot: f.slot, Files: f.engine.Files, Logger: f.engine.Logger, Output: f.engine.Output,
 	}
 	if !task.Keep {
 		task.Own = f.call.Sources

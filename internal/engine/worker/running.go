@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -29,6 +31,12 @@ type Running struct {
 
 	slot    Slot
 	outDirs string // folder for OutDir; "" is the one for temporary files
+
+	name   string // of the function
+	apart  bool   // this process is the run's alone
+	keep   bool   // what it logs and prints
+	show   func(function, memoURI string) io.WriteCloser
+	output output
 
 	mu     sync.Mutex
 	fields map[string]any
@@ -57,8 +65,16 @@ func (r *Running) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contextKey{}, r)
 }
 
-// Logger is the environment's, with function and run in every line.
-func (r *Running) Logger() *slog.Logger { return r.logger.With("function", r.Function, "run", r.RunID) }
+// Logger is the environment's, with function and run in every line. In a process that
+// the run shares with others, the lines that it takes are kept with the run.
+func (r *Running) Logger() *slog.Logger {
+	logger := r.logger.With("function", r.Function, "run", r.RunID)
+	if r.apart || !r.keep {
+		return logger
+	}
+	anything := &slog.HandlerOptions{Level: slog.Level(math.MinInt)}
+	return slog.New(keeping{logger.Handler(), slog.NewTextHandler(logged{r}, anything)})
+}
 
 // Record keeps a user's field for the run record. It encodes the value at once,
 // so that later changes do not matter. If JSON cannot encode the value, a text

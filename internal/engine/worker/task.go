@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -43,6 +44,7 @@ type Task struct {
 	Slot   Slot
 	Files  *source.Files
 	Logger *slog.Logger
+	Output func(function, memoURI string) io.WriteCloser // shows what a run that is not apart prints to its Output; may be nil
 }
 
 // Done is how a task ended.
@@ -96,6 +98,7 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 		Function: t.Function.ID(), URI: t.Place.URI(), ID: t.ID,
 		Chain: t.Chain, slot: t.Slot, outDirs: cmp.Or(t.OutDirs, FromContext(ctx).outDirsOf()),
 		logger: t.Logger, place: t.Place, within: FromContext(ctx), fields: t.Fields.Values(),
+		name: t.Function.Name, apart: t.Apart, keep: t.Keep, show: t.Output,
 	}
 	ran := begin(t.Assignment)
 	running.since = ran.Started.Add(-max(t.AtStake, FromContext(ctx).AtStake()))
@@ -108,7 +111,9 @@ func (t Task) RunOn(ctx context.Context, done func(Done)) {
 	ctx = blob.Patient(ctx, t.patience(running.since))
 	guard(running.in(ctx), t.Function, in, t.Crash, func(out any, err error) {
 		t.end(&ran, running, cpuBefore)
+		written := running.output.end(ctx)
 		end := t.conclude(ctx, running, out, err, ran)
+		written()
 		end.Exits = isGoexit(err)
 		done(end)
 		if dir := running.madeOutDir(); dir != "" && t.Keep {

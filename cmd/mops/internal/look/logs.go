@@ -27,7 +27,8 @@ var Logs = cli.Command{
 It prints the newest run's output, or that of the run that --run names: the first
 digits of a run id are enough. A URI of a run's log or record chooses that run, too.
 What a worker prints is kept as it comes, so the last words of a worker that was
-killed are there. Calls that run in the program itself have no log of their own.
+killed are there. Of a call that ran in the program itself, there are the lines of
+mops.Logger and what it printed to mops.Output.
 
 With -f it goes on until the run has ended. Control characters are taken out, for
 the sake of your terminal; --raw leaves the bytes as they are.
@@ -94,7 +95,7 @@ func (o *logsOptions) do(ctx context.Context, a *cli.App, line cli.Line) error {
 func whyNoLog(v *view.Call, run *view.Run) string {
 	switch {
 	case run.Run != nil && run.Run.Executor == "inproc", v.Lease != nil && v.Lease.RunID == run.ID && v.Lease.Executor == "inproc":
-		return "it ran in the program itself, and printed where that prints"
+		return "it ran in the program itself, and used neither mops.Logger nor mops.Output; what else it printed is kept with MOPS_EXECUTOR=subprocess only"
 	case v.State == view.Running && v.Lease.RunID == run.ID:
 		return "it has not printed anything yet; -f waits for it"
 	}
