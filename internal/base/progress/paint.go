@@ -20,6 +20,7 @@ const (
 	clearLine  = "\x1b[K"
 	clearBelow = "\x1b[J"
 
+	lastRow = "\x1b[9999;1H"            // whatever the size has become since we asked
 	allRows = save + "\x1b[r" + restore // the margins are the screen's again
 
 	// freed takes the block away, wherever it is: it lies below the cursor.
@@ -54,21 +55,22 @@ func (p *painter) draw(lines []string, width, height int, now time.Time) string 
 	var text strings.Builder
 	settle := !same || now.Sub(p.settled) >= settleEvery
 	if settle {
-		text.WriteString(allRows)
-		if !same {
-			text.WriteString(clearBelow)
-		}
+		text.WriteString(freed) // what is left of it, in a window of another size, too
 		// Make room below the cursor: the text scrolls if there is none.
 		fmt.Fprintf(&text, "%s\x1b[%dA", strings.Repeat(down, len(lines)), len(lines))
 		p.settled = now
 	}
-	above := height - len(lines)
 	text.WriteString(save + plain + noWrap)
 	if settle {
-		fmt.Fprintf(&text, "\x1b[1;%dr", above)
+		fmt.Fprintf(&text, "\x1b[1;%dr", height-len(lines))
 	}
-	fmt.Fprintf(&text, "\x1b[%d;1H", above+1)
-	text.WriteString(strings.Join(lines, clearLine+"\r\n") + clearLine + wrap + restore)
+	// The terminal may be smaller since we asked, and have no margins: then these make
+	// room for the block, lest it is drawn over text; below a margin they do nothing.
+	text.WriteString(lastRow + strings.Repeat("\n", len(lines)))
+	if up := len(lines) - 1; up > 0 {
+		fmt.Fprintf(&text, "\x1b[%dA", up)
+	}
+	text.WriteString("\r" + strings.Join(lines, clearLine+"\r\n") + clearLine + wrap + restore)
 	p.shown, p.width, p.height = lines, width, height
 	return text.String()
 }
