@@ -29,6 +29,8 @@ type Executor struct {
 	stage          executor.Stage // while the command brings us there
 	handshakes     chan struct{}  // a place for each connection that is being made; nil: any number
 	limit          int
+	pack           time.Duration // 0: each call has a worker of its own
+	sideBySide     int           // 0: see SideBySide
 	env            []string
 	grace          time.Duration
 	roots          []mountedRoot
@@ -44,6 +46,7 @@ var (
 	_ executor.Limited  = (*Executor)(nil)
 	_ executor.Mounter  = (*Executor)(nil)
 	_ executor.Namer    = (*Executor)(nil)
+	_ executor.Packer   = (*Executor)(nil)
 	_ executor.Remote   = (*Executor)(nil)
 )
 
@@ -105,8 +108,11 @@ for job in $jobs; do
 done
 echo '` + goneLine + `'`
 
+// usualLimit is the default of [Limit].
+const usualLimit = 16
+
 // Limit sets how many functions may run side by side; 0 or less means no limit. The
-// default is 16. Each has a process of the command on this machine. The
+// default is 16. Each worker has a process of the command on this machine. The
 // orchestrator keeps the limit, not the executor.
 func Limit(n int) Option {
 	return func(e *Executor) { e.limit = max(n, 0) }
@@ -146,7 +152,7 @@ func Root(from, to string) Option {
 // program lies in the folder programs of $MOPS_CACHE, $XDG_CACHE_HOME/mops or
 // ~/.cache/mops; one that was not started for 30 days is removed when another comes.
 func New(options ...Option) *Executor {
-	e := &Executor{stage: executor.Starting, limit: 16, grace: 10 * time.Second, patience: usualPatience}
+	e := &Executor{stage: executor.Starting, limit: usualLimit, grace: 10 * time.Second, patience: usualPatience}
 	for _, option := range options {
 		option(e)
 	}
@@ -159,8 +165,14 @@ func New(options ...Option) *Executor {
 
 func (e *Executor) Name() string { return "remote" }
 
-// Limit returns how many functions may run side by side; 0 means no limit.
-func (e *Executor) Limit() int { return e.limit }
+// Limit returns how many functions may run side by side; 0 means no limit. While calls
+// are put together, it is how many mops lets in: Packing says how many run.
+func (e *Executor) Limit() int {
+	if e.pack > 0 {
+		return packWindow
+	}
+	return e.limit
+}
 
 // RunsRemotely returns true: workers keep their output in the store by themselves.
 func (e *Executor) RunsRemotely() bool { return true }

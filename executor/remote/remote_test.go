@@ -24,6 +24,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/executortest"
 	"github.com/TrilliantHealth/mops-go/executor/remote"
 	"github.com/TrilliantHealth/mops-go/internal/engine/agent"
+	"github.com/TrilliantHealth/mops-go/internal/engine/packtest"
 )
 
 // here is a command that leads to a shell of this machine; module test has ssh and
@@ -31,7 +32,13 @@ import (
 var here = remote.Through("env")
 
 var maker = executortest.Maker{
-	New:      func() executor.Executor { return remote.New(here, remote.Grace(200*time.Millisecond)) },
+	New: func() executor.Executor {
+		e := remote.New(here, remote.Grace(200*time.Millisecond), remote.Pack(time.Minute))
+		if os.Getenv(packtest.PlaceVariable) != "" { // helper processes, too
+			return packtest.New(e, e.Packing())
+		}
+		return e
+	},
 	Can:      executortest.Capabilities{Outlive: true, Logs: true, Kill: true},
 	Impostor: func(handle string) string { return handle[:len(handle)-1] + "9" },
 }
@@ -47,6 +54,7 @@ func TestMain(m *testing.M) {
 	if code, asked := agent.Serve(); asked {
 		os.Exit(code)
 	}
+	packtest.Work()
 	if role, ok := roles[os.Getenv(roleVariable)]; ok {
 		os.Exit(role())
 	}

@@ -68,6 +68,20 @@ func (s *signal) given() bool {
 	}
 }
 
+// wait returns when the event has happened, or with the error of a context that ended
+// before it.
+func (s *signal) wait(ctx context.Context) error {
+	if s.given() {
+		return nil
+	}
+	select {
+	case <-s.c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (e *Executor) worker(inv executor.Invocation, name string) *worker {
 	return &worker{
 		e: e, inv: inv, name: name, done: newSignal(), stopped: newSignal(), killed: newSignal(), released: newSignal(),
@@ -93,14 +107,21 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 	if _, err := e.binary(); err != nil {
 		return nil, launchFailed(inv, err)
 	}
-	w := e.worker(inv, e.HandleOf(inv))
+	if inv.Workers > 0 {
+		return e.startGroup(inv), nil
+	}
+	return e.start(inv, e.HandleOf(inv)), nil
+}
+
+func (e *Executor) start(inv executor.Invocation, name string) *worker {
+	w := e.worker(inv, name)
 	w.start = far.Start{
-		Name: w.name, Function: inv.Function, MemoURI: inv.MemoURI, Grace: e.grace,
+		Name: name, Function: inv.Function, MemoURI: inv.MemoURI, Grace: e.grace,
 		Env: append(append([]string(nil), e.env...), inv.Env...), Folder: folderOf(e.RootFor(inv.MemoURI)),
 	}
 	w.tell(e.stage)
 	go w.run(nil)
-	return w, nil
+	return w
 }
 
 // folderOf is the folder of a call, if its root is one.
@@ -126,6 +147,21 @@ func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle s
 	if !validHandle.MatchString(handle) || len(e.again) == 0 {
 		return nil, fmt.Errorf("attach to the worker of %s: %w", inv.Function, executor.ErrGone)
 	}
+	if inv.Workers > 0 {
+		g, err := e.attachGroup(ctx, inv, handle)
+		if err != nil {
+			return nil, err
+		}
+		return g, nil
+	}
+	w, err := e.attach(ctx, inv, handle)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (e *Executor) attach(ctx context.Context, inv executor.Invocation, handle string) (*worker, error) {
 	w := e.worker(inv, handle)
 	l, err := w.connect(ctx, e.again, far.Request{Attach: &far.Attach{Name: handle}})
 	if errors.Is(err, errGone) {
@@ -207,17 +243,11 @@ func (w *worker) Handle() string { return w.name }
 // Wait returns when the worker has ended and inv.Log has got its output. After
 // Release it fails.
 func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
-	select {
-	case <-w.done.c:
-	default:
-		select {
-		case <-w.done.c:
-		case <-ctx.Done():
-			return executor.Exit{}, ctx.Err()
-		}
+	if err := w.done.wait(ctx); err != nil {
+		return executor.Exit{}, err
 	}
 	if w.released.given() {
-		return executor.Exit{}, w.errReleased()
+		return executor.Exit{}, errReleased(w.name)
 	}
 	return w.exit, nil
 }
@@ -228,7 +258,7 @@ func (w *worker) Wait(ctx context.Context) (executor.Exit, error) {
 // context ends.
 func (w *worker) Stop(ctx context.Context) error {
 	if w.released.given() {
-		return w.errReleased()
+		return errReleased(w.name)
 	}
 	w.stopped.give()
 	if ctx.Err() != nil {
@@ -248,8 +278,8 @@ func (w *worker) Stop(ctx context.Context) error {
 	}
 }
 
-func (w *worker) errReleased() error {
-	return fmt.Errorf("the worker %s was released and is not watched any more; attach to it by its handle", w.name)
+func errReleased(name string) error {
+	return fmt.Errorf("the worker %s was released and is not watched any more; attach to it by its handle", name)
 }
 
 // Release lets the worker run on, unwatched. When it has returned, nobody calls

@@ -11,6 +11,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/executortest"
 	"github.com/TrilliantHealth/mops-go/executor/remote"
+	"github.com/TrilliantHealth/mops-go/internal/engine/packtest"
 	"github.com/TrilliantHealth/mops-go/test/machines"
 )
 
@@ -25,7 +26,11 @@ func newExecutor() executor.Executor {
 	if os.Getenv(placeVariable) == "slurm" {
 		place = remote.Slurm("--quiet")
 	}
-	return remote.New(place, remote.Grace(500*time.Millisecond))
+	e := remote.New(place, remote.Grace(500*time.Millisecond), remote.Pack(time.Minute))
+	if os.Getenv(packtest.PlaceVariable) != "" {
+		return packtest.New(e, executor.Packing{Work: time.Minute, Side: 20}) // calls of the suite wait for each other
+	}
+	return e
 }
 
 var maker = executortest.Maker{
@@ -37,10 +42,23 @@ var maker = executortest.Maker{
 
 func TestMain(m *testing.M) {
 	mops.Init() // of workers of programs, and of agents
+	packtest.Work()
 	if gate := os.Getenv(gateVariable); gate != "" {
 		os.Exit(prints(gate))
 	}
 	executortest.Main(m, maker)
+}
+
+// conform runs the suite with a worker for each call, and with calls in packs.
+func conform(t *testing.T) {
+	t.Run("each", func(t *testing.T) { executortest.Run(t, maker) })
+	t.Run("packed", func(t *testing.T) {
+		t.Setenv(packtest.PlaceVariable, t.TempDir())
+		packs := maker
+		packs.Can.Logs, packs.Impostor = false, nil
+		executortest.Run(t, packs)
+		packtest.Beside.Wait()
+	})
 }
 
 func TestConformanceSSH(t *testing.T) {
@@ -49,7 +67,7 @@ func TestConformanceSSH(t *testing.T) {
 	}
 	t.Setenv(placeVariable, "ssh")
 	t.Setenv(configVariable, machines.StartSSH(t).Config)
-	executortest.Run(t, maker)
+	conform(t)
 }
 
 func TestConformanceSlurm(t *testing.T) {
@@ -59,5 +77,5 @@ func TestConformanceSlurm(t *testing.T) {
 	t.Setenv("SLURM_CONF", machines.StartSlurm(t))
 	t.Setenv(placeVariable, "slurm")
 	t.Setenv("MOPS_CACHE", t.TempDir())
-	executortest.Run(t, maker)
+	conform(t)
 }
