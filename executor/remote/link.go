@@ -97,6 +97,7 @@ func (l *link) end() {
 // job out of the queue then.
 func (l *link) cancel() {
 	l.signal(syscall.SIGTERM)
+	l.in.Close() // the first process of a container heeds no signal
 	select {
 	case <-l.ended:
 	case <-time.After(endTime):

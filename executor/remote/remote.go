@@ -67,7 +67,7 @@ func Through(command ...string) Option {
 
 // Again sets the command that reaches the place of a worker that runs already, for a
 // program that lost the connection to it or takes it over from one that died:
-// Again("docker", "exec", "-i", remote.WorkerName). The default is that of [Through],
+// Again("podman", "exec", "-i", remote.WorkerName). The default is that of [Through],
 // which suits commands that always lead to the same machine.
 func Again(command ...string) Option {
 	return func(e *Executor) { e.again = slices.Clone(command) }
@@ -106,6 +106,29 @@ for job in $jobs; do
 	jobs=$(running "$0") || exit
 	[ -z "$jobs" ] || exit $code
 done
+echo '` + goneLine + `'`
+
+// Docker runs each worker in a container of its own, by docker run with these arguments:
+// options, such as "--volume=/data:/data", and the image last, which needs a shell and the
+// usual small programs. The container has the worker's name. A worker that was started
+// already is reached by docker exec.
+//
+// The program goes into each container anew, unless a volume keeps it: see [New] for
+// where it lies. If the image has another C library than this machine, the program must
+// be built with CGO_ENABLED=0.
+func Docker(arguments ...string) Option {
+	return func(e *Executor) {
+		command := []string{"docker", "run", "--rm", "--interactive", "--name", WorkerName}
+		e.through = append(command, arguments...)
+		e.again = []string{"sh", "-c", dockerAgain, WorkerName}
+	}
+}
+
+// dockerAgain reaches the container with a worker's name. That may end at any moment.
+const dockerAgain = `docker exec --interactive "$0" "$1" && exit
+code=$?
+there=$(docker ps --quiet --filter "name=^$0\$") || exit
+[ -z "$there" ] || exit $code
 echo '` + goneLine + `'`
 
 // usualLimit is the default of [Limit].
@@ -148,7 +171,7 @@ func Root(from, to string) Option {
 }
 
 // New returns an executor that starts this program where the command leads that
-// [Through], [SSH] or [Slurm] set; without one of them, each Start fails. There, the
+// [Through], [SSH], [Slurm] or [Docker] set; without one of them, each Start fails. There, the
 // program lies in the folder programs of $MOPS_CACHE, $XDG_CACHE_HOME/mops or
 // ~/.cache/mops; one that was not started for 30 days is removed when another comes.
 func New(options ...Option) *Executor {

@@ -210,7 +210,7 @@ func TestWhyItDoesNotStart(t *testing.T) {
 		options []remote.Option
 		want    string
 	}{
-		"no command":       {nil, "one of Through, SSH and Slurm"},
+		"no command":       {nil, "one of Through, SSH, Slurm and Docker"},
 		"no such command":  {[]remote.Option{remote.Through("no-such-command")}, `"no-such-command"`},
 		"refused":          {[]remote.Option{remote.Through("sh", "-c", "echo you may not >&2; exit 9")}, "ended with exit code 9: you may not"},
 		"another platform": {[]remote.Option{with(t, "uname", `case $1 in -s) echo Linux;; *) echo `+processor+`;; esac`)}, "remote.Program"},

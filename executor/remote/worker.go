@@ -99,7 +99,7 @@ func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor
 		return nil, &executor.Error{Reason: executor.LaunchFailed, Message: inv.Function + " was cancelled before it started", Err: err}
 	}
 	if len(e.through) == 0 {
-		return nil, launchFailed(inv, errors.New("its executor has no command; give remote.New one of Through, SSH and Slurm"))
+		return nil, launchFailed(inv, errors.New("its executor has no command; give remote.New one of Through, SSH, Slurm and Docker"))
 	}
 	if _, err := exec.LookPath(e.through[0]); err != nil {
 		return nil, launchFailed(inv, err)

@@ -17,14 +17,17 @@ import (
 
 // Processes that the suite starts learn here how workers are reached.
 const (
-	placeVariable  = "MACHINES_PLACE" // "ssh" or "slurm"
+	placeVariable  = "MACHINES_PLACE" // "ssh", "slurm" or "docker"
 	configVariable = "MACHINES_SSH_CONFIG"
 )
 
 func newExecutor() executor.Executor {
 	place := remote.SSH("far", "-F", os.Getenv(configVariable))
-	if os.Getenv(placeVariable) == "slurm" {
+	switch os.Getenv(placeVariable) {
+	case "slurm":
 		place = remote.Slurm("--quiet")
+	case "docker":
+		place = remote.Docker(machines.Image)
 	}
 	e := remote.New(place, remote.Grace(500*time.Millisecond), remote.Pack(time.Minute))
 	if os.Getenv(packtest.PlaceVariable) != "" {
@@ -50,10 +53,10 @@ func TestMain(m *testing.M) {
 }
 
 // conform runs the suite with a worker for each call, and with calls in packs.
-func conform(t *testing.T) {
+func conform(t *testing.T, shared string) {
 	t.Run("each", func(t *testing.T) { executortest.Run(t, maker) })
 	t.Run("packed", func(t *testing.T) {
-		t.Setenv(packtest.PlaceVariable, t.TempDir())
+		t.Setenv(packtest.PlaceVariable, shared)
 		packs := maker
 		packs.Can.Logs, packs.Impostor = false, nil
 		executortest.Run(t, packs)
@@ -67,7 +70,7 @@ func TestConformanceSSH(t *testing.T) {
 	}
 	t.Setenv(placeVariable, "ssh")
 	t.Setenv(configVariable, machines.StartSSH(t).Config)
-	conform(t)
+	conform(t, t.TempDir())
 }
 
 func TestConformanceSlurm(t *testing.T) {
@@ -77,5 +80,15 @@ func TestConformanceSlurm(t *testing.T) {
 	t.Setenv("SLURM_CONF", machines.StartSlurm(t))
 	t.Setenv(placeVariable, "slurm")
 	t.Setenv("MOPS_CACHE", t.TempDir())
-	conform(t)
+	conform(t, t.TempDir())
+}
+
+func TestConformanceDocker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short: runs containers")
+	}
+	shared := t.TempDir()
+	t.Setenv("PATH", machines.StartDocker(t, shared)+":"+os.Getenv("PATH"))
+	t.Setenv(placeVariable, "docker")
+	conform(t, shared)
 }

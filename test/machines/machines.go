@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package machines are places for workers that are no cluster: a machine behind ssh,
-// and a Slurm of one node. Both are Debian's real programs on this machine, with
+// Package machines are places for workers that are no cluster: a machine behind ssh, a
+// Slurm of one node, and containers. All are Debian's real programs on this machine, with
 // configuration, ports and keys of their own in a temporary folder, and end with the
 // test. It tests executor/remote on them.
 package machines

@@ -22,3 +22,13 @@ func StartSlurm(t testing.TB) string {
 	t.Skip("Slurm is started on Linux only")
 	return ""
 }
+
+// Image is a container image.
+const Image = ""
+
+// StartDocker skips the test.
+func StartDocker(t testing.TB, _ string) string {
+	t.Helper()
+	t.Skip("containers are run on Linux only")
+	return ""
+}
