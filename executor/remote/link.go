@@ -183,7 +183,25 @@ func (e *commandError) Error() string {
 	if said == "" {
 		said = "it said nothing"
 	}
-	return fmt.Sprintf("%s ended with exit code %d: %s", e.program, e.code, said)
+	return fmt.Sprintf("%s ended with exit code %d: %s%s", e.program, e.code, said, e.advice())
+}
+
+// advice is what to do about it; "" if nobody knows more than the command said.
+func (e *commandError) advice() string {
+	did := func(words string) bool { return strings.Contains(e.said, words) }
+	switch {
+	case did("Host key verification failed"):
+		return "; connect once by hand, and compare its key"
+	case did("Permission denied (publickey"):
+		return "; name the user (user@host), and put your key there (ssh-copy-id)"
+	case did("No space left"), did("quota exceeded"):
+		return "; make room, or set MOPS_CACHE there to a folder for programs that has some"
+	case e.code == 126 && did("/programs/"):
+		return "; programs may not be executed in that folder: set MOPS_CACHE there to one where they may"
+	case e.code == 127 && did("/programs/"):
+		return "; the program needs a C library that is not there: build it with CGO_ENABLED=0"
+	}
+	return ""
 }
 
 // isHiccup reports whether ssh could not connect though the machine is there: its
@@ -200,8 +218,10 @@ const (
 	look = `p="${MOPS_CACHE:-${XDG_CACHE_HOME:-${HOME?set it, or MOPS_CACHE}/.cache}/mops}/programs/%[2]s"
 n=0; if [ -x "$p" ]; then n=$(wc -c <"$p"); touch -c "$p" 2>/dev/null; fi; echo "%[1]s $((n)) $(uname -s) $(uname -m)"
 `
-	// A shell that goes on after a failure would take the program for commands.
-	receive = `{ (umask 077; mkdir -p "${p%%/*}" && : >"$p.%[1]s") && echo "%[1]s send" && head -c %[3]d >"$p.%[1]s" && chmod 700 "$p.%[1]s" && echo "%[1]s whole"; } || exit 1
+	// A shell that goes on after a failure would take the program for commands. What it
+	// got is removed unless the agent takes its place.
+	receive = `trap 'rm -f "$p.%[1]s"' 0
+{ (umask 077; mkdir -p "${p%%/*}" && : >"$p.%[1]s") && echo "%[1]s send" && head -c %[3]d >"$p.%[1]s" && chmod 700 "$p.%[1]s" && echo "%[1]s whole"; } || exit 1
 `
 	begin      = "export " + far.Variable + "=" + far.Serve + `; exec "$p"` + "\n"
 	beginFresh = "export " + far.Variable + "=" + far.Check + `%[2]s; exec "$p.%[1]s"` + "\n"

@@ -200,7 +200,6 @@ func TestProgramIsSentOnce(t *testing.T) {
 
 // Whatever keeps a worker from starting is said, with what to do.
 func TestWhyItDoesNotStart(t *testing.T) {
-	t.Setenv("MOPS_CACHE", t.TempDir())
 	processor := "aarch64"
 	if runtime.GOARCH == "arm64" {
 		processor = "x86_64"
@@ -214,7 +213,11 @@ func TestWhyItDoesNotStart(t *testing.T) {
 		"no such command":  {[]remote.Option{remote.Through("no-such-command")}, `"no-such-command"`},
 		"refused":          {[]remote.Option{remote.Through("sh", "-c", "echo you may not >&2; exit 9")}, "ended with exit code 9: you may not"},
 		"another platform": {[]remote.Option{with(t, "uname", `case $1 in -s) echo Linux;; *) echo `+processor+`;; esac`)}, "remote.Program"},
-		"no space":         {[]remote.Option{with(t, "head", "echo no space left >&2; exit 1")}, "no space left"},
+		"no space":         {[]remote.Option{with(t, "head", "echo No space left on device >&2; exit 1")}, "make room"},
+		"no execution":     {[]remote.Option{with(t, "chmod", ":")}, "may not be executed in that folder"},
+		"no loader":        {[]remote.Option{with(t, "chmod", path+`sh -c 'printf "#!/no/such/loader" >"$2"; chmod "$@"' x "$@"`)}, "CGO_ENABLED=0"},
+		"no key":           {[]remote.Option{remote.Through("sh", "-c", "echo Host key verification failed. >&2; exit 255")}, "by hand"},
+		"no user":          {[]remote.Option{remote.Through("sh", "-c", "echo 'x@y: Permission denied (publickey).' >&2; exit 255")}, "ssh-copy-id"},
 		"damaged":          {[]remote.Option{with(t, "head", path+`sh -c 'head "$@"; echo x' x "$@"`)}, "is damaged"},
 		"another program":  {[]remote.Option{here, remote.Program("/bin/true")}, "mops.Main or mops.Init"},
 		"no program":       {[]remote.Option{here, remote.Program("/no/such/file")}, "/no/such/file"},
@@ -222,9 +225,14 @@ func TestWhyItDoesNotStart(t *testing.T) {
 		"cache is a file":  {[]remote.Option{remote.Through("env", "MOPS_CACHE=/dev/null")}, "/dev/null"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			cache := t.TempDir()
+			t.Setenv("MOPS_CACHE", cache)
 			exit, _ := run(t, invocation(t, "says"), test.options...)
 			if exit.Err == nil || exit.Err.Reason != executor.LaunchFailed || !strings.Contains(exit.Err.Error(), test.want) {
 				t.Errorf("%+v; want %q", exit.Err, test.want)
+			}
+			if left, _ := filepath.Glob(cache + "/programs/*.mops-*"); len(left) > 0 && name != "another program" { // which became that
+				t.Errorf("it left %q", left)
 			}
 		})
 	}
