@@ -221,7 +221,7 @@ n=0; if [ -x "$p" ]; then n=$(wc -c <"$p"); touch -c "$p" 2>/dev/null; fi; echo 
 	// A shell that goes on after a failure would take the program for commands. What it
 	// got is removed unless the agent takes its place.
 	receive = `trap 'rm -f "$p.%[1]s"' 0
-{ (umask 077; mkdir -p "${p%%/*}" && : >"$p.%[1]s") && echo "%[1]s send" && head -c %[3]d >"$p.%[1]s" && chmod 700 "$p.%[1]s" && echo "%[1]s whole"; } || exit 1
+{ (umask 077; mkdir -p "${p%%/*}" && : >"$p.%[1]s") && echo "%[1]s send" && head -c %[3]d >"$p.%[1]s" && if [ $(wc -c <"$p.%[1]s") -ne %[3]d ]; then echo "the program came in part" >&2; exit 1; fi && chmod 700 "$p.%[1]s" && echo "%[1]s whole"; } || exit 1
 `
 	begin      = "export " + far.Variable + "=" + far.Serve + `; exec "$p"` + "\n"
 	beginFresh = "export " + far.Variable + "=" + far.Check + `%[2]s; exec "$p.%[1]s"` + "\n"
