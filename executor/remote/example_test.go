@@ -1,16 +1,29 @@
 package remote_test
 
 import (
+	"time"
+
 	"github.com/TrilliantHealth/mops-go/executor/remote"
 )
 
 func ExampleThrough() {
 	asModels := remote.New(remote.Through("sudo", "-n", "-u", "models"))
 	inContainer := remote.New(
-		remote.Through("docker", "run", "--rm", "-i", "--name", remote.WorkerName, "-v", "/data:/data", "debian:stable-slim"),
-		remote.Again("docker", "exec", "-i", remote.WorkerName),
+		remote.Through("podman", "run", "--rm", "-i", "--name", remote.WorkerName, "-v", "/data:/data", "debian:stable"),
+		remote.Again("podman", "exec", "-i", remote.WorkerName),
 	)
 	_, _ = asModels, inContainer
+}
+
+func ExampleDocker() {
+	inContainer := remote.New(remote.Docker(
+		"--volume=/data:/data", "--volume=programs:/programs", "--env=MOPS_CACHE=/programs", "debian:stable",
+	))
+	_ = inContainer
+}
+
+func ExamplePack() {
+	_ = remote.New(remote.Slurm("--cpus-per-task=4"), remote.Limit(100), remote.Pack(time.Minute), remote.SideBySide(4))
 }
 
 func ExampleProgram() {
