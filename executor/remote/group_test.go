@@ -122,22 +122,18 @@ func TestGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[int]bool{}
-	var died int
-	for i, g := range guests(t, 3, visit) {
+	all := guests(t, 3, visit)
+	for _, g := range all {
 		seen[g.index] = true
-		if i == 0 {
-			died = g.index
-			g.leave(executor.ExitFailed)
-		} else {
-			defer g.leave(executor.ExitOK)
-		}
 	}
+	died := all[0].index
+	all[0].leave(executor.ExitFailed)
 	if len(seen) != 3 {
 		t.Errorf("they are %v", seen)
 	}
-	replaced := guests(t, 1, visit)[0]
-	if replaced.index != died {
-		t.Errorf("%d died, and %d took its place", died, replaced.index)
+	all[0] = guests(t, 1, visit)[0]
+	if all[0].index != died {
+		t.Errorf("%d died, and %d took its place", died, all[0].index)
 	}
 	other, err := remote.New(here).Attach(t.Context(), inv, w.Handle())
 	if err != nil {
@@ -146,12 +142,13 @@ func TestGroup(t *testing.T) {
 	if running.Load() != 2 {
 		t.Errorf("that it runs was told %d times; want twice, once by each side", running.Load())
 	}
-	replaced.leave(executor.ExitOK)
-	if err := other.Stop(t.Context()); err != nil {
-		t.Error(err)
+	for _, g := range all {
+		g.leave(executor.ExitOK)
 	}
-	if exit := wait(t, w); exit.Err != nil {
-		t.Errorf("%+v", exit)
+	for _, side := range []executor.Worker{w, other} {
+		if exit := wait(t, side); exit.Err != nil {
+			t.Errorf("%+v", exit)
+		}
 	}
 	if _, err := remote.New(here).Attach(t.Context(), inv, w.Handle()); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("%v", err)
@@ -213,6 +210,43 @@ func TestGroupThatIsReleased(t *testing.T) {
 	for _, g := range all {
 		if _, err := io.Copy(io.Discard, g); err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("worker %s runs on: %v", strconv.Itoa(g.index), err)
+		}
+	}
+}
+
+// What agents leave that were killed is removed in time, and only that.
+func TestSocketsOfAgentsThatWereKilled(t *testing.T) {
+	t.Setenv("MOPS_CACHE", t.TempDir())
+	folder := fmt.Sprintf("/tmp/mops-%d", os.Getuid())
+	if exit, _ := run(t, invocation(t, "says"), here); exit.Code != executor.ExitFunc { // makes the folder
+		t.Fatalf("%+v", exit)
+	}
+	paths := map[string]string{}
+	for _, name := range []string{"old", "new", "alive"} {
+		paths[name] = filepath.Join(folder, fmt.Sprintf("mops-test-%s-%d", name, os.Getpid()))
+		l, err := net.Listen("unix", paths[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.(*net.UnixListener).SetUnlinkOnClose(name == "alive")
+		if name == "alive" {
+			defer l.Close()
+		} else {
+			l.Close()
+			defer os.Remove(paths[name])
+		}
+		if age := time.Now().Add(-25 * time.Hour); name != "new" {
+			if err := os.Chtimes(paths[name], age, age); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if exit, _ := run(t, invocation(t, "says"), here); exit.Code != executor.ExitFunc {
+		t.Fatalf("%+v", exit)
+	}
+	for name, path := range paths {
+		if _, err := os.Lstat(path); (err == nil) != (name != "old") {
+			t.Errorf("that of the %s one: %v", name, err)
 		}
 	}
 }

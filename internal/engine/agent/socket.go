@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/far"
 )
@@ -42,6 +43,7 @@ func listen(name string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	clean(folder)
 	path := filepath.Join(folder, filepath.Base(name))
 	listener, err := net.Listen("unix", path)
 	if !errors.Is(err, syscall.EADDRINUSE) {
@@ -55,6 +57,30 @@ func listen(name string) (net.Listener, error) {
 		return nil, err
 	}
 	return net.Listen("unix", path)
+}
+
+// oldSocket is after how long the socket of an agent that was killed, as by a time
+// limit, is removed.
+const oldSocket = 24 * time.Hour
+
+// clean removes old sockets at which nobody listens.
+func clean(folder string) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || time.Since(info.ModTime()) < oldSocket {
+			continue
+		}
+		path := filepath.Join(folder, e.Name())
+		if conn, err := net.Dial("unix", path); err == nil {
+			conn.Close()
+		} else if errors.Is(err, syscall.ECONNREFUSED) {
+			os.Remove(path)
+		}
+	}
 }
 
 // relay connects who started this process with the agent of a worker.
