@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,16 +38,22 @@ func cloneCommit(ctx context.Context, checkout, folder string) error {
 	return err
 }
 
-// build compiles with nothing that another machine may lack or have otherwise: no C
+// recipe is how the go command builds.
+type recipe struct{ flags, variables []string }
+
+// reproducible builds with nothing that another machine may lack or have otherwise: no C
 // compiler, no paths of this machine, no flags of who builds.
-func build(ctx context.Context, source, folder, platform string) (p program, err error) {
+var reproducible = recipe{
+	flags:     []string{"-trimpath", "-ldflags=-s -w"},
+	variables: []string{"GOAMD64=v1", "GOARM64=v8.0", "CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off"},
+}
+
+func (r recipe) build(ctx context.Context, source, folder, platform string) (p program, err error) {
 	p.system, p.architecture, _ = strings.Cut(platform, "/")
 	p.path = filepath.Join(folder, "mops")
-	variables := []string{
-		"GOOS=" + p.system, "GOARCH=" + p.architecture, "GOAMD64=v1", "GOARM64=v8.0", "CGO_ENABLED=0",
-		"GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off",
-	}
-	if _, err := output(ctx, source, variables, "go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", p.path, "./cmd/mops"); err != nil {
+	variables := append([]string{"GOOS=" + p.system, "GOARCH=" + p.architecture}, r.variables...)
+	arguments := slices.Concat([]string{"build", "-buildvcs=true", "-o", p.path}, r.flags, []string{"./cmd/mops"})
+	if _, err := output(ctx, source, variables, "go", arguments...); err != nil {
 		return p, fmt.Errorf("%s: %w", platform, err)
 	}
 	if p.info, err = buildinfo.ReadFile(p.path); err != nil {

@@ -12,7 +12,7 @@ import (
 
 const (
 	home    = "https://github.com/TrilliantHealth/mops-go"
-	purpose = "shows what is kept of memoized calls"
+	purpose = "what is kept of memoized calls"
 )
 
 func (p program) writeDebian(source string, extras []extra, out string) error {
@@ -29,8 +29,8 @@ func (p program) writeDebian(source string, extras []extra, out string) error {
 	}
 	info := nfpm.WithDefaults(&nfpm.Info{
 		Name: "mops", Version: p.version, Platform: p.system, Arch: p.architecture, MTime: p.made,
-		Section: "utils", Priority: "optional", Maintainer: "The mops authors <" + home + ">", Homepage: home, License: "MIT",
-		Description: purpose + "\nIt examines the stores in which programs with the library mops keep the\nresults of their calls, and removes what is no longer wanted.",
+		Section: "utils", Priority: "optional", Maintainer: "The mops authors <TrilliantHealth@users.noreply.github.com>", Homepage: home, License: "MIT",
+		Description: "shows " + purpose + "\nIt examines the stores in which programs with the library mops keep the\nresults of their calls, and removes what is no longer wanted.",
 		Overridables: nfpm.Overridables{
 			Umask: 0o022, Contents: contents, Suggests: []string{"bash-completion"},
 		},

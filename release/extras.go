@@ -15,12 +15,12 @@ type extra struct {
 
 // makeExtras has the tool write its manual pages and what shells read to complete its
 // command lines. They are the same for all platforms, so the tool of this one does.
-func makeExtras(ctx context.Context, source, folder string) (extras []extra, err error) {
+func (r recipe) makeExtras(ctx context.Context, source, folder string) (extras []extra, err error) {
 	pages := filepath.Join(folder, "man1")
 	if err := os.MkdirAll(pages, 0o777); err != nil {
 		return nil, err
 	}
-	p, err := build(ctx, source, folder, runtime.GOOS+"/"+runtime.GOARCH)
+	p, err := r.build(ctx, source, folder, runtime.GOOS+"/"+runtime.GOARCH)
 	if err != nil {
 		return nil, err
 	}

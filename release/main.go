@@ -21,7 +21,7 @@ func main() {
 	out := flag.String("o", "../dist", "`folder` for the files, empty or not there")
 	platforms := flag.String("platforms", "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64", "GOOS/GOARCH of the programs, with commas between")
 	flag.Parse()
-	names, err := release(ctx, *checkout, *out, strings.Split(*platforms, ","))
+	names, err := reproducible.release(ctx, *checkout, *out, strings.Split(*platforms, ","))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)

@@ -13,7 +13,7 @@ import (
 
 // release fills the empty folder out, and returns the names of the files. It builds
 // from a clone of the checkout's commit: what is not committed is no part of a release.
-func release(ctx context.Context, checkout, out string, platforms []string) (names []string, err error) {
+func (r recipe) release(ctx context.Context, checkout, out string, platforms []string) (names []string, err error) {
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return nil, err
 	}
@@ -29,13 +29,13 @@ func release(ctx context.Context, checkout, out string, platforms []string) (nam
 	if err := cloneCommit(ctx, checkout, source); err != nil {
 		return nil, err
 	}
-	extras, err := makeExtras(ctx, source, filepath.Join(work, "extras"))
+	extras, err := r.makeExtras(ctx, source, filepath.Join(work, "extras"))
 	if err != nil {
 		return nil, err
 	}
 	var archives []archive
 	for _, platform := range platforms {
-		p, err := build(ctx, source, filepath.Join(work, strings.ReplaceAll(platform, "/", "-")), platform)
+		p, err := r.build(ctx, source, filepath.Join(work, strings.ReplaceAll(platform, "/", "-")), platform)
 		if err != nil {
 			return nil, err
 		}
