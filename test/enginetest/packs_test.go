@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -208,11 +209,26 @@ func TestPackIsAdopted(t *testing.T) {
 	enginetest.Eventually(t, time.Minute, "all calls are adopted", func() bool {
 		return strings.Count(second.Stderr.String(), "a worker that lost its orchestrator is adopted") == 20
 	})
-	if n := strings.Count(second.Stderr.String(), "a pack of calls that lost its orchestrator is adopted"); n != 1 {
-		t.Errorf("the pack was adopted %d times", n)
-	}
+	adoptedOnce(t, second, 1)
 	goOn(t, second, jobs)
 	onceEach(t, dir, 20, 0)
+}
+
+var adoptedPack = regexp.MustCompile(`a pack of calls that lost its orchestrator is adopted".* pack=(\S+)`)
+
+// adoptedOnce expects that so many packs were adopted, each once. On a busy machine
+// calls may come so slowly that they made more.
+func adoptedOnce(t *testing.T, p *enginetest.Program, least int) {
+	t.Helper()
+	times := map[string]int{}
+	for _, found := range adoptedPack.FindAllStringSubmatch(p.Stderr.String(), -1) {
+		if times[found[1]]++; times[found[1]] == 2 {
+			t.Errorf("pack %s was adopted again", found[1])
+		}
+	}
+	if len(times) < least {
+		t.Errorf("%d packs were adopted, want %d:\n%s", len(times), least, p.Stderr)
+	}
 }
 
 // So is one that finds a pack which workers came to after another.
@@ -230,9 +246,7 @@ func TestSecondPackIsAdopted(t *testing.T) {
 	enginetest.Eventually(t, time.Minute, "all calls that run are adopted", func() bool {
 		return strings.Count(second.Stderr.String(), "a worker that lost its orchestrator is adopted") >= 10
 	})
-	if n := strings.Count(second.Stderr.String(), "a pack of calls that lost its orchestrator is adopted"); n != 2 {
-		t.Errorf("%d packs were adopted", n)
-	}
+	adoptedOnce(t, second, 2)
 	goOn(t, second, jobs)
 	onceEach(t, dir, 40, 0)
 }
