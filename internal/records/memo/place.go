@@ -96,7 +96,7 @@ func (p Place) CachedResult() (Found, bool) {
 	if !ok {
 		return Found{}, false
 	}
-	result, err := record.Open(record.KindResult, data)
+	result, err := record.OpenChecked(record.KindResult, data) // by its entry, which holds sound results only
 	if err != nil {
 		return Found{}, false
 	}
