@@ -98,7 +98,7 @@ func kill(t *testing.T, parent int, name string) {
 	signalChild(t, parent, name, syscall.SIGKILL)
 }
 
-func signalChild(t *testing.T, parent int, name string, signal syscall.Signal) {
+func signalChild(t *testing.T, parent int, name string, signal syscall.Signal) (pid int) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -118,10 +118,11 @@ func signalChild(t *testing.T, parent int, name string, signal syscall.Signal) {
 			if err := syscall.Kill(pid, signal); err != nil {
 				t.Fatal(err)
 			}
-			return
+			return pid
 		}
 	}
 	t.Fatalf("no %s is a child of %d", name, parent)
+	return 0
 }
 
 func parentOf(t *testing.T, pid int) int {

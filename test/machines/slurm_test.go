@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,8 +65,15 @@ func TestSlurm(t *testing.T) {
 	}
 	t.Run("loses srun", func(t *testing.T) {
 		v := visit(t, remote.New(remote.Slurm()))
+		// The machine of srun fails at once: the child that it has would cancel the job
+		// if it saw it die.
+		kill(t, signalChild(t, os.Getpid(), "srun", syscall.SIGSTOP), "srun")
 		kill(t, os.Getpid(), "srun")
 		v.want(t)
+		// Nobody ends a job whose srun is dead, until its time is over.
+		if output, err := exec.Command("scancel", "--name="+oneJob(t, "RUNNING")[0]).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
 	})
 	t.Run("cancelled by others", func(t *testing.T) {
 		v := visit(t, remote.New(remote.Slurm()))
