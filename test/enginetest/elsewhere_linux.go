@@ -59,6 +59,10 @@ func copyFile(to, from string) error {
 		return err
 	}
 	defer in.Close()
+	// A process that is forked meanwhile has the file open for writing until it runs its
+	// own program, and nobody can run this one until then.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		return err
