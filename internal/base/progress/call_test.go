@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -25,7 +26,10 @@ func beginCall(t *Tracker, function, memoURI string) call {
 
 func (c call) tell(kind event.Kind, e event.Event) {
 	e.Kind, e.Time, e.Call, e.Function, e.MemoURI = kind, time.Now(), c.call.Call, c.call.Function, c.call.MemoURI
-	c.tracker.Observe(&e)
+	told := e
+	if c.tracker.Observe(&e); e != told { // the observers behind the tracker get the same one
+		panic(fmt.Sprintf("the tracker has changed %+v to %+v", told, e))
+	}
 }
 
 func (c call) waiting()  { c.tell(event.Waiting, event.Event{Wait: event.ForSlot}) }

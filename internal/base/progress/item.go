@@ -36,13 +36,13 @@ type item struct {
 }
 
 // begin takes the first event of a call that is no hit.
-func (f *function) begin(e *event.Event) {
+func (f *function) begin(e event.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.items[e.Call] = f.item(e)
 }
 
-func (f *function) item(e *event.Event) *item {
+func (f *function) item(e event.Event) *item {
 	if f.firstMiss.IsZero() {
 		f.firstMiss = e.Time
 	}
@@ -52,7 +52,7 @@ func (f *function) item(e *event.Event) *item {
 }
 
 // observe takes an event between the first and the last.
-func (f *function) observe(e *event.Event) {
+func (f *function) observe(e event.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := f.items[e.Call]
@@ -83,7 +83,7 @@ func (f *function) observe(e *event.Event) {
 
 // end takes the last event of a call that is no hit. It may be the only one: then
 // the call had not begun.
-func (f *function) end(e *event.Event) (is Ended, begun bool) {
+func (f *function) end(e event.Event) (is Ended, begun bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i, begun := f.items[e.Call]

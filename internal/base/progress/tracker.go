@@ -89,9 +89,9 @@ func (t *Tracker) Observe(e *event.Event) {
 	switch e.Kind {
 	case event.Asked:
 		t.outstanding.Add(1)
-		f.begin(e)
+		f.begin(*e)
 	case event.Ended:
-		is, begun := f.end(e)
+		is, begun := f.end(*e)
 		if e.Err != nil {
 			is.Error = text.FirstLine(e.Err.Error())
 		}
@@ -102,6 +102,6 @@ func (t *Tracker) Observe(e *event.Event) {
 			}
 		}
 	default:
-		f.observe(e)
+		f.observe(*e)
 	}
 }

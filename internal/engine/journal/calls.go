@@ -77,10 +77,10 @@ const (
 )
 
 // follow takes an event of a call that is no plain hit. Under mu.
-func (j *Journal) follow(f *function, e *event.Event) {
+func (j *Journal) follow(f *function, e event.Event) {
 	o := j.open[e.Call]
 	if o == nil {
-		o = &open{Call: j.call(e), f: f}
+		o = &open{Call: j.call(&e), f: f}
 		f.totals.Calls++
 		if e.Kind != event.Ended {
 			j.enlist(o, e.Call)
@@ -121,7 +121,7 @@ func (j *Journal) follow(f *function, e *event.Event) {
 		if e.Wall == 0 && !e.Unbegun {
 			e.Wall = max(e.Time.Sub(j.start)-time.Duration(cmp.Or(o.Started, o.at)*float64(time.Second)), 0)
 		}
-		o.Resources = resources(e)
+		o.Resources = resources(&e)
 		f.used = programs.Charge(f.used, e.Executor, e.Place.Spot, o.Resources)
 		if e.Again {
 			a := programs.Attempt{
@@ -138,7 +138,7 @@ func (j *Journal) follow(f *function, e *event.Event) {
 }
 
 // locate takes over where the attempt is and what it may have.
-func (o *open) locate(e *event.Event) {
+func (o *open) locate(e event.Event) {
 	p := e.Place
 	if p == (executor.Place{}) {
 		return
@@ -191,7 +191,7 @@ func (f *function) count(stage string, by int64) {
 }
 
 // finish counts and lists a call that has ended.
-func (j *Journal) finish(o *open, e *event.Event) {
+func (j *Journal) finish(o *open, e event.Event) {
 	o.to("")
 	j.unlist(o)
 	c, t := &o.Call, &o.f.totals
@@ -200,7 +200,7 @@ func (j *Journal) finish(o *open, e *event.Event) {
 	if e.Err != nil {
 		c.Error = programs.Line(e.Err.Error())
 	}
-	took := resources(e)
+	took := resources(&e)
 	switch e.Outcome {
 	case event.Hit:
 		t.Hits++

@@ -227,7 +227,7 @@ func (j *Journal) Observe(e *event.Event) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.follow(f, e)
+	j.follow(f, *e)
 }
 
 func (j *Journal) isOpen(call uint64) bool {

@@ -97,7 +97,10 @@ func TestRun(t *testing.T) {
 			e := at(kind, 1, "train@2")
 			e.Asked = asked.Asked
 			change(&e)
-			b.Observe(&e)
+			told := e
+			if b.Observe(&e); e != told { // the observers behind the journal get the same one
+				t.Errorf("the journal has changed %+v to %+v", told, e)
+			}
 			time.Sleep(time.Second)
 		}
 		joined := func(e *event.Event) { e.Caller = "test://root/mops1/p/other@0/x" }
