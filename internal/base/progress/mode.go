@@ -35,7 +35,7 @@ func ParseMode(text string) (Mode, error) {
 type screen struct {
 	out   interface{ Write([]byte) (int, error) }
 	mode  Mode                                // Auto means live
-	color bool                                // by https://no-color.org
+	color bool                                // see TakesColor
 	size  func() (width, height int, ok bool) // in characters, where live
 	tty   *tty                                // where live; nil in tests
 }
@@ -47,10 +47,16 @@ func IsTerminal(out *os.File, lookup func(string) (string, bool)) bool {
 	return kind != "" && kind != "dumb" && term.IsTerminal(int(out.Fd())) && runtime.GOOS != "windows"
 }
 
-func screenOf(out *os.File, mode Mode, lookup func(string) (string, bool)) screen {
+// TakesColor reports whether what out gets may have colours: it is a terminal that
+// knows them, and nobody minds (https://no-color.org).
+func TakesColor(out *os.File, lookup func(string) (string, bool)) bool {
 	noColor, _ := lookup("NO_COLOR")
+	return noColor == "" && IsTerminal(out, lookup)
+}
+
+func screenOf(out *os.File, mode Mode, lookup func(string) (string, bool)) screen {
 	terminal := IsTerminal(out, lookup)
-	s := screen{out: out, mode: mode, color: terminal && noColor == "", size: func() (int, int, bool) {
+	s := screen{out: out, mode: mode, color: TakesColor(out, lookup), size: func() (int, int, bool) {
 		width, height, err := term.GetSize(int(out.Fd()))
 		return width, height, err == nil && width > 0 && height > 0
 	}}

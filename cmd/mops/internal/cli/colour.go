@@ -8,11 +8,9 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
 
-// TakesColour reports whether what a file gets may have colours: it is a terminal that
-// knows them, and nobody minds (https://no-color.org).
+// TakesColour reports whether what a file gets may have colours.
 func TakesColour(file *os.File, lookup func(string) (string, bool)) bool {
-	no, _ := lookup("NO_COLOR")
-	return no == "" && progress.IsTerminal(file, lookup)
+	return progress.TakesColor(file, lookup)
 }
 
 // states are words that stand alone in a row: good ones, bad ones, and those of what
