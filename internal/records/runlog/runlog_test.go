@@ -163,17 +163,20 @@ func TestNext(t *testing.T) {
 
 // A store that fails costs the log, not the run; it is reported once.
 func TestFailingStore(t *testing.T) {
-	var said bytes.Buffer
-	plan := blobtest.FaultPlan{Before: func(op blobtest.Op, key string) error { return errors.New("out of order") }}
-	w := NewWriter(blobtest.Faulty(newStore(), plan), prefix, 1, slog.New(slog.NewTextHandler(&said, nil)))
-	for range 3 {
-		w.Write(make([]byte, chunkSize))
-		w.flush(t.Context())
-	}
-	w.Close(t.Context())
-	if n := strings.Count(said.String(), "could not be kept"); n != 1 {
-		t.Errorf("the failure was reported %d times: %s", n, &said)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		puts := 0
+		plan := blobtest.FaultPlan{Before: func(op blobtest.Op, key string) error { puts++; return errors.New("out of order") }}
+		w := NewWriter(blobtest.Faulty(newStore(), plan), prefix, 1, slog.New(slog.NewTextHandler(&said, nil)))
+		for range 3 {
+			w.Write(make([]byte, chunkSize))
+			synctest.Wait()
+		}
+		w.Close(t.Context())
+		if n := strings.Count(said.String(), "could not be kept"); n != 1 || puts < 3 {
+			t.Errorf("the failure of %d chunks was reported %d times: %s", puts, n, &said)
+		}
+	})
 }
 
 // The store is away for an hour, and the run that prints goes on or ends

@@ -80,7 +80,9 @@ type runRow struct {
 	Calls     int64          `json:"calls"`
 	Hits      int64          `json:"hits"`
 	Computed  int64          `json:"computed"`
+	Awaited   int64          `json:"awaited,omitempty"` // somebody else computed them
 	Failed    int64          `json:"failed"`
+	Stopped   int64          `json:"cancelled_calls,omitempty"`
 	Open      int64          `json:"open"`
 	Used      *programs.Cost `json:"used,omitempty"`
 	Saved     *programs.Cost `json:"saved,omitempty"`
@@ -209,7 +211,8 @@ func (r outline) row(a *cli.App, store *blob.Store, prices programs.Prices, cost
 		v.Ended, v.Exit, v.Cancelled, v.Seconds = true, r.end.Exit, r.end.Cancelled, r.end.End.Sub(r.head.Start).Seconds()
 	}
 	total := r.state.Total()
-	v.Calls, v.Hits, v.Computed, v.Failed, v.Open = total.Calls, total.Hits, total.Computed, total.Failed, total.Open()
+	v.Calls, v.Hits, v.Computed, v.Awaited = total.Calls, total.Hits, total.Computed, total.Awaited
+	v.Failed, v.Stopped, v.Open = total.Failed, total.Cancelled, total.Open()
 	if cost {
 		used, saved := prices.Of(total.Used), prices.Of(total.Saved)
 		v.Used, v.Saved, v.Functions = &used, &saved, costOf(r.state, prices)
@@ -231,8 +234,8 @@ func (v runRow) how() string {
 }
 
 func (o *runsOptions) show(a *cli.App, views []runRow, prices programs.Prices, more bool) {
-	rows := [][]string{{"run", "started", "took", "", "calls", "hits", "computed", "failed", "open"}}
-	align := "  > >>>>>"
+	rows := [][]string{{"run", "started", "took", "", "calls", "hits", "computed", "awaited", "failed", "cancelled", "open"}}
+	align := "  > >>>>>>>"
 	if o.cost {
 		rows[0] = append(append(rows[0], prices.Columns("")...), prices.Columns("saved ")...)
 		align += ">>>>>>>>"
@@ -240,7 +243,7 @@ func (o *runsOptions) show(a *cli.App, views []runRow, prices programs.Prices, m
 	rows[0] = append(rows[0], "who", "program")
 	for _, v := range views {
 		row := []string{v.ID, text.Ago(v.Start, a.Now()), text.Seconds(v.Seconds), v.how()}
-		for _, n := range []int64{v.Calls, v.Hits, v.Computed, v.Failed, v.Open} {
+		for _, n := range []int64{v.Calls, v.Hits, v.Computed, v.Awaited, v.Failed, v.Stopped, v.Open} {
 			cell := ""
 			if n > 0 {
 				cell = text.Number(n)
