@@ -153,6 +153,9 @@ func (e *Executor) meet(ctx context.Context, l *link, b *binary) error {
 		l.cancel()
 	})
 	err := e.converse(l, b)
+	if errors.Is(err, syscall.EPIPE) { // it has ended before it was asked, and may have said why
+		_, err = l.answer("", 0)
+	}
 	if !stop() {
 		<-interrupted
 		return context.Cause(ctx)
@@ -163,7 +166,7 @@ func (e *Executor) meet(ctx context.Context, l *link, b *binary) error {
 	l.end() // what it says on standard error is complete then
 	code := l.command.ProcessState.ExitCode()
 	switch {
-	case errors.Is(err, errGone), !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE):
+	case !errors.Is(err, io.EOF):
 		return err
 	case code == 0:
 		return fmt.Errorf("%s ended without a word of the program there; its main must call mops.Main or mops.Init first", l.program())
