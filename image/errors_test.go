@@ -2,6 +2,7 @@ package image
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -51,7 +52,8 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// torn breaks the connection while a layer is sent, to a URL with a token.
+// torn breaks the connection in place of the answer to a layer, which was sent to a URL
+// with a token.
 func torn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
@@ -59,6 +61,7 @@ func torn(next http.Handler) http.Handler {
 			w.Header().Set("Location", "/upload?token="+secret)
 			w.WriteHeader(http.StatusAccepted)
 		case http.MethodPatch:
+			io.Copy(io.Discard, r.Body) // else the client may see that it cannot write
 			panic(http.ErrAbortHandler)
 		default:
 			next.ServeHTTP(w, r)

@@ -264,13 +264,13 @@ func TestLongPushIsTold(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	})
-	soon := func(s *settings) { s.quiet = 50 * time.Millisecond }
-	publish(t, s.repository(), static(t), soon, Logger(slog.New(handler)))
+	tellAfter := func(d time.Duration) Option { return func(s *settings) { s.quiet = d } }
+	publish(t, s.repository(), static(t), tellAfter(50*time.Millisecond), Logger(slog.New(handler)))
 	if text := log.String(); strings.Count(text, "\n") < 2 || !strings.Contains(text, "MB") || !strings.Contains(text, "is pushed") {
 		t.Errorf("the log is\n%s", text)
 	}
 	log.Reset()
-	publish(t, s.repository(), static(t), Logger(slog.New(handler)))
+	publish(t, s.repository(), static(t), tellAfter(time.Hour), Logger(slog.New(handler)))
 	if log.Len() > 0 {
 		t.Errorf("without a push, the log is\n%s", log.String())
 	}

@@ -45,7 +45,7 @@ func run(t *testing.T, image v1.Image, arguments ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, config.Config.Entrypoint[0], arguments...)
 	command.Dir, command.Env = "/", config.Config.Env

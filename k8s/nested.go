@@ -45,7 +45,7 @@ const idleFor = 20 * time.Second
 // tellOfParents warns once if workers run, all Jobs that they made wait for
 // room, and none of them has any: perhaps the workers themselves hold it.
 func (w *watch) tellOfParents(now time.Time, workers []*worker) {
-	if len(w.jobs.GetIndexer().ListIndexFuncValues(byCaller)) == 0 {
+	if len(w.jobs.told.ListIndexFuncValues(byCaller)) == 0 {
 		w.idle = idle{} // the usual case
 		return
 	}
@@ -81,7 +81,7 @@ func (w *watch) tellOfParents(now time.Time, workers []*worker) {
 // waitingChildren is how many Jobs that a Job's program made wait for room; some
 // says that one of them has room.
 func (w *watch) waitingChildren(job string) (waiting int, some bool) {
-	objects, _ := w.jobs.GetIndexer().ByIndex(byCaller, w.namespace+"/"+job)
+	objects, _ := w.jobs.told.ByIndex(byCaller, w.namespace+"/"+job)
 	for _, object := range objects {
 		child := object.(*batchv1.Job)
 		if kube.Condition(child, batchv1.JobComplete) != nil || kube.Condition(child, batchv1.JobFailed) != nil {

@@ -34,14 +34,6 @@ func (w *watch) tick(ctx context.Context) {
 // and logs what keeps them.
 func (w *watch) inspect(ctx context.Context, now time.Time) {
 	workers := w.all()
-	for _, worker := range workers {
-		if worker.isRunning() {
-			w.mu.Lock()
-			w.busy = now
-			w.mu.Unlock()
-			break
-		}
-	}
 	asked, most := 0, w.questions(now)
 	for _, worker := range workers {
 		worker.listen(now)
@@ -104,10 +96,23 @@ func (w *watch) all() (all []*worker) {
 	return all
 }
 
+// busySince is when a worker ran last.
 func (w *watch) busySince() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.running > 0 {
+		return time.Now()
+	}
 	return w.busy
+}
+
+// runs notes that so many workers more run.
+func (w *watch) runs(more int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running += more; w.running == 0 {
+		w.busy = time.Now()
+	}
 }
 
 func (w *worker) isRunning() bool {

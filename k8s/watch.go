@@ -36,18 +36,19 @@ type watch struct {
 	cluster   *cluster
 	namespace string
 	log       *slog.Logger
-	jobs      cache.SharedIndexInformer
-	pods      cache.SharedIndexInformer
+	jobs      objects
+	pods      objects
 	health    health
 	cancel    context.CancelFunc
-	running   sync.WaitGroup
+	working   sync.WaitGroup
 
 	users int // guarded by cluster.mu
 	timer *time.Timer
 
 	mu      sync.Mutex
 	workers map[string][]*worker // by Job
-	busy    time.Time            // when a worker ran last
+	running int                  // how many of them run
+	busy    time.Time            // when the last of them ran no more
 	moved   time.Time            // when a worker got a pod, started or ended last
 	asked   time.Time            // when the last request for events was made
 	told    map[line]time.Time   // when an obstacle was logged last
@@ -94,7 +95,7 @@ func (w *watch) endUnused() {
 	last := len(c.watches) == 0
 	c.mu.Unlock()
 	w.cancel()
-	w.running.Wait()
+	w.working.Wait()
 	if last {
 		c.idle()
 	}
@@ -106,14 +107,18 @@ func newWatch(c *cluster, namespace string, log *slog.Logger) *watch {
 	w := &watch{cluster: c, namespace: namespace, log: log, cancel: cancel, workers: map[string][]*worker{}}
 	w.health = health{cluster: c, log: log, where: namespace, news: make(chan struct{})}
 	jobs, pods := c.client.BatchV1().Jobs(namespace), c.client.CoreV1().Pods(namespace)
-	w.jobs = w.informer(&batchv1.Job{}, listWatch(jobs, &w.health, &w.health.jobs), cache.Indexers{byCaller: callerOf})
-	w.pods = w.informer(&corev1.Pod{}, listWatch(pods, &w.health, &w.health.pods),
-		cache.Indexers{byJob: func(object any) ([]string, error) { return []string{jobOf(object)}, nil }})
-	for _, informer := range []cache.SharedIndexInformer{w.jobs, w.pods} {
-		w.running.Go(func() { informer.RunWithContext(ctx) })
-	}
-	w.running.Go(func() { w.tick(ctx) })
+	w.follow(ctx, listWatch(jobs, &w.health, &w.health.jobs), listWatch(pods, &w.health, &w.health.pods))
+	w.working.Go(func() { w.tick(ctx) })
 	return w
+}
+
+// follow has the workers told of Jobs and pods until the context ends.
+func (w *watch) follow(ctx context.Context, jobs, pods *cache.ListWatch) {
+	w.jobs = w.objects(&batchv1.Job{}, jobs, cache.Indexers{byCaller: callerOf})
+	w.pods = w.objects(&corev1.Pod{}, pods, cache.Indexers{byJob: func(object any) ([]string, error) { return []string{jobOf(object)}, nil }})
+	for _, of := range []objects{w.jobs, w.pods} {
+		w.working.Go(func() { of.informer.RunWithContext(ctx) })
+	}
 }
 
 // listWatch lists and watches the objects of mops of one kind in a namespace,
@@ -137,17 +142,35 @@ func listWatch[L runtime.Object](of interface {
 	}
 }
 
-// informer makes one of the two; its options cannot fail before it runs.
-func (w *watch) informer(of runtime.Object, from *cache.ListWatch, indexers cache.Indexers) cache.SharedIndexInformer {
-	informer := cache.NewSharedIndexInformer(from, of, 0, indexers)
-	_ = informer.SetTransform(slim)
-	_ = informer.SetWatchErrorHandlerWithContext(func(context.Context, *cache.Reflector, error) {}) // see health
-	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { w.look(jobOf(object)) },
-		UpdateFunc: func(_, object any) { w.look(jobOf(object)) },
-		DeleteFunc: func(object any) { w.deleted(object) },
+// objects are those of one kind, as the workers were told of them, one change after the
+// other. The informer's own store is ahead of that when much happens at once, or this
+// process was held up: who looked there would find a pod gone whose end nobody has seen.
+type objects struct {
+	informer cache.SharedIndexInformer
+	told     cache.Indexer
+}
+
+// objects makes one of the two; its options cannot fail before it runs.
+func (w *watch) objects(of runtime.Object, from *cache.ListWatch, indexers cache.Indexers) objects {
+	o := objects{cache.NewSharedIndexInformer(from, of, 0, cache.Indexers{}), cache.NewIndexer(cache.MetaNamespaceKeyFunc, indexers)}
+	_ = o.informer.SetTransform(slim)
+	_ = o.informer.SetWatchErrorHandlerWithContext(func(context.Context, *cache.Reflector, error) {}) // see health
+	there := func(object any) {
+		_ = o.told.Add(object) // it has a name
+		w.look(jobOf(object))
+	}
+	_, _ = o.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    there,
+		UpdateFunc: func(_, object any) { there(object) },
+		DeleteFunc: func(object any) {
+			if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+				object = tombstone.Obj
+			}
+			_ = o.told.Delete(object)
+			w.look(jobOf(object))
+		},
 	})
-	return informer
+	return o
 }
 
 // jobOf is the name of a Job, or of the Job that a pod belongs to.
@@ -159,13 +182,6 @@ func jobOf(object any) string {
 		return o.Labels[jobNameLabel]
 	}
 	return ""
-}
-
-func (w *watch) deleted(object any) {
-	if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = tombstone.Obj
-	}
-	w.look(jobOf(object))
 }
 
 // look lets the workers of a Job look at it.
@@ -197,10 +213,10 @@ func (w *watch) remove(of *worker) {
 // state is the watch's state of a Job: nil if it knows none.
 func (w *watch) state(name string) (*batchv1.Job, []*corev1.Pod) {
 	var job *batchv1.Job
-	if object, ok, _ := w.jobs.GetIndexer().GetByKey(w.namespace + "/" + name); ok {
+	if object, ok, _ := w.jobs.told.GetByKey(w.namespace + "/" + name); ok {
 		job = object.(*batchv1.Job)
 	}
-	objects, _ := w.pods.GetIndexer().ByIndex(byJob, name)
+	objects, _ := w.pods.told.ByIndex(byJob, name)
 	pods := make([]*corev1.Pod, len(objects))
 	for i, object := range objects {
 		pods[i] = object.(*corev1.Pod)

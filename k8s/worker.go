@@ -162,9 +162,19 @@ func (w *worker) look(now time.Time) {
 
 // goes notes how far the worker is.
 func (w *worker) goes(stage executor.Stage) {
-	if w.stage != stage {
-		w.stage = stage
-		w.tell(stage)
+	if w.stage == stage {
+		return
+	}
+	w.runs(-1)
+	w.stage = stage
+	w.runs(1)
+	w.tell(stage)
+}
+
+// runs has the watch count the worker, if it runs.
+func (w *worker) runs(more int) {
+	if w.stage == executor.Running {
+		w.watch.runs(more)
 	}
 }
 
@@ -200,6 +210,7 @@ func (w *worker) end(v kube.Verdict) {
 
 func (w *worker) leave() {
 	w.left = true
+	w.runs(-1)
 	w.watch.remove(w)
 	w.watch.leave()
 }

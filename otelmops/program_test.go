@@ -128,7 +128,6 @@ func TestCollectorThatIsDown(t *testing.T) {
 	}))
 	defer angry.Close()
 	c := newCollector(t)
-	_, usual := program(t, c.URL)
 	for _, down := range []struct {
 		name, endpoint, timeout string
 		longer                  time.Duration
@@ -139,13 +138,20 @@ func TestCollectorThatIsDown(t *testing.T) {
 		{"it does not answer, and the program knows", deaf(t), "100", time.Second + 2*time.Second}, // the first worker
 	} {
 		t.Run(down.name, func(t *testing.T) {
-			out, took := program(t, down.endpoint, "OTEL_EXPORTER_OTLP_TIMEOUT="+down.timeout)
-			t.Logf("%v, usually %v", took, usual)
-			if took > usual+down.longer {
-				t.Errorf("it took %v, usually %v", took, usual)
-			}
-			if n := strings.Count(out, "OpenTelemetry"); n > 1 {
-				t.Errorf("it says so %d times:\n%s", n, out)
+			// A program that waits does so each time; a machine is busy now and then.
+			for try := 1; ; try++ {
+				_, usual := program(t, c.URL, hastyVariable+"=1")
+				out, took := program(t, down.endpoint, hastyVariable+"=1", "OTEL_EXPORTER_OTLP_TIMEOUT="+down.timeout)
+				t.Logf("%v, usually %v", took, usual)
+				if n := strings.Count(out, "OpenTelemetry"); n > 1 {
+					t.Errorf("it says so %d times:\n%s", n, out)
+				}
+				if took <= usual+down.longer {
+					break
+				}
+				if try == 5 {
+					t.Fatalf("it took %v, usually %v, and no less before", took, usual)
+				}
 			}
 		})
 	}

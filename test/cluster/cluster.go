@@ -53,8 +53,11 @@ type endpoint struct {
 	etcdPort, peer int // on the loopback address
 }
 
-// startTimeout is for one cluster, on a machine that builds something meanwhile.
-const startTimeout = 3 * time.Minute
+// These are for one cluster, on a machine that builds something meanwhile.
+const (
+	startTimeout = 5 * time.Minute
+	stopTimeout  = 2 * time.Minute
+)
 
 // StartReal starts a cluster with one node that runs containers. Stop ends it; so
 // does the end of this process, but for things that the next start removes. The
@@ -88,7 +91,7 @@ func start(ctx context.Context, missing func() error, steps func(*Cluster, conte
 
 // Stop ends the cluster and removes all that it left on this machine.
 func (c *Cluster) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	var failed error
 	for _, stop := range slices.Backward(c.background) {

@@ -44,7 +44,7 @@ func run(t *testing.T, c *Cluster, namespace string, job *batchv1.Job) batchv1.J
 
 func wait(t *testing.T, c *Cluster, namespace, name string) batchv1.JobCondition {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	jobs := c.Client().BatchV1().Jobs(namespace)
 	watch, err := jobs.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})

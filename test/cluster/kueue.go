@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -292,7 +291,7 @@ func (c *Cluster) createKueue(ctx context.Context, resource schema.GroupVersionR
 func (c *Cluster) Queue(tb testing.TB, namespace, cpus string) string {
 	tb.Helper()
 	c.WithKueue(tb)
-	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
 	defer cancel()
 	c.UnderKueue(tb, namespace)
 	name := "queue-" + namespace

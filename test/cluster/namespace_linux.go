@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 )
 
 //go:embed config/namespace.sh
@@ -83,14 +86,22 @@ func endWithParent(command *exec.Cmd) { attributes(command).Pdeathsig = syscall.
 
 // clearMachine removes what a cluster leaves outside of its namespace and folder: the
 // machine's end of its link, and the control groups of its pods.
-func (s *slot) clearMachine() error {
+func (s *slot) clearMachine(ctx context.Context) error {
 	if os.Getuid() != 0 {
 		return nil
 	}
 	var failed error
-	// The kernel does it, too, some time after the namespace ended.
-	if out, err := exec.Command("ip", "link", "delete", s.name()).CombinedOutput(); err != nil && s.hasLink() {
-		failed = fmt.Errorf("ip link delete %s: %w\n%s", s.name(), err, out)
+	// The kernel does it, too, some time after the namespace ended: meanwhile the link is
+	// not found any more, and is there yet.
+	for s.hasLink() {
+		out, err := exec.CommandContext(ctx, "ip", "link", "delete", s.name()).CombinedOutput()
+		if err == nil {
+			break
+		}
+		if !sleep.For(ctx, 20*time.Millisecond) {
+			failed = fmt.Errorf("ip link delete %s: %w\n%s", s.name(), err, out)
+			break
+		}
 	}
 	groups, err := s.cgroups()
 	failed = errors.Join(failed, err)

@@ -20,4 +20,4 @@ func (*namespace) end(context.Context) error { return nil }
 
 func endWithParent(*exec.Cmd) {}
 
-func (*slot) clearMachine() error { return nil }
+func (*slot) clearMachine(context.Context) error { return nil }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 // slots is how many clusters may run at a time, all users' together.
@@ -82,12 +81,12 @@ func (s *slot) take() (err error) {
 
 // clear removes what is left of the slot's cluster.
 func (s *slot) clear() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if err := stopLeftovers(ctx, s.dir); err != nil {
 		return err
 	}
-	return errors.Join(s.clearMachine(), os.RemoveAll(s.dir))
+	return errors.Join(s.clearMachine(ctx), os.RemoveAll(s.dir))
 }
 
 func (s *slot) release() error {

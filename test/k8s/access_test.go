@@ -1,7 +1,6 @@
 package k8s_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 	. "github.com/TrilliantHealth/mops-go/k8s"
 	testcluster "github.com/TrilliantHealth/mops-go/test/cluster"
 )
@@ -75,7 +75,7 @@ func subresource(resource string) string { _, after, _ := strings.Cut(resource, 
 func (p *person) awaitRight(right *authorizationv1.ResourceAttributes) {
 	p.Helper()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: p.name, ResourceAttributes: right}}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(longest); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		answer, err := p.cluster.Client().AuthorizationV1().SubjectAccessReviews().Create(p.Context(), review, metav1.CreateOptions{})
 		if err != nil {
 			p.Fatal(err)
@@ -167,7 +167,7 @@ func TestMissingPermissions(t *testing.T) {
 			for _, says := range test.says {
 				failsWith(t, err, executor.LaunchRejected, says)
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took >= 10*time.Second { // as long as there is patience with what may pass
 				t.Errorf("it took %v", took)
 			}
 		})
@@ -190,7 +190,7 @@ func TestMissingPermissionToReadLogs(t *testing.T) {
 	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Second), Logs(1))
 	ada := newPerson(t, c).may(namespace, without("get pods/log")...)
-	var told bytes.Buffer
+	var told syncbuf.Buffer
 	e = e.With(Kubeconfig(ada.kubeconfig), Logger(slog.New(slog.NewTextHandler(&told, nil))))
 	var workers []executor.Worker
 	for range 3 {
@@ -204,7 +204,7 @@ func TestMissingPermissionToReadLogs(t *testing.T) {
 			t.Errorf("%d, %v", exit.Code, exit.Err)
 		}
 	}
-	if took := time.Since(began); took > 9*time.Second {
+	if took := time.Since(began); took >= 3*10*time.Second { // each would wait so long for the rest of a log
 		t.Errorf("it took %v", took)
 	}
 	if text := told.String(); strings.Count(text, "no permission to get pods/log") != 1 || !strings.Contains(text, "kept in the store") {

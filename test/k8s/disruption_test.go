@@ -1,6 +1,7 @@
 package k8s_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,20 +22,21 @@ func TestDisruptions(t *testing.T) {
 	e, c, namespace := simulated(t, ends(0, time.Hour), Disruptions(2), logTo(said))
 	w := start(t, e, newCall())
 	pod := ""
-	for range 3 {
+	for i := range 3 {
 		pod = isRunningSoon(t, c, w, pod)
 		if err := c.Client().CoreV1().Pods(namespace).EvictV1(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: pod}}); err != nil {
 			t.Fatal(err)
+		}
+		if i < 2 {
+			says(t, said, fmt.Sprintf(`disruption="%d of 2"`, i+1))
 		}
 	}
 	failsWith(t, await(t, w).Err, executor.Evicted, "3 times, which is more than k8s.Disruptions(2) allows")
 	if _, ok := jobIn(t, c, w.Handle()); ok {
 		t.Error("its Job is still there")
 	}
-	// One line tells of both that a slow watch saw at once; they are of one worker.
 	text := said.String()
-	lines := strings.Count(text, "the cluster took pods of workers away")
-	if lines < 1 || lines > 2 || strings.Count(text, "workers=1 ") != lines || !strings.Contains(text, `disruption="2 of 2"`) || !strings.Contains(text, "EvictionByEvictionAPI") {
+	if strings.Count(text, "the cluster took pods of workers away") != 2 || strings.Count(text, "workers=1 ") != 2 || !strings.Contains(text, "EvictionByEvictionAPI") {
 		t.Errorf("it said:\n%s", text)
 	}
 }

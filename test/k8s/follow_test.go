@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go/executor"
@@ -23,10 +24,11 @@ func numbered(n int, prefix string) string {
 }
 
 // A log is whole though its stream breaks again and again, also where lines come
-// faster than the seconds in which a log can be asked for.
+// faster than the seconds in which a log can be asked for. The worker stays for a while:
+// what is left of the log when it has ended has some seconds, and no more.
 func TestLogsSurviveBrokenStreams(t *testing.T) {
 	t.Parallel()
-	e, c, _ := onReal(t, does("lines", "LINES", "2000 2ms"))
+	e, c, _ := onReal(t, does("lines", "LINES", "2000 2ms", "STAYS", "20s"))
 	proxy, kubeconfig := c.Behind(t)
 	for _, after := range []int{0, 100, 10_000, 30_000, 31_000, 50_000} {
 		proxy.Strike(1, faultproxy.CutAfter(after), isLog)
@@ -57,21 +59,21 @@ func TestLogsOfRetriedPods(t *testing.T) {
 func TestLogsAreNotAllShown(t *testing.T) {
 	e, c, _ := onReal(t, does("lines", "LINES", "10 100ms"))
 	proxy, kubeconfig := c.Behind(t)
-	streams := 0
+	var streams atomic.Int64
 	proxy.Observe(func(r *http.Request) {
 		if isLog(r) {
-			streams++
+			streams.Add(1)
 		}
 	})
 	e = e.With(Kubeconfig(kubeconfig))
-	if _, _, printed := run(t, e.With(Logs(0)), newCall()); printed != "" || streams != 0 {
+	if _, _, printed := run(t, e.With(Logs(0)), newCall()); printed != "" || streams.Load() != 0 {
 		t.Errorf("with Logs(0) it printed %q", printed)
 	}
-	if _, _, printed := run(t, e.With(LogStreams(0)), newCall()); printed != "" || streams != 0 {
+	if _, _, printed := run(t, e.With(LogStreams(0)), newCall()); printed != "" || streams.Load() != 0 {
 		t.Errorf("with LogStreams(0) it printed %q", printed)
 	}
 	t.Setenv("MOPS_K8S_LOGS", "none")
-	if _, _, printed := run(t, e, newCall()); printed != "" || streams != 0 {
+	if _, _, printed := run(t, e, newCall()); printed != "" || streams.Load() != 0 {
 		t.Errorf("with MOPS_K8S_LOGS=none it printed %q", printed)
 	}
 	t.Setenv("MOPS_K8S_LOGS", "some")

@@ -89,6 +89,8 @@ func workerImage(c *testcluster.Cluster) (string, error) {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	image, err := c.PushProgram(context.Background(), "worker", program)
-	built[c] = image
+	if err == nil {
+		built[c] = image
+	}
 	return image, err
 }

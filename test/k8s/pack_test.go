@@ -34,7 +34,7 @@ const indexLabel = batchv1.JobCompletionIndexAnnotation
 func podOf(t *testing.T, c *testcluster.Cluster, w executor.Worker, worker int, former string) string {
 	t.Helper()
 	namespace, job, _ := strings.Cut(w.Handle(), "/")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
 	events, err := c.Client().CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: fmt.Sprintf("job-name=%s,%s=%d", job, indexLabel, worker)})
 	if err != nil {
@@ -117,6 +117,9 @@ func TestPackGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	podOf(t, c, w, 1, other)
+	for _, told := range []string{`retry="1 of 6"`, `disruption="1 of 20"`} {
+		says(t, said, told)
+	}
 	runsOn(t, w)
 	exits(t, c, namespace, second, executor.ExitUnfit)
 	exit := await(t, w)
@@ -140,6 +143,7 @@ func TestPackLosesAPlace(t *testing.T) {
 	w := start(t, e, newPack(2))
 	lost, other := podOf(t, c, w, 0, ""), podOf(t, c, w, 1, "")
 	exits(t, c, namespace, lost, 3)
+	says(t, said, "are not started again")
 	runsOn(t, w)
 	if text := said.String(); strings.Count(text, "are not started again") != 1 || strings.Contains(text, "are started again") {
 		t.Errorf("it said:\n%s", text)
@@ -155,16 +159,7 @@ func TestPackWithoutRoomForAll(t *testing.T) {
 	e, c, namespace := simulated(t, ends(0, time.Hour), CPU("1"), RoomGrace(2*time.Second))
 	limit(t, c, namespace, "small", corev1.ResourceRequestsCPU, "1")
 	w := start(t, e, newPack(3))
-	pod := ""
-	for i := 0; pod == ""; i++ { // any of them
-		list, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(list.Items) > 0 && runs(&list.Items[0]) {
-			pod = list.Items[0].Name
-		}
-	}
+	pod := isRunningSoon(t, c, w, "") // any of them
 	runsOn(t, w)
 	exits(t, c, namespace, pod, 0)
 	if exit := await(t, w); exit.Code != 0 || exit.Err != nil {

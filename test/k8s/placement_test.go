@@ -94,7 +94,11 @@ func TestPlacement(t *testing.T) {
 			test{"not spot, in " + node, in(node), nowhere})
 	}
 	for _, test := range tests {
-		w := start(t, e.With(test.options, RoomGrace(0)), newCall())
+		grace := longest // the scheduler hears late of nodes, and of pods that have ended
+		if len(test.nodes) == 0 {
+			grace = 0
+		}
+		w := start(t, e.With(test.options, RoomGrace(grace)), newCall())
 		exit := await(t, w)
 		if len(test.nodes) == 0 {
 			failsWith(t, exit.Err, executor.Unschedulable, "k8s.NodeIn")
@@ -135,7 +139,11 @@ func TestPlacementByPlatform(t *testing.T) {
 		{"neither", Platforms("linux/s390x", "linux/riscv64"), ""},
 		{"the user says where", Options(Platforms("linux/amd64"), NodeSelector(corev1.LabelArchStable, "arm64")), "arm"},
 	} {
-		w := start(t, e.With(test.options, RoomGrace(0)), newCall())
+		grace := longest
+		if test.node == "" {
+			grace = 0
+		}
+		w := start(t, e.With(test.options, RoomGrace(grace)), newCall())
 		exit := await(t, w)
 		if test.node == "" {
 			failsWith(t, exit.Err, executor.Unschedulable, "node affinity/selector")
@@ -156,12 +164,37 @@ func TestPlacementByPlatform(t *testing.T) {
 	}
 }
 
-// Calls that wait for a GPU get it one after the other, and are not given up. Not beside
-// other tests: the scheduler takes seconds under load to give a free GPU to the next.
+// Calls that wait for a GPU get it one after the other, and are not given up, though the
+// first has it for longer than they may wait. The scheduler takes seconds to give a GPU
+// that is free to the next.
 func TestGPUsAreShared(t *testing.T) {
-	e, c, _ := simulated(t, ends(0, 2*time.Second))
+	t.Parallel()
+	const n, grace = 3, 20 * time.Second
+	e, c, namespace := simulated(t, ends(0, time.Hour), GPU(1), NodeIn("pool", "gpu-scarce"), RoomGrace(grace))
 	pool(t, c, "gpu-scarce", "nvidia.com/gpu=present", "1")
-	for _, w := range startMany(t, e.With(GPU(1), NodeIn("pool", "gpu-scarce"), RoomGrace(time.Second)), 4) {
+	running := make(chan int, n)
+	var workers []executor.Worker
+	for i := range n {
+		inv := newCall()
+		inv.Tell = func(stage executor.Stage) {
+			if stage == executor.Running {
+				running <- i
+			}
+		}
+		workers = append(workers, start(t, e, inv))
+	}
+	for nth := range n {
+		select {
+		case i := <-running:
+			if nth == 0 {
+				time.Sleep(grace + 5*time.Second) // it is the passing of time that is wanted
+			}
+			exits(t, c, namespace, isRunningSoon(t, c, workers[i], ""), 0)
+		case <-time.After(longest):
+			t.Fatalf("%d of %d got the GPU", nth, n)
+		}
+	}
+	for _, w := range workers {
 		if exit := await(t, w); exit.Err != nil {
 			t.Error(exit.Err)
 		}

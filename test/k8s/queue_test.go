@@ -1,7 +1,6 @@
 package k8s_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"path"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
@@ -41,7 +41,7 @@ func TestRequestsOfAQueue(t *testing.T) {
 		}
 		workers = append(workers, start(t, e, inv))
 	}
-	knows, late := map[int]bool{}, time.After(time.Minute)
+	knows, late := map[int]bool{}, time.After(longest)
 	for len(knows) < n {
 		select {
 		case i := <-explained:
@@ -53,7 +53,8 @@ func TestRequestsOfAQueue(t *testing.T) {
 	asked.mu.Lock()
 	lists, version := asked.times["GET workloads"], asked.times["GET kueue.x-k8s.io"]
 	asked.mu.Unlock()
-	if took := time.Since(began); lists > int(took/every)+1 || version != 1 {
+	// A request for the version that had no answer in its time is made again.
+	if took := time.Since(began); lists > int(took/every)+1 || version >= lists {
 		t.Errorf("%d requests for Workloads in %v, %d for the version", lists, took, version)
 	}
 	var stopping sync.WaitGroup
@@ -76,7 +77,7 @@ func TestQueueUnseen(t *testing.T) {
 	t.Parallel()
 	e, c, namespace := simulated(t, ends(0, time.Hour))
 	c.WithKueue(t)
-	var told bytes.Buffer
+	var told syncbuf.Buffer
 	ada := newPerson(t, c).may(namespace, enough...)
 	proxy, kubeconfig := c.BehindAs(t, ada.kubeconfig)
 	asked := make(chan struct{}, 100)
@@ -93,7 +94,7 @@ func TestQueueUnseen(t *testing.T) {
 	seen.await(t, executor.Queued)
 	select {
 	case <-asked: // it is refused, and nothing is said
-	case <-time.After(time.Minute):
+	case <-time.After(longest):
 		t.Fatal("nobody asked for Workloads")
 	}
 	jobs := c.Client().BatchV1().Jobs(namespace)
@@ -101,15 +102,15 @@ func TestQueueUnseen(t *testing.T) {
 	if err != nil || len(list.Items) != 1 {
 		t.Fatal(list, err)
 	}
-	list.Items[0].Spec.Suspend = new(false)
-	if _, err := jobs.Update(t.Context(), &list.Items[0], metav1.UpdateOptions{}); err != nil {
+	admitted := []byte(`{"spec":{"suspend":false}}`)
+	if _, err := jobs.Patch(t.Context(), list.Items[0].Name, types.MergePatchType, admitted, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	seen.await(t, executor.Running)
 	if err := w.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if told.Len() > 0 {
-		t.Errorf("told:\n%s", &told)
+	if text := told.String(); text != "" {
+		t.Errorf("told:\n%s", text)
 	}
 }

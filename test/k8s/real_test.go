@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func run(t *testing.T, e *Executor, inv executor.Invocation) (executor.Worker, e
 func isRunningSoon(t *testing.T, c *testcluster.Cluster, w executor.Worker, former string) string {
 	t.Helper()
 	namespace, job, _ := strings.Cut(w.Handle(), "/")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
 	events, err := c.Client().CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: "job-name=" + job})
 	if err != nil {
@@ -193,8 +194,8 @@ func TestBefalls(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		option Option
-		does   func(t *testing.T, w executor.Worker, pod string) error
-		reason executor.Reason // "": it is tried again by the Job
+		does   func(t *testing.T, w executor.Worker, pod string) error // while it runs; nil: nothing
+		reason executor.Reason                                         // "": it is tried again by the Job
 		says   string
 	}{
 		{"its pod is deleted", Retries(0), func(t *testing.T, _ executor.Worker, pod string) error {
@@ -211,14 +212,25 @@ func TestBefalls(t *testing.T) {
 			background := metav1.DeletePropagationBackground
 			return c.Client().BatchV1().Jobs(namespace).Delete(t.Context(), job, metav1.DeleteOptions{PropagationPolicy: &background})
 		}, executor.WorkerLost, "deleted"},
-		{"its deadline passes", Deadline(3 * time.Second), func(*testing.T, executor.Worker, string) error { return nil }, executor.DeadlineExceeded, "after 3 s"},
+		{"its deadline passes", Deadline(3 * time.Second), nil, executor.DeadlineExceeded, "after 3 s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := start(t, e.With(test.option), newCall())
-			pod := isRunningSoon(t, c, w, "")
-			if err := test.does(t, w, pod); err != nil {
-				t.Fatal(err)
+			inv, works := newCall(), make(chan struct{})
+			printed := sync.OnceFunc(func() { close(works) })
+			inv.Log = func([]byte) { printed() }
+			w := start(t, e.With(test.option), inv)
+			pod := ""
+			if test.does != nil {
+				pod = isRunningSoon(t, c, w, "")
+				select {
+				case <-works: // before, it takes no signals
+				case <-time.After(longest):
+					t.Fatal("it prints nothing")
+				}
+				if err := test.does(t, w, pod); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if test.reason != "" {
 				failsWith(t, await(t, w).Err, test.reason, test.says)

@@ -35,11 +35,11 @@ func agent(native bool) Option {
 	})
 }
 
-// watchJob watches a worker's Job for 30 s at most.
+// watchJob watches a worker's Job.
 func watchJob(t *testing.T, c *testcluster.Cluster, w executor.Worker) watch.Interface {
 	t.Helper()
 	namespace, name, _ := strings.Cut(w.Handle(), "/")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	t.Cleanup(cancel)
 	events, err := c.Client().BatchV1().Jobs(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
 	if err != nil {
@@ -145,8 +145,12 @@ func TestSidecarsWithoutThePermissionToDeletePods(t *testing.T) {
 func TestCrashTwiceInTheSameWay(t *testing.T) {
 	t.Parallel()
 	said := &syncbuf.Buffer{}
-	e, c, _ := simulated(t, ends(3, 0), logTo(said))
+	e, c, namespace := simulated(t, ends(0, time.Hour), logTo(said))
 	w := start(t, e, newCall())
+	first := isRunningSoon(t, c, w, "")
+	exits(t, c, namespace, first, 3)
+	says(t, said, "workers failed and are started again")
+	exits(t, c, namespace, isRunningSoon(t, c, w, first), 3)
 	failsWith(t, await(t, w).Err, executor.WorkerFailed, "crashed twice in the same way")
 	if _, ok := jobIn(t, c, w.Handle()); ok {
 		t.Error("its Job is still there")

@@ -86,10 +86,7 @@ func TestSilentWorkerIsGivenUp(t *testing.T) {
 	if _, ok := jobIn(t, c, w.Handle()); ok {
 		t.Error("its Job is still there")
 	}
-	list, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(list.Items) > 0 {
-		t.Errorf("%d pods are left (%v)", len(list.Items), err)
-	}
+	noPods(t, c, namespace)
 	if !e.MayRetry([]executor.Reason{executor.NodeLost}) {
 		t.Error("the call does not go on elsewhere")
 	}

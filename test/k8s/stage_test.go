@@ -34,7 +34,7 @@ func (s *stages) tell(stage executor.Stage) {
 // await returns when the worker is in a stage.
 func (s *stages) await(t *testing.T, want executor.Stage) {
 	t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(longest)
 	for {
 		s.mu.Lock()
 		is := slices.Clone(s.all)
@@ -94,8 +94,8 @@ func TestStageOfAPodWithoutANode(t *testing.T) {
 
 // Where a worker is, and what it asked for, is told before it is told to run.
 func TestPlaceIsTold(t *testing.T) {
-	e, _, _ := simulated(t, CPU("500m"), Memory("64Mi"), ends(0, time.Second))
-	inv := newCall()
+	e, _, _ := simulated(t, CPU("500m"), Memory("64Mi"), ends(0, time.Hour))
+	inv, seen := newCall(), &stages{news: make(chan struct{}, 1)}
 	var mu sync.Mutex
 	var last, atRunning executor.Place
 	inv.Placed = func(p executor.Place) {
@@ -109,9 +109,12 @@ func TestPlaceIsTold(t *testing.T) {
 		if stage == executor.Running {
 			atRunning = last
 		}
+		seen.tell(stage)
 	}
-	if _, err := start(t, e, inv).Wait(t.Context()); err != nil {
-		t.Fatal(err)
+	w := start(t, e, inv)
+	seen.await(t, executor.Running)
+	if err := w.Stop(t.Context()); err != nil {
+		t.Error(err)
 	}
 	mu.Lock()
 	defer mu.Unlock()

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -80,7 +79,7 @@ func (r *rig) begun() map[string]int {
 
 func (r *rig) awaitBegun(n int) {
 	r.Helper()
-	enginetest.Eventually(r, time.Minute, fmt.Sprintf("%d functions run", n), func() bool { return len(r.begun()) >= n })
+	enginetest.Eventually(r, longest, fmt.Sprintf("%d functions run", n), func() bool { return len(r.begun()) >= n })
 }
 
 // jobs and pods are how many there are in the namespace.
@@ -102,6 +101,17 @@ func (r *rig) pods() int {
 	return len(list.Items)
 }
 
+// leavesNothing checks that a program that was interrupted has left neither a Job nor a
+// lease, and waits until there is no pod: a controller that has not heard yet that a Job
+// was deleted may make one more, which the cluster then removes.
+func (r *rig) leavesNothing(p *enginetest.Program) {
+	r.Helper()
+	if jobs, held := r.jobs(), r.held(); jobs+len(held) > 0 {
+		r.Errorf("%d Jobs and %d leases are left; standard error:\n%s", jobs, len(held), p.Stderr)
+	}
+	enginetest.Eventually(r, longest, "no pod is left", func() bool { return r.pods() == 0 })
+}
+
 // jobsOfRun is how many Jobs there are of the program's run that computed a call, by
 // its name in the root.
 func (r *rig) jobsOfRun(report Report) int {
@@ -118,7 +128,7 @@ func (r *rig) jobsOfRun(report Report) int {
 }
 
 // expect checks that a program ended well and said of each call what it computes.
-func (r *rig) expect(p *enginetest.Program, longest time.Duration) []Report {
+func (r *rig) expect(p *enginetest.Program) []Report {
 	r.Helper()
 	code := p.Wait(longest)
 	reports := reportsOf(r.T, p)
@@ -188,7 +198,7 @@ func TestCalls(t *testing.T) {
 	}
 	r := newRig(t, n, nil)
 	p := r.start()
-	reports := r.expect(p, 5*time.Minute)
+	reports := r.expect(p)
 	for _, report := range reports {
 		if report.Outcome != mops.Computed || !strings.HasPrefix(report.Answer.Pod, "mops-k8stest-work-") {
 			t.Errorf("%+v", report)
@@ -207,7 +217,7 @@ func TestCalls(t *testing.T) {
 	if log := enginetest.Logs(t, r.root); strings.Count(log, "begins\n") != n || strings.Count(log, "ends\n") != n {
 		t.Errorf("the logs in the store are %q", log)
 	}
-	for _, report := range r.expect(r.start(), time.Minute) {
+	for _, report := range r.expect(r.start()) {
 		if report.Outcome != mops.Hit {
 			t.Errorf("%+v", report)
 		}
@@ -226,12 +236,10 @@ func TestInterrupt(t *testing.T) {
 	p := r.start()
 	r.awaitBegun(n / 2)
 	p.Signal(syscall.SIGINT)
-	if code := p.Wait(6 * time.Minute); code != 130 {
+	if code := p.Wait(longest); code != 130 {
 		t.Errorf("exit code %d; standard error:\n%s", code, p.Stderr)
 	}
-	if jobs, pods, held := r.jobs(), r.pods(), r.held(); jobs+pods+len(held) > 0 {
-		t.Errorf("%d Jobs, %d pods and %d leases are left; standard error:\n%s", jobs, pods, len(held), p.Stderr)
-	}
+	r.leavesNothing(p)
 }
 
 // A program that was killed is started again: it finds its Jobs, whether their
@@ -252,12 +260,12 @@ func TestKilledProgramFindsItsJobs(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, n, func(w *Work) { w.Gate = true })
 			p := r.start()
-			enginetest.Eventually(t, 3*time.Minute, name, func() bool { return killable(r) })
+			enginetest.Eventually(t, longest, name, func() bool { return killable(r) })
 			p.Kill()
 			again := r.start()
 			// A function that ended before the second program asked for it is a hit, and
 			// prints nothing there: the gate stays shut till the program follows them all.
-			enginetest.Eventually(t, 3*time.Minute, "the program that starts again follows all functions", func() bool {
+			enginetest.Eventually(t, longest, "the program that starts again follows all functions", func() bool {
 				return !slices.ContainsFunc(r.calls.Works, func(w Work) bool {
 					return !strings.Contains(again.Stderr.String(), w.Name+" begins\n")
 				})
@@ -266,7 +274,7 @@ func TestKilledProgramFindsItsJobs(t *testing.T) {
 				t.Errorf("%d of %d workers are adopted", adopted, n)
 			}
 			r.open()
-			r.expect(again, 5*time.Minute)
+			r.expect(again)
 			r.once()
 			for _, w := range r.calls.Works {
 				for _, line := range []string{w.Name + " begins\n", w.Name + " ends\n"} {
@@ -297,11 +305,11 @@ func TestAPIServerRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.open() // they end while nobody can see it
-	enginetest.Eventually(t, time.Minute, "all results are there", func() bool { return len(r.held()) == 0 })
+	enginetest.Eventually(t, longest, "all results are there", func() bool { return len(r.held()) == 0 })
 	if err := r.cluster.StartAPIServer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.expect(p, 5*time.Minute)
+	r.expect(p)
 	r.once()
 }
 
@@ -315,8 +323,8 @@ func TestJobsRemovedBeforeTheyWereSeen(t *testing.T) {
 	r.awaitBegun(len(r.calls.Works))
 	p.Signal(syscall.SIGSTOP)
 	r.open()
-	enginetest.Eventually(t, time.Minute, "the Jobs are gone", func() bool { return r.jobs() == 0 })
+	enginetest.Eventually(t, longest, "the Jobs are gone", func() bool { return r.jobs() == 0 })
 	p.Signal(syscall.SIGCONT)
-	r.expect(p, time.Minute)
+	r.expect(p)
 	r.once()
 }

@@ -40,7 +40,7 @@ cost-centre = "42"
 `, r.cluster.Kubeconfig, r.calls.Namespace, r.calls.Image, there, r.calls.Place, "file://"+r.calls.Place, "file://"+there), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r.expect(r.start("MOPS_CONFIG="+file, "KUBECONFIG=", "MOPS_PIPELINE=nightly", "MOPS_K8S_TTL=2h", "MOPS_K8S_USER=Ada Łęcka"), 2*time.Minute)
+	r.expect(r.start("MOPS_CONFIG="+file, "KUBECONFIG=", "MOPS_PIPELINE=nightly", "MOPS_K8S_TTL=2h", "MOPS_K8S_USER=Ada Łęcka"))
 	r.once()
 
 	jobs, err := r.cluster.Client().BatchV1().Jobs(r.calls.Namespace).List(t.Context(), v1.ListOptions{

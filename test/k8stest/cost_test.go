@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -54,14 +53,14 @@ func TestHitsSayWhatTheySaved(t *testing.T) {
 			}
 			env := []string{"MOPS_K8S_GPU=1", "MOPS_K8S_ONLY_SPOT=true", "MOPS_K8S_CPU=100m", "MOPS_K8S_MEMORY=256Mi"}
 			part := 1 / float64(max(side, 1))
-			for _, report := range r.expect(r.start(env...), 5*time.Minute) {
+			for _, report := range r.expect(r.start(env...)) {
 				run := r.recorded(report.URI)
 				if run.GPUs != part || run.CPUs != 0.1*part || !run.Spot || run.Executor != "k8s" {
 					t.Errorf("%+v", run)
 				}
 			}
 			used := r.newestRun().Total().Used
-			for _, report := range r.expect(r.start(env...), 2*time.Minute) {
+			for _, report := range r.expect(r.start(env...)) {
 				if report.Outcome != mops.Hit {
 					t.Errorf("%+v", report)
 				}

@@ -3,7 +3,6 @@ package k8stest_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
@@ -31,7 +30,7 @@ func TestFailures(t *testing.T) {
 		r.calls.Works = append(r.calls.Works, c.work)
 	}
 	p := r.start()
-	if code := p.Wait(4 * time.Minute); code != 1 {
+	if code := p.Wait(longest); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
 	begun := r.begun()
@@ -64,7 +63,7 @@ func TestCrashes(t *testing.T) {
 	r.calls.Retries = 6
 	r.calls.Works = []Work{{Name: "goroutine", End: "crash"}, {Name: "exit", End: "exit"}}
 	p := r.start()
-	p.Wait(3 * time.Minute)
+	p.Wait(longest)
 	says := map[string]string{"goroutine": "crashed (exit code 2)", "exit": "exit code 9"}
 	reports := reportsOf(t, p)
 	for _, report := range reports {
@@ -100,7 +99,7 @@ func TestVersionSkew(t *testing.T) {
 	}
 	r.calls.Image = push(t, r.cluster, other)
 	p := r.start()
-	p.Wait(time.Minute)
+	p.Wait(longest)
 	reports := reportsOf(t, p)
 	if len(reports) != 1 || reports[0].Reason != "VersionSkew" || !strings.Contains(reports[0].Error, "0 against 2") {
 		t.Errorf("%+v", reports)

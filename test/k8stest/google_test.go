@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 	"github.com/TrilliantHealth/mops-go/test/cluster"
 )
@@ -62,7 +64,11 @@ func (g *google) accountAt(r *http.Request) (string, error) {
 		return "", err
 	}
 	client := g.cluster.Client().CoreV1()
-	pods, err := client.Pods("").List(r.Context(), v1.ListOptions{FieldSelector: "status.podIP=" + address + ",status.phase=Running"})
+	at := v1.ListOptions{FieldSelector: "status.podIP=" + address + ",status.phase=Running"}
+	pods, err := client.Pods("").List(r.Context(), at)
+	for err == nil && len(pods.Items) == 0 && sleep.For(r.Context(), 100*time.Millisecond) { // a kubelet tells late that a pod runs
+		pods, err = client.Pods("").List(r.Context(), at)
+	}
 	if err != nil || len(pods.Items) != 1 {
 		return "", fmt.Errorf("%d pods are at %s: %w", len(pods.Items), address, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -46,11 +45,11 @@ func TestMemoryFromHistory(t *testing.T) {
 	t.Parallel()
 	const usual, need = 512, 40 // MiB
 	r := newRig(t, 20, func(w *Work) { w.MiB = need })
-	r.expect(r.start("MOPS_K8S_MEMORY=512Mi"), 5*time.Minute)
+	r.expect(r.start("MOPS_K8S_MEMORY=512Mi"))
 
 	r.calls.Works = []Work{{Name: "as usual", MiB: need}, {Name: "more", MiB: 4 * need}}
 	learning := []string{"MOPS_K8S_MEMORY=512Mi", "MOPS_K8S_MEMORY_FROM_HISTORY=95", "MOPS_K8S_MEMORY_MIN=32Mi"}
-	for _, report := range r.expect(r.start(learning...), 5*time.Minute) {
+	for _, report := range r.expect(r.start(learning...)) {
 		if report.Outcome != mops.Computed {
 			t.Errorf("%+v", report)
 		}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -93,7 +92,7 @@ func newTrip(t *testing.T, c *cluster.Cluster, cloud string, i *internet, annota
 func (v *trip) run() (Report, *enginetest.Program) {
 	v.Helper()
 	p := enginetest.Start(v, v.TempDir(), "visit", v.visit, append(v.env, "KUBECONFIG="+v.cluster.Kubeconfig, "MOPS_ROOT="+v.root)...)
-	p.Wait(2 * time.Minute)
+	p.Wait(longest)
 	reports := reportsOf(v.T, p)
 	if len(reports) != 1 {
 		v.Fatalf("%d reports; standard error:\n%s", len(reports), p.Stderr)

@@ -1,6 +1,7 @@
 package k8stest_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"syscall"
@@ -45,7 +46,7 @@ func newQueue(t *testing.T, n int, change func(*Work)) *rig {
 // says waits until a program has said something on standard error.
 func (r *rig) says(p *enginetest.Program, what ...string) {
 	r.Helper()
-	enginetest.Eventually(r, time.Minute, fmt.Sprintf("%q is said", what), func() bool {
+	enginetest.Eventually(r, longest, fmt.Sprintf("%q is said", what), func() bool {
 		said := p.Stderr.String()
 		for _, what := range what {
 			if !strings.Contains(said, what) {
@@ -67,13 +68,13 @@ func TestKueueLetsGo(t *testing.T) {
 	r.says(p, "mops: queued: couldn't assign flavors to pod set main: "+lacks, "workers wait for their turn in a queue")
 	p.Kill()
 	again := r.start("MOPS_PROGRESS=plain")
-	enginetest.Eventually(t, time.Minute, "all three are adopted", func() bool { return strings.Count(again.Stderr.String(), "is adopted") == 3 })
+	enginetest.Eventually(t, longest, "all three are adopted", func() bool { return strings.Count(again.Stderr.String(), "is adopted") == 3 })
 	r.says(again, "2 queued", lacks)
 	if jobs, workloads, begun := r.jobs(), len(r.cluster.Workloads(t, r.calls.Namespace)), len(r.begun()); jobs != 3 || workloads != 3 || begun != 1 {
 		t.Errorf("%d Jobs, %d Workloads, %d functions run", jobs, workloads, begun)
 	}
 	r.open()
-	r.expect(again, time.Minute)
+	r.expect(again)
 	r.once()
 }
 
@@ -82,24 +83,24 @@ func TestKueueLetsGo(t *testing.T) {
 func TestKueuePreempts(t *testing.T) {
 	t.Parallel()
 	low := newQueue(t, 1, func(w *Work) { w.Gate = true })
-	low.calls.Queue.Timeout = 10 * time.Second
+	low.calls.Queue.Timeout = 30 * time.Second // which it has, too, until it has to make way
 	class := &schedulingv1.PriorityClass{ObjectMeta: v1.ObjectMeta{Name: "high-" + low.calls.Namespace}, Value: 1000}
 	classes := low.cluster.Client().SchedulingV1().PriorityClasses()
 	if _, err := classes.Create(t.Context(), class, v1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { classes.Delete(t.Context(), class.Name, v1.DeleteOptions{}) })
+	t.Cleanup(func() { classes.Delete(context.Background(), class.Name, v1.DeleteOptions{}) })
 	p := low.start("MOPS_PROGRESS=plain")
 	low.awaitBegun(1)
 
-	high := newRig(t, 1, func(w *Work) { w.Seconds = 10 })
+	high := newRig(t, 1, func(w *Work) { w.Seconds = low.calls.Queue.Timeout.Seconds() })
 	high.calls.Namespace, high.calls.Queue = low.calls.Namespace, low.calls.Queue
 	high.calls.Queue.Priority, high.calls.Queue.Timeout = class.Name, 0
-	high.expect(high.start(), time.Minute)
+	high.expect(high.start())
 	low.says(p, "Preempted to accommodate a workload")
-	enginetest.Eventually(t, time.Minute, "the first call runs again", func() bool { return low.begun()["w0"] == 2 })
+	enginetest.Eventually(t, longest, "the first call runs again", func() bool { return low.begun()["w0"] == 2 })
 	low.open()
-	for _, report := range low.expect(p, time.Minute) {
+	for _, report := range low.expect(p) {
 		if report.Outcome != "computed" {
 			t.Errorf("%+v", report)
 		}
@@ -123,15 +124,15 @@ func TestKueuePreemptsPack(t *testing.T) {
 	if _, err := classes.Create(t.Context(), class, v1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { classes.Delete(t.Context(), class.Name, v1.DeleteOptions{}) })
+	t.Cleanup(func() { classes.Delete(context.Background(), class.Name, v1.DeleteOptions{}) })
 	p := low.start("MOPS_PROGRESS=plain")
 	low.awaitBegun(2*side + 2)
 
 	high := newRig(t, 1, nil)
 	high.calls.Namespace, high.calls.Queue = low.calls.Namespace, low.calls.Queue
 	high.calls.Queue.Priority = class.Name
-	high.expect(high.start(), time.Minute)
-	low.expect(p, 2*time.Minute)
+	high.expect(high.start())
+	low.expect(p)
 	more := 0
 	for _, times := range low.begun() {
 		more += times - 1
@@ -150,7 +151,7 @@ func TestKueueLetsPartOfPackGo(t *testing.T) {
 	r.calls.Pack = 3 * time.Second
 	p := r.start("MOPS_PROGRESS=plain")
 	most := 0
-	enginetest.Eventually(t, 2*time.Minute, "the program has ended", func() bool {
+	enginetest.Eventually(t, longest, "the program has ended", func() bool {
 		jobs, err := r.cluster.Client().BatchV1().Jobs(r.calls.Namespace).List(t.Context(), v1.ListOptions{})
 		if err != nil {
 			return false
@@ -165,7 +166,7 @@ func TestKueueLetsPartOfPackGo(t *testing.T) {
 			return false
 		}
 	})
-	r.expect(p, time.Minute)
+	r.expect(p)
 	r.once()
 	if most < 2 {
 		t.Errorf("no pack wanted more than %d pod: this test shows nothing", most)
@@ -191,11 +192,11 @@ func TestKueueNeverLetsGo(t *testing.T) {
 	}
 	for _, p := range programs {
 		p.Signal(syscall.SIGINT)
-		if code := p.Wait(time.Minute); code != 130 {
+		if code := p.Wait(longest); code != 130 {
 			t.Errorf("exit code %d; standard error:\n%s", code, p.Stderr)
 		}
 	}
-	enginetest.Eventually(t, time.Minute, "no Job and no Workload is left", func() bool {
+	enginetest.Eventually(t, longest, "no Job and no Workload is left", func() bool {
 		return r.jobs()+len(r.cluster.Workloads(t, r.calls.Namespace)) == 0
 	})
 }

@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// longest is for what takes seconds, on a machine that has much else to do.
+const longest = 6 * time.Minute
+
 // programs are the programs under test, by name.
 var programs = map[string]func(context.Context) error{"calls": runCalls, "visit": runVisit, "many": runMany, "packed": runPacked, "sidecar": runSidecar, "nested": runNested}
 

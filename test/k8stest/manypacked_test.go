@@ -111,7 +111,8 @@ func TestManyPackedCalls(t *testing.T) {
 	if took.Resident <= 0 || took.Resident >= 1<<30 {
 		t.Errorf("%d calls took %d MiB", n, took.Resident>>20)
 	}
-	if requests > 60+n*40/1000 {
+	// Events are asked for where a Job has no pod for long.
+	if requests-asked["GET events"] > 60+n*40/1000 {
 		t.Errorf("%d calls took the requests %v", n, asked)
 	}
 	if pods.jobs.most > 2*limit || pods.pods.most > 2*limit || pods.jobs.ever > 20+n/1000 {

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -63,7 +62,7 @@ func TestMLDemo(t *testing.T) {
 			root := s3.At(t, address)
 			run := func() string {
 				t.Helper()
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), longest)
 				defer cancel()
 				demo := exec.CommandContext(ctx, program, "-on", "k8s", "-image", c.Registry+"/mldemo", "-insecure", "-secret", secret.Name, "-digits", "300", "-gpu", gpus)
 				demo.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "MOPS_ROOT="+root, "MOPS_CACHE="+t.TempDir(), "MOPS_K8S_HOST_PATHS="+mounts)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -94,13 +93,13 @@ func TestNestedJobs(t *testing.T) {
 		"reader": fmt.Sprintf("mops k8s rbac -n %s --service-account reader | kubectl apply -f -", r.calls.Namespace),
 	} {
 		p := start(account)
-		if code := p.Wait(3 * time.Minute); code == 0 || !strings.Contains(p.Stderr.String(), says) {
+		if code := p.Wait(longest); code == 0 || !strings.Contains(p.Stderr.String(), says) {
 			t.Errorf("with the account %q: exit code %d, want the error %q; standard error:\n%s", account, code, says, p.Stderr)
 		}
 	}
 	p := start("mops")
 	var both Both
-	if code := p.Wait(3 * time.Minute); code != 0 || json.Unmarshal([]byte(p.Stdout.String()), &both) != nil || both.Outer == both.Inner ||
+	if code := p.Wait(longest); code != 0 || json.Unmarshal([]byte(p.Stdout.String()), &both) != nil || both.Outer == both.Inner ||
 		!strings.HasPrefix(both.Outer, "mops-k8stest-nested-") || !strings.HasPrefix(both.Inner, "mops-k8stest-work-") {
 		t.Fatalf("exit code %d, %+v; standard error:\n%s", code, both, p.Stderr)
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -87,13 +86,13 @@ func TestSidecarsOfAWebhook(t *testing.T) {
 	r.injects(corev1.Container{
 		Name: "agent", Image: r.calls.Image, Env: []corev1.EnvVar{{Name: enginetest.ProgramVariable, Value: "sidecar"}},
 	})
-	enginetest.Eventually(t, time.Minute, "pods get a sidecar", func() bool {
+	enginetest.Eventually(t, longest, "pods get a sidecar", func() bool {
 		pod := &corev1.Pod{ObjectMeta: v1.ObjectMeta{Name: "probe"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "worker", Image: r.calls.Image}}}}
 		made, err := r.cluster.Client().CoreV1().Pods(r.calls.Namespace).Create(t.Context(), pod, v1.CreateOptions{DryRun: []string{v1.DryRunAll}})
 		return err == nil && len(made.Spec.Containers) == 2
 	})
 	p := r.start()
-	if code := p.Wait(3 * time.Minute); code != 1 {
+	if code := p.Wait(longest); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
 	reasons := map[string]string{"badly": "func", "crashes": "WorkerFailed"}
@@ -106,7 +105,7 @@ func TestSidecarsOfAWebhook(t *testing.T) {
 	if len(reports) != len(ends) {
 		t.Errorf("%d of %d calls ended", len(reports), len(ends))
 	}
-	enginetest.Eventually(t, 30*time.Second, "no sidecar runs", func() bool {
+	enginetest.Eventually(t, longest, "no sidecar runs", func() bool {
 		pods, err := r.cluster.Client().CoreV1().Pods(r.calls.Namespace).List(t.Context(), v1.ListOptions{})
 		if err != nil {
 			t.Fatal(err)

@@ -65,39 +65,37 @@ func TestNodeFallsSilent(t *testing.T) {
 
 	// Ctrl-C does not wait for pods on a node that does not answer.
 	ofStopped.Signal(syscall.SIGINT)
-	if code := ofStopped.Wait(90 * time.Second); code != 130 {
+	if code := ofStopped.Wait(longest); code != 130 {
 		t.Errorf("exit code %d; standard error:\n%s", code, ofStopped.Stderr)
 	}
-	if jobs, pods, held := stopped.jobs(), stopped.pods(), stopped.held(); jobs+pods+len(held) > 0 {
-		t.Errorf("%d Jobs, %d pods and %d leases are left; standard error:\n%s", jobs, pods, len(held), ofStopped.Stderr)
-	}
+	stopped.leavesNothing(ofStopped)
 
 	// There is one warning, the pod is deleted by force after its time, and the call
 	// goes on elsewhere.
 	const warning = "the node of a worker does not answer"
-	says := func(p *enginetest.Program, what string, longest time.Duration) {
+	says := func(p *enginetest.Program, what string) {
 		t.Helper()
 		enginetest.Eventually(t, longest, what, func() bool { return strings.Contains(p.Stderr.String(), what) })
 	}
-	says(ofLives, warning, 3*time.Minute)
+	says(ofLives, warning)
 	warned := time.Now()
-	says(ofDead, warning, 3*time.Minute)
-	says(ofDead, "a run failed and is tried again", time.Minute)
-	enginetest.Eventually(t, time.Minute, "the Job and the pod of the first attempt are gone", func() bool {
+	says(ofDead, warning)
+	says(ofDead, "a run failed and is tried again")
+	enginetest.Eventually(t, longest, "the Job and the pod of the first attempt are gone", func() bool {
 		return dead.jobs() == 1 && dead.pods() == 1
 	})
 
 	// A worker that renews its session is left alone, and its result is taken.
-	const longest = 24*time.Second + time.Second                 // after which a silent session is dead, and the grace
-	time.Sleep(time.Until(warned.Add(longest + 10*time.Second))) // nothing must happen
+	const given = 24*time.Second + time.Second                 // until a silent session is dead, and the grace
+	time.Sleep(time.Until(warned.Add(given + 10*time.Second))) // nothing must happen
 	lives.open()
-	enginetest.Eventually(t, time.Minute, "the result is there", func() bool { return len(lives.held()) == 0 })
+	enginetest.Eventually(t, longest, "the result is there", func() bool { return len(lives.held()) == 0 })
 
 	resume() // there is no other node
-	lives.expect(ofLives, 3*time.Minute)
+	lives.expect(ofLives)
 	lives.once()
 	dead.open()
-	dead.expect(ofDead, 3*time.Minute)
+	dead.expect(ofDead)
 	if begun := dead.begun(); begun["w0"] != 2 {
 		t.Errorf("%v", begun)
 	}
@@ -112,7 +110,7 @@ func fallsSilent(t *testing.T, c *cluster.Cluster, rigs ...*rig) (resume func())
 	t.Helper()
 	for _, r := range rigs {
 		r.awaitBegun(len(r.calls.Works))
-		enginetest.Eventually(t, time.Minute, "the cluster knows that all pods run", func() bool {
+		enginetest.Eventually(t, longest, "the cluster knows that all pods run", func() bool {
 			pods, err := c.Client().CoreV1().Pods(r.calls.Namespace).List(t.Context(), v1.ListOptions{FieldSelector: "status.phase=Running"})
 			if err != nil {
 				t.Fatal(err)

@@ -52,7 +52,7 @@ func TestStoresFromPods(t *testing.T) {
 			r.root = server.At(t, r.cluster.Forward(t, server.Address()))
 			r.useSecret(c.variables)
 			p := r.start()
-			for _, report := range r.expect(p, 3*time.Minute) {
+			for _, report := range r.expect(p) {
 				if report.Outcome != mops.Computed {
 					t.Errorf("%+v", report)
 				}
@@ -101,9 +101,9 @@ func TestOutageWhenPodsEnd(t *testing.T) {
 			case <-time.After(ran + outage):
 			}
 			down.Store(false)
-			r.expect(p, 3*time.Minute)
+			r.expect(p)
 			r.once()
-			for _, report := range r.expect(r.start(), time.Minute) {
+			for _, report := range r.expect(r.start()) {
 				if report.Outcome != mops.Hit {
 					t.Errorf("%+v", report)
 				}

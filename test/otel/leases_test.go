@@ -70,6 +70,7 @@ func TestLeases(t *testing.T) {
 		}
 		t.Cleanup(func() {
 			cmd.Process.Kill()
+			cmd.Wait() // it writes to folders of the test, which go next
 			if t.Failed() {
 				t.Logf("a program said:\n%s", said)
 			}

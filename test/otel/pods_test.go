@@ -36,7 +36,7 @@ func runPods(ctx context.Context) error {
 	at := k8s.New(
 		k8s.Namespace(os.Getenv(namespaceVariable)), k8s.Image(os.Getenv(imageVariable)), k8s.CPU("10m"), k8s.Memory("128Mi"),
 		k8s.HostPath(there, place), k8s.Root("file://"+place, "file://"+there), k8s.RunAs(0, 0),
-		k8s.Env(programVariable, "1"),
+		k8s.Env(programVariable, "1"), k8s.Env(hastyVariable, os.Getenv(hastyVariable)),
 		k8s.Env("OTEL_EXPORTER_OTLP_ENDPOINT", os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")),
 		k8s.Env("OTEL_SERVICE_NAME", os.Getenv("OTEL_SERVICE_NAME")),
 	)
@@ -68,13 +68,14 @@ func newPodProgram(t *testing.T) podProgram {
 }
 
 // run runs the program against a collector, and says how long that took.
-func (p podProgram) run(t *testing.T, endpoint string) (said string, took time.Duration) {
+func (p podProgram) run(t *testing.T, endpoint string, env ...string) (said string, took time.Duration) {
 	t.Helper()
 	place := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), programVariable+"=1", imageVariable+"="+p.image, namespaceVariable+"="+p.cluster.Namespace(t), placeVariable+"="+place,
 		"KUBECONFIG="+p.cluster.Kubeconfig, "MOPS_ROOT=file://"+place+"/root", "MOPS_CACHE="+t.TempDir(),
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_SERVICE_NAME=thinker")
+	cmd.Env = append(cmd.Env, env...)
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -88,18 +89,26 @@ func (p podProgram) run(t *testing.T, endpoint string) (said string, took time.D
 func TestPods(t *testing.T) {
 	s := newStack(t)
 	p := newPodProgram(t)
-	_, usual := p.run(t, "http://"+p.cluster.Forward(t, strings.TrimPrefix(s.endpoint, "http://")))
+	collector := "http://" + p.cluster.Forward(t, strings.TrimPrefix(s.endpoint, "http://"))
+	_, usual := p.run(t, collector)
 	t.Logf("it took %v", usual)
 	t.Run("one trace", s.podTraces)
 	t.Run("a collector that is down", func(t *testing.T) {
 		for name, address := range map[string]string{"nobody listens": p.refuses(t), "it does not answer": p.hangs(t)} {
-			said, took := p.run(t, "http://"+address)
-			t.Logf("%s: it took %v", name, took)
-			if most := usual + 2*time.Second + 3*time.Second + 10*time.Second; took > most { // two pods, the program, the machine
-				t.Errorf("%s: it took %v, and %v with a collector", name, took, usual)
-			}
-			if n := strings.Count(said, "OpenTelemetry"); n > 1 {
-				t.Errorf("%s: it says so %d times:\n%s", name, n, said)
+			// A program that waits does so each time; a machine is busy now and then.
+			for try := 1; ; try++ {
+				said, took := p.run(t, "http://"+address, hastyVariable+"=1")
+				t.Logf("%s: it took %v", name, took)
+				if n := strings.Count(said, "OpenTelemetry"); n > 1 {
+					t.Errorf("%s: it says so %d times:\n%s", name, n, said)
+				}
+				if took <= usual+2*time.Second+3*time.Second+10*time.Second { // two pods, the program, the machine
+					break
+				}
+				if try == 4 {
+					t.Fatalf("%s: it took %v, and %v with a collector", name, took, usual)
+				}
+				_, usual = p.run(t, collector, hastyVariable+"=1")
 			}
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -230,14 +231,21 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+// freeAddress is one where nobody listens: below the ports that Linux gives to clients
+// and to who asks for any, so that it is still free when a program comes to listen there.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var failed error
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.N(10_000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
+		failed = err
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal(failed)
+	return ""
 }
 
 func ok(response *http.Response, err error) error {
@@ -251,10 +259,10 @@ func ok(response *http.Response, err error) error {
 	return nil
 }
 
-// eventually asks until there is no error, for at most a minute.
+// eventually asks until there is no error, for at most five minutes.
 func eventually(t *testing.T, what string, ask func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()

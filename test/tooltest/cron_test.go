@@ -14,6 +14,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"github.com/TrilliantHealth/mops-go/internal/cluster/kube"
@@ -51,11 +52,8 @@ func TestCronJob(t *testing.T) {
 		out, _ := r.run(0, "k8s", "jobs")
 		return strings.Contains(out, "3 running")
 	})
-	if nightly, err = cron.Get(t.Context(), nightly.Name, metav1.GetOptions{}); err == nil {
-		nightly.Spec.Suspend = new(true)
-		_, err = cron.Update(t.Context(), nightly, metav1.UpdateOptions{})
-	}
-	if err != nil {
+	suspended := []byte(`{"spec":{"suspend":true}}`)
+	if nightly, err = cron.Patch(t.Context(), nightly.Name, types.MergePatchType, suspended, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	first := r.podsOf(nightly.Name)
@@ -124,7 +122,8 @@ func TestCronJob(t *testing.T) {
 		t.Fatalf("%v\n%s", err, runs)
 	}
 	// Of the calls of the killed one, some may have been cancelled: a kubelet sends SIGTERM first, whatever grace is given.
-	for _, row := range []string{`exit 0 +3 +3 +nonroot@try-`, `exit 0 +3 +3 +nonroot@nightly-`, `(live|broken off|exit 143, cancelled) +3( +[123]){1,2} +nonroot@nightly-`} {
+	// The next awaits what goes on, computes what was cancelled, and has hits where it comes late.
+	for _, row := range []string{`exit 0 +3 +3 +nonroot@try-`, `exit 0 +3( +[123]){1,3} +nonroot@nightly-`, `(live|broken off|exit 143, cancelled) +3( +[123]){1,2} +nonroot@nightly-`} {
 		if !regexp.MustCompile(row).Match(runs) {
 			t.Errorf("there is no run %s", row)
 		}

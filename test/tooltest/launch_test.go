@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,16 +110,24 @@ func TestWatchOfJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer watch.Process.Kill()
-	r.run(3, "k8s", "launch", reference, "--name", "three", "--", "exit", "3")
-	seen := ""
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		if seen += lines.Text() + "\n"; strings.Contains(lines.Text(), "exit code 3") {
-			break
+	place := r.place()
+	r.run(0, "k8s", "launch", reference, "--detach", "--name", "three", "--file", r.volume(place, place), "--", "exit", "3", place)
+	seen, lines := "", bufio.NewScanner(stdout)
+	until := func(what string) {
+		t.Helper()
+		for is := regexp.MustCompile(what); lines.Scan(); {
+			if seen += lines.Text() + "\n"; is.MatchString(lines.Text()) {
+				return
+			}
 		}
+		t.Fatalf("it did not print %q, but\n%s", what, seen)
 	}
-	if !strings.Contains(seen, "starting   three") && !strings.Contains(seen, "pending    three") || !strings.Contains(seen, "failed     three") {
-		t.Errorf("it printed\n%s", seen)
+	until("running +three")
+	if err := os.WriteFile(filepath.Join(place, "open"), nil, 0o666); err != nil {
+		t.Fatal(err)
 	}
+	until("failed +three")
+	until("exit code 3")
 	if err := watch.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -107,7 +108,8 @@ func (r *rig) run(code int, args ...string) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
-// grant does what kubectl apply would with what mops k8s rbac prints.
+// grant does what kubectl apply would with what mops k8s rbac prints, and returns when
+// the API server has heard of it.
 func (r *rig) grant(args ...string) {
 	r.Helper()
 	out, _ := r.run(0, append([]string{"k8s", "rbac", "--json"}, args...)...)
@@ -116,6 +118,8 @@ func (r *rig) grant(args ...string) {
 		r.Fatal(err)
 	}
 	core, rbac, ctx := r.Client().CoreV1(), r.Client().RbacV1(), r.Context()
+	rules := map[string][]rbacv1.PolicyRule{} // by the kind and name of the role
+	var bindings []rbacv1.RoleBinding
 	for _, item := range list.Items {
 		object, _, err := scheme.Codecs.UniversalDeserializer().Decode(item, nil, nil)
 		if err != nil {
@@ -125,13 +129,17 @@ func (r *rig) grant(args ...string) {
 		case *corev1.ServiceAccount:
 			_, err = core.ServiceAccounts(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
 		case *rbacv1.Role:
+			rules["Role "+o.Name] = o.Rules
 			_, err = rbac.Roles(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
 		case *rbacv1.RoleBinding:
+			bindings = append(bindings, *o)
 			_, err = rbac.RoleBindings(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
 		case *rbacv1.ClusterRole:
+			rules["ClusterRole "+o.Name] = o.Rules
 			_, err = rbac.ClusterRoles().Create(ctx, o, metav1.CreateOptions{})
 			r.Cleanup(func() { rbac.ClusterRoles().Delete(context.WithoutCancel(ctx), o.Name, metav1.DeleteOptions{}) })
 		case *rbacv1.ClusterRoleBinding:
+			bindings = append(bindings, rbacv1.RoleBinding{RoleRef: o.RoleRef, Subjects: o.Subjects})
 			_, err = rbac.ClusterRoleBindings().Create(ctx, o, metav1.CreateOptions{})
 			r.Cleanup(func() {
 				rbac.ClusterRoleBindings().Delete(context.WithoutCancel(ctx), o.Name, metav1.DeleteOptions{})
@@ -141,6 +149,42 @@ func (r *rig) grant(args ...string) {
 		}
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			r.Fatal(err)
+		}
+	}
+	for _, binding := range bindings {
+		for _, subject := range binding.Subjects {
+			who := subject.Name
+			if subject.Kind == rbacv1.ServiceAccountKind {
+				who = "system:serviceaccount:" + subject.Namespace + ":" + subject.Name
+			}
+			for _, rule := range rules[binding.RoleRef.Kind+" "+binding.RoleRef.Name] {
+				r.awaitRights(who, binding.Namespace, rule)
+			}
+		}
+	}
+}
+
+// awaitRights waits until somebody has the rights of a rule, in a namespace or, where
+// that is "", in all.
+func (r *rig) awaitRights(who, namespace string, rule rbacv1.PolicyRule) {
+	r.Helper()
+	for _, group := range rule.APIGroups {
+		for _, resource := range rule.Resources {
+			resource, part, _ := strings.Cut(resource, "/")
+			for _, verb := range rule.Verbs {
+				review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+					User: who, ResourceAttributes: &authorizationv1.ResourceAttributes{
+						Namespace: namespace, Verb: verb, Group: group, Resource: resource, Subresource: part,
+					},
+				}}
+				r.eventually(fmt.Sprintf("%s may %s %s", who, verb, resource), func() bool {
+					answer, err := r.Client().AuthorizationV1().SubjectAccessReviews().Create(r.Context(), review, metav1.CreateOptions{})
+					if err != nil {
+						r.Fatal(err)
+					}
+					return answer.Status.Allowed
+				})
+			}
 		}
 	}
 }
@@ -158,7 +202,7 @@ func (r *rig) image(name string, options ...image.Option) string {
 // eventually waits for what the cluster does by itself.
 func (r *rig) eventually(what string, is func() bool) {
 	r.Helper()
-	for range 600 {
+	for begun := time.Now(); time.Since(begun) < 5*time.Minute; {
 		if is() {
 			return
 		}

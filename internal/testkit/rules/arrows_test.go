@@ -141,7 +141,7 @@ var arrows = map[string][]string{
 
 	// Module test.
 	"test/benchmark":           {"*"},
-	"test/cluster":             {"image", "internal/cluster/kube", "internal/testkit/faultproxy", "internal/base/process", "test/debian", "test/emulator/s3", "test/toolcache"},
+	"test/cluster":             {"image", "internal/cluster/kube", "internal/testkit/faultproxy", "internal/base/process", "internal/base/sleep", "test/debian", "test/emulator/s3", "test/toolcache"},
 	"test/cluster/cmd/cluster": {"internal/base/process", "test/cluster"},
 	"test/delve":               {"test/toolcache"},
 	"test/emulator":            {"internal/testkit/emulator", "test/emulator/s3", "test/toolcache"},

@@ -80,7 +80,8 @@ func eat() {
 	fmt.Println(len(block), "bytes were no problem")
 }
 
-// lines prints "<number> <pause>" for MOPS_TEST_WORKER_LINES, such as "100 20ms".
+// lines prints "<number> <pause>" for MOPS_TEST_WORKER_LINES, such as "100 20ms", and
+// stays for MOPS_TEST_WORKER_STAYS.
 func lines() {
 	number, pause, _ := strings.Cut(os.Getenv("MOPS_TEST_WORKER_LINES"), " ")
 	n, _ := strconv.Atoi(number)
@@ -91,6 +92,8 @@ func lines() {
 		fmt.Fprintln(stream, "line", i)
 		<-ticker.C
 	}
+	stays, _ := time.ParseDuration(os.Getenv("MOPS_TEST_WORKER_STAYS"))
+	time.Sleep(stays)
 	code, _ := strconv.Atoi(os.Getenv("MOPS_TEST_WORKER_CODE"))
 	os.Exit(code)
 }

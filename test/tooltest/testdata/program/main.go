@@ -29,25 +29,33 @@ type Part struct {
 }
 
 var measure = mops.Define("program/measure", func(ctx context.Context, p Part) (int, error) {
+	return p.Number * p.Number, opened(ctx, p.Folder)
+})
+
+// opened returns when there is a file "open" in a folder.
+func opened(ctx context.Context, folder string) error {
 	for {
-		if _, err := os.Stat(filepath.Join(p.Folder, "open")); err == nil {
-			return p.Number * p.Number, nil
+		if _, err := os.Stat(filepath.Join(folder, "open")); err == nil {
+			return nil
 		}
 		select { // nothing tells a pod that a file appears on its node
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return ctx.Err()
 		}
 	}
-})
+}
 
 func main() {
 	mops.Init()
 	switch os.Args[1] {
-	case "exit":
+	case "exit": // at once, or when a folder is opened
 		code, err := strconv.Atoi(os.Args[2])
 		if err != nil {
 			panic(err)
+		}
+		if len(os.Args) > 3 {
+			opened(context.Background(), os.Args[3])
 		}
 		fmt.Println("exits with", code)
 		os.Exit(code)
