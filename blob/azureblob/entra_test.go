@@ -11,9 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -192,17 +193,22 @@ func TestNothingToSignInWith(t *testing.T) {
 }
 
 func TestRefusalIsRemembered(t *testing.T) {
-	var asked atomic.Int32
-	refusing := credential(func() error { asked.Add(1); return azidentity.NewCredentialUnavailableError("none") })
-	e := &entra{network: &network{}, ask: func() (azcore.TokenCredential, error) { return refusing, nil }}
-	for range 10 {
-		if _, err := e.GetToken(t.Context(), policy.TokenRequestOptions{}); !blob.Is(err, blob.Denied) {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		refusing := credential(func() error { asked++; return azidentity.NewCredentialUnavailableError("none") })
+		e := &entra{network: &network{}, ask: func() (azcore.TokenCredential, error) { return refusing, nil }}
+		for want := range 3 {
+			for range 10 {
+				if _, err := e.GetToken(t.Context(), policy.TokenRequestOptions{}); !blob.Is(err, blob.Denied) {
+					t.Error(err)
+				}
+			}
+			if asked != want+1 {
+				t.Errorf("it was asked for %d times, want %d", asked, want+1)
+			}
+			time.Sleep(denialAge)
 		}
-	}
-	if asked.Load() != 1 {
-		t.Errorf("it was asked for %d times", asked.Load())
-	}
+	})
 }
 
 type credential func() error

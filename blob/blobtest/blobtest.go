@@ -55,9 +55,9 @@ func Run(t *testing.T, open func(t *testing.T) *blob.Store, options ...Option) {
 			if reason, ok := s.except[check.Name]; ok {
 				t.Skip(reason)
 			}
+			store := open(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			store := open(t)
 			if err := check.Run(ctx, store, "blobtest/"+check.Name); err != nil {
 				t.Errorf("%s\n%v", check.Rule, err)
 			}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -195,7 +196,8 @@ func TestWholeThoughKilled(t *testing.T) {
 		t.Logf("%d blobs read", read)
 		left, err := os.ReadDir(filepath.Join(f.root, "store", tempDir))
 		for _, e := range left {
-			if !named && err == nil && !e.IsDir() {
+			clock := strings.HasPrefix(e.Name(), "clock-") // of one that was killed while it opened the root
+			if !named && err == nil && !e.IsDir() && !clock {
 				t.Errorf("an unnamed file has left %s", e.Name())
 			}
 		}

@@ -1,7 +1,6 @@
 package gcsblob
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -24,6 +23,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/faultproxy"
+	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
 // secret stands in all that nobody must see.
@@ -201,7 +201,7 @@ func TestSilentTokenServer(t *testing.T) {
 
 // Whatever the service does, no secret of a request shows anywhere.
 func TestSecretsAreKept(t *testing.T) {
-	var logged bytes.Buffer
+	var logged syncbuf.Buffer // servers log in goroutines of their own
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	defer slog.SetDefault(before)

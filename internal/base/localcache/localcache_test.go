@@ -63,13 +63,36 @@ func TestSweepLeavesWhatIsHeldAndWhatWasUsed(t *testing.T) {
 	}
 	done()
 	hours = 4
-	for deadline := time.Now().Add(10 * time.Second); exists(f.entry(0)); f.Sweep() {
+	for deadline := time.Now().Add(time.Minute); exists(f.entry(0)); f.Sweep() {
 		if time.Now().After(deadline) {
 			t.Fatal("it is held though its context has ended")
 		}
 	}
 	if exists(f.entry(1)) || exists(f.entry(1)+usedSuffix) || !exists(stranger) {
 		t.Error("an old entry stayed, or what is no entry went")
+	}
+}
+
+// A sweep takes time. What was used after it had looked stays.
+func TestSweepLeavesWhatWasUsedSinceItLooked(t *testing.T) {
+	f := newFolder(t, Options{KeepFor: time.Hour})
+	for i := range 2 {
+		path := f.entry(i)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("content"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now, looked := time.Now().Add(2*time.Hour), false
+	f.Now = func() time.Time { // which a sweep asks for when it has listed all
+		if !looked {
+			looked = true
+			f.Touch(f.entry(0))
+		}
+		return now
+	}
+	f.Sweep()
+	if !exists(f.entry(0)) || exists(f.entry(1)) {
+		t.Errorf("what was used is there: %t, and what was not: %t", exists(f.entry(0)), exists(f.entry(1)))
 	}
 }
 

@@ -74,7 +74,7 @@ func (f *Folder) Sweep() {
 		if total <= f.share()*keptShares || f.KeepFor > 0 && began.Sub(e.used) < f.KeepFor {
 			break
 		}
-		if f.evict(filepath.Join(e.folder, e.name)) {
+		if f.evict(e) {
 			total -= e.size
 		}
 	}
@@ -152,16 +152,19 @@ func onDisk(size int64) int64 {
 	return (size + block - 1) / block * block
 }
 
-// evict removes an entry and its part, unless a process has one of them locked.
-func (f *Folder) evict(path string) bool {
-	if !f.evictOne(path) || !f.evictOne(path+PartSuffix) {
+// evict removes an entry and its part, unless a process has one of them locked, or
+// has used it since it was listed: a process that holds an entry notes its use first.
+func (f *Folder) evict(e entry) bool {
+	path := filepath.Join(e.folder, e.name)
+	used := func() bool { return lastUse(path).After(e.used) }
+	if !f.evictOne(path, used) || !f.evictOne(path+PartSuffix, used) {
 		return false
 	}
 	os.Remove(path + usedSuffix)
 	return true
 }
 
-func (f *Folder) evictOne(path string) bool {
+func (f *Folder) evictOne(path string, used func() bool) bool {
 	file, err := openfile.NoWait(path, os.O_RDONLY, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -172,7 +175,7 @@ func (f *Folder) evictOne(path string) bool {
 		return false
 	}
 	defer file.Close()
-	if errors.Is(tryLock(file, true), errLocked) || !isAt(file, path) {
+	if errors.Is(tryLock(file, true), errLocked) || !isAt(file, path) || used() {
 		return false
 	}
 	return f.Remove(path) == nil

@@ -112,7 +112,7 @@ func (f *Folder) Touch(path string) {
 // lastUse is when an entry was last used, or made.
 func lastUse(path string) (last time.Time) {
 	for _, suffix := range []string{usedSuffix, "", PartSuffix} {
-		if info, err := os.Stat(path + suffix); err == nil && info.ModTime().After(last) {
+		if info, err := os.Lstat(path + suffix); err == nil && info.ModTime().After(last) {
 			last = info.ModTime()
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -217,30 +218,33 @@ func TestFindLeavesOutWhatCannotBeRead(t *testing.T) {
 }
 
 func TestMiss(t *testing.T) {
-	store := newStore()
-	c := train(input{"Oslo", 0.1, nil})
-	miss := func() string { return Miss(t.Context(), c.place(t, store), c.call(t)) }
-	if got, want := miss(), `no other call of forecast/train was ever made in pipeline "p"`; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	same := c
-	same.pipeline = "q"
-	same.store(t, store, true)
-	if got, want := miss(), `no other call of forecast/train was ever made in pipeline "p"; this very call has a result in pipeline q`; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	old := c
-	old.version = "0"
-	called := words.Of(old.store(t, store, true).Path)
-	want := `no other call of version 1 was ever made in pipeline "p"; version 0 has 1 result; the nearest call ` + called +
-		` (just now) differs in the version: 1 here, 0 there; this very call has a result in pipeline q`
-	if got := miss(); got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	near := words.Of(train(input{"Oslo", 0.2, nil}).store(t, store, false).Path)
-	if got := miss(); !strings.HasPrefix(got, "the nearest call "+near+" (just now, without a result) differs in In.Rate: 0.1 here, 0.2 there") {
-		t.Errorf("got %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) { // in which all of it is just now
+		store := newStore()
+		c := train(input{"Oslo", 0.1, nil})
+		miss := func() string { return Miss(t.Context(), c.place(t, store), c.call(t)) }
+		if got, want := miss(), `no other call of forecast/train was ever made in pipeline "p"`; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		same := c
+		same.pipeline = "q"
+		same.store(t, store, true)
+		if got, want := miss(), `no other call of forecast/train was ever made in pipeline "p"; this very call has a result in pipeline q`; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		old := c
+		old.version = "0"
+		called := words.Of(old.store(t, store, true).Path)
+		want := `no other call of version 1 was ever made in pipeline "p"; version 0 has 1 result; the nearest call ` + called +
+			` (just now) differs in the version: 1 here, 0 there; this very call has a result in pipeline q`
+		if got := miss(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		time.Sleep(time.Millisecond) // so that the next is the newest
+		near := words.Of(train(input{"Oslo", 0.2, nil}).store(t, store, false).Path)
+		if got := miss(); !strings.HasPrefix(got, "the nearest call "+near+" (just now, without a result) differs in In.Rate: 0.1 here, 0.2 there") {
+			t.Errorf("got %q", got)
+		}
+	})
 }
 
 // A search takes no longer than its context, and says what it did not do.

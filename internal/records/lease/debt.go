@@ -17,24 +17,48 @@ type debt struct {
 	outcome      Outcome
 }
 
-func (l *life) owe(d debt) {
+func (l *life) owe(debts ...debt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.debts = append(l.debts, d)
+	for _, d := range debts {
+		l.debts = append(l.debts, &d) // another one than any that is being paid
+	}
 }
 
-// forgive drops the debt of a lease that is held after all. The caller holds
-// mu.
-func (l *life) forgive(key, leaseID string) {
-	l.debts = slices.DeleteFunc(l.debts, func(d debt) bool { return d.key == key && d.leaseID == leaseID })
+// forgive drops and returns the debt of a lease that is to be taken again under its
+// id, also where it is being paid at this moment: who takes the lease forgives first
+// and puts then; who pays reads the lease first, and then looks whether the debt is
+// still there. So nobody pays for a lease as it is after that put.
+func (l *life) forgive(key, leaseID string) (forgiven []debt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.debts = slices.DeleteFunc(l.debts, func(d *debt) bool {
+		is := d.key == key && d.leaseID == leaseID
+		if is {
+			forgiven = append(forgiven, *d)
+		}
+		return is
+	})
+	return forgiven
+}
+
+func (l *life) owes(d *debt) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.debts, d)
+}
+
+func (l *life) settle(d *debt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.debts = slices.DeleteFunc(l.debts, func(other *debt) bool { return other == d })
 }
 
 // payDebts releases the leases that it can, and keeps the rest for the next
 // time.
 func (l *life) payDebts(ctx context.Context) {
 	l.mu.Lock()
-	debts := l.debts
-	l.debts = nil
+	debts := slices.Clone(l.debts)
 	l.mu.Unlock()
 	if len(debts) == 0 {
 		return
@@ -44,12 +68,13 @@ func (l *life) payDebts(ctx context.Context) {
 	for _, d := range debts {
 		if err := l.pay(ctx, d); err != nil {
 			l.log.Debug("lease not released yet", "lease", l.store.URI(d.key), "err", err)
-			l.owe(d)
+			continue
 		}
+		l.settle(d)
 	}
 }
 
-func (l *life) pay(ctx context.Context, d debt) error {
+func (l *life) pay(ctx context.Context, d *debt) error {
 	found, version, err := Read(ctx, l.store, d.key)
 	if errors.Is(err, ErrDamaged) {
 		return nil // others replace it
@@ -57,7 +82,7 @@ func (l *life) pay(ctx context.Context, d debt) error {
 	if err != nil {
 		return err
 	}
-	if !found.heldBy(d.leaseID, l.id) {
+	if !found.heldBy(d.leaseID, l.id) || !l.owes(d) {
 		return nil
 	}
 	found.Status, found.Outcome = StatusReleased, &d.outcome

@@ -48,11 +48,13 @@ func (s *Session) Take(parent context.Context, key string, prev blob.Version, st
 	if state.Since.IsZero() {
 		state.Since = time.Now().UTC()
 	}
+	owed := l.forgive(key, state.LeaseID)
 	version, err := Put(parent, s.store, key, prev, state)
 	if err != nil {
-		if _, unknown := errors.AsType[*unsettled](err); unknown {
-			l.owe(debt{key, state.LeaseID, Outcome{Kind: runs.Cancelled, Message: "taking the lease failed halfway"}})
+		if _, unknown := errors.AsType[*unsettled](err); unknown && len(owed) == 0 {
+			owed = []debt{{key, state.LeaseID, Outcome{Kind: runs.Cancelled, Message: "taking the lease failed halfway"}}}
 		}
+		l.owe(owed...)
 		return nil, nil, err
 	}
 	ctx, held := s.Hold(parent, key, version, state)
@@ -83,7 +85,6 @@ func (s *Session) Hold(parent context.Context, key string, version blob.Version,
 	if over == nil {
 		h.place = len(l.held)
 		l.held = append(l.held, h)
-		l.forgive(key, state.LeaseID)
 	}
 	l.mu.Unlock()
 	if over != nil {

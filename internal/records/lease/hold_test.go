@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -305,6 +306,44 @@ func TestTakingHalfwayAndAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(20 * time.Second)
+		if state, _ := mustRead(t, p.store); state.Status != lease.StatusHeld || ctx.Err() != nil {
+			t.Errorf("the lease is %+v; %v", state, context.Cause(ctx))
+		}
+		again.Done()
+	})
+}
+
+// Nor is it released if the try that failed is being made up for at that moment.
+func TestTakingAgainWhileTheReleaseIsMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProc(newStore())
+		defer mustClose(t, p)
+		_, held := mustTake(t, p)
+		given, _ := held.State(t.Context())
+		p.kill()
+		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err == nil {
+			t.Fatal("released without a store")
+		}
+		p.set(nil, nil)
+		_, version := mustRead(t, p.store)
+		looks, goOn := make(chan struct{}), make(chan struct{})
+		hang := sync.OnceFunc(func() {
+			close(looks)
+			<-goOn
+		})
+		p.set(func(op, at string) error {
+			if op == "get" && at == key {
+				hang()
+			}
+			return nil
+		}, nil)
+		<-looks
+		ctx, again, err := p.session.Take(t.Context(), key, version, given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		close(goOn)
 		time.Sleep(20 * time.Second)
 		if state, _ := mustRead(t, p.store); state.Status != lease.StatusHeld || ctx.Err() != nil {
 			t.Errorf("the lease is %+v; %v", state, context.Cause(ctx))

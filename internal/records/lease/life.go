@@ -31,7 +31,7 @@ type life struct {
 	mu    sync.Mutex
 	over  error // why it ended; nil while it lives
 	held  []*Held
-	debts []debt
+	debts []*debt
 }
 
 // newLife writes a new session into the store.

@@ -44,10 +44,12 @@ func golden(t *testing.T, name string, got []byte) {
 
 func open(t *testing.T) *blob.Store {
 	t.Helper()
-	store, err := blob.Open(t.Context(), "mem://"+strings.ReplaceAll(t.Name(), "/", "-"))
+	uri := "mem://" + strings.ReplaceAll(t.Name(), "/", "-")
+	store, err := blob.Open(t.Context(), uri)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { memblob.Forget(uri) })
 	return store
 }
 

@@ -272,6 +272,7 @@ func TestChangedTree(t *testing.T) {
 			r := asArgument(t, f, remoteStore(t), Dir(folder(t)))
 			path := must(r.Path(t.Context()))(t)
 			want := listing(t, path)
+			tick(t, f.cache.Dir)
 			if err := change(path); err != nil {
 				t.Fatal(err)
 			}

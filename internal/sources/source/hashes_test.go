@@ -80,6 +80,7 @@ func TestHashedOnce(t *testing.T) {
 
 	// One that writes and sets the time back.
 	info := must(os.Stat(path))(t)
+	tick(t, path)
 	write(t, path, "CONTENT")
 	if err := os.Chtimes(path, time.Time{}, info.ModTime()); err != nil {
 		t.Fatal(err)
@@ -104,7 +105,7 @@ func TestUnusableHashes(t *testing.T) {
 // Hashing a file right after it was written may catch a state that the next
 // write replaces without a trace in the stamp.
 func TestRacyIsNotRemembered(t *testing.T) {
-	f := newFiles(t)
+	f := fresh(newFiles(t))
 	f.hashes.Settle = func(context.Context, *os.File) bool {
 		t.Error("a file was written to the disk for nothing")
 		return true
@@ -124,7 +125,7 @@ func TestRacyIsNotRemembered(t *testing.T) {
 // A user may write to a file by its URI below a root, so its young age matters;
 // blobs that mops alone writes are trusted at once.
 func TestOursIsTrusted(t *testing.T) {
-	f, store, out := newFiles(t), localStore(t), t.TempDir()
+	f, store, out := fresh(newFiles(t)), localStore(t), t.TempDir()
 	path := write(t, filepath.Join(out, "file"), "content")
 	for to, want := range map[*Ref]int{
 		File(path):                                      0,
@@ -147,9 +148,10 @@ func TestOursIsTrusted(t *testing.T) {
 // Calls that wait for one file whose hash is not remembered share the next
 // answer, and no call gets one that was asked for before it came.
 func TestUnrememberedIsShared(t *testing.T) {
+	files := []*Files{fresh(newFiles(t)), fresh(newFiles(t))}
 	path := tempFile(t, "content")
-	for _, r := range []*Ref{File(path), Dir(filepath.Dir(path))} {
-		f := newFiles(t)
+	for i, r := range []*Ref{File(path), Dir(filepath.Dir(path))} {
+		f := files[i]
 		place := r.path
 		if r.want == KindDir {
 			place += "/"

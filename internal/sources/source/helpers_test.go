@@ -151,6 +151,23 @@ func settled(f *Files) *Files {
 	return f
 }
 
+// fresh makes f live at this very moment for ever, when every file that is written
+// from now on is too young to be known by its stamp, however long that takes.
+func fresh(f *Files) *Files {
+	now := time.Now()
+	f.now = func() time.Time { return now }
+	return f
+}
+
+// tick waits until a write gets another time than the file has, which is on the same
+// file system. Some kernels date all writes within 10 ms alike.
+func tick(t *testing.T, path string) {
+	t.Helper()
+	written := func() time.Time { return must(os.Stat(write(t, path+".tick", "")))(t).ModTime() }
+	for before := written(); !written().After(before); { // no sooner than the file's
+	}
+}
+
 func pattern(size int) string {
 	return string(bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size])
 }

@@ -155,6 +155,7 @@ func TestDamagedCache(t *testing.T) {
 	r := asArgument(t, f, store, File(tempFile(t, "content")))
 	path := must(r.Path(t.Context()))(t)
 	for _, content := range []string{"CONTENT", "con", ""} {
+		tick(t, f.cache.Dir)
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -174,6 +175,7 @@ func TestDamagedLocalStore(t *testing.T) {
 	} {
 		path := must(r.Path(t.Context()))(t)
 		info := must(os.Stat(path))(t)
+		tick(t, out)
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -15,10 +15,11 @@ import (
 )
 
 // tight is an environment with a bounded cache and a clock of its own, which
-// goes on by the hour.
+// goes on by the hour. Its cache is swept when the test says so, and not besides.
 func tight(t *testing.T, cache string, size int64) (f *Files, hours *atomic.Int64) {
 	t.Helper()
 	f = newFilesWith(t, Options{CacheDir: cache, CacheSize: size})
+	f.cache.Close()
 	hours = new(atomic.Int64)
 	f.now = func() time.Time { return time.Now().Add(time.Duration(hours.Load()) * time.Hour) }
 	return f, hours
@@ -74,7 +75,7 @@ func TestRoom(t *testing.T) {
 		t.Error("what nobody uses stayed")
 	}
 	done()
-	for deadline := time.Now().Add(10 * time.Second); there(f, all[1]); other.cache.Sweep() {
+	for deadline := time.Now().Add(time.Minute); there(f, all[1]); other.cache.Sweep() {
 		if time.Now().After(deadline) {
 			t.Fatal("it is still in use though its context has ended")
 		}

@@ -223,10 +223,10 @@ func TestTouchedAndChangedBeforeCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	tick(t, path)
+	fresh(f)
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.now = time.Now
 	f.hashes.Moment = func(moment, _ string) {
 		if moment == filehash.Hashed {
 			mapping[0] = 'x'

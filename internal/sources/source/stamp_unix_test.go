@@ -50,14 +50,6 @@ func mappedWrites(t *testing.T, dir string) (remembered bool) {
 	return remembered
 }
 
-// tick waits until a write gets another time than the file has.
-func tick(t *testing.T, path string) {
-	t.Helper()
-	written := func() time.Time { return must(os.Stat(write(t, path+".tick", "")))(t).ModTime() }
-	for before := written(); !written().After(before); { // no sooner than the file's
-	}
-}
-
 // mapShared maps a file for reading and writing.
 func mapShared(t *testing.T, path string) []byte {
 	t.Helper()

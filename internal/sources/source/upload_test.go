@@ -92,6 +92,10 @@ func TestChangedBeforeUpload(t *testing.T) {
 				f := newFiles(t)
 				dir := t.TempDir()
 				path := write(t, filepath.Join(dir, "file"), "content")
+				longAgo := time.Now().Add(-time.Hour) // so that a write at this very moment has another date
+				if err := os.Chtimes(path, longAgo, longAgo); err != nil {
+					t.Fatal(err)
+				}
 				refs := []*Ref{File(path), Dir(dir)}
 				if err := f.Resolve(t.Context(), refs); err != nil {
 					t.Fatal(err)

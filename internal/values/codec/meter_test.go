@@ -48,7 +48,7 @@ func TestSharedPartsThatBlowUpAreRefused(t *testing.T) {
 	if err := types.Register("twice", reflect.TypeFor[*twice]()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, v := range []any{pointers, listed, mapped, *ifaces.(*twice), seen, nested, texts} {
 		for _, side := range []Side{Input, Output} {
