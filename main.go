@@ -137,13 +137,14 @@ func onInterrupt(display *progress.Display, cancel context.CancelCauseFunc, last
 		case <-ended:
 			return
 		}
+		first := time.Now()
 		again := "press Ctrl-C again to leave at once"
 		if cause.Signal == syscall.SIGTERM { // from a scheduler or a service manager: nobody presses anything
 			again = "another signal ends the program at once"
 		}
 		fmt.Fprintf(display.Writer(), "%v: stopping workers and releasing leases; %s\n", cause, again)
 		cancel(cause)
-		for first := time.Now(); ; {
+		for {
 			select {
 			case <-signals:
 				if time.Since(first) < oneSignal {

@@ -148,11 +148,16 @@ func (b *bench) visit() visitor {
 	}
 }
 
-// gone reports whether the visitor has ended; a killed one is gone at once.
+// gone reports whether the visitor has ended; a killed one is gone at once. It looks
+// several times: if this process stands still meanwhile, one time is over at once.
 func (v visitor) gone() bool {
-	v.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	_, err := v.Read(make([]byte, 1))
-	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+	for range 10 {
+		v.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+		if _, err := v.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err != nil
+		}
+	}
+	return false
 }
 
 // goesBy waits until the visitor has ended, by itself or by others.

@@ -36,7 +36,7 @@ type Maker struct {
 	// MostLog is the longest log, in bytes, that arrives whole; 0 means any.
 	MostLog int
 
-	// Patience is the longest that a step may take; 0 means 30 s.
+	// Patience is the longest that a case may take; 0 means 2 minutes.
 	Patience time.Duration
 }
 
@@ -51,7 +51,7 @@ type Capabilities struct {
 // Run runs the suite.
 func Run(t *testing.T, maker Maker) {
 	if maker.Patience == 0 {
-		maker.Patience = 30 * time.Second
+		maker.Patience = 2 * time.Minute
 	}
 	if maker.Listen == nil {
 		maker.Listen = func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }

@@ -84,6 +84,9 @@ func hold(gate string) int {
 	return executor.ExitOK
 }
 
+// patience is how long a worker may take: machines may be busy.
+const patience = 2 * time.Minute
+
 func TestConformance(t *testing.T) {
 	t.Setenv("MOPS_CACHE", t.TempDir())
 	executortest.Run(t, maker)
@@ -115,7 +118,7 @@ func run(t *testing.T, inv executor.Invocation, options ...remote.Option) (execu
 
 func wait(t *testing.T, w executor.Worker) executor.Exit {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	exit, err := w.Wait(ctx)
 	if err != nil {
@@ -366,7 +369,8 @@ func TestMachineThatIsAway(t *testing.T) {
 func TestQueue(t *testing.T) {
 	t.Setenv("MOPS_CACHE", t.TempDir())
 	folder := t.TempDir()
-	script(t, folder, "srun", `echo "$@" >'`+folder+`/arguments'; echo 'srun: job 7 queued and waiting for resources' >&2; exec sh`)
+	script(t, folder, "srun", `echo "$@" >'`+folder+`/arguments'; echo 'srun: job 7 queued and waiting for resources' >&2
+while [ ! -e '`+folder+`/explained' ]; do sleep 0.01; done; exec sh`)
 	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
 	inv := invocation(t, "says")
 	var mu sync.Mutex
@@ -376,7 +380,12 @@ func TestQueue(t *testing.T) {
 		defer mu.Unlock()
 		told = append(told, what)
 	}
-	inv.Explain = tell
+	inv.Explain = func(why string) {
+		tell(why)
+		if err := os.WriteFile(folder+"/explained", nil, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
 	inv.Tell = func(s executor.Stage) { tell(string(s)) }
 	w, err := remote.New(remote.Slurm("--mem=2G")).Start(t.Context(), inv)
 	if err != nil {
@@ -385,6 +394,8 @@ func TestQueue(t *testing.T) {
 	if exit := wait(t, w); exit.Code != executor.ExitFunc {
 		t.Errorf("%+v", exit)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if want := []string{"queued", "srun: job 7 queued and waiting for resources", "running"}; !slices.Equal(told, want) {
 		t.Errorf("it told %q", told)
 	}

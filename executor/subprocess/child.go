@@ -152,13 +152,12 @@ func (c *child) kill() {
 
 // idle are the processes that wait for a call.
 type idle struct {
+	longest time.Duration // that they wait
+
 	mu       sync.Mutex
 	children []*child
 	ending   sync.WaitGroup // those that have waited for too long
 }
-
-// idleTime is how long a process waits.
-const idleTime = 5 * time.Second
 
 // take returns a process with such an environment, the latest; nil if there is
 // none.
@@ -180,7 +179,7 @@ func (l *idle) put(c *child) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.children = append(l.children, c)
-	c.timer = time.AfterFunc(idleTime, func() {
+	c.timer = time.AfterFunc(l.longest, func() {
 		if l.remove(c) {
 			defer l.ending.Done()
 			c.end()

@@ -16,7 +16,7 @@ import (
 )
 
 func shell(script string) *subprocess.Executor {
-	return subprocess.New(subprocess.Command("/bin/sh", "-c", script))
+	return subprocess.New(subprocess.Command("/bin/sh", "-c", script), subprocess.Grace(patience))
 }
 
 func TestExitError(t *testing.T) {

@@ -30,6 +30,9 @@ const (
 	gateVariable = "MOPS_TEST_SUBPROCESS_GATE" // the address of a gate
 )
 
+// patience is how long a process may take: machines may be busy.
+const patience = 2 * time.Minute
+
 func TestMain(m *testing.M) {
 	role, ok := roles[os.Getenv(roleVariable)]
 	if !ok {
@@ -104,7 +107,7 @@ func start(t *testing.T, e *subprocess.Executor, inv executor.Invocation) execut
 
 func wait(t *testing.T, w executor.Worker) executor.Exit {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	exit, err := w.Wait(ctx)
 	if err != nil {
@@ -323,7 +326,7 @@ func (g gate) env() string { return gateVariable + "=" + g.Addr().String() }
 
 func (g gate) accept(t *testing.T) net.Conn {
 	t.Helper()
-	g.Listener.(*net.TCPListener).SetDeadline(time.Now().Add(30 * time.Second))
+	g.Listener.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
 	conn, err := g.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,13 @@ func BenchmarkStay(b *testing.B) {
 	b.ReportMetric(median(bares), "ms/each")
 }
 
+// staying has processes that stay as long as the test.
+func staying(t *testing.T) *subprocess.Executor {
+	e := subprocess.New(subprocess.Stay(), subprocess.IdleFor(time.Hour))
+	t.Cleanup(e.EndIdle)
+	return e
+}
+
 // said runs a role in a process that stays, and returns what it printed.
 func said(t *testing.T, e *subprocess.Executor, env ...string) string {
 	t.Helper()
@@ -60,7 +67,7 @@ func said(t *testing.T, e *subprocess.Executor, env ...string) string {
 // of the one before.
 func TestEnvironmentOfEachCall(t *testing.T) {
 	t.Setenv("MOPS_TEST_A", "ours")
-	e := subprocess.New(subprocess.Stay())
+	e := staying(t)
 	for _, c := range []struct {
 		env  []string
 		want string
@@ -86,7 +93,7 @@ func TestEnvironmentOfEachCall(t *testing.T) {
 // TestRecycled: a process ends after 1,000 calls, each of which has its own CPU
 // time.
 func TestRecycled(t *testing.T) {
-	e := subprocess.New(subprocess.Stay())
+	e := staying(t)
 	handles := map[string]int{}
 	for range 1001 {
 		w := start(t, e, invocation("again"))
@@ -104,7 +111,7 @@ func TestRecycled(t *testing.T) {
 // TestAttachToACall: a handle names one call, and whoever stops it hits no other.
 func TestAttachToACall(t *testing.T) {
 	g := newGate(t)
-	e := subprocess.New(subprocess.Stay())
+	e := staying(t)
 	w := start(t, e, invocation("holds", g.env()))
 	held := g.accept(t)
 	first, err := e.Attach(t.Context(), executor.Invocation{Function: "f@1"}, w.Handle())
@@ -141,7 +148,7 @@ func TestAttachToACall(t *testing.T) {
 // TestIdleProcessesEnd: nothing is left of those that have nothing to do, and one
 // that was killed meanwhile harms no call.
 func TestIdleProcessesEnd(t *testing.T) {
-	e := subprocess.New(subprocess.Stay())
+	e := staying(t)
 	w := start(t, e, invocation("again"))
 	wait(t, w)
 	var pid int
@@ -155,10 +162,9 @@ func TestIdleProcessesEnd(t *testing.T) {
 	if exit := wait(t, start(t, e, invocation("again"))); exit.Err != nil {
 		t.Error(exit.Err)
 	}
-	if testing.Short() {
-		return
-	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) { // their end is no event here
+	e.EndIdle()
+	wait(t, start(t, subprocess.New(subprocess.Stay(), subprocess.IdleFor(time.Millisecond)), invocation("again")))
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) { // their end is no event here
 		if unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD {
 			return
 		}

@@ -101,6 +101,7 @@ func New(options ...Option) *Executor {
 		limit:   runtime.NumCPU(),
 		command: func() (string, []string) { return samePath(program), nil },
 		grace:   5 * time.Second,
+		idle:    idle{longest: 5 * time.Second},
 	}
 	for _, option := range options {
 		option(e)

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 )
 
-type idle struct{}
+type idle struct{ longest time.Duration }
 
 // Start fails: there are no process groups here.
 func (e *Executor) Start(_ context.Context, inv executor.Invocation) (executor.Worker, error) {

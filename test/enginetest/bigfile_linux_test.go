@@ -57,7 +57,7 @@ func TestBigFile(t *testing.T) {
 	t.Parallel()
 	for name, remote := range remoteRoots() {
 		t.Run(name, func(t *testing.T) {
-			arguments, limit := bigFile{Size: min(192<<20, remote.most/16) + 5}, 2*time.Minute
+			arguments, limit := bigFile{Size: min(192<<20, remote.most/16) + 5}, 10*time.Minute
 			if soak {
 				arguments.Size, limit = remote.most+5, time.Hour
 			}

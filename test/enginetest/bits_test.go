@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,25 +173,26 @@ func TestOneBitOfACall(t *testing.T) {
 			}
 			return err
 		}
-		struck := 0
+		// A request that its call has given up may be struck later.
+		var struck atomic.Int64
 		for n := range rounds {
 			cold := fmt.Sprintf("content %d ", n) + strings.Repeat("x", 2000)
 			for _, most := range []int{14, 3} { // requests of a cold call, and of a hit
 				skip, seen := rand.IntN(most), 0
-				var what string
+				var what atomic.Value
 				proxy.Strike(1, faultproxy.FlipBit(func(all int) int {
 					bit := rand.IntN(all)
-					what = fmt.Sprintf("bit %d of %d", bit, all)
-					struck++
+					what.Store(fmt.Sprintf("bit %d of %d", bit, all))
+					struck.Add(1)
 					return bit
 				}), func(r *http.Request) bool { seen++; return seen > skip })
 				if err := call(n, cold); err != nil {
-					t.Errorf("with %s of answer %d wrong: %v", what, skip, err)
+					t.Errorf("with %v of answer %d wrong: %v", what.Load(), skip, err)
 				}
 				proxy.Reset()
 			}
 		}
-		t.Logf("%d answers were struck", struck)
+		t.Logf("%d answers were struck", struck.Load())
 	})
 }
 

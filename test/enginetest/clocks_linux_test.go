@@ -39,7 +39,7 @@ func clocksApart(t *testing.T, server *emulator.Server, dead bool) {
 	began := time.Now()
 	other := enginetest.StartElsewhere(t, place, "jobs", jobs, "MOPS_ROOT="+server.Direct(root, proxy))
 	if dead {
-		enginetest.Eventually(t, 45*time.Second, "the call is taken over", func() bool { return counts(t, w.tally())["a"] == 2 })
+		enginetest.Eventually(t, 3*time.Minute, "the call is taken over", func() bool { return counts(t, w.tally())["a"] == 2 })
 		if took := time.Since(began); took < 15*time.Second {
 			t.Errorf("taken over after %v, before it could be known", took)
 		} else {
@@ -55,10 +55,10 @@ func clocksApart(t *testing.T, server *emulator.Server, dead bool) {
 		t.Fatal(err)
 	}
 	if !dead {
-		holder.Wait(time.Minute)
+		holder.Wait(patience)
 		expect(t, holder, jobs)
 	}
-	other.Wait(time.Minute)
+	other.Wait(patience)
 	expect(t, other, jobs)
 	want := 1
 	if dead {

@@ -3,7 +3,6 @@
 package enginetest_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -11,8 +10,6 @@ import (
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
-	"github.com/TrilliantHealth/mops-go/blob"
-	"github.com/TrilliantHealth/mops-go/internal/records/lease"
 	"github.com/TrilliantHealth/mops-go/mopstest"
 	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
@@ -67,7 +64,7 @@ func contend(t *testing.T, root string, processes, calls, kills int) {
 					mu.Unlock()
 					continue
 				}
-				p.Wait(2 * time.Minute)
+				p.Wait(10 * time.Minute)
 				all[i] = reports(t, p)
 				return
 			}
@@ -133,34 +130,16 @@ func checkRunOnce(t *testing.T, tally enginetest.Tally, calls int, killed map[in
 	t.Logf("%d calls computed once, %d of them again after a kill", calls, again)
 }
 
-// sessions counts the processes that have taken part in a root.
-func sessions(t *testing.T, root string) (n int) {
-	t.Helper()
-	ctx := context.Background()
-	store, err := blob.Open(ctx, root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err := range store.List(ctx, lease.SessionPrefix, "") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-	}
-	return n
-}
-
 // Those who wait for a run that fails fail with it, in all processes; they don't
 // run it once more each.
 func TestWaitersShareFailure(t *testing.T) {
 	for _, c := range []struct {
 		on, ends, kind string
-		workers        int // sessions of
 	}{
-		{"", "fail", "func", 0},
-		{"", "panic", "panic", 0},
-		{"sub", "fail", "func", 1},
-		{"sub", "kill", "exec Signalled", 1},
+		{"", "fail", "func"},
+		{"", "panic", "panic"},
+		{"sub", "fail", "func"},
+		{"sub", "kill", "exec Signalled"},
 	} {
 		t.Run(c.on+" "+c.ends, func(t *testing.T) {
 			t.Parallel()
@@ -170,19 +149,18 @@ func TestWaitersShareFailure(t *testing.T) {
 			jobs := Jobs{Jobs: []Job{{Work: w, On: c.on}}, Repeat: waiters}
 			var programs []*enginetest.Program
 			for range processes {
-				programs = append(programs, enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place)))
+				programs = append(programs, enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place), telling))
 			}
-			enginetest.Eventually(t, time.Minute, "all processes have come to the lease", func() bool {
-				return sessions(t, fileRoot(place)) == processes+c.workers
-			})
-			time.Sleep(500 * time.Millisecond) // and look at it: there is no sign of that
+			awaitSaid(t, saysMade, processes, programs...)
+			awaitSaid(t, saysWaits, processes-1, programs...)
+			awaitStarts(t, place, 1)
 			if err := w.openGate(); err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()
 			errs := map[string]int{}
 			for _, p := range programs {
-				p.Wait(time.Minute)
+				p.Wait(patience)
 				for _, r := range reports(t, p) {
 					if r.Kind != c.kind {
 						t.Errorf("got %+v, want an error of kind %s", r, c.kind)

@@ -128,7 +128,7 @@ func (c *crashRun) run(t *testing.T) (happened bool) {
 	tally := enginetest.Tally{Dir: dir}
 
 	first := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT=crash+"+c.root)
-	first.Wait(time.Minute)
+	first.Wait(patience)
 	steps, err := jobs.Crash.Steps()
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func (c *crashRun) run(t *testing.T) (happened bool) {
 	jobs.Crash = enginetest.Crash{}
 	began := time.Now()
 	second := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+c.root)
-	if code := second.Wait(time.Minute); code != 0 {
+	if code := second.Wait(patience); code != 0 {
 		t.Errorf("started again, it exited with %d:\n%s", code, second.Stderr)
 	}
 	if c.took = time.Since(began); c.took > recovery {

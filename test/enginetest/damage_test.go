@@ -43,7 +43,12 @@ func TestDamagedResult(t *testing.T) {
 
 // So is one that was damaged while its holder lives.
 func TestDamagedResultOfLiveHolder(t *testing.T) {
-	b := newTable(t, Work{Name: "a", Dir: t.TempDir(), Chance: true})
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { damagedResultOfLiveHolder(t, dir) })
+}
+
+func damagedResultOfLiveHolder(t *testing.T, dir string) {
+	b := newTable(t, Work{Name: "a", Dir: dir, Chance: true})
 	first := b.mustCall("the first call")
 	b.remove(b.path + "/result")
 	b.remove(b.path + "/lease")
@@ -118,7 +123,12 @@ func TestDamagedError(t *testing.T) {
 
 // A damaged lease keeps nobody from computing, whatever it said before.
 func TestDamagedLease(t *testing.T) {
-	b := newTable(t, Work{Name: "a", Dir: t.TempDir(), Chance: true})
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { damagedLease(t, dir) })
+}
+
+func damagedLease(t *testing.T, dir string) {
+	b := newTable(t, Work{Name: "a", Dir: dir, Chance: true})
 	b.mustCall("the first call")
 	sound := b.read(b.path + "/lease")
 	n, slowest := 0, time.Duration(0)

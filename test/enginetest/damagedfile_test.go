@@ -54,7 +54,7 @@ func TestDamagedFiles(t *testing.T) {
 				}
 				first := Jobs{Jobs: []Job{{Work: Work{Name: "a", Dir: place, Write: 10_000}, Read: file, On: on}}}
 				p := enginetest.Start(t, place, "jobs", first, rootVariable("file", place))
-				p.Wait(time.Minute)
+				p.Wait(patience)
 				expect(t, p, first)
 
 				time.Sleep(10 * time.Millisecond) // for file systems with coarse times
@@ -67,7 +67,7 @@ func TestDamagedFiles(t *testing.T) {
 					second.Jobs = append(second.Jobs, Job{Work: Work{Name: "b", Dir: place}, Read: file, On: on})
 				}
 				p = enginetest.Start(t, place, "jobs", second, rootVariable("file", place))
-				p.Wait(time.Minute)
+				p.Wait(patience)
 				for _, r := range reports(t, p) {
 					job := second.Jobs[r.Index]
 					want, _ := job.Work.expected(job.Read)

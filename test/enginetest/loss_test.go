@@ -90,7 +90,7 @@ func brokenOn(t *testing.T, on string) {
 		breakLease(t, store, s.Key)
 	}
 	began := time.Now()
-	enginetest.Eventually(t, 30*time.Second, "it stops, and runs again", func() bool {
+	enginetest.Eventually(t, 3*time.Minute, "it stops, and runs again", func() bool {
 		stopped, err := w.tally().Count("stopped")
 		return err == nil && stopped["a"] == 1 && counts(t, w.tally())["a"] == 2
 	})
@@ -98,7 +98,7 @@ func brokenOn(t *testing.T, on string) {
 	if err := w.openGate(); err != nil {
 		t.Fatal(err)
 	}
-	p.Wait(time.Minute)
+	p.Wait(patience)
 	expect(t, p, jobs)
 	if ended, err := w.tally().Count("end"); err != nil || ended["a"] != 1 {
 		t.Errorf("the function was let run to its end %d times, %v", ended["a"], err)

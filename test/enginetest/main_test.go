@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,9 @@ import (
 
 // soak says that there is time for the large sizes.
 var soak = os.Getenv("MOPS_SOAK") == "1"
+
+// patience is how long whatever a program does may take: machines may be busy.
+const patience = 5 * time.Minute
 
 func TestMain(m *testing.M) {
 	if os.Getenv("GORACE") == "" { // else each program with the race detector takes a second to end
@@ -37,7 +41,11 @@ func TestMain(m *testing.M) {
 	blobtest.RegisterServed()
 	if name := os.Getenv(enginetest.ProgramVariable); name != "" {
 		// A worker of this program gets here, too, and becomes it in Main.
-		mops.Main(programs[name], mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off"))
+		options := []mops.EnvOption{mops.LogTo(slog.New(slog.NewTextHandler(os.Stderr, nil))), mops.Progress("off")}
+		if isTelling() {
+			options = append(options, mops.Observe(tellWaits))
+		}
+		mops.Main(programs[name], options...)
 	}
 	mops.Init() // of tests that make calls themselves
 	enginetest.SideBySide("8")
@@ -76,6 +84,37 @@ type Report struct {
 	Outcome mops.Outcome
 	Error   string `json:",omitempty"`
 	Kind    string `json:",omitempty"` // of the error: see kindOf
+}
+
+// telling has the program "jobs" say on standard error when all calls are made, and of
+// each when it waits for who computes it, and so shares what comes of that.
+const (
+	tellingVariable = "ENGINETEST_TELLING"
+	telling         = tellingVariable + "=1"
+	saysMade        = "all calls are made"
+	saysWaits       = "a call waits for who computes it"
+)
+
+func isTelling() bool { return os.Getenv(tellingVariable) != "" }
+
+func tellWaits(e mops.Event) {
+	if e.Kind == mops.CallWaiting && e.Wait == mops.WaitLease {
+		fmt.Fprintln(os.Stderr, saysWaits)
+	}
+}
+
+// awaitSaid waits until so many of the programs have said that.
+func awaitSaid(t *testing.T, what string, n int, programs ...*enginetest.Program) {
+	t.Helper()
+	enginetest.Eventually(t, patience, fmt.Sprintf("%d programs have said %q", n, what), func() bool {
+		said := 0
+		for _, p := range programs {
+			if strings.Contains(p.Stderr.String(), what) {
+				said++
+			}
+		}
+		return said >= n
+	})
 }
 
 func runJobs(ctx context.Context) error {
@@ -126,6 +165,9 @@ func runJobs(ctx context.Context) error {
 				report(all[len(all)-1])
 			}
 		}
+	}
+	if isTelling() {
+		fmt.Fprintln(os.Stderr, saysMade)
 	}
 	if !jobs.Turns {
 		for _, s := range all {

@@ -24,7 +24,7 @@ func orphan(t *testing.T, place string, jobs Jobs) {
 	t.Helper()
 	job := jobs.Jobs[0]
 	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	enginetest.Eventually(t, time.Minute, "the worker runs", func() bool { return counts(t, job.Work.tally())[job.Work.Name] == 1 })
+	enginetest.Eventually(t, patience, "the worker runs", func() bool { return counts(t, job.Work.tally())[job.Work.Name] == 1 })
 	first.Kill()
 }
 
@@ -59,13 +59,13 @@ func TestOrphanIsAdopted(t *testing.T) {
 			orphan(t, place, jobs)
 			began := time.Now()
 			second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-			enginetest.Eventually(t, time.Minute, adopted, func() bool { return strings.Contains(second.Stderr.String(), adopted) })
+			enginetest.Eventually(t, patience, adopted, func() bool { return strings.Contains(second.Stderr.String(), adopted) })
 			t.Logf("adopted after %v", time.Since(began))
 			if err := c.work.openGate(); err != nil {
 				t.Fatal(err)
 			}
 			began = time.Now()
-			second.Wait(time.Minute)
+			second.Wait(patience)
 			t.Logf("ended %v after the gate was opened", time.Since(began))
 			all := reports(t, second)
 			if len(all) != 1 || all[0].Kind != c.kind {
@@ -131,9 +131,9 @@ func finishesAlone(t *testing.T, on string) {
 	if err := w.openGate(); err != nil {
 		t.Fatal(err)
 	}
-	enginetest.Eventually(t, time.Minute, "the orphan has ended", func() bool { return len(enginetest.Processes(place)) == 0 })
+	enginetest.Eventually(t, patience, "the orphan has ended", func() bool { return len(enginetest.Processes(place)) == 0 })
 	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	second.Wait(time.Minute)
+	second.Wait(patience)
 	expect(t, second, jobs)
 	if all := reports(t, second); len(all) != 1 || all[0].Outcome != "hit" {
 		t.Errorf("got %+v, want a hit", all)
@@ -154,22 +154,16 @@ func TestOrphanIsShared(t *testing.T) {
 			orphan(t, place, jobs)
 			var programs []*enginetest.Program
 			for range 3 {
-				programs = append(programs, enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place)))
+				programs = append(programs, enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place), telling))
 			}
-			enginetest.Eventually(t, time.Minute, adopted, func() bool {
-				for _, p := range programs {
-					if strings.Contains(p.Stderr.String(), adopted) {
-						return true
-					}
-				}
-				return false
-			})
-			time.Sleep(300 * time.Millisecond) // until all wait; there is no sign of that
+			awaitSaid(t, adopted, 1, programs...)
+			awaitSaid(t, saysMade, 3, programs...)
+			awaitSaid(t, saysWaits, 3, programs...)
 			if err := w.openGate(); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range programs {
-				p.Wait(time.Minute)
+				p.Wait(patience)
 				expect(t, p, jobs)
 			}
 			if got := counts(t, w.tally())["a"]; got != 1 {
@@ -188,17 +182,17 @@ func TestOrphanIsAdoptedTwice(t *testing.T) {
 	orphan(t, place, jobs)
 	for range 2 {
 		next := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-		enginetest.Eventually(t, time.Minute, adopted, func() bool { return strings.Contains(next.Stderr.String(), adopted) })
+		enginetest.Eventually(t, patience, adopted, func() bool { return strings.Contains(next.Stderr.String(), adopted) })
 		next.Kill()
 	}
-	if len(enginetest.Processes(place)) != 1 && enginetest.Processes(place) != nil {
+	if left := enginetest.Processes(place); len(left) != 1 && left != nil {
 		t.Error("the orphan did not survive who adopted it")
 	}
 	last := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
 	if err := os.WriteFile(place+"/a.gate", nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	last.Wait(time.Minute)
+	last.Wait(patience)
 	expect(t, last, jobs)
 	if got := counts(t, w.tally())["a"]; got != 1 {
 		t.Errorf("the function ran %d times", got)

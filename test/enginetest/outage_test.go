@@ -243,7 +243,7 @@ func TestOutageOfServers(t *testing.T) {
 		}
 		tally := enginetest.Tally{Dir: place}
 		p := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+root)
-		enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, tally)) == len(jobs.Jobs) })
+		enginetest.Eventually(t, patience, "all functions run", func() bool { return len(counts(t, tally)) == len(jobs.Jobs) })
 		down.Store(true)
 		for _, job := range jobs.Jobs {
 			if err := job.Work.openGate(); err != nil {
@@ -255,12 +255,12 @@ func TestOutageOfServers(t *testing.T) {
 		case <-time.After(jobs.Jobs[0].Work.Sleep + outage):
 		}
 		down.Store(false)
-		if code := p.Wait(2 * time.Minute); code != 0 {
+		if code := p.Wait(patience); code != 0 {
 			t.Errorf("the program ended with %d", code)
 		}
 		expect(t, p, jobs)
 		again := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+root, "MOPS_KEEP_ERRORS=1")
-		again.Wait(time.Minute)
+		again.Wait(patience)
 		expect(t, again, jobs)
 		for name, n := range counts(t, tally) {
 			if n != 1 {

@@ -32,23 +32,31 @@ func TestPack(t *testing.T) {
 		jobs.Jobs[i].Work.End = end
 	}
 	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	if code := p.Wait(time.Minute); code != 0 {
+	if code := p.Wait(patience); code != 0 {
 		t.Fatalf("exit code %d:\n%s", code, p.Stderr)
 	}
 	kinds := map[string]string{"kill": "exec Signalled", "exit": "exec NoResult", "panic elsewhere": "exec WorkerFailed", "fail": "func", "panic": "panic"}
-	ran := counts(t, enginetest.Tally{Dir: dir})
-	for _, r := range reports(t, p) {
+	ran, again := counts(t, enginetest.Tally{Dir: dir}), 0
+	all := reports(t, p)
+	if len(all) != len(jobs.Jobs) {
+		t.Errorf("%d calls were reported", len(all))
+	}
+	for _, r := range all {
 		name, end := jobs.Jobs[r.Index].Work.Name, ends[r.Index]
-		times := 1
+		most := 1
 		if kind := kinds[end]; strings.HasPrefix(kind, "exec") {
-			times = 2 // once more, alone
+			most = 2 // once more, alone; on a busy machine it may have come so late that it was alone at first
 		}
 		if r.Kind != kinds[end] || end == "" && r.Text != name {
 			t.Errorf("%s, which ends with %q: %q, %s: %s", name, end, r.Text, r.Kind, r.Error)
 		}
-		if ran[name] != times {
-			t.Errorf("%s, which ends with %q, ran %d times, want %d", name, end, ran[name], times)
+		if ran[name] < 1 || ran[name] > most {
+			t.Errorf("%s, which ends with %q, ran %d times, want at most %d", name, end, ran[name], most)
 		}
+		again += ran[name] - 1
+	}
+	if again == 0 {
+		t.Error("no call that ended its worker was tried again, alone")
 	}
 	t.Log(p.Stderr)
 	left, err := filepath.Glob(filepath.Join(place, "root/mops1-packs/*"))
@@ -95,12 +103,15 @@ func TestTwoProgramsPackTheSame(t *testing.T) {
 	one := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
 	two := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
 	for _, p := range []*enginetest.Program{one, two} {
-		if code := p.Wait(time.Minute); code != 0 {
+		if code := p.Wait(patience); code != 0 {
 			t.Errorf("exit code %d:\n%s", code, p.Stderr)
 		}
 	}
-	other := reports(t, two)
-	for i, r := range reports(t, one) {
+	first, other := reports(t, one), reports(t, two)
+	if len(first) != 100 || len(other) != 100 {
+		t.Fatalf("the programs reported %d and %d calls of 100", len(first), len(other))
+	}
+	for i, r := range first {
 		if r.Text == "" || r.Text != other[i].Text {
 			t.Errorf("%d: one program got %q (%s), the other %q (%s)", i, r.Text, r.Error, other[i].Text, other[i].Error)
 		}
@@ -117,7 +128,7 @@ func TestTimeoutInPack(t *testing.T) {
 		}
 	})
 	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	p.Wait(time.Minute)
+	p.Wait(patience)
 	for _, r := range reports(t, p) {
 		want := ""
 		if r.Index == 3 {
@@ -127,7 +138,16 @@ func TestTimeoutInPack(t *testing.T) {
 			t.Errorf("%d: %s %s", r.Index, r.Kind, r.Error)
 		}
 	}
-	onceEach(t, filepath.Join(place, "dir"), 20, 0)
+	ran := counts(t, enginetest.Tally{Dir: filepath.Join(place, "dir")})
+	ran["w3"] = max(ran["w3"], 1) // its time may be over before its process has come to it
+	for name, times := range ran {
+		if times != 1 {
+			t.Errorf("%s ran %d times", name, times)
+		}
+	}
+	if len(ran) != 20 {
+		t.Errorf("%d of 20 calls ran", len(ran))
+	}
 }
 
 // Calls in packs make calls that are packed, too.
@@ -140,7 +160,7 @@ func TestNestedPacks(t *testing.T) {
 		}
 	})
 	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	if code := p.Wait(time.Minute); code != 0 {
+	if code := p.Wait(patience); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, p.Stderr)
 	}
 	expect(t, p, jobs)
@@ -151,18 +171,29 @@ func TestNestedPacks(t *testing.T) {
 // not computed again, and every result is right.
 func TestWorkersOfPacksDie(t *testing.T) {
 	t.Parallel()
-	n, kills := 200, 8
+	for kills := 8; kills > 0; { // where this process has to wait, a program ends before its time
+		kills -= killWorkers(t, 200, kills)
+	}
+}
+
+// killWorkers kills workers of a program that makes n calls, as many as it may, unless
+// it ends before.
+func killWorkers(t *testing.T, n, most int) (killed int) {
 	place, jobs := packJobs(t, n, func(_ int, j *Job) { j.Work.Sleep = 20 * time.Millisecond })
-	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+	// Who is killed again where it runs alone would fail.
+	p := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place), "MOPS_RETRIES=20", "MOPS_RETRY_DELAY=10ms")
 	dir := filepath.Join(place, "dir")
-	killed := 0
-	for killed < kills {
-		before := len(counts(t, enginetest.Tally{Dir: dir}))
+	begun := func() int { return len(counts(t, enginetest.Tally{Dir: dir})) }
+	ended := func() bool {
 		select {
 		case <-p.Done():
-			t.Fatalf("it ended after %d kills:\n%s", killed, p.Stderr)
+			return true
 		default:
+			return false
 		}
+	}
+	for killed < most && !ended() {
+		before := begun()
 		for _, pid := range enginetest.Processes(place) {
 			if pid != p.PID() {
 				enginetest.Kill(pid)
@@ -170,16 +201,18 @@ func TestWorkersOfPacksDie(t *testing.T) {
 				break
 			}
 		}
-		enginetest.Eventually(t, 30*time.Second, "more calls begin", func() bool {
-			now := len(counts(t, enginetest.Tally{Dir: dir}))
-			return now >= min(before+5, n)
-		})
+		enginetest.Eventually(t, patience, "more calls begin", func() bool { return begun() >= min(before+5, n) || ended() })
+		if begun() == n {
+			break
+		}
 	}
-	if code := p.Wait(time.Minute); code != 0 {
+	if code := p.Wait(patience); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, p.Stderr)
 	}
 	expect(t, p, jobs)
-	onceEach(t, dir, n, 2*kills) // two run in a worker
+	onceEach(t, dir, n, 2*killed) // two run in a worker
+	t.Logf("%d workers were killed", killed)
+	return killed
 }
 
 // goOn opens all gates, and expects a program to end with every result.
@@ -190,7 +223,7 @@ func goOn(t *testing.T, p *enginetest.Program, jobs Jobs) {
 			t.Fatal(err)
 		}
 	}
-	if code := p.Wait(time.Minute); code != 0 {
+	if code := p.Wait(patience); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, p.Stderr)
 	}
 	expect(t, p, jobs)
@@ -203,11 +236,11 @@ func TestPackIsAdopted(t *testing.T) {
 	place, jobs := packJobs(t, 20, func(_ int, j *Job) { j.On, j.Work.Gate = "pack20", true })
 	dir := filepath.Join(place, "dir")
 	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 20 })
+	enginetest.Eventually(t, patience, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 20 })
 	first.Kill()
 	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	enginetest.Eventually(t, time.Minute, "all calls are adopted", func() bool {
-		return strings.Count(second.Stderr.String(), "a worker that lost its orchestrator is adopted") == 20
+	enginetest.Eventually(t, patience, "all calls are adopted", func() bool {
+		return strings.Count(second.Stderr.String(), "a worker that lost its orchestrator is adopted") >= 20
 	})
 	adoptedOnce(t, second, 1)
 	goOn(t, second, jobs)
@@ -231,22 +264,45 @@ func adoptedOnce(t *testing.T, p *enginetest.Program, least int) {
 	}
 }
 
+// openPacks are the handles of calls that have no result.
+func openPacks(t *testing.T, place string) (handles []string) {
+	t.Helper()
+	for _, s := range enginetest.Leases(t, fileRoot(place)) {
+		if _, err := os.Stat(filepath.Join(place, "root", filepath.Dir(s.Key), "result")); err != nil {
+			handles = append(handles, s.Handle)
+		}
+	}
+	return handles
+}
+
 // So is one that finds a pack which workers came to after another.
 func TestSecondPackIsAdopted(t *testing.T) {
 	t.Parallel()
-	place, jobs := packJobs(t, 40, func(i int, j *Job) { j.On, j.Work.Gate = "pack20", i%4 == 0 })
-	dir := filepath.Join(place, "dir")
-	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	enginetest.Eventually(t, time.Minute, "all functions have begun", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 40 })
-	if groups, err := os.ReadDir(filepath.Join(place, "groups")); err != nil || len(groups) != 1 {
-		t.Errorf("%d groups of workers, %v", len(groups), err)
+	var place, dir string
+	var jobs Jobs
+	open := 0
+	for handed := false; !handed; { // calls that come slowly may make packs with workers of their own
+		place, jobs = packJobs(t, 40, func(i int, j *Job) { j.On, j.Work.Gate = "pack20", i%4 == 0 })
+		dir = filepath.Join(place, "dir")
+		first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
+		enginetest.Eventually(t, patience, "all functions have begun", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 40 })
+		enginetest.Eventually(t, patience, "the others have ended", func() bool { return len(openPacks(t, place)) == 10 })
+		packs := map[string]bool{}
+		for _, handle := range openPacks(t, place) {
+			if packed, ok := strings.CutPrefix(handle, "pack:"); ok {
+				_, group, _ := strings.Cut(packed, ":")
+				_, err := os.Stat(filepath.Join(place, "groups", group))
+				packs[handle], handed = true, handed || err != nil // it has none of its own
+			}
+		}
+		open = len(packs)
+		first.Kill()
 	}
-	first.Kill()
 	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	enginetest.Eventually(t, time.Minute, "all calls that run are adopted", func() bool {
+	enginetest.Eventually(t, patience, "all calls that run are adopted", func() bool {
 		return strings.Count(second.Stderr.String(), "a worker that lost its orchestrator is adopted") >= 10
 	})
-	adoptedOnce(t, second, 2)
+	adoptedOnce(t, second, open)
 	goOn(t, second, jobs)
 	onceEach(t, dir, 40, 0)
 }
@@ -257,9 +313,9 @@ func TestPackIsLeft(t *testing.T) {
 	place, jobs := packJobs(t, 20, func(_ int, j *Job) { j.On, j.Work.Gate, j.Detach = "pack20", true, true })
 	dir := filepath.Join(place, "dir")
 	first := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 20 })
+	enginetest.Eventually(t, patience, "all functions run", func() bool { return len(counts(t, enginetest.Tally{Dir: dir})) == 20 })
 	first.Signal(os.Interrupt)
-	if code := first.Wait(time.Minute); code != 130 {
+	if code := first.Wait(patience); code != 130 {
 		t.Errorf("exit code %d:\n%s", code, first.Stderr)
 	}
 	for _, job := range jobs.Jobs {
@@ -268,7 +324,7 @@ func TestPackIsLeft(t *testing.T) {
 		}
 	}
 	second := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	if code := second.Wait(time.Minute); code != 0 {
+	if code := second.Wait(patience); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, second.Stderr)
 	}
 	expect(t, second, jobs)

@@ -42,7 +42,7 @@ func TestCurrentFolderNotWritable(t *testing.T) {
 		{Work: Work{Name: "b", Dir: place, Write: 1000}, On: "sub"},
 	}}
 	p := enginetest.StartIn(t, "/proc", place, "jobs", jobs, rootVariable("file", place))
-	if code := p.Wait(time.Minute); code != 0 {
+	if code := p.Wait(patience); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	expect(t, p, jobs)
@@ -58,16 +58,16 @@ func TestRootNotWritable(t *testing.T) {
 	place, root := t.TempDir(), mount(t, "size=10m")
 	variable := "MOPS_ROOT=file://" + root
 	known := Jobs{Jobs: []Job{{Work: Work{Name: "a", Dir: place}, On: "sub"}}}
-	enginetest.Start(t, place, "jobs", known, variable).Wait(time.Minute)
+	enginetest.Start(t, place, "jobs", known, variable).Wait(patience)
 	if err := unix.Mount("", root, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
 	p := enginetest.Start(t, place, "jobs", known, variable)
-	p.Wait(time.Minute)
+	p.Wait(patience)
 	expect(t, p, known)
 	for _, on := range []string{"", "sub"} {
 		p := enginetest.Start(t, place, "jobs", Jobs{Jobs: []Job{{Work: Work{Name: "b", Dir: place}, On: on}}}, variable)
-		p.Wait(time.Minute)
+		p.Wait(patience)
 		all := reports(t, p)
 		if len(all) != 1 || all[0].Kind != "blob permission denied" || !strings.Contains(all[0].Error, "MOPS_READ_ONLY") {
 			t.Errorf("got %+v", all)
@@ -75,7 +75,7 @@ func TestRootNotWritable(t *testing.T) {
 	}
 	unknown := Jobs{Jobs: []Job{{Work: Work{Name: "c", Dir: place}}}}
 	p = enginetest.Start(t, place, "jobs", unknown, variable, "MOPS_READ_ONLY=1")
-	p.Wait(time.Minute)
+	p.Wait(patience)
 	expect(t, p, unknown)
 }
 
@@ -99,7 +99,7 @@ func TestDiskFull(t *testing.T) {
 				jobs.Jobs = append(jobs.Jobs, Job{Work: Work{Name: string(rune('a' + i)), Dir: place, Write: 700_000}, On: on})
 			}
 			p := enginetest.Start(t, place, "jobs", jobs, variable)
-			p.Wait(4 * time.Minute) // workers, the logs of their runs and the leases wait for a minute each
+			p.Wait(8 * time.Minute) // workers, the logs of their runs and the leases wait for a minute each
 			kinds, sound := map[string]int{}, 0
 			for _, r := range reports(t, p) {
 				kinds[r.Kind]++
@@ -122,7 +122,7 @@ func TestDiskFull(t *testing.T) {
 				t.Fatal(err)
 			}
 			again := enginetest.Start(t, place, "jobs", jobs, variable)
-			again.Wait(time.Minute)
+			again.Wait(patience)
 			expect(t, again, jobs)
 			hits := 0
 			for _, r := range reports(t, again) {
@@ -193,7 +193,7 @@ func TestDiskFullAtTheEnd(t *testing.T) {
 	tally := enginetest.Tally{Dir: place}
 	root := "MOPS_ROOT=file://" + disk + "/root"
 	p := enginetest.Start(t, place, "jobs", jobs, root)
-	enginetest.Eventually(t, time.Minute, "all functions run", func() bool { return len(counts(t, tally)) == len(jobs.Jobs) })
+	enginetest.Eventually(t, patience, "all functions run", func() bool { return len(counts(t, tally)) == len(jobs.Jobs) })
 	if err := fill(filepath.Join(disk, "fill")); !errors.Is(err, unix.ENOSPC) {
 		t.Fatalf("the disk is not full: %v", err)
 	}
@@ -209,12 +209,12 @@ func TestDiskFullAtTheEnd(t *testing.T) {
 	if err := os.Remove(filepath.Join(disk, "fill")); err != nil {
 		t.Fatal(err)
 	}
-	if code := p.Wait(2 * time.Minute); code != 0 {
+	if code := p.Wait(patience); code != 0 {
 		t.Errorf("the program ended with %d", code)
 	}
 	expect(t, p, jobs)
 	again := enginetest.Start(t, place, "jobs", jobs, root, "MOPS_KEEP_ERRORS=1")
-	again.Wait(time.Minute)
+	again.Wait(patience)
 	expect(t, again, jobs)
 	for name, n := range counts(t, tally) {
 		if n != 1 {

@@ -3,14 +3,17 @@ package enginetest
 import (
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/syncbuf"
 )
 
@@ -78,22 +81,51 @@ func start(t testing.TB, binary, folder string, attributes *syscall.SysProcAttr,
 		ProgramVariable+"="+name, ArgumentsVariable+"="+file, PlaceVariable+"="+place,
 		"MOPS_CACHE="+place+"/cache", "MOPS_STATE="+place+"/state", "MOPS_PROGRESS=off")
 	p.command.Env = append(p.command.Env, env...)
-	p.command.Stdout, p.command.Stderr = p.Stdout, p.Stderr
 	p.command.Dir, p.command.SysProcAttr = folder, attributes
-	// Orphans keep the pipes open, and must not keep us.
-	p.command.WaitDelay = 100 * time.Millisecond
+	var reading sync.WaitGroup
+	var pipes []*os.File
+	for _, stream := range []struct {
+		end  *io.Writer
+		kept *syncbuf.Buffer
+	}{{&p.command.Stdout, p.Stdout}, {&p.command.Stderr, p.Stderr}} {
+		ours, theirs, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer theirs.Close()
+		*stream.end, pipes = theirs, append(pipes, ours)
+		reading.Go(func() {
+			defer ours.Close()
+			take := func(chunk []byte) { stream.kept.Write(chunk) }
+			if !inherit.ReadAll(ours, take) {
+				inherit.ReadRest(ours, take)
+			}
+		})
+	}
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		defer close(p.done)
 		p.command.Wait()
+		// Orphans keep the pipes open, and must not keep us: what the program has said is
+		// in them by now.
+		for _, pipe := range pipes {
+			pipe.SetReadDeadline(time.Unix(1, 0))
+		}
+		reading.Wait()
 	}()
 	t.Cleanup(func() {
 		p.Kill()
-		for _, pid := range Processes(place) {
-			Kill(pid)
-		}
+		// Each may have started another before its end, which takes its time: then it
+		// writes no more into folders that are about to be removed.
+		Eventually(t, time.Minute, "all processes of the test are gone", func() bool {
+			left := Processes(place)
+			for _, pid := range left {
+				Kill(pid)
+			}
+			return len(left) == 0
+		})
 	})
 	return p
 }

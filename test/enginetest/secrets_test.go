@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/emulator"
@@ -34,9 +33,10 @@ func TestNoSecretIsLeftBehind(t *testing.T) {
 		}}
 		root := server.Root(t)
 		p := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+root)
-		p.Wait(time.Minute)
+		p.Wait(patience)
 		gone := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+strings.Replace(root, "://", "://no-such-", 1))
-		gone.Wait(time.Minute)
+		gone.Wait(patience)
+		enginetest.Eventually(t, patience, "nobody writes any more", func() bool { return len(enginetest.Processes(place)) == 0 })
 		for _, variable := range secretVariables {
 			secret := os.Getenv(variable)
 			if secret == "" {
@@ -75,7 +75,7 @@ func TestSecretInRoot(t *testing.T) {
 			place := t.TempDir()
 			jobs := Jobs{Jobs: []Job{{Work: Work{Name: "a", Dir: place}}, {Work: Work{Name: "b", Dir: place}, On: "sub"}}}
 			p := enginetest.Start(t, place, "jobs", jobs, "MOPS_ROOT="+root)
-			p.Wait(time.Minute)
+			p.Wait(patience)
 			for _, r := range reports(t, p) {
 				if r.Kind != "blob invalid" || !strings.Contains(r.Error, "credentials come from the environment") {
 					t.Errorf("got %+v", r)

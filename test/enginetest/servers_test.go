@@ -226,7 +226,8 @@ func TestRequestsOfACall(t *testing.T) {
 		if len(more) > 0 {
 			t.Errorf("%d hits had %d requests too many: %q", many, len(more), more[:min(len(more), 20)])
 		}
-		if proxy.MostAtOnce() > side+1 { // and the session's
+		// And the session's; one that is answered may still be under way for the proxy.
+		if proxy.MostAtOnce() > 2*side+1 {
 			t.Errorf("%d requests at once for %d hits side by side", proxy.MostAtOnce(), side)
 		}
 	})

@@ -58,7 +58,7 @@ func TestStopsAndKills(t *testing.T) {
 	tormentor.Wait()
 
 	last := enginetest.Start(t, place, "jobs", jobs, rootVariable("file", place))
-	last.Wait(2 * time.Minute)
+	last.Wait(patience)
 	text := map[int]string{}
 	for _, r := range reports(t, last) {
 		if r.Error != "" {

@@ -81,7 +81,7 @@ func share(t *testing.T, mode fs.FileMode, group int, a, b enginetest.User) {
 	do := func(what string, u enginetest.User, jobs Jobs, outcome string, env ...string) {
 		t.Helper()
 		p := start(u, jobs, env...)
-		p.Wait(time.Minute)
+		p.Wait(patience)
 		expect(t, p, jobs)
 		for _, r := range reports(t, p) {
 			if r.Kind == "" && string(r.Outcome) != outcome {
@@ -112,13 +112,13 @@ func share(t *testing.T, mode fs.FileMode, group int, a, b enginetest.User) {
 		work := Work{Name: "awaited" + on, Dir: dir, Gate: true}
 		waited := Jobs{Jobs: []Job{{Work: work, On: on}}}
 		holder := start(a, waited)
-		enginetest.Eventually(t, time.Minute, "A computes "+work.Name, func() bool { return counts(t, work.tally())[work.Name] == 1 })
+		enginetest.Eventually(t, patience, "A computes "+work.Name, func() bool { return counts(t, work.tally())[work.Name] == 1 })
 		waiter := start(b, waited)
 		if err := work.openGate(); err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range []*enginetest.Program{holder, waiter} {
-			p.Wait(time.Minute)
+			p.Wait(patience)
 			expect(t, p, waited)
 		}
 		if n := counts(t, work.tally())[work.Name]; n != 1 {
@@ -129,7 +129,7 @@ func share(t *testing.T, mode fs.FileMode, group int, a, b enginetest.User) {
 	work := Work{Name: "left", Dir: dir, Gate: true} // one dies, the other goes on
 	left := Jobs{Jobs: []Job{{Work: work}}}
 	holder := start(a, left)
-	enginetest.Eventually(t, time.Minute, "A computes what it leaves", func() bool { return counts(t, work.tally())["left"] == 1 })
+	enginetest.Eventually(t, patience, "A computes what it leaves", func() bool { return counts(t, work.tally())["left"] == 1 })
 	holder.Kill()
 	if err := work.openGate(); err != nil {
 		t.Fatal(err)
@@ -142,14 +142,14 @@ func share(t *testing.T, mode fs.FileMode, group int, a, b enginetest.User) {
 	}
 	both := []*enginetest.Program{start(a, many), start(b, many)}
 	for _, p := range both {
-		p.Wait(time.Minute)
+		p.Wait(patience)
 		expect(t, p, many)
 	}
 	checkShared(t, root, mode, group)
 
 	for _, u := range []enginetest.User{b, a} {
 		p := enginetest.StartAs(t, u, place, "tidy", nil, "MOPS_ROOT=file://"+root)
-		if code := p.Wait(time.Minute); code != 0 {
+		if code := p.Wait(patience); code != 0 {
 			t.Fatalf("user %d cannot tidy up:\n%s", u.ID, p.Stderr)
 		}
 	}

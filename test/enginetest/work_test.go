@@ -65,6 +65,9 @@ var executors = map[string]executor.Executor{
 	"sub1":  subprocess.New(subprocess.Limit(1)),
 	"sub2":  subprocess.New(subprocess.Limit(2)),
 	"sub20": subprocess.New(subprocess.Limit(20)),
+
+	"patient": subprocess.New(subprocess.Limit(4), subprocess.Grace(time.Hour)), // with who is to stop
+
 	"far":   remote.New(remote.Through("env")), // as if a shell of this machine were another's
 	"far20": remote.New(remote.Through("env"), remote.Limit(20), remote.Grace(3*time.Second)),
 

@@ -40,7 +40,7 @@ var maker = executortest.Maker{
 	New:      newExecutor,
 	Can:      executortest.Capabilities{Outlive: true, Logs: true, Kill: true},
 	Impostor: func(handle string) string { return handle[:len(handle)-1] + "9" },
-	Patience: 60 * time.Second,
+	Patience: patience,
 }
 
 func TestMain(m *testing.M) {
@@ -50,6 +50,18 @@ func TestMain(m *testing.M) {
 		os.Exit(prints(gate))
 	}
 	executortest.Main(m, maker)
+}
+
+// folder is one of the test's. Workers that were left end by and by, and write until
+// then: it is removed as far as may be.
+func folder(t *testing.T) string {
+	t.Helper()
+	path, err := os.MkdirTemp("", "machines-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(path) })
+	return path
 }
 
 // conform runs the suite with a worker for each call, and with calls in packs.
@@ -70,7 +82,7 @@ func TestConformanceSSH(t *testing.T) {
 	}
 	t.Setenv(placeVariable, "ssh")
 	t.Setenv(configVariable, machines.StartSSH(t).Config)
-	conform(t, t.TempDir())
+	conform(t, folder(t))
 }
 
 func TestConformanceSlurm(t *testing.T) {
@@ -80,14 +92,14 @@ func TestConformanceSlurm(t *testing.T) {
 	t.Setenv("SLURM_CONF", machines.StartSlurm(t))
 	t.Setenv(placeVariable, "slurm")
 	t.Setenv("MOPS_CACHE", t.TempDir())
-	conform(t, t.TempDir())
+	conform(t, folder(t))
 }
 
 func TestConformanceDocker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: runs containers")
 	}
-	shared := t.TempDir()
+	shared := folder(t)
 	t.Setenv("PATH", machines.StartDocker(t, shared)+":"+os.Getenv("PATH"))
 	t.Setenv(placeVariable, "docker")
 	conform(t, shared)

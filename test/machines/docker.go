@@ -3,11 +3,15 @@
 package machines
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 )
 
 // Image is a container image for which StartDocker lends the programs of this machine.
@@ -63,7 +67,13 @@ exec %[1]s "$@"
 	program := filepath.Join(path, "docker")
 	output(t, program, "import", filepath.Join(folder, "image.tar"), Image)
 	t.Cleanup(func() {
-		left := output(t, program, "ps", "--quiet", "--filter=ancestor="+Image)
+		containers := func() string { return output(t, program, "ps", "--quiet", "--filter=ancestor="+Image) }
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		left := containers()
+		for left != "" && sleep.For(ctx, 100*time.Millisecond) { // some are about to end
+			left = containers()
+		}
 		if left != "" {
 			t.Errorf("there are containers left: %s", left)
 			exec.Command("sh", "-c", program+" rm --force "+left).Run()

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -84,7 +85,7 @@ func daemon(t testing.TB, program string, arguments ...string) {
 // until waits for what a server does when it is ready.
 func until(t testing.TB, what string, ready func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		err := ready()
@@ -97,14 +98,17 @@ func until(t testing.TB, what string, ready func() error) {
 	}
 }
 
+// freePort is one that no connection gets until a server listens there: those below
+// 32768 are not given away by themselves.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := 12_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func output(t testing.TB, name string, arguments ...string) string {

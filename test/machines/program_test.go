@@ -67,6 +67,9 @@ func environment(t *testing.T) *mops.Env {
 	return env
 }
 
+// patience is how long a worker may take to be there, or to be gone: machines may be busy.
+const patience = 3 * time.Minute
+
 // visit starts a call there and waits until its worker is at the gate.
 func visit(t *testing.T, on executor.Executor, options ...mops.Option) visited {
 	t.Helper()
@@ -81,7 +84,7 @@ func visit(t *testing.T, on executor.Executor, options ...mops.Option) visited {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
+	gate.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
 	if v.door, err = gate.Accept(); err != nil {
 		_, err := v.call.Wait(v.ctx)
 		t.Fatalf("nobody came: %v", err)
@@ -114,7 +117,7 @@ func signalChild(t *testing.T, parent int, name string, signal syscall.Signal) (
 		var state string
 		var ppid int
 		fmt.Sscan(rest, &state, &ppid)
-		if pid, _ := strconv.Atoi(number); comm == name && ppid == parent {
+		if pid, _ := strconv.Atoi(number); comm == name && ppid == parent && state != "Z" {
 			if err := syscall.Kill(pid, signal); err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +185,7 @@ func TestConnectionThatBreaks(t *testing.T) {
 		if failed, ok := errors.AsType[*mops.ExecError](err); !ok || failed.Reason != executor.Signalled {
 			t.Errorf("%v", err)
 		}
-		v.door.SetReadDeadline(time.Now().Add(time.Second))
+		v.door.SetReadDeadline(time.Now().Add(patience))
 		if _, err := v.door.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("the worker runs on: %v", err)
 		}

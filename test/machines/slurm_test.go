@@ -32,7 +32,7 @@ func jobs(t *testing.T, state string) []string {
 // oneJob waits until there is one.
 func oneJob(t *testing.T, state string) (names []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for names = jobs(t, state); len(names) != 1; names = jobs(t, state) {
 		if !sleep.For(ctx, 50*time.Millisecond) {
@@ -106,9 +106,13 @@ func TestSlurm(t *testing.T) {
 		if _, err := call.Wait(t.Context()); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
-		env.Close() // waits for the worker
-		if left := jobs(t, "PENDING"); len(left) > 0 {
-			t.Errorf("the queue has %q", left)
+		env.Close()                                                  // waits for the worker
+		settle, end := context.WithTimeout(t.Context(), time.Minute) // Slurm ends its job by and by
+		defer end()
+		for left := jobs(t, "PENDING"); len(left) > 0; left = jobs(t, "PENDING") {
+			if !sleep.For(settle, 50*time.Millisecond) {
+				t.Fatalf("the queue has %q", left)
+			}
 		}
 	})
 }

@@ -49,7 +49,13 @@ func (e *Executor) HandleOf(inv executor.Invocation) string {
 
 // starter starts a process for one worker; a pod has as long to end as the
 // supervisor takes for its processes.
-func starter() *subprocess.Executor { return subprocess.New(subprocess.Grace(10 * time.Second)) }
+func starter(options ...subprocess.Option) *subprocess.Executor {
+	return subprocess.New(append(options, subprocess.Grace(10*time.Second))...)
+}
+
+// onceNamed lets a worker begin when its file is there, or never will be: else one could
+// be at work whose program is killed before it could say how to find it.
+const onceNamed = `n=0; while [ ! -e "$0" ] && [ $n -lt 6000 ]; do n=$((n+1)); sleep 0.01; done; exec "$@"`
 
 // Start implements executor.Executor.
 func (e *Executor) Start(ctx context.Context, inv executor.Invocation) (executor.Worker, error) {
@@ -78,26 +84,42 @@ func (e *Executor) start(ctx context.Context, g *group, index int) error {
 	inv := g.inv
 	inv.Env = append(slices.Concat(e.Env, inv.Env), fmt.Sprintf("%s=%d", executor.IndexVariable, index))
 	inv.Tell = nil
-	w, err := starter().Start(ctx, inv)
+	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(e.Dir, g.handle, fmt.Sprint(index))
-	if err := os.WriteFile(file, []byte(w.Handle()), 0o600); err != nil {
+	file := filepath.Join(e.Dir, g.handle, fmt.Sprint("worker-", index))
+	next := filepath.Join(e.Dir, g.handle, fmt.Sprint("next-", index))
+	os.Remove(file) // that of the one which died
+	w, err := starter(subprocess.Command("/bin/sh", "-c", onceNamed, file, program)).Start(ctx, inv)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(next, []byte(w.Handle()), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(next, file); err != nil {
 		return err
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	for len(g.workers) <= index {
 		g.workers = append(g.workers, nil)
 	}
 	g.workers[index] = w
+	stopped, released := g.stopped, g.released
+	g.mu.Unlock()
+	switch {
+	case stopped: // meanwhile, and nobody else knows of this one
+		return w.Stop(ctx)
+	case released:
+		w.Release()
+	}
 	return nil
 }
 
 // Attach implements executor.Executor.
 func (e *Executor) Attach(ctx context.Context, inv executor.Invocation, handle string) (executor.Worker, error) {
-	files, err := filepath.Glob(filepath.Join(e.Dir, filepath.Base(handle), "*"))
+	files, err := filepath.Glob(filepath.Join(e.Dir, filepath.Base(handle), "worker-*"))
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("attach to group %s: %w", handle, executor.ErrGone)
 	}
@@ -194,7 +216,7 @@ func (g *group) Wait(ctx context.Context) (executor.Exit, error) {
 func (g *group) Stop(ctx context.Context) error {
 	g.mu.Lock()
 	g.stopped = true
-	workers := g.workers
+	workers := slices.Clone(g.workers)
 	g.mu.Unlock()
 	var failed []error
 	var all sync.WaitGroup
@@ -215,7 +237,7 @@ func (g *group) Stop(ctx context.Context) error {
 func (g *group) Release() {
 	g.mu.Lock()
 	g.released = true
-	workers := g.workers
+	workers := slices.Clone(g.workers)
 	g.mu.Unlock()
 	for _, w := range workers {
 		w.Release()
