@@ -63,7 +63,7 @@ func TestSweepLeavesWhatIsHeldAndWhatWasUsed(t *testing.T) {
 	}
 	done()
 	hours = 4
-	for deadline := time.Now().Add(10 * time.Second); exists(f.entry(0)); f.Sweep() {
+	for deadline := time.Now().Add(time.Minute); exists(f.entry(0)); f.Sweep() {
 		if time.Now().After(deadline) {
 			t.Fatal("it is held though its context has ended")
 		}

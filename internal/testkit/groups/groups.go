@@ -82,17 +82,36 @@ func (e *Executor) start(ctx context.Context, g *group, index int) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(e.Dir, g.handle, fmt.Sprint(index))
-	if err := os.WriteFile(file, []byte(w.Handle()), 0o600); err != nil {
-		return err
+	if err := e.publish(g.handle, index, w.Handle()); err != nil {
+		return errors.Join(err, w.Stop(ctx))
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	for len(g.workers) <= index {
 		g.workers = append(g.workers, nil)
 	}
 	g.workers[index] = w
+	stopped, released := g.stopped, g.released
+	g.mu.Unlock()
+	switch { // whoever did that meanwhile did not see this one
+	case stopped:
+		return w.Stop(ctx)
+	case released:
+		w.Release()
+	}
 	return nil
+}
+
+// publish lets others find a worker. They see all of its handle, or nothing.
+func (e *Executor) publish(group string, index int, handle string) error {
+	file, err := os.CreateTemp(e.Dir, "new-")
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(handle)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), filepath.Join(e.Dir, group, fmt.Sprint(index)))
 }
 
 // Attach implements executor.Executor.
@@ -159,7 +178,7 @@ func (g *group) watchOne(e *Executor, index int, replace *int) {
 			return // released
 		}
 		g.mu.Lock()
-		again := exit.Err != nil && !g.stopped && exit.Code != executor.ExitUnfit && *replace > 0
+		again := exit.Err != nil && !g.stopped && !g.released && exit.Code != executor.ExitUnfit && *replace > 0
 		if again {
 			*replace--
 		} else if exit.Err != nil || g.inv.Workers == 0 {
@@ -194,7 +213,7 @@ func (g *group) Wait(ctx context.Context) (executor.Exit, error) {
 func (g *group) Stop(ctx context.Context) error {
 	g.mu.Lock()
 	g.stopped = true
-	workers := g.workers
+	workers := slices.Clone(g.workers)
 	g.mu.Unlock()
 	var failed []error
 	var all sync.WaitGroup
@@ -215,7 +234,7 @@ func (g *group) Stop(ctx context.Context) error {
 func (g *group) Release() {
 	g.mu.Lock()
 	g.released = true
-	workers := g.workers
+	workers := slices.Clone(g.workers)
 	g.mu.Unlock()
 	for _, w := range workers {
 		w.Release()

@@ -55,8 +55,8 @@ func Soon[T any](t testing.TB, what string, do func() (T, error)) (T, error) {
 	select {
 	case o := <-ended:
 		return o.value, o.err
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%s has not ended after 30 s", what)
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("%s has not ended after 2 minutes", what)
 		panic("not reached")
 	}
 }
