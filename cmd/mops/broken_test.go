@@ -14,6 +14,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 	"github.com/TrilliantHealth/mops-go/blob/driver"
 	"github.com/TrilliantHealth/mops-go/blob/memblob"
+	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
 )
 
 // Roots such as broken://readonly are unfit in the way that they say.
@@ -47,12 +48,20 @@ func failing(s *blob.Store, on blobtest.Op, err error) driver.Store {
 	}}).Driver()
 }
 
-// slow takes its time, and says by a file when it is well under way.
+// slow takes its time. When it is well under way, it says so by a file, and does
+// nothing more until somebody interrupts the program.
 func slow(s *blob.Store) driver.Store {
+	interrupted, _ := interrupt.Context(context.Background())
 	var n atomic.Int64
 	return blobtest.Faulty(s, blobtest.FaultPlan{Before: func(op blobtest.Op, _ string) error {
-		if n.Add(1) == 200 {
-			return os.WriteFile("slow.began", nil, 0o666)
+		operation := n.Add(1)
+		if operation == 200 {
+			if err := os.WriteFile("slow.began", nil, 0o666); err != nil {
+				return err
+			}
+		}
+		if operation >= 200 {
+			<-interrupted.Done()
 		}
 		if op != blobtest.OpDelete {
 			time.Sleep(10 * time.Millisecond)

@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/apimachinery/pkg/watch"
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
@@ -112,6 +113,13 @@ func TestJobsAreWatched(t *testing.T) {
 	l := newTool(t)
 	job, pod := aJob(t, l, "mops-train-1", "forecast/train@2", time.Hour, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(l.now.Add(-time.Minute))}})
 	client := onFake(t, l, job)
+	// Unlike a cluster, this one does not tell a watch of what came after the list before it.
+	watched := make(chan struct{}, 10)
+	client.PrependWatchReactor("*", func(action clienttesting.Action) (bool, watch.Interface, error) {
+		w, err := client.Tracker().Watch(action.GetResource(), action.GetNamespace())
+		watched <- struct{}{}
+		return true, w, err
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	reader, writer := io.Pipe()
@@ -125,6 +133,8 @@ func TestJobsAreWatched(t *testing.T) {
 	}{
 		{func() error { return nil }, "  pending    mops-train-1  forecast/train@2\n"},
 		{func() error {
+			<-watched // Jobs and pods, in whatever order
+			<-watched
 			_, err := client.CoreV1().Pods("weather").Create(ctx, pod, metav1.CreateOptions{})
 			return err
 		}, "  running    mops-train-1  after 1m00s  forecast/train@2\n"},

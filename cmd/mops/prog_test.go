@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/TrilliantHealth/mops-go"
@@ -93,9 +94,11 @@ var (
 	})
 
 	prints = mops.Define("shop/prints", func(ctx context.Context, n int) (int, error) {
+		var text strings.Builder // written at once, so that it is one chunk of a log
 		for i := range n {
-			fmt.Printf("line %d \x1b[31mred\x1b[0m\n", i+1)
+			fmt.Fprintf(&text, "line %d \x1b[31mred\x1b[0m\n", i+1)
 		}
+		fmt.Print(text.String())
 		if path := os.Getenv("PROG_WAIT"); path != "" {
 			fmt.Println("waiting")
 			return n, waitFor(ctx, path)

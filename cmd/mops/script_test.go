@@ -104,7 +104,7 @@ func onSpot(ts *testscript.TestScript, neg bool, args []string) {
 
 // waitFile FILE waits until a file is there.
 func waitFile(ts *testscript.TestScript, neg bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
@@ -150,7 +150,7 @@ func noEscapes(ts *testscript.TestScript, neg bool, args []string) {
 // lock FILE: writes the lock of the package in the current folder as mops-lock
 // does, and its text into a file.
 func lock(ts *testscript.TestScript, neg bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	p, err := fingerprint.Load(ctx, fingerprint.Config{Dir: ts.MkAbs("."), Env: append(os.Environ(), "GOFLAGS=", "GOWORK=off")}, ".")
 	ts.Check(err)

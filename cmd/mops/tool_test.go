@@ -87,7 +87,7 @@ func TestToolOnSoundRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	l.now = l.now.Add(3*time.Hour + time.Minute)
+	l.now = time.Now().Add(3*time.Hour + time.Minute)
 	l.expect(0, []string{"shop/trade@1      2        2", "3 hours ago"}, "ls")
 	l.expect(0, []string{"2 calls"}, "ls", "mops1/default/shop/trade@1")
 	l.expect(0, []string{`City: "Oslo"`, "Total: 0.2", "computed in"}, "inspect", oslo.URI)

@@ -35,7 +35,7 @@ var standIns = []standIn{
 	{"mops replay club-tiny-cider -- dlv exec ./weather", inDebugger("mops replay club-tiny-cider -- dlv exec ./weather", "continue", "stack", "exit"), "a pipe stands for who types"},
 	{"mops replay van-juniper-yonder -- dlv exec ./weather --headless --listen 127.0.0.1:2345", headless, "dlv stands for an editor, and any free port for that one"},
 	{"mops replay van-juniper-yonder -- perf record -g ./weather", `perf record -g -o perf.data true >/dev/null 2>&1 || exit 0; mops replay van-juniper-yonder -- perf record -g ./weather; test $? = 1 -a -s perf.data`, "left out where perf does not record"},
-	{"mops serve", `timeout --preserve-status --signal=INT 2 mops serve --port 0`, "it goes on until somebody ends it, at a port that may be taken"},
+	{"mops serve", served, "it goes on until somebody ends it, at a port that may be taken"},
 	{"make test", "", "this test is part of it"},
 	{"make soak", "", "it takes as long as one lets it"},
 	{"make bench", "", "it measures, and needs the machine for itself"},
@@ -57,6 +57,12 @@ echo continue | dlv connect "$address" --allow-non-terminal-interactive=true >/d
 wait $replay; cat headless.txt`
 
 // command is one line of a console block and what it prints.
+// served ends the server when it has said where it is.
+const served = `mops serve --port 0 >served.txt &
+server=$!
+until grep -q 'Ctrl-C' served.txt; do kill -0 $server || exit; sleep 0.1; done
+kill -INT $server && wait $server && cat served.txt`
+
 type command struct {
 	line   string
 	output []string // nil where it does not matter
@@ -229,7 +235,7 @@ func (s *session) run(t *testing.T, page string, c command) bool {
 	script := fmt.Sprintf(". %[1]s/variables; cd \"$(cat %[1]s/folder)\" || exit\n%[2]s\nstatus=$?\npwd >%[1]s/folder; export -p >%[1]s/variables\nexit $status\n", s.state, line)
 	shell := exec.CommandContext(t.Context(), "sh", "-c", script)
 	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
-	shell.WaitDelay = 10 * time.Second
+	shell.WaitDelay = time.Minute // for a worker that outlives its program
 	var out bytes.Buffer
 	shell.Stdout, shell.Stderr = &out, &out
 	err := shell.Run()

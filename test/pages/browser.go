@@ -53,6 +53,7 @@ type Tab struct {
 
 	mu       sync.Mutex
 	problems []string // errors of scripts, messages on the console, violations of the policy
+	forgiven []string // texts of those that a test makes on purpose
 	requests []string // addresses that were asked for
 }
 
@@ -143,10 +144,15 @@ func arguments(list []*runtime.RemoteObject) string {
 }
 
 // Problems are what went wrong so far.
-func (t *Tab) Problems() []string {
+func (t *Tab) Problems() (all []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]string(nil), t.problems...)
+	for _, p := range t.problems {
+		if !slices.ContainsFunc(t.forgiven, func(text string) bool { return strings.Contains(p, text) }) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // Requests are the addresses that were asked for.
@@ -156,7 +162,7 @@ func (t *Tab) Requests() []string {
 	return append([]string(nil), t.requests...)
 }
 
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // Do runs actions on the page.
 func (t *Tab) Do(actions ...chromedp.Action[chromedp.Void]) error {
@@ -172,12 +178,13 @@ func Eval[T any](t *Tab, expression string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// Await waits until an expression is true, on whatever page the tab is then.
+// Await waits until an expression is true, on whatever page the tab is then, all of which
+// is there.
 func (t *Tab) Await(expression string) error {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
 	for {
-		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && !!(`+expression+")"))
 		if is && err == nil {
 			return nil
 		}
@@ -235,9 +242,10 @@ func (t *Tab) Text(selector string) (string, error) {
 	return chromedp.Run(ctx, chromedp.Text(chromedp.CSS(selector)))
 }
 
-// forgive takes the problems with a text out, which a test made on purpose.
+// forgive takes the problems with a text for made on purpose, also those that the browser
+// tells of later.
 func (t *Tab) forgive(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.problems = slices.DeleteFunc(t.problems, func(p string) bool { return strings.Contains(p, text) })
+	t.forgiven = append(t.forgiven, text)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
 	"github.com/TrilliantHealth/mops-go/internal/engine/worker"
+	"github.com/TrilliantHealth/mops-go/internal/records/programs"
 )
 
 // shared is what all tests use: the tool and a browser.
@@ -96,8 +97,21 @@ func rootOf(t testing.TB, made ...Made) *blob.Store {
 		if err := m.Put(t.Context(), store); err != nil {
 			t.Fatal(err)
 		}
+		if m.Live {
+			goesOn(t, store, m.ID())
+		}
 	}
 	return store
+}
+
+// goesOn makes a run live for as long as the test takes: its head is from tomorrow.
+func goesOn(t testing.TB, store *blob.Store, run string) {
+	t.Helper()
+	head := filepath.Join(strings.TrimPrefix(store.Root(), "file://"), programs.Prefix, run, "head.json")
+	tomorrow := time.Now().Add(24 * time.Hour)
+	if err := os.Chtimes(head, tomorrow, tomorrow); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // file is a run as a page, by mops page.
@@ -117,7 +131,7 @@ func serve(t testing.TB, mops, root string) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, mops, "serve", "--json", "--port", "0", root)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	command.WaitDelay = 10 * time.Second
+	command.WaitDelay = time.Minute
 	var complaints strings.Builder
 	command.Stderr = &complaints
 	out, err := command.StdoutPipe()

@@ -15,7 +15,8 @@ import (
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 )
 
-// programVariable makes of the test binary a program that makes calls.
+// programVariable makes of the test binary a program that makes calls, until there is the
+// file that it names.
 const programVariable = "TEST_PAGES_PROGRAM"
 
 // Order is an input that holds what must not do anything on a page, and what must not
@@ -41,16 +42,18 @@ var handle = mops.Define("handle", func(ctx context.Context, in Order) (map[stri
 })
 
 // slow takes memory and time, so that its worker leaves samples.
-var slow = mops.Define("slow", func(ctx context.Context, seconds int) (int, error) {
+var slow = mops.Define("slow", func(ctx context.Context, _ int) (int, error) {
 	fmt.Println("slow begins", hostile)
 	memory := make([]byte, 96<<20)
 	for i := range memory {
 		memory[i] = byte(i)
 	}
-	for until := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(until) && ctx.Err() == nil; {
+	for seen := false; !seen && ctx.Err() == nil; {
 		for i := range memory {
 			memory[i]++
 		}
+		_, err := os.Stat(os.Getenv(programVariable))
+		seen = err == nil
 	}
 	return int(memory[17]), ctx.Err()
 })
@@ -72,8 +75,9 @@ func TestProgram(t *testing.T) {
 	mops, b := needs(t)
 	root := "file://" + filepath.ToSlash(t.TempDir())
 	at := serve(t, mops, root)
-	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), programVariable+"=1", "MOPS_ROOT="+root)
+	seen := filepath.Join(t.TempDir(), "seen")
+	command := exec.CommandContext(t.Context(), os.Args[0])
+	command.Env = append(os.Environ(), programVariable+"="+seen, "MOPS_ROOT="+root)
 	var said strings.Builder
 	command.Stdout, command.Stderr = &said, &said
 	if err := command.Start(); err != nil {
@@ -97,12 +101,15 @@ func TestProgram(t *testing.T) {
 	await(t, p, `document.body.dataset.kind === "run" && document.getElementById("state").textContent.trim() === "running"`)
 	await(t, p, `document.querySelector("#open .spark") !== null`) // samples, while it runs
 	await(t, p, `document.querySelector(".failure .error").textContent.includes("no such city: </pre></script><script>")`)
+	if err := os.WriteFile(seen, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-ended; err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
 	await(t, p, `document.getElementById("state").textContent.trim() === "finished"`)
 	is(t, p, `window.hacked === undefined`, true)
-	is(t, p, `[...document.querySelectorAll(".vt-row:not([hidden])")].map(r => r.children[0].textContent + " " + r.children[1].textContent).join()`, "failed handle@0,computed handle@0,computed slow@0")
+	await(t, p, `[...document.querySelectorAll(".vt-row:not([hidden])")].map(r => r.children[0].textContent + " " + r.children[1].textContent).join() === "failed handle@0,computed handle@0,computed slow@0"`)
 
 	calls, err := Eval[[]string](p, `(() => { const all = []; for (const r of [...document.querySelectorAll(".vt-row:not([hidden])")]) { r.click(); all.push(document.querySelector("#detail a").getAttribute("href")); } return all; })()`)
 	if err != nil || len(calls) != 3 {

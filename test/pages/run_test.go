@@ -60,13 +60,21 @@ func TestManyCalls(t *testing.T) {
 	}
 	timed := func(what, script string) {
 		t.Helper()
+		before, err := p.threadTime()
+		if err != nil {
+			t.Fatal(err)
+		}
 		took, err := Eval[float64](p, `(async () => { const began = performance.now(); `+script+`; await new Promise(r => requestAnimationFrame(() => setTimeout(r))); return performance.now() - began; })()`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s takes %.0f ms", what, took)
-		if took > 1000 {
-			t.Errorf("%s takes %.0f ms", what, took)
+		after, err := p.threadTime()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s takes %.0f ms, of which its thread worked at most %.0f ms", what, took, after-before)
+		if min(took, after-before) > 1000 {
+			t.Errorf("%s takes %.0f ms, and its thread worked %.0f ms", what, took, after-before)
 		}
 	}
 	timed("sorting", column("ran")+`.firstChild.click()`)
@@ -161,10 +169,14 @@ func TestRunPage(t *testing.T) {
 		is(t, p, `navigator.clipboard.readText()`, want)
 	}
 	await(t, p, `document.querySelector("#detail .goon button").textContent === "URI"`)
+	do(t, p, `{ const b = document.querySelector("#detail .goon button"); window.labels = []; new MutationObserver(() => labels.push(b.textContent)).observe(b, { childList: true }); }`)
 	if err := p.Do(chromedp.KeyEvent("c")); err != nil {
 		t.Fatal(err)
 	}
-	await(t, p, `document.querySelector("#detail .goon button").textContent === "copied"`)
+	await(t, p, `labels.join() === "copied,URI"`)                                                                      // for a moment
+	do(t, p, `{ const b = document.querySelector("#detail .goon button"); labels.length = 0; b.click(); b.click(); }`) // as one
+	await(t, p, `labels.at(-1) === "URI"`)
+	is(t, p, `labels.join()`, "copied,URI")
 	if err := p.Do(chromedp.KeyEvent(kb.Escape)); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ func TestServe(t *testing.T) {
 	if err := w.Begin(t.Context(), programs.Head{Program: "/bin/going", Host: "here", User: "ada", Start: began, Root: store.Root()}); err != nil {
 		t.Fatal(err)
 	}
+	goesOn(t, store, id)
 	state := func(calls, running int64, open ...programs.Open) programs.State {
 		return programs.State{
 			At: time.Since(began).Seconds(), Next: 3, Open: open,
@@ -55,7 +56,7 @@ func TestServe(t *testing.T) {
 
 	root := tab(t, b, at+"/", View{})
 	await(t, root, `document.querySelector("#runs tbody").rows.length === 2 && document.querySelector("#functions table") !== null`)
-	is(t, root, `document.querySelector("#runs tbody").rows[0].textContent.includes("running") && document.querySelector("#runs tbody").rows[0].textContent.includes("going")`, true)
+	await(t, root, `document.querySelector("#runs tbody").rows[0].textContent.includes("running") && document.querySelector("#runs tbody").rows[0].textContent.includes("going")`)
 	is(t, root, `document.querySelector("#runs tbody a").getAttribute("href")`, "/run/"+id)
 	is(t, root, `document.getElementById("live").textContent`, "live")
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestShellsComplete(t *testing.T) {
 			command.Env = []string{"PATH=" + bin + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + t.TempDir(), "TERM=xterm", "MOPS_ROOT=" + root, "LC_ALL=C.UTF-8"}
 			term := onTerminal(t, command)
 			term.write(shell.setUp + "\nmops ready\n")
-			term.expect("GOT<ready>")
+			term.await("the shell", answer.MatchString)
 			for keys, want := range map[string]string{
 				"insp\tx":                      "inspect x",
 				"ls --fai\tx":                  "ls --failed x",
@@ -96,10 +97,29 @@ func TestShellsComplete(t *testing.T) {
 				"summary --root file\tx":            "summary --root " + root + " x",
 				"help k8s lau\tx":                   "help k8s launch x",
 			} {
-				term.write("mops " + keys + "\n")
-				term.expect("GOT<" + strings.TrimRight(want, " "))
+				term.completes("mops "+keys+"\n", "GOT<"+strings.TrimRight(want, " "))
 			}
 		})
+	}
+}
+
+var answer = regexp.MustCompile(`GOT<.*>\r*\n`)
+
+// completes presses keys until the shell calls the tool as it should: on a busy machine
+// the tool may take longer than a shell waits for a store.
+func (term *terminal) completes(keys, want string) {
+	term.t.Helper()
+	answers := func(shown string) []string { return answer.FindAllString(shown, -1) }
+	for until := time.Now().Add(2 * time.Minute); ; {
+		before := len(answers(term.text()))
+		term.write(keys)
+		term.await(fmt.Sprintf("an answer to %q", keys), func(shown string) bool { return len(answers(shown)) > before })
+		switch got := answers(term.text())[before]; {
+		case strings.HasPrefix(got, want):
+			return
+		case time.Now().After(until):
+			term.t.Fatalf("%q: got %q, want %q", keys, got, want)
+		}
 	}
 }
 
@@ -125,16 +145,19 @@ func TestCompletionIsQuick(t *testing.T) {
 		_, took := complete(t, root, "version", "")
 		start = min(start, took)
 	}
+	// Where the store took longer than a shell waits, little is offered or nothing.
 	for _, arguments := range [][]string{
 		{"ls", "mops1/"}, {"inspect", words[:2]}, {"inspect", "mops1/default/shop/trade@1/"}, {"inspect", "mops1/default/shop/trade@1/" + words[:4]}, {"config", "sh"}, {"summary", "2"},
 	} {
-		best := time.Hour
-		for range 5 {
-			said, took := complete(t, root, arguments...)
-			if strings.HasPrefix(said, ":") {
-				t.Fatalf("%q: nothing is offered: %s", arguments, said)
+		best, said := time.Hour, ""
+		for most, tries := max(100*time.Millisecond, 8*start), 0; best > most && tries < 30; tries++ {
+			var took time.Duration
+			if said, took = complete(t, root, arguments...); !strings.HasPrefix(said, ":") {
+				best = min(best, took)
 			}
-			best = min(best, took)
+		}
+		if best == time.Hour {
+			t.Fatalf("%q: nothing is offered: %s", arguments, said)
 		}
 		t.Logf("%q: %v, of which %v to start", arguments, best.Round(time.Millisecond), start.Round(time.Millisecond))
 		if best > max(100*time.Millisecond, 8*start) {
@@ -150,11 +173,22 @@ func TestSilentStoreIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	said, took := complete(t, "s3://box/mops?region=eu-1&endpoint=http://"+listener.Addr().String(), "ls", "mops1/")
-	if !strings.HasPrefix(said, ":") || took > 5*time.Second {
-		t.Errorf("after %v: %s", took, said)
+	best := time.Hour // of some: others may be at work on this machine
+	for tries := 0; tries < 10 && best > 5*time.Second; tries++ {
+		said, took := complete(t, "s3://box/mops?region=eu-1&endpoint=http://"+listener.Addr().String(), "ls", "mops1/")
+		if !strings.HasPrefix(said, ":") {
+			t.Errorf("after %v: %s", took, said)
+		}
+		best = min(best, took)
 	}
-	if said, _ := complete(t, "nothing://x", "ls", ""); !strings.Contains(said, "mops1/\n") {
+	if best > 5*time.Second {
+		t.Errorf("the shell waits for %v", best)
+	}
+	said := ""
+	for tries := 0; tries < 50 && !strings.Contains(said, "mops1/\n"); tries++ {
+		said, _ = complete(t, "nothing://x", "ls", "")
+	}
+	if !strings.Contains(said, "mops1/\n") {
 		t.Errorf("a root that makes no sense: %s", said)
 	}
 }

@@ -114,16 +114,16 @@ func (term *terminal) write(keys string) {
 	}
 }
 
-// expect waits until a text is seen.
-func (term *terminal) expect(text string) {
+// await waits until what is seen is as it should be.
+func (term *terminal) await(what string, is func(shown string) bool) {
 	term.t.Helper()
-	ctx, cancel := context.WithTimeout(term.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(term.t.Context(), 3*time.Minute)
 	defer cancel()
-	for !strings.Contains(term.text(), text) {
+	for !is(term.text()) {
 		select {
 		case <-term.more:
 		case <-ctx.Done():
-			term.t.Fatalf("%q is not seen in %q", text, term.text())
+			term.t.Fatalf("%s is not seen in %q", what, term.text())
 		}
 	}
 }

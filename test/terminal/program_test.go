@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,38 +35,81 @@ func run(ctx context.Context) error {
 	return err
 }
 
+// piece is something that a call prints.
+type piece struct {
+	to    *os.File
+	text  string
+	pause time.Duration // before it
+}
+
+var pieces = []piece{
+	{os.Stdout, "a line on standard output\n", 300 * time.Millisecond},
+	{os.Stderr, "a line on standard error\n", 0},
+	{os.Stdout, "a part ", 0},
+	{os.Stderr, "of a ", 300 * time.Millisecond},
+	{os.Stdout, "line\n", 150 * time.Millisecond},
+	{os.Stdout, strings.Repeat("long ", 60) + "end\n", 0},
+	{os.Stdout, scrolls(0, 7), 0},
+	{os.Stdout, scrolls(7, 40), 0},
+	{os.Stdout, "\x1b[31mred\x1b[0m\n", 0},
+}
+
+func scrolls(from, to int) (text string) {
+	for i := from; i < to; i++ {
+		text += fmt.Sprintln("scrolls", i)
+	}
+	return text
+}
+
+// shows is what a terminal shows of it.
+func (p piece) shows() string {
+	return strings.NewReplacer("\x1b[31m", "", "\x1b[0m", "").Replace(p.text)
+}
+
+// said is what a call prints.
+var said = func() (text string) {
+	for _, p := range pieces {
+		text += p.shows()
+	}
+	return text
+}()
+
 // speak prints for a while, once the block stands, as functions do that know nothing
 // of it.
 var speak = mops.Define("test/speak", func(ctx context.Context, _ int) (int, error) {
-	time.Sleep(300 * time.Millisecond)
-	fmt.Println("a line on standard output")
-	fmt.Fprintln(os.Stderr, "a line on standard error")
-	fmt.Print("a part ")
-	time.Sleep(300 * time.Millisecond)
-	fmt.Fprint(os.Stderr, "of a ")
-	time.Sleep(150 * time.Millisecond)
-	fmt.Println("line")
-	fmt.Println(strings.Repeat("long ", 60) + "end")
-	for i := range 40 {
-		fmt.Println("scrolls", i)
+	if spoken == 0 {
+		stop(ctx, 0)
 	}
-	fmt.Println("\x1b[31mred\x1b[0m")
+	for i, p := range pieces {
+		time.Sleep(p.pause)
+		fmt.Fprint(p.to, p.text)
+		if spoken == 1 {
+			stop(ctx, 1+i)
+		}
+	}
 	spoken++
 	if spoken == calls/2 {
+		stop(ctx, lastStop)
 		end(ctx)
 	}
 	return 0, nil
 }, mops.On(inproc.New(inproc.Limit(1))))
 
-// said is what a call prints.
-var said = "a line on standard output\na line on standard error\na part of a line\n" +
-	strings.Repeat("long ", 60) + "end\n" + scrolls() + "red\n"
+// stops is the variable of a folder: at some moments the program waits for a file in it,
+// whose name is the number of the moment. They are before the first call prints, after
+// each piece of the second one, and when half of all have spoken.
+const stops = "TERMINAL_TEST_STOPS"
 
-func scrolls() (text string) {
-	for i := range 40 {
-		text += fmt.Sprintln("scrolls", i)
+var lastStop = len(pieces) + 1
+
+func stop(ctx context.Context, number int) {
+	folder := os.Getenv(stops)
+	for folder != "" && ctx.Err() == nil {
+		if _, err := os.Stat(filepath.Join(folder, fmt.Sprint(number))); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	return text
 }
 
 var spoken int // calls that have ended; they run one after another

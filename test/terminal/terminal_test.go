@@ -19,6 +19,7 @@ type terminal struct {
 	t      *testing.T
 	tmux   string
 	socket string
+	stops  string // see there
 	height int
 }
 
@@ -40,7 +41,7 @@ func open(t *testing.T, width, height int, line string) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	term := &terminal{t: t, tmux: path, socket: filepath.Join(folder, "s"), height: height}
+	term := &terminal{t: t, tmux: path, socket: filepath.Join(folder, "s"), stops: folder, height: height}
 	settings := filepath.Join(folder, "conf")
 	if err := os.WriteFile(settings, []byte("set -g history-limit 10000\nset -g status off\nset -g remain-on-exit on\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func open(t *testing.T, width, height int, line string) *terminal {
 		t.Fatal(err)
 	}
 	term.run("-f", settings, "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height),
-		"-e", "PROGRAM="+self, "-e", "PS1=ready> ", "sh", "-c", line)
+		"-e", "PROGRAM="+self, "-e", "STOPS="+stops+"="+folder, "-e", "PS1=ready> ", "sh", "-c", line)
 	t.Cleanup(func() { exec.Command(term.tmux, "-S", term.socket, "kill-server").Run() })
 	return term
 }
@@ -64,33 +65,40 @@ func (term *terminal) run(arguments ...string) string {
 	return string(said)
 }
 
+// goOn lets the program go on from where it stops.
+func (term *terminal) goOn(number int) {
+	term.t.Helper()
+	if err := os.WriteFile(filepath.Join(term.stops, fmt.Sprint(number)), nil, 0o600); err != nil {
+		term.t.Fatal(err)
+	}
+}
+
 func (term *terminal) press(keys ...string) { term.run(append([]string{"send-keys"}, keys...)...) }
 
 // text is all that was ever printed, the screen last, without the block, the last lines of
 // which are returned apart. Lines that wrap are whole.
 func (term *terminal) text() (text string, block []string) {
 	rows := strings.Split(term.run("capture-pane", "-p", "-J", "-S", "-"), "\n")
-	for i, row := range rows {
-		rows[i] = strings.TrimRight(row, " ")
-	}
 	first := slices.IndexFunc(rows, func(row string) bool { return strings.HasPrefix(row, "test/sp") })
 	if first < 0 {
 		first = len(rows)
 	}
-	block = rows[first:]
-	return strings.Trim(strings.Join(rows[:first], "\n"), "\n") + "\n", block
+	for _, row := range rows[first:] {
+		block = append(block, strings.TrimRight(row, " "))
+	}
+	return asShown(strings.Join(rows[:first], "\n")), block
 }
 
 // await waits until the terminal shows what it should.
 func (term *terminal) await(what string, is func(text string, block []string) bool) {
 	term.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		text, block := term.text()
 		if is(text, block) {
 			return
 		}
 		if time.Now().After(deadline) {
-			term.t.Fatalf("%s: not within 30 s; the terminal shows\n%s%s", what, text, strings.Join(block, "\n"))
+			term.t.Fatalf("%s: not within 3 minutes; the terminal shows\n%s%s", what, text, strings.Join(block, "\n"))
 		}
 	}
 }
@@ -98,6 +106,16 @@ func (term *terminal) await(what string, is func(text string, block []string) bo
 func shown(_ string, block []string) bool {
 	return len(block) > 0 && strings.Contains(block[0], "1 running")
 }
+
+// asShown is a text without what nobody sees: spaces at the end of lines, and lines at its end.
+func asShown(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n") + "\n"
+}
+
 func gone(_ string, block []string) bool { return len(block) == 0 }
 func has(words string) func(string, []string) bool {
 	return func(text string, _ []string) bool { return strings.Contains(text, words) }
@@ -114,10 +132,10 @@ func (term *terminal) expectWhole() {
 	term.await("the block goes", gone)
 	term.press("Enter")
 	term.await("the next command", has("\n100\n"))
-	rows := strings.Split(strings.TrimSuffix(term.run("capture-pane", "-p"), "\n"), "\n")
-	if len(rows) != term.height || rows[term.height-2] != "100" {
-		term.t.Errorf("lines do not reach the last row:\n%s", strings.Join(rows, "\n"))
-	}
+	term.await("lines as far as the last row", func(string, []string) bool {
+		rows := strings.Split(strings.TrimSuffix(term.run("capture-pane", "-p"), "\n"), "\n")
+		return len(rows) == term.height && rows[term.height-2] == "100"
+	})
 }
 
 const next = "; echo ended $?; read line; seq 100; read line"
@@ -128,25 +146,24 @@ func TestPrintsStayWhole(t *testing.T) {
 	want := "the program begins\n" + strings.Repeat(said, calls) + "the program ends\nmops: 6 calls: 6 computed in "
 	for _, size := range [][2]int{{100, 30}, {80, 10}, {30, 6}, {11, 4}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			term := open(t, size[0], size[1], program+"= $PROGRAM"+next)
-			blocks := 0
-			term.await("the end", func(text string, block []string) bool {
-				if begun, _, ended := strings.Cut(text, "mops: "); !strings.HasPrefix(want, strings.TrimSuffix(begun, "\n")) {
-					t.Fatalf("there is\n%s\nwant no more than\n%s", text, want)
-				} else if ended {
-					return strings.Contains(text, "ended 0")
-				}
-				if len(block) > 0 {
-					blocks++
-				}
-				if says := strings.Join(block, " "); blocks == 3 && size[0] == 100 && !strings.Contains(says, "waiting: for a slot: the one slot is taken; inproc.Limit sets") {
-					t.Errorf("the block does not say what is waited for: %q", says)
-				}
-				return false
+			term := open(t, size[0], size[1], "env $STOPS "+program+"= $PROGRAM"+next)
+			begun := "the program begins\n"
+			above := func(text string, block []string) bool { return len(block) > 0 && text == asShown(begun) }
+			term.await("the block", func(text string, block []string) bool {
+				waits := strings.Contains(strings.Join(block, " "), "waiting: for a slot: the one slot is taken; inproc.Limit sets")
+				return above(text, block) && (waits || size[0] < 100)
 			})
-			if blocks == 0 {
-				t.Error("no block was seen")
+			term.goOn(0)
+			begun += said
+			for i, p := range pieces {
+				begun += p.shows()
+				term.await(fmt.Sprintf("%q above the block", p.text), above)
+				term.goOn(1 + i)
 			}
+			begun += said
+			term.await("what half of the calls print", above)
+			term.goOn(lastStop)
+			term.await("the end", has("\nended 0"))
 			if text, _ := term.text(); !strings.HasPrefix(text, want) {
 				t.Errorf("there is\n%s\nwant\n%s", text, want)
 			}
@@ -159,8 +176,12 @@ func TestPrintsStayWhole(t *testing.T) {
 func TestEveryEndGivesTheTerminalBack(t *testing.T) {
 	for _, how := range []string{"exit", "fatal", "panic", "kill"} {
 		t.Run(how, func(t *testing.T) {
-			term := open(t, 80, 12, program+"="+how+" $PROGRAM"+next)
+			term := open(t, 80, 12, "env $STOPS "+program+"="+how+" $PROGRAM"+next)
+			for number := range lastStop {
+				term.goOn(1 + number)
+			}
 			term.await("the block", shown)
+			term.goOn(0)
 			term.await("the end", has("\nended "))
 			text, _ := term.text()
 			if want := "the program begins\n" + strings.Repeat(said, calls/2); !strings.HasPrefix(text, want) || !strings.Contains(text, "last words\n") {

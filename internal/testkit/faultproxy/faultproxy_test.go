@@ -1,6 +1,7 @@
 package faultproxy_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,18 +21,19 @@ func TestFaults(t *testing.T) {
 		status  int    // 0: the request fails
 		body    string // that came, or its beginning
 		broken  bool   // in the middle of the body
+		stalls  bool   // until the client leaves
 		reached bool   // the server
 	}{
-		"Answer":        {faultproxy.Answer(503, http.Header{"retry-after": {"1"}}, "slow down"), 503, "slow down", false, false},
-		"Drop":          {faultproxy.Drop(), 0, "", false, false},
-		"LoseAnswer":    {faultproxy.LoseAnswer(), 0, "", false, true},
-		"ReplaceAnswer": {faultproxy.ReplaceAnswer(500, nil, "sorry"), 500, "sorry", false, true},
-		"Stall":         {faultproxy.Stall(), 0, "", false, false},
-		"StallAfter":    {faultproxy.StallAfter(4321), 200, body[:4321], true, true},
-		"CutAfter":      {faultproxy.CutAfter(4321), 200, body[:4321], true, true},
-		"FlipAt":        {faultproxy.FlipAt(3), 200, "0122456789", false, true},
-		"FlipBit":       {faultproxy.FlipBit(func(bits int) int { return bits - 8 }), 200, body[:9999] + "8", false, true},
-		"Delay":         {faultproxy.Delay(time.Millisecond), 200, body, false, true},
+		"Answer":        {faultproxy.Answer(503, http.Header{"retry-after": {"1"}}, "slow down"), 503, "slow down", false, false, false},
+		"Drop":          {faultproxy.Drop(), 0, "", false, false, false},
+		"LoseAnswer":    {faultproxy.LoseAnswer(), 0, "", false, false, true},
+		"ReplaceAnswer": {faultproxy.ReplaceAnswer(500, nil, "sorry"), 500, "sorry", false, false, true},
+		"Stall":         {faultproxy.Stall(), 0, "", false, true, false},
+		"StallAfter":    {faultproxy.StallAfter(4321), 200, body[:4321], true, true, true},
+		"CutAfter":      {faultproxy.CutAfter(4321), 200, body[:4321], true, false, true},
+		"FlipAt":        {faultproxy.FlipAt(3), 200, "0122456789", false, false, true},
+		"FlipBit":       {faultproxy.FlipBit(func(bits int) int { return bits - 8 }), 200, body[:9999] + "8", false, false, true},
+		"Delay":         {faultproxy.Delay(time.Millisecond), 200, body, false, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var served atomic.Int32
@@ -42,14 +44,27 @@ func TestFaults(t *testing.T) {
 			defer server.Close()
 			proxy := faultproxy.New(t, server.URL)
 			proxy.Strike(1, c.fault, faultproxy.Method("POST"))
-			client := http.Client{Timeout: 300 * time.Millisecond}
-			get, err := client.Get(proxy.URL)
+			get, err := http.Get(proxy.URL)
 			if err != nil {
 				t.Fatal(err)
 			}
 			get.Body.Close()
 			served.Store(0)
-			response, err := client.Post(proxy.URL, "text/plain", strings.NewReader("sent"))
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			leaveSoon := func() {
+				if c.stalls {
+					time.AfterFunc(300*time.Millisecond, leave)
+				}
+			}
+			if c.status == 0 {
+				leaveSoon()
+			}
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, proxy.URL, strings.NewReader("sent"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.DefaultClient.Do(request)
 			if reached := served.Load() > 0; reached != c.reached {
 				t.Errorf("the server was reached: %t", reached)
 			}
@@ -63,7 +78,14 @@ func TestFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer response.Body.Close()
-			got, err := io.ReadAll(response.Body)
+			got := make([]byte, len(c.body))
+			n, err := io.ReadFull(response.Body, got)
+			if got = got[:n]; err == nil {
+				leaveSoon()
+				var more []byte
+				more, err = io.ReadAll(response.Body)
+				got = append(got, more...)
+			}
 			if response.StatusCode != c.status || !strings.HasPrefix(string(got), c.body) || (err != nil) != c.broken {
 				t.Errorf("%s, %d bytes (%.20q), %v", response.Status, len(got), got, err)
 			}

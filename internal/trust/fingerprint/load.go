@@ -255,7 +255,9 @@ func (p *Program) command(ctx context.Context, cgo string, arguments ...string) 
 	}
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = p.config.Dir
-	command.WaitDelay = time.Second // for what it started, once it was killed
+	// For what it started, once it was killed; and for this process to read what it
+	// said, of which the last comes late where the machine is busy.
+	command.WaitDelay = 10 * time.Second
 	command.Env = append(slices.Clone(p.config.Env), "GOOS="+system, "GOARCH="+architecture, "GOAMD64=", "GOARM64=", "GOARM=", "GO386=")
 	if cgo != asBefore {
 		command.Env = append(command.Env, "CGO_ENABLED="+cgo)

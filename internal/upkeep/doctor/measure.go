@@ -14,13 +14,23 @@ import (
 // mostSkew is by how much clocks may differ before it is worth a warning.
 const mostSkew = 30 * time.Second
 
+// mostAsked is how often the store's clock is asked.
+const mostAsked = 5
+
 // clock compares the store's clock with this machine's.
 func (e *exam) clock(ctx context.Context) {
 	line := Line{Name: "clock", Verdict: Pass, Rule: "The store's clock and this machine's tell the same time."}
-	before := e.Now()
-	told, ok, err := e.store.Now(ctx)
-	after := e.Now()
-	line.Seconds = after.Sub(before).Seconds()
+	var before, after, told time.Time
+	var ok bool
+	var err error
+	for range mostAsked { // while the answer takes long, nobody knows when it was true
+		before = e.Now()
+		told, ok, err = e.store.Now(ctx)
+		after = e.Now()
+		if line.Seconds = after.Sub(before).Seconds(); err != nil || !ok || line.Seconds < 1 {
+			break
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return

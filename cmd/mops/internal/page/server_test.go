@@ -103,31 +103,34 @@ func TestWhoIsAnswered(t *testing.T) {
 }
 
 func TestWhatIsNotThere(t *testing.T) {
-	s, store := testServer(t)
-	for path, want := range map[string]string{
-		"/run/2611231412-SkirtBus":                         "There is nothing here",
-		"/call/mops1/daily/train@2/amber":                  "is not the address of a call",
-		"/call/" + memoOf(1):                               "There is nothing here",
-		"/call/s3:/other/" + memoOf(1):                     "is not the address of a call",
-		"/function/mops1/daily/none@1":                     "has no calls",
-		"/log/" + memoOf(1) + "?run=x":                     "has no log",
-		"/log/" + memoOf(1):                                "does not say of which run",
-		"/log/" + memoOf(1) + "?run=" + "..%2F..%2Fsecret": "does not say of which run",
-		"/elsewhere":                                       "404",
-	} {
-		w := get(s, path)
-		if w.Code != http.StatusNotFound || !strings.Contains(textOf(w), want) && want != "404" {
-			t.Errorf("%s: %d\n%s", path, w.Code, textOf(w))
+	synctest.Test(t, func(t *testing.T) { // where no look at the store takes time, a page waits for it
+		s, store := testServer(t)
+		for path, want := range map[string]string{
+			"/run/2611231412-SkirtBus":                         "There is nothing here",
+			"/call/mops1/daily/train@2/amber":                  "is not the address of a call",
+			"/call/" + memoOf(1):                               "There is nothing here",
+			"/call/s3:/other/" + memoOf(1):                     "is not the address of a call",
+			"/function/mops1/daily/none@1":                     "has no calls",
+			"/log/" + memoOf(1) + "?run=x":                     "has no log",
+			"/log/" + memoOf(1):                                "does not say of which run",
+			"/log/" + memoOf(1) + "?run=" + "..%2F..%2Fsecret": "does not say of which run",
+			"/elsewhere":                                       "404",
+		} {
+			w := get(s, path)
+			if w.Code != http.StatusNotFound || !strings.Contains(textOf(w), want) && want != "404" {
+				t.Errorf("%s: %d\n%s", path, w.Code, textOf(w))
+			}
 		}
-	}
-	put(t, store, programs.Prefix+"2611231412-SkirtBus/head.json", "{")
-	w := get(s, "/run/2611231412-SkirtBus")
-	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "head.json is damaged") {
-		t.Errorf("a damaged head: %d\n%s", w.Code, textOf(w))
-	}
-	if w := get(s, "/"); w.Code != 200 || !strings.Contains(w.Body.String(), "head.json is damaged") {
-		t.Errorf("a list with a damaged head: %d\n%s", w.Code, textOf(w))
-	}
+		time.Sleep(time.Minute) // what was seen is old by then
+		put(t, store, programs.Prefix+"2611231412-SkirtBus/head.json", "{")
+		w := get(s, "/run/2611231412-SkirtBus")
+		if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "head.json is damaged") {
+			t.Errorf("a damaged head: %d\n%s", w.Code, textOf(w))
+		}
+		if w := get(s, "/"); w.Code != 200 || !strings.Contains(w.Body.String(), "head.json is damaged") {
+			t.Errorf("a list with a damaged head: %d\n%s", w.Code, textOf(w))
+		}
+	})
 }
 
 // A record that is damaged or another's is shown as that, as far as it can be read.
@@ -152,7 +155,9 @@ func TestDamagedRecords(t *testing.T) {
 }
 
 // Whatever stands in records comes out as text.
-func TestHostileRecords(t *testing.T) {
+func TestHostileRecords(t *testing.T) { synctest.Test(t, testHostileRecords) }
+
+func testHostileRecords(t *testing.T) {
 	const hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'`\x00\x1b[31m\u202e"
 	s, store := testServer(t)
 	w := programs.Writer{Store: store, ID: "2611231412-SkirtBus"}
@@ -244,21 +249,28 @@ func TestFirstPageOfManyCalls(t *testing.T) {
 	}
 	s, store := testServer(t)
 	fill(t, store, 100_000)
-	began := time.Now()
-	w := get(s, "/")
-	if took := time.Since(began); took > 3*time.Second || w.Code != 200 {
-		t.Errorf("the first look took %v", took)
+	// The best of some looks: others may be at work on this machine.
+	best := func(most time.Duration, look func() *server) (last *httptest.ResponseRecorder) {
+		t.Helper()
+		best := time.Hour
+		for tries := 0; tries < 20 && best > most; tries++ {
+			s := look()
+			began := time.Now()
+			last = get(s, "/")
+			best = min(best, time.Since(began))
+			s.behind.group.Wait()
+		}
+		if t.Logf("it takes %v", best); best > most || last.Code != 200 {
+			t.Errorf("%d after %v, at most %v", last.Code, best, most)
+		}
+		return last
 	}
-	s.behind.group.Wait()
-	best := time.Hour
-	for range 3 {
-		began = time.Now()
-		w = get(s, "/")
-		best = min(best, time.Since(began))
-	}
-	t.Logf("after the first look it takes %v", best)
-	if best > time.Second || !strings.Contains(w.Body.String(), "100,000") {
-		t.Errorf("%v\n%s", best, textOf(w))
+	best(3*time.Second, func() *server {
+		s = newServer(s.behind.ctx, store, programs.Prices{}, time.Now, slog.New(slog.DiscardHandler))
+		return s
+	})
+	if w := best(time.Second, func() *server { return s }); !strings.Contains(w.Body.String(), "100,000") {
+		t.Error(textOf(w))
 	}
 }
 

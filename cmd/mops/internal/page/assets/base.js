@@ -80,6 +80,8 @@ function say(text) { $("said").textContent = text; }
 async function copy(button) {
   const text = button.dataset.copy;
   if (button.classList.contains("done")) return;
+  button.classList.add("done");
+  const was = button.textContent;
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -91,9 +93,7 @@ async function copy(button) {
     area.remove();
     button.focus();
   }
-  const was = button.textContent;
   button.textContent = "copied";
-  button.classList.add("done");
   say("copied: " + text);
   setTimeout(() => { button.textContent = was; button.classList.remove("done"); }, 1200);
 }
