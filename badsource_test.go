@@ -56,7 +56,7 @@ func TestASourceThatChangesBetweenHashAndUpload(t *testing.T) {
 		"vanishes": os.Remove,
 		"shrinks":  func(path string) error { return os.Truncate(path, 1) },
 	} {
-		ctx, root := onDisk(t)
+		ctx, root := onDisk(t, mops.KeepRun(false))
 		path := file(t, "x.txt", "first")
 		// The call is hashed when it starts, and waits: the only slot is taken.
 		f, begun, goOn, _ := gated()
@@ -105,7 +105,7 @@ var vanishing = mops.Define("test/vanishing", func(ctx context.Context, _ string
 })
 
 func TestTwoReturnedFilesOfOneName(t *testing.T) {
-	ctx, root := onDisk(t)
+	ctx, root := onDisk(t, mops.KeepRun(false))
 	to := "file://" + filepath.Join(t.TempDir(), "to.txt")
 	f := mops.Define("f", func(ctx context.Context, _ int) ([]mops.Source, error) {
 		dir, err := mops.OutDir(ctx)

@@ -3,6 +3,7 @@ package mops_test
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -101,18 +102,22 @@ func segmentPlain(options ...mops.FuncOption) *mops.Func[scan, int] {
 // A hit costs no more than without the option.
 func TestByInputCostsAHitNothing(t *testing.T) {
 	var asked atomic.Int64
-	ctx, _ := onDisk(t)
+	ctx, _ := onDisk(t, mops.KeepRun(false))
 	in := scan{"one", []int{1}}
 	with := segment(&asked, newTally(), newTally())
 	if _, err := with.Call(ctx, in); err != nil {
 		t.Fatal(err)
 	}
-	allocations := func(f *mops.Func[scan, int]) float64 {
-		return testing.AllocsPerRun(200, func() {
-			if _, err := f.Call(ctx, in); err != nil {
-				t.Fatal(err)
-			}
-		})
+	allocations := func(f *mops.Func[scan, int]) (least float64) {
+		least = math.Inf(1)
+		for range 5 { // what else goes on in this process, such as the renewal of a session, only adds
+			least = min(least, testing.AllocsPerRun(100, func() {
+				if _, err := f.Call(ctx, in); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		return least
 	}
 	if plain, more := allocations(segmentPlain(private())), allocations(with); more > plain || asked.Load() != 1 {
 		t.Errorf("%v allocations with ByInput, %v without; asked %d times", more, plain, asked.Load())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -92,7 +93,7 @@ func TestTheRunOfAKilledProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := lookupIn(cmd.Env, "MOPS_ROOT")
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for kept := runsIn(t, root); len(kept) != 1 || len(kept[0].Calls) != 2; kept = runsIn(t, root) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it is not kept while it goes on: %+v", kept)
@@ -188,14 +189,18 @@ func TestRunsThatAreNotKept(t *testing.T) {
 	}
 	for variable, runs := range map[string]int{"": 0, "on": 1} {
 		t.Setenv("MOPS_RUNS", variable)
-		ctx, root := onDisk(t, mops.Config(file))
-		if _, err := keptOuter.Call(ctx, 1); err != nil || len(runsIn(t, root)) != runs {
+		root := "file://" + t.TempDir()
+		env, ctx := newEnv(t, mops.Config(file), mops.Root(root), mops.CacheDir(t.TempDir()))
+		_, err := keptOuter.Call(ctx, 1)
+		if err := errors.Join(err, env.Close()); err != nil || len(runsIn(t, root)) != runs { // it is written beside the calls
 			t.Errorf("the file, with MOPS_RUNS=%q: %v, %v", variable, runsIn(t, root), err)
 		}
 	}
 	t.Setenv("MOPS_RUNS", "off")
-	ctx, root := onDisk(t)
-	if _, err := keptOuter.Call(ctx, 1); err != nil || len(runsIn(t, root)) != 0 {
+	root := "file://" + t.TempDir()
+	env, ctx := newEnv(t, mops.Root(root), mops.CacheDir(t.TempDir()))
+	_, err := keptOuter.Call(ctx, 1)
+	if err := errors.Join(err, env.Close()); err != nil || len(runsIn(t, root)) != 0 {
 		t.Errorf("the variable: %v", err)
 	}
 	t.Setenv("MOPS_RUNS", "sometimes")

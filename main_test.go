@@ -60,6 +60,7 @@ func runTests(m *testing.M) int {
 	os.Setenv("TMPDIR", home) // functions without a store leave files behind
 	os.Setenv("MOPS_CACHE", filepath.Join(home, "cache"))
 	os.Setenv("MOPS_READ_CACHE", "off") // stores in memory are new each time a test runs
+	os.Setenv("MOPS_EDITED", "off")     // else mops-lock looks at these sources beside each test, and is announced where that takes long
 	return m.Run()
 }
 

@@ -18,12 +18,16 @@ import (
 func TestOperationsOfACall(t *testing.T) {
 	var mu sync.Mutex
 	var made []string
+	begun := false
 	root := stageRoot(t, func(op blobtest.Op, key string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		what := path.Base(key)
 		if strings.HasPrefix(key, "mops1-sessions/") {
-			what = "session"
+			if begun { // renewals come by the time, however many calls there are
+				return nil
+			}
+			what, begun = "session", true
 		}
 		made = append(made, string(op)+" "+what)
 		return nil

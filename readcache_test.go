@@ -263,8 +263,11 @@ func TestAFanOutOfHitsThatWereSeenBeforeAsksNothing(t *testing.T) {
 		inputs[i] = i
 	}
 	f, runs := counted(t)
-	_, ctx := newEnv(t, append(options, mops.KeepRun(false))...)
+	env, ctx := newEnv(t, append(options, mops.KeepRun(false))...)
 	must(f.All(ctx, inputs))
+	if err := env.Close(); err != nil { // else it renews its session
+		t.Fatal(err)
+	}
 	before := asked(m.root)
 	_, ctx = newEnv(t, append(options, mops.KeepRun(false))...)
 	out, err := f.All(ctx, inputs)

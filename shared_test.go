@@ -82,7 +82,9 @@ func TestASharedValueTakesEachWayOnce(t *testing.T) {
 	} {
 		_, ctx := newEnv(t, root, mops.KeepRun(false), mops.CacheDir(t.TempDir()))
 		encoded, decoded := ledgersEncoded.Load(), ledgersDecoded.Load()
+		mu.Lock()
 		clear(made)
+		mu.Unlock()
 		outs, err := lookUp.All(ctx, entriesOf(mops.Share(ledger{numbers}), calls))
 		if err != nil || !slices.Equal(outs, numbers) {
 			t.Fatalf("%s: %v", step.name, err)
@@ -93,9 +95,11 @@ func TestASharedValueTakesEachWayOnce(t *testing.T) {
 		if n := ledgersDecoded.Load() - decoded; n != step.decoded {
 			t.Errorf("%s: decoded %d times", step.name, n)
 		}
+		mu.Lock()
 		if made["put"] != int(step.put) || made["get"] != int(step.fetched) || step.again && len(made) > 0 {
 			t.Errorf("%s: operations %v", step.name, made)
 		}
+		mu.Unlock()
 	}
 }
 

@@ -25,18 +25,26 @@ func staying(t testing.TB, options ...mops.EnvOption) (ctx context.Context, root
 
 func TestAProcessThatStaysRunsOneCallAfterAnother(t *testing.T) {
 	ctx, _ := staying(t)
-	pids := map[int]bool{}
-	for i := range 10 {
+	pids, most := map[int]bool{}, 1
+	for i, returned := 0, time.Now(); i < 10; i++ {
 		v, err := inner.Call(ctx, fmt.Sprint(i))
 		if err != nil {
 			t.Fatal(err)
 		}
 		pids[v.PID] = true
+		if time.Since(returned) > waitsFor {
+			most++
+		}
+		returned = time.Now()
 	}
-	if len(pids) != 1 {
+	if len(pids) > most {
 		t.Errorf("10 calls ran in %d processes", len(pids))
 	}
 }
+
+// waitsFor is how long a process that stays waits for another call, at the least: it
+// may have ended if this test was held up for longer.
+const waitsFor = 4 * time.Second
 
 func TestWhatAFunctionDoesToAProcessThatStaysIsReported(t *testing.T) {
 	ctx, _ := staying(t)
@@ -133,12 +141,17 @@ func TestWhatAFunctionLeavesIsNotFoundByTheNext(t *testing.T) {
 			t.Errorf("after %s: %+v, want %+v", what, after, clean)
 		}
 	}
-	one, err := litter.Call(ctx, "print")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if two, err := litter.Call(ctx, "nothing after print"); err != nil || two.PID != one.PID {
-		t.Errorf("after a line without an end: %+v, %v", two, err)
+	for i, heldUp := 0, true; heldUp; i++ {
+		began := time.Now()
+		one, err := litter.Call(ctx, fmt.Sprint("print ", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := litter.Call(ctx, fmt.Sprint("nothing after print ", i))
+		heldUp = time.Since(began) > waitsFor
+		if err != nil || two.PID != one.PID && !heldUp {
+			t.Errorf("after a line without an end: %+v, %v", two, err)
+		}
 	}
 }
 

@@ -3,38 +3,29 @@ package mops_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/blob/blobtest"
 )
 
-// twoEnvironments share a root; leaseSeen gets a token whenever a lease is read.
-func twoEnvironments(t *testing.T, options ...mops.EnvOption) (one, two context.Context, leaseSeen chan struct{}) {
+// twoEnvironments share a root; waits gets a token when a call of the second has
+// found a lease held, knows whose it is, and waits for it.
+func twoEnvironments(t *testing.T) (one, two context.Context, waits <-chan struct{}) {
 	t.Helper()
-	leaseSeen = make(chan struct{}, 1000)
-	options = append(options, stageRoot(t, func(op blobtest.Op, key string) error {
-		if op == blobtest.OpGet && strings.HasSuffix(key, "/lease") {
-			leaseSeen <- struct{}{}
+	root := stageRoot(t, func(blobtest.Op, string) error { return nil })
+	_, one = newEnv(t, root)
+	waiting := make(chan struct{}, 100)
+	_, two = newEnv(t, root, mops.Observe(func(e mops.Event) {
+		if e.Kind == mops.CallWaiting && e.Wait == mops.WaitLease {
+			waiting <- struct{}{}
 		}
-		return nil
 	}))
-	_, one = newEnv(t, options...)
-	_, two = newEnv(t, options...)
-	return one, two, leaseSeen
-}
-
-// waits returns when somebody else has found the lease held, and waits for it: the
-// put that lost the race has read it, one look has, and so another one begins.
-func waits(leaseSeen <-chan struct{}) {
-	for range 3 {
-		<-leaseSeen
-	}
+	return one, two, waiting
 }
 
 func TestAWaiterElsewhereGetsTheFailureThatItWaitedFor(t *testing.T) {
-	one, two, leaseSeen := twoEnvironments(t)
+	one, two, waits := twoEnvironments(t)
 	in := private()
 	mops.RegisterError[quota](in)
 	begun, goOn, runs := make(chan struct{}), make(chan struct{}), 0
@@ -53,7 +44,7 @@ func TestAWaiterElsewhereGetsTheFailureThatItWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits(leaseSeen)
+	<-waits
 	close(goOn)
 	_, err = first.Wait(one)
 	mine, ok := errors.AsType[*mops.FuncError](err)
@@ -71,7 +62,7 @@ func TestAWaiterElsewhereGetsTheFailureThatItWaitedFor(t *testing.T) {
 }
 
 func TestAWaiterElsewhereTakesOverWhatWasCancelled(t *testing.T) {
-	one, two, leaseSeen := twoEnvironments(t)
+	one, two, waits := twoEnvironments(t)
 	f, begun, goOn, stopped := gated()
 	first, err := f.Start(one, 1)
 	if err != nil {
@@ -82,7 +73,7 @@ func TestAWaiterElsewhereTakesOverWhatWasCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits(leaseSeen)
+	<-waits
 	first.Cancel()
 	<-stopped
 	<-begun // the other begins
@@ -93,7 +84,7 @@ func TestAWaiterElsewhereTakesOverWhatWasCancelled(t *testing.T) {
 }
 
 func TestAWaiterElsewhereThatIsCancelledLeavesTheHolderAlone(t *testing.T) {
-	one, two, leaseSeen := twoEnvironments(t)
+	one, two, waits := twoEnvironments(t)
 	f, begun, goOn, stopped := gated()
 	first, err := f.Start(one, 1)
 	if err != nil {
@@ -104,7 +95,7 @@ func TestAWaiterElsewhereThatIsCancelledLeavesTheHolderAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-leaseSeen
+	<-waits
 	second.Cancel()
 	<-second.Done()
 	close(goOn)

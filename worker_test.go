@@ -221,8 +221,7 @@ func TestARunThatDiedLeavesARecord(t *testing.T) {
 		t.Errorf("%+v", run)
 	}
 	// Its last words are kept, too.
-	logs := must(filepath.Glob(filepath.Join(strings.TrimPrefix(info.URI, "file://"), "runs", "*.log", "*")))
-	if len(logs) != 1 || !strings.Contains(string(must(os.ReadFile(logs[0]))), "about to exit 3") {
-		t.Errorf("%q", logs)
+	if log := logs(t, info.URI); !strings.Contains(log, "about to exit 3") {
+		t.Errorf("%q", log)
 	}
 }

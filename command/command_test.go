@@ -133,7 +133,7 @@ func TestCancelledScriptIsKilled(t *testing.T) {
 	}()
 	begin := time.Now()
 	_, err := square.Call(ctx, question{script, 3})
-	if !errors.Is(err, context.Canceled) || time.Since(begin) > time.Minute {
+	if !errors.Is(err, context.Canceled) || time.Since(begin) > 5*time.Minute {
 		t.Errorf("got %v after %v", err, time.Since(begin))
 	}
 }

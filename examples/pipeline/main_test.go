@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"maps"
 	"math"
@@ -62,7 +63,7 @@ func TestTrainingRunsInASubprocess(t *testing.T) {
 }
 
 func TestPipeline(t *testing.T) {
-	folder, root := t.TempDir(), "mem://pipeline-test"
+	folder, root := t.TempDir(), "mem://pipeline-"+rand.Text()
 	ctx := mopstest.Context(t, mops.Root(root))
 	put(t, folder, "stations.csv", "station,metres\nsea,0\nhill,500\npeak,1000\n")
 	put(t, folder, "readings-1.csv", "station,degrees\nsea,20\nhill,broken\npeak,10\n")

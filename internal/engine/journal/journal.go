@@ -62,6 +62,7 @@ type Journal struct {
 
 	writer programs.Writer // of that goroutine; after it, of Close
 	begun  bool            // the head is written
+	tried  bool            // the head may be written: the answer did not come
 	said   bool            // that the store is away
 }
 

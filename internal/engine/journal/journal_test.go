@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -271,6 +272,63 @@ func TestLostAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A short program ends while its journal still opens the root, or writes the head,
+// which may arrive all the same: the run is kept whole, and nothing is said.
+func TestShortProgram(t *testing.T) {
+	for name, interrupt := range map[string]func(b *bench, began chan<- struct{}){
+		"while the root is opened": func(b *bench, began chan<- struct{}) {
+			open, tries := b.Open, 0
+			b.Open = func(ctx context.Context, root string) (*blob.Store, error) {
+				if tries++; tries == 1 {
+					close(began)
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				return open(ctx, root)
+			}
+		},
+		"while the head is written": func(b *bench, began chan<- struct{}) {
+			b.Open = func(context.Context, string) (*blob.Store, error) {
+				return blob.New("test://root", &unheard{Store: b.store.Driver(), began: began}), nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, began := newBench(""), make(chan struct{})
+			interrupt(b, began)
+			b.In("test://root")
+			b.hit(1)
+			<-began
+			b.Close(3, false, "")
+			if run := b.read(t); run.Ended == nil || run.Ended.Exit != 3 || len(run.Calls) != 1 || run.State.Functions[0].Hits != 1 {
+				t.Errorf("got %+v", run)
+			}
+			if said := b.log.String(); said != "" {
+				t.Errorf("it says:\n%s", said)
+			}
+		})
+	}
+}
+
+// unheard is a store that takes the first put, whose caller leaves without the answer.
+type unheard struct {
+	driver.Store
+	once  sync.Once
+	began chan<- struct{}
+}
+
+func (u *unheard) Put(ctx context.Context, key string, body io.Reader, size int64, opts driver.PutOptions) (info driver.Info, err error) {
+	info, err = u.Store.Put(ctx, key, body, size, opts)
+	u.once.Do(func() {
+		close(u.began)
+		<-ctx.Done()
+		info, err = driver.Info{}, ctx.Err()
+	})
+	return info, err
+}
+
+func (u *unheard) Close() error { return nil }
 
 // A root that must not be written keeps nothing, and says so once.
 func TestDenied(t *testing.T) {

@@ -13,7 +13,9 @@ import (
 // keep is the goroutine that writes.
 func (j *Journal) keep(ctx context.Context) {
 	j.writer = programs.Writer{ID: j.Head.ID, Worker: j.Worker}
-	if !j.openRoot(ctx) {
+	open := j.openRoot(ctx)
+	close(j.opened)
+	if !open {
 		return
 	}
 	if j.Worker == "" { // so that others see it at once
@@ -36,7 +38,6 @@ func (j *Journal) keep(ctx context.Context) {
 }
 
 func (j *Journal) openRoot(ctx context.Context) bool {
-	defer close(j.opened)
 	store, err := j.Open(ctx, *j.root.Load())
 	if err != nil {
 		if ctx.Err() == nil { // if so, calls say it, too
@@ -85,7 +86,10 @@ func (j *Journal) begin(ctx context.Context) error {
 	head := j.Head
 	head.Root = j.writer.Store.Root()
 	err := j.writer.Begin(ctx, head)
-	j.begun = err == nil
+	if j.tried && blob.Is(err, blob.Exists) {
+		err = nil // it is ours: it was written, and the answer was not waited for
+	}
+	j.begun, j.tried = err == nil, !blob.Is(err, blob.Exists)
 	return err
 }
 
@@ -147,12 +151,15 @@ func (j *Journal) Close(exit int, cancelled bool, failure string) {
 	}
 	j.stop()
 	j.done.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	if j.started.Load() && j.writer.Store == nil && !j.off.Load() {
+		j.openRoot(ctx) // a short program has ended before that was done
+	}
 	if j.writer.Store == nil {
 		return
 	}
 	defer j.writer.Store.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
-	defer cancel()
 	if j.off.Load() {
 		return
 	}
