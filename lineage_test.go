@@ -16,6 +16,7 @@ import (
 
 	"github.com/TrilliantHealth/mops-go"
 	"github.com/TrilliantHealth/mops-go/executor"
+	"github.com/TrilliantHealth/mops-go/executor/inproc"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
 	"github.com/TrilliantHealth/mops-go/internal/records/record"
 	"github.com/TrilliantHealth/mops-go/internal/testkit/groups"
@@ -215,7 +216,8 @@ var starter = mops.Define("test/starts", func(ctx context.Context, text string) 
 
 func TestStartedCallsAreListed(t *testing.T) {
 	ctx, root := onDisk(t)
-	uri, info, err := starter.Do(ctx, "started")
+	apart := mops.On(inproc.New(inproc.Limit(0))) // it keeps its slot while it waits, and there may be one
+	uri, info, err := starter.With(apart).Do(ctx, "started")
 	if err != nil {
 		t.Fatal(err)
 	}
