@@ -3,6 +3,7 @@
 package subprocess
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -124,11 +125,27 @@ func (c *child) wait(ctx context.Context) (report *inherit.Report, err error) {
 	err = process.WaitChild(ctx, c.id.PID)
 	c.socket.SetReadDeadline(time.Unix(1, 0))
 	<-listening
+	if report == nil && err == nil {
+		report = c.lastReport()
+	}
 	if report != nil && report.Stays {
 		c.socket.SetReadDeadline(time.Time{})
 		return report, nil
 	}
 	return report, err
+}
+
+// lastReport reads what the process has said and nobody has heard: it may end before
+// who listens gets to it.
+func (c *child) lastReport() *inherit.Report {
+	var said bytes.Buffer
+	said.ReadFrom(c.from.Buffered())
+	inherit.ReadRest(c.socket, func(chunk []byte) { said.Write(chunk) })
+	var report inherit.Report
+	if json.NewDecoder(&said).Decode(&report) != nil {
+		return nil // it has ended in the middle of its call
+	}
+	return &report
 }
 
 // end lets the process end that waits for a call, and sees to it that it does.
