@@ -57,7 +57,7 @@ func TestEveryEditIsSeen(t *testing.T) {
 				continue
 			}
 			name := specimen.ImportPath + "." + funcName(f)
-			for _, m := range mutations(f.Body) {
+			for _, m := range mutations(f.Body, specimen.info) {
 				if places++; places%every != 0 {
 					continue
 				}
@@ -92,7 +92,7 @@ type mutation struct {
 }
 
 // mutations are edits of a function's body.
-func mutations(body *ast.BlockStmt) (all []mutation) {
+func mutations(body *ast.BlockStmt, info *types.Info) (all []mutation) {
 	add := func(n ast.Node, what string, do, undo func()) { all = append(all, mutation{n.Pos(), what, do, undo}) }
 	operator := func(n ast.Node, of *token.Token, to token.Token) {
 		from := *of
@@ -104,7 +104,7 @@ func mutations(body *ast.BlockStmt) (all []mutation) {
 			if to, ok := otherOperators[n.Op]; ok {
 				operator(n, &n.Op, to)
 			}
-			if n.Op == token.OR { // of constants: the value stays
+			if info.Types[n].Value != nil { // of a constant, the value may stay
 				break
 			}
 			add(n, "operands change places", func() { n.X, n.Y = n.Y, n.X }, func() { n.X, n.Y = n.Y, n.X })
