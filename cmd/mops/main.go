@@ -15,6 +15,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/page"
 	"github.com/TrilliantHealth/mops-go/cmd/mops/internal/upkeep"
 	"github.com/TrilliantHealth/mops-go/internal/base/interrupt"
+	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 
 	_ "github.com/TrilliantHealth/mops-go/blob/azureblob" // the roots that the tool can open
 	_ "github.com/TrilliantHealth/mops-go/blob/fileblob"
@@ -26,7 +27,7 @@ import (
 func main() {
 	ctx, stop := interrupt.Context(context.Background())
 	text := cli.NewTextWriter(os.Stdout)
-	text.Colour = cli.TakesColour(os.Stdout, os.LookupEnv)
+	text.Colour = progress.TakesColor(os.Stdout, os.LookupEnv)
 	a := &cli.App{Stdout: os.Stdout, Text: text, Stderr: os.Stderr, Lookup: os.LookupEnv, Now: time.Now}
 	code := commands.Main(ctx, a, os.Args[1:])
 	stop()

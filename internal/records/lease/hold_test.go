@@ -288,20 +288,27 @@ func TestNewID(t *testing.T) {
 	}
 }
 
+// releaseHalfway takes a lease whose release fails: the process owes it.
+func releaseHalfway(t *testing.T, p *proc) (given lease.State, version blob.Version) {
+	t.Helper()
+	_, held := mustTake(t, p)
+	given, _ = held.State(t.Context())
+	p.kill()
+	if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err == nil {
+		t.Fatal("released without a store")
+	}
+	p.set(nil, nil)
+	_, version = mustRead(t, p.store)
+	return given, version
+}
+
 // If a process tries again under the same lease id, as a worker does, its lease
 // is not released because of the try that failed halfway.
 func TestTakingHalfwayAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
 		defer mustClose(t, p)
-		_, held := mustTake(t, p)
-		given, _ := held.State(t.Context())
-		p.kill()
-		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err == nil {
-			t.Fatal("released without a store")
-		}
-		p.set(nil, nil)
-		_, version := mustRead(t, p.store)
+		given, version := releaseHalfway(t, p)
 		ctx, again, err := p.session.Take(t.Context(), key, version, given)
 		if err != nil {
 			t.Fatal(err)
@@ -319,14 +326,7 @@ func TestTakingAgainWhileTheReleaseIsMadeUpFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProc(newStore())
 		defer mustClose(t, p)
-		_, held := mustTake(t, p)
-		given, _ := held.State(t.Context())
-		p.kill()
-		if err := held.Release(t.Context(), lease.Outcome{Kind: runs.Cancelled}); err == nil {
-			t.Fatal("released without a store")
-		}
-		p.set(nil, nil)
-		_, version := mustRead(t, p.store)
+		given, version := releaseHalfway(t, p)
 		looks, goOn := make(chan struct{}), make(chan struct{})
 		hang := sync.OnceFunc(func() {
 			close(looks)

@@ -19,7 +19,7 @@ const module = "github.com/TrilliantHealth/mops-go"
 // From top to bottom: the tool, the root package, those who run calls, what
 // they know of a call, what lies in the store, the store, the leaves.
 var arrows = map[string][]string{
-	"cmd/mops": {"blob/*", "cmd/mops/internal/*", "internal/base/interrupt"},
+	"cmd/mops": {"blob/*", "cmd/mops/internal/*", "internal/base/interrupt", "internal/base/progress"},
 	"cmd/mops/internal/look": {
 		"blob", "cmd/mops/internal/cli", "cmd/mops/internal/module", "cmd/mops/internal/query", "cmd/mops/internal/roots", "cmd/mops/internal/view", "internal/engine/config",
 		"internal/records/explain", "internal/records/lease", "internal/records/lineage", "internal/records/memo", "internal/records/memokey", "internal/records/programs", "internal/records/record",

@@ -1,17 +1,10 @@
 package cli
 
 import (
-	"os"
 	"regexp"
 
-	"github.com/TrilliantHealth/mops-go/internal/base/progress"
 	"github.com/TrilliantHealth/mops-go/internal/base/text"
 )
-
-// TakesColour reports whether what a file gets may have colours.
-func TakesColour(file *os.File, lookup func(string) (string, bool)) bool {
-	return progress.TakesColor(file, lookup)
-}
 
 // states are words that stand alone in a row: good ones, bad ones, and those of what
 // goes on.
