@@ -70,7 +70,11 @@ func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 		return exec.Command(program, args...)
 	}
 	pid := strconv.Itoa(c.namespace.first.id.PID)
-	return exec.Command("nsenter", append([]string{"--target=" + pid, "--mount", "--net", "--pid", "--", program}, args...)...)
+	// The shell is the program's parent, outside of the namespace, which cannot end before
+	// it has waited for the program. An nsenter that forks would stop itself when it sees
+	// that its child is stopped, though both go on by then, and nobody would continue it.
+	enter := []string{"--target=" + pid, "--mount", "--net", "--pid", "--no-fork", "--", "sh", "-c", `"$@"; exit $?`, "sh", program}
+	return exec.Command("nsenter", append(enter, args...)...)
 }
 
 // end kills all processes of the namespace.

@@ -7,9 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/internal/base/process"
+	"github.com/TrilliantHealth/mops-go/test/enginetest"
 )
 
 // A cluster of its own, beside that of the other tests.
@@ -27,10 +30,48 @@ func TestStopLeavesNothing(t *testing.T) {
 	if len(programs) != 7 {
 		t.Errorf("%d programs run: %v", len(programs), programs)
 	}
+	// What was stopped and goes on ends like the others, as the kubelet of a node that falls
+	// silent. This program has but one thread, so that it stops at once.
+	if err := c.runCommand("one", c.command("sh", "-c", "echo begins; sleep 600")); err != nil {
+		t.Fatal(err)
+	}
+	one := c.daemons["one"]
+	enginetest.Eventually(t, time.Minute, "it runs", func() bool { return len(one.tail()) > 0 })
+	for range 5 {
+		if err := one.id.SignalGroup(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		enginetest.Eventually(t, time.Minute, "it stands still", func() bool { return standStill(t, one.id.PID) == 2 })
+		time.Sleep(50 * time.Millisecond) // a parent may see that its child stands still,
+		if err := one.id.SignalGroup(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // and do so itself, now
+		enginetest.Eventually(t, time.Minute, "it goes on", func() bool { return standStill(t, one.id.PID) == 0 })
+	}
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	checkNothing(t, c.slot, programs)
+}
+
+// standStill is how many of a process and its child are stopped by a signal.
+func standStill(t *testing.T, pid int) (n int) {
+	t.Helper()
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range append(strings.Fields(string(children)), fmt.Sprint(pid)) {
+		status, err := os.ReadFile("/proc/" + pid + "/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(status), "\nState:\tT") {
+			n++
+		}
+	}
+	return n
 }
 
 // The kernel ends the programs of a killed process; the next that takes the slot
