@@ -151,7 +151,8 @@ type Call[Out any] struct {
 // URI is the memo URI: the folder of the call's records.
 func (c *Call[Out]) URI() string { return c.handle.URI() }
 
-// Done is closed when the call has ended.
+// Done is closed when the call has ended. A function that waits for it keeps its slot,
+// in which the call may want to run; one that waits with Wait gives it back meanwhile.
 func (c *Call[Out]) Done() <-chan struct{} { return c.handle.Done() }
 
 // Cancel gives the call up. mops stops its run, unless somebody else waits for

@@ -78,6 +78,22 @@ func TestAStartedCallThatFailsSaysWhich(t *testing.T) {
 	}
 }
 
+// One slot is enough, whatever context a function waits under for the calls it made.
+func TestAFunctionWaitsUnderAnotherContext(t *testing.T) {
+	ctx := mopstest.Context(t, mops.On(inproc.New(inproc.Limit(1))))
+	inner := mops.Define("inner", func(ctx context.Context, n int) (int, error) { return n + 1, nil }, private())
+	outer := mops.Define("outer", func(ctx context.Context, n int) (int, error) {
+		call, err := inner.Start(ctx, n)
+		if err != nil {
+			return 0, err
+		}
+		return call.Wait(context.Background())
+	}, private())
+	if out, err := outer.Call(ctx, 1); err != nil || out != 2 {
+		t.Errorf("%d, %v", out, err)
+	}
+}
+
 func TestACancelRightAfterTheEndComesTooLate(t *testing.T) {
 	ctx := mopstest.Context(t)
 	f := mops.Define("f", double, private())

@@ -89,7 +89,11 @@ func (h *Handle) wait(ctx context.Context) (outcome Outcome, err error) {
 	if h.Ended() {
 		return h.Outcome(), h.flight.err
 	}
-	err = worker.FromContext(ctx).Wait(ctx, func() error {
+	waits := worker.FromContext(ctx)
+	if waits == nil { // a function that made the call may wait under a context of its own
+		waits = worker.FromContext(h.ctx)
+	}
+	err = waits.Wait(ctx, func() error {
 		select {
 		case <-h.flight.done:
 			outcome = h.Outcome()

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 	"github.com/TrilliantHealth/mops-go/internal/records/memo"
 	"github.com/TrilliantHealth/mops-go/internal/records/runs"
 )
@@ -130,14 +132,15 @@ func (r *Running) madeOutDir() string {
 
 // Wait runs wait, and counts the function as waiting meanwhile: with its first
 // outstanding wait it gives its slot back, and after its last it takes one
-// again; the pool counts the waits. A nil Running just waits.
+// again; the pool counts the waits. A nil Running just waits, and one that has ended
+// needs no slot.
 func (r *Running) Wait(ctx context.Context, wait func() error) error {
 	if r == nil {
 		return wait()
 	}
 	r.slot.Pause()
 	err := wait()
-	if resumeErr := r.slot.Resume(ctx); err == nil {
+	if resumeErr := r.slot.Resume(ctx); err == nil && !errors.Is(resumeErr, slots.ErrReleased) {
 		err = resumeErr
 	}
 	return err

@@ -53,3 +53,24 @@ func TestWaitsOfOneFunctionAreIndependent(t *testing.T) {
 		}
 	})
 }
+
+// What a goroutine of a function waited for is there, though the function has ended
+// before it had a slot again.
+func TestAWaitThatOutlivesItsFunction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := slots.Local(1)
+		if err := pool.Acquire(t.Context(), "f"); err != nil {
+			t.Fatal(err)
+		}
+		f := &Running{slot: Slot{Pool: pool, Holder: "f"}}
+		wait := make(chan error, 1)
+		go func() {
+			wait <- f.Wait(t.Context(), func() error { return pool.Acquire(t.Context(), "another") })
+		}()
+		synctest.Wait() // it waits for the slot that the other has now
+		f.slot.Release()
+		if err := <-wait; err != nil {
+			t.Error(err)
+		}
+	})
+}
