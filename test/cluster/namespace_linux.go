@@ -70,9 +70,10 @@ func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 		return exec.Command(program, args...)
 	}
 	pid := strconv.Itoa(c.namespace.first.id.PID)
-	// The shell is the program's parent, outside of the namespace, which cannot end before
-	// it has waited for the program. An nsenter that forks would stop itself when it sees
-	// that its child is stopped, though both go on by then, and nobody would continue it.
+	// The program's parent is a shell outside of the namespace, and the namespace cannot end
+	// before that has waited for the program. An nsenter that forks would be a parent which
+	// stops itself when it sees that its child is stopped: both may have been told to go on
+	// by then, and nobody tells it again.
 	enter := []string{"--target=" + pid, "--mount", "--net", "--pid", "--no-fork", "--", "sh", "-c", `"$@"; exit $?`, "sh", program}
 	return exec.Command("nsenter", append(enter, args...)...)
 }

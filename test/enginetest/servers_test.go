@@ -185,17 +185,18 @@ func TestRequestsOfACall(t *testing.T) {
 		proxy.Observe(q.see)
 		call("sub", "first") // what is done once for a root
 		q.take()
-		// What a server that stands still does not answer is asked again, so that the best
-		// of three rounds counts.
+		// What fails on the way is asked again, as it should, and a machine under load may see
+		// that now and then: the best of three rounds counts.
 		best := func(round func(n int) (faults []string)) {
 			t.Helper()
-			var faults []string
 			for n := range 3 {
-				if faults = round(n); len(faults) == 0 {
+				faults := round(n)
+				if len(faults) == 0 {
 					return
 				}
+				t.Logf("round %d: %d faults: %q", n, len(faults), faults[:min(len(faults), 20)])
 			}
-			t.Error(strings.Join(faults, "\n"))
+			t.Error("each of three rounds had faults")
 		}
 		best(func(n int) (faults []string) {
 			for _, c := range []struct {
@@ -234,7 +235,7 @@ func TestRequestsOfACall(t *testing.T) {
 			once := map[string]bool{}
 			for _, request := range q.take() {
 				if once[request] || !strings.HasPrefix(request, "GET ") || !strings.HasSuffix(request, "/result") {
-					faults = append(faults, fmt.Sprintf("%d hits had one request too many: %q", many, request))
+					faults = append(faults, "more than one reading of each result: "+request)
 				}
 				once[request] = true
 			}

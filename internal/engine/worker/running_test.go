@@ -8,20 +8,28 @@ import (
 	"github.com/TrilliantHealth/mops-go/internal/engine/slots"
 )
 
+// waitsForItsSlot makes a function that has waited, and takes its slot again, which
+// another has now; the channel gets the error of that.
+func waitsForItsSlot(t *testing.T) (pool slots.Pool, f *Running, waited chan error) {
+	t.Helper()
+	pool = slots.Local(1)
+	if err := pool.Acquire(t.Context(), "f"); err != nil {
+		t.Fatal(err)
+	}
+	f = &Running{slot: Slot{Pool: pool, Holder: "f"}}
+	waited = make(chan error, 1)
+	go func() {
+		waited <- f.Wait(t.Context(), func() error { return pool.Acquire(t.Context(), "another") })
+	}()
+	synctest.Wait()
+	return pool, f, waited
+}
+
 // If one goroutine of a function waits for a slot, its other goroutines can
 // still wait, and give up.
 func TestWaitsOfOneFunctionAreIndependent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool := slots.Local(1)
-		if err := pool.Acquire(t.Context(), "f"); err != nil {
-			t.Fatal(err)
-		}
-		f := &Running{slot: Slot{Pool: pool, Holder: "f"}}
-		first := make(chan error, 1)
-		go func() {
-			first <- f.Wait(t.Context(), func() error { return pool.Acquire(t.Context(), "another") })
-		}()
-		synctest.Wait() // it waits for the slot that the other has now
+		pool, f, first := waitsForItsSlot(t)
 
 		ctx, cancel := context.WithCancel(t.Context())
 		second := make(chan error, 1)
@@ -58,18 +66,9 @@ func TestWaitsOfOneFunctionAreIndependent(t *testing.T) {
 // before it had a slot again.
 func TestAWaitThatOutlivesItsFunction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool := slots.Local(1)
-		if err := pool.Acquire(t.Context(), "f"); err != nil {
-			t.Fatal(err)
-		}
-		f := &Running{slot: Slot{Pool: pool, Holder: "f"}}
-		wait := make(chan error, 1)
-		go func() {
-			wait <- f.Wait(t.Context(), func() error { return pool.Acquire(t.Context(), "another") })
-		}()
-		synctest.Wait() // it waits for the slot that the other has now
+		_, f, waited := waitsForItsSlot(t)
 		f.slot.Release()
-		if err := <-wait; err != nil {
+		if err := <-waited; err != nil {
 			t.Error(err)
 		}
 	})
