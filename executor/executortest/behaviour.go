@@ -11,9 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
+	"github.com/TrilliantHealth/mops-go/internal/base/sleep"
 )
 
 // The environment of workers that are test binaries.
@@ -45,6 +47,7 @@ func init() {
 	behaviours = map[string]func(context.Context, script) int{
 		"exit":     exit,
 		"hold":     hold,
+		"chatty":   chatty,
 		"deaf":     deaf,
 		"stubborn": stubborn,
 		"leave":    leave,
@@ -108,6 +111,25 @@ func hold(ctx context.Context, s script) int {
 	defer stop()
 	fmt.Fprintln(conn, s.behaviour)
 	io.Copy(io.Discard, conn)
+	return s.number
+}
+
+// chatty holds, and prints all the while: for each byte at the gate, it has printed
+// some lines.
+func chatty(ctx context.Context, s script) int {
+	conn, err := net.Dial("tcp", s.gate)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "executortest:", err)
+		return 1
+	}
+	defer conn.Close()
+	fmt.Fprintln(conn, s.behaviour)
+	for err == nil && sleep.For(ctx, time.Millisecond) {
+		for i := range 50 {
+			fmt.Print(line(i))
+		}
+		_, err = conn.Write([]byte{'.'})
+	}
 	return s.number
 }
 

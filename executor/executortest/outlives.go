@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,11 +14,13 @@ import (
 
 var outlives = []testCase{
 	{"AttachAfterDeath", attachAfterDeath},
+	{"PrintAfterDeath", printAfterDeath},
 	{"StopAfterDeath", stopAfterDeath},
 	{"AttachToRunning", attachToRunning},
 	{"AttachGone", attachGone},
 	{"Impostor", impostor},
 	{"Release", release},
+	{"ReleaseWhilePrinting", releaseWhilePrinting},
 	{"ReleaseWhileWaiting", releaseWhileWaiting},
 }
 
@@ -70,6 +73,17 @@ func attachAfterDeath(b *bench) {
 		b.Errorf("exit code %d, %v; want 0, or -1 and WorkerLost", exit.Code, exit.Err)
 	}
 	b.stop(w)
+	b.wantGone(handle)
+}
+
+// printAfterDeath: nobody reads any more what the worker prints.
+func printAfterDeath(b *bench) {
+	handle, v := b.orphan("chatty", executor.ExitOK)
+	b.wantPrinting(v)
+	w := b.attach(handle)
+	b.wantPrinting(v)
+	v.Close()
+	b.wait(w)
 	b.wantGone(handle)
 }
 
@@ -137,6 +151,27 @@ func release(b *bench) {
 	v.Close()
 	b.wait(again)
 	b.wantGone(w.Handle())
+}
+
+func releaseWhilePrinting(b *bench) {
+	w := b.start(invocation(b.script("chatty", executor.ExitOK)))
+	v := b.visit()
+	w.Release()
+	b.wantPrinting(v)
+	again := b.attach(w.Handle())
+	v.Close()
+	b.wait(again)
+	b.wantGone(w.Handle())
+}
+
+// wantPrinting checks that a chatty worker goes on for a second or more.
+func (b *bench) wantPrinting(v visitor) {
+	b.Helper()
+	deadline, _ := b.ctx.Deadline()
+	v.SetReadDeadline(deadline)
+	if n, err := io.CopyN(io.Discard, v, 1000); err != nil {
+		b.Fatalf("the worker ended after %d rounds of lines: %v", n, err)
+	}
 }
 
 func releaseWhileWaiting(b *bench) {

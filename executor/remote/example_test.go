@@ -9,7 +9,7 @@ import (
 func ExampleThrough() {
 	asModels := remote.New(remote.Through("sudo", "-n", "-u", "models"))
 	inContainer := remote.New(
-		remote.Through("podman", "run", "--rm", "-i", "--name", remote.WorkerName, "-v", "/data:/data", "debian:stable"),
+		remote.Through("podman", "run", "--rm", "-i", "--sig-proxy=false", "--name", remote.WorkerName, "-v", "/data:/data", "debian:stable"),
 		remote.Again("podman", "exec", "-i", remote.WorkerName),
 	)
 	_, _ = asModels, inContainer

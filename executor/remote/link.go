@@ -78,6 +78,17 @@ func (l *link) close() {
 	l.out.Close()
 }
 
+// leave lets the command go on as long as the worker. What it prints is read on: podman
+// removes a container whose output it cannot hand on.
+func (l *link) leave(all <-chan far.Report) {
+	l.in.Close()
+	go func() { // ends with the command
+		drain(all)
+		io.Copy(io.Discard, l.lines)
+		l.out.Close()
+	}()
+}
+
 // endTime is how long a command may take to end when all is said.
 const endTime = 10 * time.Second
 

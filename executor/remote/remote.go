@@ -60,7 +60,9 @@ const WorkerName = "{{name}}"
 // Through sets the command that reaches the machine: Through("sudo", "-n", "-u",
 // "models"). It must run "sh", which is appended as its last argument, and connect
 // its standard input and output with that; what it prints on standard error explains a
-// failure. It has no terminal, so it cannot ask for a password.
+// failure. It has no terminal, so it cannot ask for a password. When this program dies,
+// nobody reads what it prints; a worker is to outlive that, which takes --sig-proxy=false
+// for podman run.
 func Through(command ...string) Option {
 	return func(e *Executor) { e.through = slices.Clone(command) }
 }
@@ -118,7 +120,9 @@ echo '` + goneLine + `'`
 // be built with CGO_ENABLED=0.
 func Docker(arguments ...string) Option {
 	return func(e *Executor) {
-		command := []string{"docker", "run", "--rm", "--interactive", "--name", WorkerName}
+		// podman would remove the container when this program dies while the worker prints:
+		// for its signals' sake it heeds SIGPIPE, too.
+		command := []string{"docker", "run", "--rm", "--interactive", "--sig-proxy=false", "--name", WorkerName}
 		e.through = append(command, arguments...)
 		e.again = []string{"sh", "-c", dockerAgain, WorkerName}
 	}

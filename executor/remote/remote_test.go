@@ -298,6 +298,44 @@ func TestEndWhileItWaits(t *testing.T) {
 	}
 }
 
+// A command of a worker that was released can print all the same.
+func TestReleaseWhileTheCommandPrints(t *testing.T) {
+	t.Setenv("MOPS_CACHE", t.TempDir())
+	folder := t.TempDir()
+	for _, name := range []string{"held", "go", "printed"} {
+		if err := syscall.Mkfifo(filepath.Join(folder, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holdsBack := fmt.Sprintf(`trap '' PIPE; cd '%s'; "$0" | while IFS= read -r line; do
+	case $line in
+	*'"started"'*) echo held >held; read -r go <go; echo "$line"; echo $? >printed ;;
+	*) echo "$line" ;;
+	esac
+done`, folder)
+	variable, visit := gate(t)
+	w, err := remote.New(remote.Through("sh", "-c", holdsBack)).Start(t.Context(), invocation(t, "holds", variable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer visit().Close()
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	read("held")
+	w.Release()
+	if err := os.WriteFile(filepath.Join(folder, "go"), []byte("go\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if code := read("printed"); code != "0" {
+		t.Errorf("after the release, it could not print: exit code %s", code)
+	}
+}
+
 // gate is where a worker reports.
 func gate(t *testing.T) (variable string, visit func() net.Conn) {
 	t.Helper()

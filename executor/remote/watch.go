@@ -60,13 +60,7 @@ func (w *worker) begin() *link {
 // follow listens to the agent. It reports whether there is nothing more to watch; else
 // the connection was lost.
 func (w *worker) follow(l *link) (over bool) {
-	stop := make(chan struct{})
-	all := reports(l, stop)
-	defer func() { // the reader has ended when this returns
-		close(stop)
-		for range all {
-		}
-	}()
+	all := reports(l)
 	if w.host = l.host; w.inv.Placed != nil {
 		w.inv.Placed(executor.Place{Host: l.host})
 	}
@@ -76,7 +70,7 @@ func (w *worker) follow(l *link) (over bool) {
 	for heard := time.Now(); ; {
 		if w.released.given() { // nobody is to hear of it any more
 			l.ask(far.Request{Leave: true})
-			l.close() // the command goes on as long as the worker
+			l.leave(all)
 			return true
 		}
 		select {
@@ -89,6 +83,7 @@ func (w *worker) follow(l *link) (over bool) {
 			if w.heed(r) {
 				l.ask(far.Request{Leave: true})
 				l.end()
+				drain(all)
 				return true
 			}
 		case <-stopped:
@@ -102,6 +97,7 @@ func (w *worker) follow(l *link) (over bool) {
 			if time.Since(heard) > far.Silence {
 				l.kill()
 				l.close()
+				drain(all)
 				return false
 			}
 			l.ask(far.Request{})

@@ -293,22 +293,26 @@ func (w *worker) Release() {
 	}
 }
 
-// reports is what the agent says, as it comes.
-func reports(l *link, stop <-chan struct{}) <-chan far.Report {
+// reports is what the agent says, as it comes, until the link ends. It must be read
+// till then.
+func reports(l *link) <-chan far.Report {
 	all := make(chan far.Report)
 	go func() {
 		defer close(all)
-		for from := json.NewDecoder(l.lines); ; {
+		from := json.NewDecoder(l.lines)
+		for {
 			var r far.Report
 			if from.Decode(&r) != nil {
 				return
 			}
-			select {
-			case all <- r:
-			case <-stop:
-				return
-			}
+			all <- r
 		}
 	}()
 	return all
+}
+
+// drain returns when the reader of reports has ended.
+func drain(all <-chan far.Report) {
+	for range all {
+	}
 }
