@@ -26,7 +26,7 @@ func StartDocker(t testing.TB, shared string) (path string) {
 	folder := t.TempDir()
 	docker := "docker"
 	// Limits that a root without CAP_SYS_RESOURCE may set.
-	run := "--network=host --ulimit=nofile=1024:1024 --ulimit=nproc=1000:1000"
+	run := "--env=" + noSleep + " --network=host --ulimit=nofile=1024:1024 --ulimit=nproc=1000:1000"
 	if exec.Command("docker", "info").Run() != nil {
 		if os.Getuid() != 0 {
 			t.Skip("there is no docker, and podman needs root here")
