@@ -120,7 +120,7 @@ var arrows = map[string][]string{
 	"executor/remote":             {"executor", "internal/base/far"},
 	"internal/base/far":           {"executor"},
 	"internal/engine/agent":       {"executor", "executor/subprocess", "internal/base/far", "internal/base/sleep"},
-	"executor/executortest":       {"executor", "internal/base/inherit"},
+	"executor/executortest":       {"executor", "internal/base/inherit", "internal/base/sleep"},
 	"internal/base/inherit":       {"internal/base/process"},
 	"k8s":                         {"executor", "internal/cluster/kube", "internal/base/sleep"},
 	"internal/cluster/kube":       {"executor"},
