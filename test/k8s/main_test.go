@@ -41,8 +41,8 @@ var maker = executortest.Maker{
 		)
 	},
 	Can:      executortest.Capabilities{Outlive: true, Logs: true, Kill: true},
-	Patience: 2 * time.Minute,
-	MostLog:  2 << 20, // a kubelet begins a new file after 10 MiB, times included, and may lose lines then
+	Patience: 5 * time.Minute, // a pod without a request has little of a busy machine
+	MostLog:  2 << 20,         // a kubelet begins a new file after 10 MiB, times included, and may lose lines then
 }
 
 func TestConformance(t *testing.T) {
