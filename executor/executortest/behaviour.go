@@ -76,7 +76,10 @@ func Main(m *testing.M, maker Maker) {
 // for programs that are workers in place of the test binary. It does not
 // return.
 func Work() {
-	inherited, _ := inherit.Take()
+	inherited, ok := inherit.Take()
+	if ok {
+		inherited.Drain(func([]byte) {}) // nobody has to read what it prints
+	}
 	for {
 		s := scriptOf(os.Getenv)
 		behave, ok := behaviours[s.behaviour]

@@ -121,7 +121,7 @@ func TestOneBitOfOneAnswer(t *testing.T) {
 			if struck < tried/2 { // a connection may break before the answer
 				t.Errorf("%s: %d answers were struck of %d", name, struck, tried)
 			}
-			t.Logf("%s: an answer of %d bits", name, bits)
+			t.Logf("%s: an answer of %d bits, struck %d of %d", name, bits, struck, tried)
 		}
 	})
 }

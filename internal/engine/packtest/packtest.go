@@ -20,6 +20,7 @@ import (
 	"github.com/TrilliantHealth/mops-go/blob"
 	"github.com/TrilliantHealth/mops-go/executor"
 	"github.com/TrilliantHealth/mops-go/executor/subprocess"
+	"github.com/TrilliantHealth/mops-go/internal/base/inherit"
 	"github.com/TrilliantHealth/mops-go/internal/engine/pack"
 	"github.com/TrilliantHealth/mops-go/internal/records/packs"
 )
@@ -41,6 +42,9 @@ func Work() {
 		return
 	}
 	os.Unsetenv(packVariable)
+	if inherited, ok := inherit.Take(); ok {
+		inherited.Drain(func([]byte) {}) // nobody has to read what it prints
+	}
 	code, err := work(id)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

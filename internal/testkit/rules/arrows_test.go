@@ -137,7 +137,7 @@ var arrows = map[string][]string{
 	"internal/testkit/emulator":   {"internal/testkit/faultproxy"},
 	"internal/testkit/faultproxy": {"internal/base/sleep"},
 	"internal/testkit/groups":     {"executor", "executor/subprocess"},
-	"internal/engine/packtest":    {"blob", "executor", "executor/subprocess", "internal/engine/pack", "internal/records/packs"},
+	"internal/engine/packtest":    {"blob", "executor", "executor/subprocess", "internal/base/inherit", "internal/engine/pack", "internal/records/packs"},
 
 	// Module test.
 	"test/benchmark":           {"*"},
