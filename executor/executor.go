@@ -263,7 +263,8 @@ type Worker interface {
 	// that nothing of it runs any more. Stopping an ended worker is fine.
 	Stop(ctx context.Context) error
 
-	// Release lets go of the worker without ending it: it runs on, unwatched.
+	// Release lets go of the worker without ending it: it runs on, unwatched. What it
+	// prints neither blocks nor ends it then, as after the death of this process.
 	Release()
 }
 
