@@ -6,7 +6,6 @@ package faultproxy
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -32,7 +31,6 @@ type Proxy struct {
 	mu      sync.Mutex
 	rules   []*rule
 	observe func(*http.Request)
-	broken  error
 }
 
 type rule struct {
@@ -50,18 +48,12 @@ func New(tb testing.TB, target string) *Proxy {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost, transport.DisableCompression = 256, true
-	p := &Proxy{ended: make(chan struct{})}
-	p.forward = &httputil.ReverseProxy{
+	p := &Proxy{ended: make(chan struct{}), forward: &httputil.ReverseProxy{
 		Transport:     transport,
 		FlushInterval: -1,
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host },
-		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.broken = fmt.Errorf("%s %s: %w", r.Method, r.URL, err)
-			panic(http.ErrAbortHandler)
-		},
-	}
+		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}}
 	server := httptest.NewServer(http.HandlerFunc(p.serve))
 	p.URL = server.URL
 	tb.Cleanup(func() {
@@ -82,14 +74,6 @@ func (p *Proxy) Requests() int { return int(p.total.Load()) }
 
 // MostAtOnce is how many were under way at one moment at the most, since Reset.
 func (p *Proxy) MostAtOnce() int { return int(p.most.Load()) }
-
-// Broken is why the last request had no answer that nobody meant to have none; nil if
-// all had one. Its connection to the client was broken, too.
-func (p *Proxy) Broken() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.broken
-}
 
 // Reset sets the counts to zero and forgets all rules and who observes.
 func (p *Proxy) Reset() {
