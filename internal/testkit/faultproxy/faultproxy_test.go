@@ -35,10 +35,11 @@ func TestFaults(t *testing.T) {
 		"FlipBit":       {faultproxy.FlipBit(func(bits int) int { return bits - 8 }), 200, body[:9999] + "8", false, false, true},
 		"Delay":         {faultproxy.Delay(time.Millisecond), 200, body, false, false, true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		try := func(t *testing.T, expect string) {
 			var served atomic.Int32
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				served.Add(1)
+				io.Copy(io.Discard, r.Body)
 				fmt.Fprint(w, body)
 			}))
 			defer server.Close()
@@ -64,6 +65,7 @@ func TestFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			request.Header.Set("Expect", expect)
 			response, err := http.DefaultClient.Do(request)
 			if reached := served.Load() > 0; reached != c.reached {
 				t.Errorf("the server was reached: %t", reached)
@@ -92,6 +94,8 @@ func TestFaults(t *testing.T) {
 			if c.broken && len(got) != len(c.body) {
 				t.Errorf("%d bytes came, and %d should", len(got), len(c.body))
 			}
-		})
+		}
+		t.Run(name, func(t *testing.T) { try(t, "") })
+		t.Run(name+"AfterContinue", func(t *testing.T) { try(t, "100-continue") })
 	}
 }
