@@ -101,39 +101,40 @@ func scriptOf(getenv func(string) string) script {
 
 func exit(_ context.Context, s script) int { return s.number }
 
-// hold reports at the gate and returns when the gate closes or the context
-// ends.
-func hold(ctx context.Context, s script) int {
+// atGate reports at the gate, and does something there.
+func atGate(s script, do func(gate net.Conn)) int {
 	conn, err := net.Dial("tcp", s.gate)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "executortest:", err)
 		return 1
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
 	fmt.Fprintln(conn, s.behaviour)
-	io.Copy(io.Discard, conn)
+	do(conn)
 	return s.number
+}
+
+// hold reports at the gate and returns when the gate closes or the context
+// ends.
+func hold(ctx context.Context, s script) int {
+	return atGate(s, func(gate net.Conn) {
+		defer context.AfterFunc(ctx, func() { gate.Close() })()
+		io.Copy(io.Discard, gate)
+	})
 }
 
 // chatty holds, and prints all the while: for each byte at the gate, it has printed
 // some lines.
 func chatty(ctx context.Context, s script) int {
-	conn, err := net.Dial("tcp", s.gate)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "executortest:", err)
-		return 1
-	}
-	defer conn.Close()
-	fmt.Fprintln(conn, s.behaviour)
-	for err == nil && sleep.For(ctx, time.Millisecond) {
-		for i := range 50 {
-			fmt.Print(line(i))
+	return atGate(s, func(gate net.Conn) {
+		var err error
+		for err == nil && sleep.For(ctx, time.Millisecond) {
+			for i := range 50 {
+				fmt.Print(line(i))
+			}
+			_, err = gate.Write([]byte{'.'})
 		}
-		_, err = conn.Write([]byte{'.'})
-	}
-	return s.number
+	})
 }
 
 // deaf is hold without heeding the context.

@@ -82,9 +82,7 @@ func printAfterDeath(b *bench) {
 	b.wantPrinting(v)
 	w := b.attach(handle)
 	b.wantPrinting(v)
-	v.Close()
-	b.wait(w)
-	b.wantGone(handle)
+	b.letGo(w, v)
 }
 
 func stopAfterDeath(b *bench) {
@@ -147,10 +145,7 @@ func release(b *bench) {
 	if v.gone() {
 		b.Fatal("the worker did not survive its release")
 	}
-	again := b.attach(w.Handle())
-	v.Close()
-	b.wait(again)
-	b.wantGone(w.Handle())
+	b.letGo(b.attach(w.Handle()), v)
 }
 
 func releaseWhilePrinting(b *bench) {
@@ -158,9 +153,14 @@ func releaseWhilePrinting(b *bench) {
 	v := b.visit()
 	w.Release()
 	b.wantPrinting(v)
-	again := b.attach(w.Handle())
+	b.letGo(b.attach(w.Handle()), v)
+}
+
+// letGo lets an attached worker end.
+func (b *bench) letGo(w executor.Worker, v visitor) {
+	b.Helper()
 	v.Close()
-	b.wait(again)
+	b.wait(w)
 	b.wantGone(w.Handle())
 }
 

@@ -299,8 +299,7 @@ func reports(l *link) <-chan far.Report {
 	all := make(chan far.Report)
 	go func() {
 		defer close(all)
-		from := json.NewDecoder(l.lines)
-		for {
+		for from := json.NewDecoder(l.lines); ; {
 			var r far.Report
 			if from.Decode(&r) != nil {
 				return
